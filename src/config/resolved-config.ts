@@ -1,0 +1,103 @@
+import type { Secret } from './secret.js';
+
+/** What a secret parameter holds: text is always wrapped, also when it stands literally in the file. */
+export type SecretParameter = Secret | number | boolean | readonly SecretParameter[] | SecretParameterMap;
+export interface SecretParameterMap {
+  readonly [key: string]: SecretParameter;
+}
+
+/** One entry of `projects.<project>.profiles.<profile>.secrets` of the user configuration. */
+export interface SecretDefinition {
+  readonly name: string;
+  readonly type: string;
+  readonly parameters: SecretParameterMap;
+}
+
+export type ReferenceSource = 'env_file' | 'process_env' | 'file' | 'vault' | 'onepassword';
+
+/** One distinct reference and what is known about its value. The value itself is not here. */
+export interface ResolvedReference {
+  /** As it stands in the file, e.g. `${DB_PASSWORD}` or `file://token.txt`. */
+  readonly ref: string;
+  /** Dotted configuration paths, sorted. */
+  readonly usedBy: readonly string[];
+  readonly source: ReferenceSource;
+  readonly resolvedAt: Date;
+  /** When a resolve first saw the present value. */
+  readonly changedAt: Date;
+  /** The store's own version of the value, where it has one. */
+  readonly version: string | null;
+  /** Keyed hash of the value; the key is random per process, so a rotation shows and nothing can be guessed. */
+  readonly fingerprint: string;
+}
+
+export interface ExtensionDefinition {
+  readonly name: string;
+  readonly repository?: 'community' | 'core_nightly' | undefined;
+}
+
+export interface TransportConfig {
+  readonly provider: 'streamable-http' | 'stdio';
+  readonly host: string;
+  readonly port: number;
+  readonly stateless: boolean;
+  /** Host names the listener answers to besides loopback ones; empty means no restriction when bound wider than loopback. */
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+}
+
+export interface SqlToolsConfig {
+  readonly enabled: boolean;
+  /** Descriptions that replace the built-in ones. */
+  readonly descriptions: {
+    readonly executeSqlQuery?: string | undefined;
+    readonly listTables?: string | undefined;
+    readonly getTableSchema?: string | undefined;
+  };
+}
+
+export interface LoggingConfig {
+  readonly enabled: boolean;
+  readonly path: string | null;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly maxBytes: number;
+  readonly backupCount: number;
+}
+
+/**
+ * The configuration a generation runs on: both files, defaults, environment and flags applied, every reference of the
+ * active profile resolved. Deeply frozen.
+ */
+export interface ResolvedConfig {
+  readonly project: string;
+  readonly profile: string;
+  /** Absolute path of the folder that holds `mxcp-site.yml`. */
+  readonly projectRoot: string;
+  readonly configFiles: readonly string[];
+  readonly envFiles: readonly string[];
+  readonly loadedAt: Date;
+  readonly duckdb: { readonly path: string; readonly readonly: boolean };
+  readonly extensions: readonly ExtensionDefinition[];
+  readonly secrets: readonly SecretDefinition[];
+  /** Absolute paths of the endpoint folders. */
+  readonly paths: {
+    readonly tools: string;
+    readonly resources: string;
+    readonly prompts: string;
+    readonly python: string;
+    readonly sql: string;
+  };
+  readonly sqlTools: SqlToolsConfig;
+  readonly transport: TransportConfig;
+  readonly logging: LoggingConfig;
+  readonly features: { readonly auditLogging: boolean; readonly telemetry: boolean };
+  readonly references: readonly ResolvedReference[];
+  /**
+   * Every setting that only a restart applies, by dotted path, as it prints in a report: a value that came from a
+   * reference, or that is secret by its nature, prints as `[secret]`. `identity` is what is compared, so that a change
+   * behind `[secret]` is still seen; it holds a keyed hash, never a secret value.
+   */
+  readonly restartOnly: ReadonlyMap<string, { readonly display: unknown; readonly identity: string }>;
+  /** Every secret text of this configuration, for the scrubber. */
+  readonly secretValues: readonly Secret[];
+}

@@ -1,0 +1,135 @@
+/**
+ * What a kind of error means to the two edges that turn errors into output: the HTTP status of the admin API and
+ * the exit code of a command.
+ */
+const KINDS = {
+  /** The person can mend it: configuration, endpoint files, arguments. */
+  user: { httpStatus: 400, exitCode: 2 },
+  not_found: { httpStatus: 404, exitCode: 2 },
+  /** The request is understood and refused. */
+  forbidden: { httpStatus: 403, exitCode: 2 },
+  /** The machine refuses: a taken port, a path that cannot be written, a locked file. */
+  environment: { httpStatus: 500, exitCode: 3 },
+  /** Nothing is wrong that time does not mend; the same request may succeed later. */
+  unavailable: { httpStatus: 503, exitCode: 4 },
+  /** Somebody's SQL or code failed. */
+  execution: { httpStatus: 500, exitCode: 1 },
+  timeout: { httpStatus: 504, exitCode: 4 },
+  /** Our own bug. */
+  internal: { httpStatus: 500, exitCode: 70 },
+} as const;
+
+export type ErrorKind = keyof typeof KINDS;
+
+interface CodeEntry {
+  readonly kind: ErrorKind;
+  /** Overrides the kind's HTTP status where the protocol has a more exact one. */
+  readonly httpStatus?: number;
+  readonly doc: string;
+}
+
+/**
+ * Every code this project can answer with. Codes are part of the interface: a code is never reused for another
+ * meaning. `docs/reference/errors.md` lists the same codes; a contract test compares the two.
+ */
+export const ERROR_CODES = {
+  usage: { kind: 'user', doc: 'The command line or a setting in the environment is not understood.' },
+  project_not_found: {
+    kind: 'user',
+    doc: 'No `mxcp-site.yml` in the working directory or any folder above it.',
+  },
+  config_not_found: { kind: 'user', doc: 'A configuration file that was named does not exist.' },
+  config_invalid: {
+    kind: 'user',
+    doc: 'A configuration file has problems; every one is listed with file, line and column.',
+  },
+  profile_unknown: { kind: 'user', doc: 'The chosen profile exists in neither configuration file.' },
+  reference_unresolved: {
+    kind: 'user',
+    doc: 'A `${NAME}`, `file://`, `vault://` or `op://` reference has no value.',
+  },
+  protection_unavailable: {
+    kind: 'user',
+    doc: 'The configuration asks for a protection (`policies`, `auth`, `sensitive`, audit) that this version does not enforce. The server refuses to run without it.',
+  },
+  feature_unavailable: {
+    kind: 'user',
+    doc: 'The configuration asks for something that this version does not have.',
+  },
+  endpoint_invalid: {
+    kind: 'user',
+    doc: 'One or more endpoint files cannot be served; every one is listed.',
+  },
+  endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
+  params_invalid: { kind: 'user', doc: 'The arguments of a call do not fit the declared parameters.' },
+  query_failed: { kind: 'execution', doc: 'DuckDB refused or failed a statement.' },
+  query_interrupted: { kind: 'execution', doc: 'The call was cancelled and its query interrupted.' },
+  call_timeout: { kind: 'timeout', doc: 'The call ran longer than `--call-timeout` and was interrupted.' },
+  result_too_large: { kind: 'execution', doc: 'The result is larger than `--max-result-bytes`.' },
+  output_invalid: { kind: 'execution', doc: 'The result does not fit the declared `return` type.' },
+  prompt_failed: { kind: 'execution', doc: 'A prompt template could not be rendered.' },
+  server_busy: { kind: 'unavailable', doc: 'Too many calls are waiting; try again.' },
+  server_starting: { kind: 'unavailable', doc: 'The server has not become ready yet.' },
+  server_closing: { kind: 'unavailable', doc: 'The server is shutting down and takes nothing new.' },
+  database_missing: {
+    kind: 'environment',
+    doc: 'The database file or its folder does not exist or cannot be created.',
+  },
+  database_locked: { kind: 'environment', doc: 'Another process holds the database file.' },
+  database_failed: { kind: 'environment', doc: 'The database file cannot be opened or does not answer.' },
+  database_replaced: {
+    kind: 'environment',
+    doc: 'The file of a read-write database was replaced or overwritten while it was open.',
+  },
+  extension_failed: { kind: 'environment', doc: 'A DuckDB extension cannot be installed or loaded.' },
+  secret_failed: { kind: 'user', doc: 'DuckDB refused to create a secret.' },
+  socket_path_invalid: {
+    kind: 'environment',
+    doc: 'The socket path is too long, or something other than a socket is there.',
+  },
+  socket_in_use: { kind: 'environment', doc: 'A live server owns the socket path.' },
+  socket_permission: {
+    kind: 'environment',
+    doc: 'The folder of the socket cannot be written, or is not safe to use.',
+  },
+  socket_failed: { kind: 'environment', doc: 'The socket could not be created for another reason.' },
+  port_in_use: { kind: 'environment', doc: 'The MCP port is taken.' },
+  connection_failed: { kind: 'environment', doc: 'A client command cannot reach the admin socket.' },
+  reload_failed: {
+    kind: 'execution',
+    doc: 'A reload ended without a change; the record says at which stage and why.',
+  },
+  wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work goes on.' },
+  bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not understood.' },
+  forbidden_origin: {
+    kind: 'forbidden',
+    doc: 'The request comes from a page or host that may not use this socket.',
+  },
+  read_only_socket: { kind: 'forbidden', doc: 'The probe socket serves only probes.' },
+  route_not_found: { kind: 'not_found', doc: 'No such admin route.' },
+  reload_not_found: { kind: 'not_found', doc: 'No reload with that id is remembered.' },
+  method_not_allowed: {
+    kind: 'user',
+    httpStatus: 405,
+    doc: 'The route exists, the method does not; `Allow` lists the ones that do.',
+  },
+  request_timeout: { kind: 'user', httpStatus: 408, doc: 'The request did not arrive in time.' },
+  body_too_large: {
+    kind: 'user',
+    httpStatus: 413,
+    doc: 'The body of an admin request is larger than 64 KiB.',
+  },
+  headers_too_large: { kind: 'user', httpStatus: 431, doc: 'The headers of an admin request are too large.' },
+  internal: { kind: 'internal', doc: 'A bug of ours. Please report it.' },
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export function httpStatusOf(code: ErrorCode): number {
+  const entry: CodeEntry = ERROR_CODES[code];
+  return entry.httpStatus ?? KINDS[entry.kind].httpStatus;
+}
+
+export function exitCodeOf(code: ErrorCode): number {
+  return KINDS[ERROR_CODES[code].kind].exitCode;
+}

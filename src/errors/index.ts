@@ -1,0 +1,3 @@
+export { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode, type ErrorKind } from './error-codes.js';
+export { messageOf, MxcpError, problemsError, toMxcpError, type MxcpErrorOptions } from './mxcp-error.js';
+export { formatProblem, type Problem, type SourcePosition } from './problem.js';

@@ -1,0 +1,60 @@
+import { exitCodeOf, httpStatusOf, type ErrorCode } from './error-codes.js';
+import { formatProblem, type Problem } from './problem.js';
+
+export interface MxcpErrorOptions {
+  readonly cause?: unknown;
+  /** What is wrong with files, all at once. The first one gives the error its position. */
+  readonly problems?: readonly Problem[];
+  /** Shown only in debug mode. Never contains a secret. */
+  readonly detail?: string;
+  readonly retryAfterSeconds?: number;
+}
+
+/**
+ * The one error class of this project. The message says what failed, which thing, and what to do, and never
+ * contains a secret.
+ */
+export class MxcpError extends Error {
+  override readonly name = 'MxcpError';
+  readonly code: ErrorCode;
+  readonly problems: readonly Problem[];
+  readonly detail: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: MxcpErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.problems = options.problems ?? [];
+    this.detail = options.detail;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get httpStatus(): number {
+    return httpStatusOf(this.code);
+  }
+
+  get exitCode(): number {
+    return exitCodeOf(this.code);
+  }
+}
+
+/** An error that lists problems in files: the message is the summary and every problem, one a line. */
+export function problemsError(code: ErrorCode, summary: string, problems: readonly Problem[]): MxcpError {
+  const lines = problems.map((problem) => `  ${formatProblem(problem)}`);
+  return new MxcpError(code, [summary, ...lines].join('\n'), { problems });
+}
+
+/**
+ * Makes anything that was thrown an `MxcpError`. What is not one already is a bug of ours: its text goes to `detail`,
+ * which only debug mode shows, because an unknown error may quote anything.
+ */
+export function toMxcpError(thrown: unknown): MxcpError {
+  if (thrown instanceof MxcpError) return thrown;
+  const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return new MxcpError('internal', 'internal error; the log has the details', { cause: thrown, detail });
+}
+
+/** The message of anything that was thrown, for adding to another message. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,50 @@
+import pc from 'picocolors';
+
+export type LogFormat = 'text' | 'json';
+
+const LEVEL_NAMES: Readonly<Record<number, string>> = {
+  10: 'TRACE',
+  20: 'DEBUG',
+  30: 'INFO',
+  40: 'WARN',
+  50: 'ERROR',
+  60: 'FATAL',
+};
+
+const STANDARD_KEYS = new Set(['level', 'time', 'component', 'msg', 'pid', 'hostname']);
+
+/**
+ * One line of text for one record: `2026-01-15T10:30:00.000Z WARN admin: message key=value`. The component stands in the
+ * line so that `journalctl -u mxcp | grep admin` finds what concerns the admin socket.
+ */
+export function formatLine(json: string, colour: boolean): string {
+  const record = parseRecord(json);
+  if (record === undefined) return json;
+  const level = LEVEL_NAMES[Number(record['level'])] ?? 'INFO';
+  const time = new Date(Number(record['time'])).toISOString();
+  const fields = Object.entries(record)
+    .filter(([key]) => !STANDARD_KEYS.has(key))
+    .map(
+      ([key, value]) =>
+        `${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
+    );
+  const head = `${time} ${level} ${String(record['component'] ?? 'mxcp')}:`;
+  const message = [String(record['msg'] ?? ''), ...fields].join(' ').replaceAll('\n', '\n    ');
+  return `${colour ? paint(level, head) : head} ${message}\n`;
+}
+
+function paint(level: string, head: string): string {
+  if (level === 'ERROR' || level === 'FATAL') return pc.red(head);
+  return level === 'WARN' ? pc.yellow(head) : pc.dim(head);
+}
+
+function parseRecord(json: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    // pino writes one JSON object a line; the cast only gives its keys a name.
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // Not a record of ours: shown as it is.
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+/** A value as JSON knows it. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** Text that is bound as a SQL type other than VARCHAR. */
+export interface TypedText {
+  readonly sqlType: 'DATE' | 'TIME' | 'TIMESTAMP' | 'TIMESTAMPTZ';
+  readonly text: string;
+}
+
+/** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT) and dates and times. */
+export type ParameterValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | TypedText
+  | readonly ParameterValue[]
+  | { readonly [key: string]: ParameterValue };
+
+/** Who makes a call, as SQL sees it through `get_username()` and its family. */
+export interface CallerIdentity {
+  readonly username: string | null;
+  readonly email: string | null;
+  readonly provider: string | null;
+  readonly externalToken: string | null;
+  /** Lower-case names. Absent when the call did not come over HTTP. */
+  readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
+}
+
+export const ANONYMOUS: CallerIdentity = { username: null, email: null, provider: null, externalToken: null };
+
+export interface QueryOptions {
+  readonly caller: CallerIdentity;
+  /** Aborting interrupts the query; the promise then rejects with `query_interrupted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
+  readonly onRow: (row: JsonObject) => void;
+}
+
+/** What preparing a statement tells about it, without running it. */
+export interface StatementShape {
+  /** Names of `$name` parameters over all statements of the text, without the dollar sign, each once. */
+  readonly parameterNames: readonly string[];
+}
+
+/**
+ * The database of one generation. A connection is opened for each query and closed after it, so nothing a call leaves
+ * behind (temporary tables, variables, an open transaction) reaches another caller.
+ */
+export interface QueryableDatabase {
+  /** Runs all statements of `sql`. Throws `query_failed`, `query_interrupted`. */
+  query(
+    sql: string,
+    parameters: Readonly<Record<string, ParameterValue>>,
+    options: QueryOptions,
+  ): Promise<void>;
+  /** Throws `query_failed` when a statement does not compile. */
+  inspect(sql: string): Promise<StatementShape>;
+}

@@ -1,0 +1,1 @@
+export * from './duckdb/index.js';

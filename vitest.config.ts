@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+// Two cores are the machine we plan for; more workers only make real databases and child processes compete.
+const project = (name: string, options: { timeoutMs: number; serial?: boolean; setup?: string }) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: options.timeoutMs,
+    hookTimeout: options.timeoutMs,
+    fileParallelism: options.serial !== true,
+    pool: 'forks' as const,
+  },
+});
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      project('unit', { timeoutMs: 10_000 }),
+      project('integration', { timeoutMs: 30_000 }),
+      project('contract', { timeoutMs: 60_000 }),
+      project('architecture', { timeoutMs: 20_000 }),
+      project('e2e', { timeoutMs: 120_000, serial: true }),
+      project('system', { timeoutMs: 120_000, serial: true }),
+    ],
+  },
+});
