@@ -1,0 +1,1 @@
+export { formatUptime, parseDuration } from './duration.js';
