@@ -4,15 +4,23 @@ import { setImmediate } from 'node:timers/promises';
 const SLICE_MS = 3;
 
 /**
- * Lets long synchronous work share the event loop: call `spend()` between small pieces, and it yields once the slice is
- * used up.
+ * Lets long synchronous work share the event loop: ask `isSpent` between small pieces and `renew()` when it says so, or
+ * just await `spend()`.
  */
 export class EventLoopBudget {
   #sliceStart = performance.now();
 
-  async spend(): Promise<void> {
-    if (performance.now() - this.#sliceStart < SLICE_MS) return;
+  get isSpent(): boolean {
+    return performance.now() - this.#sliceStart >= SLICE_MS;
+  }
+
+  /** Lets everything else that is ready run first. */
+  async renew(): Promise<void> {
     await setImmediate();
     this.#sliceStart = performance.now();
+  }
+
+  async spend(): Promise<void> {
+    if (this.isSpent) await this.renew();
   }
 }

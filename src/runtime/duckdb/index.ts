@@ -1,3 +1,6 @@
+export { DatabaseRegistry } from './database-registry.js';
+export { GenerationDatabase, type DatabaseSpec } from './generation-database.js';
+export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 export {
   ANONYMOUS,
   type CallerIdentity,

@@ -1,0 +1,122 @@
+import { toMxcpError, type MxcpError } from '../errors/index.js';
+import type { ReloadFailure, ReloadRecord, ReloadStage, ReloadStageName } from './reload-record.js';
+import type { PlannedRun, ReloadRequest } from './reload-state.js';
+import type { ReloadFindings } from './reload-steps.js';
+
+const STAGES: readonly ReloadStageName[] = ['load', 'resolve', 'build', 'check', 'swap', 'drain', 'dispose'];
+
+type RunFacts = Omit<
+  ReloadRecord,
+  'id' | 'trigger' | 'requestedAt' | 'sharedWith' | 'dryRun' | 'definitions'
+>;
+
+/** Everything that happened in one run, told anew to each request that it answers. */
+export class RunLog {
+  readonly run: PlannedRun;
+  #facts: RunFacts;
+
+  constructor(run: PlannedRun, fromGeneration: number) {
+    this.run = run;
+    this.#facts = {
+      status: 'queued',
+      startedAt: null,
+      endedAt: null,
+      durationMs: null,
+      generation: { from: fromGeneration, to: null },
+      stages: STAGES.map((name) => ({ name, status: 'pending', durationMs: null })),
+      references: [],
+      database: null,
+      requestsDraining: 0,
+      restartRequired: [],
+      definitionsChanged: [],
+      error: null,
+    };
+  }
+
+  start(fromGeneration: number): void {
+    this.#update({
+      status: 'running',
+      startedAt: new Date(),
+      generation: { from: fromGeneration, to: null },
+    });
+  }
+
+  report(findings: ReloadFindings): void {
+    this.#update(findings);
+  }
+
+  /** Runs a stage and records its outcome and duration. */
+  async stage<R>(name: ReloadStageName, work: () => Promise<R>): Promise<R> {
+    const startedAt = performance.now();
+    const set = (status: ReloadStage['status']): void => {
+      const durationMs = status === 'running' ? null : Math.round(performance.now() - startedAt);
+      this.#setStage({ name, status, durationMs });
+    };
+    set('running');
+    try {
+      const result = await work();
+      set('success');
+      return result;
+    } catch (error) {
+      set('error');
+      throw error;
+    }
+  }
+
+  swapped(toGeneration: number, requestsDraining: number): void {
+    this.#update({ generation: { ...this.#facts.generation, to: toGeneration }, requestsDraining });
+  }
+
+  succeed(): void {
+    this.#end('success', null);
+  }
+
+  fail(thrown: unknown): void {
+    this.#end('error', this.#toFailure(toMxcpError(thrown)));
+  }
+
+  /** The record as the request with this id sees it. Drain and dispose may still move on after the run has ended. */
+  recordFor(request: ReloadRequest): ReloadRecord {
+    const everyone = [this.run.first, ...this.run.others];
+    return {
+      id: request.id,
+      trigger: request.trigger,
+      dryRun: request.dryRun,
+      definitions: request.definitions,
+      requestedAt: request.requestedAt,
+      sharedWith: everyone.filter((other) => other !== request).map((other) => other.id),
+      ...this.#facts,
+    };
+  }
+
+  #end(status: 'success' | 'error', error: ReloadFailure | null): void {
+    const endedAt = new Date();
+    const startedAt = this.#facts.startedAt ?? endedAt;
+    const stages = this.#facts.stages.map((stage) =>
+      stage.status === 'pending' && (status === 'error' || this.run.first.dryRun)
+        ? { ...stage, status: 'skipped' as const }
+        : stage,
+    );
+    this.#update({ status, endedAt, durationMs: endedAt.getTime() - startedAt.getTime(), stages, error });
+  }
+
+  #toFailure(error: MxcpError): ReloadFailure {
+    const position = error.problems[0];
+    return {
+      code: error.code,
+      message: error.message,
+      stage: this.#facts.stages.find((stage) => stage.status === 'error')?.name ?? 'load',
+      file: position?.file ?? null,
+      line: position?.line ?? null,
+      column: position?.column ?? null,
+    };
+  }
+
+  #setStage(next: ReloadStage): void {
+    this.#update({ stages: this.#facts.stages.map((stage) => (stage.name === next.name ? next : stage)) });
+  }
+
+  #update(change: Partial<RunFacts>): void {
+    this.#facts = { ...this.#facts, ...change };
+  }
+}

@@ -1,0 +1,59 @@
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf, MxcpError } from '../../errors/index.js';
+
+/**
+ * What tells one database file from another: device and inode, because a path can name a new file at any time. Only
+ * `stat` is used: opening and closing the file in this process would drop DuckDB's lock on it (POSIX record locks).
+ */
+export interface DatabaseFile {
+  readonly device: number;
+  readonly inode: number;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
+
+export function isSameFile(a: DatabaseFile, b: DatabaseFile): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}
+
+/** Whether the same file has other content than before, as far as size and time tell. */
+export function isOverwritten(before: DatabaseFile, now: DatabaseFile): boolean {
+  return before.sizeBytes !== now.sizeBytes || before.modifiedMs !== now.modifiedMs;
+}
+
+/** Null when nothing is at the path. Throws `database_failed` when it is not a regular file. */
+export async function statDatabaseFile(path: string): Promise<DatabaseFile | null> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isFile()) {
+      throw new MxcpError(
+        'database_failed',
+        `${path} is not a regular file, so it cannot be a database; check duckdb.path`,
+      );
+    }
+    return { device: stats.dev, inode: stats.ino, sizeBytes: stats.size, modifiedMs: stats.mtimeMs };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return null;
+    if (error instanceof MxcpError) throw error;
+    throw new MxcpError('database_failed', `cannot look at database ${path}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Creates the folder of a database. Throws `database_missing` naming what stands in the way. */
+export async function ensureDatabaseFolder(path: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    throw new MxcpError(
+      'database_missing',
+      `the folder of database ${path} cannot be used (${messageOf(error)}); create it or change duckdb.path`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,33 @@
+import { messageOf, MxcpError } from '../../errors/index.js';
+
+/** DuckDB's errors have no code; the class of an error is the start of its message (DuckDB 1.5.6). */
+export function isInterrupt(thrown: unknown): boolean {
+  return messageOf(thrown).startsWith('INTERRUPT Error');
+}
+
+export function isCatalogError(thrown: unknown): boolean {
+  return messageOf(thrown).startsWith('Catalog Error');
+}
+
+export function toQueryError(thrown: unknown): MxcpError {
+  if (thrown instanceof MxcpError) return thrown;
+  if (isInterrupt(thrown))
+    return new MxcpError('query_interrupted', 'the query was interrupted', { cause: thrown });
+  return new MxcpError('query_failed', `Failed to execute SQL: ${messageOf(thrown)}`, { cause: thrown });
+}
+
+/** What went wrong when a database file was opened, with the mend. */
+export function toOpenError(path: string, thrown: unknown): MxcpError {
+  const message = messageOf(thrown);
+  if (message.includes('Could not set lock')) {
+    const holder = /\(PID (\d+)\)/.exec(message)?.[1];
+    const who = holder === undefined ? 'another process' : `process ${holder}`;
+    return new MxcpError(
+      'database_locked',
+      `cannot open database ${path}: ${who} holds it; stop that process, or open the database read-only in both`,
+      { cause: thrown },
+    );
+  }
+  const firstLine = message.split('\n', 1)[0] ?? message;
+  return new MxcpError('database_failed', `cannot open database ${path}: ${firstLine}`, { cause: thrown });
+}

@@ -1,0 +1,78 @@
+const MICROS_PER_SECOND = 1_000_000n;
+const MICROS_PER_DAY = 86_400n * MICROS_PER_SECOND;
+const MS_PER_DAY = 86_400_000;
+
+/** `2024-01-02T03:04:05`, with as many fraction digits as are needed (at most six), without a zone. */
+export function toIsoTimestamp(micros: bigint): string {
+  const fraction = ((micros % MICROS_PER_SECOND) + MICROS_PER_SECOND) % MICROS_PER_SECOND;
+  const wholeMs = Number((micros - fraction) / 1_000n);
+  const whole = new Date(wholeMs);
+  // Beyond the years a Date can hold (±275,760), DuckDB's own text is the only exact one left to give.
+  if (Number.isNaN(whole.getTime())) return `${micros}us`;
+  return whole.toISOString().slice(0, -5) + fractionText(fraction);
+}
+
+/** ISO 8601 duration with the three parts that an INTERVAL keeps apart, e.g. `P1Y2M3DT4H5M6.5S`; `PT0S` when empty. */
+export function toIsoDuration(months: number, days: number, micros: bigint): string {
+  const dateParts = [part(Math.trunc(months / 12), 'Y'), part(months % 12, 'M'), part(days, 'D')].join('');
+  const negative = micros < 0n;
+  const absolute = negative ? -micros : micros;
+  const totalSeconds = absolute / MICROS_PER_SECOND;
+  const sign = negative ? '-' : '';
+  const seconds = `${totalSeconds % 60n}${fractionText(absolute % MICROS_PER_SECOND)}`;
+  const timeParts = [
+    totalSeconds / 3600n > 0n ? `${sign}${totalSeconds / 3600n}H` : '',
+    (totalSeconds / 60n) % 60n > 0n ? `${sign}${(totalSeconds / 60n) % 60n}M` : '',
+    seconds === '0' ? '' : `${sign}${seconds}S`,
+  ].join('');
+  if (dateParts === '' && timeParts === '') return 'PT0S';
+  return `P${dateParts}${timeParts === '' ? '' : `T${timeParts}`}`;
+}
+
+function part(value: number, unit: string): string {
+  return value === 0 ? '' : `${value}${unit}`;
+}
+
+function fractionText(micros: bigint): string {
+  return micros === 0n ? '' : `.${micros.toString().padStart(6, '0').replace(/0+$/, '')}`;
+}
+
+/** Days since 1970-01-01 of `YYYY-MM-DD`; undefined when it is not a date of the calendar. */
+export function parseIsoDate(text: string): number | undefined {
+  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
+  if (match === null) return undefined;
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text) return undefined;
+  return Math.round(ms / MS_PER_DAY);
+}
+
+/** Microseconds since midnight of `HH:MM[:SS[.ffffff]]`. */
+export function parseIsoTime(text: string): bigint | undefined {
+  const match = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$/.exec(text);
+  if (match === null) return undefined;
+  const [hours, minutes, seconds] = [match[1], match[2], match[3] ?? '0'].map(Number);
+  if (hours === undefined || minutes === undefined || seconds === undefined) return undefined;
+  if (hours > 23 || minutes > 59 || seconds > 59) return undefined;
+  const fraction = BigInt((match[4] ?? '').slice(0, 6).padEnd(6, '0'));
+  return BigInt(hours * 3600 + minutes * 60 + seconds) * MICROS_PER_SECOND + fraction;
+}
+
+/**
+ * Microseconds since the epoch of an ISO 8601 date and time. Without a zone the text is taken as it stands (no zone is
+ * applied); with one it is converted to UTC.
+ */
+export function parseIsoTimestamp(text: string): bigint | undefined {
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](.+?))?\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?$/.exec(text);
+  const days = parseIsoDate(match?.[1] ?? '');
+  const time = parseIsoTime(match?.[2] ?? '00:00');
+  const offset = offsetMinutes(match?.[3] ?? 'Z');
+  if (days === undefined || time === undefined || offset === undefined) return undefined;
+  return BigInt(days) * MICROS_PER_DAY + time - BigInt(offset) * 60n * MICROS_PER_SECOND;
+}
+
+function offsetMinutes(zone: string): number | undefined {
+  if (zone === 'Z' || zone === 'z') return 0;
+  const sign = zone.startsWith('-') ? -1 : 1;
+  const [hours, minutes] = [Number(zone.slice(1, 3)), Number(zone.slice(3).replace(':', '') || '0')];
+  return hours > 23 || minutes > 59 ? undefined : sign * (hours * 60 + minutes);
+}

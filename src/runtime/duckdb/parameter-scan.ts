@@ -1,0 +1,12 @@
+/**
+ * Parts of SQL text in which a `$` names no parameter: strings, quoted identifiers, dollar-quoted strings and comments;
+ * and, last, the parameter itself.
+ */
+const TOKENS =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|\$(?<parameter>[A-Za-z_]\w*|\d+)/g;
+
+/** The names of `$name` parameters as the text shows them, for statements that cannot be prepared yet. */
+export function scanParameterNames(sql: string): readonly string[] {
+  const names = [...sql.matchAll(TOKENS)].map((match) => match.groups?.['parameter']);
+  return [...new Set(names.filter((name) => name !== undefined))];
+}

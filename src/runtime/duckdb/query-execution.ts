@@ -1,0 +1,108 @@
+import type {
+  DuckDBConnection,
+  DuckDBDataChunk,
+  DuckDBPreparedStatement,
+  DuckDBResult,
+} from '@duckdb/node-api';
+import { MxcpError } from '../../errors/index.js';
+import { EventLoopBudget } from '../../lifecycle/index.js';
+import { toQueryError } from './duckdb-errors.js';
+import { toJson } from './json-conversion.js';
+import { bindParameters } from './parameter-binding.js';
+import type { JsonObject, JsonValue, ParameterValue } from './query.js';
+
+export interface Query {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly signal: AbortSignal;
+  readonly onRow: (row: JsonObject) => void;
+}
+
+/**
+ * Runs all statements of a text and gives the rows of the last one to `onRow` as they come. When it settles, the
+ * connection has nothing running and can be closed. Throws what `onRow` throws, `query_failed`, `query_interrupted`.
+ */
+export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<void> {
+  const interrupt = (): void => connection.interrupt();
+  query.signal.addEventListener('abort', interrupt);
+  try {
+    await runStatements(connection, query);
+  } catch (error) {
+    // A lost interrupt (between two statements) ends as our own error; an error after an abort is the abort's doing.
+    throw query.signal.aborted ? interrupted() : toQueryError(error);
+  } finally {
+    query.signal.removeEventListener('abort', interrupt);
+  }
+}
+
+async function runStatements(connection: DuckDBConnection, query: Query): Promise<void> {
+  const statements = await connection.extractStatements(query.sql);
+  for (let index = 0; index < statements.count; index += 1) {
+    throwIfInterrupted(query.signal);
+    const statement = await statements.prepare(index);
+    bindParameters(statement, query.parameters);
+    throwIfInterrupted(query.signal);
+    if (index < statements.count - 1) await statement.run();
+    else await streamRows(connection, statement, query);
+  }
+}
+
+async function streamRows(
+  connection: DuckDBConnection,
+  statement: DuckDBPreparedStatement,
+  query: Query,
+): Promise<void> {
+  const result = await statement.stream();
+  try {
+    await readRows(result, query);
+  } catch (error) {
+    connection.interrupt();
+    await drain(result);
+    throw error;
+  }
+}
+
+async function readRows(result: DuckDBResult, { signal, onRow }: Query): Promise<void> {
+  const columnNames = result.deduplicatedColumnNames();
+  const budget = new EventLoopBudget();
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    // An interrupted stream ends like a complete one, after the rows it had buffered (DuckDB 1.5.6).
+    throwIfInterrupted(signal);
+    if (chunk === null || chunk.rowCount === 0) return;
+    for (let row = 0; row < chunk.rowCount; row += 1) {
+      onRow(toRow(chunk, row, columnNames));
+      if (budget.isSpent) {
+        await budget.renew();
+        throwIfInterrupted(signal);
+      }
+    }
+  }
+}
+
+function toRow(chunk: DuckDBDataChunk, row: number, columnNames: readonly string[]): JsonObject {
+  const values = chunk.getRowValues(row);
+  const object: Record<string, JsonValue> = {};
+  for (const [index, name] of columnNames.entries()) object[name] = toJson(values[index] ?? null);
+  return object;
+}
+
+/** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and thrown away. */
+async function drain(result: DuckDBResult): Promise<void> {
+  try {
+    for (;;) {
+      const chunk = await result.fetchChunk();
+      if (chunk === null || chunk.rowCount === 0) return;
+    }
+  } catch {
+    // The interrupt arrived while reading: the stream is closed, which is all that is wanted here.
+  }
+}
+
+function throwIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw interrupted();
+}
+
+function interrupted(): MxcpError {
+  return new MxcpError('query_interrupted', 'the query was interrupted');
+}

@@ -1,0 +1,50 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { SecretDefinition } from '../../config/index.js';
+import { messageOf, MxcpError } from '../../errors/index.js';
+import { isForDuckDB, toCreateSecret, toDropSecret, withoutValues } from './secret-statement.js';
+
+/**
+ * Makes the secrets of an instance those of the configuration, in one open transaction on `connection`: until it is
+ * committed, only this connection sees them. The caller commits or rolls back. Returns the names that DuckDB took.
+ * Throws `secret_failed`.
+ */
+export async function stageSecrets(
+  connection: DuckDBConnection,
+  definitions: readonly SecretDefinition[],
+  installed: ReadonlySet<string>,
+): Promise<ReadonlySet<string>> {
+  await connection.run('BEGIN TRANSACTION');
+  const taken = new Set<string>();
+  for (const definition of definitions.filter(isForDuckDB)) {
+    if (await createSecret(connection, definition)) taken.add(definition.name);
+  }
+  for (const name of installed) {
+    if (!taken.has(name)) await connection.run(toDropSecret(name));
+  }
+  return taken;
+}
+
+/** False when DuckDB does not know the type: such a secret is for endpoint code only. */
+async function createSecret(connection: DuckDBConnection, definition: SecretDefinition): Promise<boolean> {
+  const statement = toCreateSecret(definition);
+  try {
+    await connection.run(statement.sql, { ...statement.values });
+    return true;
+  } catch (error) {
+    const message = withoutValues(messageOf(error), statement);
+    if (/Secret type '.*' not found/.test(message)) return false;
+    // The cause is left out: its message may hold a value.
+    throw new MxcpError(
+      'secret_failed',
+      `DuckDB refused secret "${definition.name}" of type ${definition.type}: ${mend(message)}`,
+    );
+  }
+}
+
+function mend(message: string): string {
+  const extension = /required extension '([^']+)'/.exec(message)?.[1];
+  const firstLine = message.split('\n', 1)[0] ?? message;
+  return extension === undefined
+    ? firstLine
+    : `it needs the extension ${extension}, which cannot be installed here; install it first (INSTALL ${extension}) or remove the secret`;
+}

@@ -1,0 +1,66 @@
+import { Secret, type SecretDefinition, type SecretParameter } from '../../config/index.js';
+import { MxcpError } from '../../errors/index.js';
+
+const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** A statement whose values are bound, never part of its text; so the text may be logged, the values never. */
+export interface SecretStatement {
+  readonly sql: string;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Throws `secret_failed` when a name cannot be a parameter of a DuckDB secret. */
+export function toCreateSecret(definition: SecretDefinition): SecretStatement {
+  const values: Record<string, string> = {};
+  const bind = (text: string): string => {
+    const name = `p${Object.keys(values).length}`;
+    values[name] = text;
+    return `$${name}`;
+  };
+  const options = Object.entries(definition.parameters).map(([key, parameter]) => {
+    if (!IDENTIFIER.test(key)) {
+      throw new MxcpError(
+        'secret_failed',
+        `secret "${definition.name}": "${key}" cannot be a parameter of a DuckDB secret`,
+      );
+    }
+    return `${key} ${toExpression(parameter, bind)}`;
+  });
+  const sql = `CREATE OR REPLACE TEMPORARY SECRET ${quoteIdentifier(definition.name)} (${[`TYPE ${definition.type}`, ...options].join(', ')})`;
+  return { sql, values };
+}
+
+/** Whether DuckDB may be asked at all: other secrets (no parameters, a free-text type) are for Python and TypeScript. */
+export function isForDuckDB(definition: SecretDefinition): boolean {
+  return IDENTIFIER.test(definition.type) && Object.keys(definition.parameters).length > 0;
+}
+
+export function toDropSecret(name: string): string {
+  return `DROP TEMPORARY SECRET IF EXISTS ${quoteIdentifier(name)}`;
+}
+
+/** Some errors of DuckDB print a bound value (a failed cast does); every one of them is taken out, however short. */
+export function withoutValues(message: string, statement: SecretStatement): string {
+  return Object.values(statement.values)
+    .filter((value) => value !== '')
+    .sort((a, b) => b.length - a.length)
+    .reduce((text, value) => text.replaceAll(value, '[secret]'), message);
+}
+
+function toExpression(parameter: SecretParameter, bind: (text: string) => string): string {
+  if (parameter instanceof Secret) return bind(parameter.reveal());
+  if (typeof parameter === 'number' || typeof parameter === 'boolean') return bind(String(parameter));
+  if (isList(parameter)) return `[${parameter.map((item) => toExpression(item, bind)).join(', ')}]`;
+  const entries = Object.entries(parameter).map(
+    ([key, value]) => `${bind(key)}: ${toExpression(value, bind)}`,
+  );
+  return `MAP {${entries.join(', ')}}`;
+}
+
+function isList(parameter: SecretParameter): parameter is readonly SecretParameter[] {
+  return Array.isArray(parameter);
+}
+
+function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
