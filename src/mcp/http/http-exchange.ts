@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ResultSplices } from '../splice/index.js';
+
+/** The headers that the SDK reads. Tools read all of them through `requestHeaders`. */
+const SDK_HEADERS = [
+  'accept',
+  'content-type',
+  'last-event-id',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+];
+
+/**
+ * One HTTP request and its response. Aborted when the client goes away before the response is complete, or when the
+ * server may wait no longer.
+ */
+export class HttpExchange {
+  readonly response: ServerResponse;
+  readonly splices = new ResultSplices();
+  readonly #incoming: IncomingMessage;
+  readonly #abort = new AbortController();
+  #requestHeaders: Readonly<Record<string, string>> | undefined;
+
+  constructor(incoming: IncomingMessage, response: ServerResponse) {
+    this.#incoming = incoming;
+    this.response = response;
+    response.once('close', () => {
+      if (!response.writableFinished) this.#abort.abort();
+    });
+  }
+
+  get method(): string {
+    return this.#incoming.method ?? 'GET';
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Lower-case names; a header that came several times is joined with commas. */
+  get requestHeaders(): Readonly<Record<string, string>> {
+    this.#requestHeaders ??= joinedHeaders(this.#incoming);
+    return this.#requestHeaders;
+  }
+
+  header(name: string): string | undefined {
+    return this.requestHeaders[name];
+  }
+
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  toWebRequest(): ExchangeRequest {
+    return new ExchangeRequest(this);
+  }
+}
+
+function joinedHeaders(incoming: IncomingMessage): Readonly<Record<string, string>> {
+  const joined: Record<string, string> = {};
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value !== undefined) joined[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return joined;
+}
+
+/**
+ * What the SDK is given as the request. It carries its exchange, so that a call finds its way back to the headers and the
+ * response it belongs to. It has no body: bodies are read and parsed once, by us, and handed over beside it.
+ */
+export class ExchangeRequest extends Request {
+  readonly exchange: HttpExchange;
+
+  constructor(exchange: HttpExchange) {
+    super('http://localhost/mcp', {
+      method: exchange.method,
+      headers: sdkHeaders(exchange),
+      signal: exchange.signal,
+    });
+    this.exchange = exchange;
+  }
+}
+
+function sdkHeaders(exchange: HttpExchange): [string, string][] {
+  const headers: [string, string][] = [];
+  for (const name of SDK_HEADERS) {
+    const value = exchange.header(name);
+    if (value !== undefined && name !== 'accept') headers.push([name, value]);
+  }
+  headers.push(['accept', acceptedTypes(exchange)]);
+  return headers;
+}
+
+/**
+ * The SDK wants both media types spelled out. A client that takes JSON, by name or by a wildcard, gets JSON, and one that
+ * opens a stream needs only the stream.
+ */
+function acceptedTypes(exchange: HttpExchange): string {
+  const accept = exchange.header('accept') ?? '*/*';
+  const takesJson = /\*\/\*|application\/(\*|json)/i.test(accept);
+  return takesJson && exchange.method === 'POST' ? 'application/json, text/event-stream' : accept;
+}

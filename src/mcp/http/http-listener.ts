@@ -1,0 +1,226 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ProtocolErrorCode } from '@modelcontextprotocol/server';
+import type { EndpointCalls } from '../../endpoints/index.js';
+import type { Logger } from '../../logging/index.js';
+import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
+import { ResultSplices } from '../splice/index.js';
+import { allowOrigin, answerPreflight } from './cors.js';
+import { ExchangeRequest, HttpExchange } from './http-exchange.js';
+import { bindHttpServers, portOf } from './http-server.js';
+import { REFUSED, type Refusal, refusal } from './json-rpc-error.js';
+import { readMessageBody, requestIdsOf } from './message-body.js';
+import { type ListChanges, MessageRouter } from './message-router.js';
+import { RequestGuard } from './request-guard.js';
+import { ClientGone, sendResponse } from './send-response.js';
+
+export interface HttpListenerOptions {
+  readonly calls: EndpointCalls;
+  readonly info: ServerInfo;
+  /** Whether `notifyListChanged` may ever be called; only then is `listChanged` advertised. */
+  readonly definitionsCanChange?: boolean;
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly stateless: boolean;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly logger: Logger;
+  readonly maxConnections?: number;
+  readonly maxSessions?: number;
+  readonly sessionIdleMs?: number;
+}
+
+/** The open MCP port. The one who started it closes it. */
+export interface McpListener {
+  readonly host: string;
+  readonly port: number;
+  /** Where clients connect, e.g. `http://localhost:8000/mcp`. */
+  readonly url: string;
+  notifyListChanged(changes: ListChanges): Promise<void>;
+  /**
+   * Answers new requests with 503, lets running ones end until the deadline, cancels what is left, and closes the port.
+   * Idempotent: later calls wait for the first.
+   */
+  close(options: { readonly deadlineMs: number }): Promise<void>;
+}
+
+const MCP_PATH = /^\/mcp\/?(\?|$)/;
+const METHODS = new Set(['GET', 'POST', 'DELETE']);
+const MAX_CONNECTIONS = 1024;
+const MAX_SESSIONS = 1000;
+const SESSION_IDLE_MS = 30 * 60 * 1000;
+/** How long cancelled requests may take to be answered before their connections are cut. */
+const CANCELLED_GRACE_MS = 250;
+
+/** Opens the MCP port. Throws `port_in_use`, `usage`. */
+export async function startHttpListener(options: HttpListenerOptions): Promise<McpListener> {
+  const listener = new HttpListener(options);
+  await listener.open();
+  return listener;
+}
+
+class HttpListener implements McpListener {
+  readonly host: string;
+  readonly #options: HttpListenerOptions;
+  readonly #guard: RequestGuard;
+  readonly #router: MessageRouter;
+  readonly #logger: Logger;
+  readonly #running = new Set<Promise<void>>();
+  readonly #exchanges = new Set<HttpExchange>();
+  #servers: readonly Server[] = [];
+  #port = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: HttpListenerOptions) {
+    this.host = options.host;
+    this.#options = options;
+    this.#logger = options.logger.child({ component: 'mcp' });
+    this.#guard = new RequestGuard(options);
+    this.#router = new MessageRouter({
+      createServer: createMcpServerFactory({
+        calls: options.calls,
+        info: options.info,
+        definitionsCanChange: options.definitionsCanChange ?? false,
+        logger: this.#logger,
+        scopeOf: ({ http }) => scopeOf(http?.req),
+      }),
+      stateless: options.stateless,
+      maxSessions: options.maxSessions ?? MAX_SESSIONS,
+      sessionIdleMs: options.sessionIdleMs ?? SESSION_IDLE_MS,
+      logger: this.#logger,
+    });
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    const host = this.host.includes(':') ? `[${this.host}]` : this.host;
+    return `http://${host}:${this.#port}/mcp`;
+  }
+
+  async open(): Promise<void> {
+    const { host, port, maxConnections = MAX_CONNECTIONS } = this.#options;
+    this.#servers = await bindHttpServers({ host, port, maxConnections }, this.#onRequest);
+    this.#port = this.#servers[0] === undefined ? port : portOf(this.#servers[0]);
+  }
+
+  async notifyListChanged(changes: ListChanges): Promise<void> {
+    await this.#router.notifyListChanged(changes);
+  }
+
+  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    this.#closed ??= this.#close(deadlineMs);
+    return this.#closed;
+  }
+
+  /** The port stays open until the end, so that clients that come meanwhile are told to try again. */
+  async #close(deadlineMs: number): Promise<void> {
+    for (const server of this.#servers) server.closeIdleConnections();
+    await this.#router.closeStreams();
+    await this.#settled(deadlineMs);
+    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const exchange of this.#exchanges) exchange.abort();
+    await this.#router.close();
+    await this.#settled(CANCELLED_GRACE_MS);
+    for (const server of this.#servers) server.closeAllConnections();
+    await Promise.all(closed);
+  }
+
+  /** Waits until nothing runs, at most this long. */
+  async #settled(timeoutMs: number): Promise<void> {
+    const timer = new AbortController();
+    const late = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {
+      // Cancelled below, because everything has ended in time.
+    });
+    await Promise.race([Promise.all(this.#running), late]);
+    timer.abort();
+  }
+
+  readonly #onRequest: RequestListener = (incoming, response) => {
+    const exchange = new HttpExchange(incoming, response);
+    const running = this.#serve(incoming, exchange).catch((error: unknown) => this.#fail(exchange, error));
+    this.#exchanges.add(exchange);
+    this.#running.add(running);
+    void running.finally(() => {
+      this.#exchanges.delete(exchange);
+      this.#running.delete(running);
+    });
+  };
+
+  async #serve(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
+    const { response } = exchange;
+    if (!MCP_PATH.test(incoming.url ?? '')) return sendNotFound(response);
+    const { origin } = incoming.headers;
+    const refused = this.#guard.refusalOf({ host: incoming.headers.host, origin });
+    if (refused !== undefined) return refuse(exchange, { status: 403, code: REFUSED, message: refused });
+    if (origin !== undefined) allowOrigin(response, origin);
+    if (exchange.method === 'OPTIONS' && origin !== undefined) return answerPreflight(response);
+    if (!METHODS.has(exchange.method)) return refuse(exchange, METHOD_NOT_ALLOWED);
+    if (this.#closed !== undefined) return refuse(exchange, CLOSING);
+    await this.#answer(incoming, exchange);
+  }
+
+  async #answer(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
+    const body = exchange.method === 'POST' ? await readMessageBody(incoming) : { parsed: undefined };
+    if ('refused' in body) return refuse(exchange, body.refused);
+    const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
+    const response = await Promise.race([answer, aborted(exchange.signal)]);
+    if (response !== undefined && response.status !== 499) return sendResponse(response, exchange);
+    // Nothing was answered: the client is gone, or the deadline of a shutdown has passed.
+    const [id] = requestIdsOf(body.parsed);
+    await refuse(exchange, { ...CLOSING, id });
+  }
+
+  #fail(exchange: HttpExchange, error: unknown): void {
+    const { response } = exchange;
+    const clientGone = error instanceof ClientGone || response.destroyed;
+    if (!clientGone) this.#logger.error({ err: error }, 'request failed: internal error');
+    if (response.headersSent || clientGone) {
+      response.destroy();
+      return;
+    }
+    refuse(exchange, INTERNAL_ERROR).catch(() => response.destroy());
+  }
+}
+
+const METHOD_NOT_ALLOWED: Refusal = {
+  status: 405,
+  code: REFUSED,
+  message: 'Method not allowed',
+  headers: { allow: 'GET, POST, DELETE' },
+};
+
+const CLOSING: Refusal = {
+  status: 503,
+  code: REFUSED,
+  message: 'The server is shutting down',
+  headers: { 'retry-after': '5', connection: 'close' },
+};
+
+const INTERNAL_ERROR: Refusal = {
+  status: 500,
+  code: ProtocolErrorCode.InternalError,
+  message: 'Internal error',
+};
+
+function scopeOf(request: Request | undefined): MessageScope {
+  return request instanceof ExchangeRequest ? request.exchange : { splices: new ResultSplices() };
+}
+
+async function refuse(exchange: HttpExchange, reason: Refusal): Promise<void> {
+  await sendResponse(refusal(reason), exchange);
+}
+
+function sendNotFound(response: ServerResponse): void {
+  response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"not found"}');
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}

@@ -1,0 +1,102 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { MxcpError } from '../../errors/index.js';
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 15_000;
+/** How often the three above are looked at; also how late they may be. */
+const TIMEOUT_CHECK_MS = 2_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+export interface BindOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly maxConnections: number;
+}
+
+/**
+ * Opens the port. `localhost` means both loopback addresses where the machine has both: which one a client tries first
+ * is its own affair. Throws `port_in_use`, `usage`.
+ */
+export async function bindHttpServers(options: BindOptions, listener: RequestListener): Promise<Server[]> {
+  if (options.host !== 'localhost') return [await bind(options.host, options, listener)];
+  const first = await bind('127.0.0.1', options, listener);
+  try {
+    return [first, await bind('::1', { ...options, port: portOf(first) }, listener)];
+  } catch (error) {
+    if (error instanceof NoSuchAddress) return [first];
+    first.close();
+    throw error;
+  }
+}
+
+export function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP server that listens');
+  return address.port;
+}
+
+async function bind(host: string, options: BindOptions, listener: RequestListener): Promise<Server> {
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true,
+    },
+    listener,
+  );
+  server.maxConnections = options.maxConnections;
+  server.on('clientError', answerBadRequest);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(toBindError(error, host, options.port)));
+    server.listen({ host, port: options.port }, resolve);
+  });
+  server.removeAllListeners('error');
+  return server;
+}
+
+class NoSuchAddress extends MxcpError {}
+
+function toBindError(error: NodeJS.ErrnoException, host: string, port: number): MxcpError {
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new MxcpError(
+        'port_in_use',
+        `port ${port} is taken: another process listens on ${address}; choose another with --port`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new MxcpError(
+        'port_in_use',
+        `port ${port} may not be opened by this user; choose one from 1024 on with --port`,
+        { cause: error },
+      );
+    default:
+      return new NoSuchAddress(
+        'usage',
+        `cannot listen on ${address} (${error.code ?? error.message}); choose an address of this machine with --host`,
+        { cause: error },
+      );
+  }
+}
+
+const BAD_REQUESTS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** What is not HTTP, too large or too slow is answered in one line, and the connection ends. */
+function answerBadRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = BAD_REQUESTS[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

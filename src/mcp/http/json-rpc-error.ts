@@ -1,0 +1,22 @@
+import { ProtocolErrorCode } from '@modelcontextprotocol/server';
+import type { MessageId } from './message-body.js';
+
+/** The code JSON-RPC leaves to servers, for refusals that have none of their own. */
+export const REFUSED = -32_000;
+export const PARSE_ERROR = ProtocolErrorCode.ParseError;
+
+export interface Refusal {
+  readonly status: number;
+  readonly code: number;
+  readonly message: string;
+  readonly id?: MessageId | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error response that answers no message in particular, or the one with `id`. */
+export function refusal({ status, code, message, id, headers }: Refusal): Response {
+  return Response.json(
+    { jsonrpc: '2.0', error: { code, message }, id: id ?? null },
+    { status, ...(headers !== undefined && { headers }) },
+  );
+}

@@ -1,0 +1,142 @@
+import {
+  createMcpHandler,
+  InMemoryServerEventBus,
+  isLegacyRequest,
+  type McpHttpHandler,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import type { Logger } from '../../logging/index.js';
+import type { ExchangeRequest } from './http-exchange.js';
+import { REFUSED, refusal } from './json-rpc-error.js';
+import { LegacySessions } from './legacy-sessions.js';
+import { hasMethod } from './message-body.js';
+
+/** Which lists have changed. */
+export interface ListChanges {
+  readonly tools?: boolean;
+  readonly resources?: boolean;
+  readonly prompts?: boolean;
+}
+
+export interface MessageRouterOptions {
+  readonly createServer: () => Server;
+  readonly stateless: boolean;
+  readonly maxSessions: number;
+  readonly sessionIdleMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Sends each request to what speaks its protocol: 2026-07-28 needs no state; the 2025 protocols have sessions, unless
+ * the server is stateless. A 2025 message without a session that is not `initialize` is answered on its own: the
+ * protocol leaves it to the server whether it insists on sessions, and a person with `curl` should get an answer.
+ */
+export class MessageRouter {
+  readonly #options: MessageRouterOptions;
+  readonly #modern: McpHttpHandler;
+  /** Streams of notifications; apart from the calls, because on shutdown they end first. */
+  readonly #subscriptions: McpHttpHandler;
+  readonly #sessions: LegacySessions;
+
+  constructor(options: MessageRouterOptions) {
+    const { createServer, logger } = options;
+    const onerror = (error: Error) => logger.debug({ detail: error.message }, 'request refused');
+    const bus = new InMemoryServerEventBus(onerror);
+    const createHandler = () => createMcpHandler(createServer, { legacy: 'reject', bus, onerror });
+    this.#options = options;
+    this.#modern = createHandler();
+    this.#subscriptions = createHandler();
+    this.#sessions = new LegacySessions({ ...options, idleMs: options.sessionIdleMs });
+  }
+
+  /** `parsedBody` is `undefined` for requests that have none (GET, DELETE). */
+  async route(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    if (request.method !== 'POST') return this.#routeSessionRequest(request);
+    if (await isLegacyRequest(request, parsedBody)) return this.#routeLegacy(request, parsedBody);
+    const handler = hasMethod(parsedBody, 'subscriptions/listen') ? this.#subscriptions : this.#modern;
+    return handler.fetch(request, { parsedBody });
+  }
+
+  async notifyListChanged(changes: ListChanges): Promise<void> {
+    const { notify } = this.#modern;
+    if (changes.tools === true) notify.toolsChanged();
+    if (changes.resources === true) notify.resourcesChanged();
+    if (changes.prompts === true) notify.promptsChanged();
+    await this.#sessions.notifyListChanged((server) => sendListChanges(server, changes));
+  }
+
+  /** Ends what would never end by itself. Calls go on. */
+  async closeStreams(): Promise<void> {
+    this.#sessions.closeStreams();
+    await this.#subscriptions.close();
+  }
+
+  /** Ends everything; calls that still run are cancelled. */
+  async close(): Promise<void> {
+    await Promise.all([this.#subscriptions.close(), this.#modern.close(), this.#sessions.close()]);
+  }
+
+  /** GET opens a session's stream of notifications, DELETE ends the session. */
+  async #routeSessionRequest(request: ExchangeRequest): Promise<Response> {
+    if (this.#options.stateless) {
+      const headers = { allow: 'POST' };
+      return refusal({ status: 405, code: REFUSED, message: 'This server has no sessions', headers });
+    }
+    const id = request.exchange.header('mcp-session-id');
+    if (id === undefined) {
+      return refusal({ status: 400, code: REFUSED, message: 'The Mcp-Session-Id header is missing' });
+    }
+    return this.#inSession(id, request, undefined);
+  }
+
+  async #routeLegacy(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    const id = request.exchange.header('mcp-session-id');
+    if (this.#options.stateless) return this.#once(request, parsedBody);
+    if (id !== undefined) return this.#inSession(id, request, parsedBody);
+    return hasMethod(parsedBody, 'initialize')
+      ? this.#openSession(request, parsedBody)
+      : this.#once(request, parsedBody);
+  }
+
+  async #inSession(id: string, request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    const session = this.#sessions.find(id);
+    if (session !== undefined) return session.handle(request, parsedBody);
+    const message = 'Session not found: it has ended; initialize again';
+    return refusal({ status: 404, code: -32_001, message });
+  }
+
+  async #openSession(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    const session = await this.#sessions.open();
+    if (session === undefined) {
+      const headers = { 'retry-after': '5' };
+      return refusal({ status: 503, code: REFUSED, message: 'All sessions are in use', headers });
+    }
+    const response = await session.handle(request, parsedBody);
+    if (this.#sessions.find(session.id) === undefined) await session.close();
+    return response;
+  }
+
+  /** Answers a message of a 2025 protocol without a session. */
+  async #once(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    const server = this.#options.createServer();
+    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
+    const close = () => {
+      server.close().catch((error: unknown) => {
+        this.#options.logger.warn({ err: error }, 'server object could not be closed');
+      });
+    };
+    request.exchange.signal.addEventListener('abort', close);
+    await server.connect(transport);
+    const response = await transport.handleRequest(request, { parsedBody });
+    close();
+    return response;
+  }
+}
+
+/** Tells a client that is connected all the time. */
+export async function sendListChanges(server: Server, changes: ListChanges): Promise<void> {
+  if (changes.tools === true) await server.sendToolListChanged();
+  if (changes.resources === true) await server.sendResourceListChanged();
+  if (changes.prompts === true) await server.sendPromptListChanged();
+}

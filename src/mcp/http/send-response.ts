@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { writeMessage } from '../splice/index.js';
+import type { HttpExchange } from './http-exchange.js';
+
+/**
+ * Writes what the SDK answered. A message is serialised in one piece: a JSON body is one message, and each chunk of an
+ * event stream is one event with one, so a placeholder is never cut in two.
+ */
+export async function sendResponse(response: Response, exchange: HttpExchange): Promise<void> {
+  const { response: outgoing } = exchange;
+  for (const [name, value] of response.headers) {
+    // Whether the connection stays open is for Node to say, which knows whether the server is closing.
+    if (name !== 'connection' || value === 'close') outgoing.setHeader(name, value);
+  }
+  outgoing.statusCode = response.status;
+  if (response.body === null) {
+    outgoing.end();
+  } else if (response.headers.get('content-type') === 'text/event-stream') {
+    await sendEvents(response.body, exchange);
+  } else {
+    await sendMessage(await response.text(), exchange);
+  }
+}
+
+async function sendMessage(message: string, { response, splices }: HttpExchange): Promise<void> {
+  const parts = splices.partsOf(message);
+  if (parts.length === 1) {
+    response.end(message);
+    return;
+  }
+  await writeMessage(parts, (chunk) => writeChunk(response, chunk));
+  response.end();
+}
+
+async function sendEvents(body: ReadableStream<Uint8Array>, exchange: HttpExchange): Promise<void> {
+  const { response, splices, signal } = exchange;
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const cancel = () => {
+    reader.cancel().catch(() => {
+      // The stream has failed already, and the loop below says so.
+    });
+  };
+  signal.addEventListener('abort', cancel);
+  response.flushHeaders();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    const parts = splices.partsOf(decoder.decode(next.value));
+    await writeMessage(parts, (chunk) => writeChunk(response, chunk));
+  }
+  response.end();
+}
+
+/** Honours backpressure, so that a slow reader does not make us hold the whole result a second time. */
+async function writeChunk(response: ServerResponse, chunk: string): Promise<void> {
+  if (response.destroyed) throw new ClientGone();
+  if (response.write(chunk)) return;
+  const closed = new AbortController();
+  const onClose = () => closed.abort(new ClientGone());
+  response.once('close', onClose);
+  try {
+    await once(response, 'drain', { signal: closed.signal });
+  } catch {
+    throw new ClientGone();
+  } finally {
+    response.off('close', onClose);
+  }
+}
+
+/** The client closed the connection before it had the whole response. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}

@@ -1,0 +1,106 @@
+import {
+  type CallToolResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ReadResourceResult,
+  ResourceNotFoundError,
+} from '@modelcontextprotocol/server';
+import type { ResourceText, ShapedResult } from '../endpoints/index.js';
+import { type MxcpError, toMxcpError } from '../errors/index.js';
+import type { Logger } from '../logging/index.js';
+import { jsonArrayPieces, jsonPieces, jsonStringPieces, type ResultSplices } from './splice/index.js';
+
+/** Results from this size on are written by the splicing writer; below it the SDK's own serialising is faster. */
+const SPLICE_FROM_BYTES = 64 * 1024;
+
+/** An object is one text block and itself; an array one text block per item; what is not an object is under `result`. */
+export function toToolResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
+  if (result.bytes >= SPLICE_FROM_BYTES && result.texts.length > 0) return toSplicedResult(result, splices);
+  return {
+    content: result.texts.map((text) => ({ type: 'text', text })),
+    structuredContent: toStructuredContent(result),
+  };
+}
+
+function toStructuredContent(result: ShapedResult): Record<string, unknown> {
+  if (result.shape === 'object') return result.value;
+  return { result: result.shape === 'array' ? result.items : result.value };
+}
+
+function toSplicedResult({ shape, texts }: ShapedResult, splices: ResultSplices): CallToolResult {
+  const content = splices.addObject(() => textBlockPieces(texts));
+  const structured = splices.addObject(() => structuredPieces(shape, texts));
+  return { content: [{ type: 'text', text: content }], structuredContent: { [structured]: true } };
+}
+
+/** The elements of `content`, without its brackets. */
+function* textBlockPieces(texts: readonly string[]): Generator<string> {
+  let opening = '{"type":"text","text":';
+  for (const text of texts) {
+    yield opening;
+    yield* jsonStringPieces([text]);
+    opening = '},{"type":"text","text":';
+  }
+  yield '}';
+}
+
+function* structuredPieces(shape: ShapedResult['shape'], texts: readonly string[]): Generator<string> {
+  if (shape === 'object') {
+    yield* jsonPieces(texts[0] ?? '{}');
+    return;
+  }
+  yield '{"result":';
+  yield* shape === 'array' ? jsonArrayPieces(texts) : jsonPieces(texts[0] ?? 'null');
+  yield '}';
+}
+
+export function toResourceResult(resource: ResourceText, splices: ResultSplices): ReadResourceResult {
+  const { uri, mimeType, texts } = resource;
+  const size = texts.reduce((sum, text) => sum + text.length, 0);
+  const text = size >= SPLICE_FROM_BYTES ? splices.addString(() => jsonStringPieces(texts)) : texts.join('');
+  return { contents: [{ uri, mimeType, text }] };
+}
+
+/**
+ * A failed tool call as the model sees it. A tool that is not served is an error of the protocol (`-32602`), as both
+ * eras of the protocol ask for; everything else is a result with `isError`, so that the model can act on the message.
+ */
+export function toToolFailure(name: string, thrown: unknown, logger: Logger): CallToolResult {
+  const error = toLoggedError(`tool ${name}`, thrown, logger);
+  if (error.code === 'endpoint_not_found') {
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name}`);
+  }
+  return {
+    content: [{ type: 'text', text: `Error executing tool ${name}: ${error.message}` }],
+    isError: true,
+  };
+}
+
+/** A failed `resources/read`. */
+export function toResourceFailure(uri: string, thrown: unknown, logger: Logger): ProtocolError {
+  const error = toLoggedError(`resource ${uri}`, thrown, logger);
+  return error.code === 'endpoint_not_found' ? new ResourceNotFoundError(uri) : toProtocolError(error);
+}
+
+/** A failed `prompts/get`. */
+export function toPromptFailure(name: string, thrown: unknown, logger: Logger): ProtocolError {
+  const error = toLoggedError(`prompt ${name}`, thrown, logger);
+  return error.code === 'endpoint_not_found'
+    ? new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown prompt: ${name}`)
+    : toProtocolError(error);
+}
+
+/** Only a fault in the arguments is the client's; the rest is ours, whatever it was. */
+function toProtocolError(error: MxcpError): ProtocolError {
+  const code =
+    error.code === 'params_invalid' ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
+  return new ProtocolError(code, error.message, { code: error.code });
+}
+
+/** What is not an error of ours may quote anything: it goes to the log, and the client gets the neutral message. */
+function toLoggedError(what: string, thrown: unknown, logger: Logger): MxcpError {
+  const error = toMxcpError(thrown);
+  if (error.code === 'internal') logger.error({ detail: error.detail }, `${what} failed: internal error`);
+  else logger.debug({ code: error.code }, `${what} failed: ${error.message}`);
+  return error;
+}

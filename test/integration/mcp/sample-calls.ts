@@ -1,0 +1,142 @@
+import type {
+  CallContext,
+  EndpointCalls,
+  PromptListing,
+  ResourceListing,
+  ResourceText,
+  ShapedResult,
+  ToolListing,
+} from '../../../src/endpoints/index.js';
+import { MxcpError } from '../../../src/errors/index.js';
+import type { JsonObject, JsonValue } from '../../../src/runtime/index.js';
+
+export function objectResult(value: JsonObject): ShapedResult {
+  const text = JSON.stringify(value);
+  return { shape: 'object', value, texts: [text], bytes: Buffer.byteLength(text) };
+}
+
+export function arrayResult(items: readonly JsonValue[]): ShapedResult {
+  const texts = items.map((item) => JSON.stringify(item));
+  return {
+    shape: 'array',
+    items,
+    texts,
+    bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
+  };
+}
+
+export function scalarResult(value: JsonValue): ShapedResult {
+  const text = JSON.stringify(value);
+  return { shape: 'scalar', value, texts: [text], bytes: Buffer.byteLength(text) };
+}
+
+type Tool = (parameters: Readonly<Record<string, unknown>>, context: CallContext) => Promise<ShapedResult>;
+
+/** Endpoints in memory: one tool for each thing a transport has to carry. */
+export class SampleCalls implements EndpointCalls {
+  /** How often a call saw its signal abort. */
+  cancelled = 0;
+  running = 0;
+  /** Tools that `wait` end with this. */
+  readonly release: () => void;
+  readonly #released: Promise<void>;
+  readonly #tools: Record<string, Tool>;
+  #listings: readonly ToolListing[];
+
+  constructor(extra: Record<string, Tool> = {}) {
+    let release = (): void => undefined;
+    this.#released = new Promise((resolve) => {
+      release = resolve;
+    });
+    this.release = () => release();
+    this.#tools = { ...this.#builtIn(), ...extra };
+    this.#listings = Object.keys(this.#tools).map((name) => this.#listing(name));
+  }
+
+  addTool(name: string, tool: Tool): void {
+    this.#tools[name] = tool;
+    this.#listings = [...this.#listings, this.#listing(name)];
+  }
+
+  listTools(): readonly ToolListing[] {
+    return this.#listings;
+  }
+
+  listResources(): readonly ResourceListing[] {
+    return [
+      { uri: 'notes://all', isTemplate: false, name: 'notes', mimeType: 'application/json' },
+      { uri: 'notes://{id}', isTemplate: true, name: 'note', description: 'One note', tags: ['text'] },
+    ];
+  }
+
+  listPrompts(): readonly PromptListing[] {
+    return [{ name: 'greet', description: 'Greets', arguments: [{ name: 'who', required: true }] }];
+  }
+
+  async callTool(
+    name: string,
+    parameters: Readonly<Record<string, unknown>>,
+    context: CallContext,
+  ): Promise<ShapedResult> {
+    const tool = this.#tools[name];
+    if (tool === undefined) throw new MxcpError('endpoint_not_found', `no tool ${name}`);
+    this.running += 1;
+    try {
+      return await tool(parameters, context);
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  async readResource(uri: string): Promise<ResourceText> {
+    const mimeType = 'application/json';
+    if (uri === 'notes://all') return { uri, mimeType, texts: ['[1,', '2]'] };
+    if (uri === 'notes://large') {
+      return { uri, mimeType, texts: Array.from({ length: 3000 }, (_, line) => `"line" ${line} äöü 😀\n`) };
+    }
+    if (uri === 'notes://broken') throw new Error('password=hunter2');
+    throw new MxcpError('endpoint_not_found', `no resource ${uri}`);
+  }
+
+  async getPrompt(name: string, parameters: Readonly<Record<string, unknown>>) {
+    if (name !== 'greet') throw new MxcpError('endpoint_not_found', `no prompt ${name}`);
+    if (parameters['who'] === undefined) throw new MxcpError('params_invalid', "parameter 'who' is missing");
+    return [{ role: 'user' as const, text: `Hello ${String(parameters['who'])}` }];
+  }
+
+  #listing(name: string): ToolListing {
+    return { name, description: `Tool ${name}`, inputSchema: { type: 'object' } };
+  }
+
+  #builtIn(): Record<string, Tool> {
+    return {
+      echo: async (parameters) => objectResult({ given: JSON.stringify(parameters) }),
+      rows: async () => arrayResult([{ n: 1 }, { n: 2 }]),
+      nothing: async () => arrayResult([]),
+      count: async () => scalarResult(42),
+      headers: async (_, { caller }) => objectResult({ ...caller.requestHeaders }),
+      rejected: async () => {
+        throw new MxcpError('params_invalid', "parameter 'n' is not a number");
+      },
+      broken: async () => {
+        throw new Error('connect to db://admin:hunter2@host failed');
+      },
+      large: async ({ rows }) =>
+        arrayResult(
+          Array.from({ length: Number(rows ?? 2000) }, (_, n) => ({ n, text: `row ${n} "quoted" ä😀\n` })),
+        ),
+      large_object: async ({ chars }) => objectResult({ text: '😀"\\'.repeat(Number(chars ?? 100_000) / 4) }),
+      wait: (_, { signal }) => this.#wait(signal),
+    };
+  }
+
+  #wait(signal: AbortSignal): Promise<ShapedResult> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        this.cancelled += 1;
+        reject(new MxcpError('query_interrupted', 'the call was cancelled'));
+      });
+      void this.#released.then(() => resolve(scalarResult('released')));
+    });
+  }
+}
