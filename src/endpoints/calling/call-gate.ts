@@ -1,0 +1,135 @@
+import { MxcpError } from '../../errors/index.js';
+
+/** Calls waiting longer than this many seconds is what "busy" means; a sensible time to ask a client to come back. */
+const RETRY_AFTER_SECONDS = 1;
+
+export interface CallGateOptions {
+  /** How many calls run at once. Stays below the size of the thread pool, which file reads share. */
+  readonly maxConcurrentCalls: number;
+  /** How many calls may wait. One more is refused with `server_busy`. */
+  readonly maxQueuedCalls: number;
+}
+
+/** Gives the slot back. Idempotent. */
+export type ReleaseSlot = () => void;
+
+interface Waiter {
+  readonly admit: () => void;
+}
+
+/**
+ * Decides which call runs next. Slots go round-robin over endpoints and first-come-first-served within one, and no
+ * endpoint may hold more than three quarters of them, so that slow queries of one never stall quick ones of another.
+ */
+export class CallGate {
+  readonly #slots: number;
+  readonly #slotsPerKey: number;
+  readonly #maxQueued: number;
+  readonly #running = new Map<string, number>();
+  /** Waiting calls by key. The order of the keys is the order of turns: a key that was served goes to the end. */
+  readonly #waiting = new Map<string, Set<Waiter>>();
+  #active = 0;
+  #queued = 0;
+
+  constructor({ maxConcurrentCalls, maxQueuedCalls }: CallGateOptions) {
+    this.#slots = Math.max(1, maxConcurrentCalls);
+    this.#slotsPerKey = Math.max(1, Math.floor((this.#slots * 3) / 4));
+    this.#maxQueued = maxQueuedCalls;
+  }
+
+  get activeCalls(): number {
+    return this.#active;
+  }
+
+  get queuedCalls(): number {
+    return this.#queued;
+  }
+
+  /**
+   * Resolves when the call may run. Throws `server_busy` when the queue is full, and the signal's reason when it aborts
+   * before the call's turn came; either way nothing is held.
+   */
+  async acquire(key: string, signal: AbortSignal): Promise<ReleaseSlot> {
+    signal.throwIfAborted();
+    if (this.#hasRoomFor(key) && !this.#waiting.has(key)) this.#start(key);
+    else await this.#waitForTurn(key, signal);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#finish(key);
+    };
+  }
+
+  #waitForTurn(key: string, signal: AbortSignal): Promise<void> {
+    if (this.#queued >= this.#maxQueued) {
+      const message = `the server is busy: ${this.#active} calls run and ${this.#queued} wait; try again`;
+      throw new MxcpError('server_busy', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    }
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#remove(key, waiter);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        admit: () => {
+          signal.removeEventListener('abort', leave);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#add(key, waiter);
+    });
+  }
+
+  #add(key: string, waiter: Waiter): void {
+    const waiters = this.#waiting.get(key);
+    if (waiters === undefined) this.#waiting.set(key, new Set([waiter]));
+    else waiters.add(waiter);
+    this.#queued += 1;
+  }
+
+  #remove(key: string, waiter: Waiter): void {
+    const waiters = this.#waiting.get(key);
+    if (waiters?.delete(waiter) !== true) return;
+    this.#queued -= 1;
+    if (waiters.size === 0) this.#waiting.delete(key);
+  }
+
+  #hasRoomFor(key: string): boolean {
+    return this.#active < this.#slots && (this.#running.get(key) ?? 0) < this.#slotsPerKey;
+  }
+
+  #start(key: string): void {
+    this.#active += 1;
+    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
+  }
+
+  #finish(key: string): void {
+    this.#active -= 1;
+    const left = (this.#running.get(key) ?? 1) - 1;
+    if (left === 0) this.#running.delete(key);
+    else this.#running.set(key, left);
+    this.#admitNext();
+  }
+
+  /** A slot that came free admits at most one call: every call before it found no room or a full share. */
+  #admitNext(): void {
+    for (const [key, waiters] of this.#waiting) {
+      const [first] = waiters;
+      if (first === undefined || !this.#hasRoomFor(key)) continue;
+      this.#remove(key, first);
+      this.#moveToEnd(key);
+      this.#start(key);
+      first.admit();
+      return;
+    }
+  }
+
+  #moveToEnd(key: string): void {
+    const waiters = this.#waiting.get(key);
+    if (waiters === undefined) return;
+    this.#waiting.delete(key);
+    this.#waiting.set(key, waiters);
+  }
+}

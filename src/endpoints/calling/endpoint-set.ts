@@ -1,0 +1,171 @@
+import type { ResolvedConfig } from '../../config/index.js';
+import type { JsonObject } from '../../runtime/index.js';
+import type { PromptListing, ResourceListing, ToolListing } from '../calls.js';
+import type {
+  EndpointCatalog,
+  PromptDefinition,
+  ResourceDefinition,
+  ToolDefinition,
+} from '../definitions/endpoint-definition.js';
+import type { TypeDefinition } from '../definitions/definition-schema.js';
+import { PromptRenderer } from '../prompts/render-prompt.js';
+import { ResourceRouter, type ResourceMatch } from '../resources/resource-router.js';
+import { UriTemplate } from '../resources/uri-template.js';
+import { ResultChecks } from '../results/result-checks.js';
+import { createSqlTools, type SqlStatement, type SqlTool } from '../sql-tools/sql-tools.js';
+import { ArgumentReader, type CallArguments } from '../values/argument-reader.js';
+import { toOutputSchema } from '../values/json-schema.js';
+import { SchemaCompiler } from '../values/schema-compiler.js';
+
+/** Something that runs SQL when it is called: a tool, a resource, or a built-in SQL tool. */
+export interface SqlCallable {
+  /** For errors, e.g. `tool "sales"`. */
+  readonly label: string;
+  readonly arguments: ArgumentReader;
+  readonly returns: TypeDefinition | undefined;
+  readonly checks: ResultChecks | undefined;
+  readonly toStatement: (callArguments: CallArguments) => SqlStatement;
+}
+
+export interface CallableResource extends SqlCallable {
+  readonly definition: ResourceDefinition;
+  readonly mimeType: string;
+}
+
+export interface CallablePrompt {
+  readonly arguments: ArgumentReader;
+  readonly renderer: PromptRenderer;
+}
+
+/**
+ * What one generation serves, ready to be called: immutable, and gone with its generation. A catalogue that failed its
+ * checks in part serves the rest.
+ */
+export class EndpointSet {
+  readonly catalog: EndpointCatalog;
+  readonly tools: readonly ToolListing[];
+  readonly resources: readonly ResourceListing[];
+  readonly prompts: readonly PromptListing[];
+  readonly #tools = new Map<string, SqlCallable>();
+  readonly #resources: ResourceRouter<CallableResource>;
+  readonly #prompts = new Map<string, CallablePrompt>();
+  readonly #compiler = new SchemaCompiler();
+
+  constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
+    this.catalog = catalog;
+    const tools = catalog.endpoints.filter((endpoint) => endpoint.kind === 'tool');
+    const resources = catalog.endpoints.filter((endpoint) => endpoint.kind === 'resource');
+    const prompts = catalog.endpoints.filter((endpoint) => endpoint.kind === 'prompt');
+    const builtIn = createSqlTools(sqlTools);
+    this.tools = [
+      ...tools.map((tool) => this.#addTool(tool)),
+      ...builtIn.map((tool) => this.#addSqlTool(tool)),
+    ];
+    this.resources = resources.map(toResourceListing);
+    this.#resources = new ResourceRouter(
+      resources.map((resource) => [resource.uri, this.#toCallableResource(resource)]),
+    );
+    this.prompts = prompts.map((prompt) => this.#addPrompt(prompt));
+  }
+
+  tool(name: string): SqlCallable | undefined {
+    return this.#tools.get(name);
+  }
+
+  resource(uri: string): ResourceMatch<CallableResource> | undefined {
+    return this.#resources.find(uri);
+  }
+
+  prompt(name: string): CallablePrompt | undefined {
+    return this.#prompts.get(name);
+  }
+
+  #addTool(tool: ToolDefinition): ToolListing {
+    const callable = this.#toSqlCallable(`tool "${tool.name}"`, tool);
+    this.#tools.set(tool.name, callable);
+    return {
+      name: tool.name,
+      title: tool.annotations?.title,
+      description: tool.description,
+      inputSchema: callable.arguments.inputSchema,
+      outputSchema: tool.returns === undefined ? undefined : toOutputSchema(tool.returns),
+      annotations: tool.annotations === undefined ? undefined : withoutUndefined(tool.annotations),
+      tags: tool.tags,
+    };
+  }
+
+  #addSqlTool(tool: SqlTool): ToolListing {
+    const label = `tool "${tool.name}"`;
+    const callArguments = new ArgumentReader(label, tool.parameters, this.#compiler);
+    const { returns, toStatement } = tool;
+    this.#tools.set(tool.name, { label, arguments: callArguments, returns, checks: undefined, toStatement });
+    return {
+      name: tool.name,
+      title: tool.title,
+      description: tool.description,
+      inputSchema: callArguments.inputSchema,
+      outputSchema: toOutputSchema(returns),
+      annotations: {
+        title: tool.title,
+        readOnlyHint: !tool.changesData,
+        destructiveHint: tool.changesData,
+        idempotentHint: !tool.changesData,
+        openWorldHint: false,
+      },
+    };
+  }
+
+  #toCallableResource(resource: ResourceDefinition): CallableResource {
+    const callable = this.#toSqlCallable(`resource ${resource.uri}`, resource);
+    return { ...callable, definition: resource, mimeType: mimeTypeOf(resource) };
+  }
+
+  #toSqlCallable(label: string, definition: ToolDefinition | ResourceDefinition): SqlCallable {
+    const { parameters, returns, sql } = definition;
+    return {
+      label,
+      arguments: new ArgumentReader(label, parameters, this.#compiler),
+      returns,
+      checks: returns === undefined ? undefined : new ResultChecks(label, returns, this.#compiler),
+      toStatement: ({ bindings }) => ({ sql: sql.text, bindings }),
+    };
+  }
+
+  #addPrompt(prompt: PromptDefinition): PromptListing {
+    const callArguments = new ArgumentReader(`prompt "${prompt.name}"`, prompt.parameters, this.#compiler);
+    this.#prompts.set(prompt.name, { arguments: callArguments, renderer: new PromptRenderer(prompt) });
+    return {
+      name: prompt.name,
+      description: prompt.description,
+      arguments: prompt.parameters.map((parameter) => ({
+        name: parameter.name,
+        description: parameter.description,
+        required: !('default' in parameter),
+      })),
+      tags: prompt.tags,
+    };
+  }
+}
+
+function toResourceListing(resource: ResourceDefinition): ResourceListing {
+  return {
+    uri: resource.uri,
+    isTemplate: new UriTemplate(resource.uri).isTemplate,
+    name: resource.name,
+    description: resource.description,
+    mimeType: mimeTypeOf(resource),
+    tags: resource.tags,
+  };
+}
+
+/** Without a declared type: a text is plain text, everything else is JSON. */
+function mimeTypeOf({ mimeType, returns }: ResourceDefinition): string {
+  return mimeType ?? (returns?.type === 'string' ? 'text/plain' : 'application/json');
+}
+
+function withoutUndefined(annotations: NonNullable<ToolDefinition['annotations']>): JsonObject {
+  const entries = Object.entries(annotations).filter(
+    (entry): entry is [string, string | boolean] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,212 @@
+import { MxcpError, toMxcpError, type ErrorCode } from '../../errors/index.js';
+import type { ActiveGeneration } from '../../lifecycle/index.js';
+import type { QueryableDatabase } from '../../runtime/index.js';
+import type {
+  CallContext,
+  EndpointCalls,
+  PromptListing,
+  PromptMessage,
+  ResourceListing,
+  ResourceText,
+  ShapedResult,
+  ToolListing,
+} from '../calls.js';
+import type { EndpointKind } from '../definitions/endpoint-definition.js';
+import { suggestion } from '../definitions/nearest-name.js';
+import { ResultCollector } from '../results/result-collector.js';
+import type { CallArguments } from '../values/argument-reader.js';
+import { CallDeadline } from './call-deadline.js';
+import type { CallGate } from './call-gate.js';
+import type { EndpointSet, SqlCallable } from './endpoint-set.js';
+
+/** What a generation must hold for its endpoints to be called. */
+export interface CallableGeneration {
+  readonly endpoints: EndpointSet;
+  readonly database: QueryableDatabase;
+}
+
+/** One call that has ended, for logs and metrics. */
+export interface CallReport {
+  readonly kind: EndpointKind;
+  /** The name or URI as it was asked for. */
+  readonly name: string;
+  readonly outcome: 'success' | ErrorCode;
+  readonly durationMs: number;
+}
+
+export interface LiveEndpointCallsOptions {
+  readonly gate: CallGate;
+  readonly callTimeoutMs: number;
+  readonly maxResultBytes: number;
+  /** For `mxcp run --skip-output-validation`. */
+  readonly skipOutputValidation?: boolean | undefined;
+  /** Called after each call. Must not throw. */
+  readonly onCall?: ((report: CallReport) => void) | undefined;
+}
+
+interface RunningCall {
+  readonly generation: CallableGeneration;
+  readonly context: CallContext;
+  readonly deadline: CallDeadline;
+}
+
+/** Calls endpoints of the generation that serves when a call arrives, and holds it until the call has ended. */
+export class LiveEndpointCalls implements EndpointCalls {
+  readonly #generations: ActiveGeneration<CallableGeneration>;
+  readonly #options: LiveEndpointCallsOptions;
+  #activeCalls = 0;
+
+  constructor(generations: ActiveGeneration<CallableGeneration>, options: LiveEndpointCallsOptions) {
+    this.#generations = generations;
+    this.#options = options;
+  }
+
+  /** Calls that have arrived and not ended, waiting ones included. */
+  get activeCalls(): number {
+    return this.#activeCalls;
+  }
+
+  listTools(): readonly ToolListing[] {
+    return this.#generations.current.contents.endpoints.tools;
+  }
+
+  listResources(): readonly ResourceListing[] {
+    return this.#generations.current.contents.endpoints.resources;
+  }
+
+  listPrompts(): readonly PromptListing[] {
+    return this.#generations.current.contents.endpoints.prompts;
+  }
+
+  callTool(
+    name: string,
+    parameters: Readonly<Record<string, unknown>>,
+    context: CallContext,
+  ): Promise<ShapedResult> {
+    return this.#perform({ kind: 'tool', name }, context, async (call) => {
+      const { endpoints } = call.generation;
+      const tool = endpoints.tool(name);
+      if (tool === undefined)
+        throw notFound(
+          `tool "${name}"`,
+          name,
+          endpoints.tools.map((listing) => listing.name),
+        );
+      return this.#query(tool, tool.arguments.read(parameters), call);
+    });
+  }
+
+  readResource(uri: string, context: CallContext): Promise<ResourceText> {
+    return this.#perform({ kind: 'resource', name: uri }, context, async (call) => {
+      const { endpoints } = call.generation;
+      const match = endpoints.resource(uri);
+      if (match === undefined)
+        throw notFound(
+          `resource ${uri}`,
+          uri,
+          endpoints.resources.map((listing) => listing.uri),
+        );
+      const { resource, values } = match;
+      const result = await this.#query(resource, resource.arguments.read(values), call);
+      return {
+        uri,
+        mimeType: resource.mimeType,
+        texts: result.shape === 'array' ? toJsonList(result.texts) : result.texts,
+      };
+    });
+  }
+
+  getPrompt(
+    name: string,
+    parameters: Readonly<Record<string, unknown>>,
+    context: CallContext,
+  ): Promise<readonly PromptMessage[]> {
+    return this.#perform({ kind: 'prompt', name }, context, ({ generation }) => {
+      const prompt = generation.endpoints.prompt(name);
+      if (prompt === undefined)
+        throw notFound(
+          `prompt "${name}"`,
+          name,
+          generation.endpoints.prompts.map((listing) => listing.name),
+        );
+      return prompt.renderer.render(prompt.arguments.read(parameters).values);
+    });
+  }
+
+  async #query(
+    callable: SqlCallable,
+    callArguments: CallArguments,
+    call: RunningCall,
+  ): Promise<ShapedResult> {
+    const { gate, maxResultBytes, skipOutputValidation } = this.#options;
+    const { signal } = call.deadline;
+    const release = await gate.acquire(callable.label, signal);
+    try {
+      const collector = new ResultCollector({
+        endpoint: callable.label,
+        returns: callable.returns,
+        checks: skipOutputValidation === true ? undefined : callable.checks,
+        maxResultBytes,
+      });
+      const { sql, bindings } = callable.toStatement(callArguments);
+      const { caller } = call.context;
+      await call.generation.database.query(sql, bindings, { caller, signal, onRow: collector.onRow });
+      return collector.finish();
+    } finally {
+      release();
+    }
+  }
+
+  /** The frame of every call: lease, deadline, error, report; all of it ended in the reverse order. */
+  async #perform<T>(
+    target: Pick<CallReport, 'kind' | 'name'>,
+    context: CallContext,
+    run: (call: RunningCall) => T | Promise<T>,
+  ): Promise<T> {
+    const lease = this.#generations.acquire();
+    const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
+    const startedAt = performance.now();
+    let outcome: CallReport['outcome'] = 'success';
+    this.#activeCalls += 1;
+    try {
+      return await run({ generation: lease.contents, context, deadline });
+    } catch (error) {
+      const failure = this.#toFailure(error, deadline, target);
+      outcome = failure.code;
+      throw failure;
+    } finally {
+      this.#activeCalls -= 1;
+      deadline.dispose();
+      lease.release();
+      this.#options.onCall?.({ ...target, outcome, durationMs: performance.now() - startedAt });
+    }
+  }
+
+  /** A query that was interrupted does not know why; the deadline does. */
+  #toFailure(error: unknown, deadline: CallDeadline, target: Pick<CallReport, 'kind' | 'name'>): MxcpError {
+    const isInterruption =
+      error === deadline.signal.reason || (error instanceof MxcpError && error.code === 'query_interrupted');
+    if (!deadline.signal.aborted || !isInterruption) return toMxcpError(error);
+    const what = `the call of ${target.kind} "${target.name}"`;
+    if (!deadline.hasExpired)
+      return new MxcpError('query_interrupted', `${what} was cancelled`, { cause: error });
+    const limit = `${this.#options.callTimeoutMs / 1000} s`;
+    return new MxcpError(
+      'call_timeout',
+      `${what} took longer than ${limit} and was ended; raise --call-timeout if it needs more`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function notFound(what: string, name: string, known: readonly string[]): MxcpError {
+  const hint = suggestion(name, known);
+  return new MxcpError('endpoint_not_found', `there is no ${what}${hint.startsWith('; did') ? hint : ''}`);
+}
+
+/** The pieces of a JSON array whose items are already text. */
+function toJsonList(texts: readonly string[]): string[] {
+  return ['[', ...texts.map((text, index) => (index === 0 ? text : `,${text}`)), ']'];
+}

@@ -1,0 +1,69 @@
+import { ActiveGeneration, Generation } from '../../lifecycle/index.js';
+import { MxcpError } from '../../errors/index.js';
+import type { CallContext, PromptMessage, ResourceText, ShapedResult } from '../calls.js';
+import type { EndpointKind } from '../definitions/endpoint-definition.js';
+import { UriTemplate } from '../resources/uri-template.js';
+import { CallGate } from './call-gate.js';
+import {
+  LiveEndpointCalls,
+  type CallableGeneration,
+  type LiveEndpointCallsOptions,
+} from './live-endpoint-calls.js';
+
+export interface EndpointRun {
+  readonly kind: EndpointKind;
+  /** A tool's or prompt's name; a resource's URI, template or name. */
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly context: CallContext;
+  readonly limits: Pick<
+    LiveEndpointCallsOptions,
+    'callTimeoutMs' | 'maxResultBytes' | 'skipOutputValidation'
+  >;
+}
+
+export type EndpointRunResult =
+  | { readonly kind: 'tool'; readonly result: ShapedResult }
+  | { readonly kind: 'resource'; readonly resource: ResourceText }
+  | { readonly kind: 'prompt'; readonly messages: readonly PromptMessage[] };
+
+/**
+ * Calls one endpoint without a server, on the same path as a server would. The caller keeps owning the database.
+ * Throws what `EndpointCalls` throws.
+ */
+export async function runEndpoint(
+  contents: CallableGeneration,
+  run: EndpointRun,
+): Promise<EndpointRunResult> {
+  const generation = new Generation(1, contents, () => Promise.resolve());
+  const gate = new CallGate({ maxConcurrentCalls: 1, maxQueuedCalls: 0 });
+  const calls = new LiveEndpointCalls(new ActiveGeneration(generation), { gate, ...run.limits });
+  switch (run.kind) {
+    case 'tool':
+      return { kind: 'tool', result: await calls.callTool(run.name, run.parameters, run.context) };
+    case 'resource':
+      return { kind: 'resource', resource: await calls.readResource(toUri(contents, run), run.context) };
+    case 'prompt':
+      return { kind: 'prompt', messages: await calls.getPrompt(run.name, run.parameters, run.context) };
+  }
+}
+
+/** A resource is asked for by its URI; a template is filled in with the parameters, all of which it needs. */
+function toUri({ endpoints }: CallableGeneration, { name, parameters }: EndpointRun): string {
+  const listing = endpoints.resources.find((resource) => resource.uri === name || resource.name === name);
+  if (listing === undefined) return name;
+  const template = new UriTemplate(listing.uri);
+  const missing = template.placeholders.filter((placeholder) => parameters[placeholder] === undefined);
+  const unknown = Object.keys(parameters).filter((parameter) => !template.placeholders.includes(parameter));
+  if (missing.length > 0 || unknown.length > 0) {
+    const reasons = [
+      ...missing.map((each) => `"${each}" is required`),
+      ...unknown.map((each) => `"${each}" is not known`),
+    ];
+    throw new MxcpError(
+      'params_invalid',
+      `invalid arguments for resource ${listing.uri}: ${reasons.join('; ')}`,
+    );
+  }
+  return template.expand(parameters);
+}

@@ -1,0 +1,89 @@
+import type { Problem, SourcePosition } from '../../errors/index.js';
+import type {
+  EndpointTest,
+  ParameterDefinition,
+  ToolAnnotations,
+  TypeDefinition,
+} from './definition-schema.js';
+
+export type EndpointKind = 'tool' | 'resource' | 'prompt';
+
+/** SQL text and where it stands, so that `LINE n` of DuckDB becomes a line of a file. */
+export interface SqlSource {
+  readonly text: string;
+  /** Relative to the project root. */
+  readonly file: string;
+  /** The line of `file` on which the text begins. */
+  readonly firstLine: number;
+}
+
+interface DefinitionBase {
+  /** The YAML file, relative to the project root, with forward slashes. */
+  readonly path: string;
+  /** A tool's or prompt's name; a resource's name, or its URI when it has none. */
+  readonly name: string;
+  readonly description: string | undefined;
+  readonly tags: readonly string[] | undefined;
+  readonly parameters: readonly ParameterDefinition[];
+  readonly returns: TypeDefinition | undefined;
+  readonly tests: readonly EndpointTest[];
+  readonly metadata: Readonly<Record<string, unknown>> | undefined;
+  readonly positions: {
+    /** Where the name or URI stands. */
+    readonly identity: SourcePosition;
+    readonly parameters: readonly SourcePosition[];
+  };
+}
+
+export interface ToolDefinition extends DefinitionBase {
+  readonly kind: 'tool';
+  readonly annotations: ToolAnnotations | undefined;
+  readonly sql: SqlSource;
+}
+
+export interface ResourceDefinition extends DefinitionBase {
+  readonly kind: 'resource';
+  readonly uri: string;
+  readonly mimeType: string | undefined;
+  readonly sql: SqlSource;
+}
+
+export interface PromptMessageDefinition {
+  readonly template: string;
+  readonly role: 'user' | 'assistant';
+}
+
+export interface PromptDefinition extends DefinitionBase {
+  readonly kind: 'prompt';
+  readonly messages: readonly PromptMessageDefinition[];
+}
+
+/** One endpoint as it was read from disk. Deeply frozen: nothing on disk changes it afterwards. */
+export type EndpointDefinition = ToolDefinition | ResourceDefinition | PromptDefinition;
+
+/** An endpoint file that cannot be served, and everything that is wrong with it. */
+export interface EndpointFailure {
+  readonly path: string;
+  readonly kind: EndpointKind | null;
+  readonly name: string | null;
+  readonly problems: readonly Problem[];
+}
+
+/** An endpoint that its file switches off with `enabled: false`. */
+export interface DisabledEndpoint {
+  readonly path: string;
+  readonly kind: EndpointKind;
+  readonly name: string;
+  readonly description: string | undefined;
+}
+
+/** All endpoint files of a project, read at one moment. Deeply frozen. */
+export interface EndpointCatalog {
+  readonly endpoints: readonly EndpointDefinition[];
+  readonly failures: readonly EndpointFailure[];
+  readonly disabled: readonly DisabledEndpoint[];
+  /** What is allowed but probably not meant. */
+  readonly warnings: readonly Problem[];
+  /** A hash of each file and of the SQL file it names, by path. */
+  readonly fingerprints: ReadonlyMap<string, string>;
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { ResolvedConfig } from '../../config/index.js';
+import { messageOf, type Problem } from '../../errors/index.js';
+import { EventLoopBudget } from '../../lifecycle/index.js';
+import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
+import { deepFreeze } from './deep-freeze.js';
+import type {
+  DisabledEndpoint,
+  EndpointCatalog,
+  EndpointDefinition,
+  EndpointFailure,
+  EndpointKind,
+} from './endpoint-definition.js';
+import { findDefinitionFiles } from './find-definition-files.js';
+import { findDuplicates } from './find-duplicates.js';
+import { readDefinition, type DefinitionReading } from './read-definition.js';
+import { toProjectPath } from './read-sql-source.js';
+
+/** The part of the configuration that says where endpoints are. */
+export type EndpointFolders = Pick<ResolvedConfig, 'projectRoot'> & {
+  readonly paths: Pick<ResolvedConfig['paths'], 'tools' | 'resources' | 'prompts'>;
+  readonly sqlTools: Pick<ResolvedConfig['sqlTools'], 'enabled'>;
+};
+
+/**
+ * Reads every endpoint file of a project and the SQL files they name, once. What is wrong with a file becomes a failure
+ * of that file. Throws only when a folder itself cannot be listed.
+ */
+export async function loadEndpoints(config: EndpointFolders): Promise<EndpointCatalog> {
+  const budget = new EventLoopBudget();
+  const draft = new CatalogDraft();
+  for (const [kind, folder] of foldersOf(config)) {
+    for (const file of await findDefinitionFiles(folder)) {
+      draft.add(await readFileAs(kind, file, config.projectRoot));
+      await budget.spend();
+    }
+  }
+  if (config.sqlTools.enabled) draft.reserveSqlToolNames();
+  return draft.finish();
+}
+
+function foldersOf({ paths }: EndpointFolders): [EndpointKind, string][] {
+  return [
+    ['tool', paths.tools],
+    ['resource', paths.resources],
+    ['prompt', paths.prompts],
+  ];
+}
+
+interface FileReading {
+  readonly path: string;
+  readonly reading: DefinitionReading;
+  readonly fingerprint: string;
+}
+
+async function readFileAs(kind: EndpointKind, file: string, projectRoot: string): Promise<FileReading> {
+  const path = toProjectPath(projectRoot, file);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const problems = [{ file: path, message: `the file cannot be read: ${messageOf(error)}` }];
+    const reading = { kind, name: null, enabled: true, description: undefined, problems, warnings: [] };
+    return { path, reading, fingerprint: 'unreadable' };
+  }
+  const reading = await readDefinition({ path, text, kind, projectRoot });
+  const hash = createHash('sha256')
+    .update(text)
+    .update('\0')
+    .update(reading.sql?.text ?? '');
+  return { path, reading, fingerprint: hash.digest('hex') };
+}
+
+/** Collects readings until the catalogue is whole; afterwards nothing changes any more. */
+class CatalogDraft {
+  readonly #definitions: EndpointDefinition[] = [];
+  readonly #failures: EndpointFailure[] = [];
+  readonly #disabled: DisabledEndpoint[] = [];
+  readonly #warnings: Problem[] = [];
+  readonly #fingerprints = new Map<string, string>();
+
+  add({ path, reading, fingerprint }: FileReading): void {
+    this.#fingerprints.set(path, fingerprint);
+    const { kind, name, definition } = reading;
+    if (!reading.enabled && kind !== null && name !== null) {
+      // Switched off is switched off: what else is wrong with it does not matter until it is switched on.
+      this.#disabled.push({ path, kind, name, description: reading.description });
+    } else if (definition === undefined) {
+      this.#failures.push({ path, kind, name, problems: reading.problems });
+    } else {
+      this.#definitions.push(definition);
+      this.#warnings.push(...reading.warnings);
+    }
+  }
+
+  reserveSqlToolNames(): void {
+    for (const definition of this.#definitions) {
+      if (definition.kind !== 'tool' || !SQL_TOOL_NAMES.includes(definition.name)) continue;
+      const message = `the name "${definition.name}" belongs to a built-in SQL tool; rename it or switch off "sql_tools"`;
+      this.#fail(definition, { ...definition.positions.identity, message });
+    }
+  }
+
+  finish(): EndpointCatalog {
+    for (const [definition, problem] of findDuplicates(this.#definitions)) this.#fail(definition, problem);
+    const failed = new Set(this.#failures.map(({ path }) => path));
+    return deepFreeze({
+      endpoints: this.#definitions.filter(({ path }) => !failed.has(path)),
+      failures: this.#failures.sort((a, b) => (a.path < b.path ? -1 : 1)),
+      disabled: this.#disabled,
+      warnings: this.#warnings,
+      fingerprints: this.#fingerprints,
+    });
+  }
+
+  #fail({ path, kind, name }: EndpointDefinition, problem: Problem): void {
+    this.#failures.push({ path, kind, name, problems: [problem] });
+  }
+}

@@ -1,0 +1,172 @@
+import type { Problem } from '../../errors/index.js';
+import { checkDefaults } from '../values/check-defaults.js';
+import { checkParameters, checkPrompt, checkResourceUri, checkType } from './definition-rules.js';
+import {
+  endpointFileSchema,
+  type EndpointFileContents,
+  type PromptFields,
+  type ResourceFields,
+  type ToolFields,
+} from './definition-schema.js';
+import type { EndpointDefinition, EndpointKind, SqlSource } from './endpoint-definition.js';
+import { findUnenforcedProtections } from './protections.js';
+import { readSqlSource } from './read-sql-source.js';
+import { problemAt, toProblems } from './schema-problems.js';
+import { YamlSource } from './yaml-source.js';
+
+const KINDS = ['tool', 'resource', 'prompt'] as const satisfies readonly EndpointKind[];
+
+export interface DefinitionFile {
+  /** Relative to the project root. */
+  readonly path: string;
+  readonly text: string;
+  /** The kind that the folder stands for. */
+  readonly kind: EndpointKind;
+  readonly projectRoot: string;
+}
+
+/** What one file turned out to be. `definition` is absent when there are problems. */
+export interface DefinitionReading {
+  readonly kind: EndpointKind | null;
+  readonly name: string | null;
+  readonly enabled: boolean;
+  readonly description: string | undefined;
+  readonly definition?: EndpointDefinition | undefined;
+  readonly sql?: SqlSource | undefined;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/** Parses one endpoint file and everything it refers to. Never throws for what a person wrote: that becomes problems. */
+export async function readDefinition(file: DefinitionFile): Promise<DefinitionReading> {
+  const source = new YamlSource(file.path, file.text);
+  const identity = identityOf(source.value);
+  const failed = (problems: readonly Problem[]): DefinitionReading => ({
+    ...identity,
+    description: undefined,
+    problems,
+    warnings: [],
+  });
+  if (source.problems.length > 0) return failed(source.problems);
+  const kindProblem = checkKind(source, file);
+  if (kindProblem !== undefined) return failed([kindProblem]);
+  const parsed = endpointFileSchema.safeParse(source.value);
+  if (!parsed.success) return failed(toProblems(parsed.error, endpointFileSchema, source));
+  return readFields({ contents: parsed.data, source, file });
+}
+
+interface ParsedFile {
+  readonly contents: EndpointFileContents;
+  readonly source: YamlSource;
+  readonly file: DefinitionFile;
+}
+
+async function readFields(parsed: ParsedFile): Promise<DefinitionReading> {
+  const { contents, source, file } = parsed;
+  const base = [file.kind];
+  const fields = fieldsOf(contents);
+  const name = nameOf(fields);
+  const problems: Problem[] = [
+    ...checkParameters(fields.parameters ?? [], base, source),
+    ...(fields.return === undefined ? [] : checkType(fields.return, [...base, 'return'], source)),
+    ...findUnenforcedProtections(fields, base, source),
+  ];
+  // A default is tried against its type only once the type itself is known to be sound.
+  if (problems.length === 0) problems.push(...checkDefaults(fields.parameters ?? [], base, source));
+  const prompt = 'messages' in fields ? checkPrompt(fields, source) : undefined;
+  problems.push(...(prompt?.problems ?? []));
+  if ('uri' in fields) problems.push(...checkResourceUri(fields, source));
+  const request = { base, source, projectRoot: file.projectRoot };
+  const sql = 'source' in fields ? await readSqlSource({ fields, ...request }) : undefined;
+  problems.push(...(sql?.problems ?? []));
+  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, sql?.sql);
+  return {
+    kind: file.kind,
+    name,
+    enabled: fields.enabled ?? true,
+    description: fields.description,
+    definition,
+    sql: sql?.sql,
+    problems,
+    warnings: prompt?.warnings ?? [],
+  };
+}
+
+function toDefinition(
+  { contents, source, file }: ParsedFile,
+  fields: ToolFields | ResourceFields | PromptFields,
+  sql: SqlSource | undefined,
+): EndpointDefinition | undefined {
+  const shared = {
+    path: file.path,
+    name: nameOf(fields),
+    description: fields.description,
+    tags: fields.tags,
+    parameters: fields.parameters ?? [],
+    returns: fields.return,
+    tests: fields.tests ?? [],
+    metadata: contents.metadata,
+    positions: {
+      identity: source.positionOf([file.kind, 'uri' in fields ? 'uri' : 'name']),
+      parameters: (fields.parameters ?? []).map((_, index) =>
+        source.positionOf([file.kind, 'parameters', index, 'name']),
+      ),
+    },
+  };
+  if ('messages' in fields) {
+    const messages = fields.messages.map(({ prompt, role }) => ({
+      template: prompt,
+      role: role === 'assistant' ? ('assistant' as const) : ('user' as const),
+    }));
+    return { kind: 'prompt', ...shared, messages };
+  }
+  if (sql === undefined) return undefined;
+  if ('uri' in fields)
+    return { kind: 'resource', ...shared, uri: fields.uri, mimeType: fields.mime_type, sql };
+  return { kind: 'tool', ...shared, annotations: fields.annotations, sql };
+}
+
+function fieldsOf(contents: EndpointFileContents): ToolFields | ResourceFields | PromptFields {
+  const fields = contents.tool ?? contents.resource ?? contents.prompt;
+  if (fields === undefined) throw new Error('checkKind lets no file through that has no kind');
+  return fields;
+}
+
+function nameOf(fields: ToolFields | ResourceFields | PromptFields): string {
+  return 'uri' in fields ? (fields.name ?? fields.uri) : fields.name;
+}
+
+function checkKind(source: YamlSource, file: DefinitionFile): Problem | undefined {
+  const { value } = source;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return problemAt([], `the file must be a mapping with the key "${file.kind}"`, source);
+  const present = KINDS.filter((kind) => Object.hasOwn(value, kind) && Reflect.get(value, kind) !== null);
+  if (present.length > 1)
+    return problemAt(
+      [present[1] ?? file.kind],
+      `one file holds one endpoint; this one has ${present.join(' and ')}`,
+      source,
+    );
+  const found = present[0];
+  if (found === undefined)
+    return problemAt([], `the file has no "${file.kind}"${unknownRootKeys(value)}`, source);
+  if (found === file.kind) return undefined;
+  const message = `this file defines a ${found} but lies among the ${file.kind}s; move it to ${found}s/ or change its kind`;
+  return problemAt([found], message, source);
+}
+
+function unknownRootKeys(value: object): string {
+  const keys = Object.keys(value).filter((key) => key !== 'mxcp' && key !== 'metadata');
+  return keys.length === 0 ? '' : `; it has ${keys.map((key) => `"${key}"`).join(', ')}`;
+}
+
+/** Kind and name as far as they can be made out, so that a broken file can still be reported by name. */
+function identityOf(value: unknown): Pick<DefinitionReading, 'kind' | 'name' | 'enabled'> {
+  if (typeof value !== 'object' || value === null) return { kind: null, name: null, enabled: true };
+  const kind = KINDS.find((candidate) => Object.hasOwn(value, candidate)) ?? null;
+  const fields: unknown = kind === null ? null : Reflect.get(value, kind);
+  if (typeof fields !== 'object' || fields === null) return { kind, name: null, enabled: true };
+  const name: unknown = Reflect.get(fields, 'name') ?? Reflect.get(fields, 'uri');
+  const enabled = Reflect.get(fields, 'enabled') !== false;
+  return { kind, name: typeof name === 'string' ? name : null, enabled };
+}

@@ -1,0 +1,114 @@
+import { MxcpError } from '../../errors/index.js';
+import type { JsonObject, JsonValue } from '../../runtime/index.js';
+import type { ShapedResult } from '../calls.js';
+import type { TypeDefinition } from '../definitions/definition-schema.js';
+import type { ResultChecks } from './result-checks.js';
+
+/** Rows beyond the one that a single result may have are counted up to here; then the query is ended. */
+const COUNTED_ROWS = 1000;
+
+export interface ResultCollectorOptions {
+  /** Names the endpoint in errors, e.g. `tool "sales"`. */
+  readonly endpoint: string;
+  readonly returns: TypeDefinition | undefined;
+  /** Absent when output is not to be checked. */
+  readonly checks: ResultChecks | undefined;
+  readonly maxResultBytes: number;
+}
+
+/**
+ * Takes the rows of one query as they arrive, checks and serialises each at once, and in the end gives them the shape of
+ * the declared `return` type. Never holds the event loop for more than one row.
+ */
+export class ResultCollector {
+  readonly #options: ResultCollectorOptions;
+  readonly #items: JsonObject[] = [];
+  readonly #texts: string[] = [];
+  #bytes = 0;
+  #rowCount = 0;
+
+  constructor(options: ResultCollectorOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `result_too_large`, `output_invalid`: either ends the query. */
+  readonly onRow = (row: JsonObject): void => {
+    this.#rowCount += 1;
+    if (this.#isList) return this.#addItem(row);
+    if (this.#rowCount === 1) this.#items.push(row);
+    if (this.#rowCount > COUNTED_ROWS) throw this.#wrongRowCount(`more than ${COUNTED_ROWS} rows`);
+  };
+
+  /** Throws `output_invalid`, `result_too_large`. */
+  finish(): ShapedResult {
+    if (this.#isList) {
+      this.#options.checks?.checkList(this.#texts);
+      return { shape: 'array', items: this.#items, texts: this.#texts, bytes: this.#bytes };
+    }
+    const [row] = this.#items;
+    if (row === undefined || this.#rowCount > 1)
+      throw this.#wrongRowCount(this.#rowCount === 0 ? 'no rows' : `${this.#rowCount} rows`);
+    return this.#options.returns?.type === 'object' ? this.#finishObject(row) : this.#finishScalar(row);
+  }
+
+  get #isList(): boolean {
+    const { returns } = this.#options;
+    return returns === undefined || returns.type === 'array';
+  }
+
+  #addItem(row: JsonObject): void {
+    this.#options.checks?.checkItem(row, this.#rowCount);
+    this.#items.push(row);
+    this.#addText(JSON.stringify(row));
+  }
+
+  #finishObject(value: JsonObject): ShapedResult {
+    this.#options.checks?.checkWhole(value);
+    this.#addText(JSON.stringify(value, null, 2));
+    return { shape: 'object', value, texts: this.#texts, bytes: this.#bytes };
+  }
+
+  #finishScalar(row: JsonObject): ShapedResult {
+    const values = Object.values(row);
+    const [value] = values;
+    if (value === undefined || values.length !== 1) {
+      const columns = `${values.length} columns (${Object.keys(row).join(', ')})`;
+      throw this.#outputError(
+        `must answer one value, because its return type is ${this.#typeName}, but its SQL gave ${columns}`,
+      );
+    }
+    this.#options.checks?.checkWhole(value);
+    this.#addText(toText(value));
+    return { shape: 'scalar', value, texts: this.#texts, bytes: this.#bytes };
+  }
+
+  #addText(text: string): void {
+    this.#texts.push(text);
+    this.#bytes += Buffer.byteLength(text);
+    const { endpoint, maxResultBytes } = this.#options;
+    if (this.#bytes <= maxResultBytes) return;
+    const message =
+      `the result of ${endpoint} is larger than ${maxResultBytes} bytes (reached at row ${this.#rowCount}); ` +
+      'ask for fewer rows, or raise --max-result-bytes (MXCP_MAX_RESULT_BYTES)';
+    throw new MxcpError('result_too_large', message);
+  }
+
+  #wrongRowCount(found: string): MxcpError {
+    return this.#outputError(
+      `must answer exactly one row, because its return type is ${this.#typeName}, but its SQL gave ${found}`,
+    );
+  }
+
+  #outputError(reason: string): MxcpError {
+    return new MxcpError('output_invalid', `${this.#options.endpoint} ${reason}`);
+  }
+
+  get #typeName(): string {
+    return this.#options.returns?.type ?? 'array';
+  }
+}
+
+/** A text is its own text; anything else is its JSON. */
+function toText(value: JsonValue): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,63 @@
+import type { TypeDefinition } from '../definitions/definition-schema.js';
+
+const NUMBER_TEXT = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+
+/**
+ * Brings a value that was sent into its declared type where its meaning is not in doubt: scalars to text, numeric text to
+ * numbers, "true" and "false" to booleans, JSON text to lists and objects. Anything else is left for the check to refuse.
+ */
+export function coerce(type: TypeDefinition, value: unknown): unknown {
+  switch (type.type) {
+    case 'string':
+      return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+    case 'number':
+    case 'integer':
+      return typeof value === 'string' && NUMBER_TEXT.test(value) ? exactNumber(value) : value;
+    case 'boolean':
+      return toBoolean(value);
+    case 'array':
+      return coerceItems(type, fromJsonText(value));
+    case 'object':
+      return coerceProperties(type, fromJsonText(value));
+  }
+}
+
+/** Whole numbers too large for a double stay text, and the check refuses them: a rounded key would find another row. */
+function exactNumber(text: string): number | string {
+  const value = Number(text);
+  const isWholeText = /^\s*[+-]?\d+\s*$/.test(text);
+  return isWholeText && !Number.isSafeInteger(value) ? text : value;
+}
+
+function toBoolean(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const text = value.trim().toLowerCase();
+  if (text === 'true') return true;
+  return text === 'false' ? false : value;
+}
+
+function fromJsonText(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    const parsed: unknown = JSON.parse(value);
+    return typeof parsed === 'object' && parsed !== null ? parsed : value;
+  } catch {
+    // Ordinary text: the check says that a list or object was expected.
+    return value;
+  }
+}
+
+function coerceItems(type: TypeDefinition, value: unknown): unknown {
+  const { items } = type;
+  return Array.isArray(value) && items !== undefined ? value.map((item) => coerce(items, item)) : value;
+}
+
+function coerceProperties(type: TypeDefinition, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { properties = {} } = type;
+  const entries = Object.entries(value).map(([key, item]) => {
+    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    return [key, property === undefined ? item : coerce(property, item)] as const;
+  });
+  return Object.fromEntries(entries);
+}

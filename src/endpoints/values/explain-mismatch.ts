@@ -1,0 +1,94 @@
+import type { ErrorObject } from 'ajv/dist/2020.js';
+import { nearestName } from '../definitions/nearest-name.js';
+
+const SHOWN_VALUE_LENGTH = 80;
+
+/** One sentence about a value that does not fit its type: which one, why, and what was sent. */
+export function explainMismatch(error: ErrorObject, root: string): string {
+  const place = placeOf(error.instancePath, root);
+  const params: Readonly<Record<string, unknown>> = error.params;
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return unknownProperty(place, String(params['additionalProperty']), error);
+    case 'required':
+      return `${join(place, String(params['missingProperty']))} is required`;
+    case 'enum':
+      return `${place} must be one of ${list(params['allowedValues'])}, not ${show(error.data)}`;
+    case 'type':
+      return `${place} must be ${typeNames(params['type'])}, not ${show(error.data)}`;
+    case 'format':
+      return `${place} must be ${formatName(String(params['format']))}, not ${show(error.data)}`;
+    case 'pattern':
+      return `${place} must match the pattern ${String(params['pattern'])}, not ${show(error.data)}`;
+    default:
+      return `${place} ${error.message ?? 'does not fit'}${isSmall(error.data) ? `, not ${show(error.data)}` : ''}`;
+  }
+}
+
+function unknownProperty(place: string, name: string, error: ErrorObject): string {
+  const properties: unknown = error.parentSchema?.['properties'];
+  const known = typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
+  const nearest = nearestName(name, known);
+  if (nearest !== undefined) return `${join(place, name)} is not known; did you mean "${nearest}"?`;
+  return `${join(place, name)} is not known; ${known.length === 0 ? 'there are none' : `known: ${known.join(', ')}`}`;
+}
+
+/** `/items/0/price` of arguments is `"items[0].price"`. */
+function placeOf(pointer: string, root: string): string {
+  const steps = pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const path = steps
+    .map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index === 0 ? step : `.${step}`))
+    .join('');
+  return path === '' ? root : `"${path}"`;
+}
+
+function join(place: string, name: string): string {
+  return place.startsWith('"') ? `${place.slice(0, -1)}.${name}"` : `"${name}"`;
+}
+
+function typeNames(type: unknown): string {
+  const types: unknown[] = Array.isArray(type) ? type : [type];
+  return types
+    .map(String)
+    .filter((name) => name !== 'null')
+    .map((name) => TYPE_NAMES[name] ?? name)
+    .join(' or ');
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+function formatName(format: string): string {
+  const names: Readonly<Record<string, string>> = {
+    email: 'an email address',
+    uri: 'a URI with its scheme',
+    date: 'a date (YYYY-MM-DD)',
+    time: 'a time (HH:MM:SS)',
+    'date-time': 'a date and time (YYYY-MM-DDTHH:MM:SS, with or without a zone)',
+    duration: 'an ISO 8601 duration (such as P1DT2H)',
+    timestamp: 'a number of seconds since 1970-01-01',
+  };
+  return names[format] ?? format;
+}
+
+function list(values: unknown): string {
+  return Array.isArray(values) ? values.map((value) => show(value)).join(', ') : String(values);
+}
+
+function isSmall(value: unknown): boolean {
+  return typeof value !== 'object' || value === null;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= SHOWN_VALUE_LENGTH ? text : `${text.slice(0, SHOWN_VALUE_LENGTH)}…`;
+}
