@@ -1,3 +1,4 @@
+import type { Problem } from '../errors/index.js';
 import type { Secret } from './secret.js';
 
 /** What a secret parameter holds: text is always wrapped, also when it stands literally in the file. */
@@ -64,6 +65,13 @@ export interface LoggingConfig {
   readonly backupCount: number;
 }
 
+/** Something the configuration asks for and this version does not have. */
+export interface UnavailableSetting {
+  /** `protection_unavailable` for what keeps somebody out or writes down what happened. */
+  readonly code: 'protection_unavailable' | 'feature_unavailable';
+  readonly problem: Problem;
+}
+
 /**
  * The configuration a generation runs on: both files, defaults, environment and flags applied, every reference of the
  * active profile resolved. Deeply frozen.
@@ -100,4 +108,8 @@ export interface ResolvedConfig {
   readonly restartOnly: ReadonlyMap<string, { readonly display: unknown; readonly identity: string }>;
   /** Every secret text of this configuration, for the scrubber. */
   readonly secretValues: readonly Secret[];
+  /** What a person should look at and what stops nothing. */
+  readonly warnings: readonly Problem[];
+  /** `assertProtections` refuses to start on any of these. */
+  readonly unavailable: readonly UnavailableSetting[];
 }

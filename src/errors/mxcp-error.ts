@@ -39,9 +39,14 @@ export class MxcpError extends Error {
 }
 
 /** An error that lists problems in files: the message is the summary and every problem, one a line. */
-export function problemsError(code: ErrorCode, summary: string, problems: readonly Problem[]): MxcpError {
+export function problemsError(
+  code: ErrorCode,
+  summary: string,
+  problems: readonly Problem[],
+  cause?: unknown,
+): MxcpError {
   const lines = problems.map((problem) => `  ${formatProblem(problem)}`);
-  return new MxcpError(code, [summary, ...lines].join('\n'), { problems });
+  return new MxcpError(code, [summary, ...lines].join('\n'), { problems, cause });
 }
 
 /**

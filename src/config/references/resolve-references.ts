@@ -1,0 +1,184 @@
+import { problemsError, messageOf, type MxcpError, type Problem } from '../../errors/index.js';
+import { raceSignal } from '../files/read-text-file.js';
+import type { KeyPath, YamlSource } from '../files/yaml-source.js';
+import type { ResolvedReference } from '../resolved-config.js';
+import { toDotted } from '../schema/check-schema.js';
+import { fingerprint } from './fingerprint.js';
+import { ReferenceFailures, type FailedReference } from './reference-failure.js';
+import type { ReferenceResolver, ResolvedValue } from './reference-resolver.js';
+import type { ReferenceUse } from './reference-uses.js';
+
+export interface ResolveInput {
+  readonly uses: readonly ReferenceUse[];
+  readonly source: YamlSource;
+  readonly resolvers: ReadonlyMap<string, ReferenceResolver>;
+  readonly signal: AbortSignal;
+  /** What an earlier resolve saw, so that an unchanged value keeps the time of its last change. */
+  readonly previous: readonly ResolvedReference[];
+}
+
+export interface ResolvedReferences {
+  readonly references: readonly ResolvedReference[];
+  /** The text of a use with every reference in it replaced. */
+  textOf(use: ReferenceUse): string;
+  /** Values of the references, for the scrubber. */
+  readonly values: readonly string[];
+  readonly warnings: readonly Problem[];
+}
+
+/** One distinct reference and everything that uses it. */
+interface DistinctReference {
+  readonly ref: string;
+  readonly scheme: string;
+  readonly locator: string;
+  readonly usedBy: KeyPath[];
+  /** Every use has a default, so that a missing value is none. */
+  optional: boolean;
+}
+
+type Outcome = { readonly distinct: DistinctReference } & (
+  | { readonly resolved: ResolvedValue | undefined }
+  | { readonly error: string }
+);
+
+/**
+ * Resolves each distinct reference once, all at the same time. Throws `reference_unresolved` naming every one that has
+ * no value; no value is ever part of an error.
+ */
+export async function resolveReferences(input: ResolveInput): Promise<ResolvedReferences> {
+  const outcomes = await Promise.all(
+    collectDistinct(input.uses).map((distinct) => resolveOne(distinct, input)),
+  );
+  const failures = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome] : []));
+  if (failures.length > 0) throw failuresError(failures, input.source);
+  const resolved = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
+  const values = new Map(resolved.map(({ distinct, resolved: found }) => [distinct.ref, found?.value]));
+  const now = new Date();
+  const changes = new Map(input.previous.map((reference) => [reference.ref, reference]));
+  return {
+    references: resolved.map(({ distinct, resolved: found }) => toRecord(distinct, found, { now, changes })),
+    textOf: (use) => substitute(use, values),
+    values: resolved.flatMap(({ resolved: found }) => found?.value || []),
+    warnings: resolved.flatMap(({ distinct, resolved: found }) =>
+      found?.warning === undefined ? [] : [toProblem(distinct, found.warning, input.source)],
+    ),
+  };
+}
+
+function collectDistinct(uses: readonly ReferenceUse[]): readonly DistinctReference[] {
+  const found = new Map<string, DistinctReference>();
+  const add = (reference: Omit<DistinctReference, 'usedBy'>, path: KeyPath) => {
+    const known = found.get(reference.ref);
+    if (known === undefined) {
+      found.set(reference.ref, { ...reference, usedBy: [path] });
+      return;
+    }
+    known.optional &&= reference.optional;
+    if (known.usedBy.at(-1) !== path) known.usedBy.push(path);
+  };
+  for (const { path, reference } of uses) {
+    if (reference.kind === 'store') {
+      add(
+        { ref: reference.ref, scheme: reference.scheme, locator: reference.locator, optional: false },
+        path,
+      );
+      continue;
+    }
+    for (const part of reference.parts) {
+      if (typeof part === 'string') continue;
+      const optional = part.fallback !== undefined;
+      add({ ref: `\${${part.name}}`, scheme: 'env', locator: part.name, optional }, path);
+    }
+  }
+  return [...found.values()];
+}
+
+async function resolveOne(distinct: DistinctReference, input: ResolveInput): Promise<Outcome> {
+  const resolver = input.resolvers.get(distinct.scheme);
+  if (resolver === undefined) {
+    return {
+      distinct,
+      error: `needs ${STORE_NAMES[distinct.scheme]}, which this version does not support yet`,
+    };
+  }
+  try {
+    const resolved = await raceSignal(resolver.resolve(distinct.locator, input.signal), input.signal);
+    return { distinct, resolved };
+  } catch (error) {
+    if (input.signal.aborted) return { distinct, error: describeAbort(input.signal) };
+    return distinct.optional ? { distinct, resolved: undefined } : { distinct, error: messageOf(error) };
+  }
+}
+
+function describeAbort(signal: AbortSignal): string {
+  const timedOut = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
+  return timedOut ? 'did not answer in time' : 'was not waited for, because resolving was cancelled';
+}
+
+/** Stores that the format knows and that have no resolver yet. */
+const STORE_NAMES: Readonly<Record<string, string>> = { vault: 'Vault', op: '1Password' };
+
+function substitute(use: ReferenceUse, values: ReadonlyMap<string, string | undefined>): string {
+  const { reference } = use;
+  if (reference.kind === 'store') return values.get(reference.ref) ?? '';
+  return reference.parts
+    .map((part) => {
+      if (typeof part === 'string') return part;
+      const value = values.get(`\${${part.name}}`);
+      // As in a shell: a default also stands for a variable that is set to nothing.
+      return part.fallback === undefined ? (value ?? '') : value || part.fallback;
+    })
+    .join('');
+}
+
+function toRecord(
+  distinct: DistinctReference,
+  found: ResolvedValue | undefined,
+  { now, changes }: { now: Date; changes: ReadonlyMap<string, ResolvedReference> },
+): ResolvedReference {
+  const mark = fingerprint(found === undefined ? 'unset' : `set:${found.value}`);
+  const before = changes.get(distinct.ref);
+  return {
+    ref: distinct.ref,
+    usedBy: usedBy(distinct),
+    source: found?.source ?? 'process_env',
+    resolvedAt: now,
+    changedAt: before?.fingerprint === mark ? before.changedAt : now,
+    version: found?.version ?? null,
+    fingerprint: mark,
+  };
+}
+
+function usedBy(distinct: DistinctReference): readonly string[] {
+  return [...new Set(distinct.usedBy.map(toDotted))].sort();
+}
+
+function failuresError(
+  outcomes: readonly { distinct: DistinctReference; error: string }[],
+  source: YamlSource,
+): MxcpError {
+  const failures: readonly FailedReference[] = outcomes.map(({ distinct, error }) => ({
+    ref: distinct.ref,
+    usedBy: usedBy(distinct),
+    error,
+  }));
+  const problems = outcomes.map(({ distinct, error }) => toProblem(distinct, error, source));
+  const count = problems.length === 1 ? 'a reference has' : `${problems.length} references have`;
+  return problemsError(
+    'reference_unresolved',
+    `${count} no value:`,
+    problems,
+    new ReferenceFailures(failures),
+  );
+}
+
+function toProblem(distinct: DistinctReference, message: string, source: YamlSource): Problem {
+  const path = distinct.usedBy[0] ?? [];
+  const others = usedBy(distinct).filter((dotted) => dotted !== toDotted(path));
+  const also = others.length === 0 ? '' : ` and ${others.map((dotted) => `\`${dotted}\``).join(', ')}`;
+  return {
+    ...source.positionOf(path),
+    path: toDotted(path),
+    message: `${distinct.ref} ${message} (used by \`${toDotted(path)}\`${also})`,
+  };
+}

@@ -1,0 +1,58 @@
+import type { Problem } from '../../errors/index.js';
+import type { JudgedConfig } from './unavailable-settings.js';
+import { likelyMisspelt } from './select-profile.js';
+
+/** What stops nothing and is most likely not what was meant. */
+export function findWarnings(judged: JudgedConfig): readonly Problem[] {
+  return [...siteWarnings(judged), ...userWarnings(judged)];
+}
+
+function siteWarnings({ config, template, settings }: JudgedConfig): readonly Problem[] {
+  const warnings: Problem[] = [];
+  const { siteSource, site } = template;
+  const misspelt = settings.profile === undefined ? likelyMisspelt(template) : undefined;
+  if (misspelt !== undefined) {
+    warnings.push({
+      ...siteSource.positionOf(['profile']),
+      path: 'profile',
+      message: `the profile \`${site.profile}\` is in neither configuration file and runs on defaults; did you mean \`${misspelt}\`?`,
+    });
+  }
+  const known = new Set(config.userProfile.secrets.map((secret) => secret.name));
+  for (const [index, name] of site.secrets.entries()) {
+    if (known.has(name)) continue;
+    warnings.push({
+      ...siteSource.positionOf(['secrets', index]),
+      path: `secrets[${index}]`,
+      message: `the active profile of the user configuration has no secret \`${name}\``,
+    });
+  }
+  return warnings;
+}
+
+function userWarnings({ config, template, settings, active }: JudgedConfig): readonly Problem[] {
+  const warnings: Problem[] = [];
+  const warn = (path: readonly string[], message: string) =>
+    warnings.push({
+      ...(template.userSource?.positionOf(path) ?? { file: settings.userConfigFile }),
+      path: path.join('.'),
+      message,
+    });
+  if (config.userProfile.telemetry.enabled) {
+    warn(
+      ['projects', active.project, 'profiles', active.profile, 'telemetry', 'enabled'],
+      'this version sends no telemetry; the section has no effect',
+    );
+  }
+  if (config.user.vault.enabled) warn(['vault', 'enabled'], 'this version does not read from Vault');
+  if (config.user.onepassword.enabled) {
+    warn(['onepassword', 'enabled'], 'this version does not read from 1Password');
+  }
+  if (config.user.transport.http.scheme === 'https') {
+    warn(
+      ['transport', 'http', 'scheme'],
+      'the server itself speaks plain HTTP; put a proxy that speaks TLS in front of it',
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,93 @@
+import type { SourcePosition } from '../../errors/index.js';
+import type { ConfigTemplate } from '../config-template.js';
+import type { KeyPath } from '../files/yaml-source.js';
+import type { UnavailableSetting } from '../resolved-config.js';
+import type { ServerSettings } from '../settings/server-settings.js';
+import type { ActiveProfile } from './active-user-config.js';
+import type { EffectiveConfig } from './effective-config.js';
+
+export interface JudgedConfig {
+  readonly config: EffectiveConfig;
+  readonly template: ConfigTemplate;
+  readonly settings: ServerSettings;
+  readonly active: ActiveProfile;
+}
+
+/** What the configuration asks for and this version does not have, each with where it stands and how to go on. */
+export function findUnavailable(judged: JudgedConfig): readonly UnavailableSetting[] {
+  return [...unavailableAuth(judged), ...unavailableAudit(judged), ...unavailableFeatures(judged)];
+}
+
+function unavailableAuth({
+  config,
+  template,
+  active,
+  settings,
+}: JudgedConfig): readonly UnavailableSetting[] {
+  const { auth } = config.userProfile;
+  const base = ['projects', active.project, 'profiles', active.profile, 'auth'];
+  const found: UnavailableSetting[] = [];
+  const refuse = (path: KeyPath, message: string) =>
+    found.push(protection(userPosition(template, settings, path), path, message));
+  if (auth.provider !== 'none') {
+    refuse(
+      [...base, 'provider'],
+      `this version cannot enforce authentication with \`${auth.provider}\` and does not serve without it; remove the \`auth\` section if everybody who reaches the server may call it`,
+    );
+  } else if (auth.mode === 'verifier') {
+    refuse(
+      [...base, 'mode'],
+      'this version cannot verify tokens and does not serve without it; remove the `auth` section if everybody who reaches the server may call it',
+    );
+  }
+  if (auth.provider === 'none' && auth.authorization.required_scopes.length > 0) {
+    refuse(
+      [...base, 'authorization', 'required_scopes'],
+      'this version cannot enforce scopes and does not serve without it; remove `required_scopes`',
+    );
+  }
+  return found;
+}
+
+function unavailableAudit({
+  config,
+  template,
+  active,
+  settings,
+}: JudgedConfig): readonly UnavailableSetting[] {
+  if (!config.siteProfile.audit.enabled) return [];
+  const path = ['profiles', active.profile, 'audit', 'enabled'];
+  const message =
+    settings.auditEnabled === true
+      ? 'MXCP_AUDIT_ENABLED asks for the audit log, which this version cannot write; unset it if calls need no record'
+      : 'this version cannot write the audit log and does not serve without it; set `audit.enabled` to false if calls need no record';
+  return [protection(template.siteSource.positionOf(path), path, message)];
+}
+
+function unavailableFeatures({ config, template, settings }: JudgedConfig): readonly UnavailableSetting[] {
+  const found: UnavailableSetting[] = [];
+  if (config.site.plugin.length > 0) {
+    const problem = {
+      ...template.siteSource.positionOfKey(['plugin']),
+      path: 'plugin',
+      message: 'this version has no plugins, so endpoints that use them would fail; remove `plugin`',
+    };
+    found.push({ code: 'feature_unavailable', problem });
+  }
+  if (config.user.transport.provider === 'sse') {
+    const path = ['transport', 'provider'];
+    const where = settings.transport === 'sse' ? '`--transport sse`' : '`transport.provider: sse`';
+    const message = `${where}: this version has no \`sse\` transport; use \`streamable-http\`, which today's clients speak, or \`stdio\``;
+    const problem = { ...userPosition(template, settings, path), path: 'transport.provider', message };
+    found.push({ code: 'feature_unavailable', problem });
+  }
+  return found;
+}
+
+function protection(position: SourcePosition, path: KeyPath, message: string): UnavailableSetting {
+  return { code: 'protection_unavailable', problem: { ...position, path: path.join('.'), message } };
+}
+
+function userPosition(template: ConfigTemplate, settings: ServerSettings, path: KeyPath): SourcePosition {
+  return template.userSource?.positionOf(path) ?? { file: settings.userConfigFile };
+}

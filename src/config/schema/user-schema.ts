@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { authSchema } from './auth-schema.js';
+import { formatVersion, section, text } from './schema-parts.js';
+
+const secret = z.strictObject({
+  name: text,
+  type: text,
+  parameters: z.record(z.string(), z.unknown()).default({}),
+});
+
+const telemetry = section({
+  enabled: z.boolean().default(false),
+  endpoint: text.optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  service_name: text.optional(),
+  service_version: text.optional(),
+  environment: text.optional(),
+  resource_attributes: z.record(z.string(), z.unknown()).optional(),
+  tracing: section({ enabled: z.boolean().default(false), console_export: z.boolean().default(false) }),
+  metrics: section({ enabled: z.boolean().default(false), export_interval: z.number().min(1).default(60) }),
+});
+
+const userProfile = section({
+  secrets: z.array(secret).default([]),
+  plugin: section({ config: z.record(z.string(), z.record(z.string(), z.string())).default({}) }),
+  auth: authSchema,
+  telemetry,
+});
+
+const transport = section({
+  provider: z.enum(['streamable-http', 'sse', 'stdio']).default('streamable-http'),
+  http: section({
+    port: z.int().min(0).max(65_535).default(8000),
+    host: text.default('localhost'),
+    scheme: z.enum(['http', 'https']).default('http'),
+    base_url: text.optional(),
+    trust_proxy: z.boolean().default(false),
+    stateless: z.boolean().default(false),
+    allowed_hosts: z.array(text).default([]),
+    allowed_origins: z.array(text).default([]),
+  }),
+});
+
+const model = z.strictObject({
+  type: z.enum(['claude', 'openai']),
+  api_key: text.optional(),
+  base_url: text.optional(),
+  timeout: z.number().optional(),
+  max_retries: z.int().min(0).optional(),
+});
+
+const logging = section({
+  enabled: z.boolean().default(true),
+  path: text.optional(),
+  level: z.enum(['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']).default('WARNING'),
+  max_bytes: z.int().min(1).default(10_485_760),
+  backup_count: z.int().min(0).default(5),
+});
+
+/** The user configuration. Any text in it may be a reference. */
+export const userSchema = z.strictObject({
+  mxcp: formatVersion('check it against the configuration reference, then write'),
+  projects: z.record(text, section({ profiles: z.record(text, userProfile).default({}) })).default({}),
+  vault: section({
+    enabled: z.boolean().default(false),
+    address: text.optional(),
+    token_env: text.default('VAULT_TOKEN'),
+  }),
+  onepassword: section({
+    enabled: z.boolean().default(false),
+    token_env: text.default('OP_SERVICE_ACCOUNT_TOKEN'),
+  }),
+  transport,
+  models: section({ default: text.optional(), models: z.record(text, model).default({}) }),
+  logging,
+});
+
+export type UserConfig = z.output<typeof userSchema>;
+export type UserProfile = z.output<typeof userProfile>;
+export const defaultUserProfile = (): UserProfile => userProfile.parse({});

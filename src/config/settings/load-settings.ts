@@ -1,0 +1,126 @@
+import { join } from 'node:path';
+import { MxcpError } from '../../errors/index.js';
+import { expandHome, resolveDatabasePath, resolvePath } from '../home-path.js';
+import { findProjectRoot, SITE_FILE_NAME } from './project-root.js';
+import type { AdminSettings, ServerSettings, SocketSettings } from './server-settings.js';
+import { SettingReader, type Environment } from './setting-reader.js';
+import { SETTINGS, type SettingFlags } from './settings-table.js';
+import { findUnknownVariables } from './unknown-variables.js';
+
+export interface SettingsInput {
+  readonly flags: SettingFlags;
+  readonly env: Environment;
+  readonly cwd: string;
+}
+
+/**
+ * Reads the command line and the environment, and finds the project. Throws `usage` naming every setting that is not
+ * understood, and `project_not_found`.
+ */
+export function loadSettings(input: SettingsInput): ServerSettings {
+  const { flags, env, cwd } = input;
+  const reader = new SettingReader(env);
+  const settings = {
+    cwd,
+    ...readFiles(reader, input),
+    ...readRunSettings(reader, input),
+    ...readLimits(reader, flags),
+    admin: readAdminSettings(reader, input),
+    unknownVariables: findUnknownVariables(env),
+  };
+  refuse(reader.problems);
+  const projectRoot = findProjectRoot(cwd);
+  return Object.freeze({ ...settings, projectRoot, siteFile: join(projectRoot, SITE_FILE_NAME) });
+}
+
+/** What `mxcp admin …` needs to find the socket: no project has to be there. Throws `usage`. */
+export function loadAdminSettings(input: SettingsInput): AdminSettings {
+  const reader = new SettingReader(input.env);
+  const settings = readAdminSettings(reader, input);
+  refuse(reader.problems);
+  return settings;
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new MxcpError('usage', problems.join('\n'));
+}
+
+function readFiles(reader: SettingReader, { flags, env, cwd }: SettingsInput) {
+  const named = reader.read(SETTINGS.config, flags.config);
+  return {
+    userConfigNamed: named !== undefined,
+    userConfigFile:
+      named === undefined ? expandHome('~/.mxcp/config.yml', env['HOME']) : resolvePath(cwd, named),
+    envFiles: reader.require(SETTINGS.envFiles, flags.envFiles).map((file) => resolvePath(cwd, file)),
+  };
+}
+
+function readRunSettings(reader: SettingReader, { flags, cwd }: SettingsInput) {
+  const duckdbPath = reader.read(SETTINGS.duckdbPath, flags.duckdbPath);
+  return {
+    profile: reader.read(SETTINGS.profile, flags.profile),
+    profileNamedBy: reader.namedBy(SETTINGS.profile, flags.profile),
+    readonly: reader.read(SETTINGS.readonly, flags.readonly),
+    debug: reader.require(SETTINGS.debug, flags.debug),
+    duckdbPath: duckdbPath === undefined ? undefined : resolveDatabasePath(cwd, duckdbPath),
+    auditEnabled: reader.read(SETTINGS.auditEnabled, flags.auditEnabled),
+    telemetryEnabled: reader.read(SETTINGS.telemetryEnabled, flags.telemetryEnabled),
+    transport: reader.read(SETTINGS.transport, flags.transport),
+    host: reader.read(SETTINGS.host, flags.host),
+    port: reader.read(SETTINGS.port, flags.port),
+    stateless: reader.read(SETTINGS.stateless, flags.stateless),
+    sqlTools: reader.read(SETTINGS.sqlTools, flags.sqlTools),
+    ignoreErrors: reader.require(SETTINGS.ignoreErrors, flags.ignoreErrors),
+    reloadDefinitions: reader.require(SETTINGS.reloadDefinitions, flags.reloadDefinitions),
+    logFormat: reader.require(SETTINGS.logFormat, flags.logFormat),
+  };
+}
+
+function readLimits(reader: SettingReader, flags: SettingFlags) {
+  return {
+    maxConcurrentCalls: reader.require(SETTINGS.maxConcurrentCalls, flags.maxConcurrentCalls),
+    maxQueuedCalls: reader.require(SETTINGS.maxQueuedCalls, flags.maxQueuedCalls),
+    callTimeoutMs: reader.require(SETTINGS.callTimeout, flags.callTimeout),
+    maxResultBytes: reader.require(SETTINGS.maxResultBytes, flags.maxResultBytes),
+    reloadResolveTimeoutMs: reader.require(SETTINGS.reloadResolveTimeout, flags.reloadResolveTimeout),
+    reloadDrainTimeoutMs: reader.require(SETTINGS.reloadDrainTimeout, flags.reloadDrainTimeout),
+    reloadHoldTimeoutMs: reader.require(SETTINGS.reloadHoldTimeout, flags.reloadHoldTimeout),
+    shutdownTimeoutMs: reader.require(SETTINGS.shutdownTimeout, flags.shutdownTimeout),
+  };
+}
+
+function readAdminSettings(reader: SettingReader, { flags, cwd }: SettingsInput): AdminSettings {
+  const socketPath = resolvePath(cwd, reader.require(SETTINGS.adminSocket, flags.adminSocket));
+  const mode = reader.require(SETTINGS.adminSocketMode, flags.adminSocketMode);
+  if ((mode & 0o007) !== 0) {
+    const name = reader.namedBy(SETTINGS.adminSocketMode, flags.adminSocketMode);
+    reader.problems.push(
+      `${name} must not give everybody access to the admin socket; use 0660 with a group, or a probe socket for what is public`,
+    );
+  }
+  const probe = readProbeSocket(reader, { flags, cwd });
+  if (probe?.path === socketPath) {
+    reader.problems.push(`the probe socket and the admin socket are both ${socketPath}; give them two paths`);
+  }
+  const impliedBySocket = flags.adminSocket === undefined ? undefined : true;
+  return Object.freeze({
+    enabled: reader.read(SETTINGS.admin, flags.admin ?? impliedBySocket) ?? false,
+    socketPath,
+    socketPathIsDefault: reader.namedBy(SETTINGS.adminSocket, flags.adminSocket) === undefined,
+    mode,
+    group: reader.read(SETTINGS.adminSocketGroup, flags.adminSocketGroup),
+    strict: reader.require(SETTINGS.adminStrict, flags.adminStrict),
+    probe,
+  });
+}
+
+function readProbeSocket(
+  reader: SettingReader,
+  { flags, cwd }: Pick<SettingsInput, 'flags' | 'cwd'>,
+): SocketSettings | undefined {
+  const path = reader.read(SETTINGS.adminProbeSocket, flags.adminProbeSocket);
+  // Read also when there is no probe socket, so that a mistake in them is told.
+  const mode = reader.require(SETTINGS.adminProbeSocketMode, flags.adminProbeSocketMode);
+  const group = reader.read(SETTINGS.adminProbeSocketGroup, flags.adminProbeSocketGroup);
+  return path === undefined ? undefined : { path: resolvePath(cwd, path), mode, group };
+}

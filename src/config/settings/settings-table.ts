@@ -1,0 +1,233 @@
+import {
+  boolean,
+  bytes,
+  choice,
+  duration,
+  integer,
+  octalMode,
+  paths,
+  text,
+  type SettingKind,
+} from './setting-kinds.js';
+
+/** One thing that the command line or the environment decides. The flag wins over the variable. */
+export interface Setting<T> {
+  readonly kind: SettingKind<T>;
+  /** As commander declares it; absent for what only the environment decides. */
+  readonly flag?: string;
+  readonly variable?: string;
+  /** As it is written on a command line; absent where a configuration file or nothing decides. */
+  readonly fallback?: string;
+  readonly doc: string;
+}
+
+/** Every setting. Command line options and `docs/operations/configuration.md` say the same as this table. */
+export const SETTINGS = {
+  config: {
+    kind: text,
+    variable: 'MXCP_CONFIG',
+    doc: 'User configuration file; without it `~/.mxcp/config.yml`, if there is one.',
+  },
+  profile: {
+    kind: text,
+    flag: '--profile <name>',
+    variable: 'MXCP_PROFILE',
+    doc: 'Profile to run; without it the `profile` of `mxcp-site.yml`.',
+  },
+  readonly: {
+    kind: boolean,
+    flag: '--readonly',
+    variable: 'MXCP_READONLY',
+    doc: 'Open the database read-only; without it `duckdb.readonly` of the profile decides.',
+  },
+  debug: {
+    kind: boolean,
+    flag: '--debug',
+    variable: 'MXCP_DEBUG',
+    fallback: 'false',
+    doc: 'Log at debug level and show details of errors.',
+  },
+  duckdbPath: {
+    kind: text,
+    variable: 'MXCP_DUCKDB_PATH',
+    doc: 'Database file of the active profile, relative to the working directory.',
+  },
+  auditEnabled: {
+    kind: boolean,
+    variable: 'MXCP_AUDIT_ENABLED',
+    doc: 'Switches the audit log of the active profile on or off.',
+  },
+  telemetryEnabled: {
+    kind: boolean,
+    variable: 'MXCP_TELEMETRY_ENABLED',
+    doc: 'Switches telemetry of the active profile on or off.',
+  },
+  envFiles: {
+    kind: paths,
+    flag: '--env-file <path>',
+    variable: 'MXCP_ENV_FILE',
+    fallback: '',
+    doc: 'Files of `NAME=value` lines for `${NAME}`, read again at every reload; repeatable, later ones win.',
+  },
+  transport: {
+    kind: choice('streamable-http', 'stdio', 'sse'),
+    flag: '--transport <name>',
+    doc: 'How clients connect; without it `transport.provider`.',
+  },
+  host: {
+    kind: text,
+    flag: '--host <address>',
+    variable: 'MXCP_HOST',
+    doc: 'Address to listen on; without it `transport.http.host`.',
+  },
+  port: {
+    kind: integer(0, 65_535),
+    flag: '--port <number>',
+    variable: 'MXCP_PORT',
+    doc: 'Port to listen on; without it `transport.http.port`.',
+  },
+  stateless: {
+    kind: boolean,
+    flag: '--stateless',
+    doc: 'Keep no sessions between HTTP requests; without it `transport.http.stateless`.',
+  },
+  sqlTools: {
+    kind: boolean,
+    flag: '--sql-tools <on|off>',
+    doc: 'Offer the SQL tools; without it `sql_tools.enabled`.',
+  },
+  ignoreErrors: {
+    kind: boolean,
+    flag: '--ignore-errors',
+    fallback: 'false',
+    doc: 'Start without the endpoint files that have errors.',
+  },
+  admin: {
+    kind: boolean,
+    flag: '--admin',
+    variable: 'MXCP_ADMIN_ENABLED',
+    doc: 'Open the admin socket; off unless asked for.',
+  },
+  adminSocket: {
+    kind: text,
+    flag: '--admin-socket <path>',
+    variable: 'MXCP_ADMIN_SOCKET',
+    fallback: '/run/mxcp/mxcp.sock',
+    doc: 'Where the admin socket is; the flag also switches it on.',
+  },
+  adminSocketMode: {
+    kind: octalMode,
+    flag: '--admin-socket-mode <octal>',
+    variable: 'MXCP_ADMIN_SOCKET_MODE',
+    fallback: '0600',
+    doc: 'File mode of the admin socket; access for everybody is refused.',
+  },
+  adminSocketGroup: {
+    kind: text,
+    flag: '--admin-socket-group <group>',
+    variable: 'MXCP_ADMIN_SOCKET_GROUP',
+    doc: 'Group of the admin socket, by name or number.',
+  },
+  adminProbeSocket: {
+    kind: text,
+    flag: '--admin-probe-socket <path>',
+    variable: 'MXCP_ADMIN_PROBE_SOCKET',
+    doc: 'A second socket that answers only probes, status and metrics.',
+  },
+  adminProbeSocketMode: {
+    kind: octalMode,
+    flag: '--admin-probe-socket-mode <octal>',
+    variable: 'MXCP_ADMIN_PROBE_SOCKET_MODE',
+    fallback: '0600',
+    doc: 'File mode of the probe socket; may be 0666.',
+  },
+  adminProbeSocketGroup: {
+    kind: text,
+    flag: '--admin-probe-socket-group <group>',
+    variable: 'MXCP_ADMIN_PROBE_SOCKET_GROUP',
+    doc: 'Group of the probe socket, by name or number.',
+  },
+  adminStrict: {
+    kind: boolean,
+    flag: '--admin-strict',
+    variable: 'MXCP_ADMIN_STRICT',
+    fallback: 'false',
+    doc: 'Do not start without the admin socket.',
+  },
+  reloadDefinitions: {
+    kind: boolean,
+    flag: '--reload-definitions',
+    fallback: 'false',
+    doc: 'Every reload reads the endpoint definitions again too.',
+  },
+  maxConcurrentCalls: {
+    kind: integer(1, 1000),
+    flag: '--max-concurrent-calls <number>',
+    fallback: '16',
+    doc: 'Calls that run at the same time; more wait.',
+  },
+  maxQueuedCalls: {
+    kind: integer(0, 1_000_000),
+    flag: '--max-queued-calls <number>',
+    fallback: '1000',
+    doc: 'Calls that may wait; more are refused.',
+  },
+  callTimeout: {
+    kind: duration,
+    flag: '--call-timeout <time>',
+    fallback: '5m',
+    doc: 'How long one call may run; 0 is no limit.',
+  },
+  maxResultBytes: {
+    kind: bytes,
+    flag: '--max-result-bytes <size>',
+    fallback: '10MiB',
+    doc: 'How large the result of one call may be.',
+  },
+  reloadResolveTimeout: {
+    kind: duration,
+    flag: '--reload-resolve-timeout <time>',
+    fallback: '10s',
+    doc: 'How long resolving all references may take, at start and at reload.',
+  },
+  reloadDrainTimeout: {
+    kind: duration,
+    flag: '--reload-drain-timeout <time>',
+    fallback: '30s',
+    doc: 'How long a reload waits for calls that stand in its way.',
+  },
+  reloadHoldTimeout: {
+    kind: duration,
+    flag: '--reload-hold-timeout <time>',
+    fallback: '1s',
+    doc: 'How long a reload may hold new calls at a time.',
+  },
+  shutdownTimeout: {
+    kind: duration,
+    flag: '--shutdown-timeout <time>',
+    fallback: '8s',
+    doc: 'How long an orderly end may take.',
+  },
+  logFormat: {
+    kind: choice('text', 'json'),
+    flag: '--log-format <name>',
+    fallback: 'text',
+    doc: 'How log lines are written to standard error.',
+  },
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+type ValueOf<S> = S extends { readonly kind: SettingKind<infer T> } ? T : never;
+
+/** What the command line said, by setting: text as typed, or the value itself. */
+export type SettingFlags = {
+  readonly [Name in SettingName]?: ValueOf<(typeof SETTINGS)[Name]> | string | undefined;
+};
+
+/** Variables that users of the format have set and that mean nothing, or not yet anything, to the server. */
+export const ACCEPTED_VARIABLES = [
+  'MXCP_DISABLE_ANALYTICS',
+  'MXCP_TELEMETRY_TRACING_CONSOLE',
+  'MXCP_TELEMETRY_METRICS_INTERVAL',
+] as const;
