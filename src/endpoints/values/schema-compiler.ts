@@ -24,7 +24,7 @@ export class SchemaCompiler {
   });
 
   constructor() {
-    ajvFormats.default(this.#ajv, ['date', 'email']);
+    ajvFormats.default(this.#ajv, ['email']);
   }
 
   compile(schema: JsonObject): SchemaCheck {

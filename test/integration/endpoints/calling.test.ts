@@ -1,0 +1,215 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Disposer, Generation } from '../../../src/lifecycle/index.js';
+import { ANONYMOUS } from '../../../src/runtime/index.js';
+import { EndpointSet, runEndpoint } from '../../../src/endpoints/index.js';
+import { anonymous, fixture, openProject } from './open-project.js';
+
+const project = fixture('endpoint-kinds.good');
+
+describe('calling endpoints of a project over a real database', () => {
+  let disposer: Disposer;
+
+  beforeEach(() => {
+    disposer = new Disposer();
+  });
+  afterEach(() => disposer.dispose());
+
+  it('answers one value as a scalar, with defaults and numeric text taken', async () => {
+    const { calls } = await openProject(project, disposer);
+    expect(await calls.callTool('add_numbers', { a: '41' }, anonymous())).toEqual({
+      shape: 'scalar',
+      value: 42,
+      texts: ['42'],
+      bytes: 2,
+    });
+  });
+
+  it('answers rows of an SQL file, with dates bound and answered as dates', async () => {
+    const { calls } = await openProject(project, disposer);
+    const result = await calls.callTool('sales_by_region', { region: 'north', since: null }, anonymous());
+    expect(result).toMatchObject({
+      shape: 'array',
+      items: [{ region: 'north', day: '2024-02-29', amount: 2.5 }],
+      texts: ['{"region":"north","day":"2024-02-29","amount":2.5}'],
+    });
+  });
+
+  it('lets any column be null', async () => {
+    const { calls } = await openProject(project, disposer);
+    const result = await calls.callTool('sales_by_region', { region: 'south' }, anonymous());
+    expect(result).toMatchObject({ items: [{ region: 'south', day: '2024-03-01', amount: null }] });
+  });
+
+  it('answers an object pretty-printed, as the caller it was called by', async () => {
+    const { calls } = await openProject(project, disposer);
+    const caller = { ...ANONYMOUS, username: 'ada' };
+    const result = await calls.callTool('whoami', {}, { ...anonymous(), caller });
+    expect(result).toMatchObject({
+      shape: 'object',
+      value: { name: 'ada' },
+      texts: ['{\n  "name": "ada"\n}'],
+    });
+  });
+
+  it('names every argument that does not fit', async () => {
+    const { calls } = await openProject(project, disposer);
+    await expect(
+      calls.callTool('sales_by_region', { regoin: 'x', since: '2024-02-30' }, anonymous()),
+    ).rejects.toMatchObject({
+      code: 'params_invalid',
+      message:
+        'invalid arguments for tool "sales_by_region": "region" is required; ' +
+        '"regoin" is not known; did you mean "region"?; "since" must be a date (YYYY-MM-DD), not "2024-02-30"',
+    });
+  });
+
+  it('says which tool was probably meant', async () => {
+    const { calls } = await openProject(project, disposer);
+    await expect(calls.callTool('ad_numbers', {}, anonymous())).rejects.toMatchObject({
+      code: 'endpoint_not_found',
+      message: 'there is no tool "ad_numbers"; did you mean "add_numbers"?',
+    });
+  });
+
+  it('reads a resource without parameters as JSON and one with a decoded parameter as its own text', async () => {
+    const { calls } = await openProject(project, disposer);
+    const all = await calls.readResource('sales://regions', anonymous());
+    expect(all).toMatchObject({ uri: 'sales://regions', mimeType: 'application/json' });
+    expect(JSON.parse(all.texts.join(''))).toEqual([{ region: 'north' }, { region: 'south' }]);
+    const one = await calls.readResource('sales://regions/far%20east', anonymous());
+    expect(one).toEqual({
+      uri: 'sales://regions/far%20east',
+      mimeType: 'text/markdown',
+      texts: ['# far east'],
+    });
+  });
+
+  it('renders a prompt, delivering the system role as user', async () => {
+    const { calls } = await openProject(project, disposer);
+    expect(await calls.getPrompt('summary', { topic: 'whales', points: '1' }, anonymous())).toEqual([
+      { role: 'user', text: 'Be brief.' },
+      { role: 'user', text: 'Sum up whales in 1 points, just one.' },
+      { role: 'assistant', text: 'Gladly.' },
+    ]);
+  });
+
+  it('lists what can be called, with the SQL tools last', async () => {
+    const { calls } = await openProject(project, disposer);
+    expect(calls.listTools().map(({ name }) => name)).toEqual([
+      'add_numbers',
+      'rows',
+      'sales_by_region',
+      'slow',
+      'whoami',
+      'execute_sql_query',
+      'list_tables',
+      'get_table_schema',
+    ]);
+    expect(calls.listResources().map(({ uri, isTemplate }) => [uri, isTemplate])).toEqual([
+      ['sales://regions/{region}', true],
+      ['sales://regions', false],
+    ]);
+    expect(calls.listPrompts()[0]?.arguments).toEqual([
+      { name: 'topic', required: true },
+      { name: 'points', required: false },
+    ]);
+  });
+
+  it('runs the SQL tools', async () => {
+    const { calls } = await openProject(project, disposer);
+    await calls.callTool(
+      'execute_sql_query',
+      { sql: 'CREATE TABLE pets (name VARCHAR NOT NULL, age INTEGER)' },
+      anonymous(),
+    );
+    expect(await calls.callTool('list_tables', {}, anonymous())).toMatchObject({
+      items: [{ name: 'pets', type: 'BASE TABLE' }],
+    });
+    expect(await calls.callTool('get_table_schema', { table_name: 'pets' }, anonymous())).toMatchObject({
+      items: [
+        { name: 'name', type: 'VARCHAR', nullable: false },
+        { name: 'age', type: 'INTEGER', nullable: true },
+      ],
+    });
+  });
+
+  it('ends a query whose result grows too large, and says how to allow more', async () => {
+    const { calls } = await openProject(project, disposer, { maxResultBytes: 10_000 });
+    await expect(calls.callTool('rows', { count: 100_000_000 }, anonymous())).rejects.toMatchObject({
+      code: 'result_too_large',
+      message: expect.stringContaining('raise --max-result-bytes'),
+    });
+  });
+
+  it('interrupts a query that runs into the time limit and says so', async () => {
+    const { calls, reports } = await openProject(project, disposer, { callTimeoutMs: 100 });
+    await expect(calls.callTool('slow', {}, anonymous())).rejects.toMatchObject({
+      code: 'call_timeout',
+      message: expect.stringContaining('took longer than 0.1 s'),
+    });
+    expect(reports).toMatchObject([{ kind: 'tool', name: 'slow', outcome: 'call_timeout' }]);
+  });
+
+  it('interrupts the query of a caller that went away, and gives everything back', async () => {
+    const { calls, active } = await openProject(project, disposer);
+    const caller = new AbortController();
+    const call = calls.callTool('slow', {}, { caller: ANONYMOUS, signal: caller.signal });
+    const outcome = expect(call).rejects.toMatchObject({ code: 'query_interrupted' });
+    expect([calls.activeCalls, active.current.activeLeases]).toEqual([1, 1]);
+    caller.abort();
+    await outcome;
+    expect([calls.activeCalls, active.current.activeLeases]).toEqual([0, 0]);
+  });
+
+  it('answers quick calls while slow ones of another endpoint hold all they may', async () => {
+    const { calls } = await openProject(project, disposer);
+    const slow = new AbortController();
+    const running = Array.from({ length: 8 }, () =>
+      calls.callTool('slow', {}, { caller: ANONYMOUS, signal: slow.signal }),
+    );
+    const ended = Promise.allSettled(running);
+    for (const a of [1, 2, 3]) {
+      expect(await calls.callTool('add_numbers', { a }, anonymous())).toMatchObject({ value: a + 1 });
+    }
+    slow.abort();
+    expect((await ended).every(({ status }) => status === 'rejected')).toBe(true);
+  });
+
+  it('holds the generation it began on until it has ended, and begins later calls on the new one', async () => {
+    const { calls, active, catalog, database } = await openProject(project, disposer);
+    const slow = new AbortController();
+    const call = expect(
+      calls.callTool('slow', {}, { caller: ANONYMOUS, signal: slow.signal }),
+    ).rejects.toThrow();
+    const empty = new EndpointSet({ ...catalog, endpoints: [] }, { enabled: false, descriptions: {} });
+    const old = active.swap(new Generation(2, { endpoints: empty, database }, () => Promise.resolve()));
+    const drained = vi.fn();
+    const draining = old.drained().then(drained);
+    await expect(calls.callTool('add_numbers', { a: 1 }, anonymous())).rejects.toMatchObject({
+      code: 'endpoint_not_found',
+    });
+    expect(drained).not.toHaveBeenCalled();
+    slow.abort();
+    await call;
+    await draining;
+    expect(drained).toHaveBeenCalledOnce();
+  });
+
+  it('runs one endpoint without a server, a resource template by its parameters', async () => {
+    const { endpoints, database } = await openProject(project, disposer);
+    const limits = { callTimeoutMs: 5_000, maxResultBytes: 1_000 };
+    const run = { parameters: { region: 'a/b' }, context: anonymous(), limits };
+    expect(
+      await runEndpoint(
+        { endpoints, database },
+        { kind: 'resource', name: 'sales://regions/{region}', ...run },
+      ),
+    ).toMatchObject({ kind: 'resource', resource: { uri: 'sales://regions/a%2Fb', texts: ['# a/b'] } });
+    expect(
+      await runEndpoint(
+        { endpoints, database },
+        { ...run, kind: 'tool', name: 'add_numbers', parameters: { a: '1' } },
+      ),
+    ).toMatchObject({ kind: 'tool', result: { value: 2 } });
+  });
+});

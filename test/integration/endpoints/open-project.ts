@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  CallGate,
+  EndpointSet,
+  LiveEndpointCalls,
+  loadEndpoints,
+  type CallReport,
+  type EndpointFolders,
+  type LiveEndpointCallsOptions,
+} from '../../../src/endpoints/index.js';
+import { ActiveGeneration, Disposer, Generation } from '../../../src/lifecycle/index.js';
+import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/runtime/index.js';
+
+export function fixture(name: string): EndpointFolders {
+  return foldersOf(fileURLToPath(new URL(`../../fixtures/projects/${name}`, import.meta.url)));
+}
+
+export function foldersOf(projectRoot: string): EndpointFolders {
+  return {
+    projectRoot,
+    paths: {
+      tools: join(projectRoot, 'tools'),
+      resources: join(projectRoot, 'resources'),
+      prompts: join(projectRoot, 'prompts'),
+    },
+    sqlTools: { enabled: true },
+  };
+}
+
+export async function openDatabase(disposer: Disposer): Promise<GenerationDatabase> {
+  const folder = await mkdtemp(join(tmpdir(), 'mxcp-endpoints-'));
+  disposer.defer(() => rm(folder, { recursive: true, force: true }));
+  const registry = disposer.own(new DatabaseRegistry());
+  const path = join(folder, 'test.duckdb');
+  const spec = { path, readonly: false, extensions: [], secrets: [] };
+  const database = disposer.own(await GenerationDatabase.build(registry, spec));
+  await database.commit();
+  return database;
+}
+
+/** Everything between a project folder and a call, over a real database. The disposer ends it. */
+export async function openProject(
+  folders: EndpointFolders,
+  disposer: Disposer,
+  options: Partial<LiveEndpointCallsOptions> = {},
+) {
+  const database = await openDatabase(disposer);
+  const catalog = await loadEndpoints(folders);
+  const endpoints = new EndpointSet(catalog, { enabled: true, descriptions: {} });
+  const generation = new Generation(1, { endpoints, database }, () => Promise.resolve());
+  const active = new ActiveGeneration(generation);
+  const reports: CallReport[] = [];
+  const calls = new LiveEndpointCalls(active, {
+    gate: new CallGate({ maxConcurrentCalls: 4, maxQueuedCalls: 10 }),
+    callTimeoutMs: 20_000,
+    maxResultBytes: 1_000_000,
+    onCall: (report) => reports.push(report),
+    ...options,
+  });
+  return { calls, active, catalog, database, endpoints, reports };
+}
+
+export const anonymous = () => ({ caller: ANONYMOUS, signal: new AbortController().signal });
