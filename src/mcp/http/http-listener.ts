@@ -3,16 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { EndpointCalls } from '../../endpoints/index.js';
 import type { Logger } from '../../logging/index.js';
+import type { ListChanges } from '../list-changes.js';
 import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
-import { ResultSplices } from '../splice/index.js';
+import { OutputClosed, ResultSplices } from '../splice/index.js';
 import { allowOrigin, answerPreflight } from './cors.js';
 import { ExchangeRequest, HttpExchange } from './http-exchange.js';
 import { bindHttpServers, portOf } from './http-server.js';
 import { REFUSED, type Refusal, refusal } from './json-rpc-error.js';
 import { readMessageBody, requestIdsOf } from './message-body.js';
-import { type ListChanges, MessageRouter } from './message-router.js';
+import { MessageRouter } from './message-router.js';
 import { RequestGuard } from './request-guard.js';
-import { ClientGone, sendResponse } from './send-response.js';
+import { sendResponse } from './send-response.js';
 
 export interface HttpListenerOptions {
   readonly calls: EndpointCalls;
@@ -176,7 +177,7 @@ class HttpListener implements McpListener {
 
   #fail(exchange: HttpExchange, error: unknown): void {
     const { response } = exchange;
-    const clientGone = error instanceof ClientGone || response.destroyed;
+    const clientGone = error instanceof OutputClosed || response.destroyed;
     if (!clientGone) this.#logger.error({ err: error }, 'request failed: internal error');
     if (response.headersSent || clientGone) {
       response.destroy();

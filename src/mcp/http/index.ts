@@ -1,2 +1,1 @@
 export { type HttpListenerOptions, type McpListener, startHttpListener } from './http-listener.js';
-export { type ListChanges, sendListChanges } from './message-router.js';

@@ -7,17 +7,11 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { Logger } from '../../logging/index.js';
+import { type ListChanges, sendListChanges } from '../list-changes.js';
 import type { ExchangeRequest } from './http-exchange.js';
 import { REFUSED, refusal } from './json-rpc-error.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { hasMethod } from './message-body.js';
-
-/** Which lists have changed. */
-export interface ListChanges {
-  readonly tools?: boolean;
-  readonly resources?: boolean;
-  readonly prompts?: boolean;
-}
 
 export interface MessageRouterOptions {
   readonly createServer: () => Server;
@@ -132,11 +126,4 @@ export class MessageRouter {
     close();
     return response;
   }
-}
-
-/** Tells a client that is connected all the time. */
-export async function sendListChanges(server: Server, changes: ListChanges): Promise<void> {
-  if (changes.tools === true) await server.sendToolListChanged();
-  if (changes.resources === true) await server.sendResourceListChanged();
-  if (changes.prompts === true) await server.sendPromptListChanged();
 }

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { writeMessage } from '../splice/index.js';
 import type { HttpExchange } from './http-exchange.js';
 
@@ -29,7 +27,7 @@ async function sendMessage(message: string, { response, splices }: HttpExchange)
     response.end(message);
     return;
   }
-  await writeMessage(parts, (chunk) => writeChunk(response, chunk));
+  await writeMessage(parts, response);
   response.end();
 }
 
@@ -46,28 +44,7 @@ async function sendEvents(body: ReadableStream<Uint8Array>, exchange: HttpExchan
   response.flushHeaders();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     const parts = splices.partsOf(decoder.decode(next.value));
-    await writeMessage(parts, (chunk) => writeChunk(response, chunk));
+    await writeMessage(parts, response);
   }
   response.end();
-}
-
-/** Honours backpressure, so that a slow reader does not make us hold the whole result a second time. */
-async function writeChunk(response: ServerResponse, chunk: string): Promise<void> {
-  if (response.destroyed) throw new ClientGone();
-  if (response.write(chunk)) return;
-  const closed = new AbortController();
-  const onClose = () => closed.abort(new ClientGone());
-  response.once('close', onClose);
-  try {
-    await once(response, 'drain', { signal: closed.signal });
-  } catch {
-    throw new ClientGone();
-  } finally {
-    response.off('close', onClose);
-  }
-}
-
-/** The client closed the connection before it had the whole response. */
-export class ClientGone extends Error {
-  override readonly name = 'ClientGone';
 }

@@ -1,3 +1,4 @@
 export { jsonArrayPieces, jsonPieces, jsonStringPieces } from './json-slices.js';
 export { ResultSplices } from './result-splices.js';
-export { writeMessage, type WriteChunk } from './write-message.js';
+export { OutputClosed } from './write-chunk.js';
+export { writeMessage } from './write-message.js';

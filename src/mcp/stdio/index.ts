@@ -1,0 +1,1 @@
+export { startStdio, type StdioConnection, type StdioOptions } from './stdio-connection.js';
