@@ -70,6 +70,7 @@ export const ERROR_CODES = {
   prompt_failed: { kind: 'execution', doc: 'A prompt template could not be rendered.' },
   server_busy: { kind: 'unavailable', doc: 'Too many calls are waiting; try again.' },
   server_starting: { kind: 'unavailable', doc: 'The server has not become ready yet.' },
+  not_ready: { kind: 'unavailable', doc: 'A check that readiness depends on fails; `checks` says which.' },
   server_closing: { kind: 'unavailable', doc: 'The server is shutting down and takes nothing new.' },
   database_missing: {
     kind: 'environment',

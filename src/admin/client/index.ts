@@ -1,0 +1,8 @@
+export { AdminApiError } from './admin-api-error.js';
+export {
+  AdminClient,
+  type AdminClientOptions,
+  type ReloadOptions,
+  type WaitingReloadOptions,
+} from './admin-client.js';
+export type * from '../contract/wire-types.js';

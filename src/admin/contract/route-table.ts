@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { component } from './component.js';
+import { config } from './config-schema.js';
+import { endpointList } from './endpoint-schema.js';
+import { reloadErrorBody } from './error-schemas.js';
+import { health, probeFailed, probeOk } from './probe-schemas.js';
+import { flag, recordLimit, waitDuration } from './query-options.js';
+import { reloadAccepted, reloadList, reloadRecord } from './reload-schemas.js';
+import { commonErrors, errorResponse, errorResponseWith, type RouteContract } from './route-contract.js';
+import { status } from './status-schema.js';
+
+const noQuery = z.strictObject({});
+
+const serviceIndex = component(
+  'ServiceIndex',
+  'What this is and where its contract stands.',
+  z.strictObject({ service: z.literal('mxcp-admin'), version: z.string(), openapi: z.string() }),
+);
+
+const openApiDocument = component('OpenApi', 'An OpenAPI 3.1 document.', z.record(z.string(), z.unknown()));
+
+const probeResponses = {
+  ...commonErrors,
+  200: { schema: probeOk, doc: 'Every check passes.' },
+  503: errorResponseWith(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']),
+} as const;
+
+/** Every route of the admin API. Keys are the operation ids. */
+export const ROUTES = {
+  getIndex: {
+    method: 'GET',
+    path: '/',
+    tag: 'contract',
+    doc: 'Name, version and where the contract stands.',
+    probe: false,
+    query: noQuery,
+    responses: { ...commonErrors, 200: { schema: serviceIndex, doc: 'The index.' } },
+  },
+  getHealth: {
+    method: 'GET',
+    path: '/health',
+    tag: 'probes',
+    doc: 'Whether the process answers; also while it starts, reloads or drains.',
+    probe: true,
+    query: noQuery,
+    responses: { ...commonErrors, 200: { schema: health, doc: 'It answers.' } },
+  },
+  getLivez: {
+    method: 'GET',
+    path: '/livez',
+    tag: 'probes',
+    doc: 'The same as `/health`, under the name that Kubernetes uses.',
+    probe: true,
+    query: noQuery,
+    responses: { ...commonErrors, 200: { schema: health, doc: 'It answers.' } },
+  },
+  getReadyz: {
+    method: 'GET',
+    path: '/readyz',
+    tag: 'probes',
+    doc: 'Whether calls would be served now.',
+    probe: true,
+    query: noQuery,
+    responses: probeResponses,
+  },
+  getStartupz: {
+    method: 'GET',
+    path: '/startupz',
+    tag: 'probes',
+    doc: 'Whether the server has been ready once.',
+    probe: true,
+    query: noQuery,
+    responses: probeResponses,
+  },
+  getStatus: {
+    method: 'GET',
+    path: '/status',
+    tag: 'status',
+    doc: 'Version, uptime, endpoint counts, reload state and readiness checks.',
+    probe: true,
+    query: noQuery,
+    responses: { ...commonErrors, 200: { schema: status, doc: 'The status, also when degraded.' } },
+  },
+  getConfig: {
+    method: 'GET',
+    path: '/config',
+    tag: 'config',
+    doc: 'The configuration that is serving, without any secret.',
+    probe: false,
+    query: noQuery,
+    responses: { ...commonErrors, 200: { schema: config, doc: 'The configuration.' } },
+  },
+  listEndpoints: {
+    method: 'GET',
+    path: '/endpoints',
+    tag: 'endpoints',
+    doc: 'Every endpoint file: served, disabled, or left out with its error.',
+    probe: false,
+    query: noQuery,
+    responses: { ...commonErrors, 200: { schema: endpointList, doc: 'The endpoints.' } },
+  },
+  postReload: {
+    method: 'POST',
+    path: '/reload',
+    tag: 'reload',
+    doc: 'Reloads secrets, references and connections; answers at once unless told to wait.',
+    probe: false,
+    query: z.strictObject({
+      wait: waitDuration
+        .optional()
+        .describe('Answer when this reload has ended: `30s`, `2m`, a bare number of seconds; at most `10m`.'),
+      dry_run: flag
+        .optional()
+        .describe(
+          'Build and check a candidate, then throw it away. Waits up to ten minutes unless told otherwise.',
+        ),
+      definitions: flag
+        .optional()
+        .describe('Also read endpoint definitions again. The default is the setting of the server.'),
+      force: flag.optional().describe('Not available in this version: `true` is refused.'),
+    }),
+    body: z.strictObject({}),
+    responses: {
+      ...commonErrors,
+      200: { schema: reloadRecord, doc: 'The reload that was waited for succeeded.' },
+      202: { schema: reloadAccepted, doc: 'The reload is queued.', headers: ['Location'] },
+      400: errorResponse(['bad_request', 'feature_unavailable']),
+      500: errorResponseWith(reloadErrorBody, ['reload_failed', 'internal']),
+      504: { ...errorResponse(['wait_timeout']), headers: ['Location'] },
+    },
+  },
+  listReloads: {
+    method: 'GET',
+    path: '/reloads',
+    tag: 'reload',
+    doc: 'The last reloads, newest first.',
+    probe: false,
+    query: z.strictObject({ limit: recordLimit.optional().describe('At most this many records.') }),
+    responses: { ...commonErrors, 200: { schema: reloadList, doc: 'The records.' } },
+  },
+  getReload: {
+    method: 'GET',
+    path: '/reloads/{id}',
+    tag: 'reload',
+    doc: 'One reload, by the id of any request that it answers.',
+    probe: false,
+    query: noQuery,
+    responses: {
+      ...commonErrors,
+      200: { schema: reloadRecord, doc: 'The record.' },
+      404: errorResponse(['reload_not_found']),
+    },
+  },
+  getOpenApi: {
+    method: 'GET',
+    path: '/openapi.json',
+    tag: 'contract',
+    doc: 'This contract as OpenAPI 3.1.',
+    probe: false,
+    query: noQuery,
+    responses: { ...commonErrors, 200: { schema: openApiDocument, doc: 'The document.' } },
+  },
+} as const satisfies Record<string, RouteContract>;

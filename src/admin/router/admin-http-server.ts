@@ -1,0 +1,120 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import { MxcpError } from '../../errors/index.js';
+import type { AdminRouter } from './admin-router.js';
+import type { AdminLimits } from './limits.js';
+import { toRawReply, writeReply } from './reply-writer.js';
+
+/** One connection, as long as it is open. Owned by the server's map; its abort ends what waits for its sake. */
+interface Connection {
+  readonly gone: AbortController;
+  readonly answering: Set<ServerResponse>;
+}
+
+const CODE_OF_CLIENT_ERROR: Readonly<Record<string, ['request_timeout' | 'headers_too_large', string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'the request did not arrive in time'],
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'the headers of the request are too large'],
+};
+
+/** The HTTP side of one admin socket: limits, half-sent and broken requests, and an orderly end. */
+export class AdminHttpServer {
+  /** What the socket is opened with. */
+  readonly server: Server;
+  readonly #router: AdminRouter;
+  readonly #limits: AdminLimits;
+  readonly #connections = new Map<Duplex, Connection>();
+  #closed: Promise<void> | undefined;
+
+  constructor(router: AdminRouter, limits: AdminLimits) {
+    this.#router = router;
+    this.#limits = limits;
+    this.server = createServer(
+      {
+        maxHeaderSize: limits.headerBytes,
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.keepAliveTimeoutMs,
+        connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
+        // Answered by the router, in our own words.
+        requireHostHeader: false,
+      },
+      (request, response) => void this.#serve(request, response),
+    );
+    // By default Node drops every header after the 2000th, and with it an Origin that stands there. The size is limited.
+    this.server.maxHeadersCount = 0;
+    this.server.maxConnections = limits.connections;
+    this.server.on('connection', (socket: Socket) => this.#remember(socket));
+    this.server.on('drop', () => this.server.closeIdleConnections());
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseBytes(error, socket));
+  }
+
+  /**
+   * Takes nothing new, lets answers that are on their way arrive for the grace time, then cuts what is left. Waits of
+   * callers end at once with `server_closing`.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const [socket, connection] of this.#connections) {
+      connection.gone.abort();
+      if (connection.answering.size === 0) socket.destroy();
+    }
+    const cut = setTimeout(() => this.server.closeAllConnections(), this.#limits.closeGraceMs);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #remember(socket: Socket): void {
+    const connection = { gone: new AbortController(), answering: new Set<ServerResponse>() };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      connection.gone.abort();
+      this.#connections.delete(socket);
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const connection = this.#connections.get(request.socket);
+    if (connection === undefined) return; // closed between the parser and this line
+    connection.answering.add(response);
+    response.once('close', () => connection.answering.delete(response));
+    // Without a listener the error of a caller that went away would end the process.
+    response.on('error', () => request.socket.destroy());
+    const busy = connection.answering.size > this.#limits.requestsPerConnection;
+    const reply = busy
+      ? this.#router.refuse(tooManyRequests())
+      : await this.#router.answer(request, connection.gone.signal);
+    writeReply(response, reply, this.#closed !== undefined);
+  }
+
+  /** Bytes that are no request, or not in time. Answers of earlier requests of the connection go out first. */
+  #refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const unanswered = [...(this.#connections.get(socket)?.answering ?? [])];
+    const last = unanswered.filter((response) => response.req.complete).at(-1);
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+    } else if (last === undefined) {
+      const [code, message] = CODE_OF_CLIENT_ERROR[error.code ?? ''] ?? [
+        'bad_request',
+        'this is not an HTTP request',
+      ];
+      const reply = this.#router.refuse(new MxcpError(code, message));
+      socket.end(toRawReply(reply), () => socket.destroy());
+    } else {
+      last.once('close', () => socket.destroy());
+    }
+  }
+}
+
+function tooManyRequests(): MxcpError {
+  return new MxcpError(
+    'server_busy',
+    'too many requests of this connection wait for their answers; read those first',
+    { retryAfterSeconds: 1 },
+  );
+}

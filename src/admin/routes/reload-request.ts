@@ -1,0 +1,98 @@
+import { MxcpError } from '../../errors/index.js';
+import type { QueryOf, ReloadAccepted, ReloadRecord as WireReloadRecord } from '../contract/index.js';
+import type { ReloadPort, ReloadRecord } from '../ports.js';
+import { AnswerError } from './answer-error.js';
+import { toReloadAccepted, toWireRecord } from './reload-answers.js';
+
+/** A dry run answers like a wait: without one of its own it waits as long as a caller may ask for. */
+const DRY_RUN_WAIT_MS = 10 * 60_000;
+
+export interface ReloadCall {
+  readonly query: QueryOf<'postReload'>;
+  readonly fromCli: boolean;
+  /** Aborted when the caller goes away or the admin server closes. */
+  readonly signal: AbortSignal;
+}
+
+export type ReloadReply =
+  | { readonly status: 202; readonly body: ReloadAccepted; readonly headers: { readonly Location: string } }
+  | { readonly status: 200; readonly body: WireReloadRecord };
+
+/**
+ * Asks for a reload and, where the caller wants it, waits for its end. Throws `feature_unavailable` for `force`,
+ * `server_closing`, `reload_failed` with the record, and `wait_timeout`.
+ */
+export async function requestReload(port: ReloadPort, call: ReloadCall): Promise<ReloadReply> {
+  const { wait, dry_run: dryRun = false, definitions, force } = call.query;
+  if (force === true) {
+    throw new MxcpError(
+      'feature_unavailable',
+      'force=true is not available in this version: a reload never waits for running calls, so there is nothing to interrupt; leave it out',
+    );
+  }
+  const { id, ended } = port.request({
+    trigger: call.fromCli ? 'cli' : 'api',
+    dryRun,
+    ...(definitions === undefined ? {} : { definitions }),
+  });
+  const location = `/reloads/${id}`;
+  const waitMs = wait ?? (dryRun ? DRY_RUN_WAIT_MS : 0);
+  if (waitMs === 0) {
+    return { status: 202, body: toReloadAccepted(id, new Date()), headers: { Location: location } };
+  }
+  const record = await settledWithin(ended, { waitMs, signal: call.signal, location });
+  if (record.status === 'error') {
+    throw new AnswerError('reload_failed', failureText(record), { fields: { reload: toWireRecord(record) } });
+  }
+  return { status: 200, body: toWireRecord(record) };
+}
+
+interface WaitLimits {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  readonly location: string;
+}
+
+/** Throws `wait_timeout` when the time runs out and `server_closing` when the signal ends the wait. */
+async function settledWithin<T>(ended: Promise<T>, limits: WaitLimits): Promise<T> {
+  const { waitMs, signal, location } = limits;
+  let release = (): void => undefined;
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    const timer = setTimeout(() => reject(waitTimeout(waitMs, location)), waitMs);
+    const abort = (): void => reject(closingWhileWaiting(location));
+    signal.addEventListener('abort', abort);
+    release = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    };
+    if (signal.aborted) abort();
+  });
+  try {
+    return await Promise.race([ended, interrupted]);
+  } finally {
+    release();
+  }
+}
+
+function closingWhileWaiting(location: string): AnswerError {
+  return new AnswerError('server_closing', 'the server is shutting down; how this reload ends is not known', {
+    headers: { Location: location },
+  });
+}
+
+function waitTimeout(waitMs: number, location: string): AnswerError {
+  return new AnswerError(
+    'wait_timeout',
+    `the reload still runs after ${waitMs / 1000} s; GET ${location} tells how it ends`,
+    { headers: { Location: location } },
+  );
+}
+
+function failureText(record: ReloadRecord): string {
+  if (record.error === null) return `reload ${record.id} failed; nothing changed`;
+  const { stage, message, file, line } = record.error;
+  const position = file === null ? '' : ` (${file}${line === null ? '' : `:${line}`})`;
+  // The message of a problem in a file begins with its position already.
+  const suffix = file !== null && message.includes(file) ? '' : position;
+  return `reload failed at stage ${stage}, nothing changed: ${message}${suffix}`;
+}

@@ -1,0 +1,106 @@
+import { lstat, rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
+import { messageOf, MxcpError } from '../../errors/index.js';
+import { isActivated, listenOnActivated } from './activated-socket.js';
+import { sweepTemporaries } from './existing-socket.js';
+import { resolveGroupId } from './group-id.js';
+import { acquirePathLock } from './path-lock.js';
+import { errorCodeOf, folderRefuses, type Environment } from './permission-error.js';
+import { publishSocket, type SocketIdentity } from './published-socket.js';
+import { prepareFolder } from './socket-folder.js';
+import { locateSocket, parseSocketPath, type SocketPlace } from './socket-path.js';
+
+export interface AdminSocketSettings {
+  readonly path: string;
+  /** Permission bits, e.g. `0o600`. */
+  readonly mode: number;
+  /** Name or number. */
+  readonly group?: string | undefined;
+}
+
+export interface OpenSocketOptions {
+  /** Begins to listen; its owner closes it, also when opening fails. */
+  readonly server: Server;
+  readonly settings: AdminSocketSettings;
+  readonly environment: Environment;
+  /** Whether a socket that systemd hands over is this one. */
+  readonly mayBeActivated: boolean;
+}
+
+/** A socket file that answers. */
+export interface AdminSocket {
+  readonly path: string;
+  /** Octal, e.g. `0600`. */
+  readonly mode: string;
+  /**
+   * Takes the path away, if it is still ours. Before the server closes: as long as it listens nobody can have put another
+   * socket there. A socket of systemd stays. Idempotent.
+   */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Opens the socket file: private from its first moment, never in place of something that is not a dead socket of ours.
+ * Throws `socket_path_invalid`, `socket_in_use`, `socket_permission` and `socket_failed`.
+ */
+export async function openAdminSocket(options: OpenSocketOptions): Promise<AdminSocket> {
+  const { server, settings, environment } = options;
+  if (options.mayBeActivated && isActivated(environment)) {
+    const { path, mode } = await listenOnActivated(server, environment);
+    return { path, mode: toOctal(mode), dispose: () => Promise.resolve() };
+  }
+  const place = parseSocketPath(settings.path);
+  try {
+    const identity = await createSocket(place, options);
+    return {
+      path: place.path,
+      mode: toOctal(settings.mode),
+      dispose: () => removeIfOurs(place.path, identity),
+    };
+  } catch (error) {
+    throw toSocketError(error, place, environment);
+  }
+}
+
+async function createSocket(place: SocketPlace, options: OpenSocketOptions): Promise<SocketIdentity> {
+  const { server, settings, environment } = options;
+  const gid = settings.group === undefined ? undefined : await resolveGroupId(settings.group);
+  await prepareFolder(place.folder, gid, environment);
+  const located = await locateSocket(place);
+  const lock = await acquirePathLock(located);
+  try {
+    await sweepTemporaries(located);
+    return await publishSocket(server, {
+      place: located,
+      mode: settings.mode,
+      gid,
+      locked: lock !== undefined,
+    });
+  } finally {
+    await lock?.release();
+  }
+}
+
+async function removeIfOurs(path: string, identity: SocketIdentity): Promise<void> {
+  try {
+    const { dev, ino } = await lstat(path, { bigint: true });
+    if (dev === identity.dev && ino === identity.ino) await rm(path);
+  } catch (error) {
+    if (errorCodeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function toSocketError(error: unknown, place: SocketPlace, environment: Environment): MxcpError {
+  if (error instanceof MxcpError) return error;
+  const code = errorCodeOf(error) ?? '';
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) return folderRefuses(place.folder, error, environment);
+  return new MxcpError(
+    'socket_failed',
+    `the admin socket ${place.path} cannot be created: ${messageOf(error)}`,
+    { cause: error },
+  );
+}
+
+function toOctal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}

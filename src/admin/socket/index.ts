@@ -1,0 +1,2 @@
+export { openAdminSocket, type AdminSocket, type AdminSocketSettings } from './admin-socket.js';
+export type { Environment } from './permission-error.js';
