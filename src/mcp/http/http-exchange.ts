@@ -46,7 +46,8 @@ export class HttpExchange {
   }
 
   header(name: string): string | undefined {
-    return this.requestHeaders[name];
+    const value = this.#incoming.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
   }
 
   abort(): void {

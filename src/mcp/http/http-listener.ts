@@ -117,9 +117,11 @@ class HttpListener implements McpListener {
     return this.#closed;
   }
 
-  /** The port stays open until the end, so that clients that come meanwhile are told to try again. */
+  /**
+   * The port and idle connections stay open until the end, so that clients that come meanwhile are told to try again
+   * instead of finding a connection cut under their request.
+   */
   async #close(deadlineMs: number): Promise<void> {
-    for (const server of this.#servers) server.closeIdleConnections();
     await this.#router.closeStreams();
     await this.#settled(deadlineMs);
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
@@ -160,18 +162,18 @@ class HttpListener implements McpListener {
     if (origin !== undefined) allowOrigin(response, origin);
     if (exchange.method === 'OPTIONS' && origin !== undefined) return answerPreflight(response);
     if (!METHODS.has(exchange.method)) return refuse(exchange, METHOD_NOT_ALLOWED);
-    if (this.#closed !== undefined) return refuse(exchange, CLOSING);
     await this.#answer(incoming, exchange);
   }
 
   async #answer(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
     const body = exchange.method === 'POST' ? await readMessageBody(incoming) : { parsed: undefined };
     if ('refused' in body) return refuse(exchange, body.refused);
+    const [id] = requestIdsOf(body.parsed);
+    if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await Promise.race([answer, aborted(exchange.signal)]);
     if (response !== undefined && response.status !== 499) return sendResponse(response, exchange);
     // Nothing was answered: the client is gone, or the deadline of a shutdown has passed.
-    const [id] = requestIdsOf(body.parsed);
     await refuse(exchange, { ...CLOSING, id });
   }
 
@@ -216,7 +218,9 @@ async function refuse(exchange: HttpExchange, reason: Refusal): Promise<void> {
 }
 
 function sendNotFound(response: ServerResponse): void {
-  response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"not found"}');
+  response.statusCode = 404;
+  response.setHeader('content-type', 'application/json');
+  response.end('{"error":"not found"}');
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

@@ -10,42 +10,52 @@ export type MessageBody = { readonly parsed: unknown } | { readonly refused: Ref
 /** Larger bodies are refused: 4 MiB is what the SDK allows too. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-const TOO_LARGE: MessageBody = {
-  refused: {
-    status: 413,
-    code: REFUSED,
-    message: 'The body is larger than 4 MiB',
-    headers: { connection: 'close' },
-  },
+/** How much of a body that is too large is read and thrown away, so that its sender gets to see the answer. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+
+const TOO_LARGE: Refusal = { status: 413, code: REFUSED, message: 'The body is larger than 4 MiB' };
+const NOT_JSON: Refusal = {
+  status: 415,
+  code: REFUSED,
+  message: 'Content-Type must be application/json, without Content-Encoding',
+};
+// The parser's own message quotes the body; the client knows what it sent.
+const MALFORMED: Refusal = {
+  status: 400,
+  code: PARSE_ERROR,
+  message: 'Parse error: the body is not valid JSON',
 };
 
 /** Reads and parses the body once. Rejects only when the client goes away. */
 export async function readMessageBody(incoming: IncomingMessage): Promise<MessageBody> {
   if (!isJsonContentType(incoming.headers['content-type'] ?? null) || incoming.headers['content-encoding']) {
-    const message = 'Content-Type must be application/json, without Content-Encoding';
-    return { refused: { status: 415, code: REFUSED, message, headers: { connection: 'close' } } };
+    return { refused: NOT_JSON };
   }
-  if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return TOO_LARGE;
+  const bytes = await readBounded(incoming);
+  return bytes === undefined ? { refused: TOO_LARGE } : parseMessage(bytes);
+}
+
+async function readBounded(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
-  let bytes = 0;
+  let size = 0;
   for await (const chunk of incoming) {
     // A request without an encoding set gives buffers; the type of the iterator does not know that.
     const buffer = chunk as Buffer;
-    bytes += buffer.length;
-    if (bytes > MAX_BODY_BYTES) return TOO_LARGE;
-    chunks.push(buffer);
+    size += buffer.length;
+    // Leaving the loop early destroys the connection.
+    if (size > MAX_DISCARDED_BYTES) return undefined;
+    if (size <= MAX_BODY_BYTES) chunks.push(buffer);
+    else chunks.length = 0;
   }
-  return parseMessage(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+  if (size > MAX_BODY_BYTES) return undefined;
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
 function parseMessage(bytes: Buffer): MessageBody {
   try {
     return { parsed: JSON.parse(bytes.toString('utf8')) };
   } catch {
-    // The parser's message quotes the body; the client knows what it sent.
-    return {
-      refused: { status: 400, code: PARSE_ERROR, message: 'Parse error: the body is not valid JSON' },
-    };
+    return { refused: MALFORMED };
   }
 }
 

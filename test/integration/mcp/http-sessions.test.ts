@@ -1,0 +1,156 @@
+import { describe, expect, it, vi } from 'vitest';
+import { callOf, INITIALIZE, openSession, post, postModern, request, startListener } from './http-fixture.js';
+
+describe('sessions of the 2025 protocols', () => {
+  it.each(['2025-03-26', '2025-06-18', '2025-11-25'])('negotiates %s', async (protocolVersion) => {
+    const { url } = await startListener();
+    const { params } = INITIALIZE;
+    const { body, headers } = await post(url, request('initialize', { ...params, protocolVersion }));
+    expect(body.result).toMatchObject({
+      protocolVersion,
+      serverInfo: { name: 'sample', version: '9.8.7' },
+      capabilities: { tools: {}, resources: {}, prompts: {} },
+    });
+    expect(headers.get('mcp-session-id')).toMatch(/^[\w-]{36}$/);
+  });
+
+  it('advertises `listChanged` only where lists can change', async () => {
+    const fixed = await startListener();
+    const changing = await startListener({ definitionsCanChange: true });
+    expect((await post(fixed.url, INITIALIZE)).body.result.capabilities).toEqual({
+      tools: {},
+      resources: {},
+      prompts: {},
+    });
+    expect((await post(changing.url, INITIALIZE)).body.result.capabilities).toEqual({
+      tools: { listChanged: true },
+      resources: { listChanged: true },
+      prompts: { listChanged: true },
+    });
+  });
+
+  it('answers 404 to a session that is not known, so that the client initializes again', async () => {
+    const { url } = await startListener();
+    const headers = { 'mcp-session-id': 'gone' };
+    expect((await post(url, callOf('count'), { headers })).status).toBe(404);
+    const stream = await fetch(url, { headers: { ...headers, accept: 'text/event-stream' } });
+    expect(stream.status).toBe(404);
+  });
+
+  it('ends a session on DELETE', async () => {
+    const { url } = await startListener();
+    const headers = await openSession(url);
+    expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(200);
+    expect((await post(url, callOf('count'), { headers })).status).toBe(404);
+  });
+
+  it('ends a session that is not used', async () => {
+    const { url } = await startListener({ sessionIdleMs: 30 });
+    const headers = await openSession(url);
+    await vi.waitFor(async () => {
+      const probe = await fetch(url, { method: 'GET', headers: { ...headers, accept: 'application/json' } });
+      expect([404, 406]).toContain(probe.status);
+      expect(probe.status).toBe(404);
+    }, 5_000);
+  });
+
+  it('keeps a session whose call runs longer than the idle time', async () => {
+    const { url, calls } = await startListener({ sessionIdleMs: 30 });
+    const headers = await openSession(url);
+    const running = post(url, callOf('wait'), { headers });
+    await vi.waitFor(() => expect(calls.running).toBe(1));
+    const other = await openSession(url);
+    await vi.waitFor(async () =>
+      expect((await post(url, callOf('count'), { headers: other })).status).toBe(200),
+    );
+    calls.release();
+    expect((await running).body.result.structuredContent).toEqual({ result: 'released' });
+  });
+
+  it('lets the longest unused session give way to a new one', async () => {
+    const { url } = await startListener({ maxSessions: 2 });
+    const first = await openSession(url);
+    const second = await openSession(url);
+    await post(url, callOf('count'), { headers: first });
+    await openSession(url);
+    expect((await post(url, callOf('count'), { headers: second })).status).toBe(404);
+    expect((await post(url, callOf('count'), { headers: first })).status).toBe(200);
+  });
+
+  it('refuses a new session while all are in use', async () => {
+    const { url, calls } = await startListener({ maxSessions: 1 });
+    const headers = await openSession(url);
+    const running = post(url, callOf('wait'), { headers });
+    await vi.waitFor(() => expect(calls.running).toBe(1));
+    const refused = await post(url, INITIALIZE);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('5');
+    calls.release();
+    await running;
+    expect((await post(url, INITIALIZE)).status).toBe(200);
+  });
+
+  it('has no sessions when it is stateless', async () => {
+    const { url } = await startListener({ stateless: true });
+    const { status, headers } = await post(url, INITIALIZE);
+    expect(status).toBe(200);
+    expect(headers.get('mcp-session-id')).toBeNull();
+    const session = { 'mcp-session-id': 'whatever' };
+    expect((await post(url, callOf('count'), { headers: session })).status).toBe(200);
+    for (const method of ['GET', 'DELETE']) {
+      const answer = await fetch(url, { method, headers: { accept: 'text/event-stream' } });
+      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+    }
+  });
+
+  it('answers a list of messages', async () => {
+    const { url } = await startListener();
+    const headers = await openSession(url);
+    const batch = [callOf('large', {}, 'a'), callOf('count', {}, 'b')];
+    const { body } = await post(url, batch, { headers });
+    expect(body).toMatchObject([
+      { id: 'a', result: { structuredContent: { result: { length: 2000 } } } },
+      { id: 'b', result: { structuredContent: { result: 42 } } },
+    ]);
+  });
+});
+
+describe('cancelling over HTTP', () => {
+  const eras = [
+    ['2026-07-28', postModern, async () => ({})],
+    ['2025 without a session', post, async () => ({})],
+    ['2025 in a session', post, openSession],
+  ] as const;
+
+  it.each(eras)('cancels a call when the client goes away (%s)', async (_, send, open) => {
+    const { url, calls } = await startListener();
+    const headers = await open(url);
+    const client = new AbortController();
+    const running = send(url, callOf('wait'), { headers, signal: client.signal });
+    await vi.waitFor(() => expect(calls.running).toBe(1));
+    client.abort();
+    await expect(running).rejects.toThrow();
+    await vi.waitFor(() => expect(calls.cancelled).toBe(1));
+    expect((await post(url, callOf('count', {}, 2), { headers })).status).toBe(200);
+  });
+
+  it('cancels a call of a session when the client says so, and ends its request', async () => {
+    const { url, calls } = await startListener();
+    const headers = await openSession(url);
+    const running = post(url, callOf('wait', {}, 'w'), { headers });
+    await vi.waitFor(() => expect(calls.running).toBe(1));
+    const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'w' } };
+    expect((await post(url, cancel, { headers })).status).toBe(202);
+    expect(calls.cancelled).toBe(1);
+    expect((await running).body).toMatchObject({ id: 'w', error: { message: 'The request was cancelled' } });
+  });
+
+  it('ignores a cancellation that comes too late', async () => {
+    const { url } = await startListener();
+    const headers = await openSession(url);
+    await post(url, callOf('count', {}, 'c'), { headers });
+    const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'c' } };
+    expect((await post(url, cancel, { headers })).status).toBe(202);
+    expect((await post(url, callOf('count', {}, 'd'), { headers })).body.id).toBe('d');
+  });
+});
