@@ -6,9 +6,11 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  visit,
   type Document,
   type Node,
   type Pair,
+  type YAMLError,
 } from 'yaml';
 import type { Problem, SourcePosition } from '../../errors/index.js';
 import { YAML_DIALECT } from './yaml-dialect.js';
@@ -94,26 +96,46 @@ function keyAndValue(pair: Pair): { key?: Node; value: Node | undefined } {
 export function parseYaml(file: string, text: string): YamlParseResult {
   const lines = new LineCounter();
   const document = parseDocument(text, { ...YAML_DIALECT, lineCounter: lines });
-  const problems = [...document.errors, ...document.warnings].map((error) => {
-    const { line, col } = lines.linePos(error.pos[0]);
-    return { file, line, column: col, code: error.code, message: describeYamlError(error.code) };
-  });
-  if (problems.length > 0) return { ok: false, problems: withoutFollowUps(problems) };
+  const mistakes = withoutFollowUps([...document.errors, ...document.warnings]);
+  if (mistakes.length > 0) {
+    return { ok: false, problems: mistakes.map((mistake) => toProblem(file, mistake, lines)) };
+  }
+  const dangling = findDanglingAlias(document);
+  if (dangling !== undefined) {
+    const { line, col } = lines.linePos(dangling);
+    const message = 'this alias (`*name`) has no anchor (`&name`) before it';
+    return { ok: false, problems: [{ file, line, column: col, message }] };
+  }
   try {
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
     return { ok: true, source: new YamlSource({ file, value, document, lines }) };
   } catch {
-    // The parser's message quotes the file; there are only two reasons why the values cannot be built.
-    const message =
-      'an alias (`*name`) has no anchor (`&name`) before it, or aliases repeat too much of the file';
+    // The parser's own message quotes the file. With every alias resolved, only one reason is left.
+    const message = 'aliases (`*name`) repeat too much of the file; write the values out';
     return { ok: false, problems: [{ file, message }] };
   }
 }
 
+/** Where an alias stands that repeats nothing. */
+function findDanglingAlias(document: Document): number | undefined {
+  let offset: number | undefined;
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) !== undefined) return undefined;
+      offset = alias.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return offset;
+}
+
 /** After one mistake in the syntax a parser trips over everything that follows; repeated keys are always told. */
-function withoutFollowUps(problems: readonly (Problem & { readonly code: string })[]): readonly Problem[] {
-  const firstMistake = problems.findIndex((problem) => problem.code !== 'DUPLICATE_KEY');
-  return problems
-    .filter((problem, index) => problem.code === 'DUPLICATE_KEY' || index === firstMistake)
-    .map(({ code: _, ...problem }) => problem);
+function withoutFollowUps(mistakes: readonly YAMLError[]): readonly YAMLError[] {
+  const first = mistakes.findIndex((mistake) => mistake.code !== 'DUPLICATE_KEY');
+  return mistakes.filter((mistake, index) => mistake.code === 'DUPLICATE_KEY' || index === first);
+}
+
+function toProblem(file: string, mistake: YAMLError, lines: LineCounter): Problem {
+  const { line, col } = lines.linePos(mistake.pos[0]);
+  return { file, line, column: col, message: describeYamlError(mistake.code) };
 }

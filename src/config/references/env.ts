@@ -9,7 +9,7 @@ export function createEnvResolver(view: EnvironmentView, envFiles: readonly stri
     resolve: async (name) => {
       const found = view.lookup(name);
       if (found === undefined) {
-        throw new Error(`is not set in ${places}; set it, or give it a default with \`\${${name}:-…}\``);
+        throw new Error(`not set in ${places}; set it, or give it a default with \`\${${name}:-…}\``);
       }
       return { ...found, version: null };
     },

@@ -179,6 +179,6 @@ function toProblem(distinct: DistinctReference, message: string, source: YamlSou
   return {
     ...source.positionOf(path),
     path: toDotted(path),
-    message: `${distinct.ref} ${message} (used by \`${toDotted(path)}\`${also})`,
+    message: `${distinct.ref}: ${message} (used by \`${toDotted(path)}\`${also})`,
   };
 }

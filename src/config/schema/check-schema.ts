@@ -104,6 +104,8 @@ function describe(issue: Issue, source: YamlSource, path: KeyPath): string {
       return `must be at most ${issue.maximum}`;
     case 'invalid_union':
       return 'must be text or a mapping';
+    case 'custom':
+      return issue.message;
     default:
       return 'is not valid';
   }

@@ -8,6 +8,18 @@ const secret = z.strictObject({
   parameters: z.record(z.string(), z.unknown()).default({}),
 });
 
+/** Two secrets of one name: DuckDB would keep the last and say nothing. */
+const secrets = z.array(secret).superRefine((list, context) => {
+  const seen = new Set<string>();
+  for (const [index, { name }] of list.entries()) {
+    if (seen.has(name)) {
+      const message = `repeats the name of another secret, \`${name}\`; give it its own`;
+      context.addIssue({ code: 'custom', path: [index, 'name'], message });
+    }
+    seen.add(name);
+  }
+});
+
 const telemetry = section({
   enabled: z.boolean().default(false),
   endpoint: text.optional(),
@@ -21,7 +33,7 @@ const telemetry = section({
 });
 
 const userProfile = section({
-  secrets: z.array(secret).default([]),
+  secrets: secrets.default([]),
   plugin: section({ config: z.record(z.string(), z.record(z.string(), z.string())).default({}) }),
   auth: authSchema,
   telemetry,
