@@ -7,4 +7,5 @@ export {
   type LogLevel,
   type LogSink,
 } from './logger.js';
+export { openRotatingFile, type RotatingFileSink } from './rotating-file-sink.js';
 export { Scrubber } from './scrubber.js';

@@ -21,7 +21,7 @@ export function formatLine(json: string, colour: boolean): string {
   const record = parseRecord(json);
   if (record === undefined) return json;
   const level = LEVEL_NAMES[Number(record['level'])] ?? 'INFO';
-  const time = new Date(Number(record['time'])).toISOString();
+  const time = timeText(record['time']);
   const fields = Object.entries(record)
     .filter(([key]) => !STANDARD_KEYS.has(key))
     .map(
@@ -29,8 +29,22 @@ export function formatLine(json: string, colour: boolean): string {
         `${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
     );
   const head = `${time} ${level} ${String(record['component'] ?? 'mxcp')}:`;
-  const message = [String(record['msg'] ?? ''), ...fields].join(' ').replaceAll('\n', '\n    ');
+  const message = visible([String(record['msg'] ?? ''), ...fields].join(' ')).replaceAll('\n', '\n    ');
   return `${colour ? paint(level, head) : head} ${message}\n`;
+}
+
+/** A field of the record may be called `time` too and then replaces it; a log line must not throw for that. */
+function timeText(time: unknown): string {
+  const date = new Date(Number(time));
+  return Number.isNaN(date.getTime()) ? JSON.stringify(time) : date.toISOString();
+}
+
+/** Control characters as they are escaped in JSON, so that logged text cannot move a terminal's cursor or forge lines. */
+function visible(text: string): string {
+  return text.replace(
+    /(?![\n\t])\p{Cc}/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function paint(level: string, head: string): string {

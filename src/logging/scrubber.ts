@@ -12,9 +12,8 @@ export class Scrubber {
 
   /** Returns the function that forgets these values again. */
   register(values: Iterable<string>): () => void {
-    const held = [...new Set([...values].flatMap(spellings))].filter(
-      (value) => value.length >= MINIMUM_LENGTH,
-    );
+    const long = [...values].filter((value) => value.length >= MINIMUM_LENGTH);
+    const held = [...new Set(long.flatMap(spellings))];
     for (const value of held) this.#holders.set(value, (this.#holders.get(value) ?? 0) + 1);
     this.#rebuild();
     let forgotten = false;
@@ -45,7 +44,11 @@ export class Scrubber {
 
 /** A value as it may appear inside JSON text and URLs as well as plain. */
 function spellings(value: string): string[] {
-  return [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)];
+  const inJson = JSON.stringify(value).slice(1, -1);
+  // JSON within JSON, as when a line quotes a body: each level escapes once more.
+  const inQuotedJson = JSON.stringify(inJson).slice(1, -1);
+  // Half a surrogate pair has no URL encoding; what a request then carries is the replacement character.
+  return [value, inJson, inQuotedJson, encodeURIComponent(Buffer.from(value).toString())];
 }
 
 function escapeRegExp(text: string): string {

@@ -1,0 +1,28 @@
+import { SETTINGS, type SettingName } from '../config/index.js';
+import type { OptionSpec } from './command.js';
+
+const REPEATABLE: ReadonlySet<SettingName> = new Set(['envFiles']);
+/** Commander names an option after its flag; where a setting has another name, this says which. */
+const NAMES: Readonly<Record<string, SettingName>> = { envFile: 'envFiles' };
+
+/** The command line options of these settings, as the table of settings declares them. */
+export function toSettingOptions(names: readonly SettingName[]): readonly OptionSpec[] {
+  return names.flatMap((name) => {
+    const setting: { readonly flag?: string; readonly doc: string } = SETTINGS[name];
+    if (setting.flag === undefined) return [];
+    const option = { flags: setting.flag, doc: setting.doc, repeatable: REPEATABLE.has(name) };
+    // `--admin` says on, so its opposite must be sayable where the environment says on.
+    return name === 'admin'
+      ? [option, { flags: '--no-admin', doc: 'Do not open the admin socket.' }]
+      : [option];
+  });
+}
+
+/** What commander parsed, under the names of the settings. */
+export function toSettingFlags(
+  options: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [NAMES[name] ?? name, value]));
+}
+
+export const ALL_SETTINGS = Object.keys(SETTINGS) as readonly SettingName[];

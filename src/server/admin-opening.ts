@@ -1,0 +1,43 @@
+import { startAdminServer, type AdminPorts } from '../admin/index.js';
+import type { ServerSettings } from '../config/index.js';
+import type { Disposable } from '../lifecycle/index.js';
+import type { Logger, Scrubber } from '../logging/index.js';
+
+export interface AdminOpeningParts {
+  readonly ports: AdminPorts;
+  readonly logger: Logger;
+  readonly scrubber: Scrubber;
+}
+
+const NOTHING_OPEN: Disposable = { dispose: () => {} };
+
+/**
+ * Opens the admin socket where the settings ask for one. One that cannot be opened is told in the log and the server runs
+ * without it, unless the settings are strict: then it throws what opening a socket throws. The server disposes it.
+ */
+export async function openAdmin(settings: ServerSettings, parts: AdminOpeningParts): Promise<Disposable> {
+  const { admin, debug } = settings;
+  if (!admin.enabled) {
+    parts.logger.info(
+      { component: 'admin' },
+      'admin socket off; MXCP_ADMIN_ENABLED=true or --admin opens it',
+    );
+    return NOTHING_OPEN;
+  }
+  try {
+    const server = await startAdminServer({
+      socket: { path: admin.socketPath, mode: admin.mode, group: admin.group },
+      probeSocket: admin.probe,
+      debug,
+      ...parts,
+    });
+    return { dispose: () => server.close() };
+  } catch (error) {
+    if (admin.strict) throw error;
+    parts.logger.warn(
+      { component: 'admin' },
+      'serving without the admin socket; --admin-strict would end here',
+    );
+    return NOTHING_OPEN;
+  }
+}

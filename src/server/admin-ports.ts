@@ -1,0 +1,62 @@
+import type { AdminPorts } from '../admin/index.js';
+import type { LiveEndpointCalls } from '../endpoints/index.js';
+import type { ActiveGeneration } from '../lifecycle/index.js';
+import type { AcceptedReload, ReloadCoordinator, ReloadOptions } from '../reload/index.js';
+import { toConfigSnapshot, toEndpointSnapshots, toStatusSnapshot } from './generation-snapshots.js';
+import type { ServerPhase } from './server-phase.js';
+import { ServerReadiness } from './server-readiness.js';
+import type { Serving } from './serving.js';
+
+export interface AdminPortsParts {
+  readonly phase: ServerPhase;
+  readonly debug: boolean;
+  /** Undefined until the first generation serves; the admin socket is open before that. */
+  readonly running: () => RunningParts | undefined;
+  readonly reload: (options: ReloadOptions) => AcceptedReload;
+}
+
+interface RunningParts {
+  readonly active: ActiveGeneration<Serving>;
+  readonly calls: LiveEndpointCalls;
+  readonly coordinator: ReloadCoordinator<Serving>;
+}
+
+/** What the admin API asks of the server, answered from the generation that serves and the coordinator. */
+export function createAdminPorts({ phase, debug, running, reload }: AdminPortsParts): AdminPorts {
+  const require = (): RunningParts => {
+    const parts = running();
+    if (parts === undefined) throw phase.startingError();
+    return parts;
+  };
+  return {
+    readiness: new ServerReadiness({
+      phase,
+      active: () => running()?.active,
+      isListening: () => running() !== undefined,
+    }),
+    status: {
+      status: () => {
+        const { active, calls, coordinator } = require();
+        return toStatusSnapshot(active.current, coordinator.status(), {
+          startedAt: phase.startedAt,
+          uptimeSeconds: phase.uptimeSeconds,
+          debug,
+          activeRequests: calls.activeCalls,
+          isClosing: phase.current === 'closing',
+        });
+      },
+    },
+    config: {
+      config: () => {
+        const { active, coordinator } = require();
+        return toConfigSnapshot(active.current, coordinator.status(), debug);
+      },
+    },
+    endpoints: { endpoints: () => toEndpointSnapshots(require().active.current.contents) },
+    reloads: {
+      request: reload,
+      find: (id) => require().coordinator.find(id),
+      list: (limit) => require().coordinator.list(limit),
+    },
+  };
+}

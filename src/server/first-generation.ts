@@ -1,0 +1,77 @@
+import {
+  assertProtections,
+  loadConfigTemplate,
+  resolveConfig,
+  type ResolvedConfig,
+  type ServerSettings,
+} from '../config/index.js';
+import {
+  checkEndpoints,
+  EndpointSet,
+  loadEndpoints,
+  withFailures,
+  type EndpointCatalog,
+} from '../endpoints/index.js';
+import { formatProblem } from '../errors/index.js';
+import type { Generation } from '../lifecycle/index.js';
+import type { Logger } from '../logging/index.js';
+import { endpointReport } from './endpoint-report.js';
+import type { GenerationBuilder } from './generation-builder.js';
+import type { ServerPhase } from './server-phase.js';
+import type { Serving } from './serving.js';
+
+/** Reads and resolves both configuration files. Throws `config_invalid`, `reference_unresolved`, `protection_unavailable`, …. */
+export async function loadConfig(
+  settings: ServerSettings,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<ResolvedConfig> {
+  const template = await loadConfigTemplate(settings);
+  const config = await resolveConfig(template, { settings, env, signal });
+  assertProtections(config);
+  return config;
+}
+
+export interface FirstGenerationParts {
+  readonly settings: ServerSettings;
+  readonly config: ResolvedConfig;
+  readonly builder: GenerationBuilder;
+  readonly phase: ServerPhase;
+  readonly logger: Logger;
+}
+
+/**
+ * Builds what the server starts with. Throws one report that names all endpoints that cannot be served, or with
+ * `--ignore-errors` goes on without them.
+ */
+export async function buildFirstGeneration(parts: FirstGenerationParts): Promise<Generation<Serving>> {
+  const { config, builder, phase, logger } = parts;
+  phase.startActivity('reading endpoint definitions');
+  const onDisk = await loadEndpoints(config);
+  for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
+  phase.startActivity('opening the database');
+  const generation = await builder.build({
+    number: 1,
+    config,
+    endpointsOn: async (database) => {
+      phase.startActivity('checking endpoints');
+      const checked = withFailures(onDisk, await checkEndpoints(onDisk, database));
+      reportFailures(checked, parts);
+      return new EndpointSet(checked, config.sqlTools);
+    },
+  });
+  try {
+    await generation.contents.database.commit();
+    return generation;
+  } catch (error) {
+    await generation.dispose();
+    throw error;
+  }
+}
+
+function reportFailures({ failures }: EndpointCatalog, { settings, logger }: FirstGenerationParts): void {
+  if (failures.length === 0) return;
+  const report = endpointReport(failures);
+  if (!settings.ignoreErrors) throw report;
+  logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
+}

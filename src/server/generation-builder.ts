@@ -1,0 +1,46 @@
+import type { ResolvedConfig } from '../config/index.js';
+import type { EndpointSet } from '../endpoints/index.js';
+import { Disposer, Generation } from '../lifecycle/index.js';
+import type { Scrubber } from '../logging/index.js';
+import { GenerationDatabase, type DatabaseRegistry } from '../runtime/index.js';
+import type { Serving } from './serving.js';
+
+export interface GenerationSpec {
+  readonly number: number;
+  readonly config: ResolvedConfig;
+  /** Called when the database is open; it may check endpoints on it. */
+  readonly endpointsOn: (database: GenerationDatabase) => EndpointSet | Promise<EndpointSet>;
+}
+
+/** Builds generations: at start and at each reload alike, so that the two cannot differ. */
+export class GenerationBuilder {
+  readonly #databases: DatabaseRegistry;
+  readonly #scrubber: Scrubber;
+
+  constructor(databases: DatabaseRegistry, scrubber: Scrubber) {
+    this.#databases = databases;
+    this.#scrubber = scrubber;
+  }
+
+  /** Nothing that serves is touched. Whoever gets the generation disposes it; when this throws, nothing is left open. */
+  async build({ number, config, endpointsOn }: GenerationSpec): Promise<Generation<Serving>> {
+    const disposer = new Disposer();
+    // First in, last out: what the other parts log while they are freed still passes the net.
+    disposer.defer(this.#scrubber.register(config.secretValues.map((secret) => secret.reveal())));
+    try {
+      const database = disposer.own(
+        await GenerationDatabase.build(this.#databases, {
+          path: config.duckdb.path,
+          readonly: config.duckdb.readonly,
+          extensions: config.extensions,
+          secrets: config.secrets,
+        }),
+      );
+      const endpoints = await endpointsOn(database);
+      return new Generation(number, { config, endpoints, database }, () => disposer.dispose());
+    } catch (error) {
+      await disposer.dispose();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Check, ReadinessReport, ReadinessSource } from '../admin/index.js';
+import { messageOf } from '../errors/index.js';
+import type { ActiveGeneration } from '../lifecycle/index.js';
+import type { ServerPhase } from './server-phase.js';
+import type { Serving } from './serving.js';
+
+/** A database that has not answered by then is not ready; probes themselves must answer within a second. */
+const DATABASE_ANSWER_MS = 800;
+
+export interface ReadinessParts {
+  readonly phase: ServerPhase;
+  /** Undefined until the first generation serves. */
+  readonly active: () => ActiveGeneration<Serving> | undefined;
+  readonly isListening: () => boolean;
+}
+
+/** Answers the probes. However many ask at once, the database is asked once. */
+export class ServerReadiness implements ReadinessSource {
+  readonly #parts: ReadinessParts;
+  #asking: Promise<Check> | undefined;
+
+  constructor(parts: ReadinessParts) {
+    this.#parts = parts;
+  }
+
+  async ready(): Promise<ReadinessReport> {
+    const { phase } = this.#parts;
+    const checks = [
+      this.#checkPhase(),
+      this.#checkListener(),
+      this.#checkGeneration(),
+      await this.#checkDatabase(),
+    ];
+    return { phase: phase.current, checks };
+  }
+
+  startup(): ReadinessReport {
+    const { phase } = this.#parts;
+    const started: Check =
+      phase.current === 'starting'
+        ? { name: 'startup', status: 'fail', message: phase.activity }
+        : { name: 'startup', status: 'ok', message: 'started' };
+    return { phase: phase.current, checks: [started] };
+  }
+
+  #checkPhase(): Check {
+    const { phase } = this.#parts;
+    if (phase.current === 'serving') return { name: 'phase', status: 'ok', message: 'serving' };
+    const message = phase.current === 'closing' ? 'shutting down' : phase.activity;
+    return { name: 'phase', status: 'fail', message };
+  }
+
+  #checkListener(): Check {
+    const isListening = this.#parts.isListening();
+    return isListening
+      ? { name: 'listener', status: 'ok', message: 'open' }
+      : { name: 'listener', status: 'fail', message: 'not open' };
+  }
+
+  #checkGeneration(): Check {
+    const active = this.#parts.active();
+    return active === undefined
+      ? { name: 'generation', status: 'fail', message: 'none serves yet' }
+      : { name: 'generation', status: 'ok', message: `generation ${active.current.number} serves` };
+  }
+
+  #checkDatabase(): Promise<Check> {
+    const active = this.#parts.active();
+    if (active === undefined) {
+      return Promise.resolve({ name: 'database', status: 'fail', message: 'not open yet' });
+    }
+    this.#asking ??= askDatabase(active).finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+}
+
+async function askDatabase(active: ActiveGeneration<Serving>): Promise<Check> {
+  // A lease: the generation must not be disposed between the question and the answer.
+  const lease = active.acquire();
+  const answered = lease.contents.database
+    .ping()
+    .then((): Check => ({ name: 'database', status: 'ok', message: 'answers' }))
+    .catch((error: unknown): Check => ({ name: 'database', status: 'fail', message: messageOf(error) }))
+    .finally(() => lease.release());
+  const timer = new AbortController();
+  const late = delay(DATABASE_ANSWER_MS, undefined, { signal: timer.signal, ref: false })
+    .then(
+      (): Check => ({
+        name: 'database',
+        status: 'fail',
+        message: `no answer within ${DATABASE_ANSWER_MS} ms`,
+      }),
+    )
+    // Cancelled below, because the database answered in time.
+    .catch((): Check => ({ name: 'database', status: 'ok', message: 'answers' }));
+  try {
+    return await Promise.race([answered, late]);
+  } finally {
+    timer.abort();
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  assertProtections,
+  compareReferences,
+  failedReferences,
+  findRestartRequired,
+  loadConfigTemplate,
+  resolveConfig,
+  withReloadable,
+  type ConfigTemplate,
+  type FailedReference,
+  type ResolvedConfig,
+  type ServerSettings,
+} from '../config/index.js';
+import {
+  checkEndpoints,
+  compareCatalogs,
+  EndpointSet,
+  loadEndpoints,
+  type EndpointCatalog,
+} from '../endpoints/index.js';
+import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
+import type { ReferenceOutcome, ReloadContext, ReloadSteps } from '../reload/index.js';
+import { endpointReport } from './endpoint-report.js';
+import type { GenerationBuilder } from './generation-builder.js';
+import type { Serving } from './serving.js';
+
+interface Loaded {
+  readonly template: ConfigTemplate;
+  /** What is on disk now; it serves only when the reload is one of definitions too. */
+  readonly catalog: EndpointCatalog;
+}
+
+interface Resolved {
+  readonly config: ResolvedConfig;
+  readonly endpoints: EndpointSet;
+}
+
+export interface ReloadStepsParts {
+  readonly settings: ServerSettings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly active: ActiveGeneration<Serving>;
+  readonly builder: GenerationBuilder;
+  readonly onSwap: (candidate: Serving, previous: Serving) => void;
+}
+
+/** What a reload of this server does, step by step. The transaction in `reload/` decides when, and what a failure means. */
+export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving> {
+  readonly #parts: ReloadStepsParts;
+
+  constructor(parts: ReloadStepsParts) {
+    this.#parts = parts;
+  }
+
+  get #running(): Serving {
+    return this.#parts.active.current.contents;
+  }
+
+  async load(context: ReloadContext): Promise<Loaded> {
+    const template = await loadConfigTemplate(this.#parts.settings);
+    const catalog = await loadEndpoints(this.#running.config);
+    context.report({ definitionsChanged: compareCatalogs(this.#running.endpoints.catalog, catalog) });
+    if (context.definitions && catalog.failures.length > 0) throw endpointReport(catalog.failures);
+    return { template, catalog };
+  }
+
+  async resolve({ template, catalog }: Loaded, context: ReloadContext): Promise<Resolved> {
+    const { settings, env } = this.#parts;
+    const running = this.#running;
+    const onDisk = await resolveConfig(template, { settings, env, previous: running.config }).catch(
+      (error: unknown) => {
+        context.report({ references: failedReferences(error).map(toFailedOutcome) });
+        throw error;
+      },
+    );
+    assertProtections(onDisk);
+    context.report({
+      references: compareReferences(running.config.references, onDisk.references),
+      restartRequired: findRestartRequired(running.config, onDisk),
+    });
+    const config = withReloadable(running.config, onDisk);
+    const endpoints = context.definitions ? new EndpointSet(catalog, config.sqlTools) : running.endpoints;
+    return { config, endpoints };
+  }
+
+  async build({ config, endpoints }: Resolved, context: ReloadContext): Promise<Generation<Serving>> {
+    const { builder } = this.#parts;
+    const candidate = await builder.build({
+      number: context.nextNumber,
+      config,
+      endpointsOn: () => endpoints,
+    });
+    const action = candidate.contents.database.action === 'kept' ? 'kept' : 'reopened';
+    context.report({ database: { action, pauseMs: 0, requestsHeld: 0 } });
+    return candidate;
+  }
+
+  async check({ contents }: Generation<Serving>): Promise<void> {
+    await contents.database.ping();
+    const failures = await checkEndpoints(contents.endpoints.catalog, contents.database);
+    if (failures.length > 0) throw endpointReport(failures);
+  }
+
+  async commit({ contents }: Generation<Serving>): Promise<void> {
+    await contents.database.commit();
+  }
+
+  announce(candidate: Generation<Serving>, previous: Generation<Serving>): void {
+    this.#parts.onSwap(candidate.contents, previous.contents);
+  }
+}
+
+function toFailedOutcome({ ref, usedBy, error }: FailedReference): ReferenceOutcome {
+  return { ref, usedBy, outcome: 'failed', version: null, error };
+}

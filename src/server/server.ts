@@ -1,0 +1,191 @@
+import type { AdminPorts } from '../admin/index.js';
+import type { ResolvedConfig, ServerSettings } from '../config/index.js';
+import { CallGate, LiveEndpointCalls } from '../endpoints/index.js';
+import { formatProblem, messageOf, MxcpError } from '../errors/index.js';
+import { ActiveGeneration, Disposer } from '../lifecycle/index.js';
+import { Scrubber, type Logger } from '../logging/index.js';
+import { ReloadCoordinator, type AcceptedReload, type ReloadOptions } from '../reload/index.js';
+import { DatabaseRegistry } from '../runtime/index.js';
+import { openAdmin } from './admin-opening.js';
+import { createAdminPorts } from './admin-ports.js';
+import { openClientDoor, type ClientDoor } from './client-door.js';
+import { buildFirstGeneration, loadConfig } from './first-generation.js';
+import { GenerationBuilder } from './generation-builder.js';
+import { findListChanges } from './list-changes.js';
+import { ServerLogging } from './server-logging.js';
+import { ServerPhase } from './server-phase.js';
+import { ServerReloadSteps } from './server-reload-steps.js';
+import type { Serving } from './serving.js';
+
+export interface ServerOptions {
+  readonly settings: ServerSettings;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Everything that exists once the first generation serves. */
+interface Running {
+  readonly active: ActiveGeneration<Serving>;
+  readonly calls: LiveEndpointCalls;
+  readonly coordinator: ReloadCoordinator<Serving>;
+  readonly door: ClientDoor;
+}
+
+/**
+ * One server: everything in the order of the flow (settings, admin socket, configuration, generation, MCP), and closed
+ * in the reverse order. `start()` once, `close()` once; `close()` also ends a start that is still going on.
+ */
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #phase = new ServerPhase();
+  readonly #scrubber = new Scrubber();
+  readonly #logging: ServerLogging;
+  readonly #databases = new DatabaseRegistry();
+  readonly #disposer = new Disposer();
+  readonly #stopped = new AbortController();
+  #running: Running | undefined;
+  #starting: Promise<void> | undefined;
+  #opening: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#logging = new ServerLogging(options.settings, this.#scrubber);
+    this.#disposer.own({ dispose: () => this.#logging.close() });
+  }
+
+  get logger(): Logger {
+    return this.#logging.logger;
+  }
+
+  /** Where MCP clients connect; undefined in stdio mode and before the server is ready. */
+  get url(): string | undefined {
+    return this.#running?.door.url;
+  }
+
+  /** Resolves when MCP clients can call. When it throws, everything that was opened is closed again. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** The one entrance for every trigger. Throws `server_starting`, `server_closing`, `server_busy`. */
+  reload(options: ReloadOptions): AcceptedReload {
+    if (this.#running === undefined) throw this.#phase.startingError();
+    const definitions = options.definitions ?? this.#options.settings.reloadDefinitions;
+    return this.#running.coordinator.request({ ...options, definitions });
+  }
+
+  /** Resolves when the client of stdio mode has gone; never over HTTP. */
+  get clientGone(): Promise<void> {
+    return this.#running?.door.clientGone ?? new Promise(() => {});
+  }
+
+  /** Ends within `shutdownTimeoutMs`: takes nothing new, lets calls end, interrupts the rest, removes the socket. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #start(): Promise<void> {
+    this.#opening = this.#open();
+    try {
+      await this.#opening;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { settings, env } = this.#options;
+    for (const { name, nearest } of settings.unknownVariables) {
+      this.logger.warn(
+        `${name} is not a variable of mxcp${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
+      );
+    }
+    this.#disposer.own(
+      await openAdmin(settings, {
+        ports: this.#createPorts(),
+        logger: this.logger,
+        scrubber: this.#scrubber,
+      }),
+    );
+    this.#phase.startActivity('resolving the configuration');
+    const config = await loadConfig(settings, env, this.#stopped.signal);
+    this.#throwIfStopped();
+    this.#logging.configure(config.logging);
+    for (const warning of config.warnings) this.logger.warn(formatProblem(warning));
+    this.#disposer.own(this.#databases);
+    this.#running = await this.#serve(config);
+    this.#throwIfStopped();
+    this.#phase.serve();
+    this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');
+  }
+
+  async #serve(config: ResolvedConfig): Promise<Running> {
+    const { settings, env } = this.#options;
+    const { logger } = this;
+    const builder = new GenerationBuilder(this.#databases, this.#scrubber);
+    const first = await buildFirstGeneration({ settings, config, builder, phase: this.#phase, logger });
+    const active = new ActiveGeneration(first);
+    this.#disposer.defer(() => active.current.dispose());
+    this.#throwIfStopped();
+    const calls = new LiveEndpointCalls(active, {
+      gate: new CallGate(settings),
+      callTimeoutMs: settings.callTimeoutMs,
+      maxResultBytes: settings.maxResultBytes,
+      onCall: ({ kind, name, outcome, durationMs }) =>
+        logger.debug(
+          { component: 'calls', kind, name, outcome, duration_ms: Math.round(durationMs) },
+          'call ended',
+        ),
+    });
+    const door = await openClientDoor({ calls, config, logger });
+    const onSwap = (candidate: Serving, previous: Serving): void => this.#announce(door, candidate, previous);
+    const steps = new ServerReloadSteps({ settings, env, active, builder, onSwap });
+    const coordinator = new ReloadCoordinator(active, steps, logger.child({ component: 'reload' }));
+    return { active, calls, coordinator, door };
+  }
+
+  #createPorts(): AdminPorts {
+    return createAdminPorts({
+      phase: this.#phase,
+      debug: this.#options.settings.debug,
+      running: () => this.#running,
+      reload: (options) => this.reload(options),
+    });
+  }
+
+  #announce(door: ClientDoor, candidate: Serving, previous: Serving): void {
+    const changes = findListChanges(previous.endpoints, candidate.endpoints);
+    if (changes === undefined) return;
+    door.notifyListChanged(changes).catch((error: unknown) => {
+      this.logger.warn(
+        { component: 'mcp', reason: messageOf(error) },
+        'clients could not be told of changed lists',
+      );
+    });
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stopped.signal.aborted)
+      throw new MxcpError('server_closing', 'the server was stopped while it started');
+  }
+
+  async #close(): Promise<void> {
+    const { shutdownTimeoutMs } = this.#options.settings;
+    this.#phase.close();
+    this.#stopped.abort();
+    // A start that goes on would open things after they were closed; it ends at its next step, and reports why itself.
+    await this.#opening?.catch(() => {});
+    if (this.#running !== undefined) {
+      this.logger.info('shutting down');
+      // A fifth of the time stays for what comes after the calls.
+      await this.#running.door.close({ deadlineMs: shutdownTimeoutMs * 0.8 });
+      // Calls have ended or were told to; a query that has not heard it would keep its file open for ever.
+      this.#databases.interruptAll();
+      await this.#running.coordinator.close();
+    }
+    await this.#disposer.dispose();
+  }
+}
