@@ -7,7 +7,7 @@ import type {
   SqlSource,
   ToolDefinition,
 } from '../definitions/endpoint-definition.js';
-import { suggestion } from '../definitions/nearest-name.js';
+import { suggestion } from '../definitions/suggestion.js';
 
 /** Statements prepared at once. Each takes a thread of the pool that file reads need as well. */
 const PARALLEL_CHECKS = 4;

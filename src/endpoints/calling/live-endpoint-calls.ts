@@ -12,7 +12,7 @@ import type {
   ToolListing,
 } from '../calls.js';
 import type { EndpointKind } from '../definitions/endpoint-definition.js';
-import { suggestion } from '../definitions/nearest-name.js';
+import { nearSuggestion } from '../definitions/suggestion.js';
 import { ResultCollector } from '../results/result-collector.js';
 import type { CallArguments } from '../values/argument-reader.js';
 import { CallDeadline } from './call-deadline.js';
@@ -202,8 +202,7 @@ export class LiveEndpointCalls implements EndpointCalls {
 }
 
 function notFound(what: string, name: string, known: readonly string[]): MxcpError {
-  const hint = suggestion(name, known);
-  return new MxcpError('endpoint_not_found', `there is no ${what}${hint.startsWith('; did') ? hint : ''}`);
+  return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, known)}`);
 }
 
 /** The pieces of a JSON array whose items are already text. */

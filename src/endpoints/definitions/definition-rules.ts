@@ -9,14 +9,14 @@ import type {
   ResourceFields,
   TypeDefinition,
 } from './definition-schema.js';
-import { suggestion } from './nearest-name.js';
+import { suggestion } from './suggestion.js';
 import { problemAt } from './schema-problems.js';
-import type { YamlPath, YamlSource } from './yaml-source.js';
+import type { KeyPath, YamlSource } from '../../config/index.js';
 
 /** What no schema of a single key can say about parameters: names used twice, patterns that do not compile. */
 export function checkParameters(
   parameters: readonly ParameterDefinition[],
-  base: YamlPath,
+  base: KeyPath,
   source: YamlSource,
 ): Problem[] {
   return parameters.flatMap((parameter, index) => {
@@ -29,7 +29,7 @@ export function checkParameters(
   });
 }
 
-export function checkType(type: TypeDefinition, path: YamlPath, source: YamlSource): Problem[] {
+export function checkType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
   const problems: Problem[] = [];
   const patternError = type.pattern === undefined ? undefined : compilePattern(type.pattern).error;
   if (patternError !== undefined)
@@ -100,7 +100,7 @@ function isKnownRole(role: string | undefined): boolean {
 }
 
 interface TemplatePlace {
-  readonly path: YamlPath;
+  readonly path: KeyPath;
   readonly source: YamlSource;
 }
 

@@ -46,7 +46,7 @@ function maybe<T extends z.ZodType>(schema: T) {
 const text = maybe(z.string());
 const flag = maybe(z.boolean());
 const number = maybe(z.number());
-const count = maybe(z.int().min(0));
+const count = maybe(z.int().min(0, 'must not be negative'));
 
 const typeFields = {
   type: z.enum(VALUE_TYPES),

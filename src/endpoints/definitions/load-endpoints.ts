@@ -72,6 +72,10 @@ async function readFileAs(kind: EndpointKind, file: string, projectRoot: string)
   return { path, reading, fingerprint: hash.digest('hex') };
 }
 
+function byPosition(a: Problem, b: Problem): number {
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+}
+
 /** Collects readings until the catalogue is whole; afterwards nothing changes any more. */
 class CatalogDraft {
   readonly #definitions: EndpointDefinition[] = [];
@@ -87,7 +91,7 @@ class CatalogDraft {
       // Switched off is switched off: what else is wrong with it does not matter until it is switched on.
       this.#disabled.push({ path, kind, name, description: reading.description });
     } else if (definition === undefined) {
-      this.#failures.push({ path, kind, name, problems: reading.problems });
+      this.#failures.push({ path, kind, name, problems: reading.problems.toSorted(byPosition) });
     } else {
       this.#definitions.push(definition);
       this.#warnings.push(...reading.warnings);

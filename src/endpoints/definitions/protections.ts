@@ -1,7 +1,7 @@
 import type { Problem } from '../../errors/index.js';
 import type { ParameterDefinition, TypeDefinition } from './definition-schema.js';
 import { problemAt } from './schema-problems.js';
-import type { YamlPath, YamlSource } from './yaml-source.js';
+import type { KeyPath, YamlSource } from '../../config/index.js';
 
 interface Protectable {
   readonly policies?: unknown;
@@ -13,18 +13,14 @@ interface Protectable {
  * Keys that protect something and that nothing enforces yet. An endpoint that has them is refused: serving it without
  * them would hand out what its author wanted kept.
  */
-export function findUnenforcedProtections(
-  fields: Protectable,
-  base: YamlPath,
-  source: YamlSource,
-): Problem[] {
+export function findUnenforcedProtections(fields: Protectable, base: KeyPath, source: YamlSource): Problem[] {
   const problems: Problem[] = [];
   if (asksForPolicies(fields.policies)) {
     const message =
       'this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file';
     problems.push(problemAt([...base, 'policies'], message, source));
   }
-  const types: [YamlPath, TypeDefinition][] = (fields.parameters ?? []).map((parameter, index) => [
+  const types: [KeyPath, TypeDefinition][] = (fields.parameters ?? []).map((parameter, index) => [
     [...base, 'parameters', index],
     parameter,
   ]);
@@ -48,7 +44,7 @@ function asksForPolicies(policies: unknown): boolean {
   );
 }
 
-function sensitivePaths(type: TypeDefinition, path: YamlPath): YamlPath[] {
+function sensitivePaths(type: TypeDefinition, path: KeyPath): KeyPath[] {
   const own = type.sensitive === true ? [path] : [];
   const items = type.items === undefined ? [] : sensitivePaths(type.items, [...path, 'items']);
   const properties = Object.entries(type.properties ?? {}).flatMap(([name, property]) =>

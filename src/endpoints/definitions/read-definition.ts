@@ -1,3 +1,4 @@
+import { parseYaml, type YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
 import { checkDefaults } from '../values/check-defaults.js';
 import { checkParameters, checkPrompt, checkResourceUri, checkType } from './definition-rules.js';
@@ -12,7 +13,6 @@ import type { EndpointDefinition, EndpointKind, SqlSource } from './endpoint-def
 import { findUnenforcedProtections } from './protections.js';
 import { readSqlSource } from './read-sql-source.js';
 import { problemAt, toProblems } from './schema-problems.js';
-import { YamlSource } from './yaml-source.js';
 
 const KINDS = ['tool', 'resource', 'prompt'] as const satisfies readonly EndpointKind[];
 
@@ -39,15 +39,16 @@ export interface DefinitionReading {
 
 /** Parses one endpoint file and everything it refers to. Never throws for what a person wrote: that becomes problems. */
 export async function readDefinition(file: DefinitionFile): Promise<DefinitionReading> {
-  const source = new YamlSource(file.path, file.text);
-  const identity = identityOf(source.value);
+  const yaml = parseYaml(file.path, file.text);
+  const identity = identityOf(yaml.ok ? yaml.source.value : null);
   const failed = (problems: readonly Problem[]): DefinitionReading => ({
     ...identity,
     description: undefined,
     problems,
     warnings: [],
   });
-  if (source.problems.length > 0) return failed(source.problems);
+  if (!yaml.ok) return failed(yaml.problems);
+  const { source } = yaml;
   const kindProblem = checkKind(source, file);
   if (kindProblem !== undefined) return failed([kindProblem]);
   const parsed = endpointFileSchema.safeParse(source.value);
@@ -76,7 +77,7 @@ async function readFields(parsed: ParsedFile): Promise<DefinitionReading> {
   const prompt = 'messages' in fields ? checkPrompt(fields, source) : undefined;
   problems.push(...(prompt?.problems ?? []));
   if ('uri' in fields) problems.push(...checkResourceUri(fields, source));
-  const request = { base, source, projectRoot: file.projectRoot };
+  const request = { base, source, text: file.text, projectRoot: file.projectRoot };
   const sql = 'source' in fields ? await readSqlSource({ fields, ...request }) : undefined;
   problems.push(...(sql?.problems ?? []));
   const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, sql?.sql);
@@ -107,9 +108,9 @@ function toDefinition(
     tests: fields.tests ?? [],
     metadata: contents.metadata,
     positions: {
-      identity: source.positionOf([file.kind, 'uri' in fields ? 'uri' : 'name']),
+      identity: source.positionOfKey([file.kind, 'uri' in fields ? 'uri' : 'name']),
       parameters: (fields.parameters ?? []).map((_, index) =>
-        source.positionOf([file.kind, 'parameters', index, 'name']),
+        source.positionOfKey([file.kind, 'parameters', index, 'name']),
       ),
     },
   };

@@ -4,13 +4,15 @@ import type { Problem } from '../../errors/index.js';
 import type { ResourceFields, ToolFields } from './definition-schema.js';
 import type { SqlSource } from './endpoint-definition.js';
 import { problemAt } from './schema-problems.js';
-import type { YamlPath, YamlSource } from './yaml-source.js';
+import type { KeyPath, YamlSource } from '../../config/index.js';
 
 export interface SqlSourceRequest {
   readonly fields: ToolFields | ResourceFields;
   /** `['tool']` or `['resource']`. */
-  readonly base: YamlPath;
+  readonly base: KeyPath;
   readonly source: YamlSource;
+  /** The text of the YAML file. */
+  readonly text: string;
   readonly projectRoot: string;
 }
 
@@ -34,18 +36,21 @@ export async function readSqlSource(request: SqlSourceRequest): Promise<SqlSourc
     const message = 'this version does not run Python endpoints; write it in SQL or remove the file';
     return { problems: [problemAt(python, message, source)] };
   }
-  if (code) return { sql: sqlInYaml(code, [...path, 'code'], source), problems: [] };
+  if (code) return { sql: sqlInYaml(code, [...path, 'code'], request), problems: [] };
   return readSqlFile(String(file), request);
 }
 
-function findPython(fields: ToolFields | ResourceFields, base: YamlPath): YamlPath | undefined {
+function findPython(fields: ToolFields | ResourceFields, base: KeyPath): KeyPath | undefined {
   if (fields.language === 'python') return [...base, 'language'];
   if (fields.source.language === 'python') return [...base, 'source', 'language'];
   return fields.source.file?.endsWith('.py') === true ? [...base, 'source', 'file'] : undefined;
 }
 
-function sqlInYaml(code: string, path: YamlPath, source: YamlSource): SqlSource {
-  return { text: code, file: source.file, firstLine: source.firstLineOfText(path) };
+function sqlInYaml(code: string, path: KeyPath, { source, text }: SqlSourceRequest): SqlSource {
+  const { line = 1, column = 1 } = source.positionOf(path);
+  // The text of a block scalar begins on the line below its `|` or `>`.
+  const isBlock = /^[|>]/.test(text.split('\n', line)[line - 1]?.slice(column - 1) ?? '');
+  return { text: code, file: source.file, firstLine: isBlock ? line + 1 : line };
 }
 
 async function readSqlFile(file: string, request: SqlSourceRequest): Promise<SqlSourceResult> {

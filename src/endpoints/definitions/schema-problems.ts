@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Problem } from '../../errors/index.js';
-import { suggestion } from './nearest-name.js';
-import type { YamlPath, YamlSource } from './yaml-source.js';
+import { nearSuggestion, suggestion } from './suggestion.js';
+import type { KeyPath, YamlSource } from '../../config/index.js';
 
 /** Says what a schema found wrong in the words of the file: one problem for each key, where it stands. */
 export function toProblems(error: z.ZodError, schema: z.ZodType, source: YamlSource): Problem[] {
@@ -16,16 +16,16 @@ export function toProblems(error: z.ZodError, schema: z.ZodType, source: YamlSou
 }
 
 /** A problem with the key at `path`, placed where the key (or its nearest parent) stands. */
-export function problemAt(path: YamlPath, message: string, source: YamlSource): Problem {
-  return { ...source.positionOf(path), path: dotted(path), message };
+export function problemAt(path: KeyPath, message: string, source: YamlSource): Problem {
+  return { ...source.positionOfKey(path), path: dotted(path), message };
 }
 
-function unknownKey(path: YamlPath, known: readonly string[], source: YamlSource): Problem {
+function unknownKey(path: KeyPath, known: readonly string[], source: YamlSource): Problem {
   const key = String(path.at(-1));
   return problemAt(path, `unknown key "${dotted(path)}"${suggestion(key, known)}`, source);
 }
 
-function messageFor(issue: z.core.$ZodIssue, path: YamlPath, source: YamlSource): string {
+function messageFor(issue: z.core.$ZodIssue, path: KeyPath, source: YamlSource): string {
   const key = path.length === 0 ? 'the file' : `"${dotted(path)}"`;
   const value = valueAt(source.value, path);
   if (value === undefined) return `${key} is required`;
@@ -33,16 +33,9 @@ function messageFor(issue: z.core.$ZodIssue, path: YamlPath, source: YamlSource)
     return `${key} must be ${withArticle(issue.expected)}, not ${describe(value)}`;
   if (issue.code === 'invalid_value') {
     const known = issue.values.map(String);
-    return `${key} must be one of ${known.join(', ')}, not ${describe(value)}${nearOnly(String(value), known)}`;
+    return `${key} must be one of ${known.join(', ')}, not ${describe(value)}${nearSuggestion(String(value), known)}`;
   }
-  if (issue.code === 'too_small' && issue.origin === 'int')
-    return `${key} must not be less than ${issue.minimum}`;
   return `${key} ${issue.message.replace(/^(Too small|Too big|Invalid input|Invalid [a-z]+): /, 'is not valid: ')}`;
-}
-
-function nearOnly(value: string, known: readonly string[]): string {
-  const text = suggestion(value, known);
-  return text.startsWith('; did') ? text : '';
 }
 
 function withArticle(type: string): string {
@@ -64,7 +57,7 @@ function describe(value: unknown): string {
   return JSON.stringify(value);
 }
 
-function valueAt(value: unknown, path: YamlPath): unknown {
+function valueAt(value: unknown, path: KeyPath): unknown {
   let current = value;
   for (const step of path) {
     if (typeof current !== 'object' || current === null) return undefined;
@@ -73,7 +66,7 @@ function valueAt(value: unknown, path: YamlPath): unknown {
   return current;
 }
 
-function knownKeys(schema: z.ZodType, path: YamlPath): string[] {
+function knownKeys(schema: z.ZodType, path: KeyPath): string[] {
   let current: unknown = unwrap(schema);
   for (const step of path) {
     if (current instanceof z.ZodObject) current = unwrap(current.shape[String(step)]);
@@ -91,7 +84,7 @@ function unwrap(schema: unknown): unknown {
 }
 
 /** `tool.parameters[0].type`. */
-function dotted(path: YamlPath): string {
+function dotted(path: KeyPath): string {
   return path
     .map((step, index) => (typeof step === 'number' ? `[${step}]` : index === 0 ? step : `.${step}`))
     .join('');

@@ -50,11 +50,13 @@ function visitNode(node: SyntaxNode, names: Names): void {
   }
   bind(node, names);
   for (const field of fieldsThatRead(node)) visit(node[field], names);
+  // `x | default(y)`: the callee names a filter, only its arguments read variables.
+  if (isFilter(node) && isNode(node['filter'])) visit(node['filter']['args'], names);
 }
 
 /** Fields that hold names which are not variables (an attribute, a filter, a test) or that introduce one are left out. */
 function fieldsThatRead(node: SyntaxNode): string[] {
-  const skipped = new Set<string>(['type']);
+  const skipped = new Set<string>(['type', 'operator']);
   if (node.type === 'MemberExpression' && node['computed'] !== true) skipped.add('property');
   if (node.type === 'TestExpression') skipped.add('test');
   if (node.type === 'KeywordArgumentExpression') skipped.add('key');
@@ -62,11 +64,12 @@ function fieldsThatRead(node: SyntaxNode): string[] {
   if (node.type === 'Macro') skipped.add('name').add('args');
   if (node.type === 'Set' && isNode(node['assignee']) && node['assignee'].type !== 'MemberExpression')
     skipped.add('assignee');
-  return Object.keys(node).filter((field) => !skipped.has(field) && !isFilterName(node, field));
+  if (isFilter(node)) skipped.add('filter');
+  return Object.keys(node).filter((field) => !skipped.has(field));
 }
 
-function isFilterName(node: SyntaxNode, field: string): boolean {
-  return field === 'filter' && isNode(node[field]) && node[field].type === 'Identifier';
+function isFilter({ type }: SyntaxNode): boolean {
+  return type === 'FilterExpression' || type === 'FilterStatement';
 }
 
 function bind(node: SyntaxNode, names: Names): void {
@@ -77,13 +80,6 @@ function bind(node: SyntaxNode, names: Names): void {
     bindTarget(node['args'], names);
   }
   if (node.type === 'CallStatement') bindTarget(node['callerArgs'], names);
-  // `x | default(1)` names a filter in the callee of a call.
-  if ((node.type === 'FilterExpression' || node.type === 'FilterStatement') && isNode(node['filter']))
-    bindFilterCall(node['filter'], names);
-}
-
-function bindFilterCall(filter: SyntaxNode, names: Names): void {
-  if (filter.type === 'CallExpression') bindTarget(filter['callee'], names);
 }
 
 function bindTarget(target: unknown, names: Names): void {

@@ -1,7 +1,7 @@
 import type { Problem } from '../../errors/index.js';
 import type { ParameterDefinition } from '../definitions/definition-schema.js';
 import { problemAt } from '../definitions/schema-problems.js';
-import type { YamlPath, YamlSource } from '../definitions/yaml-source.js';
+import type { KeyPath, YamlSource } from '../../config/index.js';
 import { coerce } from './coerce.js';
 import { explainMismatch } from './explain-mismatch.js';
 import { toSchema } from './json-schema.js';
@@ -10,7 +10,7 @@ import { SchemaCompiler } from './schema-compiler.js';
 /** Defaults that do not fit the type they are the default of: every call that relies on one would fail. */
 export function checkDefaults(
   parameters: readonly ParameterDefinition[],
-  base: YamlPath,
+  base: KeyPath,
   source: YamlSource,
 ): Problem[] {
   return parameters.flatMap((parameter, index) => {

@@ -1,5 +1,5 @@
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import { nearestName } from '../definitions/nearest-name.js';
+import { suggestion } from '../definitions/suggestion.js';
 
 const SHOWN_VALUE_LENGTH = 80;
 
@@ -21,16 +21,14 @@ export function explainMismatch(error: ErrorObject, root: string): string {
     case 'pattern':
       return `${place} must match the pattern ${String(params['pattern'])}, not ${show(error.data)}`;
     default:
-      return `${place} ${error.message ?? 'does not fit'}${isSmall(error.data) ? `, not ${show(error.data)}` : ''}`;
+      return `${place} ${(error.message ?? 'does not fit').replace(' NOT ', ' not ')}${isSmall(error.data) ? `, not ${show(error.data)}` : ''}`;
   }
 }
 
 function unknownProperty(place: string, name: string, error: ErrorObject): string {
   const properties: unknown = error.parentSchema?.['properties'];
   const known = typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
-  const nearest = nearestName(name, known);
-  if (nearest !== undefined) return `${join(place, name)} is not known; did you mean "${nearest}"?`;
-  return `${join(place, name)} is not known; ${known.length === 0 ? 'there are none' : `known: ${known.join(', ')}`}`;
+  return `${join(place, name)} is not known${suggestion(name, known) || '; there are none'}`;
 }
 
 /** `/items/0/price` of arguments is `"items[0].price"`. */

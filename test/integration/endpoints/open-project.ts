@@ -11,7 +11,7 @@ import {
   type EndpointFolders,
   type LiveEndpointCallsOptions,
 } from '../../../src/endpoints/index.js';
-import { ActiveGeneration, Disposer, Generation } from '../../../src/lifecycle/index.js';
+import { ActiveGeneration, Generation, type Disposer } from '../../../src/lifecycle/index.js';
 import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/runtime/index.js';
 
 export function fixture(name: string): EndpointFolders {

@@ -1,0 +1,74 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkEndpoints, loadEndpoints, withFailures } from '../../../src/endpoints/index.js';
+import { formatProblem } from '../../../src/errors/index.js';
+import { Disposer } from '../../../src/lifecycle/index.js';
+import { fixture, foldersOf, openDatabase } from './open-project.js';
+
+let disposer: Disposer;
+let root: string;
+
+beforeEach(async () => {
+  disposer = new Disposer();
+  root = await mkdtemp(join(tmpdir(), 'mxcp-check-'));
+  disposer.defer(() => rm(root, { recursive: true, force: true }));
+});
+afterEach(() => disposer.dispose());
+
+async function check(files: Readonly<Record<string, string>>): Promise<string[]> {
+  await mkdir(join(root, 'tools'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(root, 'tools', name), text);
+  const catalog = await loadEndpoints(foldersOf(root));
+  expect(catalog.failures).toEqual([]);
+  const failures = await checkEndpoints(catalog, await openDatabase(disposer));
+  return failures.flatMap(({ problems }) => problems.map(formatProblem));
+}
+
+describe('checking endpoints against the database', () => {
+  it('finds nothing wrong with a good project', async () => {
+    const catalog = await loadEndpoints(fixture('endpoint-kinds.good'));
+    expect(await checkEndpoints(catalog, await openDatabase(disposer))).toEqual([]);
+  });
+
+  it('names the line of the YAML file in which the SQL is wrong', async () => {
+    const text =
+      'tool:\n  name: t\n  source:\n    code: |\n      SELECT 1 AS a,\n             bogus AS b\n      FROM range(3)\n';
+    expect(await check({ 'a.yml': text })).toEqual([
+      expect.stringMatching(/^tools\/a\.yml:6: Failed to execute SQL: Binder Error: .*bogus.*[^^]$/s),
+    ]);
+  });
+
+  it('names the line of the SQL file', async () => {
+    const text = 'tool:\n  name: t\n  source: { file: a.sql }\n';
+    expect(await check({ 'a.yml': text, 'a.sql': 'SELECT 1;\n\nSELCT 2;\n' })).toEqual([
+      expect.stringMatching(/^tools\/a\.sql:3: Failed to execute SQL: .*Parser Error/),
+    ]);
+  });
+
+  it('compares the parameters of the SQL with the declared ones', async () => {
+    const text =
+      'tool:\n  name: t\n  parameters:\n    - { name: region, type: string }\n    - { name: year, type: integer }\n  source:\n    code: |\n      SELECT $year\n      WHERE $regoin = 1\n';
+    expect(await check({ 'a.yml': text })).toEqual([
+      'tools/a.yml:9: the SQL uses $regoin, which is not a declared parameter; did you mean "region"?',
+      'tools/a.yml:4:9: parameter "region" is not used by the SQL; use $region or remove the parameter',
+    ]);
+  });
+
+  it('takes statements that need what an earlier one creates', async () => {
+    const text =
+      'tool:\n  name: t\n  parameters: [{ name: n, type: integer }]\n  source:\n    code: CREATE TEMP TABLE x AS SELECT 1 AS a; SELECT a + $n FROM x\n';
+    expect(await check({ 'a.yml': text })).toEqual([]);
+  });
+
+  it('leaves what failed out of the catalogue that serves, and lists it there', async () => {
+    await mkdir(join(root, 'tools'));
+    await writeFile(join(root, 'tools/a.yml'), 'tool:\n  name: a\n  source: { code: SELECT nothing }\n');
+    await writeFile(join(root, 'tools/b.yml'), 'tool:\n  name: b\n  source: { code: SELECT 1 }\n');
+    const catalog = await loadEndpoints(foldersOf(root));
+    const served = withFailures(catalog, await checkEndpoints(catalog, await openDatabase(disposer)));
+    expect(served.endpoints.map(({ name }) => name)).toEqual(['b']);
+    expect(served.failures).toMatchObject([{ path: 'tools/a.yml', kind: 'tool', name: 'a' }]);
+  });
+});

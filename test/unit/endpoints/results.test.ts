@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import type { TypeDefinition } from '../../../src/endpoints/definitions/definition-schema.js';
+import { ResultChecks } from '../../../src/endpoints/results/result-checks.js';
+import { ResultCollector } from '../../../src/endpoints/results/result-collector.js';
+import { toOutputSchema } from '../../../src/endpoints/values/json-schema.js';
+import { SchemaCompiler } from '../../../src/endpoints/values/schema-compiler.js';
+import type { JsonObject } from '../../../src/runtime/index.js';
+
+function collect(returns: TypeDefinition | undefined, rows: readonly JsonObject[], maxResultBytes = 1000) {
+  const checks =
+    returns === undefined ? undefined : new ResultChecks('tool "t"', returns, new SchemaCompiler());
+  const collector = new ResultCollector({ endpoint: 'tool "t"', returns, checks, maxResultBytes });
+  for (const row of rows) collector.onRow(row);
+  return collector.finish();
+}
+
+describe('shaping results', () => {
+  it('keeps rows as they came when no type is declared', () => {
+    expect(collect(undefined, [{ a: 1 }, { b: 'ä' }])).toEqual({
+      shape: 'array',
+      items: [{ a: 1 }, { b: 'ä' }],
+      texts: ['{"a":1}', '{"b":"ä"}'],
+      bytes: 17,
+    });
+  });
+
+  it('answers text as itself, and other values as JSON', () => {
+    expect(collect({ type: 'string' }, [{ a: 'say "hi"' }])).toMatchObject({
+      value: 'say "hi"',
+      texts: ['say "hi"'],
+    });
+    expect(collect({ type: 'boolean' }, [{ a: true }])).toMatchObject({ value: true, texts: ['true'] });
+    expect(collect({ type: 'number' }, [{ a: null }])).toMatchObject({ value: null, texts: ['null'] });
+  });
+
+  it.each([
+    [
+      { type: 'object' },
+      [],
+      'tool "t" must answer exactly one row, because its return type is object, but its SQL gave no rows',
+    ],
+    [
+      { type: 'integer' },
+      [{ a: 1 }, { a: 2 }, { a: 3 }],
+      'tool "t" must answer exactly one row, because its return type is integer, but its SQL gave 3 rows',
+    ],
+    [
+      { type: 'integer' },
+      [{ a: 1, b: 2 }],
+      'tool "t" must answer one value, because its return type is integer, but its SQL gave 2 columns (a, b)',
+    ],
+  ] as const)('says what came when %j does not fit the rows', (returns, rows, message) => {
+    expect(() => collect(returns, rows)).toThrow(message);
+  });
+
+  it('stops counting rows that it cannot use', () => {
+    const rows = Array.from({ length: 2000 }, (_, a) => ({ a }));
+    expect(() => collect({ type: 'integer' }, rows)).toThrow('more than 1000 rows');
+  });
+
+  it.each([
+    [
+      { type: 'array', items: { type: 'object', properties: { a: { type: 'integer' } } } },
+      [{ a: 1 }, { a: 'x' }],
+      'row 2: "a" must be a whole number, not "x"',
+    ],
+    [{ type: 'object', required: ['b'] }, [{ a: 1 }], 'the value: "b" is required'],
+    [
+      { type: 'object', properties: { a: { type: 'integer' } }, additionalProperties: false },
+      [{ a: 1, b: 2 }],
+      '"b" is not known',
+    ],
+    [{ type: 'string' }, [{ a: 1 }], 'the value: it must be text, not 1'],
+    [{ type: 'integer' }, [{ a: true }], 'it must be a whole number, not true'],
+    [{ type: 'array', minItems: 2 }, [{ a: 1 }], 'it has 1 rows, fewer than minItems (2)'],
+    [{ type: 'array', maxItems: 1 }, [{ a: 1 }, { a: 2 }], 'it has 2 rows, more than maxItems (1)'],
+    [{ type: 'array', uniqueItems: true }, [{ a: 1 }, { a: 1 }], 'it has equal rows'],
+    [{ type: 'string', format: 'email' }, [{ a: 'nobody' }], 'must be an email address'],
+  ] as const)('refuses for %j the rows %j', (returns, rows, message) => {
+    expect(() => collect(returns, rows)).toThrow(message);
+  });
+
+  it('counts bytes while rows arrive', () => {
+    expect(() => collect(undefined, [{ a: 'x'.repeat(30) }, { a: 1 }], 40)).toThrow(
+      'the result of tool "t" is larger than 40 bytes (reached at row 2); ask for fewer rows, or raise --max-result-bytes',
+    );
+  });
+
+  it('wraps what is not an object for the schema that MCP wants, and never promises a zone', () => {
+    expect(toOutputSchema({ type: 'array', items: { type: 'string', format: 'date-time' } })).toEqual({
+      type: 'object',
+      properties: { result: { type: ['array', 'null'], items: { type: ['string', 'null'] } } },
+      required: ['result'],
+    });
+    expect(
+      toOutputSchema({ type: 'object', properties: { day: { type: 'string', format: 'date' } } }),
+    ).toEqual({
+      type: 'object',
+      properties: { day: { type: ['string', 'null'], format: 'date' } },
+    });
+  });
+});
