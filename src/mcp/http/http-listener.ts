@@ -104,7 +104,8 @@ class HttpListener implements McpListener {
 
   async open(): Promise<void> {
     const { host, port, maxConnections = MAX_CONNECTIONS } = this.#options;
-    this.#servers = await bindHttpServers({ host, port, maxConnections }, this.#onRequest);
+    const onError = (error: Error) => this.#logger.error({ err: error }, 'connection not accepted');
+    this.#servers = await bindHttpServers({ host, port, maxConnections, onError }, this.#onRequest);
     this.#port = this.#servers[0] === undefined ? port : portOf(this.#servers[0]);
   }
 

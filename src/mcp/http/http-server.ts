@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { MxcpError } from '../../errors/index.js';
+import { messageOf, MxcpError } from '../../errors/index.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -14,6 +15,8 @@ export interface BindOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly maxConnections: number;
+  /** Called when a connection cannot be accepted, e.g. because the process has no file descriptors left. */
+  readonly onError: (error: Error) => void;
 }
 
 /**
@@ -52,19 +55,26 @@ async function bind(host: string, options: BindOptions, listener: RequestListene
   );
   server.maxConnections = options.maxConnections;
   server.on('clientError', answerBadRequest);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(toBindError(error, host, options.port)));
-    server.listen({ host, port: options.port }, resolve);
-  });
-  server.removeAllListeners('error');
+  await listening(server, host, options.port);
+  server.on('error', options.onError);
   return server;
+}
+
+async function listening(server: Server, host: string, port: number): Promise<void> {
+  server.listen({ host, port });
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw toBindError(error, host, port);
+  }
 }
 
 class NoSuchAddress extends MxcpError {}
 
-function toBindError(error: NodeJS.ErrnoException, host: string, port: number): MxcpError {
+function toBindError(error: unknown, host: string, port: number): MxcpError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  switch (error.code) {
+  switch (code) {
     case 'EADDRINUSE':
       return new MxcpError(
         'port_in_use',
@@ -80,7 +90,7 @@ function toBindError(error: NodeJS.ErrnoException, host: string, port: number): 
     default:
       return new NoSuchAddress(
         'usage',
-        `cannot listen on ${address} (${error.code ?? error.message}); choose an address of this machine with --host`,
+        `cannot listen on ${address} (${String(code ?? messageOf(error))}); choose an address of this machine with --host`,
         { cause: error },
       );
   }

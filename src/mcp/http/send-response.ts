@@ -1,6 +1,9 @@
 import { writeMessage } from '../splice/index.js';
 import type { HttpExchange } from './http-exchange.js';
 
+/** A client that takes nothing of a large result for this long is cut off: the result is held until it is written. */
+const STALLED_MS = 60_000;
+
 /**
  * Writes what the SDK answered. A message is serialised in one piece: a JSON body is one message, and each chunk of an
  * event stream is one event with one, so a placeholder is never cut in two.
@@ -27,6 +30,7 @@ async function sendMessage(message: string, { response, splices }: HttpExchange)
     response.end(message);
     return;
   }
+  response.setTimeout(STALLED_MS, () => response.destroy());
   await writeMessage(parts, response);
   response.end();
 }

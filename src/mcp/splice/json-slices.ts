@@ -1,5 +1,5 @@
 /** How much text one step may escape or write: JSON.stringify of this much takes well under a millisecond. */
-const SLICE_CHARS = 64 * 1024;
+const SLICE_CHARS = 32 * 1024;
 
 /** Cuts a text into slices without cutting a surrogate pair, which would not survive the encoding to UTF-8. */
 function* slicesOf(text: string): Generator<string> {

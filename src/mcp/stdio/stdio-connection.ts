@@ -49,7 +49,7 @@ class ServedStdio implements StdioConnection {
     this.#transport = new StdioTransport({ input, output }, splices);
     this.#handle = serveStdio(() => this.#remembered(createServer()), {
       transport: this.#transport,
-      onerror: (error) => logger.debug({ detail: error.message }, 'message could not be handled'),
+      onerror: (error) => logger.warn({ detail: error.message }, 'message could not be handled'),
     });
     this.closed = this.#transport.ended;
   }
