@@ -1,0 +1,47 @@
+// Serves examples/earthquakes, shows what the server and its admin socket do, and goes on serving until it is told to
+// stop. `--once` ends after the tour, `--port N` asks for a port. Needs the built command (`npm start` builds it).
+import { parseArgs } from 'node:util';
+import { loadData } from '../examples/earthquakes/load-data.mjs';
+import { freePort } from './demo/free-port.mjs';
+import { ServerProcess } from './demo/server-process.mjs';
+import { say, showCommands } from './demo/terminal.mjs';
+import { showTour } from './demo/tour.mjs';
+import { createWorkspace } from './demo/workspace.mjs';
+
+const { values: options } = parseArgs({
+  options: { once: { type: 'boolean', default: false }, port: { type: 'string', default: '8000' } },
+});
+
+const stopRequested = new Promise((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve('stop'));
+});
+
+// An open connection of a tour that was interrupted must not keep the program waiting.
+process.exit(await run());
+
+async function run() {
+  const workspace = createWorkspace();
+  const server = new ServerProcess(workspace);
+  try {
+    await Promise.race([serve(workspace, server), stopRequested]);
+    return 0;
+  } catch (error) {
+    say.failure(error.message);
+    return 1;
+  } finally {
+    await server.stop();
+    workspace.remove();
+  }
+}
+
+async function serve(workspace, server) {
+  say.title('mxcp: a week of earthquakes, the airports of the United States, and the weather in Seattle');
+  const { built } = await loadData();
+  say.fact('data', built ? 'loaded from vega-datasets' : 'there already');
+  const url = await server.start(await freePort(Number(options.port)));
+  await showTour({ url, workspace });
+  if (options.once) return;
+  showCommands({ url, workspace });
+  server.showLog();
+  await server.ended;
+}

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AdminClient } from '../../dist/admin/client/index.js';
+
+const READY_WITHIN_MS = 30_000;
+const ASK_EVERY_MS = 50;
+
+/** The server as a child process. */
+export class ServerProcess {
+  #workspace;
+  #child;
+  #log = '';
+  #stopping = false;
+  /** Resolves when the child has ended because it was told to, rejects when it ended by itself. */
+  ended;
+
+  constructor(workspace) {
+    this.#workspace = workspace;
+  }
+
+  /** Starts it and waits until it is ready. Returns the address of MCP. */
+  async start(port) {
+    const { command, project, socket, config, envFile } = this.#workspace;
+    // What the person has set for servers of their own must not change the demo.
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MXCP_'));
+    this.#child = spawn(
+      process.execPath,
+      [command, 'serve', '--port', String(port), '--admin-socket', socket, '--admin-strict'],
+      {
+        cwd: project,
+        env: { ...Object.fromEntries(inherited), MXCP_CONFIG: config, MXCP_ENV_FILE: envFile },
+        stdio: ['ignore', 'inherit', 'pipe'],
+        // A process group of its own: Ctrl-C reaches this program only, which then stops the server once, not twice.
+        detached: true,
+      },
+    );
+    this.#child.stderr.on('data', (chunk) => (this.#log += chunk));
+    this.ended = this.#waitForEnd();
+    await Promise.race([this.#waitUntilReady(), this.ended]);
+    return `http://localhost:${port}/mcp`;
+  }
+
+  /** From now on the log goes to the terminal; what was said before is dropped. */
+  showLog() {
+    this.#child.stderr.removeAllListeners('data');
+    this.#child.stderr.pipe(process.stderr, { end: false });
+  }
+
+  async stop() {
+    this.#stopping = true;
+    if (this.#child === undefined) return;
+    this.#child.kill('SIGTERM');
+    await this.ended.catch(() => {}); // why it ended earlier has been told already
+  }
+
+  #waitForEnd() {
+    const ended = new Promise((resolve, reject) => {
+      this.#child.once('error', reject);
+      this.#child.once('exit', (code, signal) => {
+        if (this.#stopping) resolve();
+        else reject(new Error(`the server ended by itself (${signal ?? `exit ${code}`})\n${this.#log}`));
+      });
+    });
+    ended.catch(() => {}); // whoever waits hears it; nobody may be waiting yet
+    return ended;
+  }
+
+  async #waitUntilReady() {
+    const client = new AdminClient({ socketPath: this.#workspace.socket });
+    const deadline = Date.now() + READY_WITHIN_MS;
+    while (Date.now() < deadline) {
+      const answer = await client.ready().catch(() => undefined); // not listening yet
+      if (answer?.status === 'ok') return;
+      await delay(ASK_EVERY_MS);
+    }
+    throw new Error(`the server was not ready within ${READY_WITHIN_MS / 1000} s\n${this.#log}`);
+  }
+}

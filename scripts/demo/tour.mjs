@@ -1,0 +1,91 @@
+import { AdminClient } from '../../dist/admin/client/index.js';
+import { connectMcp, callDuring } from './mcp-calls.mjs';
+import { say } from './terminal.mjs';
+
+const RELOAD_WAIT_MS = 30_000;
+
+/** Shows, on the running server: health, a tool call, a rotated secret, and a reload that is refused. */
+export async function showTour({ url, workspace }) {
+  const admin = new AdminClient({ socketPath: workspace.socket });
+  const mcp = await connectMcp(url);
+  try {
+    await showHealth(admin);
+    await showToolCall(mcp);
+    await showRotation({ admin, mcp, workspace });
+    await showRefusal({ admin, mcp, workspace });
+  } finally {
+    await mcp.close();
+  }
+}
+
+async function showHealth(admin) {
+  say.step(1, 'Is it well?');
+  const { status } = await admin.health();
+  const { version, uptime, endpoints, mode } = await admin.status();
+  say.good('health', status);
+  say.fact('version', `${version}, up for ${uptime}, database ${mode}`);
+  say.fact(
+    'serves',
+    `${endpoints.tools} tools, ${endpoints.resources} resources, ${endpoints.prompts} prompt`,
+  );
+}
+
+async function showToolCall(mcp) {
+  say.step(2, 'A tool call over MCP: strongest_earthquakes, magnitude 6 and above');
+  for (const { magnitude, occurred_at: when, place } of await strongest(mcp)) {
+    say.fact(`M ${magnitude.toFixed(1)}`, `${when.slice(0, 16).replace('T', ' ')}  ${place}`);
+  }
+}
+
+async function showRotation({ admin, mcp, workspace }) {
+  say.step(3, 'The token of the feed is rotated by a reload, while calls go on');
+  const before = await tokenReference(admin);
+  workspace.replace(workspace.token, `not-a-real-token-${process.pid}-${Date.now()}\n`);
+  const { result: record, counts } = await callDuring(
+    () => admin.reload({ waitMs: RELOAD_WAIT_MS }),
+    () => strongest(mcp),
+  );
+  const after = await tokenReference(admin);
+  say.good(
+    'reload',
+    `${record.status} in ${record.duration_ms} ms, generation ${record.generation.from} → ${record.generation.to}`,
+  );
+  for (const { ref, outcome } of record.references) say.fact(outcome, ref);
+  say.fact('fingerprint', `${before.fingerprint} → ${after.fingerprint}   (the value is never shown)`);
+  say.fact('meanwhile', `${counts.answered} calls answered, ${counts.failed} failed`);
+  if (counts.failed > 0) throw new Error(`${counts.failed} calls failed during a reload`);
+}
+
+async function showRefusal({ admin, mcp, workspace }) {
+  say.step(4, 'A reload of a broken configuration is refused, and nothing changes');
+  const good = workspace.read(workspace.config);
+  workspace.replace(workspace.config, good.replace('secrets:', 'secrts:'));
+  const refusal = await admin.reload({ waitMs: RELOAD_WAIT_MS }).then(
+    () => undefined,
+    (error) => error,
+  );
+  if (refusal?.reload === undefined) throw refusal ?? new Error('the broken reload was not refused');
+  say.bad('refused', refusal.reload.error.message);
+  say.fact('stage', `${refusal.reload.error.stage} (${refusal.reload.error.code})`);
+  const { generation, status } = await admin.status();
+  say.good(
+    'still',
+    `${status}, generation ${generation} serves, ${(await strongest(mcp)).length} earthquakes found`,
+  );
+  workspace.replace(workspace.config, good);
+  const mended = await admin.reload({ waitMs: RELOAD_WAIT_MS });
+  say.good('mended', `next reload: ${mended.status}`);
+}
+
+async function strongest(mcp) {
+  const result = await mcp.callTool({ name: 'strongest_earthquakes', arguments: { min_magnitude: 6 } });
+  if (result.isError) throw new Error(result.content[0]?.text ?? 'the tool call failed');
+  return result.structuredContent.result;
+}
+
+async function tokenReference(admin) {
+  const { references } = await admin.config();
+  const reference = references.find(({ ref }) => ref.startsWith('file://'));
+  if (reference === undefined) throw new Error('the configuration has no file:// reference');
+  return reference;
+}

@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const script = fileURLToPath(new URL('../../../scripts/demo.mjs', import.meta.url));
+
+let temporary: string;
+let children: ChildProcess[] = [];
+
+beforeEach(() => {
+  temporary = mkdtempSync(join(tmpdir(), 'demo-'));
+});
+
+afterEach(() => {
+  for (const child of children) child.kill('SIGTERM');
+  children = [];
+  rmSync(temporary, { recursive: true, force: true });
+});
+
+interface Demo {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  output(): string;
+  until(text: string): Promise<void>;
+}
+
+function startDemo(...options: string[]): Demo {
+  const child = spawn(process.execPath, [script, ...options], {
+    // Its own temporary folder, so that what it leaves behind is seen.
+    env: { ...process.env, TMPDIR: temporary, MXCP_PROFILE: 'of-another-project' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += String(chunk)));
+  child.stderr.on('data', (chunk) => (output += String(chunk)));
+  const ended = once(child, 'close').then(([code]: (number | null)[]) => code ?? null);
+  const until = async (text: string): Promise<void> => {
+    while (!output.includes(text)) {
+      const chunk = await Promise.race([once(child.stdout, 'data'), ended.then(() => 'ended' as const)]);
+      if (chunk === 'ended' && !output.includes(text)) throw new Error(`the demo ended early:\n${output}`);
+    }
+  };
+  return { child, ended, output: () => output, until };
+}
+
+describe('the demo', () => {
+  it('tours health, a tool call, a rotated secret and a refused reload, then ends and leaves nothing behind', async () => {
+    const demo = startDemo('--once');
+    expect(await demo.ended, demo.output()).toBe(0);
+    expect(demo.output()).toMatch(/health +ok/);
+    expect(demo.output()).toMatch(/M 6\.4 +2018-02-06 15:50 +22km NNE of Hualian, Taiwan/);
+    expect(demo.output()).toMatch(/changed +file:\/\/secrets\/feed-token/);
+    expect(demo.output()).toMatch(/fingerprint +([0-9a-f]{16}) → (?!\1)[0-9a-f]{16}/);
+    expect(demo.output()).toMatch(/\d+ calls answered, 0 failed/);
+    expect(demo.output()).toMatch(/config\.yml:18:9: unknown key `secrts` .* did you mean `secrets`\?/);
+    expect(demo.output()).toMatch(/still +ok, generation 2 serves/);
+    expect(demo.output()).not.toContain('not-a-real-token');
+    // Not a terminal: no colours.
+    expect(demo.output()).not.toContain('\u001B[');
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'serves on after the tour until %s, and ends cleanly',
+    async (signal) => {
+      const demo = startDemo();
+      await demo.until('admin reload --socket');
+      const socket = /admin +(\/\S+)/.exec(demo.output())?.[1] ?? '';
+      const url = /MCP +(http:\S+)/.exec(demo.output())?.[1] ?? '';
+      expect(existsSync(socket)).toBe(true);
+      expect((await fetch(url, { method: 'POST', body: 'no JSON' })).status).toBeGreaterThanOrEqual(400);
+
+      demo.child.kill(signal);
+
+      expect(await demo.ended, demo.output()).toBe(0);
+      expect(readdirSync(temporary)).toEqual([]);
+      await expect(fetch(url)).rejects.toThrow();
+    },
+  );
+
+  it('takes the next free port when its own is taken', async () => {
+    const first = startDemo();
+    await first.until('admin reload --socket');
+    const second = startDemo();
+    await second.until('admin reload --socket');
+    const portOf = (demo: Demo) => Number(/MCP +http:\/\/localhost:(\d+)/.exec(demo.output())?.[1]);
+    expect(portOf(second)).not.toBe(portOf(first));
+    for (const demo of [first, second]) demo.child.kill('SIGTERM');
+    expect(await Promise.all([first.ended, second.ended])).toEqual([0, 0]);
+  });
+});
