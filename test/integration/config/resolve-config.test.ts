@@ -1,0 +1,260 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { compareReferences, findRestartRequired, Secret, withReloadable } from '../../../src/config/index.js';
+import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
+
+const TWO_PROFILES = [
+  'mxcp: 1',
+  'project: shop',
+  'profile: dev',
+  'profiles:',
+  '  dev: {duckdb: {path: dev.duckdb}}',
+  '  prod: {duckdb: {path: data/prod.duckdb, readonly: true}}',
+  '',
+].join('\n');
+
+describe('the smallest project', () => {
+  it('runs on defaults', async () => {
+    const root = await makeProject({});
+    expect(await loadProject(root)).toMatchObject({
+      project: 'shop',
+      profile: 'dev',
+      projectRoot: root,
+      configFiles: [join(root, 'mxcp-site.yml')],
+      duckdb: { path: join(root, 'data/db-dev.duckdb'), readonly: false },
+      paths: { tools: join(root, 'tools'), sql: join(root, 'sql') },
+      transport: { provider: 'streamable-http', host: 'localhost', port: 8000, stateless: false },
+      logging: { enabled: true, path: null, level: 'warn', maxBytes: 10_485_760, backupCount: 5 },
+      features: { auditLogging: false, telemetry: false },
+      references: [],
+      warnings: [],
+    });
+  });
+
+  it('is deeply frozen', async () => {
+    const config = await loadProject(
+      await makeProject({ 'config.yml': userConfig('A: x', 'B: [1, {C: y}]') }),
+    );
+    const parameters = config.secrets[0]?.parameters;
+    expect(
+      [config, config.duckdb, config.secrets, parameters, parameters?.['B']].every(Object.isFrozen),
+    ).toBe(true);
+  });
+
+  it('takes sections with nothing below them as empty', async () => {
+    const root = await makeProject({
+      'mxcp-site.yml':
+        'mxcp: 1\nproject: shop\nprofile: dev\nsecrets:\nextensions: httpfs\ndbt:\nprofiles:\n  dev:\n',
+      'config.yml': 'mxcp: 1\ntransport:\nprojects:\n  shop:\n    profiles:\n      dev:\n',
+    });
+    expect((await loadProject(root)).extensions).toEqual([{ name: 'httpfs' }]);
+  });
+});
+
+describe('the profile', () => {
+  it('is that of the flag, then of MXCP_PROFILE, then of the site file', async () => {
+    const root = await makeProject({ 'mxcp-site.yml': TWO_PROFILES });
+    const env = { MXCP_PROFILE: 'prod' };
+    expect((await loadProject(root)).profile).toBe('dev');
+    expect((await loadProject(root, { env })).profile).toBe('prod');
+    expect((await loadProject(root, { env, flags: { profile: 'dev' } })).profile).toBe('dev');
+  });
+
+  it('gets the defaults and overrides, however it was chosen', async () => {
+    const root = await makeProject({ 'mxcp-site.yml': TWO_PROFILES });
+    const chosen = { MXCP_PROFILE: 'prod' };
+    expect((await loadProject(root, { env: chosen })).duckdb).toEqual({
+      path: join(root, 'data/prod.duckdb'),
+      readonly: true,
+    });
+    const env = { ...chosen, MXCP_DUCKDB_PATH: ':memory:', MXCP_READONLY: 'false' };
+    expect((await loadProject(root, { env })).duckdb).toEqual({ path: ':memory:', readonly: false });
+  });
+
+  it('that somebody named and neither file has is an error with the known ones', async () => {
+    const root = await makeProject({ 'mxcp-site.yml': TWO_PROFILES });
+    const error = await errorOf(loadProject(root, { env: { MXCP_PROFILE: 'prdo' } }));
+    expect(error).toMatchObject({
+      code: 'profile_unknown',
+      message:
+        'the profile `prdo` (MXCP_PROFILE) is in neither configuration file; known profiles are dev, prod; did you mean `prod`?',
+    });
+  });
+
+  it('may be in the user configuration only', async () => {
+    const root = await makeProject({
+      'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {staging: {}}}}\n',
+    });
+    const config = await loadProject(root, { flags: { profile: 'staging' } });
+    expect(config.duckdb.path).toBe(join(root, 'data/db-staging.duckdb'));
+  });
+
+  it('of the site file that looks misspelt is a warning', async () => {
+    const root = await makeProject({
+      'mxcp-site.yml': TWO_PROFILES.replace('profile: dev', 'profile: prdo'),
+    });
+    expect((await loadProject(root)).warnings).toMatchObject([
+      { line: 3, column: 10, message: expect.stringContaining('did you mean `prod`?') },
+    ]);
+  });
+});
+
+describe('configuration files', () => {
+  it('that were named and are missing are an error; the usual one may be missing', async () => {
+    const root = await makeProject({});
+    const error = await errorOf(loadProject(root, { env: { MXCP_CONFIG: 'other.yml' } }));
+    expect(error).toMatchObject({
+      code: 'config_not_found',
+      message: `the configuration file ${join(root, 'other.yml')} does not exist`,
+    });
+  });
+
+  it('are found in the home folder', async () => {
+    const root = await makeProject({ 'home/.mxcp/config.yml': userConfig('A: x') });
+    expect((await loadProject(root)).secrets).toHaveLength(1);
+  });
+
+  it('that are folders or binary are an error', async () => {
+    const root = await makeProject({ 'folder/x': '', 'binary.yml': new Uint8Array([0x6d, 0, 0x78]) });
+    const folder = await errorOf(loadProject(root, { env: { MXCP_CONFIG: 'folder' } }));
+    expect(folder.message).toContain(`${join(root, 'folder')}: the file is a folder`);
+    const binary = await errorOf(loadProject(root, { env: { MXCP_CONFIG: 'binary.yml' } }));
+    expect(binary.message).toContain('the file is not a text file');
+  });
+});
+
+describe('secrets', () => {
+  it('keep numbers and truth values and wrap every text', async () => {
+    const root = await makeProject({
+      'config.yml': userConfig('A: x', 'B: 5', 'C: no', 'D: {E: [y]}', 'F:'),
+    });
+    const config = await loadProject(root);
+    expect(config.secrets[0]).toEqual({
+      name: 'db',
+      type: 'postgres',
+      parameters: { A: new Secret(''), B: 5, C: false, D: { E: [new Secret('')] } },
+    });
+    expect(config.secretValues.map((secret) => secret.reveal())).toEqual(['x', 'y']);
+    expect(JSON.stringify(config)).not.toContain('"x"');
+  });
+
+  it('that the site file names and the profile lacks are a warning', async () => {
+    const root = await makeProject({
+      'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nsecrets: [db]\n',
+    });
+    expect((await loadProject(root)).warnings).toMatchObject([
+      { line: 4, column: 11, message: 'the active profile of the user configuration has no secret `db`' },
+    ]);
+  });
+});
+
+describe('protections', () => {
+  it('switched on by a variable are refused by its name', async () => {
+    const error = await errorOf(loadProject(await makeProject({}), { env: { MXCP_AUDIT_ENABLED: 'yes' } }));
+    expect(error).toMatchObject({ code: 'protection_unavailable' });
+    expect(error.message).toContain('MXCP_AUDIT_ENABLED asks for the audit log');
+  });
+
+  it('switched off by a variable are not asked for', async () => {
+    const root = await makeProject({
+      'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nprofiles: {dev: {audit: {enabled: true}}}\n',
+    });
+    await loadProject(root, { env: { MXCP_AUDIT_ENABLED: '0' } });
+    expect(await errorOf(loadProject(root))).toMatchObject({ code: 'protection_unavailable' });
+  });
+
+  it('that hide behind a reference are seen', async () => {
+    const root = await makeProject({
+      'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {dev: {auth: {provider: "${AUTH}"}}}}}\n',
+    });
+    expect(await errorOf(loadProject(root, { env: { AUTH: 'oidc' } }))).toMatchObject({
+      code: 'protection_unavailable',
+    });
+    await loadProject(root, { env: { AUTH: 'none' } });
+  });
+
+  it('of a profile that is not active do not matter', async () => {
+    const root = await makeProject({
+      'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {prod: {auth: {provider: oidc}}}}}\n',
+    });
+    await loadProject(root);
+  });
+});
+
+describe('a reload', () => {
+  it('sees which references changed, and keeps the time of the last change', async () => {
+    const root = await makeProject({
+      'config.yml': userConfig('A: file://a', 'B: file://b', 'C: ${C:-c}'),
+      a: 'one',
+      b: 'one',
+      d: 'new',
+    });
+    const before = await loadProject(root);
+    await writeFile(join(root, 'b'), 'two');
+    await writeFile(join(root, 'config.yml'), userConfig('A: file://a', 'B: file://b', 'D: file://d'));
+    const after = await loadProject(root, { previous: before });
+    expect(
+      compareReferences(before.references, after.references).map(({ ref, outcome }) => [ref, outcome]),
+    ).toEqual([
+      ['${C}', 'removed'],
+      ['file://a', 'unchanged'],
+      ['file://b', 'changed'],
+      ['file://d', 'added'],
+    ]);
+    expect(after.references[0]?.changedAt).toEqual(before.references[0]?.changedAt);
+    expect(after.references[1]?.changedAt).toEqual(after.references[1]?.resolvedAt);
+  });
+
+  it('applies secrets, and reports what only a restart applies without secret values', async () => {
+    const root = await makeProject({
+      'mxcp-site.yml': TWO_PROFILES,
+      'config.yml': `${userConfig('A: one')}transport: {http: {host: "\${HOST:-localhost}", base_url: "https://u:p@x/"}}\n`,
+    });
+    const running = await loadProject(root);
+    await writeFile(
+      join(root, 'mxcp-site.yml'),
+      TWO_PROFILES.replace('dev.duckdb', 'new.duckdb').replace('profile: dev', 'profile: prod'),
+    );
+    await writeFile(
+      join(root, 'config.yml'),
+      `${userConfig('A: two')}transport: {http: {host: "\${HOST:-localhost}", base_url: "https://u:q@y/", port: 9000}}\n`,
+    );
+    const onDisk = await loadProject(root, { previous: running, env: { HOST: '127.0.0.1' } });
+    expect(findRestartRequired(running, onDisk)).toEqual([
+      { setting: 'profile', running: 'dev', onDisk: 'prod' },
+      {
+        setting: 'profiles.dev.duckdb.path',
+        running: join(root, 'dev.duckdb'),
+        onDisk: join(root, 'new.duckdb'),
+      },
+      { setting: 'transport.http.base_url', running: 'https://[secret]@x/', onDisk: 'https://[secret]@y/' },
+      { setting: 'transport.http.host', running: '[secret]', onDisk: '[secret]' },
+      { setting: 'transport.http.port', running: 8000, onDisk: 9000 },
+    ]);
+    const applied = withReloadable(running, onDisk);
+    expect(applied.secrets).toEqual(onDisk.secrets);
+    expect(applied.loadedAt).toBe(onDisk.loadedAt);
+    expect(applied).toMatchObject({ profile: 'dev', duckdb: running.duckdb, transport: running.transport });
+    expect(findRestartRequired(applied, onDisk)).toHaveLength(5);
+  });
+
+  it('reports nothing for a setting that a flag decides', async () => {
+    const root = await makeProject({ 'config.yml': 'mxcp: 1\ntransport: {http: {port: 1}}\n' });
+    const flags = { port: 9000 };
+    const running = await loadProject(root, { flags });
+    await writeFile(join(root, 'config.yml'), 'mxcp: 1\ntransport: {http: {port: 2}}\n');
+    expect(findRestartRequired(running, await loadProject(root, { flags, previous: running }))).toEqual([]);
+  });
+
+  it('finds the project where it was, also when it was moved back', async () => {
+    const root = await makeProject({ 'config.yml': userConfig('A: x') });
+    const running = await loadProject(root);
+    await mkdir(join(root, 'aside'));
+    await rename(join(root, 'config.yml'), join(root, 'aside/config.yml'));
+    const error = await errorOf(loadProject(root, { previous: running, env: { MXCP_CONFIG: 'config.yml' } }));
+    expect(error.code).toBe('config_not_found');
+    await rename(join(root, 'aside/config.yml'), join(root, 'config.yml'));
+    expect(findRestartRequired(running, await loadProject(root, { previous: running }))).toEqual([]);
+  });
+});

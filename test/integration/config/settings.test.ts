@@ -1,0 +1,224 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { loadAdminSettings, loadSettings, SETTINGS, type SettingFlags } from '../../../src/config/index.js';
+
+const root = mkdtempSync(join(tmpdir(), 'mxcp-settings-'));
+beforeAll(() => {
+  writeFileSync(join(root, 'mxcp-site.yml'), '');
+  return () => rmSync(root, { recursive: true });
+});
+
+const load = (env: Record<string, string> = {}, flags: SettingFlags = {}) =>
+  loadSettings({ flags, env: { HOME: '/home/ann', ...env }, cwd: root });
+
+describe('settings without flags and variables', () => {
+  it('have their documented defaults', () => {
+    expect(load()).toEqual({
+      cwd: root,
+      projectRoot: root,
+      siteFile: join(root, 'mxcp-site.yml'),
+      userConfigFile: '/home/ann/.mxcp/config.yml',
+      userConfigNamed: false,
+      envFiles: [],
+      debug: false,
+      ignoreErrors: false,
+      reloadDefinitions: false,
+      maxConcurrentCalls: 16,
+      maxQueuedCalls: 1000,
+      callTimeoutMs: 300_000,
+      maxResultBytes: 10_485_760,
+      reloadResolveTimeoutMs: 10_000,
+      reloadDrainTimeoutMs: 30_000,
+      reloadHoldTimeoutMs: 1000,
+      shutdownTimeoutMs: 8000,
+      logFormat: 'text',
+      unknownVariables: [],
+      admin: {
+        enabled: false,
+        socketPath: '/run/mxcp/mxcp.sock',
+        socketPathIsDefault: true,
+        mode: 0o600,
+        strict: false,
+      },
+    });
+  });
+
+  it('are frozen', () => {
+    expect(Object.isFrozen(load())).toBe(true);
+  });
+});
+
+describe('variables', () => {
+  it.each(['1', 'true', 'yes', 'on', 'TRUE', 'Yes', ' on '])('%j switches on', (value) => {
+    expect(load({ MXCP_ADMIN_ENABLED: value }).admin.enabled).toBe(true);
+  });
+
+  it.each(['0', 'false', 'no', 'off', 'OFF'])('%j switches off', (value) => {
+    expect(load({ MXCP_READONLY: value }).readonly).toBe(false);
+  });
+
+  it('count as not set when they are empty', () => {
+    expect(load({ MXCP_READONLY: '', MXCP_PORT: ' ', MXCP_PROFILE: '' })).toMatchObject({
+      readonly: undefined,
+      port: undefined,
+      profile: undefined,
+    });
+  });
+
+  it('are all refused at once, by name and with what is allowed', () => {
+    expect(() =>
+      load({ MXCP_ADMIN_ENABLED: 'ture', MXCP_PORT: '80000', MXCP_ADMIN_SOCKET_MODE: '999' }),
+    ).toThrow(
+      [
+        'MXCP_PORT must be a whole number from 0 to 65535, not "80000"',
+        'MXCP_ADMIN_SOCKET_MODE must be an octal file mode like 0600, not "999"',
+        'MXCP_ADMIN_ENABLED must be one of 1, true, yes, on, 0, false, no, off, not "ture"',
+      ].join('\n'),
+    );
+  });
+
+  it('that nobody reads are told with the nearest one, except those for Python secrets', () => {
+    const env = {
+      MXCP_ADMIN_SOKET: 'x',
+      MXCP_SECRET_DB_HOST: 'x',
+      MXCP_DISABLE_ANALYTICS: '1',
+      MXCP_ZZZZZZZZ: '',
+    };
+    expect(load(env).unknownVariables).toEqual([
+      { name: 'MXCP_ADMIN_SOKET', nearest: 'MXCP_ADMIN_SOCKET' },
+      { name: 'MXCP_ZZZZZZZZ', nearest: undefined },
+    ]);
+  });
+
+  it('are all read: every documented one changes something or is refused', () => {
+    const variables = Object.values(SETTINGS).flatMap((setting) =>
+      'variable' in setting ? [setting.variable] : [],
+    );
+    const unchanged = variables.filter((variable) => {
+      try {
+        return JSON.stringify(load({ [variable]: '1' })) === JSON.stringify(load());
+      } catch {
+        // Refused, so it was read.
+        return false;
+      }
+    });
+    // Mode and group of the probe socket mean nothing without the socket.
+    expect(unchanged).toEqual(['MXCP_ADMIN_PROBE_SOCKET_GROUP']);
+  });
+
+  it('of any text are understood or refused with `usage`, never anything else', () => {
+    const names = Object.values(SETTINGS).flatMap((setting) =>
+      'variable' in setting ? [setting.variable] : [],
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.string(), (name, value) => {
+        try {
+          load({ [name]: value });
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'usage', message: expect.stringContaining(name) });
+        }
+      }),
+    );
+  });
+});
+
+describe('flags', () => {
+  it('win over variables', () => {
+    const env = { MXCP_PROFILE: 'staging', MXCP_READONLY: '0', MXCP_PORT: '1', MXCP_ENV_FILE: 'a.env' };
+    const settings = load(env, {
+      profile: 'prod',
+      readonly: true,
+      port: '9000',
+      envFiles: ['b.env', 'c.env'],
+    });
+    expect(settings).toMatchObject({
+      profile: 'prod',
+      profileNamedBy: '--profile',
+      readonly: true,
+      port: 9000,
+      envFiles: [join(root, 'b.env'), join(root, 'c.env')],
+    });
+  });
+
+  it('take times, sizes and numbers as text and as values', () => {
+    expect(
+      load({}, { callTimeout: '500ms', shutdownTimeout: 3, maxResultBytes: '1MiB', port: 0 }),
+    ).toMatchObject({
+      callTimeoutMs: 500,
+      shutdownTimeoutMs: 3000,
+      maxResultBytes: 1_048_576,
+      port: 0,
+    });
+  });
+
+  it('are refused by the name they have on the command line', () => {
+    expect(() => load({}, { callTimeout: 'long' })).toThrow(
+      '--call-timeout must be a time like 500ms, 30s or 2m (a bare number is seconds), not "long"',
+    );
+  });
+});
+
+describe('paths', () => {
+  it('of variables are relative to the working directory, also below the project root', async () => {
+    const cwd = join(root, 'tools/deep');
+    await mkdir(cwd, { recursive: true });
+    const env = { MXCP_CONFIG: '../c.yml', MXCP_ENV_FILE: 'a.env:/etc/b.env', MXCP_DUCKDB_PATH: 'x.duckdb' };
+    expect(loadSettings({ flags: {}, env, cwd })).toMatchObject({
+      projectRoot: root,
+      userConfigFile: join(root, 'tools/c.yml'),
+      userConfigNamed: true,
+      envFiles: [join(cwd, 'a.env'), '/etc/b.env'],
+      duckdbPath: join(cwd, 'x.duckdb'),
+    });
+  });
+
+  it('that only DuckDB understands stay as they are', () => {
+    expect(load({ MXCP_DUCKDB_PATH: ':memory:' }).duckdbPath).toBe(':memory:');
+  });
+
+  it('outside a project are an error that says what to do', () => {
+    expect(() => loadSettings({ flags: {}, env: {}, cwd: tmpdir() })).toThrow(
+      /no mxcp-site\.yml in .* or any folder above/,
+    );
+  });
+});
+
+describe('the admin socket', () => {
+  it('is switched on by a path on the command line, but not by one in the environment', () => {
+    expect(load({}, { adminSocket: '/run/shop/a.sock' }).admin).toMatchObject({
+      enabled: true,
+      socketPathIsDefault: false,
+    });
+    expect(load({ MXCP_ADMIN_SOCKET: '/run/shop/a.sock' }).admin.enabled).toBe(false);
+    expect(load({}, { adminSocket: '/run/shop/a.sock', admin: false }).admin.enabled).toBe(false);
+  });
+
+  it('refuses access for everybody, and the probe socket does not', () => {
+    expect(() => load({ MXCP_ADMIN_SOCKET_MODE: '0666' })).toThrow(
+      /MXCP_ADMIN_SOCKET_MODE must not give everybody/,
+    );
+    const env = {
+      MXCP_ADMIN_PROBE_SOCKET: '/run/shop/p.sock',
+      MXCP_ADMIN_PROBE_SOCKET_MODE: '666',
+      MXCP_ADMIN_PROBE_SOCKET_GROUP: 'mon',
+    };
+    expect(load(env).admin.probe).toEqual({ path: '/run/shop/p.sock', mode: 0o666, group: 'mon' });
+  });
+
+  it('and the probe socket need two paths', () => {
+    expect(() => load({ MXCP_ADMIN_PROBE_SOCKET: '/run/mxcp/mxcp.sock' })).toThrow(/give them two paths/);
+  });
+
+  it('is found without a project', () => {
+    const settings = loadAdminSettings({
+      flags: {},
+      env: { MXCP_ADMIN_SOCKET: '/run/shop/a.sock' },
+      cwd: tmpdir(),
+    });
+    expect(settings.socketPath).toBe('/run/shop/a.sock');
+  });
+});

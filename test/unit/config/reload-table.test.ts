@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { RELOAD_TABLE } from '../../../src/config/index.js';
+import { jsonSchemaOf, type JsonSchema } from '../../../src/config/schema/json-schema.js';
+import { siteSchema } from '../../../src/config/schema/site-schema.js';
+import { userSchema } from '../../../src/config/schema/user-schema.js';
+
+/** Every path down to where a value, a list or free names begin. */
+function* leaves(schema: JsonSchema, path: string): Generator<string> {
+  const children = Object.entries(schema.properties ?? {});
+  const named = schema.additionalProperties;
+  const isSection = typeof named === 'object' && named.type === 'object' && named.properties !== undefined;
+  if (children.length === 0 && !isSection) {
+    yield path;
+    return;
+  }
+  for (const [key, child] of children) yield* leaves(child, path === '' ? key : `${path}.${key}`);
+  if (isSection) yield* leaves(named, `${path}.*`);
+}
+
+describe.each([
+  ['site', siteSchema],
+  ['user', userSchema],
+] as const)('the reload table for the %s file', (file, schema) => {
+  const keys = [...leaves(jsonSchemaOf(schema), '')];
+  const rows = RELOAD_TABLE.filter((row) => row.file === file).map((row) => row.key);
+
+  it('has exactly one row for every key', () => {
+    const covering = keys.map((key) => [key, rows.filter((row) => key === row || key.startsWith(`${row}.`))]);
+    expect(covering.filter(([, found]) => found?.length !== 1)).toEqual([]);
+  });
+
+  it('has no row for a key that does not exist', () => {
+    const unknown = rows.filter((row) => !keys.some((key) => key === row || key.startsWith(`${row}.`)));
+    expect(unknown).toEqual([]);
+  });
+
+  it('names no key twice', () => {
+    expect(new Set(rows).size).toBe(rows.length);
+  });
+});
+
+it('lets a reload apply secrets and plugin configuration, and nothing else', () => {
+  const applied = RELOAD_TABLE.filter((row) => row.applies === 'reload').map((row) => row.key);
+  expect(applied).toEqual(['projects.*.profiles.*.secrets', 'projects.*.profiles.*.plugin.config']);
+});

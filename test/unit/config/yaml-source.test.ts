@@ -1,0 +1,135 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseYaml } from '../../../src/config/index.js';
+
+function read(text: string): unknown {
+  const parsed = parseYaml('x.yml', text);
+  if (!parsed.ok) throw new Error(parsed.problems.map((problem) => problem.message).join('; '));
+  return parsed.source.value;
+}
+
+describe('the YAML dialect', () => {
+  it.each([
+    ['yes', true],
+    ['On', true],
+    ['NO', false],
+    ['off', false],
+    ['y', 'y'],
+    ['n', 'n'],
+    ['yEs', 'yEs'],
+    ['010', 8],
+    ['089', '089'],
+    ['0o10', '0o10'],
+    ['0x1F', 31],
+    ['0b101', 5],
+    ['1_000', 1000],
+    ['-7', -7],
+    ['1.5', 1.5],
+    ['1e3', '1e3'],
+    ['1.0e+3', 1000],
+    ['.5', 0.5],
+    ['12:30', '12:30'],
+    ['2024-01-31', '2024-01-31'],
+    ['12345678901234567890', '12345678901234567890'],
+    ['"yes"', 'yes'],
+    ["'010'", '010'],
+    ['~', null],
+    ['null', null],
+    ['', null],
+  ])('reads %s as %j', (written, value) => {
+    expect(read(`key: ${written}`)).toEqual({ key: value });
+  });
+
+  it('reads every key as text', () => {
+    expect(read('on: 1\n2024: 2\nnull: 3')).toEqual({ on: 1, '2024': 2, null: 3 });
+  });
+
+  it('merges anchored mappings', () => {
+    expect(read('base: &base {a: 1, b: 2}\nother:\n  <<: *base\n  b: 3')).toEqual({
+      base: { a: 1, b: 2 },
+      other: { a: 1, b: 3 },
+    });
+  });
+
+  it('ignores a byte order mark and Windows line ends', () => {
+    expect(read('\uFEFFa: 1\r\nb: x\r\n')).toEqual({ a: 1, b: 'x' });
+  });
+
+  it('makes no prototype of a key called __proto__', () => {
+    const value = read('__proto__: {polluted: true}');
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
+    expect(Object.keys(value ?? {})).toEqual(['__proto__']);
+  });
+});
+
+describe('positions', () => {
+  const text = 'a:\n  - x\n  - b: 1\n    c: &anchor\n      d: 2\ne: *anchor\n';
+  const parsed = parseYaml('x.yml', text);
+  const source = parsed.ok ? parsed.source : undefined;
+
+  it.each([
+    [['a', 1, 'b'], 3, 8],
+    [['a', 0], 2, 5],
+    [['e', 'd'], 5, 10],
+    [['a', 7], 1, 1],
+    [['nothing'], 1, 1],
+    [[], 1, 1],
+  ])('finds the value at %j', (path, line, column) => {
+    expect(source?.positionOf(path)).toEqual({ file: 'x.yml', line, column });
+  });
+
+  it('finds a key', () => {
+    expect(source?.positionOfKey(['a', 1, 'c'])).toEqual({ file: 'x.yml', line: 4, column: 5 });
+  });
+});
+
+describe('broken YAML', () => {
+  it('never quotes the file, whatever is wrong with it', () => {
+    const marker = 'hunter2hunter2';
+    const noise = fc.array(
+      fc.constantFrom(
+        marker,
+        `"${marker}`,
+        `'${marker}'`,
+        `*${marker}`,
+        `&${marker} `,
+        `!${marker} `,
+        `%${marker}`,
+        `\\${marker}`,
+        ': ',
+        '\n',
+        '- ',
+        '[',
+        ']',
+        '{',
+        '}',
+        '\t',
+        '  ',
+        '? ',
+        '|',
+        '---\n',
+        ',',
+        '"\\q"',
+      ),
+    );
+    fc.assert(
+      fc.property(noise, (parts) => {
+        const broken = parseYaml('x.yml', parts.join(''));
+        expect(broken.ok ? [] : broken.problems.map((problem) => problem.message).join()).not.toContain(
+          marker,
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('survives a file that is nested very deeply', () => {
+    const broken = parseYaml('x.yml', '['.repeat(100_000));
+    expect(broken.ok).toBe(false);
+  });
+
+  it('tells every repeated key, and of other mistakes the first', () => {
+    const broken = parseYaml('x.yml', 'a: 1\na: 2\nb: "x"y\nc: "z"w\n');
+    expect(broken.ok ? [] : broken.problems.map((problem) => problem.line)).toEqual([2, 3]);
+  });
+});
