@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
@@ -71,6 +72,8 @@ export class AdminHttpServer {
 
   #remember(socket: Socket): void {
     const connection = { gone: new AbortController(), answering: new Set<ServerResponse>() };
+    // Each of its waiting requests listens.
+    setMaxListeners(this.#limits.requestsPerConnection + 1, connection.gone.signal);
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       connection.gone.abort();

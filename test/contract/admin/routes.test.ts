@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AdminClient } from '../../../src/admin/client/index.js';
+import { ROUTES } from '../../../src/admin/contract/index.js';
+import {
+  createPorts,
+  RELOAD_ID,
+  sendRaw,
+  startTestServer,
+  type TestServer,
+} from '../../integration/admin/admin-fixture.js';
+import { expectInContract, json, WIRE_FAILED_RECORD, WIRE_RECORD } from './wire-fixture.js';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+describe('answers of the routes', () => {
+  it.each(['/health', '/livez'])(
+    '%s says that the process answers, with a time to the second',
+    async (path) => {
+      const answer = await sendRaw(server.socketPath, `GET ${path} HTTP/1.1`);
+      expect(answer.status).toBe(200);
+      expect(answer.headers).toMatchObject({
+        'content-type': 'application/json',
+        'cache-control': 'no-store',
+      });
+      expect(json(answer)).toEqual({
+        status: 'ok',
+        timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      });
+      expectInContract('getHealth', answer);
+    },
+  );
+
+  it('/readyz and /startupz list their checks', async () => {
+    const ready = await sendRaw(server.socketPath, 'GET /readyz HTTP/1.1');
+    expect(json(ready)).toEqual({
+      status: 'ok',
+      checks: [{ name: 'database', status: 'ok', message: 'answers' }],
+    });
+    expectInContract('getReadyz', ready);
+    expect(json(await sendRaw(server.socketPath, 'GET /startupz HTTP/1.1'))).toEqual({
+      status: 'ok',
+      checks: [],
+    });
+  });
+
+  it('/status', async () => {
+    const answer = await sendRaw(server.socketPath, 'GET /status HTTP/1.1');
+    expect(json(answer)).toEqual({
+      status: 'ok',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      uptime: '2h12m35s',
+      uptime_seconds: 7955,
+      pid: process.pid,
+      profile: 'production',
+      mode: 'readwrite',
+      debug: false,
+      started_at: '2024-01-15T08:17:25Z',
+      generation: 2,
+      endpoints: { tools: 15, prompts: 5, resources: 8 },
+      reload: {
+        in_progress: false,
+        draining: false,
+        active_requests: 0,
+        last_reload: '2024-01-15T08:00:00Z',
+        last_reload_status: 'error',
+        last_reload_error: 'first line; second line',
+        last_reload_id: '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52',
+        queued: 0,
+      },
+      admin_socket: { path: server.socketPath, mode: '0600', probe_path: server.probePath },
+      checks: [{ name: 'database', status: 'ok', message: 'answers' }],
+    });
+    expectInContract('getStatus', answer);
+  });
+
+  it('/config', async () => {
+    const answer = await sendRaw(server.socketPath, 'GET /config HTTP/1.1');
+    expect(json(answer)).toEqual({
+      status: 'ok',
+      project: 'my-project',
+      profile: 'production',
+      repository_path: '/opt/mxcp',
+      debug: false,
+      transport: 'streamable-http',
+      duckdb: { path: '/data/mxcp.duckdb', readonly: false },
+      duckdb_path: '/data/mxcp.duckdb',
+      readonly: false,
+      extensions: ['httpfs', 'parquet'],
+      endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
+      features: { sql_tools: false, audit_logging: false, telemetry: false },
+      generation: 2,
+      loaded_at: '2024-01-15T08:00:00Z',
+      config_files: ['/opt/mxcp/mxcp-site.yml'],
+      env_files: ['/etc/mxcp/production.env'],
+      references: [
+        {
+          ref: 'vault://secret/db#password',
+          used_by: ['projects.my-project.profiles.production.secrets[0].parameters.TOKEN'],
+          source: 'vault',
+          resolved_at: '2024-01-15T08:00:00Z',
+          changed_at: '2024-01-14T08:00:00Z',
+          version: '7',
+          fingerprint: '6f1c0a9be2d34a77',
+        },
+      ],
+      restart_required: [{ setting: 'transport.http.port', running: 8000, on_disk: 8080 }],
+      last_rejected: {
+        reload_id: '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52',
+        at: '2024-01-15T09:00:00Z',
+        error: 'reload failed',
+      },
+    });
+    expectInContract('getConfig', answer);
+  });
+
+  it('/endpoints', async () => {
+    const answer = await sendRaw(server.socketPath, 'GET /endpoints HTTP/1.1');
+    expect(json(answer)).toEqual({
+      endpoints: [
+        {
+          path: 'tools/get_user.yml',
+          type: 'tool',
+          name: 'get_user',
+          description: null,
+          language: 'sql',
+          enabled: true,
+          status: 'ok',
+          error: null,
+        },
+      ],
+    });
+    expectInContract('listEndpoints', answer);
+  });
+
+  it('/ and /openapi.json', async () => {
+    const index = await sendRaw(server.socketPath, 'GET / HTTP/1.1');
+    expect(json(index)).toEqual({
+      service: 'mxcp-admin',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      openapi: '/openapi.json',
+    });
+    expectInContract('getIndex', index);
+    const document = await sendRaw(server.socketPath, 'GET /openapi.json HTTP/1.1');
+    expect(json(document)).toMatchObject({ openapi: '3.1.0', info: { title: 'MXCP Admin API' } });
+    expectInContract('getOpenApi', document);
+  });
+
+  it('POST /reload answers 202 at once and names the record', async () => {
+    const answer = await sendRaw(server.socketPath, 'POST /reload HTTP/1.1');
+    expect(answer.status).toBe(202);
+    expect(answer.headers['location']).toBe(`/reloads/${RELOAD_ID}`);
+    expect(json(answer)).toEqual({
+      status: 'reload_initiated',
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      reload_request_id: RELOAD_ID,
+      message: 'Reload request queued. Use GET /status to check progress.',
+    });
+    expectInContract('postReload', answer);
+  });
+
+  it.each(['wait=30s', 'wait=2m', 'wait=45', 'dry_run=true', 'dry_run=1'])(
+    'POST /reload?%s answers with the record of a success',
+    async (query) => {
+      const answer = await sendRaw(server.socketPath, `POST /reload?${query} HTTP/1.1`);
+      expect(answer.status).toBe(200);
+      expect(json(answer)).toEqual(WIRE_RECORD);
+      expectInContract('postReload', answer);
+    },
+  );
+
+  it('/reloads and /reloads/{id}', async () => {
+    const list = await sendRaw(server.socketPath, 'GET /reloads HTTP/1.1');
+    expect(json(list)).toEqual({ reloads: [WIRE_RECORD, WIRE_FAILED_RECORD] });
+    expectInContract('listReloads', list);
+    const first = await sendRaw(server.socketPath, 'GET /reloads?limit=1 HTTP/1.1');
+    expect(json(first)).toEqual({ reloads: [WIRE_RECORD] });
+    const one = await sendRaw(server.socketPath, `GET /reloads/${RELOAD_ID} HTTP/1.1`);
+    expect(json(one)).toEqual(WIRE_RECORD);
+    expectInContract('getReload', one);
+  });
+
+  it('every GET answers HEAD with the same headers and no body', async () => {
+    const paths = Object.values(ROUTES)
+      .filter((route) => route.method === 'GET')
+      .map((route) => route.path.replace('{id}', RELOAD_ID));
+    for (const path of paths) {
+      const get = await sendRaw(server.socketPath, `GET ${path} HTTP/1.1`);
+      const head = await sendRaw(server.socketPath, `HEAD ${path} HTTP/1.1`);
+      expect([path, head.status, head.text]).toEqual([path, 200, '']);
+      expect(head.headers['content-length']).toBe(get.headers['content-length']);
+    }
+  });
+});
+
+describe('the client', () => {
+  it('has every route', async () => {
+    const { client } = server;
+    expect((await client.live()).status).toBe('ok');
+    expect((await client.ready()).status).toBe('ok');
+    expect((await client.startup()).status).toBe('ok');
+    expect((await client.status()).generation).toBe(2);
+    expect((await client.config()).project).toBe('my-project');
+    expect((await client.endpoints()).endpoints).toHaveLength(1);
+    expect((await client.reloads({ limit: 1 })).reloads).toEqual([WIRE_RECORD]);
+    expect(await client.reloadRecord(RELOAD_ID)).toEqual(WIRE_RECORD);
+    expect((await client.openapi())['openapi']).toBe('3.1.0');
+    expect(await client.reload()).toMatchObject({ status: 'reload_initiated' });
+    expect(await client.reload({ dryRun: true })).toEqual(WIRE_RECORD);
+    await expect(client.reloadRecord('../../x')).rejects.toMatchObject({
+      code: 'reload_not_found',
+      status: 404,
+    });
+  });
+
+  it('tells the server who asks and what for', async () => {
+    const requests: unknown[] = [];
+    await using recording = await startTestServer({
+      ports: createPorts({
+        reloads: {
+          ...createPorts().reloads,
+          request: (request) => {
+            requests.push(request);
+            return createPorts().reloads.request(request);
+          },
+        },
+      }),
+    });
+    await recording.client.reload({ waitMs: 1000, definitions: true });
+    await new AdminClient({ socketPath: recording.socketPath, trigger: 'cli' }).reload({ dryRun: true });
+    expect(requests).toEqual([
+      { trigger: 'api', dryRun: false, definitions: true },
+      { trigger: 'cli', dryRun: true },
+    ]);
+  });
+});

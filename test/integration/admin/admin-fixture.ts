@@ -1,0 +1,253 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AdminClient } from '../../../src/admin/client/index.js';
+import {
+  startAdminServer,
+  type AdminPorts,
+  type AdminServer,
+  type AdminServerOptions,
+  type ReloadRecord,
+} from '../../../src/admin/index.js';
+import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
+
+export const RELOAD_ID = '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52';
+
+export const succeededReload: ReloadRecord = {
+  id: RELOAD_ID,
+  trigger: 'api',
+  status: 'success',
+  dryRun: false,
+  definitions: false,
+  requestedAt: new Date('2024-01-15T10:30:00.012Z'),
+  startedAt: new Date('2024-01-15T10:30:00.013Z'),
+  endedAt: new Date('2024-01-15T10:30:00.046Z'),
+  durationMs: 33,
+  generation: { from: 1, to: 2 },
+  stages: [
+    { name: 'load', status: 'success', durationMs: 4 },
+    { name: 'dispose', status: 'skipped', durationMs: null },
+  ],
+  references: [
+    {
+      ref: 'file://token.txt',
+      usedBy: ['projects.p.profiles.dev.secrets[0]'],
+      outcome: 'changed',
+      version: '3',
+      error: null,
+    },
+  ],
+  database: { action: 'reopened', pauseMs: 1.5, requestsHeld: 2 },
+  requestsDraining: 1,
+  restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: undefined }],
+  definitionsChanged: ['tools/sales.yml: changed'],
+  error: null,
+  sharedWith: ['a1b2c3d4-e5f6-4890-abcd-ef0123456789'],
+};
+
+export const failedReload: ReloadRecord = {
+  ...succeededReload,
+  status: 'error',
+  generation: { from: 1, to: null },
+  stages: [{ name: 'load', status: 'error', durationMs: 1 }],
+  references: [],
+  database: null,
+  restartRequired: [],
+  definitionsChanged: [],
+  error: {
+    code: 'config_invalid',
+    message: 'unknown key "extention"; did you mean "extensions"?',
+    stage: 'load',
+    file: '/srv/p/mxcp-site.yml',
+    line: 4,
+    column: 1,
+  },
+  sharedWith: [],
+};
+
+export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
+  return {
+    readiness: {
+      ready: () =>
+        Promise.resolve({
+          phase: 'serving',
+          checks: [{ name: 'database', status: 'ok', message: 'answers' }],
+        }),
+      startup: () => ({ phase: 'serving', checks: [] }),
+    },
+    status: {
+      status: () => ({
+        uptimeSeconds: 7955.4,
+        startedAt: new Date('2024-01-15T08:17:25.900Z'),
+        profile: 'production',
+        mode: 'readwrite',
+        debug: false,
+        generation: 2,
+        endpoints: { tools: 15, prompts: 5, resources: 8 },
+        reload: {
+          inProgress: false,
+          draining: false,
+          activeRequests: 0,
+          lastReload: {
+            id: RELOAD_ID,
+            endedAt: new Date('2024-01-15T08:00:00.999Z'),
+            status: 'error',
+            error: 'first line\n  second line',
+          },
+          queued: 0,
+        },
+      }),
+    },
+    config: {
+      config: () => ({
+        project: 'my-project',
+        profile: 'production',
+        repositoryPath: '/opt/mxcp',
+        debug: false,
+        transport: 'streamable-http',
+        duckdb: { path: '/data/mxcp.duckdb', readonly: false },
+        extensions: ['httpfs', 'parquet'],
+        endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
+        features: { sqlTools: false, auditLogging: false, telemetry: false },
+        generation: 2,
+        loadedAt: new Date('2024-01-15T08:00:00.500Z'),
+        configFiles: ['/opt/mxcp/mxcp-site.yml'],
+        envFiles: ['/etc/mxcp/production.env'],
+        references: [
+          {
+            ref: 'vault://secret/db#password',
+            usedBy: ['projects.my-project.profiles.production.secrets[0].parameters.TOKEN'],
+            source: 'vault',
+            resolvedAt: new Date('2024-01-15T08:00:00Z'),
+            changedAt: new Date('2024-01-14T08:00:00Z'),
+            version: '7',
+            fingerprint: '6f1c0a9be2d34a77',
+          },
+        ],
+        restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: 8080 }],
+        lastRejected: {
+          reloadId: RELOAD_ID,
+          at: new Date('2024-01-15T09:00:00Z'),
+          error: 'reload failed',
+        },
+      }),
+    },
+    endpoints: {
+      endpoints: () => [
+        {
+          path: 'tools/get_user.yml',
+          type: 'tool',
+          name: 'get_user',
+          description: null,
+          language: 'sql',
+          enabled: true,
+          status: 'ok',
+          error: null,
+        },
+      ],
+    },
+    reloads: {
+      request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
+      find: (id) => (id === RELOAD_ID ? succeededReload : undefined),
+      list: (limit) => [succeededReload, failedReload].slice(0, limit),
+    },
+    ...overrides,
+  };
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly folder: string;
+  readonly socketPath: string;
+  readonly probePath: string;
+  readonly client: AdminClient;
+  readonly server: AdminServer;
+  close(): Promise<void>;
+}
+
+/** A real admin server on real sockets in a folder of its own. */
+export async function startTestServer(options: Partial<AdminServerOptions> = {}): Promise<TestServer> {
+  const folder = await createFolder();
+  const socketPath = join(folder, 'mxcp.sock');
+  const probePath = join(folder, 'probe.sock');
+  const server = await startAdminServer({
+    socket: { path: socketPath, mode: 0o600 },
+    probeSocket: { path: probePath, mode: 0o666 },
+    ports: createPorts(),
+    logger: createSilentLogger(),
+    scrubber: new Scrubber(),
+    debug: false,
+    environment: {},
+    ...options,
+  });
+  const close = async (): Promise<void> => {
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return {
+    folder,
+    socketPath,
+    probePath,
+    client: new AdminClient({ socketPath }),
+    server,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+export function createFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'mxcp-admin-'));
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+/** Sends bytes as they are and reads until the server closes the connection. */
+export async function exchangeBytes(path: string, bytes: string | Buffer): Promise<string> {
+  const socket = await connect(path);
+  socket.write(bytes);
+  return readToEnd(socket);
+}
+
+/** One request on a connection that ends with it. */
+export async function sendRaw(path: string, head: string, body = ''): Promise<RawAnswer> {
+  const [first = '', ...rest] = head.split('\n');
+  const hasHost = rest.some((line) => /^host:/i.test(line));
+  const lines = [first, ...(hasHost ? [] : ['Host: localhost']), ...rest, 'Connection: close', '', body];
+  return parseAnswer(await exchangeBytes(path, lines.join('\r\n')));
+}
+
+export function parseAnswer(text: string): RawAnswer {
+  const [head = '', ...body] = text.split('\r\n\r\n');
+  const [statusLine = '', ...headerLines] = head.split('\r\n');
+  const headers = Object.fromEntries(
+    headerLines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  return { status: Number(statusLine.split(' ')[1]), headers, text: body.join('\r\n\r\n') };
+}
+
+export function connect(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ path });
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
+export function readToEnd(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => resolve(text));
+  });
+}
