@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf, MxcpError } from '../errors/index.js';
+import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { ReloadHistory } from './reload-history.js';
@@ -113,12 +113,14 @@ export class ReloadCoordinator<T> {
       this.#state = startNext(this.#state);
       const run = this.#state.running;
       if (run === null) return;
-      await this.#runOne(run);
+      const log = await this.#runOne(run);
+      // Before anyone hears of the end, so that whoever does finds nothing in progress.
       this.#state = finish(this.#state);
+      this.#end(run, log);
     }
   }
 
-  async #runOne(run: PlannedRun): Promise<void> {
+  async #runOne(run: PlannedRun): Promise<RunLog> {
     const log = new RunLog(run, this.#active.current.number);
     this.#history.add(log);
     log.start(this.#active.current.number);
@@ -132,8 +134,15 @@ export class ReloadCoordinator<T> {
       log.succeed();
     } catch (error) {
       log.fail(error);
+      this.#logBug(run, error);
     }
-    this.#end(run, log);
+    return log;
+  }
+
+  /** The record of an unexpected error only says that the log has the details. */
+  #logBug({ first }: PlannedRun, thrown: unknown): void {
+    const { code, detail } = toMxcpError(thrown);
+    if (code === 'internal') this.#logger.error({ id: first.id, detail }, 'bug in a reload');
   }
 
   /**

@@ -23,17 +23,19 @@ export interface ReloadState {
 export const IDLE: ReloadState = { running: null, waiting: [] };
 
 /** Bounds on what a flood of requests can make the server remember. */
-const MAX_WAITING_RUNS = 20;
+const MAX_WAITING_DRY_RUNS = 20;
 const MAX_REQUESTS_PER_RUN = 1_000;
 
 /**
  * Adds a request: to a run that waits and does the same, else as a new run. A run that has started is never joined,
- * because it may have read its files before the change that this request is about. Null when too much waits already.
+ * because it may have read its files before the change that this request is about. Null when too much waits already; dry
+ * runs, which share with nobody, never take the place of a reload.
  */
 export function enqueue(state: ReloadState, request: ReloadRequest): ReloadState | null {
   const joined = state.waiting.findIndex((run) => canShare(run.first, request));
   if (joined === -1) {
-    if (state.waiting.length >= MAX_WAITING_RUNS) return null;
+    const dryRuns = state.waiting.filter((run) => run.first.dryRun).length;
+    if (request.dryRun && dryRuns >= MAX_WAITING_DRY_RUNS) return null;
     return { ...state, waiting: [...state.waiting, { first: request, others: [] }] };
   }
   const run = state.waiting[joined];

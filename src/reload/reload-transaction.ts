@@ -12,8 +12,8 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
 
 /**
  * One reload from top to bottom. Until the swap nothing that serves is touched, so whatever throws before it leaves every
- * answer as it was; after the swap nothing throws. Returns the
- * generation that was replaced, retired and still to be drained; nothing after a dry run.
+ * answer as it was; after the swap nothing throws. Returns the generation that was replaced, retired and still to be
+ * drained; nothing after a dry run.
  */
 export async function runTransaction<Loaded, Resolved, T>(
   { active, steps, logger }: ReloadTransaction<Loaded, Resolved, T>,
@@ -37,20 +37,29 @@ export async function runTransaction<Loaded, Resolved, T>(
     throw error;
   }
   if (dryRun) {
-    await candidate.dispose();
+    await disposeCandidate(candidate, logger);
     return undefined;
   }
   const previous = active.swap(candidate);
   log.swapped(candidate.number, previous.activeLeases);
-  steps.announce(candidate, previous);
+  announce(() => steps.announce(candidate, previous), logger);
   return previous;
 }
 
-/** Why the candidate is thrown away stays the error of the reload; what its disposal adds goes to the log. */
+/** The new generation serves already: an announcement that throws is a bug that must not leave the old one undisposed. */
+function announce(work: () => void, logger: Logger): void {
+  try {
+    work();
+  } catch (error) {
+    logger.error({ reason: messageOf(error) }, 'the new generation could not be announced');
+  }
+}
+
+/** What comes of the reload is decided before its candidate is thrown away; what the disposal adds goes to the log. */
 async function disposeCandidate<T>(candidate: Generation<T>, logger: Logger): Promise<void> {
   try {
     await candidate.dispose();
   } catch (error) {
-    logger.error({ reason: messageOf(error) }, 'the candidate of a failed reload could not be freed');
+    logger.error({ reason: messageOf(error) }, 'the candidate of a reload could not be freed');
   }
 }

@@ -1,0 +1,121 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createLogger, Scrubber, type LogFormat } from '../../../src/logging/index.js';
+
+/** Values that could be part of the replacement itself prove nothing. */
+const value = fc
+  .string({ minLength: 6, maxLength: 40, unit: 'grapheme' })
+  .filter((text) => text.trim().length >= 6 && !/[[\]]/.test(text) && !'[secret]'.includes(text));
+
+function logLines(
+  scrubber: Scrubber,
+  format: LogFormat,
+  write: (logger: ReturnType<typeof createLogger>) => void,
+) {
+  const lines: string[] = [];
+  write(createLogger({ level: 'debug', format, scrubber, sinks: [(line) => lines.push(line)] }));
+  return lines.join('');
+}
+
+describe('the scrubber', () => {
+  test('replaces every registered value of six characters and more, wherever it stands in a line', () => {
+    const line = fc.record({ before: fc.string(), after: fc.string() });
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 5 }), line, (values, { before, after }) => {
+        const scrubber = new Scrubber();
+        scrubber.register(values);
+        const scrubbed = scrubber.scrub([before, ...values, after].join('\u0000'));
+        for (const secret of values.filter((item) => !(before + after).includes(item)))
+          expect(scrubbed).not.toContain(secret);
+      }),
+    );
+  });
+
+  test.each(['json', 'text'] as const)('leaves no registered value in a logged %s line', (format) => {
+    fc.assert(
+      fc.property(value, (secret) => {
+        const scrubber = new Scrubber();
+        scrubber.register([secret]);
+        const lines = logLines(scrubber, format, (logger) =>
+          logger.warn(
+            { field: secret, body: JSON.stringify({ token: secret }), list: [secret] },
+            `sent ${secret}`,
+          ),
+        );
+        expect(lines.replaceAll('\n    ', '\n')).not.toContain(secret);
+        if (format === 'text') return;
+        for (const line of lines.split('\n').filter((text) => text !== '')) {
+          const record: unknown = JSON.parse(line);
+          expect(record).toMatchObject({
+            field: '[secret]',
+            body: '{"token":"[secret]"}',
+            list: ['[secret]'],
+            msg: 'sent [secret]',
+          });
+        }
+      }),
+    );
+  });
+
+  test('replaces a value as JSON and as a URL spell it', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(['pa"ss\\wo\nrd', 'a/b c?d']);
+    expect(scrubber.scrub(JSON.stringify({ key: 'pa"ss\\wo\nrd' }))).toBe('{"key":"[secret]"}');
+    expect(scrubber.scrub('GET /?key=a%2Fb%20c%3Fd HTTP/1.1')).toBe('GET /?key=[secret] HTTP/1.1');
+  });
+
+  test('takes any text, half surrogate pairs included', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(['broken \ud800 text']);
+    expect(scrubber.scrub('a broken \ud800 text')).toBe('a [secret]');
+  });
+
+  test('leaves values shorter than six characters, however long another spelling of them is', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(['prod', '1', 'a b/c', '\n\n\n', '']);
+    const line = 'prod 1 a b/c a%20b%2Fc \\n\\n\\n';
+    expect(scrubber.scrub(line)).toBe(line);
+  });
+
+  test('replaces a value that contains another one whole', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(['secret-key', 'secret-key-two']);
+    expect(scrubber.scrub('secret-key-two')).toBe('[secret]');
+  });
+
+  test('takes no character of a value for a pattern', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(['a.*b+(c)', '$&$1{2}|']);
+    expect(scrubber.scrub('a.*b+(c) $&$1{2}| axxbbc')).toBe('[secret] [secret] axxbbc');
+  });
+
+  test('forgets a value with its last holder, and no holder counts twice', () => {
+    const scrubber = new Scrubber();
+    const forgetFirst = scrubber.register(['rotating-value', 'rotating-value']);
+    const forgetSecond = scrubber.register(['rotating-value', 'another-value']);
+    forgetFirst();
+    forgetFirst();
+    expect(scrubber.scrub('rotating-value another-value')).toBe('[secret] [secret]');
+    forgetSecond();
+    expect(scrubber.scrub('rotating-value another-value')).toBe('rotating-value another-value');
+  });
+
+  test('agrees with a count of holders, in whatever order they come and go', () => {
+    const names = ['alpha-value', 'beta-value', 'gamma-value'];
+    const action = fc.oneof(fc.subarray(names, { minLength: 1 }), fc.nat(10));
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
+        const scrubber = new Scrubber();
+        const holders: { readonly values: readonly string[]; readonly forget: () => void }[] = [];
+        for (const step of actions) {
+          if (typeof step === 'number') holders.splice(step, 1)[0]?.forget();
+          else holders.push({ values: step, forget: scrubber.register(step) });
+        }
+        for (const name of names) {
+          const isHeld = holders.some(({ values }) => values.includes(name));
+          expect(scrubber.scrub(name)).toBe(isHeld ? '[secret]' : name);
+        }
+      }),
+    );
+  });
+});

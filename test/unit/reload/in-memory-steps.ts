@@ -1,0 +1,93 @@
+import { ActiveGeneration, Generation } from '../../../src/lifecycle/index.js';
+import { createLogger, Scrubber } from '../../../src/logging/index.js';
+import { ReloadCoordinator, type ReloadContext, type ReloadSteps } from '../../../src/reload/index.js';
+
+export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'commit' | 'announce' | 'dispose';
+
+/**
+ * Steps that reload one text held in memory. `source` is what is "on disk"; `before` runs at the start of a step, may
+ * wait, and what it throws is what the step throws.
+ */
+export class InMemorySteps implements ReloadSteps<string, string, string> {
+  source = 'version 1';
+  before: (step: StepName, generation: number) => Promise<void> | void = () => undefined;
+  readonly taken: { readonly step: StepName; readonly context?: ReloadContext; readonly source?: string }[] =
+    [];
+  readonly disposed: number[] = [];
+
+  async load(context: ReloadContext): Promise<string> {
+    const { source } = this;
+    this.taken.push({ step: 'load', context, source });
+    await this.before('load', context.nextNumber);
+    return source;
+  }
+
+  async resolve(loaded: string, context: ReloadContext): Promise<string> {
+    await this.#enter('resolve', context.nextNumber);
+    context.report({ definitionsChanged: [`now ${loaded}`] });
+    return loaded;
+  }
+
+  async build(resolved: string, { nextNumber }: ReloadContext): Promise<Generation<string>> {
+    await this.#enter('build', nextNumber);
+    return this.create(nextNumber, resolved);
+  }
+
+  async check(candidate: Generation<string>): Promise<void> {
+    await this.#enter('check', candidate.number);
+  }
+
+  async commit(candidate: Generation<string>): Promise<void> {
+    await this.#enter('commit', candidate.number);
+  }
+
+  announce(candidate: Generation<string>): void {
+    this.taken.push({ step: 'announce' });
+    void this.before('announce', candidate.number);
+  }
+
+  create(number: number, contents: string): Generation<string> {
+    return new Generation(number, contents, async () => {
+      await this.#enter('dispose', number);
+      this.disposed.push(number);
+    });
+  }
+
+  stepNames(): readonly StepName[] {
+    return this.taken.map(({ step }) => step);
+  }
+
+  async #enter(step: StepName, generation: number): Promise<void> {
+    this.taken.push({ step });
+    await this.before(step, generation);
+  }
+}
+
+export function createCoordinator() {
+  const steps = new InMemorySteps();
+  const lines: string[] = [];
+  const logger = createLogger({
+    level: 'debug',
+    format: 'text',
+    scrubber: new Scrubber(),
+    sinks: [(line) => lines.push(line)],
+  });
+  const active = new ActiveGeneration(steps.create(1, steps.source));
+  return { steps, active, lines, coordinator: new ReloadCoordinator(active, steps, logger) };
+}
+
+/** A gate that a step waits at, and that tells when one has arrived. */
+export function createGate() {
+  let open = (): void => undefined;
+  let arrive = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const arrived = new Promise<void>((resolve) => (arrive = resolve));
+  return {
+    arrived,
+    open,
+    pass: (): Promise<void> => {
+      arrive();
+      return opened;
+    },
+  };
+}

@@ -1,0 +1,143 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  countQueued,
+  enqueue,
+  finish,
+  IDLE,
+  startNext,
+  type ReloadRequest,
+  type ReloadState,
+} from '../../../src/reload/reload-state.js';
+
+let count = 0;
+
+function createRequest(kind: { dryRun?: boolean; definitions?: boolean } = {}): ReloadRequest {
+  count += 1;
+  const { dryRun = false, definitions = false } = kind;
+  return { id: `request-${count}`, trigger: 'api', dryRun, definitions, requestedAt: new Date(0) };
+}
+
+function enqueueAll(state: ReloadState, requests: readonly ReloadRequest[]): ReloadState {
+  return requests.reduce((current, request) => enqueue(current, request) ?? current, state);
+}
+
+describe('a request', () => {
+  test('waits as a run of its own when nothing waits', () => {
+    const request = createRequest();
+    expect(enqueue(IDLE, request)).toEqual({ running: null, waiting: [{ first: request, others: [] }] });
+  });
+
+  test('joins the run that waits', () => {
+    const [first, second] = [createRequest(), createRequest()];
+    const state = enqueueAll(IDLE, [first, second]);
+    expect(state.waiting).toEqual([{ first, others: [second] }]);
+    expect(countQueued(state)).toBe(2);
+  });
+
+  test('never joins the run that has started, which may have read its files already', () => {
+    const [first, second] = [createRequest(), createRequest()];
+    const state = enqueueAll(startNext(enqueueAll(IDLE, [first])), [second]);
+    expect(state.running?.first).toBe(first);
+    expect(state.waiting).toEqual([{ first: second, others: [] }]);
+  });
+
+  test.each([
+    ['a dry run and a reload', { dryRun: true }, {}],
+    ['two dry runs', { dryRun: true }, { dryRun: true }],
+    ['a reload with definitions and one without', { definitions: true }, {}],
+  ])('does not share when it wants something else: %s', (_, one, other) => {
+    expect(enqueueAll(IDLE, [createRequest(one), createRequest(other)]).waiting).toHaveLength(2);
+  });
+
+  test('joins past a run that does something else', () => {
+    const [reload, dryRun, late] = [createRequest(), createRequest({ dryRun: true }), createRequest()];
+    expect(enqueueAll(IDLE, [reload, dryRun, late]).waiting).toEqual([
+      { first: reload, others: [late] },
+      { first: dryRun, others: [] },
+    ]);
+  });
+
+  test('is refused when a run answers a thousand already', () => {
+    const full = enqueueAll(
+      IDLE,
+      Array.from({ length: 1000 }, () => createRequest()),
+    );
+    expect(countQueued(full)).toBe(1000);
+    expect(enqueue(full, createRequest())).toBeNull();
+  });
+
+  test('is refused as a dry run when twenty of them wait, and still taken as a reload', () => {
+    const full = enqueueAll(
+      IDLE,
+      Array.from({ length: 20 }, () => createRequest({ dryRun: true })),
+    );
+    expect(enqueue(full, createRequest({ dryRun: true }))).toBeNull();
+    expect(enqueue(full, createRequest())?.waiting).toHaveLength(21);
+  });
+});
+
+describe('the next run', () => {
+  test('starts in the order of asking', () => {
+    const [first, second] = [createRequest({ dryRun: true }), createRequest()];
+    const state = startNext(enqueueAll(IDLE, [first, second]));
+    expect(state.running?.first).toBe(first);
+    expect(startNext(finish(state)).running?.first).toBe(second);
+  });
+
+  test('does not start while one runs', () => {
+    const state = startNext(enqueueAll(IDLE, [createRequest({ dryRun: true }), createRequest()]));
+    expect(startNext(state)).toBe(state);
+  });
+
+  test('does not start when none waits', () => {
+    expect(startNext(IDLE)).toBe(IDLE);
+  });
+
+  test('leaves those that wait alone when it ends', () => {
+    const state = startNext(enqueueAll(IDLE, [createRequest({ dryRun: true }), createRequest()]));
+    expect(finish(state)).toEqual({ running: null, waiting: state.waiting });
+  });
+});
+
+test('whatever is asked in whatever order: one runs at a time, each taken request is answered by exactly one run that started after it, dry runs share with nobody, and what waits is bounded', () => {
+  const kind = fc.record({ dryRun: fc.boolean(), definitions: fc.boolean() });
+  const action = fc.oneof(
+    { weight: 4, arbitrary: kind },
+    fc.constant('start' as const),
+    fc.constant('finish' as const),
+  );
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
+      let state = IDLE;
+      const taken: string[] = [];
+      const answered: string[] = [];
+      const start = (): void => {
+        const next = startNext(state);
+        if (next !== state && next.running !== null) {
+          expect(state.running).toBeNull();
+          answered.push(...[next.running.first, ...next.running.others].map(({ id }) => id));
+        }
+        state = next;
+      };
+      for (const step of actions) {
+        if (step === 'start') start();
+        else if (step === 'finish') state = finish(state);
+        else {
+          const request = createRequest(step);
+          const next = enqueue(state, request);
+          if (next !== null) taken.push(request.id);
+          expect(next?.running ?? state.running).toBe(state.running);
+          state = next ?? state;
+        }
+        for (const run of state.waiting) if (run.first.dryRun) expect(run.others).toEqual([]);
+        expect(state.waiting.length).toBeLessThanOrEqual(22);
+      }
+      while (state.waiting.length > 0 || state.running !== null) {
+        state = finish(state);
+        start();
+      }
+      expect(answered.toSorted()).toEqual(taken.toSorted());
+    }),
+  );
+});
