@@ -1,6 +1,5 @@
 import type { Prompt, Resource, ResourceTemplateType, Tool } from '@modelcontextprotocol/server';
 import type { PromptListing, ResourceListing, ToolListing } from '../endpoints/index.js';
-import type { JsonObject } from '../runtime/index.js';
 
 export function toTool(listing: ToolListing): Tool {
   return {
@@ -8,16 +7,10 @@ export function toTool(listing: ToolListing): Tool {
     ...(listing.title !== undefined && { title: listing.title }),
     ...(listing.description !== undefined && { description: listing.description }),
     inputSchema: { ...listing.inputSchema, type: 'object' },
-    ...(listing.outputSchema !== undefined && { outputSchema: toObjectSchema(listing.outputSchema) }),
+    ...(listing.outputSchema !== undefined && { outputSchema: { ...listing.outputSchema, type: 'object' } }),
     ...(listing.annotations !== undefined && { annotations: listing.annotations }),
     ...toMeta(listing.tags),
   };
-}
-
-/** `structuredContent` is always an object: what is not one is found under `result` there, and so in the schema. */
-function toObjectSchema(schema: JsonObject): NonNullable<Tool['outputSchema']> {
-  if (schema['type'] === 'object') return { ...schema, type: 'object' };
-  return { type: 'object', properties: { result: schema }, required: ['result'] };
 }
 
 export function toResource(listing: ResourceListing): Resource {

@@ -8,6 +8,7 @@ import {
 import type { ResourceText, ShapedResult } from '../endpoints/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
+import type { JsonValue } from '../runtime/index.js';
 import { jsonArrayPieces, jsonPieces, jsonStringPieces, type ResultSplices } from './splice/index.js';
 
 /** Results from this size on are written by the splicing writer; below it the SDK's own serialising is faster. */
@@ -27,9 +28,9 @@ function toStructuredContent(result: ShapedResult): Record<string, unknown> {
   return { result: result.shape === 'array' ? result.items : result.value };
 }
 
-function toSplicedResult({ shape, texts }: ShapedResult, splices: ResultSplices): CallToolResult {
-  const content = splices.addObject(() => textBlockPieces(texts));
-  const structured = splices.addObject(() => structuredPieces(shape, texts));
+function toSplicedResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
+  const content = splices.addObject(() => textBlockPieces(result.texts));
+  const structured = splices.addObject(() => structuredPieces(result));
   return { content: [{ type: 'text', text: content }], structuredContent: { [structured]: true } };
 }
 
@@ -44,14 +45,19 @@ function* textBlockPieces(texts: readonly string[]): Generator<string> {
   yield '}';
 }
 
-function* structuredPieces(shape: ShapedResult['shape'], texts: readonly string[]): Generator<string> {
-  if (shape === 'object') {
-    yield* jsonPieces(texts[0] ?? '{}');
+function* structuredPieces(result: ShapedResult): Generator<string> {
+  if (result.shape === 'object') {
+    yield* jsonPieces(result.texts[0] ?? '{}');
     return;
   }
   yield '{"result":';
-  yield* shape === 'array' ? jsonArrayPieces(texts) : jsonPieces(texts[0] ?? 'null');
+  yield* result.shape === 'array' ? jsonArrayPieces(result.texts) : scalarPieces(result.value);
   yield '}';
+}
+
+/** The text of a scalar need not be JSON: that of a string is the string itself. */
+function scalarPieces(value: JsonValue): Generator<string> {
+  return typeof value === 'string' ? jsonStringPieces([value]) : jsonPieces(JSON.stringify(value));
 }
 
 export function toResourceResult(resource: ResourceText, splices: ResultSplices): ReadResourceResult {

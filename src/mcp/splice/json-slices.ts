@@ -26,9 +26,12 @@ export function* jsonStringPieces(texts: Iterable<string>): Generator<string> {
   yield '"';
 }
 
-/** Finished JSON in small pieces. */
+/**
+ * Finished JSON in small pieces, on one line: a message may not contain line breaks, and in JSON they stand only between
+ * values.
+ */
 export function* jsonPieces(json: string): Generator<string> {
-  yield* slicesOf(json);
+  for (const slice of slicesOf(json)) yield slice.replaceAll(/[\r\n]/g, '');
 }
 
 /** The JSON array of finished JSON texts, in small pieces. */
@@ -36,7 +39,7 @@ export function* jsonArrayPieces(jsonTexts: Iterable<string>): Generator<string>
   let separator = '[';
   for (const json of jsonTexts) {
     yield separator;
-    yield* slicesOf(json);
+    yield* jsonPieces(json);
     separator = ',';
   }
   yield separator === '[' ? '[]' : ']';

@@ -16,7 +16,7 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
     expect(status).toBe(200);
     const given = { given: '{"a":[1,"x"]}' };
     expect(body.result.structuredContent).toEqual(given);
-    expect(body.result.content).toEqual([{ type: 'text', text: JSON.stringify(given) }]);
+    expect(body.result.content).toEqual([{ type: 'text', text: JSON.stringify(given, null, 2) }]);
     expect(body.result.isError).toBeUndefined();
   });
 
@@ -137,7 +137,7 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
     const object = await send(url, callOf('large_object', { chars: 1_000_000 }));
     const value = { text: '😀"\\'.repeat(250_000) };
     expect(object.body.result.structuredContent).toEqual(value);
-    expect(object.body.result.content).toEqual([{ type: 'text', text: JSON.stringify(value) }]);
+    expect(object.body.result.content).toEqual([{ type: 'text', text: JSON.stringify(value, null, 2) }]);
     const resource = await send(url, request('resources/read', { uri: 'notes://large' }));
     expect(resource.body.result.contents[0]?.text).toBe(
       Array.from({ length: 3000 }, (__, line) => `"line" ${line} äöü 😀\n`).join(''),

@@ -11,7 +11,7 @@ import { MxcpError } from '../../../src/errors/index.js';
 import type { JsonObject, JsonValue } from '../../../src/runtime/index.js';
 
 export function objectResult(value: JsonObject): ShapedResult {
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value, null, 2);
   return { shape: 'object', value, texts: [text], bytes: Buffer.byteLength(text) };
 }
 
@@ -26,7 +26,7 @@ export function arrayResult(items: readonly JsonValue[]): ShapedResult {
 }
 
 export function scalarResult(value: JsonValue): ShapedResult {
-  const text = JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return { shape: 'scalar', value, texts: [text], bytes: Buffer.byteLength(text) };
 }
 

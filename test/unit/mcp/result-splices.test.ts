@@ -36,12 +36,20 @@ function unspliced(result: object): string {
 }
 
 function shaped(shape: ShapedResult['shape'], value: JsonValue, bytes: number): ShapedResult {
-  const texts =
-    shape === 'array' && Array.isArray(value)
-      ? value.map((item) => JSON.stringify(item))
-      : [JSON.stringify(value)];
   // The generators below give each shape its own kind of value.
-  return { shape, texts, bytes, ...(shape === 'array' ? { items: value } : { value }) } as ShapedResult;
+  return {
+    shape,
+    texts: textsOf(shape, value),
+    bytes,
+    ...(shape === 'array' ? { items: value } : { value }),
+  } as ShapedResult;
+}
+
+/** Items are compact, an object is indented, and the text of a string is the string itself. */
+function textsOf(shape: ShapedResult['shape'], value: JsonValue): string[] {
+  if (shape === 'array' && Array.isArray(value)) return value.map((item) => JSON.stringify(item));
+  if (shape === 'scalar' && typeof value === 'string') return [value];
+  return [JSON.stringify(value, null, shape === 'object' ? 2 : 0)];
 }
 
 /** Values that break careless code: quotes, escapes, emoji (pairs), text that looks like a result, long texts. */
@@ -81,7 +89,9 @@ describe('a result that is written in slices', () => {
         const sliced = toToolResult(shaped(shape, value, LARGE), splices);
         const whole = toToolResult(shaped(shape, value, 0), new ResultSplices());
         expect(JSON.stringify(sliced).length).toBeLessThan(200);
-        expect(JSON.parse(await written(sliced, splices))).toEqual(JSON.parse(unspliced(whole)));
+        const message = await written(sliced, splices);
+        expect(message).not.toMatch(/[\r\n]/);
+        expect(JSON.parse(message)).toEqual(JSON.parse(unspliced(whole)));
       }),
       { numRuns: 60 },
     );
