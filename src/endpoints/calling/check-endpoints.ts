@@ -31,7 +31,9 @@ export async function checkEndpoints(
       if (problems.length > 0) failures.push({ path, kind, name, problems });
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL_CHECKS }, checkPending));
+  // Settled, not raced: a check that is still running must not outlive this call, which the database's owner waits for.
+  const outcomes = await Promise.allSettled(Array.from({ length: PARALLEL_CHECKS }, checkPending));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   return failures.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
@@ -97,11 +99,12 @@ function sqlProblem({ file, firstLine }: SqlSource, message: string): Problem {
   return {
     file,
     line: firstLine + (line === undefined ? 0 : Number(line) - 1),
-    message: firstParagraph(message),
+    message: `the SQL does not compile: ${reasonOf(message)}`,
   };
 }
 
-/** Without the excerpt and the caret under it, which only make sense in a fixed-width terminal. */
-function firstParagraph(message: string): string {
-  return message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
+/** DuckDB's reason without the excerpt and the caret under it, which only make sense in a fixed-width terminal. */
+function reasonOf(message: string): string {
+  const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
+  return reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, '');
 }

@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -12,28 +13,31 @@ export async function findDefinitionFiles(folder: string): Promise<string[]> {
 }
 
 async function collect(folder: string, visited: Set<string>, found: string[]): Promise<void> {
-  const names = await namesIn(folder);
-  const real = names.length === 0 ? folder : await realpath(folder);
+  const entries = await entriesOf(folder);
+  if (entries.length === 0) return;
+  const real = await realpath(folder);
   if (visited.has(real)) return;
   visited.add(real);
-  for (const name of names) {
-    if (name.startsWith('.')) continue;
-    const path = join(folder, name);
-    if (await isFolder(path)) await collect(path, visited, found);
-    else if (/\.ya?ml$/.test(name)) found.push(path);
+  for (const entry of entries) {
+    if (entry.name.startsWith('.')) continue;
+    const path = join(folder, entry.name);
+    if (await isFolder(entry, path)) await collect(path, visited, found);
+    else if (/\.ya?ml$/.test(entry.name)) found.push(path);
   }
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function entriesOf(folder: string): Promise<Dirent[]> {
   try {
-    return (await readdir(folder)).sort();
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw error;
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
+async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
   try {
     return (await stat(path)).isDirectory();
   } catch {

@@ -1,6 +1,6 @@
 import { parseYaml, type YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
-import { checkDefaults } from '../values/check-defaults.js';
+import type { DefaultCheck } from '../values/default-check.js';
 import { checkParameters, checkPrompt, checkResourceUri, checkType } from './definition-rules.js';
 import {
   endpointFileSchema,
@@ -23,6 +23,8 @@ export interface DefinitionFile {
   /** The kind that the folder stands for. */
   readonly kind: EndpointKind;
   readonly projectRoot: string;
+  /** Shared by all files of one load. */
+  readonly defaults: DefaultCheck;
 }
 
 /** What one file turned out to be. `definition` is absent when there are problems. */
@@ -73,7 +75,8 @@ async function readFields(parsed: ParsedFile): Promise<DefinitionReading> {
     ...findUnenforcedProtections(fields, base, source),
   ];
   // A default is tried against its type only once the type itself is known to be sound.
-  if (problems.length === 0) problems.push(...checkDefaults(fields.parameters ?? [], base, source));
+  if (problems.length === 0)
+    problems.push(...file.defaults.findProblems(fields.parameters ?? [], base, source));
   const prompt = 'messages' in fields ? checkPrompt(fields, source) : undefined;
   problems.push(...(prompt?.problems ?? []));
   if ('uri' in fields) problems.push(...checkResourceUri(fields, source));

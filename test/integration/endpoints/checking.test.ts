@@ -36,14 +36,14 @@ describe('checking endpoints against the database', () => {
     const text =
       'tool:\n  name: t\n  source:\n    code: |\n      SELECT 1 AS a,\n             bogus AS b\n      FROM range(3)\n';
     expect(await check({ 'a.yml': text })).toEqual([
-      expect.stringMatching(/^tools\/a\.yml:6: Failed to execute SQL: Binder Error: .*bogus.*[^^]$/s),
+      expect.stringMatching(/^tools\/a\.yml:6: the SQL does not compile: Binder Error: .*bogus.*[^^]$/s),
     ]);
   });
 
   it('names the line of the SQL file', async () => {
     const text = 'tool:\n  name: t\n  source: { file: a.sql }\n';
     expect(await check({ 'a.yml': text, 'a.sql': 'SELECT 1;\n\nSELCT 2;\n' })).toEqual([
-      expect.stringMatching(/^tools\/a\.sql:3: Failed to execute SQL: .*Parser Error/),
+      expect.stringMatching(/^tools\/a\.sql:3: the SQL does not compile: Parser Error/),
     ]);
   });
 
@@ -70,5 +70,15 @@ describe('checking endpoints against the database', () => {
     const served = withFailures(catalog, await checkEndpoints(catalog, await openDatabase(disposer)));
     expect(served.endpoints.map(({ name }) => name)).toEqual(['b']);
     expect(served.failures).toMatchObject([{ path: 'tools/a.yml', kind: 'tool', name: 'a' }]);
+  });
+});
+
+describe('a check that the database itself cannot answer', () => {
+  it('is an error of the check, not of an endpoint', async () => {
+    const catalog = await loadEndpoints(fixture('endpoint-kinds.good'));
+    const database = await openDatabase(disposer);
+    await disposer.dispose();
+    await expect(checkEndpoints(catalog, database)).rejects.toThrow();
+    disposer = new Disposer();
   });
 });
