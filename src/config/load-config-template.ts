@@ -4,6 +4,8 @@ import type { ConfigTemplate } from './config-template.js';
 import { FileReadError, readTextFile } from './files/read-text-file.js';
 import { parseYaml, type KeyPath, type YamlSource } from './files/yaml-source.js';
 import { findReferences, type ReferenceUse } from './references/reference-uses.js';
+import type { ResolvedConfig } from './resolved-config.js';
+import { toPaths } from './resolve/to-parts.js';
 import { checkSchema } from './schema/check-schema.js';
 import { isMapping } from './schema/conform.js';
 import { siteSchema } from './schema/site-schema.js';
@@ -30,6 +32,22 @@ export async function loadConfigTemplate(settings: ServerSettings): Promise<Conf
     throw problemsError('config_invalid', `the configuration has ${count}:`, problems);
   }
   return { ...site.value, ...user.value };
+}
+
+/** Where a project's endpoints are. Throws `config_not_found`, and `config_invalid` when the site file itself has problems. */
+export async function loadEndpointFolders(
+  settings: ServerSettings,
+): Promise<
+  Pick<ResolvedConfig, 'projectRoot' | 'paths'> & { readonly sqlTools: { readonly enabled: boolean } }
+> {
+  const { value, problems } = await loadSiteFile(settings);
+  if (value === undefined) throw problemsError('config_invalid', 'the configuration has problems:', problems);
+  const { site } = value;
+  return {
+    projectRoot: settings.projectRoot,
+    paths: toPaths(site, settings.projectRoot),
+    sqlTools: { enabled: settings.sqlTools ?? site.sql_tools.enabled },
+  };
 }
 
 type SitePart = Pick<ConfigTemplate, 'site' | 'siteSource'>;

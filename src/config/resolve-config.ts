@@ -11,7 +11,7 @@ import { toEffectiveConfig } from './resolve/effective-config.js';
 import { findWarnings } from './resolve/find-warnings.js';
 import { collectRestartOnly } from './resolve/restart-only.js';
 import { secretTexts, toSecretDefinitions } from './resolve/secret-definitions.js';
-import { assertProfileKnown, selectProfile } from './resolve/select-profile.js';
+import { assertProfileKnown, assertStillThere, selectProfile } from './resolve/select-profile.js';
 import { toExtensions, toLogging, toPaths, toSqlTools, toTransport } from './resolve/to-parts.js';
 import { findUnavailable } from './resolve/unavailable-settings.js';
 import { Secret } from './secret.js';
@@ -36,11 +36,12 @@ export async function resolveConfig(
   input: ResolveConfigInput,
 ): Promise<ResolvedConfig> {
   const { settings, previous } = input;
-  if (previous === undefined) assertProfileKnown(template, settings);
+  if (previous !== undefined) assertStillThere(template, settings, previous);
   const active: ActiveProfile = {
     project: previous?.project ?? template.site.project,
     profile: previous?.profile ?? selectProfile(template, settings),
   };
+  assertProfileKnown(template, active, settings.profileNamedBy);
   const resolved = await resolveActive(template, active, input);
   const user = typeUserConfig(template, active, resolved);
   return deepFreeze(build({ template, settings, active, resolved, user }));

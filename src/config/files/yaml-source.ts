@@ -100,11 +100,10 @@ export function parseYaml(file: string, text: string): YamlParseResult {
   if (mistakes.length > 0) {
     return { ok: false, problems: mistakes.map((mistake) => toProblem(file, mistake, lines)) };
   }
-  const dangling = findDanglingAlias(document);
-  if (dangling !== undefined) {
-    const { line, col } = lines.linePos(dangling);
-    const message = 'this alias (`*name`) has no anchor (`&name`) before it';
-    return { ok: false, problems: [{ file, line, column: col, message }] };
+  const unusable = findUnusable(document);
+  if (unusable !== undefined) {
+    const { line, col } = lines.linePos(unusable.offset);
+    return { ok: false, problems: [{ file, line, column: col, message: unusable.message }] };
   }
   try {
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
@@ -116,17 +115,24 @@ export function parseYaml(file: string, text: string): YamlParseResult {
   }
 }
 
-/** Where an alias stands that repeats nothing. */
-function findDanglingAlias(document: Document): number | undefined {
-  let offset: number | undefined;
+/** Finds what is good YAML and has no value: an alias that repeats nothing, or a key that no mapping here can hold. */
+function findUnusable(document: Document): { offset: number; message: string } | undefined {
+  let found: { offset: number; message: string } | undefined;
+  const stop = (node: Node, message: string) => {
+    found = { offset: node.range?.[0] ?? 0, message };
+    return visit.BREAK;
+  };
   visit(document, {
-    Alias: (_key, alias) => {
-      if (alias.resolve(document) !== undefined) return undefined;
-      offset = alias.range?.[0];
-      return visit.BREAK;
-    },
+    Alias: (_key, alias) =>
+      alias.resolve(document) === undefined
+        ? stop(alias, 'this alias (`*name`) has no anchor (`&name`) before it')
+        : undefined,
+    Pair: (_key, { key }) =>
+      isScalar(key) && key.value === '__proto__'
+        ? stop(key, '`__proto__` cannot be a key or a name')
+        : undefined,
   });
-  return offset;
+  return found;
 }
 
 /** After one mistake in the syntax a parser trips over everything that follows; repeated keys are always told. */

@@ -42,20 +42,24 @@ export function typeUserConfig(
   );
 }
 
+/** Also what stands where a mapping on the way to the active profile should be, so that it is judged. */
 function isActive(path: KeyPath, { project, profile }: ActiveProfile): boolean {
   if (path[0] !== 'projects') return true;
-  return path[1] === project && path[2] === 'profiles' && path[3] === profile;
+  return ['projects', project, 'profiles', profile].every(
+    (step, index) => index >= path.length || path[index] === step,
+  );
 }
 
 function onlyActive(value: unknown, { project, profile }: ActiveProfile): unknown {
-  if (!isMapping(value)) return value;
-  const profiles = own(own(own(value, 'projects'), project), 'profiles');
-  const found = own(profiles, profile);
-  return { ...value, projects: { [project]: { profiles: found === undefined ? {} : { [profile]: found } } } };
+  if (!isMapping(value) || !Object.hasOwn(value, 'projects')) return value;
+  const steps = [project, 'profiles', profile];
+  return { ...value, projects: onlyAlong(value['projects'], steps) };
 }
 
-function own(value: unknown, key: string): unknown {
-  return isMapping(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+/** A mapping with only the keys along `steps`; anything else stays as it is, for the check to judge. */
+function onlyAlong(value: unknown, [step, ...rest]: readonly string[]): unknown {
+  if (step === undefined || !isMapping(value)) return value;
+  return Object.hasOwn(value, step) ? { [step]: onlyAlong(value[step], rest) } : {};
 }
 
 function replaceTexts(value: unknown, path: KeyPath, texts: ReadonlyMap<string, string>): unknown {

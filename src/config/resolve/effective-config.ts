@@ -29,7 +29,8 @@ export function toEffectiveConfig(input: EffectiveInput): EffectiveConfig {
   const { template, settings, active } = input;
   const siteProfile = toSiteProfile(input);
   const user = toUser(input.user, settings);
-  const found = user.projects[active.project]?.profiles[active.profile] ?? defaultUserProfile();
+  const profiles = own(user.projects, active.project)?.profiles ?? {};
+  const found = own(profiles, active.profile) ?? defaultUserProfile();
   const enabled = settings.telemetryEnabled ?? found.telemetry.enabled;
   const userProfile = { ...found, telemetry: { ...found.telemetry, enabled } };
   return {
@@ -51,8 +52,7 @@ export function toEffectiveConfig(input: EffectiveInput): EffectiveConfig {
 function toSiteProfile({ template, settings, active }: EffectiveInput): EffectiveConfig['siteProfile'] {
   const { site } = template;
   const root = settings.projectRoot;
-  const found = Object.hasOwn(site.profiles, active.profile) ? site.profiles[active.profile] : undefined;
-  const { duckdb, drift, audit } = found ?? defaultSiteProfile();
+  const { duckdb, drift, audit } = own(site.profiles, active.profile) ?? defaultSiteProfile();
   const inFolder = (folder: string, name: string) => resolvePath(root, join(folder, name));
   return {
     duckdb: {
@@ -70,6 +70,11 @@ function toSiteProfile({ template, settings, active }: EffectiveInput): Effectiv
       path: resolvePath(root, audit.path ?? inFolder(site.paths.audit, `logs-${active.profile}.jsonl`)),
     },
   };
+}
+
+/** Names come from people: one may be called as something that every object has. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function toUser(user: UserConfig, settings: ServerSettings): UserConfig {

@@ -1,8 +1,10 @@
 import { MxcpError } from '../../errors/index.js';
 import type { ConfigTemplate } from '../config-template.js';
 import { nearestName, suggestion } from '../nearest-name.js';
+import type { ResolvedConfig } from '../resolved-config.js';
 import { isMapping } from '../schema/conform.js';
 import type { ServerSettings } from '../settings/server-settings.js';
+import type { ActiveProfile } from './active-user-config.js';
 
 /** The profile that a fresh start would run: flag, then variable, then the site file. */
 export function selectProfile(template: ConfigTemplate, settings: ServerSettings): string {
@@ -10,17 +12,38 @@ export function selectProfile(template: ConfigTemplate, settings: ServerSettings
 }
 
 /**
- * Throws `profile_unknown` when somebody named a profile that neither file has. The site file's own choice needs no
- * entry anywhere: it then runs on defaults.
+ * Throws `profile_unknown` when the profile to run is in neither file. The site file's own choice needs no entry
+ * anywhere: it then runs on defaults.
  */
-export function assertProfileKnown(template: ConfigTemplate, settings: ServerSettings): void {
-  if (settings.profile === undefined || settings.profile === template.site.profile) return;
-  const known = knownProfiles(template, template.site.project);
-  if (known.includes(settings.profile)) return;
-  const hint = suggestion(settings.profile, known);
+export function assertProfileKnown(
+  template: ConfigTemplate,
+  active: ActiveProfile,
+  namedBy: string | undefined,
+): void {
+  const { project, profile } = active;
+  if (profile === template.site.profile || hasProfile(template, project, profile)) return;
+  const known = knownProfiles(template, project);
   throw new MxcpError(
     'profile_unknown',
-    `the profile \`${settings.profile}\` (${settings.profileNamedBy}) is in neither configuration file; known profiles are ${known.join(', ')}${hint}`,
+    `the profile \`${profile}\` (${namedBy ?? 'running'}) is in neither configuration file; known profiles are ${known.join(', ')}${suggestion(profile, known)}`,
+  );
+}
+
+/**
+ * A reload keeps project and profile. Throws `profile_unknown` when the files moved on to others and left nothing for
+ * those that run: going on would take every secret away from a server that still needs them.
+ */
+export function assertStillThere(
+  template: ConfigTemplate,
+  settings: ServerSettings,
+  running: ResolvedConfig,
+): void {
+  const { project, profile } = running;
+  const moved = template.site.project !== project || selectProfile(template, settings) !== profile;
+  if (!moved || running.secrets.length === 0 || userProfiles(template, project).includes(profile)) return;
+  throw new MxcpError(
+    'profile_unknown',
+    `the user configuration no longer has the profile \`${profile}\` of project \`${project}\`, which is running; put it back, or restart to run what the files say now`,
   );
 }
 

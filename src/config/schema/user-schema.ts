@@ -64,7 +64,7 @@ const model = z.strictObject({
 const logging = section({
   enabled: z.boolean().default(true),
   path: text.optional(),
-  level: z.enum(['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']).default('WARNING'),
+  level: z.enum(['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL']).default('INFO'),
   max_bytes: z.int().min(1).default(10_485_760),
   backup_count: z.int().min(0).default(5),
 });

@@ -5,6 +5,8 @@ export interface SettingKind<T> {
   readonly parse: (text: string) => T | undefined;
   /** Completes "must be …". */
   readonly allowed: string;
+  /** Every value there is, for a completion; absent where there are too many. */
+  readonly values?: readonly string[];
 }
 
 const YES = new Set(['1', 'true', 'yes', 'on']);
@@ -17,6 +19,7 @@ export const boolean: SettingKind<boolean> = {
     return NO.has(word) ? false : undefined;
   },
   allowed: 'one of 1, true, yes, on, 0, false, no, off',
+  values: ['on', 'off'],
 };
 
 export const text: SettingKind<string> = {
@@ -66,5 +69,6 @@ export function choice<const T extends string>(...values: readonly T[]): Setting
   return {
     parse: (value) => values.find((allowed) => allowed === value.toLowerCase()),
     allowed: `one of ${values.join(', ')}`,
+    values,
   };
 }

@@ -25,7 +25,7 @@ describe('the smallest project', () => {
       duckdb: { path: join(root, 'data/db-dev.duckdb'), readonly: false },
       paths: { tools: join(root, 'tools'), sql: join(root, 'sql') },
       transport: { provider: 'streamable-http', host: 'localhost', port: 8000, stateless: false },
-      logging: { enabled: true, path: null, level: 'warn', maxBytes: 10_485_760, backupCount: 5 },
+      logging: { enabled: true, path: null, level: 'info', maxBytes: 10_485_760, backupCount: 5 },
       features: { auditLogging: false, telemetry: false },
       references: [],
       warnings: [],
@@ -97,6 +97,26 @@ describe('the profile', () => {
     expect((await loadProject(root)).warnings).toMatchObject([
       { line: 3, column: 10, message: expect.stringContaining('did you mean `prod`?') },
     ]);
+  });
+});
+
+describe('names and references where nobody expects them', () => {
+  it('may be called as something that every object has', async () => {
+    const root = await makeProject({
+      'mxcp-site.yml': 'mxcp: 1\nproject: constructor\nprofile: toString\n',
+      'config.yml': 'mxcp: 1\nprojects: {}\n',
+    });
+    expect((await loadProject(root)).profile).toBe('toString');
+  });
+
+  it.each([
+    'projects: ${X}',
+    'projects: {shop: "${X}"}',
+    'projects: {shop: {profiles: {dev: {auth: "${X}"}}}}',
+  ])('do not hide a protection: %s', async (line) => {
+    const root = await makeProject({ 'config.yml': `mxcp: 1\n${line}\n` });
+    const error = await errorOf(loadProject(root, { env: { X: 'x' } }));
+    expect(error.message).toMatch(/config\.yml:2:\d+: `projects.*` must be a mapping/);
   });
 });
 
@@ -245,6 +265,17 @@ describe('a reload', () => {
     const running = await loadProject(root, { flags });
     await writeFile(join(root, 'config.yml'), 'mxcp: 1\ntransport: {http: {port: 2}}\n');
     expect(findRestartRequired(running, await loadProject(root, { flags, previous: running }))).toEqual([]);
+  });
+
+  it('does not take the secrets away when the files moved on to another profile or project', async () => {
+    const root = await makeProject({ 'config.yml': userConfig('A: x') });
+    const previous = await loadProject(root);
+    await writeFile(join(root, 'mxcp-site.yml'), 'mxcp: 1\nproject: store\nprofile: dev\n');
+    expect((await loadProject(root, { previous })).secrets).toHaveLength(1);
+    await writeFile(join(root, 'config.yml'), userConfig('A: x').replace('shop:', 'store:'));
+    expect(await errorOf(loadProject(root, { previous }))).toMatchObject({ code: 'profile_unknown' });
+    await writeFile(join(root, 'mxcp-site.yml'), 'mxcp: 1\nproject: store\nprofile: prod\n');
+    expect(await errorOf(loadProject(root, { previous }))).toMatchObject({ code: 'profile_unknown' });
   });
 
   it('finds the project where it was, also when it was moved back', async () => {

@@ -55,10 +55,12 @@ describe('the YAML dialect', () => {
     expect(read('\uFEFFa: 1\r\nb: x\r\n')).toEqual({ a: 1, b: 'x' });
   });
 
-  it('makes no prototype of a key called __proto__', () => {
-    const value = read('__proto__: {polluted: true}');
-    expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
-    expect(Object.keys(value ?? {})).toEqual(['__proto__']);
+  it('refuses a key called __proto__, which would vanish without a word', () => {
+    const parsed = parseYaml('x.yml', 'a:\n  __proto__: {readonly: true}');
+    expect(parsed).toEqual({
+      ok: false,
+      problems: [{ file: 'x.yml', line: 2, column: 3, message: '`__proto__` cannot be a key or a name' }],
+    });
   });
 });
 

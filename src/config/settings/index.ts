@@ -1,0 +1,8 @@
+/*
+ * What the command line needs, and no more: the rest of `config` loads a YAML parser and a schema library, which a command
+ * that only asks a running server has no use for.
+ */
+export { loadAdminSettings, loadSettings } from './load-settings.js';
+export type { ServerSettings } from './server-settings.js';
+export { SettingReader, type Environment } from './setting-reader.js';
+export { SETTINGS, type Setting, type SettingName } from './settings-table.js';
