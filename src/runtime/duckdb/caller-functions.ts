@@ -35,7 +35,7 @@ export class CallerFunctions {
       this.#define(connection, name, 0, (caller) => valueOf(caller));
     }
     this.#define(connection, 'get_request_header', 1, (caller, name) =>
-      name === null ? null : (caller.requestHeaders?.[name.toLowerCase()] ?? null),
+      name === null ? null : headerOf(caller, name.toLowerCase()),
     );
   }
 
@@ -71,6 +71,11 @@ export class CallerFunctions {
       ? this.#callers.get(Number(state.connectionId))
       : undefined;
   }
+}
+
+/** Only the caller's own headers: `constructor` is a name that every object answers to. */
+function headerOf({ requestHeaders = {} }: CallerIdentity, name: string): string | null {
+  return Object.hasOwn(requestHeaders, name) ? (requestHeaders[name] ?? null) : null;
 }
 
 function argumentTexts(input: DuckDBDataChunk): (string | null)[] {

@@ -43,6 +43,15 @@ export async function statDatabaseFile(path: string): Promise<DatabaseFile | nul
   }
 }
 
+/** Throws `database_failed` for the names by which DuckDB means memory or another machine. */
+export function assertOnDisk(path: string): void {
+  if (!path.startsWith(':') && !/^[a-z][a-z0-9+.-]+:/i.test(path)) return;
+  throw new MxcpError(
+    'database_failed',
+    `database ${path} is not a file; only database files can be served, so set duckdb.path to one`,
+  );
+}
+
 /** Creates the folder of a database. Throws `database_missing` naming what stands in the way. */
 export async function ensureDatabaseFolder(path: string): Promise<void> {
   const folder = dirname(path);

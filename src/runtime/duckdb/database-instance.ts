@@ -2,7 +2,13 @@ import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import type { ExtensionDefinition } from '../../config/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { CallerFunctions } from './caller-functions.js';
-import { ensureDatabaseFolder, statDatabaseFile, type DatabaseFile } from './database-file.js';
+import {
+  assertOnDisk,
+  ensureDatabaseFolder,
+  isSameFile,
+  statDatabaseFile,
+  type DatabaseFile,
+} from './database-file.js';
 import { toOpenError } from './duckdb-errors.js';
 import { loadExtensions } from './extension-loading.js';
 
@@ -26,7 +32,7 @@ export class DatabaseInstance {
   /** Names of the secrets that the configuration put here, as opposed to those a query created. */
   installedSecrets: ReadonlySet<string> = new Set();
   readonly #instance: DuckDBInstance;
-  readonly #connections = new Set<DuckDBConnection>();
+  readonly #connections = new Map<DuckDBConnection, AbortController>();
   readonly #idle: (() => void)[] = [];
 
   private constructor(instance: DuckDBInstance, spec: InstanceSpec, file: DatabaseFile) {
@@ -38,17 +44,10 @@ export class DatabaseInstance {
 
   /** Throws `database_missing`, `database_locked`, `database_failed`, `extension_failed`. The caller disposes it. */
   static async open(spec: InstanceSpec): Promise<DatabaseInstance> {
+    assertOnDisk(spec.path);
     await ensureDatabaseFolder(spec.path);
     if ((await statDatabaseFile(spec.path)) === null && spec.readonly) await createEmpty(spec.path);
-    const native = await create(spec.path, spec.readonly);
-    const file = await statDatabaseFile(spec.path);
-    if (file === null) {
-      native.closeSync();
-      throw new MxcpError(
-        'database_missing',
-        `database ${spec.path} vanished while it was opened; try again`,
-      );
-    }
+    const { native, file } = await openFile(spec);
     const instance = new DatabaseInstance(native, spec, file);
     try {
       await instance.use(async (connection) => {
@@ -62,12 +61,16 @@ export class DatabaseInstance {
     return instance;
   }
 
-  /** Opens a connection for `work` and closes it when `work` has settled: never while a query runs on it. */
-  async use<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  /**
+   * Opens a connection for `work` and closes it when `work` has settled: never while a query runs on it. The signal tells
+   * that the instance wants the connection back, and stays aborted.
+   */
+  async use<T>(work: (connection: DuckDBConnection, interrupted: AbortSignal) => Promise<T>): Promise<T> {
     const connection = await this.#instance.connect();
-    this.#connections.add(connection);
+    const interruption = new AbortController();
+    this.#connections.set(connection, interruption);
     try {
-      return await work(connection);
+      return await work(connection, interruption.signal);
     } finally {
       // Closing a connection whose query still runs never settles and keeps the file locked; `work` has settled here.
       connection.closeSync();
@@ -77,7 +80,10 @@ export class DatabaseInstance {
   }
 
   interruptAll(): void {
-    for (const connection of this.#connections) connection.interrupt();
+    for (const [connection, interruption] of this.#connections) {
+      interruption.abort();
+      connection.interrupt();
+    }
   }
 
   /** Interrupts what runs, waits until it has settled, then closes the file. */
@@ -86,6 +92,20 @@ export class DatabaseInstance {
     if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     this.#instance.closeSync();
   }
+}
+
+/** Opens the file and remembers which one it is. */
+async function openFile(spec: InstanceSpec): Promise<{ native: DuckDBInstance; file: DatabaseFile }> {
+  const before = await statDatabaseFile(spec.path);
+  const native = await create(spec.path, spec.readonly);
+  const file = await statDatabaseFile(spec.path);
+  if (file !== null && (before === null || isSameFile(before, file))) return { native, file };
+  // Replaced between the looks: which file is open cannot be told.
+  native.closeSync();
+  throw new MxcpError(
+    'database_replaced',
+    `database ${spec.path} was replaced while it was being opened; try again`,
+  );
 }
 
 async function create(path: string, readonly: boolean): Promise<DuckDBInstance> {

@@ -16,21 +16,14 @@ export interface InstanceShare extends Disposable {
  */
 export class DatabaseRegistry implements Disposable {
   readonly #shares = new Map<DatabaseInstance, number>();
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   /**
    * Shares the instance that has this file open, or opens one. Throws `database_replaced` when a file that is open
    * read-write was replaced or a read-only one was overwritten in place, and whatever opening throws.
    */
-  async acquire(spec: InstanceSpec): Promise<InstanceShare> {
-    const file = await statDatabaseFile(spec.path);
-    const open = [...this.#shares.keys()].filter((instance) => instance.path === spec.path);
-    const same = file === null ? undefined : open.find((instance) => isSameFile(instance.file, file));
-    if (same !== undefined && file !== null) {
-      assertNotOverwritten(same, file);
-      return this.#share(same, 'kept');
-    }
-    assertReplaceable(open, spec, file);
-    return this.#share(await DatabaseInstance.open(spec), 'opened');
+  acquire(spec: InstanceSpec): Promise<InstanceShare> {
+    return this.#inTurn(() => this.#acquire(spec));
   }
 
   /** Interrupts every running query of every generation; the calls then end with `query_interrupted`. */
@@ -38,7 +31,32 @@ export class DatabaseRegistry implements Disposable {
     for (const instance of this.#shares.keys()) instance.interruptAll();
   }
 
-  async dispose(): Promise<void> {
+  dispose(): Promise<void> {
+    return this.#inTurn(() => this.#disposeAll());
+  }
+
+  /** One after the other: a file that is just being opened or closed must not be opened a second time beside it. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#lastChange.then(change);
+    // Whoever asked for this change hears of its failure; the next one only waits for its end.
+    this.#lastChange = result.catch(() => undefined);
+    return result;
+  }
+
+  async #acquire(spec: InstanceSpec): Promise<InstanceShare> {
+    const file = await statDatabaseFile(spec.path);
+    const all = [...this.#shares.keys()];
+    const same = file === null ? undefined : all.find((instance) => isSameFile(instance.file, file));
+    if (same !== undefined && file !== null) {
+      assertNotOverwritten(same, file);
+      return this.#share(same, 'kept');
+    }
+    const replaced = all.filter((instance) => instance.path === spec.path);
+    assertReplaceable(replaced, spec, file);
+    return this.#share(await DatabaseInstance.open(spec), 'opened');
+  }
+
+  async #disposeAll(): Promise<void> {
     const instances = [...this.#shares.keys()];
     this.#shares.clear();
     await Promise.all(instances.map((instance) => instance.dispose()));
@@ -53,7 +71,7 @@ export class DatabaseRegistry implements Disposable {
       dispose: async () => {
         if (released) return;
         released = true;
-        await this.#release(instance);
+        await this.#inTurn(() => this.#release(instance));
       },
     };
   }

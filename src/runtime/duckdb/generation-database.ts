@@ -65,9 +65,10 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
     parameters: Readonly<Record<string, ParameterValue>>,
     options: QueryOptions,
   ): Promise<void> {
-    const signal = options.signal ?? new AbortController().signal;
     const { instance } = this.#share;
-    await instance.use(async (connection) => {
+    await instance.use(async (connection, interrupted) => {
+      const signal =
+        options.signal === undefined ? interrupted : AbortSignal.any([options.signal, interrupted]);
       const leave = instance.callerFunctions.enter(connection, options.caller);
       try {
         await executeQuery(connection, { sql, parameters, signal, onRow: options.onRow });

@@ -1,15 +1,38 @@
 const MICROS_PER_SECOND = 1_000_000n;
 const MICROS_PER_DAY = 86_400n * MICROS_PER_SECOND;
+const NANOS_PER_DAY = MICROS_PER_DAY * 1_000n;
 const MS_PER_DAY = 86_400_000;
+/** The Gregorian calendar repeats after this many years and days. */
+const CYCLE_YEARS = 400;
+const CYCLE_DAYS = 146_097;
 
-/** `2024-01-02T03:04:05`, with as many fraction digits as are needed (at most six), without a zone. */
-export function toIsoTimestamp(micros: bigint): string {
-  const fraction = ((micros % MICROS_PER_SECOND) + MICROS_PER_SECOND) % MICROS_PER_SECOND;
-  const wholeMs = Number((micros - fraction) / 1_000n);
-  const whole = new Date(wholeMs);
-  // Beyond the years a Date can hold (±275,760), DuckDB's own text is the only exact one left to give.
-  if (Number.isNaN(whole.getTime())) return `${micros}us`;
-  return whole.toISOString().slice(0, -5) + fractionText(fraction);
+/**
+ * `2024-01-02`. Years outside 0 to 9999 have a sign and at least six digits, as in ISO 8601 and JavaScript; year 0 is
+ * 1 BC.
+ */
+export function toIsoDate(days: number): string {
+  // A Date ends at ±275,760 years and DuckDB does not, so the date is looked up in the present cycle.
+  const cycles = Math.floor(days / CYCLE_DAYS);
+  const [year = '', rest = ''] = new Date((days - cycles * CYCLE_DAYS) * MS_PER_DAY)
+    .toISOString()
+    .split(/-(.*)T/);
+  return `${yearText(Number(year) + cycles * CYCLE_YEARS)}-${rest}`;
+}
+
+/** `2024-01-02T03:04:05`, with as many fraction digits as are needed (at most nine), without a zone. */
+export function toIsoTimestamp(nanos: bigint): string {
+  const nanosOfDay = ((nanos % NANOS_PER_DAY) + NANOS_PER_DAY) % NANOS_PER_DAY;
+  const seconds = nanosOfDay / 1_000_000_000n;
+  const clock = [seconds / 3600n, (seconds / 60n) % 60n, seconds % 60n]
+    .map((value) => value.toString().padStart(2, '0'))
+    .join(':');
+  const date = toIsoDate(Number((nanos - nanosOfDay) / NANOS_PER_DAY));
+  return `${date}T${clock}${fractionText(nanosOfDay % 1_000_000_000n, 9)}`;
+}
+
+function yearText(year: number): string {
+  if (year >= 0 && year <= 9999) return String(year).padStart(4, '0');
+  return `${year < 0 ? '-' : '+'}${String(Math.abs(year)).padStart(6, '0')}`;
 }
 
 /** ISO 8601 duration with the three parts that an INTERVAL keeps apart, e.g. `P1Y2M3DT4H5M6.5S`; `PT0S` when empty. */
@@ -19,7 +42,7 @@ export function toIsoDuration(months: number, days: number, micros: bigint): str
   const absolute = negative ? -micros : micros;
   const totalSeconds = absolute / MICROS_PER_SECOND;
   const sign = negative ? '-' : '';
-  const seconds = `${totalSeconds % 60n}${fractionText(absolute % MICROS_PER_SECOND)}`;
+  const seconds = `${totalSeconds % 60n}${fractionText(absolute % MICROS_PER_SECOND, 6)}`;
   const timeParts = [
     totalSeconds / 3600n > 0n ? `${sign}${totalSeconds / 3600n}H` : '',
     (totalSeconds / 60n) % 60n > 0n ? `${sign}${(totalSeconds / 60n) % 60n}M` : '',
@@ -33,8 +56,8 @@ function part(value: number, unit: string): string {
   return value === 0 ? '' : `${value}${unit}`;
 }
 
-function fractionText(micros: bigint): string {
-  return micros === 0n ? '' : `.${micros.toString().padStart(6, '0').replace(/0+$/, '')}`;
+function fractionText(fraction: bigint, digits: number): string {
+  return fraction === 0n ? '' : `.${fraction.toString().padStart(digits, '0').replace(/0+$/, '')}`;
 }
 
 /** Days since 1970-01-01 of `YYYY-MM-DD`; undefined when it is not a date of the calendar. */

@@ -1,7 +1,9 @@
 import {
   DuckDBArrayValue,
   DuckDBBlobValue,
+  DuckDBDateValue,
   DuckDBDecimalValue,
+  DuckDBGeometryValue,
   DuckDBIntervalValue,
   DuckDBListValue,
   DuckDBMapValue,
@@ -11,10 +13,12 @@ import {
   DuckDBTimestampSecondsValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
+  DuckDBTimeTZValue,
   DuckDBUnionValue,
+  DuckDBVariantValue,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { toIsoDuration, toIsoTimestamp } from './iso-time.js';
+import { toIsoDate, toIsoDuration, toIsoTimestamp } from './iso-time.js';
 import type { JsonValue } from './query.js';
 
 /** Decimal digits that a double always keeps. */
@@ -22,7 +26,8 @@ const EXACT_DIGITS = 15;
 
 /**
  * A DuckDB value as JSON that loses nothing: numbers that a double cannot hold become strings, NaN and infinities null,
- * dates and times ISO 8601, MAP an object, UNION its present value, BLOB text when it is UTF-8 and base64 otherwise.
+ * dates and times ISO 8601 (infinite ones `infinity` and `-infinity`), MAP an object, UNION and VARIANT their present
+ * value, BLOB text when it is UTF-8 and base64 otherwise, GEOMETRY its WKB in hex.
  */
 export function toJson(value: DuckDBValue): JsonValue {
   switch (typeof value) {
@@ -45,24 +50,37 @@ function objectToJson(value: DuckDBObject): JsonValue {
   if (value instanceof DuckDBStructValue) return structToJson(value);
   if (value instanceof DuckDBMapValue) return mapToJson(value);
   if (value instanceof DuckDBDecimalValue) return decimalToJson(value);
-  if (value instanceof DuckDBUnionValue) return toJson(value.value);
+  if (value instanceof DuckDBUnionValue || value instanceof DuckDBVariantValue) return toJson(value.value);
   if (value instanceof DuckDBBlobValue) return blobToJson(value.bytes);
   if (value instanceof DuckDBIntervalValue) return toIsoDuration(value.months, value.days, value.micros);
+  if (value instanceof DuckDBDateValue) return dateToJson(value);
+  if (value instanceof DuckDBGeometryValue) return Buffer.from(value.bytes).toString('hex').toUpperCase();
+  // DuckDB leaves out the minutes of a whole-hour offset, ISO 8601 does not.
+  if (value instanceof DuckDBTimeTZValue) return value.toString().replace(/[+-]\d{2}$/, '$&:00');
   return timestampToJson(value) ?? value.toString();
 }
 
-function timestampToJson(value: DuckDBObject): string | undefined {
-  const micros = toMicros(value);
-  if (micros === undefined) return undefined;
-  if (!('isFinite' in value) || !value.isFinite) return value.toString();
-  return toIsoTimestamp(micros) + (value instanceof DuckDBTimestampTZValue ? '+00:00' : '');
+function dateToJson(value: DuckDBDateValue): string {
+  return value.isFinite ? toIsoDate(value.days) : infinityText(value.days < 0);
 }
 
-function toMicros(value: DuckDBObject): bigint | undefined {
-  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) return value.micros;
-  if (value instanceof DuckDBTimestampMillisecondsValue) return value.millis * 1_000n;
-  if (value instanceof DuckDBTimestampSecondsValue) return value.seconds * 1_000_000n;
-  if (value instanceof DuckDBTimestampNanosecondsValue) return value.nanos / 1_000n;
+function timestampToJson(value: DuckDBObject): string | undefined {
+  const nanos = toNanos(value);
+  if (nanos === undefined) return undefined;
+  if (!('isFinite' in value) || !value.isFinite) return infinityText(nanos < 0n);
+  return toIsoTimestamp(nanos) + (value instanceof DuckDBTimestampTZValue ? '+00:00' : '');
+}
+
+function infinityText(negative: boolean): string {
+  return negative ? '-infinity' : 'infinity';
+}
+
+function toNanos(value: DuckDBObject): bigint | undefined {
+  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
+    return value.micros * 1_000n;
+  if (value instanceof DuckDBTimestampMillisecondsValue) return value.millis * 1_000_000n;
+  if (value instanceof DuckDBTimestampSecondsValue) return value.seconds * 1_000_000_000n;
+  if (value instanceof DuckDBTimestampNanosecondsValue) return value.nanos;
   return undefined;
 }
 

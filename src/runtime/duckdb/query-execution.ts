@@ -9,7 +9,7 @@ import { EventLoopBudget } from '../../lifecycle/index.js';
 import { toQueryError } from './duckdb-errors.js';
 import { toJson } from './json-conversion.js';
 import { bindParameters } from './parameter-binding.js';
-import type { JsonObject, JsonValue, ParameterValue } from './query.js';
+import type { JsonObject, ParameterValue } from './query.js';
 
 export interface Query {
   readonly sql: string;
@@ -18,20 +18,33 @@ export interface Query {
   readonly onRow: (row: JsonObject) => void;
 }
 
+/** How often an interrupt is repeated until it is heard. */
+const INTERRUPT_INTERVAL_MS = 10;
+
+/** What `onRow` threw, kept apart from what DuckDB throws. */
+class RowRefused extends Error {}
+
 /**
  * Runs all statements of a text and gives the rows of the last one to `onRow` as they come. When it settles, the
  * connection has nothing running and can be closed. Throws what `onRow` throws, `query_failed`, `query_interrupted`.
  */
 export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<void> {
-  const interrupt = (): void => connection.interrupt();
+  let repeated: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    connection.interrupt();
+    // Lost on a query that waits for a thread: it forgets interrupts when it starts (DuckDB 1.5.6).
+    repeated = setInterval(() => connection.interrupt(), INTERRUPT_INTERVAL_MS);
+  };
   query.signal.addEventListener('abort', interrupt);
   try {
     await runStatements(connection, query);
   } catch (error) {
+    if (error instanceof RowRefused) throw error.cause;
     // A lost interrupt (between two statements) ends as our own error; an error after an abort is the abort's doing.
     throw query.signal.aborted ? interrupted() : toQueryError(error);
   } finally {
     query.signal.removeEventListener('abort', interrupt);
+    clearInterval(repeated);
   }
 }
 
@@ -63,7 +76,7 @@ async function streamRows(
 }
 
 async function readRows(result: DuckDBResult, { signal, onRow }: Query): Promise<void> {
-  const columnNames = result.deduplicatedColumnNames();
+  const columnNames = toUniqueNames(result.columnNames());
   const budget = new EventLoopBudget();
   for (;;) {
     const chunk = await result.fetchChunk();
@@ -71,7 +84,7 @@ async function readRows(result: DuckDBResult, { signal, onRow }: Query): Promise
     throwIfInterrupted(signal);
     if (chunk === null || chunk.rowCount === 0) return;
     for (let row = 0; row < chunk.rowCount; row += 1) {
-      onRow(toRow(chunk, row, columnNames));
+      handOver(toRow(chunk, row, columnNames), onRow);
       if (budget.isSpent) {
         await budget.renew();
         throwIfInterrupted(signal);
@@ -80,11 +93,31 @@ async function readRows(result: DuckDBResult, { signal, onRow }: Query): Promise
   }
 }
 
+function handOver(row: JsonObject, onRow: Query['onRow']): void {
+  try {
+    onRow(row);
+  } catch (error) {
+    throw new RowRefused('the row was refused', { cause: error });
+  }
+}
+
 function toRow(chunk: DuckDBDataChunk, row: number, columnNames: readonly string[]): JsonObject {
   const values = chunk.getRowValues(row);
-  const object: Record<string, JsonValue> = {};
-  for (const [index, name] of columnNames.entries()) object[name] = toJson(values[index] ?? null);
-  return object;
+  // Not by assignment, which a column called `__proto__` would not survive.
+  return Object.fromEntries(columnNames.map((name, index) => [name, toJson(values[index] ?? null)]));
+}
+
+/** Columns of the same name get `_1`, `_2`, … after it, so that a row keeps every one. */
+function toUniqueNames(names: readonly string[]): readonly string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    let unique = name;
+    for (let count = 1; seen.has(unique) || (unique !== name && taken.has(unique)); count += 1)
+      unique = `${name}_${count}`;
+    seen.add(unique);
+    return unique;
+  });
 }
 
 /** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and thrown away. */

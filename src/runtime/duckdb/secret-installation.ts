@@ -5,7 +5,7 @@ import { isForDuckDB, toCreateSecret, toDropSecret, withoutValues } from './secr
 
 /**
  * Makes the secrets of an instance those of the configuration, in one open transaction on `connection`: until it is
- * committed, only this connection sees them. The caller commits or rolls back. Returns the names that DuckDB took.
+ * committed, only this connection sees them. The caller commits or rolls back. Returns the names that DuckDB took, in lower case.
  * Throws `secret_failed`.
  */
 export async function stageSecrets(
@@ -16,7 +16,8 @@ export async function stageSecrets(
   await connection.run('BEGIN TRANSACTION');
   const taken = new Set<string>();
   for (const definition of definitions.filter(isForDuckDB)) {
-    if (await createSecret(connection, definition)) taken.add(definition.name);
+    // DuckDB keeps names in lower case: `Store` and `store` are one secret.
+    if (await createSecret(connection, definition)) taken.add(definition.name.toLowerCase());
   }
   for (const name of installed) {
     if (!taken.has(name)) await connection.run(toDropSecret(name));

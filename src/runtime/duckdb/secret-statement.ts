@@ -41,10 +41,12 @@ export function toDropSecret(name: string): string {
 
 /** Some errors of DuckDB print a bound value (a failed cast does); every one of them is taken out, however short. */
 export function withoutValues(message: string, statement: SecretStatement): string {
-  return Object.values(statement.values)
+  const values = Object.values(statement.values)
     .filter((value) => value !== '')
     .sort((a, b) => b.length - a.length)
-    .reduce((text, value) => text.replaceAll(value, '[secret]'), message);
+    .map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  // In one pass, or a short value would be found again within `[secret]`.
+  return values.length === 0 ? message : message.replace(new RegExp(values.join('|'), 'g'), '[secret]');
 }
 
 function toExpression(parameter: SecretParameter, bind: (text: string) => string): string {
