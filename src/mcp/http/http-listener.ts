@@ -1,6 +1,5 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { EndpointCalls } from '../../endpoints/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { ListChanges } from '../list-changes.js';
@@ -9,11 +8,11 @@ import { OutputClosed, ResultSplices } from '../splice/index.js';
 import { allowOrigin, answerPreflight } from './cors.js';
 import { ExchangeRequest, HttpExchange } from './http-exchange.js';
 import { bindHttpServers, portOf } from './http-server.js';
-import { REFUSED, type Refusal, refusal } from './json-rpc-error.js';
+import { CLOSING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, REFUSED } from './json-rpc-error.js';
 import { readMessageBody, requestIdsOf } from './message-body.js';
 import { MessageRouter } from './message-router.js';
 import { RequestGuard } from './request-guard.js';
-import { sendResponse } from './send-response.js';
+import { refuse, sendNotFound, sendResponse } from './send-response.js';
 
 export interface HttpListenerOptions {
   readonly calls: EndpointCalls;
@@ -190,38 +189,8 @@ class HttpListener implements McpListener {
   }
 }
 
-const METHOD_NOT_ALLOWED: Refusal = {
-  status: 405,
-  code: REFUSED,
-  message: 'Method not allowed',
-  headers: { allow: 'GET, POST, DELETE' },
-};
-
-const CLOSING: Refusal = {
-  status: 503,
-  code: REFUSED,
-  message: 'The server is shutting down',
-  headers: { 'retry-after': '5', connection: 'close' },
-};
-
-const INTERNAL_ERROR: Refusal = {
-  status: 500,
-  code: ProtocolErrorCode.InternalError,
-  message: 'Internal error',
-};
-
 function scopeOf(request: Request | undefined): MessageScope {
   return request instanceof ExchangeRequest ? request.exchange : { splices: new ResultSplices() };
-}
-
-async function refuse(exchange: HttpExchange, reason: Refusal): Promise<void> {
-  await sendResponse(refusal(reason), exchange);
-}
-
-function sendNotFound(response: ServerResponse): void {
-  response.statusCode = 404;
-  response.setHeader('content-type', 'application/json');
-  response.end('{"error":"not found"}');
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

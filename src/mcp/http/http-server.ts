@@ -25,14 +25,18 @@ export interface BindOptions {
  */
 export async function bindHttpServers(options: BindOptions, listener: RequestListener): Promise<Server[]> {
   if (options.host !== 'localhost') return [await bind(options.host, options, listener)];
-  const first = await bind('127.0.0.1', options, listener);
-  try {
-    return [first, await bind('::1', { ...options, port: portOf(first) }, listener)];
-  } catch (error) {
-    if (error instanceof NoSuchAddress) return [first];
-    first.close();
-    throw error;
+  const servers: Server[] = [];
+  for (const host of ['127.0.0.1', '::1']) {
+    const port = servers[0] === undefined ? options.port : portOf(servers[0]);
+    const server = await bind(host, { ...options, port }, listener).catch((error: unknown) => {
+      if (error instanceof NoSuchAddress) return undefined;
+      for (const opened of servers) opened.close();
+      throw error;
+    });
+    if (server !== undefined) servers.push(server);
   }
+  if (servers.length === 0) throw new NoSuchAddress('usage', 'this machine has no loopback address');
+  return servers;
 }
 
 export function portOf(server: Server): number {

@@ -13,6 +13,26 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+export const METHOD_NOT_ALLOWED: Refusal = {
+  status: 405,
+  code: REFUSED,
+  message: 'Method not allowed',
+  headers: { allow: 'GET, POST, DELETE' },
+};
+
+export const CLOSING: Refusal = {
+  status: 503,
+  code: REFUSED,
+  message: 'The server is shutting down',
+  headers: { 'retry-after': '5', connection: 'close' },
+};
+
+export const INTERNAL_ERROR: Refusal = {
+  status: 500,
+  code: ProtocolErrorCode.InternalError,
+  message: 'Internal error',
+};
+
 /** An error response that answers no message in particular, or the one with `id`. */
 export function refusal({ status, code, message, id, headers }: Refusal): Response {
   return Response.json(

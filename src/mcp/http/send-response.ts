@@ -1,5 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import { writeMessage } from '../splice/index.js';
 import type { HttpExchange } from './http-exchange.js';
+import { type Refusal, refusal } from './json-rpc-error.js';
 
 /** A client that takes nothing of a large result for this long is cut off: the result is held until it is written. */
 const STALLED_MS = 60_000;
@@ -51,4 +53,14 @@ async function sendEvents(body: ReadableStream<Uint8Array>, exchange: HttpExchan
     await writeMessage(parts, response);
   }
   response.end();
+}
+
+export async function refuse(exchange: HttpExchange, reason: Refusal): Promise<void> {
+  await sendResponse(refusal(reason), exchange);
+}
+
+export function sendNotFound(response: ServerResponse): void {
+  response.statusCode = 404;
+  response.setHeader('content-type', 'application/json');
+  response.end('{"error":"not found"}');
 }

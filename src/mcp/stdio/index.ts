@@ -1,1 +1,1 @@
-export { startStdio, type StdioConnection, type StdioOptions } from './stdio-connection.js';
+export { startStdio, type StdioConnection } from './stdio-connection.js';
