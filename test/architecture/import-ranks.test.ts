@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import {
+  findImportersOf,
+  findLoadedPackages,
+  findWrongImports,
+  folderOf,
+  parseRanks,
+} from './import-rules.js';
+import { findImports } from './imports.js';
+import { readDocument, readSourceTree, type SourceTree } from './source-tree.js';
+
+const src = readSourceTree('src');
+const ranks = parseRanks(readDocument('ARCHITECTURE.md'));
+
+describe('the ranks', () => {
+  it('stand in ARCHITECTURE.md for every folder of src, and for nothing else', () => {
+    const folders = new Set([...src.keys()].map(folderOf));
+    expect([...ranks.keys()].sort()).toEqual([...folders].sort());
+  });
+
+  it('go from what everything may use to the edge of the process', () => {
+    expect(Object.fromEntries(ranks)).toMatchObject({
+      errors: 0,
+      logging: 0,
+      lifecycle: 0,
+      version: 0,
+      config: 1,
+      runtime: 2,
+      endpoints: 3,
+      reload: 3,
+      mcp: 4,
+      admin: 4,
+      server: 5,
+      cli: 6,
+    });
+  });
+});
+
+describe('imports', () => {
+  it('point to lower ranks only, through the index.ts of a folder', () => {
+    expect(findWrongImports(src, ranks)).toEqual([]);
+  });
+
+  it('are found in the sources at all', () => {
+    const all = [...src.values()].flatMap(findImports);
+    expect(all.length).toBeGreaterThan(src.size);
+    const server = findImports(src.get('src/server/server.ts') ?? '').map(({ specifier }) => specifier);
+    expect(server).toEqual(expect.arrayContaining(['../admin/index.js', '../reload/index.js']));
+    const commands = findImports(src.get('src/cli/command-table.ts') ?? '').map(({ specifier }) => specifier);
+    expect(commands).toContain('./commands/serve.js');
+  });
+
+  it('reach DuckDB in one folder only', () => {
+    const importers = findImportersOf(src, '@duckdb/node-api');
+    expect(importers.length).toBeGreaterThan(0);
+    expect(importers.filter((path) => !path.startsWith('src/runtime/duckdb/'))).toEqual([]);
+  });
+
+  it('create a DuckDB instance in one file only', () => {
+    const creators = [...src]
+      .filter(([, text]) => /\bDuckDBInstance\.\w+\(/.test(text))
+      .map(([path]) => path);
+    expect(creators).toEqual(['src/runtime/duckdb/database-instance.ts']);
+  });
+
+  it('load no package, native or not, with the client of the admin API', () => {
+    expect([...findLoadedPackages(src, 'src/admin/client/index.ts')]).toEqual([]);
+  });
+
+  it('load no database with a command line that only prints help', () => {
+    expect([...findLoadedPackages(src, 'src/cli/output.ts')]).not.toContain('@duckdb/node-api');
+    expect([...findLoadedPackages(src, 'src/server/index.ts')]).toContain('@duckdb/node-api');
+  });
+});
+
+describe('a wrong arrow', () => {
+  const files = {
+    'src/errors/index.ts': 'export const a = 1;\n',
+    'src/config/index.ts': "export { b } from './inner.js';\n",
+    'src/config/inner.ts': 'export const b = 1;\n',
+    'src/mcp/index.ts': 'export const c = 1;\n',
+    'src/admin/index.ts': "import { a } from '../errors/index.js';\nexport const d = a;\n",
+    'src/admin/client/index.ts': 'export const e = 1;\n',
+    'src/cli/index.ts': "import { e } from '../admin/client/index.js';\nexport const f = e;\n",
+  };
+  const withFile = (path: string, text: string): SourceTree =>
+    new Map([...Object.entries(files), [path, text]]);
+
+  it('is not seen where there is none', () => {
+    expect(findWrongImports(new Map(Object.entries(files)), ranks)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'up',
+      'src/config/x.ts',
+      "import { c } from '../mcp/index.js';",
+      'config (rank 1) must not import mcp (rank 4)',
+    ],
+    [
+      'sideways',
+      'src/mcp/x.ts',
+      "import { d } from '../admin/index.js';",
+      'mcp (rank 4) must not import admin (rank 4)',
+    ],
+    [
+      'of types',
+      'src/errors/x.ts',
+      "import type { B } from '../config/index.js';",
+      'errors (rank 0) must not import config (rank 1)',
+    ],
+    [
+      'of a re-export',
+      'src/errors/x.ts',
+      "export { b } from '../config/index.js';",
+      'errors (rank 0) must not import config (rank 1)',
+    ],
+    [
+      'of everything',
+      'src/errors/x.ts',
+      "export * from '../config/index.js';",
+      'errors (rank 0) must not import config (rank 1)',
+    ],
+    [
+      'for its effects',
+      'src/errors/x.ts',
+      "import '../config/index.js';",
+      'errors (rank 0) must not import config (rank 1)',
+    ],
+    [
+      'over many lines',
+      'src/errors/x.ts',
+      "import {\n  a,\n  type B,\n} from '../config/index.js';",
+      'errors (rank 0) must not import config (rank 1)',
+    ],
+    [
+      'while it runs',
+      'src/errors/x.ts',
+      "export const f = () => import('../config/index.js');",
+      'errors (rank 0) must not import config (rank 1)',
+    ],
+    [
+      'of a type in place',
+      'src/errors/x.ts',
+      "let b: import('../config/index.js').B;",
+      'errors (rank 0) must not import config (rank 1)',
+    ],
+    [
+      'past a door',
+      'src/mcp/x.ts',
+      "import { b } from '../config/inner.js';",
+      'enters config past its index.ts: ../config/inner.js',
+    ],
+    [
+      'from admin to config',
+      'src/admin/x.ts',
+      "import { b } from '../config/index.js';",
+      'admin imports rank 0 only, not config (rank 1)',
+    ],
+    [
+      'to nowhere',
+      'src/mcp/x.ts',
+      "import { b } from '../gone/index.js';",
+      'imports ../gone/index.js, which is not a file of src',
+    ],
+    [
+      'that hides',
+      'src/mcp/x.ts',
+      'export const f = (name: string) => import(name);',
+      'what is imported cannot be read from the source',
+    ],
+    [
+      'by CommonJS',
+      'src/mcp/x.ts',
+      "const b = require('../config/inner.js');",
+      'enters config past its index.ts: ../config/inner.js',
+    ],
+  ])('%s is found', (_way, path, text, message) => {
+    expect(findWrongImports(withFile(path, `${text}\n`), ranks)).toEqual([`${path}:1: ${message}`]);
+  });
+
+  it('from a folder without a rank is found', () => {
+    expect(findWrongImports(withFile('src/extra/x.ts', ''), ranks)).toEqual([
+      'src/extra/x.ts: no rank for this folder in ARCHITECTURE.md',
+    ]);
+  });
+
+  it('to a package is followed through files', () => {
+    const tree = withFile('src/admin/client/index.ts', "export { x } from './x.js';\n");
+    const deep = new Map([
+      ...tree,
+      ['src/admin/client/x.ts', "import { z } from 'zod/v4';\nexport const x = z;\n"],
+    ]);
+    expect([...findLoadedPackages(deep, 'src/admin/client/index.ts')]).toEqual(['zod']);
+  });
+});

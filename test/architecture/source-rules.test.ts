@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import {
+  findLongFiles,
+  findSnakeCaseKeys,
+  findSwitchedOffChecks,
+  findUnsafeTypes,
+  findWildcards,
+  findWrongDoors,
+  findWrongNames,
+} from './source-rules.js';
+import { readSourceTree, type SourceTree } from './source-tree.js';
+
+const src = readSourceTree('src');
+
+function below(tree: SourceTree, accepts: (path: string) => boolean): SourceTree {
+  return new Map([...tree].filter(([path]) => accepts(path)));
+}
+
+describe('the sources', () => {
+  it('are TypeScript only', () => {
+    expect([...src.keys()].filter((path) => !path.endsWith('.ts'))).toEqual([]);
+  });
+
+  it('have no file beyond 400 lines', () => expect(findLongFiles(src)).toEqual([]));
+  it('have names in kebab case that say something', () => expect(findWrongNames(src)).toEqual([]));
+  it('switch no check off and put no work off', () => expect(findSwitchedOffChecks(src)).toEqual([]));
+  it('use no `any` and assert nothing away with `!`', () => expect(findUnsafeTypes(src)).toEqual([]));
+  it('have doors (index.ts) that only pass names on', () => expect(findWrongDoors(src)).toEqual([]));
+  it('pass values on by name, not everything there is', () => expect(findWildcards(src)).toEqual([]));
+
+  it('have no default exports', () => {
+    expect([...src].filter(([, text]) => /^export default\b/m.test(text)).map(([path]) => path)).toEqual([]);
+  });
+
+  it('write to the console nowhere: results and errors leave through the output of a command', () => {
+    expect([...src].filter(([, text]) => /\bconsole\.\w+\(/.test(text)).map(([path]) => path)).toEqual([]);
+  });
+
+  it('end the process at its edge only', () => {
+    const enders = [...src]
+      .filter(([, text]) => /\bprocess\.(?:exit|abort)\(/.test(text))
+      .map(([path]) => path);
+    expect(enders.filter((path) => !path.startsWith('src/cli/'))).toEqual([]);
+  });
+
+  it('know the names of the wire format in the contract and the routes of admin, and not in what it asks of the server', () => {
+    const inside = below(
+      src,
+      (path) =>
+        path === 'src/admin/ports.ts' ||
+        path === 'src/server/generation-snapshots.ts' ||
+        path === 'src/server/admin-ports.ts' ||
+        path.startsWith('src/admin/socket/') ||
+        path === 'src/reload/reload-record.ts',
+    );
+    expect(inside.size).toBeGreaterThan(4);
+    expect(findSnakeCaseKeys(inside)).toEqual([]);
+    expect(findSnakeCaseKeys(below(src, (path) => path.startsWith('src/admin/routes/')))).not.toEqual([]);
+  });
+});
+
+describe('each rule', () => {
+  const tree = (path: string, text: string): SourceTree => new Map([[path, text]]);
+
+  it('finds what it is for', () => {
+    expect(findLongFiles(tree('src/a/b.ts', 'x\n'.repeat(401)))).toEqual([
+      'src/a/b.ts: 401 lines, 400 are the limit',
+    ]);
+    for (const path of ['src/a/Big.ts', 'src/utils/b.ts', 'src/a/string-helpers.ts', 'src/a/camelCase.ts'])
+      expect(findWrongNames(tree(path, ''))).toEqual([path]);
+    const markers = [
+      '// @ts-ignore',
+      '/* eslint-disable */',
+      '// oxlint-disable-next-line x',
+      '// TODO later',
+    ];
+    for (const marker of markers) expect(findSwitchedOffChecks(tree('src/a/b.ts', marker))).toHaveLength(1);
+    for (const unsafe of ['let a: any;', 'f(b as any)', 'a.b!.c', 'const x = list[0]!;'])
+      expect(findUnsafeTypes(tree('src/a/b.ts', unsafe)), unsafe).toHaveLength(1);
+    expect(
+      findWrongDoors(tree('src/a/index.ts', "export { a } from './a.js';\nexport const b = 1;\n")),
+    ).toEqual(['src/a/index.ts: export const b = 1']);
+    expect(findWildcards(tree('src/a/index.ts', "export * from './inner.js';\n"))).toHaveLength(1);
+    expect(findSnakeCaseKeys(tree('src/a/b.ts', '  readonly started_at: string;'))).toHaveLength(1);
+  });
+
+  it('lets pass what only looks like it', () => {
+    expect(
+      findUnsafeTypes(tree('src/a/b.ts', "if (!a) b = 'wow!'; // any: really!\nconst c = a !== b;")),
+    ).toEqual([]);
+    expect(findWrongNames(tree('src/endpoints/wire-format.ts', ''))).toEqual([]);
+    expect(
+      findWrongDoors(tree('src/a/index.ts', "/** Note; here. */\nexport type { A } from './a.js';\n")),
+    ).toEqual([]);
+  });
+});
