@@ -5,7 +5,7 @@ import type { AcceptedReload, ReloadCoordinator, ReloadOptions } from '../reload
 import { toConfigSnapshot, toEndpointSnapshots, toStatusSnapshot } from './generation-snapshots.js';
 import type { ServerPhase } from './server-phase.js';
 import { ServerReadiness } from './server-readiness.js';
-import type { Serving } from './serving.js';
+import type { Serving } from './project/index.js';
 
 export interface AdminPortsParts {
   readonly phase: ServerPhase;

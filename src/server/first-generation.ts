@@ -1,10 +1,4 @@
-import {
-  assertProtections,
-  loadConfigTemplate,
-  resolveConfig,
-  type ResolvedConfig,
-  type ServerSettings,
-} from '../config/index.js';
+import type { ResolvedConfig, ServerSettings } from '../config/index.js';
 import {
   checkEndpoints,
   EndpointSet,
@@ -15,22 +9,8 @@ import {
 import { formatProblem } from '../errors/index.js';
 import type { Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { endpointReport } from './endpoint-report.js';
-import type { GenerationBuilder } from './generation-builder.js';
+import { endpointReport, type GenerationBuilder, type Serving } from './project/index.js';
 import type { ServerPhase } from './server-phase.js';
-import type { Serving } from './serving.js';
-
-/** Reads and resolves both configuration files. Throws `config_invalid`, `reference_unresolved`, `protection_unavailable`, …. */
-export async function loadConfig(
-  settings: ServerSettings,
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<ResolvedConfig> {
-  const template = await loadConfigTemplate(settings);
-  const config = await resolveConfig(template, { settings, env, signal });
-  assertProtections(config);
-  return config;
-}
 
 export interface FirstGenerationParts {
   readonly settings: ServerSettings;
@@ -50,8 +30,7 @@ export async function buildFirstGeneration(parts: FirstGenerationParts): Promise
   const onDisk = await loadEndpoints(config);
   for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
   phase.startActivity('opening the database');
-  const generation = await builder.build({
-    number: 1,
+  return builder.buildFirst({
     config,
     endpointsOn: async (database) => {
       phase.startActivity('checking endpoints');
@@ -60,13 +39,6 @@ export async function buildFirstGeneration(parts: FirstGenerationParts): Promise
       return new EndpointSet(checked, config.sqlTools);
     },
   });
-  try {
-    await generation.contents.database.commit();
-    return generation;
-  } catch (error) {
-    await generation.dispose();
-    throw error;
-  }
 }
 
 function reportFailures({ failures }: EndpointCatalog, { settings, logger }: FirstGenerationParts): void {

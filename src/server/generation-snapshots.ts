@@ -8,7 +8,7 @@ import type { EndpointCatalog, EndpointDefinition } from '../endpoints/index.js'
 import { formatProblem } from '../errors/index.js';
 import type { Generation } from '../lifecycle/index.js';
 import type { ReloadStatus } from '../reload/index.js';
-import type { Serving } from './serving.js';
+import type { Serving } from './project/index.js';
 
 /*
  * What the admin API shows of a generation. Everything here is picked field by field from what may be shown; nothing is

@@ -3,7 +3,7 @@ import type { Check, ReadinessReport, ReadinessSource } from '../admin/index.js'
 import { messageOf } from '../errors/index.js';
 import type { ActiveGeneration } from '../lifecycle/index.js';
 import type { ServerPhase } from './server-phase.js';
-import type { Serving } from './serving.js';
+import type { Serving } from './project/index.js';
 
 /** A database that has not answered by then is not ready; probes themselves must answer within a second. */
 const DATABASE_ANSWER_MS = 800;

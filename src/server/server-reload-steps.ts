@@ -20,9 +20,7 @@ import {
 } from '../endpoints/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { ReferenceOutcome, ReloadContext, ReloadSteps } from '../reload/index.js';
-import { endpointReport } from './endpoint-report.js';
-import type { GenerationBuilder } from './generation-builder.js';
-import type { Serving } from './serving.js';
+import { endpointReport, type GenerationBuilder, type Serving } from './project/index.js';
 
 interface Loaded {
   readonly template: ConfigTemplate;

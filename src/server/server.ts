@@ -9,13 +9,12 @@ import { DatabaseRegistry } from '../runtime/index.js';
 import { openAdmin } from './admin-opening.js';
 import { createAdminPorts } from './admin-ports.js';
 import { openClientDoor, type ClientDoor } from './client-door.js';
-import { buildFirstGeneration, loadConfig } from './first-generation.js';
-import { GenerationBuilder } from './generation-builder.js';
+import { buildFirstGeneration } from './first-generation.js';
 import { findListChanges } from './list-changes.js';
+import { GenerationBuilder, loadConfig, type Serving } from './project/index.js';
 import { ServerLogging } from './server-logging.js';
 import { ServerPhase } from './server-phase.js';
 import { ServerReloadSteps } from './server-reload-steps.js';
-import type { Serving } from './serving.js';
 
 export interface ServerOptions {
   readonly settings: ServerSettings;

@@ -1,5 +1,5 @@
-import type { EndpointFailure } from '../endpoints/index.js';
-import { problemsError, type MxcpError } from '../errors/index.js';
+import type { EndpointFailure } from '../../endpoints/index.js';
+import { problemsError, type MxcpError } from '../../errors/index.js';
 
 /** One report that names every endpoint that cannot be served, and why. */
 export function endpointReport(failures: readonly EndpointFailure[]): MxcpError {

@@ -1,6 +1,6 @@
-import type { ResolvedConfig } from '../config/index.js';
-import type { EndpointSet } from '../endpoints/index.js';
-import type { GenerationDatabase } from '../runtime/index.js';
+import type { ResolvedConfig } from '../../config/index.js';
+import type { EndpointSet } from '../../endpoints/index.js';
+import type { GenerationDatabase } from '../../runtime/index.js';
 
 /** What one generation holds: everything a call needs, immutable once it serves. */
 export interface Serving {

@@ -1,8 +1,8 @@
-import type { ResolvedConfig } from '../config/index.js';
-import type { EndpointSet } from '../endpoints/index.js';
-import { Disposer, Generation } from '../lifecycle/index.js';
-import type { Scrubber } from '../logging/index.js';
-import { GenerationDatabase, type DatabaseRegistry } from '../runtime/index.js';
+import type { ResolvedConfig } from '../../config/index.js';
+import type { EndpointSet } from '../../endpoints/index.js';
+import { Disposer, Generation } from '../../lifecycle/index.js';
+import type { Scrubber } from '../../logging/index.js';
+import { GenerationDatabase, type DatabaseRegistry } from '../../runtime/index.js';
 import type { Serving } from './serving.js';
 
 export interface GenerationSpec {
@@ -12,7 +12,7 @@ export interface GenerationSpec {
   readonly endpointsOn: (database: GenerationDatabase) => EndpointSet | Promise<EndpointSet>;
 }
 
-/** Builds generations: at start and at each reload alike, so that the two cannot differ. */
+/** Builds generations: at start, at each reload and for commands alike, so that they cannot differ. */
 export class GenerationBuilder {
   readonly #databases: DatabaseRegistry;
   readonly #scrubber: Scrubber;
@@ -40,6 +40,18 @@ export class GenerationBuilder {
       return new Generation(number, { config, endpoints, database }, () => disposer.dispose());
     } catch (error) {
       await disposer.dispose();
+      throw error;
+    }
+  }
+
+  /** Nothing serves yet, so its secrets take effect at once. Throws also `secret_failed`. */
+  async buildFirst(spec: Omit<GenerationSpec, 'number'>): Promise<Generation<Serving>> {
+    const generation = await this.build({ number: 1, ...spec });
+    try {
+      await generation.contents.database.commit();
+      return generation;
+    } catch (error) {
+      await generation.dispose();
       throw error;
     }
   }
