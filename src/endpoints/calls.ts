@@ -8,8 +8,9 @@ export interface CallContext {
 }
 
 /**
- * A result in the shape its `return` type gives it. `texts` holds the JSON text of each part, made while the rows were
- * read, so that nobody has to serialise a large result in one go: one text per item of an array, exactly one otherwise.
+ * A result in the shape its `return` type gives it. `texts` holds each part as a client reads it (JSON; a string
+ * scalar is its own text), made while the rows were read, so that nobody has to serialise a large result in one go: one
+ * text per item of an array, exactly one otherwise.
  */
 export type ShapedResult =
   | {

@@ -7,7 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { MxcpError } from '../errors/index.js';
-import type { Logger } from '../logging/index.js';
+import type { Logger, Scrubber } from '../logging/index.js';
 import { ANONYMOUS } from '../runtime/index.js';
 import { convertedOnce, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
 import type { ResultSplices } from './splice/index.js';
@@ -38,6 +38,7 @@ export interface McpServerFactoryOptions {
   /** Whether lists can change while the server runs; only then is `listChanged` advertised. */
   readonly definitionsCanChange: boolean;
   readonly logger: Logger;
+  readonly scrubber: Scrubber;
   readonly scopeOf: (context: ServerContext) => MessageScope;
 }
 
@@ -99,7 +100,7 @@ function refuseCursor(params: { readonly cursor?: string | undefined } | undefin
   }
 }
 
-function serveCalls(server: Server, { calls, logger, scopeOf }: McpServerFactoryOptions): void {
+function serveCalls(server: Server, { calls, scopeOf, ...output }: McpServerFactoryOptions): void {
   server.setRequestHandler('tools/call', async ({ params }, context) => {
     const scope = scopeOf(context);
     try {
@@ -107,7 +108,7 @@ function serveCalls(server: Server, { calls, logger, scopeOf }: McpServerFactory
       refuseCancelled(context);
       return toToolResult(result, scope.splices);
     } catch (error) {
-      return toToolFailure(params.name, error, logger);
+      return toToolFailure(params.name, error, output);
     }
   });
   server.setRequestHandler('resources/read', async ({ params }, context) => {
@@ -117,7 +118,7 @@ function serveCalls(server: Server, { calls, logger, scopeOf }: McpServerFactory
       refuseCancelled(context);
       return toResourceResult(resource, scope.splices);
     } catch (error) {
-      throw toResourceFailure(params.uri, error, logger);
+      throw toResourceFailure(params.uri, error, output);
     }
   });
   server.setRequestHandler('prompts/get', async ({ params }, context) => {
@@ -126,7 +127,7 @@ function serveCalls(server: Server, { calls, logger, scopeOf }: McpServerFactory
       const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
       return { messages: messages.map(({ role, text }) => ({ role, content: { type: 'text', text } })) };
     } catch (error) {
-      throw toPromptFailure(params.name, error, logger);
+      throw toPromptFailure(params.name, error, output);
     }
   });
 }

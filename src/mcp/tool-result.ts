@@ -7,9 +7,15 @@ import {
 } from '@modelcontextprotocol/server';
 import type { ResourceText, ShapedResult } from '../endpoints/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
-import type { Logger } from '../logging/index.js';
+import type { Logger, Scrubber } from '../logging/index.js';
 import type { JsonValue } from '../runtime/index.js';
 import { jsonArrayPieces, jsonPieces, jsonStringPieces, type ResultSplices } from './splice/index.js';
+
+/** Where errors of calls go besides the client, and the net that what the client sees passes through. */
+export interface FailureOutput {
+  readonly logger: Logger;
+  readonly scrubber: Scrubber;
+}
 
 /** Results from this size on are written by the splicing writer; below it the SDK's own serialising is faster. */
 const SPLICE_FROM_BYTES = 64 * 1024;
@@ -71,36 +77,40 @@ export function toResourceResult(resource: ResourceText, splices: ResultSplices)
  * A failed tool call as the model sees it. A tool that is not served is an error of the protocol (`-32602`), as both
  * eras of the protocol ask for; everything else is a result with `isError`, so that the model can act on the message.
  */
-export function toToolFailure(name: string, thrown: unknown, logger: Logger): CallToolResult {
-  const error = toLoggedError(`tool ${name}`, thrown, logger);
+export function toToolFailure(name: string, thrown: unknown, output: FailureOutput): CallToolResult {
+  const error = toLoggedError(`tool ${name}`, thrown, output.logger);
   if (error.code === 'endpoint_not_found') {
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name}`);
   }
   return {
-    content: [{ type: 'text', text: `Error executing tool ${name}: ${error.message}` }],
+    content: [
+      { type: 'text', text: `Error executing tool ${name}: ${output.scrubber.scrub(error.message)}` },
+    ],
     isError: true,
   };
 }
 
 /** A failed `resources/read`. */
-export function toResourceFailure(uri: string, thrown: unknown, logger: Logger): ProtocolError {
-  const error = toLoggedError(`resource ${uri}`, thrown, logger);
-  return error.code === 'endpoint_not_found' ? new ResourceNotFoundError(uri) : toProtocolError(error);
+export function toResourceFailure(uri: string, thrown: unknown, output: FailureOutput): ProtocolError {
+  const error = toLoggedError(`resource ${uri}`, thrown, output.logger);
+  return error.code === 'endpoint_not_found'
+    ? new ResourceNotFoundError(uri)
+    : toProtocolError(error, output);
 }
 
 /** A failed `prompts/get`. */
-export function toPromptFailure(name: string, thrown: unknown, logger: Logger): ProtocolError {
-  const error = toLoggedError(`prompt ${name}`, thrown, logger);
+export function toPromptFailure(name: string, thrown: unknown, output: FailureOutput): ProtocolError {
+  const error = toLoggedError(`prompt ${name}`, thrown, output.logger);
   return error.code === 'endpoint_not_found'
     ? new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown prompt: ${name}`)
-    : toProtocolError(error);
+    : toProtocolError(error, output);
 }
 
 /** Only a fault in the arguments is the client's; the rest is ours, whatever it was. */
-function toProtocolError(error: MxcpError): ProtocolError {
+function toProtocolError(error: MxcpError, { scrubber }: FailureOutput): ProtocolError {
   const code =
     error.code === 'params_invalid' ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
-  return new ProtocolError(code, error.message, { code: error.code });
+  return new ProtocolError(code, scrubber.scrub(error.message), { code: error.code });
 }
 
 /** What is not an error of ours may quote anything: it goes to the log, and the client gets the neutral message. */

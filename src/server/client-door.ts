@@ -1,6 +1,6 @@
 import type { ResolvedConfig } from '../config/index.js';
 import type { EndpointCalls } from '../endpoints/index.js';
-import type { Logger } from '../logging/index.js';
+import type { Logger, Scrubber } from '../logging/index.js';
 import { startHttpListener, startStdio, type ListChanges } from '../mcp/index.js';
 import { version } from '../version/index.js';
 
@@ -18,12 +18,13 @@ export interface ClientDoorParts {
   readonly calls: EndpointCalls;
   readonly config: ResolvedConfig;
   readonly logger: Logger;
+  readonly scrubber: Scrubber;
 }
 
 /** Throws `port_in_use`. The server closes it. */
-export async function openClientDoor({ calls, config, logger }: ClientDoorParts): Promise<ClientDoor> {
+export async function openClientDoor({ calls, config, ...output }: ClientDoorParts): Promise<ClientDoor> {
   // Any caller of the admin socket may reload definitions, so lists can change whatever the settings are.
-  const options = { calls, logger, info: { name: config.project, version }, definitionsCanChange: true };
+  const options = { calls, ...output, info: { name: config.project, version }, definitionsCanChange: true };
   const { transport } = config;
   if (transport.provider === 'stdio') {
     const connection = startStdio(options);

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EndpointCalls } from '../../endpoints/index.js';
-import type { Logger } from '../../logging/index.js';
+import type { Logger, Scrubber } from '../../logging/index.js';
 import type { ListChanges } from '../list-changes.js';
 import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
 import { OutputClosed, ResultSplices } from '../splice/index.js';
@@ -26,6 +26,7 @@ export interface HttpListenerOptions {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly logger: Logger;
+  readonly scrubber: Scrubber;
   readonly maxConnections?: number;
   readonly maxSessions?: number;
   readonly sessionIdleMs?: number;
@@ -83,6 +84,7 @@ class HttpListener implements McpListener {
         info: options.info,
         definitionsCanChange: options.definitionsCanChange ?? false,
         logger: this.#logger,
+        scrubber: options.scrubber,
         scopeOf: ({ http }) => scopeOf(http?.req),
       }),
       stateless: options.stateless,

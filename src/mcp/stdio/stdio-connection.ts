@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Server } from '@modelcontextprotocol/server';
 import { serveStdio, type StdioServerHandle } from '@modelcontextprotocol/server/stdio';
 import type { EndpointCalls } from '../../endpoints/index.js';
-import type { Logger } from '../../logging/index.js';
+import type { Logger, Scrubber } from '../../logging/index.js';
 import { type ListChanges, sendListChanges } from '../list-changes.js';
 import { createMcpServerFactory, type ServerInfo } from '../mcp-server.js';
 import { ResultSplices } from '../splice/index.js';
@@ -14,6 +14,7 @@ export interface StdioOptions {
   /** Whether `notifyListChanged` may ever be called; only then is `listChanged` advertised. */
   readonly definitionsCanChange?: boolean;
   readonly logger: Logger;
+  readonly scrubber: Scrubber;
   /** The process's own streams unless given. Nothing else may write to the output. */
   readonly input?: Readable;
   readonly output?: Writable;
@@ -45,7 +46,14 @@ class ServedStdio implements StdioConnection {
     const logger = options.logger.child({ component: 'mcp' });
     const splices = new ResultSplices();
     const scopeOf = () => ({ splices });
-    const createServer = createMcpServerFactory({ calls, info, definitionsCanChange, logger, scopeOf });
+    const createServer = createMcpServerFactory({
+      calls,
+      info,
+      definitionsCanChange,
+      logger,
+      scrubber: options.scrubber,
+      scopeOf,
+    });
     this.#transport = new StdioTransport({ input, output }, splices);
     this.#handle = serveStdio(() => this.#remembered(createServer()), {
       transport: this.#transport,

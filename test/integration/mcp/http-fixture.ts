@@ -1,5 +1,5 @@
 import { afterEach } from 'vitest';
-import { createSilentLogger } from '../../../src/logging/index.js';
+import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 import { type HttpListenerOptions, type McpListener, startHttpListener } from '../../../src/mcp/index.js';
 import { SampleCalls } from './sample-calls.js';
 
@@ -22,6 +22,7 @@ export async function startListener(
     allowedHosts: [],
     allowedOrigins: [],
     logger: createSilentLogger(),
+    scrubber: new Scrubber(),
     ...options,
     calls,
   });

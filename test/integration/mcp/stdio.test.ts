@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createSilentLogger } from '../../../src/logging/index.js';
+import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 import { startStdio, type StdioConnection } from '../../../src/mcp/index.js';
 import { callOf, INITIALIZE, request, type RpcBody } from './http-fixture.js';
 import { SampleCalls } from './sample-calls.js';
@@ -32,6 +32,7 @@ class StdioClient {
       info: { name: 'sample', version: '9.8.7' },
       definitionsCanChange: true,
       logger: createSilentLogger(),
+      scrubber: new Scrubber(),
       input: this.input,
       output: this.output,
     });
