@@ -15,13 +15,13 @@ export class ServerLogging {
   readonly #settings: ServerSettings;
   #file: RotatingFileSink | undefined;
 
-  constructor(settings: ServerSettings, scrubber: Scrubber) {
+  constructor(settings: ServerSettings, scrubber: Scrubber, sinks: readonly LogSink[] = [stderrSink]) {
     this.#settings = settings;
     this.logger = createLogger({
       level: settings.debug ? 'debug' : 'info',
       format: settings.logFormat,
       scrubber,
-      sinks: [stderrSink, this.#fileSink],
+      sinks: [...sinks, this.#fileSink],
     });
   }
 

@@ -3,7 +3,7 @@ import type { ResolvedConfig, ServerSettings } from '../config/index.js';
 import { CallGate, LiveEndpointCalls } from '../endpoints/index.js';
 import { formatProblem, messageOf, MxcpError } from '../errors/index.js';
 import { ActiveGeneration, Disposer } from '../lifecycle/index.js';
-import { Scrubber, type Logger } from '../logging/index.js';
+import { Scrubber, type Logger, type LogSink } from '../logging/index.js';
 import { ReloadCoordinator, type AcceptedReload, type ReloadOptions } from '../reload/index.js';
 import { DatabaseRegistry } from '../runtime/index.js';
 import { openAdmin } from './admin-opening.js';
@@ -19,6 +19,8 @@ import { ServerReloadSteps } from './server-reload-steps.js';
 export interface ServerOptions {
   readonly settings: ServerSettings;
   readonly env: NodeJS.ProcessEnv;
+  /** Where log lines go besides the file that the configuration names; standard error unless given. */
+  readonly logSinks?: readonly LogSink[];
 }
 
 /** Everything that exists once the first generation serves. */
@@ -48,12 +50,22 @@ export class Server {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#logging = new ServerLogging(options.settings, this.#scrubber);
+    this.#logging = new ServerLogging(options.settings, this.#scrubber, options.logSinks);
     this.#disposer.own({ dispose: () => this.#logging.close() });
   }
 
   get logger(): Logger {
     return this.#logging.logger;
+  }
+
+  /** What a start that goes on does at the moment, for a person who waits. */
+  get activity(): string {
+    return this.#phase.activity;
+  }
+
+  /** Takes the secret values of the configuration out of a text that is meant for a person, also after the end. */
+  scrub(text: string): string {
+    return this.#scrubber.scrub(text);
   }
 
   /** Where MCP clients connect; undefined in stdio mode and before the server is ready. */
@@ -111,6 +123,8 @@ export class Server {
     );
     this.#phase.startActivity('resolving the configuration');
     const config = await loadConfig(settings, env, this.#stopped.signal);
+    // Never forgotten, so that what a start that failed says about itself still passes the net.
+    this.#scrubber.register(config.secretValues.map((secret) => secret.reveal()));
     this.#throwIfStopped();
     this.#logging.configure(config.logging);
     for (const warning of config.warnings) this.logger.warn(formatProblem(warning));
@@ -139,7 +153,7 @@ export class Server {
           'call ended',
         ),
     });
-    const door = await openClientDoor({ calls, config, logger });
+    const door = await openClientDoor({ calls, config, logger, scrubber: this.#scrubber });
     const onSwap = (candidate: Serving, previous: Serving): void => this.#announce(door, candidate, previous);
     const steps = new ServerReloadSteps({ settings, env, active, builder, onSwap });
     const coordinator = new ReloadCoordinator(active, steps, logger.child({ component: 'reload' }));

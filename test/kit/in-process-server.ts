@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { AdminClient } from '../../src/admin/client/index.js';
+import { loadSettings, type SettingFlags } from '../../src/config/index.js';
+import { Server } from '../../src/server/index.js';
+import type { TemporaryProject } from './temporary-project.js';
+
+export interface StartOptions {
+  readonly flags?: SettingFlags;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A server of a project in this process, with its admin socket open. */
+export class InProcessServer implements AsyncDisposable {
+  readonly admin: AdminClient;
+  readonly server: Server;
+  readonly logLines: string[] = [];
+
+  private constructor(project: TemporaryProject, { flags = {}, env = {} }: StartOptions) {
+    const environment = { ...namedConfig(project), HOME: project.path('home'), ...env };
+    const settings = loadSettings({
+      flags: { port: '0', adminSocket: project.socketPath, ...flags },
+      env: environment,
+      cwd: project.root,
+    });
+    const logSinks = [(line: string) => void this.logLines.push(line)];
+    this.server = new Server({ settings, env: environment, logSinks });
+    this.admin = new AdminClient({ socketPath: project.socketPath, timeoutMs: 20_000 });
+  }
+
+  /** Throws what the start throws. */
+  static async start(project: TemporaryProject, options: StartOptions = {}): Promise<InProcessServer> {
+    const started = new InProcessServer(project, options);
+    await started.server.start();
+    return started;
+  }
+
+  get url(): string {
+    const { url } = this.server;
+    if (url === undefined) throw new Error('this server has no address');
+    return url;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.close();
+  }
+}
+
+/** `config.yml` of the project is the user configuration where there is one. */
+export function namedConfig(project: TemporaryProject): NodeJS.ProcessEnv {
+  return existsSync(project.path('config.yml')) ? { MXCP_CONFIG: project.path('config.yml') } : {};
+}
