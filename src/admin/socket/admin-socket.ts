@@ -1,5 +1,6 @@
 import { lstat, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
+import { dirname } from 'node:path';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { isActivated, listenOnActivated } from './activated-socket.js';
 import { sweepTemporaries } from './existing-socket.js';
@@ -44,25 +45,22 @@ export interface AdminSocket {
  * Throws `socket_path_invalid`, `socket_in_use`, `socket_permission` and `socket_failed`.
  */
 export async function openAdminSocket(options: OpenSocketOptions): Promise<AdminSocket> {
-  const { server, settings, environment } = options;
-  if (options.mayBeActivated && isActivated(environment)) {
-    const { path, mode } = await listenOnActivated(server, environment);
-    return { path, mode: toOctal(mode), dispose: () => Promise.resolve() };
-  }
-  const place = parseSocketPath(settings.path);
+  const { settings, environment } = options;
   try {
-    const identity = await createSocket(place, options);
-    return {
-      path: place.path,
-      mode: toOctal(settings.mode),
-      dispose: () => removeIfOurs(place.path, identity),
-    };
+    return options.mayBeActivated && isActivated(environment)
+      ? await useActivated(options)
+      : await createSocket(parseSocketPath(settings.path), options);
   } catch (error) {
-    throw toSocketError(error, place, environment);
+    throw toSocketError(error, settings.path, environment);
   }
 }
 
-async function createSocket(place: SocketPlace, options: OpenSocketOptions): Promise<SocketIdentity> {
+async function useActivated({ server, environment }: OpenSocketOptions): Promise<AdminSocket> {
+  const { path, mode } = await listenOnActivated(server, environment);
+  return { path, mode: toOctal(mode), dispose: () => Promise.resolve() };
+}
+
+async function createSocket(place: SocketPlace, options: OpenSocketOptions): Promise<AdminSocket> {
   const { server, settings, environment } = options;
   const gid = settings.group === undefined ? undefined : await resolveGroupId(settings.group);
   await prepareFolder(place.folder, gid, environment);
@@ -70,12 +68,17 @@ async function createSocket(place: SocketPlace, options: OpenSocketOptions): Pro
   const lock = await acquirePathLock(located);
   try {
     await sweepTemporaries(located);
-    return await publishSocket(server, {
+    const identity = await publishSocket(server, {
       place: located,
       mode: settings.mode,
       gid,
       locked: lock !== undefined,
     });
+    return {
+      path: place.path,
+      mode: toOctal(settings.mode),
+      dispose: () => removeIfOurs(place.path, identity),
+    };
   } finally {
     await lock?.release();
   }
@@ -90,15 +93,13 @@ async function removeIfOurs(path: string, identity: SocketIdentity): Promise<voi
   }
 }
 
-function toSocketError(error: unknown, place: SocketPlace, environment: Environment): MxcpError {
+function toSocketError(error: unknown, path: string, environment: Environment): MxcpError {
   if (error instanceof MxcpError) return error;
   const code = errorCodeOf(error) ?? '';
-  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) return folderRefuses(place.folder, error, environment);
-  return new MxcpError(
-    'socket_failed',
-    `the admin socket ${place.path} cannot be created: ${messageOf(error)}`,
-    { cause: error },
-  );
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) return folderRefuses(dirname(path), error, environment);
+  return new MxcpError('socket_failed', `the admin socket ${path} cannot be created: ${messageOf(error)}`, {
+    cause: error,
+  });
 }
 
 function toOctal(mode: number): string {

@@ -14,9 +14,10 @@ export interface PathLock {
  * Lets one starter at a time decide over a socket path. The lock is an abstract socket, which the kernel frees with its
  * holder, however that ends.
  *
- * Abstract sockets have no permissions, so anybody could sit on the name: after five seconds we go on without. That is
- * safe, only less tidy: the publication itself cannot replace anything. It is also all there is on other systems than
- * Linux, and between containers that share a folder but no network namespace.
+ * Abstract sockets have no permissions, so anybody could sit on the name: after five seconds we go on without. The
+ * publication itself never replaces anything, so all that is lost is the moment in which a third starter could slip in
+ * while a second one moves a socket aside and finds it alive. It is also all there is on other systems than Linux, and
+ * between containers that share a folder but no network namespace.
  */
 export async function acquirePathLock(place: LocatedPlace): Promise<PathLock | undefined> {
   if (process.platform !== 'linux') return undefined;

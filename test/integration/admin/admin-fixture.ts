@@ -1,5 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createConnection, type Socket } from 'node:net';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminClient } from '../../../src/admin/client/index.js';
@@ -197,6 +197,19 @@ export async function startTestServer(options: Partial<AdminServerOptions> = {})
 
 export function createFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'mxcp-admin-'));
+}
+
+/** Somebody else's socket. */
+export function listen(at: string): Promise<Server> {
+  const server = createServer((connection) => connection.destroy());
+  return new Promise((resolve) => server.listen(at, () => resolve(server)));
+}
+
+/** What a killed server leaves: a socket file that nobody listens on. */
+export async function leaveDeadSocket(at: string): Promise<void> {
+  const server = await listen(`${at}~`);
+  await rename(`${at}~`, at);
+  await new Promise((resolve) => server.close(resolve));
 }
 
 export interface RawAnswer {

@@ -1,0 +1,139 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AdminApiError, AdminClient } from '../../../src/admin/client/index.js';
+import { createFolder, leaveDeadSocket } from './admin-fixture.js';
+
+let folder: string;
+let path: string;
+let client: AdminClient;
+const opened: { close(): unknown }[] = [];
+
+beforeEach(async () => {
+  folder = await createFolder();
+  path = join(folder, 'mxcp.sock');
+  client = new AdminClient({ socketPath: path, timeoutMs: 200 });
+});
+afterEach(async () => {
+  for (const server of opened.splice(0)) server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function serveHttp(status: number, body: string, headers: Record<string, string> = {}): Promise<void> {
+  const server = createHttpServer((_request, response) => response.writeHead(status, headers).end(body));
+  opened.push(server);
+  await new Promise<void>((listening) => server.listen(path, listening));
+}
+
+describe('a client that cannot reach the server says what to do', () => {
+  it('when there is no socket', async () => {
+    await expect(client.health()).rejects.toMatchObject({
+      code: 'connection_failed',
+      exitCode: 3,
+      message: `there is no admin socket at ${path}. Is the server running, with MXCP_ADMIN_ENABLED=true or --admin, and with this MXCP_ADMIN_SOCKET? Its log says where it listens (journalctl -u mxcp | grep admin)`,
+    });
+  });
+
+  it('when the server that made it is gone', async () => {
+    await leaveDeadSocket(path);
+    await expect(client.health()).rejects.toMatchObject({
+      code: 'connection_failed',
+      message: expect.stringContaining(`nobody listens on ${path}`),
+    });
+  });
+
+  it('when the path is a file', async () => {
+    writeFileSync(path, '');
+    await expect(client.health()).rejects.toMatchObject({
+      code: 'connection_failed',
+      message: expect.stringContaining(`${path} is not a socket`),
+    });
+  });
+
+  it('when the server closes the connection', async () => {
+    const server = createServer((connection) => connection.destroy());
+    opened.push(server);
+    await new Promise<void>((listening) => server.listen(path, listening));
+    await expect(client.health()).rejects.toMatchObject({
+      code: 'connection_failed',
+      message: expect.stringContaining('closed the connection'),
+    });
+  });
+
+  it('when no answer comes', async () => {
+    const server = createServer((connection) => connection.unref());
+    opened.push(server);
+    await new Promise<void>((listening) => server.listen(path, listening));
+    await expect(client.status()).rejects.toMatchObject({
+      code: 'wait_timeout',
+      exitCode: 4,
+      message: `no answer to GET /status within 0.2 s from ${path}`,
+    });
+  });
+
+  it('when the answer is of some other server', async () => {
+    await serveHttp(200, '<html>');
+    await expect(client.health()).rejects.toMatchObject({
+      code: 'connection_failed',
+      message: expect.stringContaining('not JSON'),
+    });
+  });
+});
+
+describe('a client that is refused', () => {
+  it('has status, code and message of the answer', async () => {
+    await serveHttp(403, '{"error":"read_only_socket","message":"use the admin socket","detail":"d"}');
+    const thrown = await client.config().catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(AdminApiError);
+    expect(thrown).toMatchObject({
+      code: 'read_only_socket',
+      serverCode: 'read_only_socket',
+      status: 403,
+      message: 'use the admin socket',
+      detail: 'd',
+    });
+  });
+
+  it('keeps a code that it does not know', async () => {
+    await serveHttp(418, '{"error":"teapot","message":"short and stout"}');
+    await expect(client.config()).rejects.toMatchObject({
+      code: 'internal',
+      serverCode: 'teapot',
+      status: 418,
+    });
+  });
+
+  it('survives an answer without any of that', async () => {
+    await serveHttp(500, 'null');
+    await expect(client.config()).rejects.toMatchObject({
+      code: 'internal',
+      message: 'the server answered with status 500',
+    });
+  });
+});
+
+describe('the client alone', () => {
+  it('loads no package at all', () => {
+    const seen = new Set<string>();
+    const packages: string[] = [];
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const source = readFileSync(file, 'utf8');
+      // Imports of types are gone when the program runs.
+      for (const [, clause = '', target = ''] of source.matchAll(
+        /^(?:import|export) ((?!type )[^;]*?)from '([^']+)';/gm,
+      )) {
+        if (/^\{(?:\s*type [^,]+,?)+\s*\}\s*$/.test(clause)) continue;
+        if (target.startsWith('.')) visit(resolve(dirname(file), target.replace(/\.js$/, '.ts')));
+        else if (!target.startsWith('node:')) packages.push(target);
+      }
+    };
+    visit(resolve('src/admin/client/index.ts'));
+    expect(packages).toEqual([]);
+    expect([...seen].some((file) => file.includes('/contract/'))).toBe(false);
+  });
+});
