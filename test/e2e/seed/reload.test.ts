@@ -1,0 +1,212 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Config, ReloadAccepted, ReloadRecord, Status } from '../../../src/admin/client/index.js';
+import { verifies } from '../../contract/seed/requirements.js';
+import {
+  adminEnvironment,
+  ask,
+  callTool,
+  createWorkplace,
+  spawnServer,
+  startServer,
+  until,
+  type ServerProcess,
+  type Workplace,
+} from './running-server.js';
+
+const TO_THE_SECOND = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+let workplace: Workplace;
+let server: ServerProcess | undefined;
+
+beforeEach(() => {
+  workplace = createWorkplace();
+});
+
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+  workplace.remove();
+});
+
+const status = async (): Promise<Status> => (await ask<Status>(workplace.socket, '/status')).body;
+const config = async (): Promise<Config> => (await ask<Config>(workplace.socket, '/config')).body;
+const initiate = () => ask<ReloadAccepted>(workplace.socket, '/reload', 'POST');
+
+async function reload(): Promise<ReloadRecord> {
+  const answer = await ask<ReloadRecord>(workplace.socket, '/reload?wait=30s', 'POST');
+  expect(answer.status, answer.text).toBe(200);
+  return answer.body;
+}
+
+function read(name: string): string {
+  return readFileSync(join(workplace.project, name), 'utf8');
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, 'localhost');
+  await once(probe, 'listening');
+  // A listener on a port has an address with one.
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+describe('POST /reload', () => {
+  it(
+    verifies(
+      ['SEED-RELOAD', 'SEED-RELOAD-TIME', 'SEED-RELOAD-ID', 'SEED-RELOAD-MESSAGE'],
+      'is answered at once with what was queued',
+    ),
+    async () => {
+      server = await startServer(workplace);
+      const [first, second] = [await initiate(), await initiate()];
+      expect(first.status).toBe(202);
+      expect(Object.keys(first.body).sort()).toEqual(['message', 'reload_request_id', 'status', 'timestamp']);
+      expect(first.body.status).toBe('reload_initiated');
+      expect(first.body.timestamp).toMatch(TO_THE_SECOND);
+      expect(first.body.reload_request_id).toMatch(UUID);
+      expect(second.body.reload_request_id).not.toBe(first.body.reload_request_id);
+      expect(first.body.message).toBe('Reload request queued. Use GET /status to check progress.');
+    },
+  );
+
+  it(
+    verifies(
+      ['SEED-RELOAD-PROGRESS', 'SEED-STATUS-LAST-RELOAD', 'SEED-STATUS-LAST-RELOAD-STATUS'],
+      'is followed in the status, whether it goes well or not',
+    ),
+    async () => {
+      server = await startServer(workplace);
+      await initiate();
+      await until(async () => (await status()).reload.last_reload_status === 'success', 'the reload to end');
+      expect((await status()).reload.last_reload).toMatch(TO_THE_SECOND);
+      const good = read('config.yml');
+      workplace.write('config.yml', good.replace('secrets:', 'secrts:'));
+      await initiate();
+      await until(async () => (await status()).reload.last_reload_status === 'error', 'the reload to fail');
+      expect((await status()).reload.last_reload_error).toContain('secrts');
+      expect((await status()).status).toBe('ok');
+      workplace.write('config.yml', good);
+      await initiate();
+      await until(
+        async () => (await status()).reload.last_reload_status === 'success',
+        'the next to go well',
+      );
+    },
+  );
+});
+
+describe('what a reload applies', () => {
+  it(verifies('SEED-RELOADS-FILES', 'a file behind file:// is read again'), async () => {
+    server = await startServer(workplace);
+    const fingerprint = async (): Promise<string | undefined> =>
+      (await config()).references.find(({ ref }) => ref === 'file://secrets/feed-token')?.fingerprint;
+    const before = await fingerprint();
+    workplace.write('secrets/feed-token', 'second-feed-token');
+    expect(await fingerprint()).toBe(before);
+    const record = await reload();
+    expect(record.references).toContainEqual(
+      expect.objectContaining({ ref: 'file://secrets/feed-token', outcome: 'changed' }),
+    );
+    expect(await fingerprint()).not.toBe(before);
+  });
+
+  it(
+    verifies(
+      ['SEED-RELOADS-ENVIRONMENT', 'SEED-RELOADS-DUCKDB'],
+      'an env file is read again, and DuckDB has the new secret',
+    ),
+    async () => {
+      server = await startServer(workplace);
+      const scope = (host: string) => ({ result: [{ name: 'feed', scope: `https://${host}/` }] });
+      expect(await callTool(server, 'search_users')).toEqual(scope('feed.example.com'));
+      workplace.write('service.env', 'FEED_HOST=mirror.example.com\n');
+      expect((await reload()).status).toBe('success');
+      expect(await callTool(server, 'search_users')).toEqual(scope('mirror.example.com'));
+    },
+  );
+
+  it.each([
+    {
+      what: verifies('SEED-RELOADS-VAULT', 'a Vault reference'),
+      edit: () => {
+        workplace.write(
+          'config.yml',
+          read('config.yml').replace('file://secrets/feed-token', 'vault://kv/feed#token'),
+        );
+      },
+      names: 'vault',
+    },
+    {
+      what: verifies('SEED-RELOADS-PYTHON', 'a Python endpoint'),
+      edit: () => {
+        workplace.write(
+          'tools/get_user.yml',
+          'mxcp: 1\ntool:\n  name: get_user\n  language: python\n  source: { file: ../python/users.py }\n',
+        );
+        mkdirSync(join(workplace.project, 'python'));
+        workplace.write('python/users.py', 'def get_user():\n    return {}\n');
+      },
+      names: 'python',
+    },
+    {
+      what: verifies('SEED-KEEPS-OAUTH', 'an OAuth provider'),
+      edit: () => {
+        workplace.write(
+          'config.yml',
+          read('config.yml').replace(
+            'production: &secrets\n',
+            'production: &secrets\n        auth:\n          provider: github\n          github: { client_id: a, client_secret: b }\n',
+          ),
+        );
+      },
+      names: 'auth',
+    },
+  ])('$what is refused at start, never ignored', async ({ edit, names }) => {
+    edit();
+    const refused = spawnServer(workplace, adminEnvironment(workplace));
+    expect(await refused.ended, refused.log()).toBe(2);
+    expect(refused.log().toLowerCase()).toContain(names);
+  });
+});
+
+describe('what a reload leaves for a restart', () => {
+  it(verifies('SEED-KEEPS-STRUCTURE', 'the structure of the configuration'), async () => {
+    server = await startServer(workplace);
+    workplace.write('mxcp-site.yml', read('mxcp-site.yml').replace('[json, parquet]', '[json, icu]'));
+    const record = await reload();
+    expect(record.restart_required.map(({ setting }) => setting)).toContain('extensions');
+    expect((await config()).extensions).toEqual(['json', 'parquet']);
+  });
+
+  it(verifies('SEED-KEEPS-ADDRESS', 'host and port'), async () => {
+    const port = await freePort();
+    const original = read('config.yml');
+    const withPort = (number: number): void =>
+      workplace.write('config.yml', `${original}\ntransport:\n  http:\n    port: ${number}\n`);
+    withPort(port);
+    server = await startServer(workplace, { MXCP_PORT: '' });
+    withPort(port + 1);
+    const record = await reload();
+    expect(record.restart_required).toEqual([
+      { setting: 'transport.http.port', running: port, on_disk: port + 1 },
+    ]);
+    expect(await callTool(server, 'get_user', { id: 1 })).toEqual({ id: 1, name: 'Ada' });
+    expect((await config()).restart_required).toEqual(record.restart_required);
+  });
+
+  it(verifies('SEED-KEEPS-DEFINITIONS', 'endpoint definitions'), async () => {
+    server = await startServer(workplace);
+    const added = read('tools/get_user.yml').replace('name: get_user', 'name: get_account');
+    workplace.write('tools/get_account.yml', added);
+    const record = await reload();
+    expect((await status()).endpoints.tools).toBe(2);
+    expect(record.definitions_changed.join()).toContain('tools/get_account.yml');
+  });
+});
