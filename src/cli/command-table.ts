@@ -1,24 +1,116 @@
-import type { CommandModule } from './command.js';
+import { ADMIN_COMMANDS } from './admin-command-table.js';
+import type { CommandEntry, OptionSpec } from './command.js';
+import { ALL_SETTINGS, toSettingOptions } from './setting-options.js';
 
-export interface CommandEntry {
-  /** As commander declares it, e.g. `run <type> <name>`. */
-  readonly usage: string;
-  readonly doc: string;
-  /** Loads only what this command needs: `mxcp admin status` must not load DuckDB. */
-  readonly load?: () => Promise<CommandModule>;
-  readonly subcommands?: readonly CommandEntry[];
-}
+const JSON_OUTPUT: OptionSpec = { flags: '--json-output', doc: 'Answer as JSON on standard output.' };
+const PARAMETERS: OptionSpec = {
+  flags: '-p, --param <name=value>',
+  doc: 'A parameter; `name=@file.json` takes its value from a JSON file. Repeatable.',
+  repeatable: true,
+};
+const PROJECT_SETTINGS = toSettingOptions(['profile', 'readonly', 'debug', 'envFiles']);
 
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
-    usage: 'serve',
+    name: 'init',
+    doc: 'Make a project that serves at once',
+    arguments: [
+      { usage: '[folder]', doc: 'Where; the working directory unless given.', completes: 'folder' },
+    ],
+    options: [
+      { flags: '--project <name>', doc: 'Name of the project; without it the name of the folder.' },
+      { flags: '--profile <name>', doc: 'Name of its profile; without it `dev`.' },
+      { flags: '--bootstrap', doc: 'Add examples of a resource and a prompt.' },
+      JSON_OUTPUT,
+    ],
+    examples: ['mxcp init sales', 'mxcp init --bootstrap .'],
+    load: () => import('./commands/init.js'),
+  },
+  {
+    name: 'serve',
     doc: 'Serve the project of the working directory to MCP clients',
+    options: [
+      ...toSettingOptions(ALL_SETTINGS),
+      { flags: '--json-output', doc: 'Report a start that fails as JSON on standard output.' },
+    ],
+    examples: [
+      'mxcp serve',
+      'mxcp serve --transport stdio',
+      'mxcp serve --port 9000 --admin-socket ./mxcp.sock',
+    ],
     load: () => import('./commands/serve.js'),
   },
+  {
+    name: 'validate',
+    doc: 'Check configuration, references, endpoint files and their SQL, all at once',
+    arguments: [
+      {
+        usage: '[path]',
+        doc: 'Only the endpoint files at or under this path; the whole project unless given.',
+        completes: 'file',
+      },
+    ],
+    options: [...PROJECT_SETTINGS, JSON_OUTPUT],
+    examples: ['mxcp validate', 'mxcp validate tools/sales.yml'],
+    load: () => import('./commands/validate.js'),
+  },
+  {
+    name: 'list',
+    doc: 'List the endpoints of the project as they stand on disk; no database is opened',
+    options: [...PROJECT_SETTINGS, JSON_OUTPUT],
+    load: () => import('./commands/list.js'),
+  },
+  {
+    name: 'run',
+    doc: 'Call one endpoint without a server',
+    arguments: [
+      { usage: '<type>', doc: 'What it is.', choices: ['tool', 'resource', 'prompt'] },
+      { usage: '<name>', doc: 'Its name; for a resource also its URI or URI template.' },
+    ],
+    options: [
+      PARAMETERS,
+      { flags: '-u, --user-context <json>', doc: 'Who calls, as a JSON object or `@file.json`.' },
+      { flags: '--request-headers <json>', doc: 'Headers of the call, as a JSON object or `@file.json`.' },
+      { flags: '--skip-output-validation', doc: 'Do not hold the result against the `return` type.' },
+      ...PROJECT_SETTINGS,
+      ...toSettingOptions(['callTimeout', 'maxResultBytes']),
+      JSON_OUTPUT,
+    ],
+    examples: [
+      'mxcp run tool hello -p name=Ada',
+      'mxcp run resource sales://regions',
+      `mxcp run tool whoami -u '{"username": "ada"}'`,
+    ],
+    load: () => import('./commands/run.js'),
+  },
+  {
+    name: 'query',
+    doc: 'Run SQL on the database of the project',
+    arguments: [{ usage: '[sql]', doc: 'The SQL; `-` reads it from standard input.' }],
+    options: [
+      { flags: '--file <path>', doc: 'Read the SQL from a file.', completes: 'file' },
+      PARAMETERS,
+      ...PROJECT_SETTINGS,
+      JSON_OUTPUT,
+    ],
+    examples: ["mxcp query 'SELECT 42 AS answer'", 'mxcp query --file report.sql -p year=2026'],
+    load: () => import('./commands/query.js'),
+  },
+  {
+    name: 'admin',
+    doc: 'Ask a running server, and reload it, over its admin socket',
+    subcommands: ADMIN_COMMANDS,
+  },
+  {
+    name: 'completion',
+    doc: 'Print the completion script of a shell',
+    arguments: [{ usage: '<shell>', doc: 'Which shell.', choices: ['bash', 'zsh', 'fish'] }],
+    examples: [
+      'source <(mxcp completion bash)',
+      'mxcp completion zsh > "${fpath[1]}/_mxcp"',
+      'mxcp completion fish > ~/.config/fish/completions/mxcp.fish',
+    ],
+    load: () => import('./commands/completion.js'),
+  },
 ];
-
-/** `run` of `run <type> <name>`. */
-export function nameOf(entry: CommandEntry): string {
-  return entry.usage.split(' ', 1)[0] ?? entry.usage;
-}

@@ -1,11 +1,12 @@
 import { CommanderError } from 'commander';
+import { SettingReader, SETTINGS } from '../config/settings/index.js';
 import { toMxcpError } from '../errors/index.js';
+import type { CommandModule, Options } from './command.js';
 import type { EarlySignals } from './early-signals.js';
-import { createOutput, printError } from './output.js';
-import { parseCommandLine } from './parse-command-line.js';
-
-/** Exit code of a command line that is not understood. */
-const USAGE_EXIT_CODE = 2;
+import { USAGE_EXIT_CODE } from './exit-codes.js';
+import { createOutput, type Output } from './output.js';
+import { parseCommandLine, type Invocation } from './parse-command-line.js';
+import { reportFailure } from './report-failure.js';
 
 /** The one entrance of the command `mxcp`, and the one place where its errors become output and an exit code. */
 export async function main(argv: readonly string[], early: EarlySignals): Promise<void> {
@@ -15,16 +16,29 @@ export async function main(argv: readonly string[], early: EarlySignals): Promis
 async function runCommandLine(argv: readonly string[], early: EarlySignals): Promise<number> {
   const output = createOutput();
   try {
-    const invocation = await parseCommandLine(argv);
-    if (invocation === null) return 0;
-    const { module, args, options } = invocation;
-    return await module.run(args, options, { env: process.env, cwd: process.cwd(), output, early });
+    const invocation = parseCommandLine(argv, output);
+    return invocation === null ? 0 : await runCommand(invocation, output, early);
   } catch (thrown) {
     // Commander has told the person already.
     if (thrown instanceof CommanderError) return USAGE_EXIT_CODE;
-    const error = toMxcpError(thrown);
-    const isDebug = argv.includes('--debug') || process.env['MXCP_DEBUG'] !== undefined;
-    printError(output, error, isDebug || error.code === 'internal');
-    return error.exitCode;
+    throw thrown;
   }
+}
+
+async function runCommand(invocation: Invocation, output: Output, early: EarlySignals): Promise<number> {
+  const { args, options } = invocation;
+  let module: CommandModule | undefined;
+  try {
+    module = await invocation.load();
+    return await module.run(args, options, { env: process.env, cwd: process.cwd(), output, early });
+  } catch (thrown) {
+    const error = toMxcpError(thrown);
+    const json = options['jsonOutput'] === true || options['json'] === true;
+    reportFailure(output, error, { json, debug: isDebug(options), toErrorJson: module?.toErrorJson });
+    return module?.toExitCode?.(error) ?? error.exitCode;
+  }
+}
+
+function isDebug(options: Options): boolean {
+  return new SettingReader(process.env).require(SETTINGS.debug, options['debug']);
 }

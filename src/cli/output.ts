@@ -1,29 +1,38 @@
 import { writeSync } from 'node:fs';
-import pc from 'picocolors';
-import type { MxcpError } from '../errors/index.js';
 
 /** Where a command writes. Standard output is for results, standard error for everything else. */
 export interface Output {
+  /** Standard output is a terminal: a person reads it, not a program. */
   readonly isTerminal: boolean;
-  print(text: string): void;
-  warn(text: string): void;
+  readonly isErrorTerminal: boolean;
+  /** Text as it is, without a line end of our own. */
+  readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
+  print(line: string): void;
+  warn(line: string): void;
   json(value: unknown): void;
+  /** From now on, what goes to standard error passes this first. */
+  scrubWith(scrub: (text: string) => string): void;
+  readonly scrub: (text: string) => string;
 }
 
 export function createOutput(): Output {
+  let scrubber = (text: string): string => text;
+  const write = (text: string): void => writeAll(1, text);
+  const writeError = (text: string): void => writeAll(2, scrubber(text));
   return {
     isTerminal: process.stdout.isTTY,
-    print: (text) => writeAll(1, `${text}\n`),
-    warn: (text) => writeAll(2, `${text}\n`),
-    json: (value) => writeAll(1, `${JSON.stringify(value, null, 2)}\n`),
+    isErrorTerminal: process.stderr.isTTY,
+    write,
+    writeError,
+    print: (line) => write(`${line}\n`),
+    warn: (line) => writeError(`${line}\n`),
+    json: (value) => write(`${JSON.stringify(value, null, 2)}\n`),
+    scrubWith: (scrub) => {
+      scrubber = scrub;
+    },
+    scrub: (text) => scrubber(text),
   };
-}
-
-/** How every failed command ends on standard error. */
-export function printError(output: Output, error: MxcpError, debug: boolean): void {
-  const label = process.stderr.isTTY ? pc.red('Error:') : 'Error:';
-  output.warn(`${label} ${error.message}`);
-  if (debug && error.detail !== undefined) output.warn(error.detail);
 }
 
 /** Synchronous, so that nothing is lost when the process ends right after; a reader that went away is no error. */
@@ -35,8 +44,12 @@ function writeAll(descriptor: number, text: string): void {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'EPIPE') return;
-      // A full pipe in non-blocking mode: the reader is slower than we are.
       if (code !== 'EAGAIN') throw error;
+      // A full pipe in non-blocking mode: the reader is slower than we are.
+      Atomics.wait(PAUSE, 0, 0, 1);
     }
   }
 }
+
+/** Nobody ever wakes it: waiting on it for a millisecond is a pause that gives the reader the processor. */
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));

@@ -1,32 +1,30 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { version } from '../version/index.js';
-import type { CommandModule, OptionSpec } from './command.js';
-import { COMMANDS, nameOf, type CommandEntry } from './command-table.js';
+import type { ArgumentSpec, CommandEntry, OptionSpec, Options } from './command.js';
+import { COMMANDS } from './command-table.js';
+import { formatExitCodes } from './exit-codes.js';
+import type { Output } from './output.js';
 
 /** The command that was asked for, with what commander made of its arguments. */
 export interface Invocation {
-  readonly module: CommandModule;
+  readonly load: NonNullable<CommandEntry['load']>;
   readonly args: readonly string[];
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: Options;
 }
 
+type Select = (invocation: Invocation) => void;
+
 /**
- * Parses a command line. Only the module of the command that was asked for is loaded. Null when commander has answered
- * itself (`--help`, `--version`). Throws `CommanderError` on misuse, after telling the person.
+ * Parses a command line without loading any command. Null when commander has answered itself (`--help`, `--version`).
+ * Throws `CommanderError` on misuse, after telling the person.
  */
-export async function parseCommandLine(argv: readonly string[]): Promise<Invocation | null> {
-  const program = new Command('mxcp')
-    .description('Serve a folder of SQL endpoints over DuckDB to AI clients')
-    .version(version)
-    .exitOverride()
-    .showHelpAfterError('(add --help for what is possible)');
+export function parseCommandLine(argv: readonly string[], output: Output): Invocation | null {
   let invocation: Invocation | undefined;
-  const select = (selected: Invocation): void => {
+  const program = createProgram(output, (selected) => {
     invocation = selected;
-  };
-  await addCommands(program, COMMANDS, argv, select);
+  });
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    program.parse([...argv], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return null;
     throw error;
@@ -34,21 +32,37 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Invocat
   return invocation ?? null;
 }
 
-async function addCommands(
-  parent: Command,
-  entries: readonly CommandEntry[],
-  argv: readonly string[],
-  select: (selected: Invocation) => void,
-): Promise<void> {
-  for (const entry of entries) {
-    const command = parent.command(entry.usage).description(entry.doc).exitOverride();
-    if (nameOf(entry) !== argv[0]) continue;
-    if (entry.subcommands !== undefined) await addCommands(command, entry.subcommands, argv.slice(1), select);
-    const module = await entry.load?.();
-    if (module === undefined) continue;
-    for (const option of module.options) command.addOption(toCommanderOption(option));
-    command.action(() => select({ module, args: command.args, options: command.opts() }));
+function createProgram(output: Output, select: Select): Command {
+  const program = new Command('mxcp')
+    .description('Serve a folder of SQL endpoints over DuckDB to AI clients')
+    .version(version, '-V, --version', 'Print the version.')
+    .exitOverride()
+    .configureOutput({ writeOut: output.write, writeErr: output.writeError })
+    .showHelpAfterError('(add --help for what is possible)')
+    .addHelpText('after', `\n${formatExitCodes()}`);
+  for (const entry of COMMANDS) addCommand(program, entry, select);
+  return program;
+}
+
+function addCommand(parent: Command, entry: CommandEntry, select: Select): void {
+  const command = parent.command(entry.name).description(entry.doc);
+  for (const spec of entry.arguments ?? []) command.addArgument(toCommanderArgument(spec));
+  for (const spec of entry.options ?? []) command.addOption(toCommanderOption(spec));
+  for (const subcommand of entry.subcommands ?? []) addCommand(command, subcommand, select);
+  const { load, examples } = entry;
+  if (examples !== undefined) command.addHelpText('after', `\nExamples:\n${indent(examples)}`);
+  if (load !== undefined) {
+    command.action(() => select({ load, args: command.args, options: command.opts() }));
   }
+}
+
+function indent(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}`).join('\n');
+}
+
+function toCommanderArgument({ usage, doc, choices }: ArgumentSpec): Argument {
+  const argument = new Argument(usage, doc);
+  return choices === undefined ? argument : argument.choices(choices);
 }
 
 function toCommanderOption({ flags, doc, repeatable }: OptionSpec): Option {

@@ -1,46 +1,35 @@
-import { loadSettings } from '../../config/index.js';
-import { messageOf, toMxcpError, type MxcpError, type Problem } from '../../errors/index.js';
+import { messageOf, type MxcpError } from '../../errors/index.js';
 import { Server } from '../../server/index.js';
-import type { CommandContext, CommandModule, OptionSpec } from '../command.js';
-import { printError, type Output } from '../output.js';
-import { ALL_SETTINGS, toSettingFlags, toSettingOptions } from '../setting-options.js';
+import type { CommandContext, CommandModule } from '../command.js';
+import { startProgress } from '../progress.js';
+import { loadProjectSettings } from '../project-loading.js';
 
 /** Extra time after the shutdown deadline before the process ends itself: a running query makes `process.exit` hang. */
 const WATCHDOG_GRACE_MS = 1_000;
 
-export const options: readonly OptionSpec[] = [
-  ...toSettingOptions(ALL_SETTINGS),
-  { flags: '--json-output', doc: 'Report a start that fails as JSON on standard output.' },
-];
-
 /** Serves until a stop signal arrives or the client of stdio mode goes. Answers 0 after an orderly end. */
-export const run: CommandModule['run'] = async (_args, given, context) => {
-  const settings = loadSettings({ flags: toSettingFlags(given), env: context.env, cwd: context.cwd });
+export const run: CommandModule['run'] = async (_args, options, context) => {
+  const settings = loadProjectSettings(options, context);
   const server = new Server({ settings, env: context.env });
+  context.output.scrubWith((text) => server.scrub(text));
   const stopped = stopSignal(context, settings.shutdownTimeoutMs);
-  try {
-    if ((await Promise.race([server.start(), stopped])) === 'stopped') {
-      await server.close();
-      return 0;
-    }
-  } catch (thrown) {
-    const error = toMxcpError(thrown);
-    reportStartFailure(error, { json: given['jsonOutput'] === true, debug: settings.debug }, context.output);
-    return error.exitCode;
+  const progress = startProgress(context.output, () => server.activity);
+  const first = await Promise.race([server.start(), stopped]).finally(() => progress.end());
+  if (first !== 'stopped') {
+    passHangups(server, context);
+    await Promise.race([stopped, server.clientGone.then(() => startWatchdog(settings.shutdownTimeoutMs))]);
   }
-  passHangups(server, context);
-  await Promise.race([stopped, server.clientGone.then(() => startWatchdog(settings.shutdownTimeoutMs))]);
   await server.close();
   return 0;
 };
 
 /** Resolves at the first stop signal; a second one ends the process at once. */
 function stopSignal({ early }: CommandContext, shutdownTimeoutMs: number): Promise<'stopped'> {
-  return new Promise((resolve) => {
+  return new Promise((resolveStopped) => {
     early.onStop = () => {
       if (early.stops > 1) process.kill(process.pid, 'SIGKILL');
       startWatchdog(shutdownTimeoutMs);
-      resolve('stopped');
+      resolveStopped('stopped');
     };
   });
 }
@@ -61,22 +50,14 @@ function passHangups(server: Server, { early }: CommandContext): void {
   if (early.hangups > 0) early.onHangup();
 }
 
-interface FailureForm {
-  readonly json: boolean;
-  readonly debug: boolean;
-}
+/** A start that fails because of endpoint files lists them, as users of the format know it. */
+export const toErrorJson: NonNullable<CommandModule['toErrorJson']> = (error) => {
+  const [message] = error.message.split('\n', 1);
+  if (error.code !== 'endpoint_invalid') return { status: 'error', message: error.message, code: error.code };
+  return { status: 'error', message, code: error.code, failed_endpoints: toFailedEndpoints(error) };
+};
 
-function reportStartFailure(error: MxcpError, form: FailureForm, output: Output): void {
-  if (form.json) {
-    const [message] = error.message.split('\n', 1);
-    const failed =
-      error.code === 'endpoint_invalid' ? { failed_endpoints: toFailedEndpoints(error.problems) } : {};
-    output.json({ status: 'error', message, ...failed });
-  }
-  printError(output, error, form.debug);
-}
-
-function toFailedEndpoints(problems: readonly Problem[]): { path: string; error: string }[] {
+function toFailedEndpoints({ problems }: MxcpError): { path: string; error: string }[] {
   const byFile = new Map<string, string[]>();
   for (const { file, message } of problems) byFile.set(file, [...(byFile.get(file) ?? []), message]);
   return [...byFile].map(([path, messages]) => ({ path, error: messages.join('; ') }));

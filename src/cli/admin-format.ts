@@ -1,0 +1,86 @@
+import pc from 'picocolors';
+import type { ProbeOk, ReloadRecord } from '../admin/client/index.js';
+import { formatProblem } from '../errors/index.js';
+import type { Output } from './output.js';
+import { printTable } from './table.js';
+import { visibleLines } from './terminal-text.js';
+
+/** `12 ms`, `3.4 s`. */
+export function formatMs(durationMs: number | null): string {
+  if (durationMs === null) return '-';
+  return durationMs < 1000 ? `${Math.round(durationMs)} ms` : `${(durationMs / 1000).toFixed(1)} s`;
+}
+
+/** A value of unknown shape, on one line. */
+export function formatValue(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'not set');
+}
+
+export function printChecks(output: Output, checks: ProbeOk['checks']): void {
+  printTable(
+    output,
+    ['CHECK', 'STATUS', 'MESSAGE'],
+    checks.map(({ name, status, message }) => [name, status, message]),
+  );
+}
+
+type Stage = ReloadRecord['stages'][number];
+
+export function formatStage({ name, status, duration_ms: durationMs }: Stage): string {
+  const duration = durationMs === null ? '' : formatMs(durationMs);
+  return `${name.padEnd(8)} ${status.padEnd(8)} ${duration}`.trimEnd();
+}
+
+/** Everything about a reload that is worth reading besides its stages, and last of all how it ended. */
+export function printOutcome(output: Output, record: ReloadRecord): void {
+  if (record.references.length > 0) {
+    printTable(
+      output,
+      ['REFERENCE', 'OUTCOME', 'USED BY', 'ERROR'],
+      record.references.map(({ ref, outcome, used_by: usedBy, error }) => [
+        ref,
+        outcome,
+        usedBy.join(', '),
+        error ?? '',
+      ]),
+    );
+  }
+  if (record.restart_required.length > 0) {
+    output.print('Only a restart applies:');
+    printTable(
+      output,
+      ['SETTING', 'RUNNING', 'ON DISK'],
+      record.restart_required.map(({ setting, running, on_disk: onDisk }) => [
+        setting,
+        formatValue(running),
+        formatValue(onDisk),
+      ]),
+    );
+  }
+  if (record.definitions_changed.length > 0 && !record.definitions) {
+    const paths = record.definitions_changed.join(', ');
+    output.print(`Changed on disk and not read (--definitions reads them): ${visibleLines(paths)}`);
+  }
+  output.print(visibleLines(formatResult(record, output.isTerminal)));
+}
+
+function formatResult(record: ReloadRecord, colour: boolean): string {
+  const { status, error, generation } = record;
+  if (error !== null) return formatFailure(error, colour);
+  if (status !== 'success') return `reload ${record.id} is ${status}`;
+  const took = formatMs(record.duration_ms);
+  const done = record.dry_run
+    ? `dry run fine in ${took}: a reload would succeed`
+    : `reloaded in ${took}: generation ${generation.from} -> ${generation.to ?? generation.from}`;
+  return colour ? pc.green(done) : done;
+}
+
+function formatFailure(error: NonNullable<ReloadRecord['error']>, colour: boolean): string {
+  const { stage, message, code, file, line, column } = error;
+  const head = `reload failed at ${stage} (${code}); what served before still serves`;
+  const position = { line: line ?? undefined, column: column ?? undefined };
+  // A message that lists problems names the file in each; otherwise the position goes before it.
+  const text =
+    file === null || message.includes(file) ? message : formatProblem({ file, ...position, message });
+  return `${colour ? pc.red(head) : head}\n${text}`;
+}

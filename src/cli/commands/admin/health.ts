@@ -1,0 +1,11 @@
+import { connectAdmin } from '../../admin-connection.js';
+import type { CommandModule } from '../../command.js';
+
+export { toErrorJson, toExitCode } from '../../admin-connection.js';
+
+export const run: CommandModule['run'] = async (_args, options, context) => {
+  const health = await connectAdmin(options, context).health();
+  if (options['json'] === true) context.output.json(health);
+  else context.output.print(`${health.status} at ${health.timestamp}`);
+  return 0;
+};

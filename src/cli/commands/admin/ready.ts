@@ -1,0 +1,18 @@
+import { connectAdmin } from '../../admin-connection.js';
+import { printChecks } from '../../admin-format.js';
+import type { CommandModule } from '../../command.js';
+
+export { toErrorJson, toExitCode } from '../../admin-connection.js';
+
+/** Answers 1 when calls would not be served now. */
+export const run: CommandModule['run'] = async (_args, options, context) => {
+  const probe = await connectAdmin(options, context).ready();
+  const isReady = probe.status === 'ok';
+  if (options['json'] === true) {
+    context.output.json(probe);
+  } else {
+    printChecks(context.output, probe.checks);
+    context.output.print(isReady ? 'ready' : 'not ready');
+  }
+  return isReady ? 0 : 1;
+};

@@ -1,0 +1,48 @@
+import type { Status } from '../../../admin/client/index.js';
+import { connectAdmin } from '../../admin-connection.js';
+import { printChecks } from '../../admin-format.js';
+import type { CommandModule } from '../../command.js';
+import { printFields } from '../../table.js';
+
+export { toErrorJson, toExitCode } from '../../admin-connection.js';
+
+/** Answers 1 when the server says that it is degraded. */
+export const run: CommandModule['run'] = async (_args, options, context) => {
+  const status = await connectAdmin(options, context).status();
+  if (options['json'] === true) {
+    context.output.json(status);
+  } else {
+    printFields(context.output, toFields(status));
+    if (status.status !== 'ok') printChecks(context.output, status.checks);
+  }
+  return status.status === 'ok' ? 0 : 1;
+};
+
+function toFields(status: Status): [string, string][] {
+  const { endpoints, admin_socket: socket } = status;
+  return [
+    ['status', status.status],
+    ['version', status.version],
+    ['uptime', `${status.uptime} (since ${status.started_at})`],
+    ['pid', String(status.pid)],
+    ['profile', `${status.profile} (${status.mode})`],
+    ['generation', String(status.generation)],
+    ['endpoints', `${endpoints.tools} tools, ${endpoints.resources} resources, ${endpoints.prompts} prompts`],
+    ['calls running', String(status.reload.active_requests)],
+    ['last reload', formatLastReload(status.reload)],
+    ['reload now', formatReloadNow(status.reload)],
+    ['admin socket', `${socket.path} (${socket.mode})`],
+    ...(socket.probe_path === null ? [] : [['probe socket', socket.probe_path] satisfies [string, string]]),
+  ];
+}
+
+function formatLastReload(reload: Status['reload']): string {
+  if (reload.last_reload === null) return 'none since the start';
+  const outcome = `${reload.last_reload_status} at ${reload.last_reload}`;
+  return reload.last_reload_error === null ? outcome : `${outcome}: ${reload.last_reload_error}`;
+}
+
+function formatReloadNow(reload: Status['reload']): string {
+  const state = reload.in_progress ? 'running' : 'no';
+  return reload.queued > 0 ? `${state}, ${reload.queued} waiting` : state;
+}

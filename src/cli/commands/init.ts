@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { messageOf, MxcpError } from '../../errors/index.js';
+import type { CommandModule, Options } from '../command.js';
+import type { Output } from '../output.js';
+import { exampleFiles, firstFiles, IGNORED, type ProjectFile } from '../project-template.js';
+
+const DEFAULT_PROFILE = 'dev';
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+
+/** Writes a project. It asks nothing and overwrites nothing. */
+export const run: CommandModule['run'] = async ([given = '.'], options, { cwd, output }) => {
+  const folder = resolve(cwd, given);
+  const names = {
+    project: readProject(options, folder),
+    profile: readName('--profile', options, DEFAULT_PROFILE),
+  };
+  const files = [...firstFiles(names), ...(options['bootstrap'] === true ? exampleFiles() : [])];
+  refuseExisting(folder, files);
+  const written = await writeFiles(folder, files);
+  if (options['jsonOutput'] === true) {
+    output.json({ status: 'ok', result: { ...names, folder, files: written } });
+  } else {
+    tell(output, written, relative(cwd, folder));
+  }
+  return 0;
+};
+
+function readProject(options: Options, folder: string): string {
+  const fromFolder = basename(folder)
+    .replaceAll(/[^A-Za-z0-9_-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
+  return readName('--project', options, NAME.test(fromFolder) ? fromFolder : 'project');
+}
+
+function readName(flag: '--project' | '--profile', options: Options, fallback: string): string {
+  const name = options[flag.slice(2)] ?? fallback;
+  if (typeof name === 'string' && NAME.test(name)) return name;
+  throw new MxcpError('usage', `${flag} must be letters, digits, - and _, not ${JSON.stringify(name)}`);
+}
+
+/** All or nothing: a project that was there already is not mixed with a new one. */
+function refuseExisting(folder: string, files: readonly ProjectFile[]): void {
+  const existing = files.map(({ path }) => path).filter((path) => existsSync(join(folder, path)));
+  if (existing.length === 0) return;
+  throw new MxcpError(
+    'usage',
+    `${folder} has ${existing.join(', ')} already, and nothing is overwritten; choose another folder`,
+  );
+}
+
+async function writeFiles(folder: string, files: readonly ProjectFile[]): Promise<readonly string[]> {
+  const ignored = existsSync(join(folder, IGNORED.path)) ? [] : [IGNORED];
+  const all = [...files, ...ignored];
+  try {
+    for (const { path, text } of all) {
+      const file = join(folder, path);
+      await mkdir(dirname(file), { recursive: true });
+      // `wx`: also what appeared in the meantime is not overwritten.
+      await writeFile(file, text, { flag: 'wx' });
+    }
+  } catch (error) {
+    throw new MxcpError('usage', `cannot write the project: ${messageOf(error)}`, { cause: error });
+  }
+  return all.map(({ path }) => path);
+}
+
+function tell(output: Output, written: readonly string[], folder: string): void {
+  for (const path of written) output.print(`wrote ${join(folder, path)}`);
+  output.print('\nNext:');
+  if (folder !== '') output.print(`  cd ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`);
+  output.print('  mxcp validate');
+  output.print('  mxcp run tool hello -p name=Ada');
+  output.print('  mxcp serve');
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { EndpointSet } from '../../endpoints/index.js';
+import { messageOf, MxcpError } from '../../errors/index.js';
+import { ANONYMOUS, type JsonObject, type ParameterValue } from '../../runtime/index.js';
+import { openProject } from '../../server/project/index.js';
+import type { CommandContext, CommandModule, Options } from '../command.js';
+import { readParameters } from '../json-arguments.js';
+import { withProgress } from '../progress.js';
+import { loadProjectConfig, loadProjectSettings } from '../project-loading.js';
+import { printTable } from '../table.js';
+
+/** More than this nobody reads on a terminal. */
+const TERMINAL_ROWS = 1000;
+
+export const run: CommandModule['run'] = async ([given], options, context) => {
+  const sql = readSql(given, options, context);
+  // Values come from JSON, which has nothing that cannot be bound.
+  const parameters = readParameters(options['param'], context.cwd) as Readonly<
+    Record<string, ParameterValue>
+  >;
+  const rows = await withProgress(
+    context.output,
+    'running the query',
+    queryRows({ sql, parameters }, options, context),
+  );
+  if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result: rows });
+  else printRows(rows, context);
+  return 0;
+};
+
+interface Question {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+}
+
+async function queryRows(
+  { sql, parameters }: Question,
+  options: Options,
+  context: CommandContext,
+): Promise<readonly JsonObject[]> {
+  const config = await loadProjectConfig(loadProjectSettings(options, context), context);
+  const project = await openProject(config, () => new EndpointSet(NO_ENDPOINTS, config.sqlTools));
+  const rows: JsonObject[] = [];
+  try {
+    await project.contents.database.query(sql, parameters, {
+      caller: ANONYMOUS,
+      onRow: (row) => rows.push(row),
+    });
+  } finally {
+    await project.dispose();
+  }
+  return rows;
+}
+
+const NO_ENDPOINTS = { endpoints: [], failures: [], disabled: [], warnings: [], fingerprints: new Map() };
+
+/** From exactly one place. Throws `usage`. */
+function readSql(given: string | undefined, options: Options, { cwd }: CommandContext): string {
+  const file = options['file'];
+  if ((given === undefined) === (file === undefined)) {
+    throw new MxcpError('usage', "give the SQL either as an argument or with --file: mxcp query 'SELECT 1'");
+  }
+  if (given !== undefined && given !== '-') return given;
+  const from = given === '-' ? 0 : resolve(cwd, String(file));
+  try {
+    return readFileSync(from, 'utf8');
+  } catch (error) {
+    throw new MxcpError('usage', `cannot read the SQL: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function printRows(rows: readonly JsonObject[], { output }: CommandContext): void {
+  const [first] = rows;
+  if (first === undefined) {
+    if (output.isTerminal) output.print('no rows');
+    return;
+  }
+  const shown = output.isTerminal ? rows.slice(0, TERMINAL_ROWS) : rows;
+  const columns = Object.keys(first);
+  printTable(
+    output,
+    columns,
+    shown.map((row) => columns.map((column) => toCell(row[column]))),
+  );
+  if (shown.length < rows.length) {
+    output.print(`${shown.length} of ${rows.length} rows; a pipe or --json-output gets all of them`);
+  }
+}
+
+function toCell(value: JsonObject[string] | undefined): string {
+  if (value === null || value === undefined) return 'NULL';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,17 @@
+/** What the exit code of every command means. `docs/reference/cli.md` says the same. */
+export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
+  { code: 0, meaning: 'fine' },
+  { code: 1, meaning: 'a query, an endpoint or a reload failed; the server is not ready' },
+  { code: 2, meaning: 'the command line, the configuration or an endpoint file has to be mended' },
+  { code: 3, meaning: 'the machine refuses: port taken, database locked, socket not reachable' },
+  { code: 4, meaning: 'the time ran out, or try again later' },
+  { code: 70, meaning: 'a bug of mxcp' },
+];
+
+/** Of a command line that is not understood. */
+export const USAGE_EXIT_CODE = 2;
+
+export function formatExitCodes(): string {
+  const lines = EXIT_CODES.map(({ code, meaning }) => `  ${String(code).padEnd(4)}${meaning}`);
+  return ['Exit codes:', ...lines].join('\n');
+}
