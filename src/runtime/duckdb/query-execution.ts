@@ -1,8 +1,10 @@
-import type {
-  DuckDBConnection,
-  DuckDBDataChunk,
-  DuckDBPreparedStatement,
-  DuckDBResult,
+import {
+  ResultReturnType,
+  StatementType,
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  type DuckDBPreparedStatement,
+  type DuckDBResult,
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
 import { EventLoopBudget } from '../../lifecycle/index.js';
@@ -10,6 +12,7 @@ import { toQueryError } from './duckdb-errors.js';
 import { toJson } from './json-conversion.js';
 import { bindParameters } from './parameter-binding.js';
 import type { JsonObject, ParameterValue } from './query.js';
+import { extractStatements } from './statement-extraction.js';
 
 export interface Query {
   readonly sql: string;
@@ -49,7 +52,7 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
 }
 
 async function runStatements(connection: DuckDBConnection, query: Query): Promise<void> {
-  const statements = await connection.extractStatements(query.sql);
+  const statements = await extractStatements(connection, query.sql);
   for (let index = 0; index < statements.count; index += 1) {
     throwIfInterrupted(query.signal);
     const statement = await statements.prepare(index);
@@ -73,6 +76,18 @@ async function streamRows(
     await drain(result);
     throw error;
   }
+  // A stream that fails or is interrupted ends like a complete one, but for this (DuckDB 1.5.6).
+  if (result.returnType === ResultReturnType.INVALID) await throwStreamError(statement, query.signal);
+}
+
+/** The error of a stream is out of reach of the bindings; the same query run as a whole throws it. */
+async function throwStreamError(statement: DuckDBPreparedStatement, signal: AbortSignal): Promise<never> {
+  throwIfInterrupted(signal);
+  if (statement.statementType === StatementType.SELECT) await statement.run();
+  throw new MxcpError(
+    'query_failed',
+    'Failed to execute SQL: the query failed after its first rows; try again',
+  );
 }
 
 async function readRows(result: DuckDBResult, { signal, onRow }: Query): Promise<void> {
@@ -80,7 +95,6 @@ async function readRows(result: DuckDBResult, { signal, onRow }: Query): Promise
   const budget = new EventLoopBudget();
   for (;;) {
     const chunk = await result.fetchChunk();
-    // An interrupted stream ends like a complete one, after the rows it had buffered (DuckDB 1.5.6).
     throwIfInterrupted(signal);
     if (chunk === null || chunk.rowCount === 0) return;
     for (let row = 0; row < chunk.rowCount; row += 1) {

@@ -2,6 +2,7 @@ import type { DuckDBConnection, DuckDBExtractedStatements } from '@duckdb/node-a
 import { isCatalogError, toQueryError } from './duckdb-errors.js';
 import { scanParameterNames } from './parameter-scan.js';
 import type { StatementShape } from './query.js';
+import { extractStatements } from './statement-extraction.js';
 
 /**
  * Compiles every statement of a text without running it. A later statement may need what an earlier one creates; its
@@ -10,7 +11,7 @@ import type { StatementShape } from './query.js';
 export async function inspectStatements(connection: DuckDBConnection, sql: string): Promise<StatementShape> {
   const names = new Set<string>();
   try {
-    const statements = await connection.extractStatements(sql);
+    const statements = await extractStatements(connection, sql);
     for (let index = 0; index < statements.count; index += 1) {
       const prepared = await prepareNames(statements, index);
       for (const name of prepared ?? scanParameterNames(sql)) names.add(name);

@@ -1,0 +1,90 @@
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import {
+  ANONYMOUS,
+  DatabaseRegistry,
+  GenerationDatabase,
+  type DatabaseSpec,
+  type JsonObject,
+  type JsonValue,
+  type ParameterValue,
+  type QueryableDatabase,
+  type QueryOptions,
+} from '../../../src/runtime/index.js';
+
+/** A folder that is gone after the test. */
+export function createFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mxcp-runtime-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function specOf(path: string, rest: Partial<DatabaseSpec> = {}): DatabaseSpec {
+  return { path, readonly: false, extensions: [], secrets: [], ...rest };
+}
+
+export function createRegistry(): DatabaseRegistry {
+  const registry = new DatabaseRegistry();
+  onTestFinished(() => registry.dispose());
+  return registry;
+}
+
+/** A committed generation on a file of its own, disposed after the test. */
+export async function openDatabase(rest: Partial<DatabaseSpec> = {}): Promise<GenerationDatabase> {
+  const registry = createRegistry();
+  const database = await buildGeneration(registry, specOf(join(createFolder(), 'data.duckdb'), rest));
+  await database.commit();
+  return database;
+}
+
+export async function buildGeneration(
+  registry: DatabaseRegistry,
+  spec: DatabaseSpec,
+): Promise<GenerationDatabase> {
+  const database = await GenerationDatabase.build(registry, spec);
+  onTestFinished(() => database.dispose());
+  return database;
+}
+
+export async function rowsOf(
+  database: QueryableDatabase,
+  sql: string,
+  parameters: Readonly<Record<string, ParameterValue>> = {},
+  options: Partial<QueryOptions> = {},
+): Promise<JsonObject[]> {
+  const rows: JsonObject[] = [];
+  await database.query(sql, parameters, { caller: ANONYMOUS, onRow: (row) => rows.push(row), ...options });
+  return rows;
+}
+
+/** The one value of the one row. */
+export async function valueOf(
+  database: QueryableDatabase,
+  sql: string,
+  parameters: Readonly<Record<string, ParameterValue>> = {},
+  options: Partial<QueryOptions> = {},
+): Promise<JsonValue | undefined> {
+  const [row = {}] = await rowsOf(database, sql, parameters, options);
+  return Object.values(row)[0];
+}
+
+/** How many descriptors of this process lead to the file or its log. */
+export function countDescriptors(path: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).startsWith(path)).length;
+}
+
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // The descriptor that lists the folder is closed again by now.
+    return '';
+  }
+}
+
+export function countThreads(): number {
+  const [, count = ''] = /^Threads:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(count);
+}
