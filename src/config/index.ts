@@ -1,7 +1,6 @@
 export type { ConfigTemplate } from './config-template.js';
 export { parseYaml, YamlSource, type KeyPath, type YamlParseResult } from './files/yaml-source.js';
 export { loadConfigTemplate, loadEndpointFolders } from './load-config-template.js';
-export { nearestName } from './nearest-name.js';
 export { redactText } from './redact.js';
 export { failedReferences, type FailedReference } from './references/reference-failure.js';
 export {

@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-import { MxcpError } from '../../errors/index.js';
-import { nearestName } from './nearest-name.js';
+import { MxcpError, nearestName } from '../../errors/index.js';
 
 /** Throws `bad_request` for an option that the route does not have, stands twice, or has a value it cannot have. */
 export function parseQuery<S extends z.ZodObject>(schema: S, search: string): z.infer<S> {

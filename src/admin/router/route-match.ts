@@ -1,7 +1,6 @@
-import { MxcpError } from '../../errors/index.js';
+import { MxcpError, nearestName } from '../../errors/index.js';
 import { ROUTES, type RouteContract, type RouteName } from '../contract/index.js';
 import { AnswerError } from '../routes/index.js';
-import { nearestName } from './nearest-name.js';
 
 /** Which routes a socket serves: all of them, or only what a probe needs. */
 export type SocketAccess = 'full' | 'probe';

@@ -1,6 +1,5 @@
-import { MxcpError } from '../../errors/index.js';
+import { MxcpError, nearestName, suggestion } from '../../errors/index.js';
 import type { ConfigTemplate } from '../config-template.js';
-import { nearestName, suggestion } from '../nearest-name.js';
 import type { ResolvedConfig } from '../resolved-config.js';
 import { isMapping } from '../schema/conform.js';
 import type { ServerSettings } from '../settings/server-settings.js';

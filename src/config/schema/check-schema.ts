@@ -1,7 +1,6 @@
 import type { z } from 'zod';
-import type { Problem } from '../../errors/index.js';
+import { suggestion, type Problem } from '../../errors/index.js';
 import type { KeyPath, YamlSource } from '../files/yaml-source.js';
-import { suggestion } from '../nearest-name.js';
 import { conform } from './conform.js';
 import { childSchema, jsonSchemaOf, type JsonSchema } from './json-schema.js';
 

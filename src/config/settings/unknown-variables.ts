@@ -1,4 +1,4 @@
-import { nearestName } from '../nearest-name.js';
+import { nearestName } from '../../errors/index.js';
 import type { UnknownVariable } from './server-settings.js';
 import type { Environment } from './setting-reader.js';
 import { ACCEPTED_VARIABLES, SETTINGS, type Setting } from './settings-table.js';

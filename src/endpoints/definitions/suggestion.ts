@@ -1,4 +1,4 @@
-import { nearestName } from '../../config/index.js';
+import { nearestName } from '../../errors/index.js';
 
 /** `; did you mean "x"?` or, when nothing is near, `; known: a, b`. Empty when there is nothing to choose from. */
 export function suggestion(name: string, known: readonly string[]): string {

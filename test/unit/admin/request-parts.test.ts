@@ -1,11 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { nearestName } from '../../../src/admin/router/nearest-name.js';
 import { parseQuery } from '../../../src/admin/router/request-input.js';
 import { parseRequestTarget } from '../../../src/admin/router/request-target.js';
 import { matchRoute } from '../../../src/admin/router/route-match.js';
-import { MxcpError } from '../../../src/errors/index.js';
+import { MxcpError, nearestName } from '../../../src/errors/index.js';
 
 describe('the request target', () => {
   it.each([

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nearestName } from '../../../src/config/index.js';
+import { nearestName } from '../../../src/errors/index.js';
 
 describe('nearestName', () => {
   it.each([
