@@ -13,16 +13,32 @@ export async function stageSecrets(
   definitions: readonly SecretDefinition[],
   installed: ReadonlySet<string>,
 ): Promise<ReadonlySet<string>> {
-  await connection.run('BEGIN TRANSACTION');
-  const taken = new Set<string>();
-  for (const definition of definitions.filter(isForDuckDB)) {
-    // DuckDB keeps names in lower case: `Store` and `store` are one secret.
-    if (await createSecret(connection, definition)) taken.add(definition.name.toLowerCase());
+  let candidates = definitions.filter(isForDuckDB);
+  for (;;) {
+    await connection.run('BEGIN TRANSACTION');
+    const unknown = await createUntilUnknown(connection, candidates);
+    if (unknown === undefined) break;
+    // A statement that fails ends the transaction, so it begins anew without this type.
+    await connection.run('ROLLBACK');
+    candidates = candidates.filter(({ type }) => type !== unknown.type);
   }
+  // DuckDB keeps names in lower case: `Store` and `store` are one secret.
+  const taken = new Set(candidates.map(({ name }) => name.toLowerCase()));
   for (const name of installed) {
     if (!taken.has(name)) await connection.run(toDropSecret(name));
   }
   return taken;
+}
+
+/** Creates secrets up to the first whose type DuckDB does not know, and returns that one. */
+async function createUntilUnknown(
+  connection: DuckDBConnection,
+  definitions: readonly SecretDefinition[],
+): Promise<SecretDefinition | undefined> {
+  for (const definition of definitions) {
+    if (!(await createSecret(connection, definition))) return definition;
+  }
+  return undefined;
 }
 
 /** False when DuckDB does not know the type: such a secret is for endpoint code only. */
@@ -42,7 +58,19 @@ async function createSecret(connection: DuckDBConnection, definition: SecretDefi
   }
 }
 
+async function dropSecret(connection: DuckDBConnection, name: string): Promise<void> {
+  try {
+    await connection.run(toDropSecret(name));
+  } catch (error) {
+    throw new MxcpError('secret_failed', `DuckDB cannot drop secret "${name}": ${mend(messageOf(error))}`, {
+      cause: error,
+    });
+  }
+}
+
 function mend(message: string): string {
+  if (message.includes('write-write conflict'))
+    return 'a query that still runs is changing it too; reload again when it has ended';
   const extension = /required extension '([^']+)'/.exec(message)?.[1];
   const firstLine = message.split('\n', 1)[0] ?? message;
   return extension === undefined

@@ -1,0 +1,33 @@
+import type { InProcessServer } from '../../kit/in-process-server.js';
+import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
+
+/** What moves by itself or tells of the reload itself; everything else must stay byte for byte. */
+const MOVING_STATUS = ['timestamp', 'uptime', 'uptime_seconds', 'reload'];
+const MOVING_CONFIG = ['timestamp', 'last_rejected', 'restart_required'];
+
+/** Everything a caller of either door can see of what serves, as one text. */
+export async function observeAnswers(
+  { admin, url }: Pick<InProcessServer, 'admin' | 'url'>,
+  tools: readonly string[],
+): Promise<string> {
+  const answers: unknown[] = [
+    without(await admin.status(), MOVING_STATUS),
+    without(await admin.config(), MOVING_CONFIG),
+    await admin.endpoints(),
+    (await admin.ready()).checks,
+  ];
+  for (const era of ERAS) {
+    const client = await connectTo(url, { era });
+    try {
+      answers.push(await client.listTools());
+      for (const tool of tools) answers.push(await callText(client, tool));
+    } finally {
+      await client.close();
+    }
+  }
+  return JSON.stringify(answers, null, 1);
+}
+
+function without(answer: object, keys: readonly string[]): object {
+  return Object.fromEntries(Object.entries(answer).filter(([key]) => !keys.includes(key)));
+}
