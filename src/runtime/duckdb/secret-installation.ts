@@ -25,7 +25,7 @@ export async function stageSecrets(
   // DuckDB keeps names in lower case: `Store` and `store` are one secret.
   const taken = new Set(candidates.map(({ name }) => name.toLowerCase()));
   for (const name of installed) {
-    if (!taken.has(name)) await connection.run(toDropSecret(name));
+    if (!taken.has(name)) await dropSecret(connection, name);
   }
   return taken;
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
-import { InProcessServer } from '../../kit/in-process-server.js';
 import { countOpen } from '../../kit/process-resources.js';
 import type { TemporaryProject } from '../../kit/temporary-project.js';
 import { failedReload } from './failed-reload.js';
@@ -25,9 +24,9 @@ describe.each(RELOAD_FAULTS.map((fault) => [fault.what, fault] as const))('%s', 
     const openBefore = countOpen('self', project.path('shop.duckdb'));
     await fault.damage(project);
 
-    const { status, record, message } = await failedReload(server, { definitions });
-    expect(status).toBe(500);
+    const { status: httpStatus, record, message } = await failedReload(server, { definitions });
 
+    expect(httpStatus).toBe(500);
     expect(record.error).toMatchObject({ stage, code });
     expect(positionOf(record, project)).toBe(at);
     for (const text of says) expect(record.error?.message).toContain(text);

@@ -4,7 +4,7 @@ import { createSilentLogger } from '../../../src/logging/index.js';
 import { ReloadCoordinator, type ReloadSteps } from '../../../src/reload/index.js';
 import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/runtime/index.js';
 import { Secret } from '../../../src/config/index.js';
-import { InProcessServer } from '../../kit/in-process-server.js';
+import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
 import { TemporaryProject, userConfig } from '../../kit/temporary-project.js';
@@ -127,7 +127,7 @@ async function proxyOf(database: GenerationDatabase): Promise<string> {
 
 describe('a call that does not end', () => {
   it('is reported as draining, holds up no later reload, and frees its generation when it ends', async () => {
-    const { project, server } = await startShop('readwrite');
+    const { server } = await startShop('readwrite');
     const client = await connectTo(server.url);
     const call = await startSql(server, ENDLESS);
 
