@@ -9,10 +9,18 @@ export function isCatalogError(thrown: unknown): boolean {
   return messageOf(thrown).startsWith('Catalog Error');
 }
 
+export function interrupted(cause?: unknown): MxcpError {
+  return new MxcpError('query_interrupted', 'the query was interrupted', { cause });
+}
+
+/** Throws `query_interrupted` when the signal is aborted. */
+export function throwIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw interrupted();
+}
+
 export function toQueryError(thrown: unknown): MxcpError {
   if (thrown instanceof MxcpError) return thrown;
-  if (isInterrupt(thrown))
-    return new MxcpError('query_interrupted', 'the query was interrupted', { cause: thrown });
+  if (isInterrupt(thrown)) return interrupted(thrown);
   return new MxcpError('query_failed', `Failed to execute SQL: ${messageOf(thrown)}`, { cause: thrown });
 }
 

@@ -2,16 +2,14 @@ import {
   ResultReturnType,
   StatementType,
   type DuckDBConnection,
-  type DuckDBDataChunk,
   type DuckDBPreparedStatement,
   type DuckDBResult,
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
-import { EventLoopBudget } from '../../lifecycle/index.js';
-import { toQueryError } from './duckdb-errors.js';
-import { toJson } from './json-conversion.js';
+import { interrupted, throwIfInterrupted, toQueryError } from './duckdb-errors.js';
 import { bindParameters } from './parameter-binding.js';
 import type { JsonObject, ParameterValue } from './query.js';
+import { readRows, RowRefused } from './row-reading.js';
 import { extractStatements } from './statement-extraction.js';
 
 export interface Query {
@@ -23,9 +21,6 @@ export interface Query {
 
 /** How often an interrupt is repeated until it is heard. */
 const INTERRUPT_INTERVAL_MS = 10;
-
-/** What `onRow` threw, kept apart from what DuckDB throws. */
-class RowRefused extends Error {}
 
 /**
  * Runs all statements of a text and gives the rows of the last one to `onRow` as they come. When it settles, the
@@ -90,50 +85,6 @@ async function throwStreamError(statement: DuckDBPreparedStatement, signal: Abor
   );
 }
 
-async function readRows(result: DuckDBResult, { signal, onRow }: Query): Promise<void> {
-  const columnNames = toUniqueNames(result.columnNames());
-  const budget = new EventLoopBudget();
-  for (;;) {
-    const chunk = await result.fetchChunk();
-    throwIfInterrupted(signal);
-    if (chunk === null || chunk.rowCount === 0) return;
-    for (let row = 0; row < chunk.rowCount; row += 1) {
-      handOver(toRow(chunk, row, columnNames), onRow);
-      if (budget.isSpent) {
-        await budget.renew();
-        throwIfInterrupted(signal);
-      }
-    }
-  }
-}
-
-function handOver(row: JsonObject, onRow: Query['onRow']): void {
-  try {
-    onRow(row);
-  } catch (error) {
-    throw new RowRefused('the row was refused', { cause: error });
-  }
-}
-
-function toRow(chunk: DuckDBDataChunk, row: number, columnNames: readonly string[]): JsonObject {
-  const values = chunk.getRowValues(row);
-  // Not by assignment, which a column called `__proto__` would not survive.
-  return Object.fromEntries(columnNames.map((name, index) => [name, toJson(values[index] ?? null)]));
-}
-
-/** Columns of the same name get `_1`, `_2`, … after it, so that a row keeps every one. */
-function toUniqueNames(names: readonly string[]): readonly string[] {
-  const taken = new Set(names);
-  const seen = new Set<string>();
-  return names.map((name) => {
-    let unique = name;
-    for (let count = 1; seen.has(unique) || (unique !== name && taken.has(unique)); count += 1)
-      unique = `${name}_${count}`;
-    seen.add(unique);
-    return unique;
-  });
-}
-
 /** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and thrown away. */
 async function drain(result: DuckDBResult): Promise<void> {
   try {
@@ -144,12 +95,4 @@ async function drain(result: DuckDBResult): Promise<void> {
   } catch {
     // The interrupt arrived while reading: the stream is closed, which is all that is wanted here.
   }
-}
-
-function throwIfInterrupted(signal: AbortSignal): void {
-  if (signal.aborted) throw interrupted();
-}
-
-function interrupted(): MxcpError {
-  return new MxcpError('query_interrupted', 'the query was interrupted');
 }

@@ -5,8 +5,8 @@ import { isForDuckDB, toCreateSecret, toDropSecret, withoutValues } from './secr
 
 /**
  * Makes the secrets of an instance those of the configuration, in one open transaction on `connection`: until it is
- * committed, only this connection sees them. The caller commits or rolls back. Returns the names that DuckDB took, in lower case.
- * Throws `secret_failed`.
+ * committed, only this connection sees them. The caller commits or rolls back. Returns the names that DuckDB took, in
+ * lower case. Throws `secret_failed`.
  */
 export async function stageSecrets(
   connection: DuckDBConnection,
