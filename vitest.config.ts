@@ -9,6 +9,7 @@ const project = (name: string, options: { timeoutMs: number; serial?: boolean; s
     hookTimeout: options.timeoutMs,
     fileParallelism: options.serial !== true,
     pool: 'forks' as const,
+    ...(options.setup === undefined ? {} : { globalSetup: options.setup }),
   },
 });
 
@@ -21,7 +22,7 @@ export default defineConfig({
       project('contract', { timeoutMs: 60_000 }),
       project('architecture', { timeoutMs: 20_000 }),
       project('e2e', { timeoutMs: 120_000, serial: true }),
-      project('system', { timeoutMs: 120_000, serial: true }),
+      project('system', { timeoutMs: 120_000, serial: true, setup: 'test/system/preflight.ts' }),
     ],
   },
 });

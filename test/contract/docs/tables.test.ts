@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { ROUTES } from '../../../src/admin/contract/index.js';
+import type { RouteContract } from '../../../src/admin/contract/route-contract.js';
+import { COMMANDS } from '../../../src/cli/command-table.js';
+import { EXIT_CODES } from '../../../src/cli/exit-codes.js';
+import { RELOAD_TABLE, SETTINGS, type Setting } from '../../../src/config/index.js';
+import { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from '../../../src/errors/index.js';
+import { codesOf, readPage, tableUnder } from './doc-blocks.js';
+
+const API_PAGE = 'docs/reference/admin-api.md';
+const CLI_PAGE = 'docs/reference/cli.md';
+
+describe('the table of errors', () => {
+  it('has exactly the codes of the program, with status, exit code and meaning', () => {
+    const shown = tableUnder('docs/reference/errors.md', 'Errors');
+    // The keys of a literal table are its codes.
+    const real = (Object.keys(ERROR_CODES) as ErrorCode[]).map((name) => [
+      code(name),
+      String(httpStatusOf(name)),
+      String(exitCodeOf(name)),
+      ERROR_CODES[name].doc,
+    ]);
+    expect(sorted(shown)).toEqual(sorted(real));
+  });
+});
+
+describe('the table of routes', () => {
+  it('has exactly the routes of the contract', () => {
+    const shown = tableUnder(API_PAGE, 'Routes').map(([route, probe, , doc]) => [route, probe, doc]);
+    const real = Object.values<RouteContract>(ROUTES).map(({ method, path, probe, doc }) => [
+      `\`${method} ${path}\``,
+      probe ? 'yes' : 'no',
+      doc,
+    ]);
+    expect(sorted(shown)).toEqual(sorted(real));
+  });
+
+  it('lists only statuses that the contract has', () => {
+    for (const [route = '', , statuses = ''] of tableUnder(API_PAGE, 'Routes')) {
+      const contract = Object.values<RouteContract>(ROUTES).find(
+        ({ method, path }) => codesOf(route)[0] === `${method} ${path}`,
+      );
+      expect(Object.keys(contract?.responses ?? {})).toEqual(expect.arrayContaining(statuses.split(', ')));
+    }
+  });
+
+  it.each(Object.values<RouteContract>(ROUTES).filter(({ query }) => Object.keys(query.shape).length > 0))(
+    '$method $path: exactly its options are told',
+    ({ method, path, query }) => {
+      const shown = tableUnder(API_PAGE, `\`${method} ${path}\``).map(([option = '']) => codesOf(option)[0]);
+      expect(shown.sort()).toEqual(Object.keys(query.shape).sort());
+    },
+  );
+});
+
+describe('the table of settings', () => {
+  const real = Object.values<Setting<unknown>>(SETTINGS);
+
+  it('has exactly the settings of the program, with option, variable, default and meaning', () => {
+    const shown = tableUnder('docs/operations/configuration.md', 'Settings');
+    const rows = real.map(({ flag, variable, fallback, doc }) => [
+      code(flag),
+      code(variable),
+      code(fallback),
+      doc,
+    ]);
+    expect(sorted(shown)).toEqual(sorted(rows));
+  });
+
+  it('of the admin socket, in its own guide, has the right names and defaults', () => {
+    const admin = real.filter(({ variable }) => variable?.startsWith('MXCP_ADMIN_'));
+    const shown = tableUnder('docs/operations/admin-socket.md', 'Switching it on');
+    expect(shown.map(([variable = '']) => codesOf(variable)[0]).sort()).toEqual(
+      admin.map(({ variable }) => variable).sort(),
+    );
+    for (const [variable = '', option = '', fallback = ''] of shown) {
+      const setting = admin.find((candidate) => candidate.variable === codesOf(variable)[0]);
+      expect(codesOf(option)[0]).toBe(setting?.flag?.split(' ')[0]);
+      const isWord = setting?.fallback === undefined || setting.fallback === 'false';
+      expect(isWord ? fallback : codesOf(fallback)[0]).toBe(
+        isWord ? (setting?.kind === SETTINGS.admin.kind ? 'off' : 'none') : setting?.fallback,
+      );
+    }
+  });
+});
+
+describe('the table of what a reload applies', () => {
+  it('has exactly the rows of the program', () => {
+    const shown = tableUnder('docs/operations/configuration.md', 'Reload or restart');
+    const file = { site: '`mxcp-site.yml`', user: 'user configuration' };
+    const rows = RELOAD_TABLE.map((row) => [code(row.key), file[row.file], row.applies]);
+    expect(sorted(shown)).toEqual(sorted(rows));
+  });
+});
+
+describe('the page of commands', () => {
+  const commands = COMMANDS.flatMap(({ subcommands, ...command }) =>
+    subcommands === undefined
+      ? [{ ...command, title: `mxcp ${command.name}` }]
+      : subcommands.map((entry) => ({ ...entry, title: `mxcp ${command.name} ${entry.name}` })),
+  );
+
+  it('has a section for each command and for no other', () => {
+    const sections = [...readPage(CLI_PAGE).matchAll(/^## (mxcp .*)$/gm)].map(([, title]) => title);
+    expect(sections.sort()).toEqual(commands.map(({ title }) => title).sort());
+  });
+
+  it.each(commands)('$title: exactly its arguments and options are told', ({ title, ...command }) => {
+    const settings = Object.values<Setting<unknown>>(SETTINGS).flatMap(({ flag }) => flag ?? []);
+    const section = sectionOf(CLI_PAGE, title);
+    const shared = [
+      ...(section.includes('(#of-a-project)') ? rowNames(CLI_PAGE, 'Of a project') : []),
+      ...(section.includes('(#of-mxcp-admin)') ? rowNames(CLI_PAGE, 'Of mxcp admin') : []),
+      ...(section.includes('configuration.md#settings') ? settings : []),
+    ];
+    const own = section.includes('\n| ') ? rowNames(CLI_PAGE, title) : [];
+    const real = [
+      ...(command.arguments ?? []).map(({ usage }) => usage),
+      ...(command.options ?? []).map(({ flags }) => flags),
+    ];
+    expect([...own, ...shared].sort()).toEqual(real.sort());
+    expect(section).toContain(`${command.doc}.`);
+  });
+
+  it('has the exit codes of the program', () => {
+    const shown = tableUnder(CLI_PAGE, 'Exit codes');
+    expect(sorted(shown)).toEqual(sorted(EXIT_CODES.map((row) => [String(row.code), row.meaning])));
+  });
+});
+
+function rowNames(file: string, heading: string): readonly string[] {
+  return tableUnder(file, heading).flatMap(([cell = '']) => codesOf(cell).slice(0, 1));
+}
+
+function sectionOf(file: string, title: string): string {
+  const [, rest = ''] = readPage(file).split(`\n## ${title}\n`);
+  return rest.split('\n## ')[0] ?? '';
+}
+
+function code(text: string | undefined): string {
+  return text === undefined || text === '' ? '–' : `\`${text}\``;
+}
+
+function sorted(rows: readonly (readonly (string | undefined)[])[]): readonly string[] {
+  return rows.map((row) => row.join(' | ')).sort();
+}

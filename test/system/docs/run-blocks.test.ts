@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allBlocks, nameOfBlock, type DocBlock } from '../../contract/docs/doc-blocks.js';
+import { DocSession } from './doc-session.js';
+
+const RUN_HERE = new Set(['bash', 'python', 'js']);
+// `setup` blocks are npm commands on the checkout itself: .ci/run runs them, and a contract test reads them.
+const blocks = allBlocks().filter(({ language, tags }) => RUN_HERE.has(language) && tags[0] !== 'setup');
+const pages = [...new Set(blocks.map(({ file }) => file))];
+
+describe.each(pages)('the commands of %s, in order', (page) => {
+  let session: DocSession;
+
+  beforeAll(() => {
+    session = new DocSession(page);
+  });
+
+  afterAll(async () => {
+    const exitCode = await session.end();
+    expect(exitCode ?? 0, 'exit code of the last server of the page').toBe(0);
+  });
+
+  it.each(onPage(page))('%s', async (_name, block) => {
+    const { exitCode, output } = await session.run(block);
+    expect(exitCode, output).toBe(0);
+  });
+});
+
+function onPage(page: string): readonly (readonly [string, DocBlock])[] {
+  return blocks.filter(({ file }) => file === page).map((block) => [nameOfBlock(block), block]);
+}

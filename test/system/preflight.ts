@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+
+/** What these tests drive, how to see that it is there, and how to get it on Debian. */
+const TOOLS = [
+  { name: 'curl', check: ['curl', '--version'], install: 'apt-get install curl' },
+  { name: 'jq', check: ['jq', '--version'], install: 'apt-get install jq' },
+  { name: 'lsof', check: ['lsof', '-v'], install: 'apt-get install lsof' },
+  { name: 'python3', check: ['python3', '--version'], install: 'apt-get install python3' },
+  {
+    name: 'httpx for python3',
+    check: ['python3', '-c', 'import httpx'],
+    install: 'python3 -m venv .venv && .venv/bin/pip install httpx, then PATH="$PWD/.venv/bin:$PATH"',
+  },
+] as const;
+
+/** Runs once before the system tests. Throws naming everything that is missing: a test that is left out says nothing. */
+export default function assertToolsPresent(): void {
+  const missing = TOOLS.filter(({ check: [program, ...options] }) => {
+    const { error, status } = spawnSync(program, options, { stdio: 'ignore' });
+    return error !== undefined || status !== 0;
+  });
+  if (missing.length === 0) return;
+  const lines = missing.map(({ name, install }) => `  ${name}: ${install}`);
+  throw new Error(
+    [
+      'the system tests need these, which are missing here:',
+      ...lines,
+      'or run .ci/run, which installs them',
+    ].join('\n'),
+  );
+}
