@@ -67,15 +67,13 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
   ): Promise<void> {
     const { instance } = this.#share;
     await instance.use(async (connection, interrupted) => {
-      const signal =
-        options.signal === undefined ? interrupted : AbortSignal.any([options.signal, interrupted]);
       const leave = instance.callerFunctions.enter(connection, options.caller);
       try {
-        await executeQuery(connection, { sql, parameters, signal, onRow: options.onRow });
+        await executeQuery(connection, { sql, parameters, signal: interrupted, onRow: options.onRow });
       } finally {
         leave();
       }
-    });
+    }, options.signal);
   }
 
   /** On a candidate, statements are compiled with the secrets that are about to be committed. */
