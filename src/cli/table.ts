@@ -32,7 +32,10 @@ export function printFields(
 }
 
 function alignRows(rows: readonly Row[]): string {
-  const table = new Table({ chars: CHARACTERS, style: { 'padding-left': 0, 'padding-right': 0, head: [] } });
+  const table = new Table({
+    chars: CHARACTERS,
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+  });
   table.push(...rows.map((row) => [...row]));
   return table
     .toString()

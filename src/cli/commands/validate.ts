@@ -93,7 +93,7 @@ const PAINT = { ok: pc.green, error: pc.red, unchecked: pc.yellow, warning: pc.y
 function printVerdicts(output: Output, verdicts: readonly Verdict[], check: ProjectCheck): void {
   const line = (label: keyof typeof PAINT, text: string): void => {
     const padded = label.padEnd(9);
-    output.print(visibleLines(`${output.isTerminal ? PAINT[label](padded) : padded} ${text}`));
+    output.print(`${output.isTerminal ? PAINT[label](padded) : padded} ${visibleLines(text)}`);
   };
   for (const { status, path, message } of verdicts) {
     if (status !== 'error' || message === undefined) line(status, path);

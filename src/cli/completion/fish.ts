@@ -40,7 +40,8 @@ function toLines(node: CompletionNode): string[] {
 
 function toOption({ names, doc, value, completes }: CompletionOption): string {
   const flags = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`));
-  const required = value === undefined ? [] : ['-r'];
+  // `-x` takes a value and offers no files beside what is offered.
+  const required = value === undefined ? [] : [completes === 'file' ? '-r' : '-x'];
   const offered = completes === undefined ? [] : [values(completes)];
   return [...flags, ...required, ...offered, '-d', quote(doc)].join(' ');
 }

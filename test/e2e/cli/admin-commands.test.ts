@@ -1,0 +1,173 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  cleanEnv,
+  MxcpProcess,
+  runMxcp,
+  SMALL_PROJECT,
+  temporaryFolder,
+  type Finished,
+} from './mxcp-process.js';
+
+const CONFIG = `mxcp: 1
+projects:
+  small:
+    profiles:
+      dev:
+        secrets:
+          - { name: feed, type: http, parameters: { BEARER_TOKEN: "file://token.txt" } }
+`;
+
+let project: ReturnType<typeof temporaryFolder>;
+let server: MxcpProcess;
+let socket: string;
+
+beforeAll(async () => {
+  project = temporaryFolder({ ...SMALL_PROJECT, 'config.yml': CONFIG, 'token.txt': 'first-token' });
+  socket = join(project.path, 'admin.sock');
+  const env = { ...cleanEnv(project.path), MXCP_CONFIG: join(project.path, 'config.yml') };
+  server = new MxcpProcess(['serve', '--port', '0', '--admin-socket', socket], { cwd: project.path, env });
+  await server.url();
+});
+
+afterAll(async () => {
+  server.kill('SIGTERM');
+  expect((await server.ended).code).toBe(0);
+  project.dispose();
+});
+
+afterEach(() => {
+  writeFileSync(join(project.path, 'token.txt'), 'first-token');
+  writeFileSync(join(project.path, 'tools/add.yml'), SMALL_PROJECT['tools/add.yml'] ?? '');
+});
+
+const admin = (...args: readonly string[]): Promise<Finished> =>
+  runMxcp(['admin', ...args, '--socket', socket]);
+
+describe('asking a server', () => {
+  it('says that it is healthy and ready', async () => {
+    const health = await admin('health');
+    expect(health.stdout).toMatch(/^ok at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$/);
+    expect(health.code).toBe(0);
+    const ready = await admin('ready');
+    expect(ready.stdout).toContain('database\tok\tanswers\n');
+    expect(ready.stdout).toMatch(/ready\n$/);
+    expect(ready.code).toBe(0);
+  });
+
+  it('prints the answer as it is with --json', async () => {
+    const { stdout } = await admin('status', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: 'ok',
+      pid: server.pid,
+      endpoints: { tools: 4, resources: 1, prompts: 1 },
+    });
+  });
+
+  it('prints status, configuration and endpoints for a person', async () => {
+    expect((await admin('status')).stdout).toContain('endpoints: 4 tools, 1 resources, 1 prompts\n');
+    const config = await admin('config');
+    expect(config.stdout).toContain('project: small (profile dev)\n');
+    expect(config.stdout).toContain('file://token.txt\tfile\t');
+    expect(config.stdout).not.toContain('first-token');
+    expect((await admin('endpoints')).stdout).toContain('ok\ttool\tadd\ttools/add.yml\t\n');
+  });
+
+  it('finds the socket through the environment', async () => {
+    const env = { ...cleanEnv(project.path), MXCP_ADMIN_SOCKET: socket };
+    expect((await runMxcp(['admin', 'health'], { env })).code).toBe(0);
+  });
+});
+
+describe('reloading', () => {
+  it('shows the stages, what changed, and the new generation', async () => {
+    writeFileSync(join(project.path, 'token.txt'), 'second-token');
+    const { stdout, code } = await admin('reload');
+    expect(stdout).toMatch(
+      /^load +success.*\nresolve +success.*\nbuild +success.*\ncheck +success.*\nswap +success.*\ndrain +success.*\ndispose +success/,
+    );
+    expect(stdout).toMatch(/^file:\/\/token\.txt\tchanged\t/m);
+    expect(stdout).toMatch(/reloaded in \d+ ms: generation \d+ -> \d+\n$/);
+    expect(stdout).not.toContain('second-token');
+    expect(code).toBe(0);
+  });
+
+  it('says why a reload failed, where, and answers 1', async () => {
+    rmSync(join(project.path, 'token.txt'));
+    const { stdout, code } = await admin('reload');
+    expect(stdout).toContain(
+      'reload failed at resolve (reference_unresolved); what served before still serves\n',
+    );
+    expect(stdout).toMatch(/config\.yml:7:\d+: .*token\.txt/);
+    expect(code).toBe(1);
+    const status = await admin('status');
+    expect(status.stdout).toMatch(/^last reload: error at .*token\.txt/m);
+    expect(status.code).toBe(0);
+  });
+
+  it('tries definitions without serving them', async () => {
+    writeFileSync(join(project.path, 'tools/add.yml'), 'mxcp: 1\ntool:\n  nam: add\n');
+    const tried = await admin('reload', '--dry-run', '--definitions');
+    expect(tried.stdout).toMatch(/tools\/add\.yml:3:3: /);
+    expect(tried.code).toBe(1);
+    const told = await admin('reload');
+    expect(told.stdout).toContain(
+      'Changed on disk and not read (--definitions reads them): tools/add.yml: changed\n',
+    );
+    expect(told.code).toBe(0);
+  });
+
+  it('says of a dry run that it would succeed', async () => {
+    const { stdout, code } = await admin('reload', '--dry-run');
+    expect(stdout).toContain('a reload would succeed\n');
+    expect(code).toBe(0);
+  });
+
+  it('only asks with --no-wait, and the record can be read later', async () => {
+    const asked = JSON.parse((await admin('reload', '--no-wait', '--json')).stdout);
+    expect(asked.status).toBe('reload_initiated');
+    await admin('reload');
+    const record = await admin('reloads', asked.reload_request_id);
+    expect(record.stdout).toMatch(/^trigger: cli$/m);
+    expect(record.code).toBe(0);
+    const list = await admin('reloads', '--limit', '2');
+    expect(list.stdout.trimEnd().split('\n')).toHaveLength(3);
+  });
+
+  it('says in JSON why a reload failed', async () => {
+    rmSync(join(project.path, 'token.txt'));
+    const { stdout, code } = await admin('reload', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'error', error: { stage: 'resolve', line: 7 } });
+    expect(code).toBe(1);
+  });
+});
+
+describe('mistakes', () => {
+  it('says what to do when there is no socket, and answers 3', async () => {
+    const missing = await runMxcp(['admin', 'health', '--json', '--socket', join(project.path, 'no.sock')]);
+    expect(missing.stderr).toContain('there is no admin socket at');
+    expect(JSON.parse(missing.stdout)).toMatchObject({ error: 'connection_failed' });
+    expect(missing.code).toBe(3);
+  });
+
+  it('answers 1 for a reload that nobody remembers, in the words of the server', async () => {
+    const unknown = await admin('reloads', 'no-such-id', '--json');
+    expect(JSON.parse(unknown.stdout)).toMatchObject({ error: 'reload_not_found' });
+    expect(unknown.code).toBe(1);
+  });
+
+  it('answers 2 for options that are not understood', async () => {
+    expect((await admin('reload', '--timeout', 'soon')).code).toBe(2);
+    expect((await admin('reload', '--no-wait', '--dry-run')).code).toBe(2);
+    expect((await admin('reloads', '--limit', 'x')).code).toBe(2);
+    expect((await runMxcp(['admin'])).code).toBe(2);
+  });
+
+  it('answers 4 when the time runs out', async () => {
+    const { code, stderr } = await admin('reload', '--timeout', '0');
+    // A reload that was quicker than the first look at it is as good.
+    if (code !== 0) expect(stderr).toContain('goes on');
+    expect([0, 4]).toContain(code);
+  });
+});

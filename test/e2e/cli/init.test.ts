@@ -1,0 +1,78 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { connectClient, MxcpProcess, runMxcp, temporaryFolder } from './mxcp-process.js';
+
+let folder: ReturnType<typeof temporaryFolder>;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(() => folder.dispose());
+
+it('makes a project that serves its first tool at once', async () => {
+  const made = await runMxcp(['init', 'sales'], { cwd: folder.path });
+  expect(made.code).toBe(0);
+  expect(made.stdout).toContain('wrote sales/tools/hello.yml\n');
+  expect(made.stdout).toMatch(/Next:\n {2}cd sales\n {2}mxcp validate\n {2}mxcp run .*\n {2}mxcp serve\n$/);
+  const server = new MxcpProcess(['serve', '--port', '0'], { cwd: join(folder.path, 'sales') });
+  try {
+    const client = await connectClient(await server.url());
+    const answer = await client.callTool({ name: 'hello', arguments: { name: 'Ada' } });
+    await client.close();
+    expect(answer.structuredContent).toMatchObject({ greeting: 'Hello, Ada!' });
+  } finally {
+    server.kill('SIGTERM');
+    expect((await server.ended).code).toBe(0);
+  }
+});
+
+it('adds examples that are valid when it is asked to', async () => {
+  const made = await runMxcp(
+    ['init', '--bootstrap', '--project', 'shop', '--profile', 'prod', '--json-output'],
+    { cwd: folder.path },
+  );
+  expect(JSON.parse(made.stdout)).toEqual({
+    status: 'ok',
+    result: {
+      project: 'shop',
+      profile: 'prod',
+      folder: folder.path,
+      files: [
+        'mxcp-site.yml',
+        'tools/hello.yml',
+        'resources/settings.yml',
+        'sql/setting.sql',
+        'prompts/introduce.yml',
+        '.gitignore',
+      ],
+    },
+  });
+  expect(readFileSync(join(folder.path, 'mxcp-site.yml'), 'utf8')).toContain('project: "shop"');
+  const checked = await runMxcp(['validate'], { cwd: folder.path });
+  expect(checked.stdout).toContain('3 file(s): 3 ok, 0 with errors');
+  const read = await runMxcp(['run', 'resource', 'database_setting', '-p', 'setting=threads'], {
+    cwd: folder.path,
+  });
+  expect(JSON.parse(read.stdout)).toMatchObject({ name: 'threads' });
+});
+
+it('overwrites nothing', async () => {
+  writeFileSync(join(folder.path, 'mxcp-site.yml'), 'mine');
+  const refused = await runMxcp(['init'], { cwd: folder.path });
+  expect(refused.stderr).toContain('has mxcp-site.yml already');
+  expect(refused.code).toBe(2);
+  expect(readFileSync(join(folder.path, 'mxcp-site.yml'), 'utf8')).toBe('mine');
+  expect(existsSync(join(folder.path, 'tools'))).toBe(false);
+});
+
+it('keeps a .gitignore that is there', async () => {
+  writeFileSync(join(folder.path, '.gitignore'), 'mine\n');
+  expect((await runMxcp(['init'], { cwd: folder.path })).code).toBe(0);
+  expect(readFileSync(join(folder.path, '.gitignore'), 'utf8')).toBe('mine\n');
+});
+
+it('refuses a project name that is none', async () => {
+  const refused = await runMxcp(['init', 'x', '--project', 'a: b'], { cwd: folder.path });
+  expect(refused.stderr).toContain('--project must be');
+  expect(refused.code).toBe(2);
+});

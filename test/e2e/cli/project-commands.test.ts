@@ -1,0 +1,210 @@
+import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, type Finished } from './mxcp-process.js';
+
+let project: ReturnType<typeof temporaryFolder>;
+beforeEach(() => {
+  project = temporaryFolder(SMALL_PROJECT);
+});
+afterEach(() => project.dispose());
+
+const mxcp = (args: readonly string[], cwd = project.path): Promise<Finished> => runMxcp(args, { cwd });
+const write = (path: string, text: string): void => writeFileSync(join(project.path, path), text);
+
+describe('mxcp validate', () => {
+  it('says of every file that it is fine, from a sub-directory too', async () => {
+    const { code, stdout } = await mxcp(['validate'], join(project.path, 'tools'));
+    expect(stdout).toBe(
+      [
+        'ok        prompts/ask.yml',
+        'ok        resources/region.yml',
+        'ok        tools/add.yml',
+        'ok        tools/many.yml',
+        'ok        tools/slow.yml',
+        'ok        tools/who.yml',
+        '6 file(s): 6 ok, 0 with errors\n',
+      ].join('\n'),
+    );
+    expect(code).toBe(0);
+  });
+
+  it('reports configuration and endpoint problems at once, each with its line', async () => {
+    write('mxcp-site.yml', 'mxcp: 1\nproject: small\nprofile: dev\nprofils: {}\n');
+    const broken = await mxcp(['validate']);
+    expect(broken.stdout).toContain('error     mxcp-site.yml:4:1: ');
+    expect(broken.stdout).toContain('did you mean `profile`?');
+
+    write('mxcp-site.yml', 'mxcp: 1\nproject: small\nprofile: dev\n');
+    write('tools/add.yml', 'mxcp: 1\ntool:\n  nam: add\n');
+    write(
+      'config.yml',
+      'mxcp: 1\nprojects:\n  small: { profiles: { dev: { secrets: [{ name: s, type: http, parameters: { TOKEN: "${NOT_SET}" } }] } } }\n',
+    );
+    const env = { ...process.env, MXCP_CONFIG: join(project.path, 'config.yml') };
+    const both = await runMxcp(['validate'], { cwd: project.path, env });
+    expect(both.stdout).toMatch(/^error +tools\/add\.yml:3:3: /m);
+    expect(both.stdout).toMatch(/^error +config\.yml:3:\d+: .*NOT_SET/m);
+    expect(both.stdout).toMatch(/^unchecked resources\/region\.yml$/m);
+    expect(both.code).toBe(2);
+  });
+
+  it('answers in the JSON of the format', async () => {
+    write('tools/add.yml', SMALL_PROJECT['tools/add.yml']?.replace('$a + $b', 'nope + $a + $b') ?? '');
+    const { code, stdout } = await mxcp(['validate', '--json-output']);
+    const answer = JSON.parse(stdout);
+    expect(answer.status).toBe('error');
+    expect(answer.message).toBe('1 endpoint file(s) with errors');
+    expect(answer.validated).toContainEqual({ status: 'ok', path: 'tools/who.yml' });
+    const failed = answer.validated.find((each: { path: string }) => each.path === 'tools/add.yml');
+    expect(failed.status).toBe('error');
+    expect(failed.message).toMatch(/^tools\/add\.yml:\d+: .*nope/);
+    expect(code).toBe(2);
+  });
+
+  it('looks at one file or folder when it is named', async () => {
+    const one = await mxcp(['validate', 'add.yml'], join(project.path, 'tools'));
+    expect(one.stdout).toBe('ok        tools/add.yml\n1 file(s): 1 ok, 0 with errors\n');
+    const none = await mxcp(['validate', 'tools/nope.yml']);
+    expect(none.stderr).toContain('there is no endpoint file at tools/nope.yml');
+    expect(none.code).toBe(2);
+  });
+
+  it('checks what it can beside a server that holds the database, and says what it could not', async () => {
+    const server = new MxcpProcess(['serve', '--port', '0'], { cwd: project.path });
+    try {
+      await server.url();
+      const checked = await mxcp(['validate']);
+      expect(checked.stdout).toMatch(/^unchecked tools\/add\.yml$/m);
+      expect(checked.stdout).toMatch(/^ok +prompts\/ask\.yml$/m);
+      expect(checked.stdout).toContain(`process ${server.pid} holds it`);
+      expect(checked.stdout).toContain('mxcp admin reload --dry-run --definitions');
+      expect(checked.code).toBe(3);
+      const listed = await mxcp(['list']);
+      expect(listed.code).toBe(0);
+      const asked = await mxcp(['query', 'SELECT 1']);
+      expect(asked.stderr).toContain(`process ${server.pid} holds it`);
+      expect(asked.code).toBe(3);
+    } finally {
+      server.kill('SIGTERM');
+      await server.ended;
+    }
+  });
+});
+
+describe('mxcp list', () => {
+  it('lists kind, name and path, with what is wrong', async () => {
+    write('tools/add.yml', 'mxcp: 1\ntool:\n  name: add\n');
+    const { stdout, code } = await mxcp(['list']);
+    expect(stdout.split('\n')[0]).toBe('KIND\tNAME\tPATH\tERROR');
+    expect(stdout).toContain('tool\twho\ttools/who.yml\t\n');
+    expect(stdout).toMatch(/^tool\tadd\ttools\/add\.yml\ttools\/add\.yml:\d+:\d+: .+$/m);
+    expect(code).toBe(0);
+  });
+
+  it('answers in the JSON of the format', async () => {
+    const { stdout } = await mxcp(['list', '--json-output']);
+    const answer = JSON.parse(stdout);
+    expect(answer.status).toBe('ok');
+    expect(answer.endpoints[0]).toEqual({
+      path: join(project.path, 'prompts/ask.yml'),
+      kind: 'prompt',
+      name: 'ask',
+      error: null,
+    });
+    expect(answer.endpoints).toHaveLength(6);
+  });
+});
+
+describe('mxcp run', () => {
+  const run = async (...args: readonly string[]): Promise<unknown> => {
+    const { stdout } = await mxcp(['run', ...args, '--json-output']);
+    return JSON.parse(stdout);
+  };
+
+  it('calls a tool with text parameters made into their types', async () => {
+    expect(await run('tool', 'add', '-p', 'a=41')).toEqual({ status: 'ok', result: { sum: 42 } });
+  });
+
+  it('takes a parameter from a JSON file', async () => {
+    write('numbers.json', '[1, 2]');
+    const result = [{ doubled: 2 }, { doubled: 4 }];
+    expect(await run('tool', 'many', '-p', 'numbers=@numbers.json')).toEqual({ status: 'ok', result });
+  });
+
+  it('calls as the given user with the given headers', async () => {
+    const caller = ['-u', '{"username":"ada"}', '--request-headers', '{"X-Team":"blue"}'];
+    expect(await run('tool', 'who', ...caller)).toEqual({
+      status: 'ok',
+      result: { name: 'ada', team: 'blue' },
+    });
+  });
+
+  it('reads a resource by its name and by its URI, and renders a prompt', async () => {
+    expect(await run('resource', 'region', '-p', 'region=north')).toEqual({
+      status: 'ok',
+      result: { region: 'north' },
+    });
+    expect(await run('resource', 'sales://south')).toEqual({ status: 'ok', result: { region: 'south' } });
+    expect(await run('prompt', 'ask', '-p', 'topic=ducks')).toEqual({
+      status: 'ok',
+      result: [{ role: 'user', text: 'Tell me about ducks' }],
+    });
+  });
+
+  it('says in JSON and in words what is wrong with a call', async () => {
+    const { code, stdout, stderr } = await mxcp(['run', 'tool', 'add', '-p', 'a=x', '--json-output']);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'error', code: 'params_invalid' });
+    expect(stderr).toMatch(/^Error: .*"?a"?/);
+    expect(code).toBe(2);
+  });
+
+  it('names an endpoint that does not exist, and a misspelt type', async () => {
+    expect((await mxcp(['run', 'tool', 'ad'])).stderr).toContain('ad');
+    const misspelt = await mxcp(['run', 'tol', 'add']);
+    expect(misspelt.stderr).toContain('Allowed choices are tool, resource, prompt');
+    expect(misspelt.code).toBe(2);
+  });
+
+  it('does not mind other endpoints that are broken, and reports the one that is called', async () => {
+    write('tools/add.yml', SMALL_PROJECT['tools/add.yml']?.replace('$a + $b', 'nope + $a + $b') ?? '');
+    expect(await run('prompt', 'ask', '-p', 'topic=x')).toMatchObject({ status: 'ok' });
+    const broken = await mxcp(['run', 'tool', 'add', '-p', 'a=1']);
+    expect(broken.stderr).toMatch(/tools\/add\.yml:\d+: .*nope/);
+    expect(broken.code).toBe(2);
+  });
+});
+
+describe('mxcp query', () => {
+  it('prints rows as tab-separated lines in a pipe', async () => {
+    const sql = "SELECT 1 AS a, 'x' || chr(9) || 'y' AS b UNION ALL SELECT 2, NULL ORDER BY a";
+    const { stdout, code } = await mxcp(['query', sql]);
+    expect(stdout).toBe('a\tb\n1\tx\\ty\n2\tNULL\n');
+    expect(code).toBe(0);
+  });
+
+  it('answers with rows as JSON, from a file and from standard input', async () => {
+    write('q.sql', 'SELECT $name AS name');
+    const fromFile = await mxcp(['query', '--file', 'q.sql', '-p', 'name=Ada', '--json-output']);
+    expect(JSON.parse(fromFile.stdout)).toEqual({ status: 'ok', result: [{ name: 'Ada' }] });
+    const piped = await runMxcp(['query', '-', '--json-output'], {
+      cwd: project.path,
+      input: 'SELECT 2 AS n',
+    });
+    expect(JSON.parse(piped.stdout)).toEqual({ status: 'ok', result: [{ n: 2 }] });
+  });
+
+  it('ends with 1 when the database refuses the SQL', async () => {
+    const { code, stderr, stdout } = await mxcp(['query', 'SELEC 1', '--json-output']);
+    expect(stderr).toContain('syntax error');
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'error', code: 'query_failed' });
+    expect(code).toBe(1);
+  });
+
+  it('refuses to write when it is told to read only', async () => {
+    await mxcp(['query', 'CREATE TABLE t AS SELECT 1 AS n']);
+    const { code, stderr } = await mxcp(['query', 'INSERT INTO t VALUES (2)', '--readonly']);
+    expect(stderr).toContain('read-only');
+    expect(code).toBe(1);
+  });
+});

@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { cleanEnv, runMxcp, temporaryFolder } from './mxcp-process.js';
+
+describe('help', () => {
+  it('lists commands and exit codes', async () => {
+    const { stdout, code } = await runMxcp(['--help']);
+    for (const name of ['init', 'serve', 'validate', 'list', 'run', 'query', 'admin', 'completion']) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    }
+    expect(stdout).toContain('Exit codes:');
+    expect(code).toBe(0);
+  });
+
+  it('explains a group of commands', async () => {
+    const asked = await runMxcp(['help', 'admin']);
+    expect(asked.stdout).toContain('reload [options]');
+    expect(asked.code).toBe(0);
+    const bare = await runMxcp(['admin']);
+    expect(bare.stderr).toContain('reload [options]');
+    expect(bare.code).toBe(2);
+  });
+
+  it('is what a bare mxcp prints, as misuse', async () => {
+    const { stderr, code } = await runMxcp([]);
+    expect(stderr).toContain('Usage: mxcp');
+    expect(code).toBe(2);
+  });
+
+  it('suggests the nearest command and option', async () => {
+    const command = await runMxcp(['valdate']);
+    expect(command.stderr).toContain('(Did you mean validate?)');
+    expect(command.code).toBe(2);
+    const option = await runMxcp(['serve', '--prot', '1']);
+    expect(option.stderr).toContain('(Did you mean --port?)');
+    expect(option.code).toBe(2);
+  });
+
+  it('prints the version', async () => {
+    expect((await runMxcp(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('says how to get a project where there is none', async () => {
+    const folder = temporaryFolder();
+    const { stderr, code } = await runMxcp(['list'], { cwd: folder.path });
+    expect(stderr).toContain('no mxcp-site.yml in');
+    expect(stderr).toContain('`mxcp init`');
+    expect(code).toBe(2);
+    folder.dispose();
+  });
+});
+
+/** Which files a command loads, as V8's own coverage report lists them. */
+async function loadedBy(args: readonly string[]): Promise<readonly string[]> {
+  const folder = temporaryFolder();
+  const env = { ...cleanEnv(folder.path), NODE_V8_COVERAGE: join(folder.path, 'coverage') };
+  await runMxcp(args, { cwd: folder.path, env });
+  const reports = readdirSync(join(folder.path, 'coverage'));
+  const urls = reports.flatMap((name) => {
+    const report = JSON.parse(readFileSync(join(folder.path, 'coverage', name), 'utf8'));
+    return report.result.map(({ url }: { url: string }) => url);
+  });
+  folder.dispose();
+  return urls;
+}
+
+describe('loading', () => {
+  it.each([['admin status'], ['admin reload'], ['serve --help'], ['completion bash']])(
+    'keeps databases, MCP, YAML and schemas out of %s',
+    async (command) => {
+      const loaded = await loadedBy(command.split(' '));
+      expect(loaded.some((url) => url.endsWith('/dist/cli/main.js'))).toBe(true);
+      const heavy =
+        /@duckdb|@modelcontextprotocol|node_modules\/(yaml|zod|ajv|pino)\/|dist\/(server|runtime|endpoints|mcp)\//;
+      expect(loaded.filter((url) => heavy.test(url))).toEqual([]);
+    },
+  );
+
+  it('keeps MCP and the admin API out of the commands that work on a project', async () => {
+    const loaded = await loadedBy(['query', 'SELECT 1']);
+    expect(loaded.some((url) => url.includes('/dist/runtime/'))).toBe(true);
+    expect(loaded.filter((url) => /@modelcontextprotocol|dist\/(mcp|admin)\//.test(url))).toEqual([]);
+  });
+});

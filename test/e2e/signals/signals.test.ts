@@ -1,0 +1,219 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { createServer, type Server as NetServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  connectClient,
+  MxcpProcess,
+  runMxcp,
+  SMALL_PROJECT,
+  temporaryFolder,
+  waitFor,
+} from '../cli/mxcp-process.js';
+
+let project: ReturnType<typeof temporaryFolder>;
+let socket: string;
+let started: MxcpProcess[];
+beforeEach(() => {
+  project = temporaryFolder(SMALL_PROJECT);
+  socket = join(project.path, 'run', 'mxcp.sock');
+  started = [];
+});
+afterEach(async () => {
+  for (const each of started) if (each.isRunning) each.kill('SIGKILL');
+  await Promise.all(started.map((each) => each.ended));
+  project.dispose();
+});
+
+function serve(...args: readonly string[]): MxcpProcess {
+  const server = new MxcpProcess(['serve', '--port', '0', '--admin-socket', socket, ...args], {
+    cwd: project.path,
+  });
+  started.push(server);
+  return server;
+}
+
+const leftovers = (): string[] => (existsSync(join(socket, '..')) ? readdirSync(join(socket, '..')) : []);
+
+describe('a stop signal', () => {
+  // From the first moment at which the process can hear it, in steps through the whole start.
+  const moments = Array.from({ length: 16 }, (_, index) => index * 40);
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s at any moment of the start ends with 0 and no socket',
+    async (signal) => {
+      for (const afterMs of moments) {
+        const server = serve();
+        await server.catchesSignals();
+        await delay(afterMs);
+        server.kill(signal);
+        const { code, signal: by, stderr } = await server.ended;
+        expect({ afterMs, code, by, stderr: code === 0 ? '' : stderr }).toEqual({
+          afterMs,
+          code: 0,
+          by: null,
+          stderr: '',
+        });
+        expect(leftovers()).toEqual([]);
+      }
+    },
+  );
+
+  it('ends at once when it comes twice', async () => {
+    const server = serve();
+    const client = await connectClient(await server.url());
+    const call = client.callTool({ name: 'slow', arguments: {} }).catch(() => 'ended');
+    await waitFor(async () => (await activeCalls()) === '1', 'the call to run');
+    server.kill('SIGTERM');
+    await waitFor(() => server.stderr.includes('shutting down'), 'the shutdown');
+    const before = performance.now();
+    server.kill('SIGTERM');
+    await server.ended;
+    expect(performance.now() - before).toBeLessThan(2_000);
+    await call;
+    await client.close();
+  });
+
+  it('interrupts a query that runs too long, answers its call, and ends with 0 in time', async () => {
+    const server = serve('--shutdown-timeout', '3s');
+    const client = await connectClient(await server.url());
+    const call = client.callTool({ name: 'slow', arguments: {} }).catch((error: unknown) => String(error));
+    await waitFor(async () => (await activeCalls()) === '1', 'the call to run');
+    const before = performance.now();
+    server.kill('SIGTERM');
+    const { code } = await server.ended;
+    expect(code).toBe(0);
+    expect(performance.now() - before).toBeLessThan(4_500);
+    expect(await call).toBeDefined();
+    expect(leftovers()).toEqual([]);
+    await client.close();
+  });
+
+  async function activeCalls(): Promise<string | undefined> {
+    const { stdout } = await runMxcp(['admin', 'status', '--socket', socket]);
+    return /^calls running: (\d+)$/m.exec(stdout)?.[1];
+  }
+});
+
+describe('SIGHUP', () => {
+  const reloads = async (): Promise<string[]> => {
+    const { stdout } = await runMxcp(['admin', 'reloads', '--json', '--socket', socket]);
+    return JSON.parse(stdout).reloads.map(
+      (each: { trigger: string; status: string }) => `${each.trigger} ${each.status}`,
+    );
+  };
+
+  it('before the server is ready is remembered, and is a reload once it is', async () => {
+    const server = serve();
+    await server.catchesSignals();
+    server.kill('SIGHUP');
+    await server.url();
+    await waitFor(async () => (await reloads()).includes('sighup success'), 'the reload');
+  });
+
+  it('reloads a server that is ready', async () => {
+    const server = serve();
+    await server.url();
+    server.kill('SIGHUP');
+    await waitFor(async () => (await reloads()).includes('sighup success'), 'the reload');
+  });
+
+  it('during the shutdown does nothing', async () => {
+    const server = serve();
+    await server.url();
+    server.kill('SIGTERM');
+    server.kill('SIGHUP');
+    expect((await server.ended).code).toBe(0);
+    expect(leftovers()).toEqual([]);
+  });
+});
+
+describe('the end of a process', () => {
+  it('by kill -9 leaves a socket that the next start takes over, temporary names too', async () => {
+    const first = serve();
+    await first.url();
+    first.kill('SIGKILL');
+    await first.ended;
+    expect(existsSync(socket)).toBe(true);
+    const second = serve();
+    await second.url();
+    expect((await runMxcp(['admin', 'health', '--socket', socket])).code).toBe(0);
+    expect(leftovers().filter((name) => name.includes('.tmp') || name.endsWith('.bind'))).toEqual([]);
+    second.kill('SIGTERM');
+    expect((await second.ended).code).toBe(0);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('in stdio mode follows the end of standard input', async () => {
+    const server = serve('--transport', 'stdio');
+    await waitFor(() => server.stderr.includes(' ready '), 'ready');
+    expect(existsSync(socket)).toBe(true);
+    server.child.stdin?.end();
+    const { code, stdout } = await server.ended;
+    expect(code).toBe(0);
+    expect(stdout).toBe('');
+    expect(leftovers()).toEqual([]);
+  });
+});
+
+describe('a start that cannot succeed', () => {
+  let taken: NetServer;
+  afterEach(() => taken?.close());
+
+  it('says in one line that the port is taken, and never that it is ready', async () => {
+    taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const address = taken.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const server = serve('--port', String(port), '--host', '127.0.0.1');
+    const { code, stderr } = await server.ended;
+    expect(code).toBe(3);
+    expect(stderr).not.toContain(' ready ');
+    expect(stderr.split('\n').filter((line) => line.startsWith('Error:'))).toHaveLength(1);
+    expect(stderr).toMatch(new RegExp(`^Error: .*${port}.*$`, 'm'));
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('reports endpoints with errors, for people and as JSON', async () => {
+    const folder = temporaryFolder({ ...SMALL_PROJECT, 'tools/bad.yml': 'mxcp: 1\ntool:\n  nam: bad\n' });
+    const { code, stdout, stderr } = await runMxcp(['serve', '--port', '0', '--json-output'], {
+      cwd: folder.path,
+    });
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: 'error',
+      message: 'Found 1 endpoint(s) with errors',
+      failed_endpoints: [{ path: 'tools/bad.yml' }],
+    });
+    expect(stderr).toMatch(/tools\/bad\.yml:3:3: /);
+    expect(code).toBe(2);
+    folder.dispose();
+  });
+
+  it('runs on without an admin socket that cannot be opened, unless it is told to be strict', async () => {
+    const tooLong = join(project.path, 'x'.repeat(120));
+    const lenient = serve('--admin-socket', tooLong);
+    await lenient.url();
+    expect(lenient.stderr).toContain('serving without the admin socket');
+    lenient.kill('SIGTERM');
+    expect((await lenient.ended).code).toBe(0);
+    const strict = serve('--admin-socket', tooLong, '--admin-strict');
+    const { code, stderr } = await strict.ended;
+    expect(code).toBe(3);
+    expect(stderr).not.toContain(' ready ');
+    rmSync(tooLong, { force: true });
+  });
+
+  it('opens no admin socket with --no-admin, whatever the environment says', async () => {
+    const server = new MxcpProcess(['serve', '--port', '0', '--no-admin', '--sql-tools', 'on'], {
+      cwd: project.path,
+      env: { ...process.env, MXCP_ADMIN_ENABLED: 'true', MXCP_ADMIN_SOCKET: socket },
+    });
+    started.push(server);
+    const client = await connectClient(await server.url());
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toContain('execute_sql_query');
+    expect(existsSync(socket)).toBe(false);
+    await client.close();
+  });
+});

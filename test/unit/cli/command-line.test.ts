@@ -1,0 +1,113 @@
+import { CommanderError } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../../src/cli/command-table.js';
+import type { CommandEntry } from '../../../src/cli/command.js';
+import { EXIT_CODES } from '../../../src/cli/exit-codes.js';
+import type { Output } from '../../../src/cli/output.js';
+import { parseCommandLine, type Invocation } from '../../../src/cli/parse-command-line.js';
+import { toSettingFlags } from '../../../src/cli/setting-options.js';
+import { ERROR_CODES, exitCodeOf, type ErrorCode } from '../../../src/errors/index.js';
+
+class Recorder implements Output {
+  readonly isTerminal = false;
+  readonly isErrorTerminal = false;
+  out = '';
+  err = '';
+  readonly write = (text: string): void => {
+    this.out += text;
+  };
+  readonly writeError = (text: string): void => {
+    this.err += text;
+  };
+  print(line: string): void {
+    this.write(`${line}\n`);
+  }
+  warn(line: string): void {
+    this.writeError(`${line}\n`);
+  }
+  json(value: unknown): void {
+    this.print(JSON.stringify(value));
+  }
+  scrubWith(): void {}
+  readonly scrub = (text: string): string => text;
+}
+
+function parse(...argv: readonly string[]): Invocation | null {
+  return parseCommandLine(argv, new Recorder());
+}
+
+function allEntries(entries: readonly CommandEntry[]): readonly CommandEntry[] {
+  return entries.flatMap((entry) => [entry, ...allEntries(entry.subcommands ?? [])]);
+}
+
+describe('the command line', () => {
+  it('gives options their values, lists for those that may be repeated', () => {
+    const invocation = parse('run', 'tool', 'add', '-p', 'a=1', '--param', 'b=2', '--json-output');
+    expect(invocation?.args).toEqual(['tool', 'add']);
+    expect(invocation?.options).toEqual({ param: ['a=1', 'b=2'], jsonOutput: true });
+  });
+
+  it('tells --admin, --no-admin and neither apart', () => {
+    expect(parse('serve')?.options).toEqual({});
+    expect(parse('serve', '--admin')?.options).toEqual({ admin: true });
+    expect(parse('serve', '--no-admin')?.options).toEqual({ admin: false });
+  });
+
+  it.each(['on', 'off', 'true', 'false'])('passes --sql-tools %s on as it is', (value) => {
+    expect(parse('serve', '--sql-tools', value)?.options).toEqual({ sqlTools: value });
+  });
+
+  it('collects env files under the name of the setting', () => {
+    const options = parse('serve', '--env-file', 'a.env', '--env-file', 'b.env')?.options ?? {};
+    expect(toSettingFlags(options)).toEqual({ envFiles: ['a.env', 'b.env'] });
+  });
+
+  it('parses flags of serve without a value', () => {
+    const flags = ['--readonly', '--debug', '--stateless', '--ignore-errors', '--admin-strict'];
+    expect(parse('serve', ...flags)?.options).toEqual({
+      readonly: true,
+      debug: true,
+      stateless: true,
+      ignoreErrors: true,
+      adminStrict: true,
+    });
+  });
+
+  it.each([
+    [['serv']],
+    [['serve', '--prot', '1']],
+    [['serve', 'extra']],
+    [['run', 'tool']],
+    [['completion', 'csh']],
+  ])('refuses %j and tells why', (argv) => {
+    const output = new Recorder();
+    expect(() => parseCommandLine(argv, output)).toThrow(CommanderError);
+    expect(output.err).toMatch(/^error: /);
+    expect(output.out).toBe('');
+  });
+
+  it('answers help and version itself', () => {
+    for (const argv of [['--help'], ['help', 'run'], ['admin', 'reload', '--help'], ['--version']]) {
+      const output = new Recorder();
+      expect(parseCommandLine(argv, output)).toBeNull();
+      expect(output.out).not.toBe('');
+    }
+  });
+});
+
+describe('the command table', () => {
+  it.each(allEntries(COMMANDS).map((entry) => [entry.name, entry] as const))(
+    '%s can be run or asked',
+    (_, entry) => {
+      expect((entry.load === undefined) !== (entry.subcommands === undefined)).toBe(true);
+      expect(entry.doc).toMatch(/^[A-Z].*[^.]$/);
+      for (const option of entry.options ?? []) expect(option.doc).toMatch(/\.$/);
+    },
+  );
+
+  it('says what every exit code means that an error can have', () => {
+    const known = EXIT_CODES.map(({ code }) => code);
+    // Object.keys loses the type of the keys.
+    for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) expect(known).toContain(exitCodeOf(code));
+  });
+});

@@ -1,0 +1,41 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readJsonObject, readParameters } from '../../../src/cli/json-arguments.js';
+
+describe('parameters', () => {
+  it('keeps everything after the first = as text', () => {
+    expect(readParameters(['a=1', 'b=x=y', 'c='], '/')).toEqual({ a: '1', b: 'x=y', c: '' });
+    expect(readParameters(undefined, '/')).toEqual({});
+  });
+
+  it('gives any name and value back', () => {
+    const name = fc.stringMatching(/^[a-z_]\w*$/);
+    const value = fc.string().filter((text) => !text.startsWith('@'));
+    fc.assert(
+      fc.property(fc.dictionary(name, value, { noNullPrototype: true }), (given) => {
+        const options = Object.entries(given).map(([key, text]) => `${key}=${text}`);
+        expect(readParameters(options, '/')).toEqual(given);
+      }),
+    );
+  });
+
+  it.each([
+    [['a'], '--param takes name=value'],
+    [['=1'], '--param takes name=value'],
+    [['a=1', 'a=2'], 'parameter "a" is given twice'],
+    [['a=@no-such-file.json'], 'cannot read no-such-file.json'],
+  ])('refuses %j', (given, message) => {
+    expect(() => readParameters(given, '/')).toThrow(message);
+  });
+});
+
+describe('options that are JSON objects', () => {
+  it('reads one, or none', () => {
+    expect(readJsonObject('--user-context', '{"username":"ada"}', '/')).toEqual({ username: 'ada' });
+    expect(readJsonObject('--user-context', undefined, '/')).toEqual({});
+  });
+
+  it.each(['[]', '1', 'null', '{'])('refuses %s', (text) => {
+    expect(() => readJsonObject('--user-context', text, '/')).toThrow('--user-context');
+  });
+});
