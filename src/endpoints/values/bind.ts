@@ -1,4 +1,4 @@
-import type { ParameterValue, TypedText } from '../../runtime/index.js';
+import { TypedText, type ParameterValue } from '../../runtime/index.js';
 import type { TypeDefinition } from '../definitions/definition-schema.js';
 import { epochSecondsToText, hasZone } from './formats.js';
 
@@ -6,7 +6,7 @@ import { epochSecondsToText, hasZone } from './formats.js';
 export function toParameterValue(type: TypeDefinition, value: unknown): ParameterValue {
   if (value === null || value === undefined) return null;
   if (type.format === 'timestamp' && (typeof value === 'string' || typeof value === 'number'))
-    return { sqlType: 'TIMESTAMP', text: epochSecondsToText(Number(value)) ?? String(value) };
+    return new TypedText('TIMESTAMP', epochSecondsToText(Number(value)) ?? String(value));
   if (typeof value === 'string') return toTypedText(type, value);
   if (Array.isArray(value)) return value.map((item) => toParameterValue(type.items ?? ANY, item));
   if (typeof value === 'object') return toStruct(type, value);
@@ -20,11 +20,11 @@ const ANY: TypeDefinition = { type: 'object' };
 function toTypedText(type: TypeDefinition, text: string): string | TypedText {
   switch (type.format) {
     case 'date':
-      return { sqlType: 'DATE', text };
+      return new TypedText('DATE', text);
     case 'time':
-      return { sqlType: 'TIME', text };
+      return new TypedText('TIME', text);
     case 'date-time':
-      return { sqlType: hasZone(text) ? 'TIMESTAMPTZ' : 'TIMESTAMP', text };
+      return new TypedText(hasZone(text) ? 'TIMESTAMPTZ' : 'TIMESTAMP', text);
     default:
       return text;
   }

@@ -10,5 +10,5 @@ export {
   type QueryableDatabase,
   type QueryOptions,
   type StatementShape,
-  type TypedText,
+  TypedText,
 } from './query.js';

@@ -15,8 +15,8 @@ import {
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
 import { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
-import { isTypedText, shapeOf, toType, type Shape } from './parameter-shape.js';
-import type { ParameterValue, TypedText } from './query.js';
+import { shapeOf, toType, type Shape } from './parameter-shape.js';
+import { TypedText, type ParameterValue } from './query.js';
 
 /** Binds the parameters that this statement uses; a text of several statements spreads its parameters over them. */
 export function bindParameters(
@@ -56,7 +56,7 @@ function toStruct(
 function toScalar(parameter: Exclude<ParameterValue, null>, type: DuckDBType): DuckDBValue {
   if (type === VARCHAR) return toText(parameter);
   if (typeof parameter === 'object')
-    return isTypedText(parameter) ? parseTypedText(parameter) : toText(parameter);
+    return parameter instanceof TypedText ? parseTypedText(parameter) : toText(parameter);
   if (typeof parameter === 'number' && (type === BIGINT || type === HUGEINT)) return BigInt(parameter);
   return type === DOUBLE ? Number(parameter) : parameter;
 }
@@ -65,9 +65,9 @@ function toText(parameter: Exclude<ParameterValue, null>): string {
   if (typeof parameter === 'string') return parameter;
   const json = JSON.stringify(parameter, (_key, value: unknown) => {
     if (typeof value === 'bigint') return value.toString();
-    return typeof value === 'object' && value !== null && isTypedText(value) ? value.text : value;
+    return value instanceof TypedText ? value.text : value;
   });
-  return typeof parameter === 'object' && isTypedText(parameter) ? parameter.text : json;
+  return parameter instanceof TypedText ? parameter.text : json;
 }
 
 /** Throws `params_invalid` when the text is not of its type. */

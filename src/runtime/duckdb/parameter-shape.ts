@@ -13,7 +13,7 @@ import {
   VARCHAR,
   type DuckDBType,
 } from '@duckdb/node-api';
-import type { ParameterValue, TypedText } from './query.js';
+import { TypedText, type ParameterValue } from './query.js';
 
 /** What SQL type a value has, while the values beside it in a list may still widen it. */
 export type Shape =
@@ -45,7 +45,7 @@ export function shapeOf(value: ParameterValue): Shape {
 
 function shapeOfObject(value: Exclude<ParameterValue, string | number | bigint | boolean | null>): Shape {
   if (isList(value)) return { kind: 'list', item: value.map(shapeOf).reduce(merge, NULL) };
-  if (isTypedText(value)) return { kind: 'scalar', type: TYPED_TEXT_TYPES[value.sqlType] };
+  if (value instanceof TypedText) return { kind: 'scalar', type: TYPED_TEXT_TYPES[value.sqlType] };
   return {
     kind: 'struct',
     fields: new Map(Object.entries(value).map(([key, item]) => [key, shapeOf(item)])),
@@ -97,16 +97,4 @@ function isNull(shape: Shape): boolean {
 
 function isList(value: object): value is readonly ParameterValue[] {
   return Array.isArray(value);
-}
-
-/** An object of the caller that happens to have these two keys is one only if it names one of the types. */
-export function isTypedText(value: object): value is TypedText {
-  return (
-    'sqlType' in value &&
-    'text' in value &&
-    Object.keys(value).length === 2 &&
-    typeof value.text === 'string' &&
-    typeof value.sqlType === 'string' &&
-    Object.hasOwn(TYPED_TEXT_TYPES, value.sqlType)
-  );
 }

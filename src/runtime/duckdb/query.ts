@@ -4,10 +4,15 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
-/** Text that is bound as a SQL type other than VARCHAR. */
-export interface TypedText {
+/** Text that is bound as a SQL type other than VARCHAR. A class, so that no object a caller sends can be taken for one. */
+export class TypedText {
   readonly sqlType: 'DATE' | 'TIME' | 'TIMESTAMP' | 'TIMESTAMPTZ';
   readonly text: string;
+
+  constructor(sqlType: TypedText['sqlType'], text: string) {
+    this.sqlType = sqlType;
+    this.text = text;
+  }
 }
 
 /** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT) and dates and times. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { JsonValue, ParameterValue } from '../../../src/runtime/index.js';
+import { TypedText, type JsonValue, type ParameterValue } from '../../../src/runtime/index.js';
 import { openDatabase, rowsOf, valueOf } from './temporary-database.js';
 
 const VALUES: readonly (readonly [ParameterValue, string, JsonValue])[] = [
@@ -18,11 +18,11 @@ const VALUES: readonly (readonly [ParameterValue, string, JsonValue])[] = [
   [1e300, 'DOUBLE', 1e300],
   [12n, 'HUGEINT', 12],
   [-(2n ** 127n), 'HUGEINT', '-170141183460469231731687303715884105728'],
-  [{ sqlType: 'DATE', text: '2024-02-29' }, 'DATE', '2024-02-29'],
-  [{ sqlType: 'TIME', text: '01:02:03.5' }, 'TIME', '01:02:03.5'],
-  [{ sqlType: 'TIMESTAMP', text: '2024-01-02T03:04:05' }, 'TIMESTAMP', '2024-01-02T03:04:05'],
+  [new TypedText('DATE', '2024-02-29'), 'DATE', '2024-02-29'],
+  [new TypedText('TIME', '01:02:03.5'), 'TIME', '01:02:03.5'],
+  [new TypedText('TIMESTAMP', '2024-01-02T03:04:05'), 'TIMESTAMP', '2024-01-02T03:04:05'],
   [
-    { sqlType: 'TIMESTAMPTZ', text: '2024-01-02T03:04:05+02:00' },
+    new TypedText('TIMESTAMPTZ', '2024-01-02T03:04:05+02:00'),
     'TIMESTAMP WITH TIME ZONE',
     '2024-01-02T01:04:05+00:00',
   ],
@@ -37,21 +37,21 @@ const VALUES: readonly (readonly [ParameterValue, string, JsonValue])[] = [
   [[[], [['x']]], 'VARCHAR[][][]', [[], [['x']]]],
   [[[1], ['a']], 'VARCHAR[][]', [['1'], ['a']]],
   [
-    [{ sqlType: 'DATE', text: '2024-01-02' }, null, { sqlType: 'DATE', text: '2024-01-03' }],
+    [new TypedText('DATE', '2024-01-02'), null, new TypedText('DATE', '2024-01-03')],
     'DATE[]',
     ['2024-01-02', null, '2024-01-03'],
   ],
-  [[{ sqlType: 'DATE', text: '2024-01-02' }, 'soon'], 'VARCHAR[]', ['2024-01-02', 'soon']],
+  [[new TypedText('DATE', '2024-01-02'), 'soon'], 'VARCHAR[]', ['2024-01-02', 'soon']],
   [
     { a: 1, b: { c: ['x'] }, d: null },
     'STRUCT(a BIGINT, b STRUCT(c VARCHAR[]), d "NULL")',
     { a: 1, b: { c: ['x'] }, d: null },
   ],
-  [{ day: { sqlType: 'DATE', text: '2024-01-02' } }, 'STRUCT("day" DATE)', { day: '2024-01-02' }],
+  [{ day: new TypedText('DATE', '2024-01-02') }, 'STRUCT("day" DATE)', { day: '2024-01-02' }],
   [
-    { sqlType: 'none of ours', text: 'x' },
+    { sqlType: 'DATE', text: '2024-01-02' },
     'STRUCT(sqltype VARCHAR, "text" VARCHAR)',
-    { sqlType: 'none of ours', text: 'x' },
+    { sqlType: 'DATE', text: '2024-01-02' },
   ],
   [{}, 'VARCHAR', '{}'],
   [
@@ -99,10 +99,15 @@ describe('a parameter', () => {
     const { tree } = fc.letrec<{ tree: ParameterValue }>((tie) => ({
       tree: fc.oneof(
         { maxDepth: 3 },
-        fc.constantFrom<ParameterValue>(null, true, 1, 1.5, 2n ** 70n, 'x', {
-          sqlType: 'DATE',
-          text: '2024-01-02',
-        }),
+        fc.constantFrom<ParameterValue>(
+          null,
+          true,
+          1,
+          1.5,
+          2n ** 70n,
+          'x',
+          new TypedText('DATE', '2024-01-02'),
+        ),
         fc.array(tie('tree'), { maxLength: 3 }),
         fc.dictionary(fc.constantFrom('a', 'b', '__proto__', 'text'), tie('tree'), { maxKeys: 3 }),
       ),
@@ -121,7 +126,7 @@ describe('a parameter', () => {
       $none IS NULL AS missing`;
     const rows = await rowsOf(database, sql, {
       n: 41,
-      day: { sqlType: 'DATE', text: '2024-02-28' },
+      day: new TypedText('DATE', '2024-02-28'),
       ids: [1, 2, 3],
       o: { a: { b: 'deep' } },
       none: null,
@@ -130,9 +135,9 @@ describe('a parameter', () => {
   });
 
   test.each([
-    { sqlType: 'DATE', text: '2024-02-30' } as const,
-    { sqlType: 'TIME', text: '25:00' } as const,
-    { sqlType: 'TIMESTAMP', text: 'now' } as const,
+    new TypedText('DATE', '2024-02-30'),
+    new TypedText('TIME', '25:00'),
+    new TypedText('TIMESTAMP', 'now'),
   ])('%j is refused', async (value) => {
     const database = await openDatabase();
     await expect(rowsOf(database, 'SELECT $x', { x: value })).rejects.toMatchObject({

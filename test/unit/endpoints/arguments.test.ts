@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ParameterDefinition } from '../../../src/endpoints/definitions/definition-schema.js';
 import { ArgumentReader } from '../../../src/endpoints/values/argument-reader.js';
 import { SchemaCompiler } from '../../../src/endpoints/values/schema-compiler.js';
+import { TypedText } from '../../../src/runtime/index.js';
 
 function reader(...parameters: ParameterDefinition[]) {
   return new ArgumentReader('tool "t"', parameters, new SchemaCompiler());
@@ -54,14 +55,14 @@ describe('reading arguments', () => {
     ['date-time', '2024-02-29T10:30:00', 'TIMESTAMP', '2024-02-29T10:30:00'],
     ['timestamp', '1709202600.25', 'TIMESTAMP', '2024-02-29T10:30:00.250000'],
   ] as const)('binds a %s such as %s as %s', (format, value, sqlType, text) => {
-    expect(read({ type: 'string', format }, value)).toEqual({ sqlType, text });
+    expect(read({ type: 'string', format }, value)).toEqual(new TypedText(sqlType, text));
   });
 
   it('binds dates inside lists and objects as well', () => {
     const day = { type: 'string', format: 'date' } as const;
     expect(
       read({ type: 'array', items: { type: 'object', properties: { day } } }, [{ day: '2024-01-01' }]),
-    ).toEqual([{ day: { sqlType: 'DATE', text: '2024-01-01' } }]);
+    ).toEqual([{ day: new TypedText('DATE', '2024-01-01') }]);
   });
 
   it.each([
