@@ -5,6 +5,8 @@ const TOOLS = [
   { name: 'curl', check: ['curl', '--version'], install: 'apt-get install curl' },
   { name: 'jq', check: ['jq', '--version'], install: 'apt-get install jq' },
   { name: 'lsof', check: ['lsof', '-v'], install: 'apt-get install lsof' },
+  { name: 'zsh', check: ['zsh', '--version'], install: 'apt-get install zsh' },
+  { name: 'fish', check: ['fish', '--version'], install: 'apt-get install fish' },
   { name: 'python3', check: ['python3', '--version'], install: 'apt-get install python3' },
   {
     name: 'httpx for python3',
