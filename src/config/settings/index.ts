@@ -4,5 +4,5 @@
  */
 export { loadAdminSettings, loadSettings } from './load-settings.js';
 export type { ServerSettings } from './server-settings.js';
-export { SettingReader, type Environment } from './setting-reader.js';
+export { SettingReader } from './setting-reader.js';
 export { SETTINGS, type Setting, type SettingName } from './settings-table.js';

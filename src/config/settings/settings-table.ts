@@ -161,10 +161,11 @@ export const SETTINGS = {
     doc: 'Every reload reads the endpoint definitions again too.',
   },
   maxConcurrentCalls: {
-    kind: integer(1, 1000),
+    // Twice this must fit into the thread pool (64), beside file reads: long calls have as many places again.
+    kind: integer(1, 28),
     flag: '--max-concurrent-calls <number>',
     fallback: '16',
-    doc: 'Calls that run at the same time; more wait.',
+    doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own.',
   },
   maxQueuedCalls: {
     kind: integer(0, 1_000_000),

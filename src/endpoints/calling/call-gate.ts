@@ -1,10 +1,14 @@
 import { MxcpError } from '../../errors/index.js';
+import { LongCallLane } from './long-call-lane.js';
 
 /** Calls waiting longer than this many seconds is what "busy" means; a sensible time to ask a client to come back. */
 const RETRY_AFTER_SECONDS = 1;
 
 export interface CallGateOptions {
-  /** How many calls run at once. Stays below the size of the thread pool, which file reads share. */
+  /**
+   * How many calls run at once, and how many long ones beside them. Twice this stays below the size of the thread pool,
+   * which file reads share.
+   */
   readonly maxConcurrentCalls: number;
   /** How many calls may wait. One more is refused with `server_busy`. */
   readonly maxQueuedCalls: number;
@@ -19,7 +23,8 @@ interface Waiter {
 
 /**
  * Decides which call runs next. Slots go round-robin over endpoints and first-come-first-served within one, and no
- * endpoint may hold more than three quarters of them, so that slow queries of one never stall quick ones of another.
+ * endpoint may hold more than three quarters of them. A call that runs long moves to a lane of its own and gives its slot
+ * to the next, so that slow queries stall quick ones neither of other endpoints nor of their own.
  */
 export class CallGate {
   readonly #slots: number;
@@ -28,6 +33,7 @@ export class CallGate {
   readonly #running = new Map<string, number>();
   /** Waiting calls by key. The order of the keys is the order of turns: a key that was served goes to the end. */
   readonly #waiting = new Map<string, Set<Waiter>>();
+  readonly #longCalls: LongCallLane;
   #active = 0;
   #queued = 0;
 
@@ -35,10 +41,12 @@ export class CallGate {
     this.#slots = Math.max(1, maxConcurrentCalls);
     this.#slotsPerKey = Math.max(1, Math.floor((this.#slots * 3) / 4));
     this.#maxQueued = maxQueuedCalls;
+    this.#longCalls = new LongCallLane(this.#slots);
   }
 
+  /** Calls that run, long ones included. */
   get activeCalls(): number {
-    return this.#active;
+    return this.#active + this.#longCalls.size;
   }
 
   get queuedCalls(): number {
@@ -53,17 +61,12 @@ export class CallGate {
     signal.throwIfAborted();
     if (this.#hasRoomFor(key) && !this.#waiting.has(key)) this.#start(key);
     else await this.#waitForTurn(key, signal);
-    let released = false;
-    return () => {
-      if (released) return;
-      released = true;
-      this.#finish(key);
-    };
+    return this.#longCalls.watch(() => this.#finish(key));
   }
 
   #waitForTurn(key: string, signal: AbortSignal): Promise<void> {
     if (this.#queued >= this.#maxQueued) {
-      const message = `the server is busy: ${this.#active} calls run and ${this.#queued} wait; try again`;
+      const message = `the server is busy: ${this.activeCalls} calls run and ${this.#queued} wait; try again`;
       throw new MxcpError('server_busy', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
     }
     return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CallGate, type ReleaseSlot } from '../../../src/endpoints/calling/call-gate.js';
 
 const never = () => new AbortController().signal;
@@ -62,6 +62,38 @@ describe('CallGate', () => {
     first();
     first();
     expect(gate.activeCalls).toBe(1);
+  });
+
+  it('gives the slot of a call that runs long to the next, up to as many long calls as there are slots', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const gate = new CallGate({ maxConcurrentCalls: 2, maxQueuedCalls: 100 });
+      const long = [await gate.acquire('a', never()), await gate.acquire('b', never())];
+      let quick: ReleaseSlot | undefined;
+      void gate.acquire('c', never()).then((release) => {
+        quick = release;
+      });
+      await settle();
+      expect([gate.activeCalls, gate.queuedCalls]).toEqual([2, 1]);
+      vi.advanceTimersByTime(1_000);
+      await settle();
+      expect([gate.activeCalls, gate.queuedCalls]).toEqual([3, 0]);
+      await gate.acquire('d', never());
+      vi.advanceTimersByTime(1_000);
+      void gate.acquire('e', never());
+      await settle();
+      // Two long calls are beside, two keep their slots: nobody else gets in before a long one ends.
+      expect([gate.activeCalls, gate.queuedCalls]).toEqual([4, 1]);
+      long[0]?.();
+      await settle();
+      expect([gate.activeCalls, gate.queuedCalls]).toEqual([4, 0]);
+      long[1]?.();
+      quick?.();
+      quick?.();
+      expect(gate.activeCalls).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('never exceeds a limit, loses nobody and is first-come-first-served within an endpoint', async () => {
