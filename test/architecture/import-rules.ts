@@ -4,8 +4,15 @@ import type { SourceTree } from './source-tree.js';
 /** Rank by top folder of `src`. */
 export type Ranks = ReadonlyMap<string, number>;
 
-/** Nested doors that may be entered from outside their folder, because the package exports them. */
-const PUBLIC_DOORS = ['src/admin/client/index.ts'];
+/**
+ * Nested doors that may be entered from outside their folder: what the package exports, and what commands load that need
+ * only a part of a folder.
+ */
+const PUBLIC_DOORS = [
+  'src/admin/client/index.ts',
+  'src/config/settings/index.ts',
+  'src/server/project/index.ts',
+];
 
 /** Reads the table `| rank | folders | …` of ARCHITECTURE.md. */
 export function parseRanks(document: string): Ranks {

@@ -8,6 +8,8 @@ const TOOLS = [
   { name: 'zsh', check: ['zsh', '--version'], install: 'apt-get install zsh' },
   { name: 'fish', check: ['fish', '--version'], install: 'apt-get install fish' },
   { name: 'python3', check: ['python3', '--version'], install: 'apt-get install python3' },
+  { name: 'zsh', check: ['zsh', '--version'], install: 'apt-get install zsh' },
+  { name: 'fish', check: ['fish', '--version'], install: 'apt-get install fish' },
   {
     name: 'httpx for python3',
     check: ['python3', '-c', 'import httpx'],
