@@ -1,0 +1,58 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createShopProject } from '../../integration/server/shop-project.js';
+import { ChildServer } from '../../kit/child-server.js';
+import { callText, connectTo } from '../../kit/mcp-client.js';
+import { sqlTool } from '../../kit/temporary-project.js';
+
+/** Far below how long a slow call runs, far above what the machine needs when nothing stands in the way. */
+const PROMPT_MS = 3_000;
+const SLOW_CALLS = 40;
+
+const slow = sqlTool(
+  'slow',
+  'SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE (a.range * b.range) % 7 = 9',
+);
+
+async function milliseconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+describe('slow queries that fill every place they may have', () => {
+  it('stall neither calls of another tool, nor the probes, nor the file reads of a reload', async () => {
+    using project = await createShopProject('readonly', { 'tools/slow.yml': slow });
+    await using server = await ChildServer.start(project, {
+      args: ['--env-file', 'shop.env', '--shutdown-timeout', '2s'],
+    });
+    const client = await connectTo(server.url);
+    const stops = Array.from({ length: SLOW_CALLS }, () => new AbortController());
+    const ended = stops.map((stop) =>
+      client.callTool({ name: 'slow' }, { signal: stop.signal, timeout: 120_000 }).then(
+        () => 'answered',
+        () => 'cancelled',
+      ),
+    );
+    await vi.waitFor(
+      async () => expect((await server.admin.status()).reload.active_requests).toBeGreaterThanOrEqual(12),
+      10_000,
+    );
+
+    for (let round = 0; round < 3; round += 1) {
+      expect(await milliseconds(() => callText(client, 'price'))).toBeLessThan(PROMPT_MS);
+      expect(await milliseconds(() => server.admin.health())).toBeLessThan(1_000);
+      expect((await server.admin.ready()).status).toBe('ok');
+      // Reads both files, the env file and the secret file, and prepares the SQL of every endpoint.
+      expect(await milliseconds(() => server.admin.reload({ waitMs: 60_000 }))).toBeLessThan(PROMPT_MS);
+    }
+
+    for (const stop of stops) stop.abort();
+    expect(new Set(await Promise.all(ended))).toEqual(new Set(['cancelled']));
+    await vi.waitFor(
+      async () =>
+        expect((await server.admin.status()).reload).toMatchObject({ active_requests: 0, draining: false }),
+      10_000,
+    );
+    await client.close();
+  });
+});

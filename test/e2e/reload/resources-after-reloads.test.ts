@@ -1,0 +1,53 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it, vi } from 'vitest';
+import { failedReload } from '../../integration/server/failed-reload.js';
+import { RELOAD_FAULTS } from '../../integration/server/reload-faults.js';
+import { createShopProject } from '../../integration/server/shop-project.js';
+import { ChildServer } from '../../kit/child-server.js';
+import { resourcesOf } from '../../kit/process-resources.js';
+
+describe('a server that went through every fault of a reload', () => {
+  it.each(['readonly', 'readwrite'] as const)(
+    'holds the files, threads and temporary files it began with (%s)',
+    async (mode) => {
+      using project = await createShopProject(mode);
+      const temporary = project.path('tmp');
+      project.write('tmp/.keep', '');
+      await using server = await ChildServer.start(project, {
+        args: ['--env-file', 'shop.env'],
+        env: { TMPDIR: temporary },
+      });
+      const faults = RELOAD_FAULTS.filter(({ database = 'readonly' }) => database === mode);
+      const goThrough = async (): Promise<void> => {
+        for (const { damage, mend, definitions = false } of faults) {
+          await damage(project);
+          await failedReload(server, { definitions });
+          await failedReload(server, { definitions, dryRun: true });
+          await mend(project);
+          await server.admin.reload({ waitMs: 20_000, definitions });
+        }
+      };
+      // The first time around, threads of the pool and caches come to life that are meant to stay.
+      await goThrough();
+      const before = resourcesOf(server.pid);
+      const filesBefore = readdirSync(project.root, { recursive: true }).sort();
+
+      await goThrough();
+      await goThrough();
+
+      await vi.waitFor(() => {
+        const after = resourcesOf(server.pid);
+        // A replaced database file may be another one by now; it is its name that counts.
+        expect(after.descriptors).toEqual(before.descriptors);
+        expect(after.threads).toBeLessThanOrEqual(before.threads);
+      });
+      expect(readdirSync(project.root, { recursive: true }).sort()).toEqual(filesBefore);
+      expect(readdirSync(temporary)).toEqual(['.keep']);
+      expect((await server.admin.status()).reload).toMatchObject({
+        in_progress: false,
+        draining: false,
+        queued: 0,
+      });
+    },
+  );
+});

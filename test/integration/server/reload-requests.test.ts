@@ -1,0 +1,183 @@
+import { request } from 'node:http';
+import { describe, expect, it, vi } from 'vitest';
+import { Gate } from '../../kit/gate.js';
+import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
+import { countOpen } from '../../kit/process-resources.js';
+import { sqlTool } from '../../kit/temporary-project.js';
+import { replaceDatabase } from './reload-faults.js';
+import { createShopProject, startShop } from './shop-project.js';
+import { InProcessServer } from '../../kit/in-process-server.js';
+
+const RELOAD = { waitMs: 20_000 } as const;
+
+describe('many who ask at once', () => {
+  it('share two runs: the one that ran and one that began after all of them had asked', async () => {
+    const { project, server } = await startShop('readonly');
+    project.write('shop.env', 'FIRST=http://first-2.example:2\n');
+
+    const answers = await Promise.all(Array.from({ length: 50 }, () => server.admin.reload(RELOAD)));
+    expect(answers.every(({ status }) => status === 'success')).toBe(true);
+    expect((await server.admin.reloads()).reloads.length).toBeLessThanOrEqual(2);
+
+    const accepted = Array.from({ length: 100 }, () => server.server.reload({ trigger: 'api' }));
+    const records = await Promise.all(accepted.map(({ ended }) => ended));
+
+    expect(new Set(records.map(({ id }) => id)).size).toBe(100);
+    expect(new Set(records.map(({ generation }) => generation.to)).size).toBe(2);
+    expect((await server.admin.status()).generation).toBeLessThanOrEqual(5);
+    for (const { id, sharedWith } of records.slice(1))
+      expect(sharedWith).toContain(id === records[1]?.id ? records[2]?.id : records[1]?.id);
+  });
+
+  it('each get a result that covers what was on disk when they asked', async () => {
+    const { project, server } = await startShop('readonly');
+    const first = server.server.reload({ trigger: 'api' });
+    project.write('shop.env', 'OTHER=1\n');
+    const second = server.server.reload({ trigger: 'api' });
+    await first.ended;
+    expect(await second.ended).toMatchObject({ status: 'error', error: { code: 'reference_unresolved' } });
+  });
+});
+
+describe('a wait', () => {
+  it('that runs out answers 504 with where to look, and the reload goes on', async () => {
+    const { project, server } = await startShop('readonly');
+    const answer = await postReload(project.socketPath, '/reload?wait=1ms');
+    expect(answer.status).toBe(504);
+    expect(answer.body).toMatchObject({ error: 'wait_timeout' });
+    const id = answer.location.replace('/reloads/', '');
+    expect(answer.body['message']).toContain(`GET /reloads/${id} tells how it ends`);
+    await vi.waitFor(async () => expect((await server.admin.reloadRecord(id)).status).toBe('success'));
+  });
+
+  it('is not needed: 202 comes at once, in the words of the reference', async () => {
+    const { project, server } = await startShop('readonly');
+    const answer = await postReload(project.socketPath, '/reload');
+    expect(answer.status).toBe(202);
+    expect(answer.body).toEqual({
+      status: 'reload_initiated',
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      reload_request_id: answer.location.replace('/reloads/', ''),
+      message: expect.any(String),
+    });
+    await vi.waitFor(async () =>
+      expect((await server.admin.status()).reload.last_reload_status).toBe('success'),
+    );
+  });
+
+  it('that is not a time, or an option that does not exist, is refused and reloads nothing', async () => {
+    const { project, server } = await startShop('readonly');
+    for (const target of [
+      '/reload?wait=soon',
+      '/reload?wait=11m',
+      '/reload?wiat=3s',
+      '/reload?dry_run=maybe',
+    ])
+      expect((await postReload(project.socketPath, target)).status, target).toBe(400);
+    expect((await server.admin.reloads()).reloads).toEqual([]);
+  });
+});
+
+describe('a reload while a call runs', () => {
+  it.each(ERAS)(
+    'lets it end on the database it began on, beside new calls on the new one (%s)',
+    async (era) => {
+      await using gate = new Gate();
+      const slow = sqlTool('slow', `SELECT price FROM item, ${gate.table}`, ['return: { type: integer }']);
+      const { project, server } = await startShop('readonly', { files: { 'tools/slow.yml': slow } });
+      const client = await connectTo(server.url, { era });
+      const openBefore = countOpen('self', project.path('shop.duckdb'));
+      const running = callText(client, 'slow');
+      await vi.waitFor(async () => expect((await server.admin.status()).reload.active_requests).toBe(1));
+      await replaceDatabase(project, 2);
+
+      const record = await server.admin.reload(RELOAD);
+
+      expect(record).toMatchObject({ requests_draining: 1, database: { action: 'reopened', pause_ms: 0 } });
+      expect(await callText(client, 'price')).toBe('2');
+      expect(countOpen('self', project.path('shop.duckdb'))).toBe(openBefore * 2);
+      await gate.open();
+      expect(await running).toBe('1');
+      await vi.waitFor(() => expect(countOpen('self', project.path('shop.duckdb'))).toBe(openBefore));
+      await client.close();
+    },
+  );
+});
+
+describe('what is not enforced', () => {
+  it.each([
+    [
+      'authentication',
+      {
+        'config.yml': [
+          'mxcp: 1',
+          'projects:',
+          '  shop:',
+          '    profiles:',
+          '      dev:',
+          '        auth: { provider: github, github: { client_id: a, client_secret: b } }',
+        ],
+      },
+      'this version cannot enforce authentication with `github`',
+    ],
+    [
+      'an audit log',
+      {
+        'mxcp-site.yml': [
+          'mxcp: 1',
+          'project: shop',
+          'profile: dev',
+          'profiles:',
+          '  dev:',
+          '    audit: { enabled: true }',
+        ],
+      },
+      'this version cannot write the audit log',
+    ],
+    [
+      'policies of an endpoint',
+      {
+        'tools/extra.yml': sqlTool('extra', 'SELECT 1', [
+          'policies: { output: [{ condition: "true", action: mask_fields }] }',
+        ]),
+      },
+      'this version cannot enforce "policies"',
+    ],
+    [
+      'a sensitive field',
+      {
+        'tools/extra.yml': sqlTool('extra', 'SELECT 1 AS a', [
+          'return: { type: object, properties: { a: { type: integer, sensitive: true } } }',
+        ]),
+      },
+      'this version cannot enforce "sensitive"',
+    ],
+  ])('stops the start: %s', async (_what, files, message) => {
+    using project = await createShopProject('readonly', { 'config.yml': ['mxcp: 1'], ...files });
+    await expect(InProcessServer.start(project)).rejects.toThrow(message);
+    expect(countOpen('self', project.root)).toBe(0);
+  });
+});
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly location: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+function postReload(socketPath: string, path: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path, method: 'POST', headers: { host: 'localhost' } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode,
+          location: response.headers.location ?? '',
+          body: JSON.parse(text),
+        }),
+      );
+    });
+    sent.on('error', reject).end();
+  });
+}
