@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { measureTree } from './process-tree.mjs';
+
+/** Small against what is measured, large enough not to keep a core busy with asking. */
+const ASK_EVERY_MS = 2;
+const READY_WITHIN_MS = 120_000;
+
+/** What the person has set for servers of their own must not change what is measured. */
+export function cleanEnvironment() {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MXCP_'));
+  return Object.fromEntries(inherited);
+}
+
+/** A process that is measured. Whoever starts it stops it. */
+export class MeasuredProcess {
+  #child;
+  #output = '';
+  #ended;
+
+  constructor(argv, { cwd, env = {} } = {}) {
+    this.startedAt = performance.now();
+    this.#child = spawn(process.execPath, argv, {
+      cwd,
+      env: { ...cleanEnvironment(), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.on('data', (chunk) => (this.#output = (this.#output + chunk).slice(-10_000)));
+    }
+    this.#ended = once(this.#child, 'close');
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  /** The end of what it has written. */
+  get output() {
+    return this.#output;
+  }
+
+  tree() {
+    return measureTree(this.pid);
+  }
+
+  /** Asks again and again until it is answered with true. Returns milliseconds since the start of the process. */
+  async until(isTrue) {
+    while (!(await isTrue())) {
+      if (this.#child.exitCode !== null) throw new Error(`the process ended early\n${this.#output}`);
+      if (performance.now() - this.startedAt > READY_WITHIN_MS) throw new Error('not ready in time');
+      await delay(ASK_EVERY_MS);
+    }
+    return performance.now() - this.startedAt;
+  }
+
+  /** Returns milliseconds since the start of the process. */
+  async end() {
+    await this.#ended;
+    return performance.now() - this.startedAt;
+  }
+
+  async stop(signal = 'SIGTERM') {
+    if (this.#child.exitCode === null) this.#child.kill(signal);
+    await this.#ended;
+  }
+}

@@ -1,0 +1,33 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const script = fileURLToPath(new URL('../../../bench/run.mjs', import.meta.url));
+
+function runBench(...options: string[]) {
+  return spawnSync(process.execPath, [script, ...options], { encoding: 'utf8' });
+}
+
+// What is measured here is measured too briefly to be judged: only that every suite measures and prints.
+describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
+  it.each([
+    ['start', ['bare Node: node -e 0', '10 endpoints: /readyz', '10 endpoints: first tool answer']],
+    ['health', ['CPU per request: ratio', 'p99: ratio', 'while busy, p99: mxcp']],
+    ['calls', ['2026-07-28, small result, 4 clients: CPU to by hand', 'session of 2025, 100 rows']],
+    ['reload', ['p99 during to without', 'calls that failed: 0', 'reload, swap']],
+    ['memory', ['at rest', 'under load during reloads', 'results of 10 MiB']],
+  ])('measure %s and print its figures beside their aims', (suite, figures) => {
+    const { status, stdout, stderr } = runBench(suite, '--quick');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    for (const figure of figures) expect(stdout).toContain(figure);
+    expect(stdout).toMatch(/aim ≤ /);
+    expect(stdout).toMatch(/^\d+ of \d+ aims met$/m);
+  });
+
+  it('name the suites when asked for one that does not exist', () => {
+    const { status, stderr } = runBench('speed');
+    expect(status).toBe(2);
+    expect(stderr).toContain('there is no suite "speed"; there are start, health, calls, reload, memory');
+  });
+});
