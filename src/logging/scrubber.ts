@@ -13,7 +13,7 @@ export class Scrubber {
   /** Returns the function that forgets these values again. */
   register(values: Iterable<string>): () => void {
     const long = [...values].filter((value) => value.length >= MINIMUM_LENGTH);
-    const held = [...new Set(long.flatMap(spellings))];
+    const held = [...new Set(long.flatMap(linesOf).flatMap(spellings))];
     for (const value of held) this.#holders.set(value, (this.#holders.get(value) ?? 0) + 1);
     this.#rebuild();
     let forgotten = false;
@@ -42,13 +42,21 @@ export class Scrubber {
   }
 }
 
-/** A value as it may appear inside JSON text and URLs as well as plain. */
+/** A value of several lines, such as a key, and each of them: an error may quote just the one it failed on. */
+function linesOf(value: string): string[] {
+  const lines = value.split(/\r?\n/).filter((line) => line.trim().length >= MINIMUM_LENGTH);
+  return [value, ...lines];
+}
+
+/** A value as it may appear inside JSON text, URLs and SQL as well as plain. */
 function spellings(value: string): string[] {
   const inJson = JSON.stringify(value).slice(1, -1);
   // JSON within JSON, as when a line quotes a body: each level escapes once more.
   const inQuotedJson = JSON.stringify(inJson).slice(1, -1);
   // Half a surrogate pair has no URL encoding; what a request then carries is the replacement character.
-  return [value, inJson, inQuotedJson, encodeURIComponent(Buffer.from(value).toString())];
+  const inSql = value.replaceAll("'", "''");
+  const inUrl = encodeURIComponent(Buffer.from(value).toString());
+  return [value, inJson, inQuotedJson, inUrl, inSql, JSON.stringify(inSql).slice(1, -1)];
 }
 
 function escapeRegExp(text: string): string {

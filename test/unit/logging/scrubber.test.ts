@@ -64,6 +64,18 @@ describe('the scrubber', () => {
     expect(scrubber.scrub('GET /?key=a%2Fb%20c%3Fd HTTP/1.1')).toBe('GET /?key=[secret] HTTP/1.1');
   });
 
+  test('replaces a value as SQL spells it', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(["it's 'mine'"]);
+    expect(scrubber.scrub("LINE 1: SELECT 'it''s ''mine''';")).toBe("LINE 1: SELECT '[secret]';");
+  });
+
+  test('replaces each line of a value that has several, but no line that is short', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(['-----BEGIN KEY-----\r\nMIIEvQIBADANBg\n}\nx=\n']);
+    expect(scrubber.scrub('cannot read MIIEvQIBADANBg } x=')).toBe('cannot read [secret] } x=');
+  });
+
   test('takes any text, half surrogate pairs included', () => {
     const scrubber = new Scrubber();
     scrubber.register(['broken \ud800 text']);
