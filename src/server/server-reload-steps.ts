@@ -92,14 +92,16 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     return candidate;
   }
 
-  async check({ contents }: Generation<Serving>): Promise<void> {
-    await contents.database.ping();
-    const failures = await checkEndpoints(contents.endpoints.catalog, contents.database);
-    if (failures.length > 0) throw endpointReport(failures);
+  check({ contents }: Generation<Serving>): Promise<void> {
+    return this.#parts.builder.scrubbingErrors(async () => {
+      await contents.database.ping();
+      const failures = await checkEndpoints(contents.endpoints.catalog, contents.database);
+      if (failures.length > 0) throw endpointReport(failures);
+    });
   }
 
-  async commit({ contents }: Generation<Serving>): Promise<void> {
-    await contents.database.commit();
+  commit({ contents }: Generation<Serving>): Promise<void> {
+    return this.#parts.builder.scrubbingErrors(() => contents.database.commit());
   }
 
   announce(candidate: Generation<Serving>, previous: Generation<Serving>): void {

@@ -57,7 +57,7 @@ export class ChildServer implements AsyncDisposable {
   }
 
   get url(): string {
-    const [, url] = / url=(\S+)/.exec(this.#stderr) ?? [];
+    const [, url] = /\burl["=:]+([^\s",]+)/.exec(this.#stderr) ?? [];
     if (url === undefined) throw new Error(`no address in the log:\n${this.#stderr}`);
     return url;
   }
@@ -68,7 +68,7 @@ export class ChildServer implements AsyncDisposable {
   }
 
   async #untilReady(): Promise<void> {
-    while (!/ ready /.test(this.#stderr) && this.child.exitCode === null) await delay(10);
+    while (!/[" ]ready[" ]/.test(this.#stderr) && this.child.exitCode === null) await delay(10);
   }
 }
 

@@ -3,6 +3,7 @@ import type { EndpointSet } from '../../endpoints/index.js';
 import { Disposer, Generation } from '../../lifecycle/index.js';
 import type { Scrubber } from '../../logging/index.js';
 import { GenerationDatabase, type DatabaseRegistry } from '../../runtime/index.js';
+import { scrubError } from './scrub-error.js';
 import type { Serving } from './serving.js';
 
 export interface GenerationSpec {
@@ -39,8 +40,19 @@ export class GenerationBuilder {
       const endpoints = await endpointsOn(database);
       return new Generation(number, { config, endpoints, database }, () => disposer.dispose());
     } catch (error) {
+      // While the values are known: whoever tells of this error later no longer has them.
+      const scrubbed = scrubError(error, this.#scrubber);
       await disposer.dispose();
-      throw error;
+      throw scrubbed;
+    }
+  }
+
+  /** Runs work on a generation that may be thrown away when it fails; what its error says passes the net before that. */
+  async scrubbingErrors<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw scrubError(error, this.#scrubber);
     }
   }
 
