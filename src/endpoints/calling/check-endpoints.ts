@@ -8,6 +8,7 @@ import type {
   ToolDefinition,
 } from '../definitions/endpoint-definition.js';
 import { suggestion } from '../definitions/suggestion.js';
+import { toSampleParameters } from '../values/sample.js';
 
 /** Statements prepared at once. Each takes a thread of the pool that file reads need as well. */
 const PARALLEL_CHECKS = 4;
@@ -53,7 +54,10 @@ export function withFailures(
 
 async function checkSql(definition: SqlDefinition, database: QueryableDatabase): Promise<Problem[]> {
   try {
-    const { parameterNames } = await database.inspect(definition.sql.text);
+    const { parameterNames } = await database.inspect(
+      definition.sql.text,
+      toSampleParameters(definition.parameters),
+    );
     return compareParameters(definition, parameterNames);
   } catch (thrown) {
     const error = toMxcpError(thrown);

@@ -5,6 +5,10 @@ export function isInterrupt(thrown: unknown): boolean {
   return messageOf(thrown).startsWith('INTERRUPT Error');
 }
 
+export function isBinderError(thrown: unknown): boolean {
+  return messageOf(thrown).startsWith('Binder Error');
+}
+
 export function isCatalogError(thrown: unknown): boolean {
   return messageOf(thrown).startsWith('Catalog Error');
 }

@@ -77,9 +77,9 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
   }
 
   /** On a candidate, statements are compiled with the secrets that are about to be committed. */
-  async inspect(sql: string): Promise<StatementShape> {
-    if (this.#staging !== undefined) return inspectStatements(this.#staging.connection, sql);
-    return this.#share.instance.use((connection) => inspectStatements(connection, sql));
+  async inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape> {
+    if (this.#staging !== undefined) return inspectStatements(this.#staging.connection, sql, samples);
+    return this.#share.instance.use((connection) => inspectStatements(connection, sql, samples));
   }
 
   /** Throws `database_failed` when the database does not answer. */

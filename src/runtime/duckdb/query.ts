@@ -63,6 +63,9 @@ export interface QueryableDatabase {
     parameters: Readonly<Record<string, ParameterValue>>,
     options: QueryOptions,
   ): Promise<void>;
-  /** Throws `query_failed` when a statement does not compile. */
-  inspect(sql: string): Promise<StatementShape>;
+  /**
+   * Throws `query_failed` when a statement does not compile. DuckDB stops at a parameter whose type it cannot tell; with a
+   * sample of each parameter, what stands behind it is compiled too.
+   */
+  inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape>;
 }

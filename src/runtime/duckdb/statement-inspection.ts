@@ -1,20 +1,31 @@
-import type { DuckDBConnection, DuckDBExtractedStatements } from '@duckdb/node-api';
-import { isCatalogError, toQueryError } from './duckdb-errors.js';
+import {
+  DuckDBTypeId,
+  type DuckDBConnection,
+  type DuckDBExtractedStatements,
+  type DuckDBPreparedStatement,
+} from '@duckdb/node-api';
+import { isBinderError, isCatalogError, toQueryError } from './duckdb-errors.js';
+import { bindParameters } from './parameter-binding.js';
 import { scanParameterNames } from './parameter-scan.js';
-import type { StatementShape } from './query.js';
+import type { ParameterValue, StatementShape } from './query.js';
 import { extractStatements } from './statement-extraction.js';
 
 /**
  * Compiles every statement of a text without running it. A later statement may need what an earlier one creates; its
  * catalog errors are then no proof that it is wrong, and its parameters are read from the text. Throws `query_failed`.
  */
-export async function inspectStatements(connection: DuckDBConnection, sql: string): Promise<StatementShape> {
+export async function inspectStatements(
+  connection: DuckDBConnection,
+  sql: string,
+  samples: Readonly<Record<string, ParameterValue>> = {},
+): Promise<StatementShape> {
   const names = new Set<string>();
   try {
     const statements = await extractStatements(connection, sql);
     for (let index = 0; index < statements.count; index += 1) {
-      const prepared = await prepareNames(statements, index);
-      for (const name of prepared ?? scanParameterNames(sql)) names.add(name);
+      const prepared = await prepare(statements, index);
+      for (const name of prepared?.parameterNames ?? scanParameterNames(sql)) names.add(name);
+      if (prepared?.isResolved === false && statements.count === 1) await explain(connection, sql, samples);
     }
   } catch (error) {
     throw toQueryError(error);
@@ -22,19 +33,53 @@ export async function inspectStatements(connection: DuckDBConnection, sql: strin
   return { parameterNames: [...names] };
 }
 
-async function prepareNames(
+interface PreparedShape {
+  readonly parameterNames: readonly string[];
+  /**
+   * False when DuckDB stopped compiling at a parameter whose type it cannot tell; what stands behind it was not looked at
+   * (DuckDB 1.5.6).
+   */
+  readonly isResolved: boolean;
+}
+
+async function prepare(
   statements: DuckDBExtractedStatements,
   index: number,
-): Promise<string[] | undefined> {
+): Promise<PreparedShape | undefined> {
   try {
     const statement = await statements.prepare(index);
-    const names = Array.from({ length: statement.parameterCount }, (_, at) =>
-      statement.parameterName(at + 1),
-    );
+    const shape = { parameterNames: namesOf(statement), isResolved: isResolved(statement) };
     statement.destroySync();
-    return names;
+    return shape;
   } catch (error) {
     if (index > 0 && isCatalogError(error)) return undefined;
     throw error;
+  }
+}
+
+function namesOf(statement: DuckDBPreparedStatement): readonly string[] {
+  return Array.from({ length: statement.parameterCount }, (_, at) => statement.parameterName(at + 1));
+}
+
+function isResolved(statement: DuckDBPreparedStatement): boolean {
+  return statement.columnCount === 0 || statement.columnTypeId(0) !== DuckDBTypeId.INVALID;
+}
+
+/**
+ * Compiles a statement to its end with a value for each parameter. Only what is wrong with the statement itself counts: the
+ * values are made up, and a conversion of one may fail.
+ */
+async function explain(
+  connection: DuckDBConnection,
+  sql: string,
+  samples: Readonly<Record<string, ParameterValue>>,
+): Promise<void> {
+  try {
+    const statement = await connection.prepare(`EXPLAIN ${sql}`);
+    if (namesOf(statement).some((name) => !Object.hasOwn(samples, name))) return;
+    bindParameters(statement, samples);
+    await statement.run();
+  } catch (error) {
+    if (isBinderError(error) || isCatalogError(error)) throw error;
   }
 }

@@ -56,6 +56,20 @@ describe('checking endpoints against the database', () => {
     ]);
   });
 
+  it('looks behind a parameter at which DuckDB stops compiling', async () => {
+    const text =
+      'tool:\n  name: t\n  parameters:\n    - { name: n, type: integer }\n    - { name: d, type: string, format: date }\n  source:\n    code: |\n      SELECT $n + 1 AS next,\n             $d AS day,\n             nope AS wrong\n';
+    expect(await check({ 'a.yml': text })).toEqual([
+      expect.stringMatching(/^tools\/a\.yml:10: the SQL does not compile: Binder Error: .*nope/s),
+    ]);
+  });
+
+  it('does not take a made-up value for a mistake', async () => {
+    const text =
+      "tool:\n  name: t\n  parameters:\n    - { name: s, type: string }\n  source:\n    code: SELECT strptime($s, '%Y'), $s::INTEGER, regexp_matches('a', $s)\n";
+    expect(await check({ 'a.yml': text })).toEqual([]);
+  });
+
   it('takes statements that need what an earlier one creates', async () => {
     const text =
       'tool:\n  name: t\n  parameters: [{ name: n, type: integer }]\n  source:\n    code: CREATE TEMP TABLE x AS SELECT 1 AS a; SELECT a + $n FROM x\n';
