@@ -1,3 +1,5 @@
+export const BUG_EXIT_CODE = 70;
+
 /** What the exit code of every command means. `docs/reference/cli.md` says the same. */
 export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
   { code: 0, meaning: 'fine' },
@@ -5,7 +7,7 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: 2, meaning: 'the command line, the configuration or an endpoint file has to be mended' },
   { code: 3, meaning: 'the machine refuses: port taken, database locked, socket not reachable' },
   { code: 4, meaning: 'the time ran out, or try again later' },
-  { code: 70, meaning: 'a bug of mxcp' },
+  { code: BUG_EXIT_CODE, meaning: 'a bug of mxcp' },
 ];
 
 /** Of a command line that is not understood. */

@@ -1,6 +1,7 @@
 import { messageOf, type MxcpError } from '../../errors/index.js';
 import { Server } from '../../server/index.js';
 import type { CommandContext, CommandModule } from '../command.js';
+import { watchForCrash } from '../crash-watch.js';
 import { startProgress } from '../progress.js';
 import { loadProjectSettings } from '../project-loading.js';
 
@@ -12,23 +13,24 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const settings = loadProjectSettings(options, context);
   const server = new Server({ settings, env: context.env });
   context.output.scrubWith((text) => server.scrub(text));
-  const stopped = stopSignal(context, settings.shutdownTimeoutMs);
+  const crash = watchForCrash(server.logger);
+  const stopped = Promise.race([stopSignal(context), crash.crashed]);
   const progress = startProgress(context.output, () => server.activity);
-  const first = await Promise.race([server.start(), stopped]).finally(() => progress.end());
-  if (first !== 'stopped') {
+  const stoppedEarly = await Promise.race([server.start(), stopped]).finally(() => progress.end());
+  if (stoppedEarly === undefined) {
     passHangups(server, context);
-    await Promise.race([stopped, server.clientGone.then(() => startWatchdog(settings.shutdownTimeoutMs))]);
+    await Promise.race([stopped, server.clientGone]);
   }
+  startWatchdog(settings.shutdownTimeoutMs);
   await server.close();
-  return 0;
+  return crash.exitCode;
 };
 
 /** Resolves at the first stop signal; a second one ends the process at once. */
-function stopSignal({ early }: CommandContext, shutdownTimeoutMs: number): Promise<'stopped'> {
+function stopSignal({ early }: CommandContext): Promise<'stopped'> {
   return new Promise((resolveStopped) => {
     early.onStop = () => {
       if (early.stops > 1) process.kill(process.pid, 'SIGKILL');
-      startWatchdog(shutdownTimeoutMs);
       resolveStopped('stopped');
     };
   });
