@@ -1,4 +1,4 @@
 export { ActiveGeneration } from './active-generation.js';
 export { Disposer, type Disposable } from './disposer.js';
 export { EventLoopBudget } from './event-loop-budget.js';
-export { Generation, type Lease } from './generation.js';
+export { Generation } from './generation.js';

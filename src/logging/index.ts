@@ -4,7 +4,6 @@ export {
   createSilentLogger,
   stderrSink,
   type Logger,
-  type LogLevel,
   type LogSink,
 } from './logger.js';
 export { openRotatingFile, type RotatingFileSink } from './rotating-file-sink.js';

@@ -4,13 +4,5 @@ export {
   type ReloadOptions,
   type ReloadStatus,
 } from './reload-coordinator.js';
-export type {
-  DatabaseOutcome,
-  ReferenceOutcome,
-  ReloadFailure,
-  ReloadRecord,
-  ReloadStage,
-  ReloadTrigger,
-  RestartRequired,
-} from './reload-record.js';
-export type { ReloadContext, ReloadFindings, ReloadSteps } from './reload-steps.js';
+export type { ReferenceOutcome } from './reload-record.js';
+export type { ReloadContext, ReloadSteps } from './reload-steps.js';

@@ -1,1 +1,4 @@
+/** The door for programs that embed the server: `new Server({ settings: loadSettings(…), env })`, `start()`, `close()`. */
+export { loadSettings, type ServerSettings } from '../config/index.js';
+export { MxcpError } from '../errors/index.js';
 export { Server, type ServerOptions } from './server.js';

@@ -9,6 +9,5 @@ export {
   type ParameterValue,
   type QueryableDatabase,
   type QueryOptions,
-  type StatementShape,
   TypedText,
 } from './query.js';
