@@ -70,6 +70,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
         throw error;
       },
     );
+    // What a start would refuse, a reload refuses: the operator hears it now, and not at the next restart.
     assertProtections(onDisk);
     context.report({
       references: compareReferences(running.config.references, onDisk.references),
