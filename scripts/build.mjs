@@ -1,9 +1,12 @@
-// Compiles src/ to dist/. Starts from an empty dist so that a deleted source never lives on as a compiled file.
+// Compiles src/ to dist/, then puts what the command loads into few files. Starts from an empty dist so that a deleted
+// source never lives on as a compiled file.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { bundleCommand } from './build/bundle-command.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
 const compiled = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-process.exit(compiled.status ?? 1);
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+await bundleCommand(root);

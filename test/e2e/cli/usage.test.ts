@@ -70,16 +70,16 @@ describe('loading', () => {
     'keeps databases, MCP, YAML and schemas out of %s',
     async (command) => {
       const loaded = await loadedBy(command.split(' '));
-      expect(loaded.some((url) => url.endsWith('/dist/cli/main.js'))).toBe(true);
+      expect(loaded.some((url) => url.endsWith('/dist/command/main.js'))).toBe(true);
       const heavy =
-        /@duckdb|@modelcontextprotocol|node_modules\/(yaml|zod|ajv|pino)\/|dist\/(server|runtime|endpoints|mcp)\//;
+        /@duckdb|packages\/(duckdb|modelcontextprotocol|yaml|zod|ajv|pino)|command\/(serve|project-loading)/;
       expect(loaded.filter((url) => heavy.test(url))).toEqual([]);
     },
   );
 
   it('keeps MCP and the admin API out of the commands that work on a project', async () => {
     const loaded = await loadedBy(['query', 'SELECT 1']);
-    expect(loaded.some((url) => url.includes('/dist/runtime/'))).toBe(true);
-    expect(loaded.filter((url) => /@modelcontextprotocol|dist\/(mcp|admin)\//.test(url))).toEqual([]);
+    expect(loaded.some((url) => url.endsWith('/packages/duckdb-node-api.js'))).toBe(true);
+    expect(loaded.filter((url) => /packages\/modelcontextprotocol|command\/serve/.test(url))).toEqual([]);
   });
 });

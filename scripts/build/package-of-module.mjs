@@ -1,0 +1,11 @@
+const PACKAGE = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))[\\/]/;
+
+/** The package that an installed file belongs to; undefined for our own files. */
+export function packageNameOf(module) {
+  return PACKAGE.exec(module)?.[2];
+}
+
+/** The folder of that package. */
+export function packageFolderOf(module) {
+  return PACKAGE.exec(module)?.[1];
+}
