@@ -54,7 +54,7 @@ type SitePart = Pick<ConfigTemplate, 'site' | 'siteSource'>;
 type UserPart = Pick<ConfigTemplate, 'userSource' | 'references'>;
 
 async function loadSiteFile(settings: ServerSettings): Promise<Loaded<SitePart | undefined>> {
-  const parsed = await loadYamlMapping(settings.siteFile);
+  const parsed = await loadYamlMapping(settings.siteFile, { whenMissing: 'put it back' });
   if (parsed.source === undefined) return { value: undefined, problems: parsed.problems };
   const source = parsed.source;
   const check = checkSchema({ schema: siteSchema, source, value: source.value });
@@ -64,7 +64,7 @@ async function loadSiteFile(settings: ServerSettings): Promise<Loaded<SitePart |
 
 async function loadUserFile(settings: ServerSettings): Promise<Loaded<UserPart>> {
   const parsed = await loadYamlMapping(settings.userConfigFile, {
-    optional: !settings.userConfigNamed,
+    whenMissing: settings.userConfigNamed ? 'create it, or correct MXCP_CONFIG' : 'ignore',
   });
   const source = parsed.source;
   if (source === undefined) {
@@ -93,8 +93,13 @@ interface ParsedFile {
   readonly problems: readonly Problem[];
 }
 
-async function loadYamlMapping(file: string, { optional = false } = {}): Promise<ParsedFile> {
-  const text = await readConfigFile(file, optional);
+interface FileRole {
+  /** What a person should do when the file is not there; `ignore` when it need not be. */
+  readonly whenMissing: string;
+}
+
+async function loadYamlMapping(file: string, role: FileRole): Promise<ParsedFile> {
+  const text = await readConfigFile(file, role);
   if (typeof text !== 'string') return { problems: text === undefined ? [] : [text] };
   const parsed = parseYaml(file, text);
   if (!parsed.ok) return { problems: parsed.problems };
@@ -107,7 +112,10 @@ async function loadYamlMapping(file: string, { optional = false } = {}): Promise
 }
 
 /** The text, the problem with the file, or `undefined` for an optional file that is not there. */
-async function readConfigFile(file: string, optional: boolean): Promise<string | Problem | undefined> {
+async function readConfigFile(
+  file: string,
+  { whenMissing }: FileRole,
+): Promise<string | Problem | undefined> {
   try {
     return await readTextFile(file, {
       maxBytes: MAX_FILE_BYTES,
@@ -118,8 +126,8 @@ async function readConfigFile(file: string, optional: boolean): Promise<string |
       return { file, message: `the file cannot be read: nothing came within ${READ_TIMEOUT_MS / 1000} s` };
     }
     if (!error.missing) return { file, message: `the file ${error.message}` };
-    if (optional) return undefined;
-    throw new MxcpError('config_not_found', `the configuration file ${file} does not exist`, {
+    if (whenMissing === 'ignore') return undefined;
+    throw new MxcpError('config_not_found', `the configuration file ${file} does not exist; ${whenMissing}`, {
       cause: error,
     });
   }

@@ -81,7 +81,10 @@ interface BuildInput {
 function build({ template, settings, active, resolved, user }: BuildInput): ResolvedConfig {
   const config = toEffectiveConfig({ template, user, settings, active });
   const judged = { config, template, settings, active };
-  const secrets = toSecretDefinitions(config.userProfile.secrets);
+  const profilePath = ['projects', active.project, 'profiles', active.profile];
+  const secrets = toSecretDefinitions(config.userProfile.secrets, (index) =>
+    template.userSource?.positionOf([...profilePath, 'secrets', index]),
+  );
   const values = resolved?.values.map((value) => new Secret(value)) ?? [];
   return {
     project: active.project,

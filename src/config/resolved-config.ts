@@ -1,4 +1,4 @@
-import type { Problem } from '../errors/index.js';
+import type { Problem, SourcePosition } from '../errors/index.js';
 import type { Secret } from './secret.js';
 
 /** What a secret parameter holds: text is always wrapped, also when it stands literally in the file. */
@@ -12,6 +12,8 @@ export interface SecretDefinition {
   readonly name: string;
   readonly type: string;
   readonly parameters: SecretParameterMap;
+  /** Where it stands in the user configuration. */
+  readonly declaredAt?: SourcePosition | undefined;
 }
 
 export type ReferenceSource = 'env_file' | 'process_env' | 'file' | 'vault' | 'onepassword';

@@ -97,7 +97,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     return this.#parts.builder.scrubbingErrors(async () => {
       await contents.database.ping();
       const failures = await checkEndpoints(contents.endpoints.catalog, contents.database);
-      if (failures.length > 0) throw endpointReport(failures);
+      if (failures.length > 0) throw endpointReport(failures, databaseContext(contents.database));
     });
   }
 
@@ -108,6 +108,13 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
   announce(candidate: Generation<Serving>, previous: Generation<Serving>): void {
     this.#parts.onSwap(candidate.contents, previous.contents);
   }
+}
+
+/** The files of the endpoints may be as they were: then it is the replaced database that does not fit them. */
+function databaseContext({ action, path }: Serving['database']): string {
+  return action === 'kept'
+    ? ''
+    : ` on ${path}, which replaced the database that serves; put the old one back or mend what does not fit`;
 }
 
 function toFailedOutcome({ ref, usedBy, error }: FailedReference): ReferenceOutcome {

@@ -32,7 +32,12 @@ export async function loadEnvironment(input: EnvironmentInput): Promise<Environm
       problems.push({ file, message: `the env file ${messageOf(result.reason)}` });
     else for (const [name, value] of Object.entries(parseEnv(result.value))) values.set(name, value ?? '');
   }
-  if (problems.length > 0) throw problemsError('config_invalid', 'env files cannot be read:', problems);
+  if (problems.length > 0)
+    throw problemsError(
+      'config_invalid',
+      'env files cannot be read; correct --env-file (MXCP_ENV_FILE) or put them there:',
+      problems,
+    );
   return createEnvironmentView(values, env);
 }
 

@@ -43,5 +43,7 @@ async function readFirst(paths: readonly string[], options: ReadTextFileOptions)
       if (!error.missing) throw new Error(`${path} ${error.message}`, { cause: error });
     }
   }
-  throw new Error(`there is no file ${[...new Set(paths)].join(' or ')}`);
+  throw new Error(
+    `there is no file ${[...new Set(paths)].join(' or ')}; create it, or correct the reference`,
+  );
 }

@@ -1,10 +1,19 @@
+import type { SourcePosition } from '../../errors/index.js';
 import { isMapping } from '../schema/conform.js';
 import type { UserProfile } from '../schema/user-schema.js';
 import type { SecretDefinition, SecretParameter, SecretParameterMap } from '../resolved-config.js';
 import { Secret } from '../secret.js';
 
-export function toSecretDefinitions(secrets: UserProfile['secrets']): readonly SecretDefinition[] {
-  return secrets.map(({ name, type, parameters }) => ({ name, type, parameters: toParameters(parameters) }));
+export function toSecretDefinitions(
+  secrets: UserProfile['secrets'],
+  positionOf: (index: number) => SourcePosition | undefined,
+): readonly SecretDefinition[] {
+  return secrets.map(({ name, type, parameters }, index) => ({
+    name,
+    type,
+    parameters: toParameters(parameters),
+    declaredAt: positionOf(index),
+  }));
 }
 
 /** Every text in the parameters, for the scrubber. */

@@ -107,8 +107,10 @@ function sqlProblem({ file, firstLine }: SqlSource, message: string): Problem {
   };
 }
 
-/** DuckDB's reason without the excerpt and the caret under it, which only make sense in a fixed-width terminal. */
+/** DuckDB's reason on one line, without the excerpt and the caret under it, which only make sense in a fixed-width terminal. */
 function reasonOf(message: string): string {
   const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
-  return reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, '');
+  return reason
+    .replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, '')
+    .replace(/\s*\n\s*/g, ' ');
 }

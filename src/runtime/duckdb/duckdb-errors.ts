@@ -41,5 +41,9 @@ export function toOpenError(path: string, thrown: unknown): MxcpError {
     );
   }
   const firstLine = message.split('\n', 1)[0] ?? message;
-  return new MxcpError('database_failed', `cannot open database ${path}: ${firstLine}`, { cause: thrown });
+  return new MxcpError(
+    'database_failed',
+    `cannot open database ${path}: ${firstLine}; put a DuckDB database there, or change duckdb.path`,
+    { cause: thrown },
+  );
 }

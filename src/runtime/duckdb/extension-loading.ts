@@ -38,7 +38,7 @@ async function loadExtension(
     const firstLine = messageOf(error).split('\n', 1)[0] ?? '';
     throw new MxcpError(
       'extension_failed',
-      `DuckDB extension "${name}" cannot be loaded (${firstLine}); install it on this machine first, or remove it from extensions`,
+      `DuckDB extension "${name}" cannot be loaded (${firstLine}); install it on this machine first, or remove it from \`extensions\` in mxcp-site.yml`,
       { cause: error },
     );
   }

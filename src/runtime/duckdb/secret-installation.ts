@@ -1,7 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SecretDefinition } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
-import { isForDuckDB, toCreateSecret, toDropSecret, withoutValues } from './secret-statement.js';
+import {
+  isForDuckDB,
+  toCreateSecret,
+  toDropSecret,
+  toSecretError,
+  withoutValues,
+} from './secret-statement.js';
 
 /**
  * Makes the secrets of an instance those of the configuration, in one open transaction on `connection`: until it is
@@ -51,8 +57,8 @@ async function createSecret(connection: DuckDBConnection, definition: SecretDefi
     const message = withoutValues(messageOf(error), statement);
     if (/Secret type '.*' not found/.test(message)) return false;
     // The cause is left out: its message may hold a value.
-    throw new MxcpError(
-      'secret_failed',
+    throw toSecretError(
+      definition,
       `DuckDB refused secret "${definition.name}" of type ${definition.type}: ${mend(message)}`,
     );
   }
@@ -74,6 +80,6 @@ function mend(message: string): string {
   const extension = /required extension '([^']+)'/.exec(message)?.[1];
   const firstLine = message.split('\n', 1)[0] ?? message;
   return extension === undefined
-    ? firstLine
+    ? `${firstLine}; correct the secret or remove it`
     : `it needs the extension ${extension}, which cannot be installed here; install it first (INSTALL ${extension}) or remove the secret`;
 }

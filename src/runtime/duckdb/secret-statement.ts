@@ -1,5 +1,5 @@
 import { Secret, type SecretDefinition, type SecretParameter } from '../../config/index.js';
-import { MxcpError } from '../../errors/index.js';
+import { problemsError, MxcpError } from '../../errors/index.js';
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -19,8 +19,8 @@ export function toCreateSecret(definition: SecretDefinition): SecretStatement {
   };
   const options = Object.entries(definition.parameters).map(([key, parameter]) => {
     if (!IDENTIFIER.test(key)) {
-      throw new MxcpError(
-        'secret_failed',
+      throw toSecretError(
+        definition,
         `secret "${definition.name}": "${key}" cannot be a parameter of a DuckDB secret`,
       );
     }
@@ -28,6 +28,12 @@ export function toCreateSecret(definition: SecretDefinition): SecretStatement {
   });
   const sql = `CREATE OR REPLACE TEMPORARY SECRET ${quoteIdentifier(definition.name)} (${[`TYPE ${definition.type}`, ...options].join(', ')})`;
   return { sql, values };
+}
+
+/** An error about one secret, at the place of the user configuration where it stands. */
+export function toSecretError({ declaredAt }: SecretDefinition, message: string): MxcpError {
+  if (declaredAt === undefined) return new MxcpError('secret_failed', message);
+  return problemsError('secret_failed', 'a secret cannot be created:', [{ ...declaredAt, message }]);
 }
 
 /** Whether DuckDB may be asked at all: other secrets (no parameters, a free-text type) are for Python and TypeScript. */

@@ -90,7 +90,7 @@ describe('env files', () => {
     const root = await makeProject({ 'folder/x': '' });
     const error = await errorOf(loadProject(root, { flags: { envFiles: ['no.env', 'folder'] } }));
     expect(error.message.replaceAll(root, '')).toBe(
-      'env files cannot be read:\n  /no.env: the env file does not exist\n  /folder: the env file is a folder',
+      'env files cannot be read; correct --env-file (MXCP_ENV_FILE) or put them there:\n  /no.env: the env file does not exist\n  /folder: the env file is a folder',
     );
   });
 
@@ -173,7 +173,7 @@ describe('resolving', () => {
         usedBy: [`${path}.A`, `${path}.B`],
         error: 'not set in the environment; set it, or give it a default with `${UNSET:-…}`',
       },
-      { ref: 'file://none', usedBy: [`${path}.C`], error: `there is no file ${join(root, 'none')}` },
+      { ref: 'file://none', usedBy: [`${path}.C`], error: `there is no file ${join(root, 'none')}; create it, or correct the reference` },
       {
         ref: 'op://v/i/f',
         usedBy: [`${path}.D`],

@@ -126,7 +126,7 @@ describe('configuration files', () => {
     const error = await errorOf(loadProject(root, { env: { MXCP_CONFIG: 'other.yml' } }));
     expect(error).toMatchObject({
       code: 'config_not_found',
-      message: `the configuration file ${join(root, 'other.yml')} does not exist`,
+      message: `the configuration file ${join(root, 'other.yml')} does not exist; create it, or correct MXCP_CONFIG`,
     });
   });
 
@@ -153,6 +153,7 @@ describe('secrets', () => {
     expect(config.secrets[0]).toEqual({
       name: 'db',
       type: 'postgres',
+      declaredAt: { file: join(root, 'config.yml'), line: 7, column: 13 },
       parameters: { A: new Secret(''), B: 5, C: false, D: { E: [new Secret('')] } },
     });
     expect(config.secretValues.map((secret) => secret.reveal())).toEqual(['x', 'y']);

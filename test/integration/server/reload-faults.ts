@@ -324,6 +324,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     mend: mendConfig,
     stage: 'build',
     code: 'secret_failed',
+    at: 'config.yml:15:13',
     says: ['DuckDB refused secret "third" of type http', "Unknown parameter 'bearer_tokn'"],
   },
   {
@@ -341,6 +342,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     mend: mendConfig,
     stage: 'build',
     code: 'secret_failed',
+    at: 'config.yml:7:13',
     says: [
       'DuckDB refused secret "first" of type s3: it needs the extension httpfs',
       'install it first (INSTALL httpfs) or remove the secret',
@@ -359,7 +361,10 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     stage: 'check',
     code: 'endpoint_invalid',
     at: 'tools/price.yml:7',
-    says: ['"price" not found in FROM clause'],
+    says: [
+      'which replaced the database that serves; put the old one back or mend what does not fit',
+      '"price" not found in FROM clause',
+    ],
   },
   {
     what: 'the SQL of a new endpoint does not compile',

@@ -1,0 +1,151 @@
+import type { Diagnosis } from './diagnosis.js';
+import { CONFIG, SITE } from './sound-shop.js';
+
+export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
+  {
+    broken: 'there is no project',
+    command: 'serve',
+    files: { 'mxcp-site.yml': null },
+    says: ['no mxcp-site.yml in', 'or make one with `mxcp init`'],
+  },
+  {
+    broken: 'a bracket in the site file is not closed',
+    command: 'serve',
+    files: { 'mxcp-site.yml': [...SITE, 'extensions: [json'] },
+    says: ['mxcp-site.yml:8:1:', 'a bracket or quote before it is not closed'],
+  },
+  {
+    broken: 'a key of the site file is misspelt',
+    command: 'serve',
+    files: { 'mxcp-site.yml': SITE.map((line) => line.replace('readonly', 'read_only')) },
+    says: [
+      'mxcp-site.yml:6:34:',
+      'unknown key `read_only` in `profiles.dev.duckdb`; did you mean `readonly`?',
+    ],
+  },
+  {
+    broken: 'a setting has the wrong type',
+    command: 'serve',
+    files: { 'mxcp-site.yml': SITE.map((line) => line.replace('true', 'yes-please')) },
+    says: ['mxcp-site.yml:6:44:', '`profiles.dev.duckdb.readonly` must be true or false'],
+  },
+  {
+    broken: 'the profile on the command line exists nowhere',
+    command: 'serve',
+    options: ['--profile', 'prod'],
+    says: ['the profile `prod` (--profile)', 'known profiles are dev'],
+  },
+  {
+    broken: 'the user configuration that MXCP_CONFIG names is not there',
+    command: 'serve',
+    env: { MXCP_CONFIG: 'confg.yml' },
+    says: ['the configuration file confg.yml does not exist', 'create it, or correct MXCP_CONFIG'],
+  },
+  {
+    broken: 'a secret is indented with a tab',
+    command: 'serve',
+    files: { 'config.yml': CONFIG.map((line) => line.replace('            type', '\ttype')) },
+    says: ['config.yml:8:1:', 'a tab is used for indentation; YAML takes only spaces'],
+  },
+  {
+    broken: 'two variables are not set',
+    command: 'serve',
+    files: {
+      'config.yml': CONFIG.map((line) =>
+        line.replace(/: \$\{PROXY.*/, ': ${PROXY_URL}').replace('file://feed-token', '${FEED_TOKEN}'),
+      ),
+    },
+    says: [
+      'config.yml:10:27: ${PROXY_URL}: not set in the environment; set it, or give it a default with `${PROXY_URL:-…}`',
+      'config.yml:14:29: ${FEED_TOKEN}: not set',
+      'secrets[1].parameters.BEARER_TOKEN',
+    ],
+  },
+  {
+    broken: 'the file of a secret is not there',
+    command: 'validate',
+    files: { 'feed-token': null },
+    says: [
+      'config.yml:14:29:',
+      'file://feed-token: there is no file feed-token; create it, or correct the reference',
+    ],
+  },
+  {
+    broken: 'an env file is not there',
+    command: 'serve',
+    env: { MXCP_ENV_FILE: 'production.env' },
+    says: [
+      'production.env: the env file does not exist',
+      'correct --env-file (MXCP_ENV_FILE) or put them there',
+    ],
+  },
+  {
+    broken: 'a variable of the server has a value it cannot have',
+    command: 'serve',
+    env: { MXCP_READONLY: 'maybe' },
+    says: ['MXCP_READONLY must be one of 1, true, yes, on, 0, false, no, off, not "maybe"'],
+  },
+  {
+    broken: 'the socket may be used by everybody',
+    command: 'serve',
+    options: ['--admin-strict', '--admin-socket-mode', '0666'],
+    says: ['--admin-socket-mode must not give everybody access', 'use 0660 with a group, or a probe socket'],
+  },
+  {
+    broken: 'something that is no socket is at the path of the socket',
+    command: 'serve',
+    options: ['--admin-strict'],
+    files: { 'mxcp.sock': 'not a socket' },
+    says: ['mxcp.sock is a file, not a socket, and is left alone; move it away, or choose another path'],
+  },
+  {
+    broken: 'the profile asks for authentication',
+    command: 'serve',
+    files: {
+      'config.yml': [
+        ...CONFIG,
+        '        auth: { provider: github, github: { client_id: a, client_secret: b } }',
+      ],
+    },
+    says: [
+      'config.yml:15:27:',
+      'this version cannot enforce authentication with `github` and does not serve without it; remove the `auth` section',
+    ],
+  },
+  {
+    broken: 'the transport is one of the past',
+    command: 'serve',
+    files: { 'config.yml': [...CONFIG, 'transport:', '  provider: sse'] },
+    says: ['config.yml:16:13:', 'has no `sse` transport; use `streamable-http`'],
+  },
+  {
+    broken: 'the database is not one',
+    command: 'serve',
+    files: { 'shop.duckdb': 'name,price\ntea,3\n' },
+    says: [
+      'cannot open database shop.duckdb:',
+      'not a valid DuckDB database file',
+      'put a DuckDB database there, or change duckdb.path',
+    ],
+  },
+  {
+    broken: 'an extension does not exist',
+    command: 'serve',
+    files: { 'mxcp-site.yml': [...SITE, 'extensions: [spatail]'] },
+    says: [
+      'DuckDB extension "spatail" cannot be loaded',
+      'install it on this machine first, or remove it from `extensions` in mxcp-site.yml',
+    ],
+  },
+  {
+    broken: 'DuckDB knows no such parameter of a secret',
+    command: 'serve',
+    files: { 'config.yml': CONFIG.map((line) => line.replace('BEARER_TOKEN', 'BEARER_TOKN')) },
+    says: [
+      'config.yml:11:13:',
+      'DuckDB refused secret "feed" of type http',
+      "Unknown parameter 'bearer_tokn' for secret type 'http'",
+      'correct the secret or remove it',
+    ],
+  },
+];
