@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { LocatedPlace } from './socket-path.js';
 
 /** One line of `/proc/net/unix`. */
@@ -10,13 +11,19 @@ interface KernelSocket {
 
 /**
  * The process that listens on a socket, as far as it can be found: Linux only, and only processes that this user may look
- * into. The kernel knows a socket by the name of its bind, which for ours is the temporary one.
+ * into. The kernel knows a socket by the name of its bind, which for ours is the temporary one. That name is gone once the
+ * socket has its public one; where it is still there, a starter (maybe ourselves) has only just bound it and owns nothing.
  */
 export async function findOwnerPid(place: LocatedPlace): Promise<number | undefined> {
   const inodes = (await listKernelSockets())
-    .filter(({ path }) => path === place.path || path.includes(`/${place.temporaryPrefix}`))
+    .filter(({ path }) => path === place.path || isPublished(path, place))
     .map(({ inode }) => inode);
   return inodes.length === 0 ? undefined : findHolder(new Set(inodes.map((inode) => `socket:[${inode}]`)));
+}
+
+function isPublished(bound: string, place: LocatedPlace): boolean {
+  const name = basename(bound);
+  return name.startsWith(place.temporaryPrefix) && !existsSync(join(place.folder, name));
 }
 
 /** The name of the bind of one of our own descriptors. */
