@@ -37,7 +37,8 @@ function readProfile(path) {
 function placeOf({ url, functionName }) {
   if (functionName === '(idle)') return 'idle';
   if (url === '') return functionName === '(program)' ? 'native code' : functionName || 'Node';
-  const [, installed] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? [];
+  // An installed package, or one that lies in the bundle under its own name.
+  const [, installed] = /.*\/(?:node_modules|command\/packages)\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? [];
   if (installed !== undefined) return installed;
   const [, ours] = /\/(?:dist|src)\/([^/]+(?:\/[^/]+)?)/.exec(url) ?? [];
   return ours === undefined ? url.replace(/^node:internal\/([^/]+).*/, 'node:internal/$1') : `mxcp ${ours}`;
