@@ -16,7 +16,7 @@ export type {
   ShapedResult,
   ToolListing,
 } from './calls.js';
-export { compareCatalogs } from './definitions/compare-catalogs.js';
+export { findDefinitionChanges } from './definitions/find-definition-changes.js';
 export type {
   EndpointCatalog,
   EndpointDefinition,

@@ -6,5 +6,5 @@ export {
   type Logger,
   type LogSink,
 } from './logger.js';
-export { openRotatingFile, type RotatingFileSink } from './rotating-file-sink.js';
+export { openRotatingFile, type RotatingFile, type RotatingFileSink } from './rotating-file-sink.js';
 export { Scrubber } from './scrubber.js';

@@ -1,19 +1,26 @@
 import type { LoggingConfig, ServerSettings } from '../config/index.js';
+import { messageOf } from '../errors/index.js';
 import {
   createLogger,
   openRotatingFile,
   stderrSink,
   type Logger,
   type LogSink,
+  type RotatingFile,
   type RotatingFileSink,
   type Scrubber,
 } from '../logging/index.js';
+
+/** After a file could not be written, e.g. because the disk was full, how long it is left alone. */
+const REOPEN_AFTER_MS = 60_000;
 
 /** The logger of the process, and the file it writes to once the configuration has named one. */
 export class ServerLogging {
   readonly logger: Logger;
   readonly #settings: ServerSettings;
+  #target: RotatingFile | undefined;
   #file: RotatingFileSink | undefined;
+  #reopenAt = 0;
 
   constructor(settings: ServerSettings, scrubber: Scrubber, sinks: readonly LogSink[] = [stderrSink]) {
     this.#settings = settings;
@@ -31,21 +38,41 @@ export class ServerLogging {
     else if (!this.#settings.debug) this.logger.level = config.level;
     if (!config.enabled || config.path === null) return;
     const { path, maxBytes, backupCount } = config;
-    this.#file = openRotatingFile({ path, maxBytes, backupCount }, (error) => {
-      // The file cannot take it, standard error still can; told once, then the file is given up.
-      this.#file = undefined;
-      this.logger.error(
-        { path, reason: error.message },
-        'log file cannot be written; going on with standard error only',
-      );
-    });
+    this.#target = { path, maxBytes, backupCount };
+    this.#openFile(this.#target);
   }
 
   async close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
+    this.#target = undefined;
     await file?.close();
   }
 
-  readonly #fileSink: LogSink = (line) => this.#file?.write(line);
+  #openFile(target: RotatingFile): void {
+    try {
+      const file = openRotatingFile(target, (error) => {
+        if (this.#file === file) this.#giveUp(target, error);
+      });
+      this.#file = file;
+    } catch (error) {
+      this.#giveUp(target, error);
+    }
+  }
+
+  /** Standard error can still take lines, this one among them. */
+  #giveUp({ path }: RotatingFile, error: unknown): void {
+    this.#file = undefined;
+    this.#reopenAt = performance.now() + REOPEN_AFTER_MS;
+    this.logger.error(
+      { path, reason: messageOf(error) },
+      'log file cannot be written; it is tried again in a minute, until then there is standard error only',
+    );
+  }
+
+  readonly #fileSink: LogSink = (line) => {
+    if (this.#file === undefined && this.#target !== undefined && performance.now() >= this.#reopenAt)
+      this.#openFile(this.#target);
+    this.#file?.write(line);
+  };
 }

@@ -13,24 +13,26 @@ import {
 } from '../config/index.js';
 import {
   checkEndpoints,
-  compareCatalogs,
+  findDefinitionChanges,
   EndpointSet,
   loadEndpoints,
+  withFailures,
   type EndpointCatalog,
 } from '../endpoints/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { ReferenceOutcome, ReloadContext, ReloadSteps } from '../reload/index.js';
+import type { QueryableDatabase } from '../runtime/index.js';
 import { endpointReport, type GenerationBuilder, type Serving } from './project/index.js';
 
 interface Loaded {
   readonly template: ConfigTemplate;
-  /** What is on disk now; it serves only when the reload is one of definitions too. */
-  readonly catalog: EndpointCatalog;
+  /** What is on disk now; undefined when the definitions that serve stay. */
+  readonly catalog: EndpointCatalog | undefined;
 }
 
 interface Resolved {
   readonly config: ResolvedConfig;
-  readonly endpoints: EndpointSet;
+  readonly catalog: EndpointCatalog | undefined;
 }
 
 export interface ReloadStepsParts {
@@ -55,9 +57,12 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
 
   async load(context: ReloadContext): Promise<Loaded> {
     const template = await loadConfigTemplate(this.#parts.settings);
-    const catalog = await loadEndpoints(this.#running.config);
-    context.report({ definitionsChanged: compareCatalogs(this.#running.endpoints.catalog, catalog) });
-    if (context.definitions && catalog.failures.length > 0) throw endpointReport(catalog.failures);
+    const { config, endpoints } = this.#running;
+    context.report({ definitionsChanged: await findDefinitionChanges(config, endpoints.catalog) });
+    if (!context.definitions) return { template, catalog: undefined };
+    const catalog = await loadEndpoints(config);
+    if (catalog.failures.length > 0 && !this.#parts.settings.ignoreErrors)
+      throw endpointReport(catalog.failures);
     return { template, catalog };
   }
 
@@ -76,17 +81,15 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
       references: compareReferences(running.config.references, onDisk.references),
       restartRequired: findRestartRequired(running.config, onDisk),
     });
-    const config = withReloadable(running.config, onDisk);
-    const endpoints = context.definitions ? new EndpointSet(catalog, config.sqlTools) : running.endpoints;
-    return { config, endpoints };
+    return { config: withReloadable(running.config, onDisk), catalog };
   }
 
-  async build({ config, endpoints }: Resolved, context: ReloadContext): Promise<Generation<Serving>> {
+  async build(resolved: Resolved, context: ReloadContext): Promise<Generation<Serving>> {
     const { builder } = this.#parts;
     const candidate = await builder.build({
       number: context.nextNumber,
-      config,
-      endpointsOn: () => endpoints,
+      config: resolved.config,
+      endpointsOn: (database) => this.#chooseEndpoints(resolved, database),
     });
     const action = candidate.contents.database.action === 'kept' ? 'kept' : 'reopened';
     context.report({ database: { action, pauseMs: 0, requestsHeld: 0 } });
@@ -107,6 +110,15 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
 
   announce(candidate: Generation<Serving>, previous: Generation<Serving>): void {
     this.#parts.onSwap(candidate.contents, previous.contents);
+  }
+
+  /** With `--ignore-errors` what fails on the database is left out, as at start; else the check stage refuses it. */
+  async #chooseEndpoints({ config, catalog }: Resolved, database: QueryableDatabase): Promise<EndpointSet> {
+    if (catalog === undefined) return this.#running.endpoints;
+    const served = this.#parts.settings.ignoreErrors
+      ? withFailures(catalog, await checkEndpoints(catalog, database))
+      : catalog;
+    return new EndpointSet(served, config.sqlTools);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Problem, SourcePosition } from '../../errors/index.js';
+import type { DefinitionFingerprint } from './definition-fingerprint.js';
 import type {
   EndpointTest,
   ParameterDefinition,
@@ -85,5 +86,5 @@ export interface EndpointCatalog {
   /** What is allowed but probably not meant. */
   readonly warnings: readonly Problem[];
   /** A hash of each file and of the SQL file it names, by path. */
-  readonly fingerprints: ReadonlyMap<string, string>;
+  readonly fingerprints: ReadonlyMap<string, DefinitionFingerprint>;
 }

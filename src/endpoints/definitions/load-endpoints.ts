@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
 import { messageOf, type Problem } from '../../errors/index.js';
@@ -6,6 +5,7 @@ import { EventLoopBudget } from '../../lifecycle/index.js';
 import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
 import { DefaultCheck } from '../values/default-check.js';
 import { deepFreeze } from './deep-freeze.js';
+import { hashOf, type DefinitionFingerprint } from './definition-fingerprint.js';
 import type {
   DisabledEndpoint,
   EndpointCatalog,
@@ -64,7 +64,7 @@ function foldersOf({ paths }: EndpointFolders): [EndpointKind, string][] {
 interface FileReading {
   readonly path: string;
   readonly reading: DefinitionReading;
-  readonly fingerprint: string;
+  readonly fingerprint: DefinitionFingerprint;
 }
 
 async function readFileAs(
@@ -79,14 +79,12 @@ async function readFileAs(
   } catch (error) {
     const problems = [{ file: path, message: `the file cannot be read: ${messageOf(error)}` }];
     const reading = { kind, name: null, enabled: true, description: undefined, problems, warnings: [] };
-    return { path, reading, fingerprint: 'unreadable' };
+    return { path, reading, fingerprint: { hash: 'unreadable' } };
   }
   const reading = await readDefinition({ path, text, kind, ...shared });
-  const hash = createHash('sha256')
-    .update(text)
-    .update('\0')
-    .update(reading.sql?.text ?? '');
-  return { path, reading, fingerprint: hash.digest('hex') };
+  const sqlFile = reading.sql === undefined || reading.sql.file === path ? undefined : reading.sql;
+  const fingerprint = { hash: hashOf(text, sqlFile?.text), sqlFile: sqlFile?.file };
+  return { path, reading, fingerprint };
 }
 
 function byPosition(a: Problem, b: Problem): number {
@@ -99,7 +97,7 @@ class CatalogDraft {
   readonly #failures: EndpointFailure[] = [];
   readonly #disabled: DisabledEndpoint[] = [];
   readonly #warnings: Problem[] = [];
-  readonly #fingerprints = new Map<string, string>();
+  readonly #fingerprints = new Map<string, DefinitionFingerprint>();
 
   add({ path, reading, fingerprint }: FileReading): void {
     this.#fingerprints.set(path, fingerprint);

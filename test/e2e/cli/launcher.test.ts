@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, realpathSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,4 +51,16 @@ it('works installed from the package', async () => {
   });
   project.dispose();
   expect(JSON.parse(stdout)).toEqual({ status: 'ok', result: { sum: 42 } });
+});
+
+it('reads env files itself, where Node would take the option for its own', async () => {
+  const project = temporaryFolder(SMALL_PROJECT);
+  const missing = join(project.path, 'gone.env');
+  const started = spawnSync(LAUNCHER, ['serve', '--env-file', missing], {
+    cwd: project.path,
+    encoding: 'utf8',
+  });
+  project.dispose();
+  expect(started.stderr).toContain(`${missing}: the env file does not exist`);
+  expect(started.status).toBe(2);
 });

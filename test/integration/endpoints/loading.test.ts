@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { compareCatalogs, loadEndpoints } from '../../../src/endpoints/index.js';
+import { findDefinitionChanges, loadEndpoints } from '../../../src/endpoints/index.js';
 import { formatProblem } from '../../../src/errors/index.js';
 import { fixture, foldersOf } from './open-project.js';
 
@@ -124,13 +124,13 @@ describe('loading the definitions of a project', () => {
     const serving = await load();
     await write({ 'tools/b.sql': 'SELECT 2', 'tools/d.yml': tool(code), 'tools/c.yml': 'broken still' });
     await rm(join(root, 'tools/a.yml'));
-    expect(compareCatalogs(serving, await load())).toEqual([
+    expect(await findDefinitionChanges(foldersOf(root), serving)).toEqual([
       'tools/a.yml: removed',
       'tools/b.yml: changed',
       'tools/c.yml: changed',
       'tools/d.yml: added',
     ]);
-    expect(compareCatalogs(serving, serving)).toEqual([]);
+    expect(await findDefinitionChanges(foldersOf(root), await load())).toEqual([]);
   });
 });
 

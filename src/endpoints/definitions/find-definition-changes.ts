@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EventLoopBudget } from '../../lifecycle/index.js';
+import { hashOf, type DefinitionFingerprint } from './definition-fingerprint.js';
+import type { EndpointCatalog } from './endpoint-definition.js';
+import { findDefinitionFiles } from './find-definition-files.js';
+import type { EndpointFolders } from './load-endpoints.js';
+import { toProjectPath } from './read-sql-source.js';
+
+/**
+ * How the endpoint files on disk differ from those that serve, one line a file, sorted: `tools/sales.yml: changed`. Files
+ * are read and hashed, not parsed: every reload asks, also with a thousand files.
+ */
+export async function findDefinitionChanges(
+  { projectRoot, paths }: EndpointFolders,
+  serving: Pick<EndpointCatalog, 'fingerprints'>,
+): Promise<string[]> {
+  const budget = new EventLoopBudget();
+  const changes: string[] = [];
+  const onDisk = new Set<string>();
+  for (const folder of [paths.tools, paths.resources, paths.prompts]) {
+    for (const file of await findDefinitionFiles(folder)) {
+      const path = toProjectPath(projectRoot, file);
+      onDisk.add(path);
+      const served = serving.fingerprints.get(path);
+      if (served === undefined) changes.push(`${path}: added`);
+      else if ((await hashOnDisk(file, served, projectRoot)) !== served.hash)
+        changes.push(`${path}: changed`);
+      await budget.spend();
+    }
+  }
+  const removed = [...serving.fingerprints.keys()].filter((path) => !onDisk.has(path));
+  return [...changes, ...removed.map((path) => `${path}: removed`)].sort();
+}
+
+async function hashOnDisk(file: string, served: DefinitionFingerprint, projectRoot: string): Promise<string> {
+  const text = await readIfPossible(file);
+  const sqlFileText =
+    served.sqlFile === undefined ? undefined : await readIfPossible(join(projectRoot, served.sqlFile));
+  return hashOf(text, sqlFileText);
+}
+
+/** What cannot be read any more is a change, whatever the reason. */
+async function readIfPossible(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    return '\0unreadable';
+  }
+}
