@@ -37,7 +37,9 @@ export class Disposer implements Disposable {
         failures.push(error);
       }
     }
-    if (failures.length > 0)
-      throw new AggregateError(failures, `${failures.length} resource(s) could not be freed`);
+    if (failures.length > 0) {
+      const reasons = failures.map(String).join('; ');
+      throw new AggregateError(failures, `${failures.length} resource(s) could not be freed: ${reasons}`);
+    }
   }
 }

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { createStream } from 'rotating-file-stream';
 import type { LogSink } from './logger.js';
@@ -16,13 +15,8 @@ export interface RotatingFileSink {
   close(): Promise<void>;
 }
 
-/**
- * A log file that starts anew at `maxBytes`; older ones are `<path>.1`, `<path>.2`, …. `onError` hears of a full disk.
- * Throws when the folder of the file cannot be made.
- */
+/** A log file that starts anew at `maxBytes`; older ones are `<path>.1`, `<path>.2`, …. `onError` hears of a full disk. */
 export function openRotatingFile(file: RotatingFile, onError: (error: Error) => void): RotatingFileSink {
-  // The stream makes folders too, but tries for ever where that does not help (rotating-file-stream 3.2.10).
-  mkdirSync(dirname(file.path), { recursive: true });
   const stream = createStream(
     (index) => (index === null ? basename(file.path) : `${basename(file.path)}.${String(index)}`),
     {

@@ -1,5 +1,4 @@
 import type { LoggingConfig, ServerSettings } from '../config/index.js';
-import { messageOf } from '../errors/index.js';
 import {
   createLogger,
   openRotatingFile,
@@ -50,22 +49,18 @@ export class ServerLogging {
   }
 
   #openFile(target: RotatingFile): void {
-    try {
-      const file = openRotatingFile(target, (error) => {
-        if (this.#file === file) this.#giveUp(target, error);
-      });
-      this.#file = file;
-    } catch (error) {
-      this.#giveUp(target, error);
-    }
+    const file = openRotatingFile(target, (error) => {
+      if (this.#file === file) this.#giveUp(target, error);
+    });
+    this.#file = file;
   }
 
   /** Standard error can still take lines, this one among them. */
-  #giveUp({ path }: RotatingFile, error: unknown): void {
+  #giveUp({ path }: RotatingFile, error: Error): void {
     this.#file = undefined;
     this.#reopenAt = performance.now() + REOPEN_AFTER_MS;
     this.logger.error(
-      { path, reason: messageOf(error) },
+      { path, reason: error.message },
       'log file cannot be written; it is tried again in a minute, until then there is standard error only',
     );
   }

@@ -102,7 +102,10 @@ export class Server {
     try {
       await this.#opening;
     } catch (error) {
-      await this.close();
+      await this.close().catch((left: unknown) => {
+        // Why the start failed matters more than what that left behind.
+        this.logger.error({ reason: messageOf(left) }, 'not everything could be closed');
+      });
       throw error;
     }
   }
