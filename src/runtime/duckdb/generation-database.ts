@@ -4,6 +4,7 @@ import { messageOf, MxcpError } from '../../errors/index.js';
 import { Disposer, type Disposable } from '../../lifecycle/index.js';
 import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
 import type { DatabaseRegistry, InstanceShare } from './database-registry.js';
+import { IdleConnections } from './idle-connections.js';
 import { executeQuery } from './query-execution.js';
 import type { ParameterValue, QueryableDatabase, QueryOptions, StatementShape } from './query.js';
 import { stageSecrets } from './secret-installation.js';
@@ -27,10 +28,14 @@ interface Staging {
 export class GenerationDatabase implements QueryableDatabase, Disposable {
   readonly #share: InstanceShare;
   readonly #disposer = new Disposer();
+  readonly #idle: IdleConnections;
+  /** Texts that are one SELECT: it leaves nothing on a connection that another caller could find. */
+  readonly #plainSelects = new Set<string>();
   #staging: Staging | undefined;
 
   private constructor(share: InstanceShare) {
     this.#share = this.#disposer.own(share);
+    this.#idle = this.#disposer.own(new IdleConnections(share.instance));
     this.#disposer.defer(() => this.#endStaging('ROLLBACK'));
   }
 
@@ -66,10 +71,13 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
     options: QueryOptions,
   ): Promise<void> {
     const { instance } = this.#share;
-    await instance.use(async (connection, interrupted) => {
+    const isPlainSelect = this.#plainSelects.has(sql);
+    const connections = isPlainSelect ? this.#idle : instance;
+    await connections.use(async (connection, signal) => {
       const leave = instance.callerFunctions.enter(connection, options.caller);
       try {
-        await executeQuery(connection, { sql, parameters, signal: interrupted, onRow: options.onRow });
+        const { onRow } = options;
+        await executeQuery(connection, { sql, parameters, signal, onRow, isOneStatement: isPlainSelect });
       } finally {
         leave();
       }
@@ -78,14 +86,19 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
 
   /** On a candidate, statements are compiled with the secrets that are about to be committed. */
   async inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape> {
-    if (this.#staging !== undefined) return inspectStatements(this.#staging.connection, sql, samples);
-    return this.#share.instance.use((connection) => inspectStatements(connection, sql, samples));
+    const inspect = (connection: DuckDBConnection) => inspectStatements(connection, sql, samples);
+    const { parameterNames, isPlainSelect } =
+      this.#staging === undefined
+        ? await this.#share.instance.use(inspect)
+        : await inspect(this.#staging.connection);
+    if (isPlainSelect) this.#plainSelects.add(sql);
+    return { parameterNames };
   }
 
   /** Throws `database_failed` when the database does not answer. */
   async ping(): Promise<void> {
     try {
-      await this.#share.instance.use((connection) => connection.run('SELECT 1'));
+      await this.#idle.use((connection) => connection.run('SELECT 1'));
     } catch (error) {
       throw new MxcpError('database_failed', `database ${this.path} does not answer: ${messageOf(error)}`, {
         cause: error,

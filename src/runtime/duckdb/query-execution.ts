@@ -17,6 +17,8 @@ export interface Query {
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly signal: AbortSignal;
   readonly onRow: (row: JsonObject) => void;
+  /** Known to be one statement, which saves parsing it apart. */
+  readonly isOneStatement: boolean;
 }
 
 /** How often an interrupt is repeated until it is heard. */
@@ -35,7 +37,8 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   };
   query.signal.addEventListener('abort', interrupt);
   try {
-    await runStatements(connection, query);
+    if (query.isOneStatement) await runOneStatement(connection, query);
+    else await runStatements(connection, query);
   } catch (error) {
     if (error instanceof RowRefused) throw error.cause;
     // A lost interrupt (between two statements) ends as our own error; an error after an abort is the abort's doing.
@@ -44,6 +47,14 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
     query.signal.removeEventListener('abort', interrupt);
     clearInterval(repeated);
   }
+}
+
+async function runOneStatement(connection: DuckDBConnection, query: Query): Promise<void> {
+  const statement = await connection.prepare(query.sql);
+  bindParameters(statement, query.parameters);
+  throwIfInterrupted(query.signal);
+  await streamRows(connection, statement, query);
+  statement.destroySync();
 }
 
 async function runStatements(connection: DuckDBConnection, query: Query): Promise<void> {

@@ -1,5 +1,6 @@
 import {
   DuckDBTypeId,
+  StatementType,
   type DuckDBConnection,
   type DuckDBExtractedStatements,
   type DuckDBPreparedStatement,
@@ -10,6 +11,11 @@ import { scanParameterNames } from './parameter-scan.js';
 import type { ParameterValue, StatementShape } from './query.js';
 import { extractStatements } from './statement-extraction.js';
 
+export interface InspectedStatements extends StatementShape {
+  /** One statement, and a SELECT. */
+  readonly isPlainSelect: boolean;
+}
+
 /**
  * Compiles every statement of a text without running it. A later statement may need what an earlier one creates; its
  * catalog errors are then no proof that it is wrong, and its parameters are read from the text. Throws `query_failed`.
@@ -18,22 +24,25 @@ export async function inspectStatements(
   connection: DuckDBConnection,
   sql: string,
   samples: Readonly<Record<string, ParameterValue>> = {},
-): Promise<StatementShape> {
+): Promise<InspectedStatements> {
   const names = new Set<string>();
+  let isPlainSelect = false;
   try {
     const statements = await extractStatements(connection, sql);
     for (let index = 0; index < statements.count; index += 1) {
       const prepared = await prepare(statements, index);
       for (const name of prepared?.parameterNames ?? scanParameterNames(sql)) names.add(name);
+      isPlainSelect = statements.count === 1 && prepared?.isSelect === true;
       if (prepared?.isResolved === false && statements.count === 1) await explain(connection, sql, samples);
     }
   } catch (error) {
     throw toQueryError(error);
   }
-  return { parameterNames: [...names] };
+  return { parameterNames: [...names], isPlainSelect };
 }
 
 interface PreparedShape {
+  readonly isSelect: boolean;
   readonly parameterNames: readonly string[];
   /**
    * False when DuckDB stopped compiling at a parameter whose type it cannot tell; what stands behind it was not looked at
@@ -48,7 +57,11 @@ async function prepare(
 ): Promise<PreparedShape | undefined> {
   try {
     const statement = await statements.prepare(index);
-    const shape = { parameterNames: namesOf(statement), isResolved: isResolved(statement) };
+    const shape = {
+      parameterNames: namesOf(statement),
+      isResolved: isResolved(statement),
+      isSelect: statement.statementType === StatementType.SELECT,
+    };
     statement.destroySync();
     return shape;
   } catch (error) {
