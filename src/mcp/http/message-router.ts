@@ -13,6 +13,9 @@ import { REFUSED, refusal } from './json-rpc-error.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { hasMethod } from './message-body.js';
 
+/** The protocol without sessions; a request that names it in its header is never one of the 2025 protocols. */
+const MODERN_VERSION = '2026-07-28';
+
 export interface MessageRouterOptions {
   readonly createServer: () => Server;
   readonly stateless: boolean;
@@ -47,7 +50,7 @@ export class MessageRouter {
   /** `parsedBody` is `undefined` for requests that have none (GET, DELETE). */
   async route(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     if (request.method !== 'POST') return this.#routeSessionRequest(request);
-    if (await isLegacyRequest(request, parsedBody)) return this.#routeLegacy(request, parsedBody);
+    if (await this.#isLegacy(request, parsedBody)) return this.#routeLegacy(request, parsedBody);
     const handler = hasMethod(parsedBody, 'subscriptions/listen') ? this.#subscriptions : this.#modern;
     return handler.fetch(request, { parsedBody });
   }
@@ -69,6 +72,12 @@ export class MessageRouter {
   /** Ends everything; calls that still run are cancelled. */
   async close(): Promise<void> {
     await Promise.all([this.#subscriptions.close(), this.#modern.close(), this.#sessions.close()]);
+  }
+
+  /** Asks the SDK, which reads the message for it, only where the version header does not say it already. */
+  async #isLegacy(request: ExchangeRequest, parsedBody: unknown): Promise<boolean> {
+    if (request.exchange.header('mcp-protocol-version') === MODERN_VERSION) return false;
+    return isLegacyRequest(request, parsedBody);
   }
 
   /** GET opens a session's stream of notifications, DELETE ends the session. */
