@@ -11,6 +11,11 @@ const TOOLS = [
   { name: 'zsh', check: ['zsh', '--version'], install: 'apt-get install zsh' },
   { name: 'fish', check: ['fish', '--version'], install: 'apt-get install fish' },
   {
+    name: 'mcp for python3, from version 2 on',
+    check: ['python3', '-c', 'from mcp import Client'],
+    install: 'python3 -m venv .venv && .venv/bin/pip install mcp, then PATH="$PWD/.venv/bin:$PATH"',
+  },
+  {
     name: 'httpx for python3',
     check: ['python3', '-c', 'import httpx'],
     install: 'python3 -m venv .venv && .venv/bin/pip install httpx, then PATH="$PWD/.venv/bin:$PATH"',
