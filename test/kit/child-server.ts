@@ -33,6 +33,11 @@ export class ChildServer implements AsyncDisposable {
     this.admin = new AdminClient({ socketPath: project.socketPath, timeoutMs: 20_000 });
   }
 
+  /** Does not wait for anything. */
+  static spawn(project: TemporaryProject, options: SpawnOptions = {}): ChildServer {
+    return new ChildServer(project, options);
+  }
+
   /** Resolves when it is ready. Throws with what it said when it ends before. */
   static async start(project: TemporaryProject, options: SpawnOptions = {}): Promise<ChildServer> {
     const server = new ChildServer(project, options);
