@@ -17,12 +17,15 @@ export interface FailureOutput {
   readonly scrubber: Scrubber;
 }
 
-/** Results from this size on are written by the splicing writer; below it the SDK's own serialising is faster. */
+/** Results from this size on, or with so many parts, are written by the splicing writer; below, the SDK's way is faster. */
 const SPLICE_FROM_BYTES = 64 * 1024;
+/** The SDK checks every block of a result against its schema. */
+const SPLICE_FROM_BLOCKS = 16;
 
 /** An object is one text block and itself; an array one text block per item; what is not an object is under `result`. */
 export function toToolResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
-  if (result.bytes >= SPLICE_FROM_BYTES && result.texts.length > 0) return toSplicedResult(result, splices);
+  const isLarge = result.bytes >= SPLICE_FROM_BYTES || result.texts.length >= SPLICE_FROM_BLOCKS;
+  if (isLarge && result.texts.length > 0) return toSplicedResult(result, splices);
   return {
     content: result.texts.map((text) => ({ type: 'text', text })),
     structuredContent: toStructuredContent(result),
