@@ -173,7 +173,11 @@ describe('resolving', () => {
         usedBy: [`${path}.A`, `${path}.B`],
         error: 'not set in the environment; set it, or give it a default with `${UNSET:-…}`',
       },
-      { ref: 'file://none', usedBy: [`${path}.C`], error: `there is no file ${join(root, 'none')}; create it, or correct the reference` },
+      {
+        ref: 'file://none',
+        usedBy: [`${path}.C`],
+        error: `there is no file ${join(root, 'none')}; create it, or correct the reference`,
+      },
       {
         ref: 'op://v/i/f',
         usedBy: [`${path}.D`],

@@ -70,9 +70,10 @@ describe('CallGate', () => {
       const gate = new CallGate({ maxConcurrentCalls: 2, maxQueuedCalls: 100 });
       const long = [await gate.acquire('a', never()), await gate.acquire('b', never())];
       let quick: ReleaseSlot | undefined;
-      void gate.acquire('c', never()).then((release) => {
-        quick = release;
-      });
+      const enterQuick = async () => {
+        quick = await gate.acquire('c', never());
+      };
+      void enterQuick();
       await settle();
       expect([gate.activeCalls, gate.queuedCalls]).toEqual([2, 1]);
       vi.advanceTimersByTime(1_000);
