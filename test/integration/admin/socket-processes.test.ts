@@ -15,8 +15,7 @@ import {
   type ProgramOptions,
 } from './admin-process.js';
 
-/** The end-to-end run asks for more. */
-const RACES = Number(process.env['MXCP_TEST_RACES'] ?? 40);
+const RACES = 200;
 const STARTERS = 3;
 const STRANGER = 65534;
 const isRoot = process.getuid?.() === 0;
