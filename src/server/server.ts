@@ -15,12 +15,15 @@ import { GenerationBuilder, loadConfig, type Serving } from './project/index.js'
 import { ServerLogging } from './server-logging.js';
 import { ServerPhase } from './server-phase.js';
 import { ServerReloadSteps } from './server-reload-steps.js';
+import { lowerThreads } from './thread-priority.js';
 
 export interface ServerOptions {
   readonly settings: ServerSettings;
   readonly env: NodeJS.ProcessEnv;
   /** Where log lines go besides the file that the configuration names; standard error unless given. */
   readonly logSinks?: readonly LogSink[];
+  /** Threads that keep their priority; all others run queries and give way to them. None given: all stay equal. */
+  readonly keptThreads?: readonly number[];
 }
 
 /** Everything that exists once the first generation serves. */
@@ -145,6 +148,7 @@ export class Server {
     const first = await buildFirstGeneration({ settings, config, builder, phase: this.#phase, logger });
     const active = new ActiveGeneration(first);
     this.#disposer.defer(() => active.current.dispose());
+    this.#lowerQueryThreads();
     this.#throwIfStopped();
     const calls = new LiveEndpointCalls(active, {
       gate: new CallGate(settings),
@@ -173,6 +177,7 @@ export class Server {
   }
 
   #announce(door: ClientDoor, candidate: Serving, previous: Serving): void {
+    this.#lowerQueryThreads();
     const changes = findListChanges(previous.endpoints, candidate.endpoints);
     if (changes === undefined) return;
     door.notifyListChanged(changes).catch((error: unknown) => {
@@ -181,6 +186,11 @@ export class Server {
         'clients could not be told of changed lists',
       );
     });
+  }
+
+  /** Again after each swap: a database that was replaced has threads of its own. */
+  #lowerQueryThreads(): void {
+    lowerThreads(new Set(this.#options.keptThreads));
   }
 
   #throwIfStopped(): void {

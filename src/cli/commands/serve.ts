@@ -11,7 +11,7 @@ const WATCHDOG_GRACE_MS = 1_000;
 /** Serves until a stop signal arrives or the client of stdio mode goes. Answers 0 after an orderly end. */
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const settings = loadProjectSettings(options, context);
-  const server = new Server({ settings, env: context.env });
+  const server = new Server({ settings, env: context.env, keptThreads: context.early.threads });
   context.output.scrubWith((text) => server.scrub(text));
   const crash = watchForCrash(server.logger);
   const stopped = Promise.race([stopSignal(context), crash.crashed]);

@@ -10,8 +10,8 @@ import { writeChunk } from './write-chunk.js';
 export async function writeMessage(parts: readonly MessagePart[], output: Writable): Promise<void> {
   const budget = new EventLoopBudget();
   for (const chunk of gathered(flattened(parts))) {
-    await writeChunk(output, chunk);
     await budget.spend();
+    await writeChunk(output, chunk);
   }
 }
 

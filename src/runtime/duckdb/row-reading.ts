@@ -37,8 +37,9 @@ async function readColumns(
 ): Promise<readonly Column[]> {
   const columns: Column[] = [];
   for (const [index, name] of names.entries()) {
-    columns.push({ name, values: chunk.getColumnValues(index) });
+    // Before the work, not after: chunks of many results may arrive in one turn of the loop.
     if (budget.isSpent) await budget.renew();
+    columns.push({ name, values: chunk.getColumnValues(index) });
   }
   return columns;
 }
@@ -49,9 +50,9 @@ async function giveRows(
   { signal, onRow, budget }: RowReader & { readonly budget: EventLoopBudget },
 ): Promise<void> {
   for (let row = 0; row < rowCount; row += 1) {
+    if (budget.isSpent) await budget.renew();
     throwIfInterrupted(signal);
     handOver(toRow(columns, row), onRow);
-    if (budget.isSpent) await budget.renew();
   }
 }
 

@@ -116,6 +116,23 @@ describe('the event loop budget', () => {
     expect(budget.isSpent).toBe(false);
   });
 
+  test('is one for all: what one spends, another does not have', async () => {
+    const first = new EventLoopBudget();
+    const second = new EventLoopBudget();
+    const start = performance.now();
+    while (!first.isSpent) expect(performance.now() - start).toBeLessThan(1000);
+    expect(second.isSpent).toBe(true);
+    const order: string[] = [];
+    const work = async (name: string, budget: EventLoopBudget): Promise<void> => {
+      for (let step = 0; step < 2; step += 1) {
+        await budget.renew();
+        order.push(name);
+      }
+    };
+    await Promise.all([work('a', first), work('b', second)]);
+    expect(order).toEqual(['a', 'b', 'a', 'b']);
+  });
+
   test('goes on at once while there is some left', async () => {
     const budget = new EventLoopBudget();
     let hasRun = false;
