@@ -6,6 +6,11 @@ import { createShopProject } from '../../integration/server/shop-project.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { resourcesOf } from '../../kit/process-resources.js';
 
+/** The kinds of descriptors of which there are more than before. A replaced database counts by its name. */
+function grown(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>): string[] {
+  return Object.keys(after).filter((kind) => (after[kind] ?? 0) > (before[kind] ?? 0));
+}
+
 describe('a server that went through every fault of a reload', () => {
   it.each(['readonly', 'readwrite'] as const)(
     'holds the files, threads and temporary files it began with (%s)',
@@ -37,8 +42,8 @@ describe('a server that went through every fault of a reload', () => {
 
       await vi.waitFor(() => {
         const after = resourcesOf(server.pid);
-        // A replaced database file may be another one by now; it is its name that counts.
-        expect(after.descriptors).toEqual(before.descriptors);
+        // More of a kind is a leak; fewer only says that a connection of this test has been closed since.
+        expect(grown(before.descriptors, after.descriptors)).toEqual([]);
         expect(after.threads).toBeLessThanOrEqual(before.threads);
       });
       expect(readdirSync(project.root, { recursive: true }).sort()).toEqual(filesBefore);
