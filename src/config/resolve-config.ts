@@ -1,5 +1,5 @@
 import type { ConfigTemplate } from './config-template.js';
-import { deepFreeze } from './deep-freeze.js';
+import { deepFreeze } from '../lifecycle/index.js';
 import { createEnvResolver } from './references/env.js';
 import { loadEnvironment } from './references/environment-view.js';
 import { createFileResolver } from './references/file.js';

@@ -1,3 +1,4 @@
+export { deepFreeze } from './deep-freeze.js';
 export { ActiveGeneration } from './active-generation.js';
 export { Disposer, type Disposable } from './disposer.js';
 export { EventLoopBudget } from './event-loop-budget.js';

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
 import { messageOf, type Problem } from '../../errors/index.js';
-import { EventLoopBudget } from '../../lifecycle/index.js';
+import { deepFreeze, EventLoopBudget } from '../../lifecycle/index.js';
 import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
 import { DefaultCheck } from '../values/default-check.js';
-import { deepFreeze } from './deep-freeze.js';
 import { hashOf, type DefinitionFingerprint } from './definition-fingerprint.js';
 import type {
   DisabledEndpoint,
