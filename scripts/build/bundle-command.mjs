@@ -4,8 +4,8 @@ import { rolldown } from 'rolldown';
 import { readLicences } from './licences.mjs';
 import { packageNameOf } from './package-of-module.mjs';
 
-/** Loads a native library that lies beside it. */
-const NOT_BUNDLED = /^(node:|@duckdb\/node-bindings)/;
+/** The first loads a native library that lies beside it; the second is installed only where it is used. */
+const NOT_BUNDLED = /^(node:|@duckdb\/node-bindings|@1password\/sdk)/;
 
 /**
  * Bundles the compiled command with the packages it loads into `dist/command`. Node needs longer to find, read and link
@@ -15,7 +15,11 @@ const NOT_BUNDLED = /^(node:|@duckdb\/node-bindings)/;
 export async function bundleCommand(root) {
   const folder = join(root, 'dist/command');
   const bundle = await rolldown({
-    input: { main: join(root, 'dist/cli/main.js') },
+    input: {
+      main: join(root, 'dist/cli/main.js'),
+      // Forked by its file name, beside whatever the fork is bundled into.
+      'file-check-process': join(root, 'dist/runtime/duckdb/handover/file-check-process.js'),
+    },
     external: (id) => NOT_BUNDLED.test(id),
     platform: 'node',
     preserveEntrySignatures: 'allow-extension',

@@ -21,6 +21,13 @@ export interface ReadinessSource {
   startup(): ReadinessReport;
 }
 
+/** Something that goes on without being asked, such as keeping a login alive. It fails without making the server unready. */
+export interface BackgroundReport {
+  readonly name: string;
+  readonly status: 'ok' | 'failing';
+  readonly message: string;
+}
+
 export interface StatusSnapshot {
   readonly uptimeSeconds: number;
   readonly startedAt: Date;
@@ -30,6 +37,7 @@ export interface StatusSnapshot {
   readonly generation: number;
   readonly endpoints: { readonly tools: number; readonly prompts: number; readonly resources: number };
   readonly reload: ReloadStatusSnapshot;
+  readonly background: readonly BackgroundReport[];
 }
 
 export interface ReloadStatusSnapshot {
@@ -54,7 +62,7 @@ export interface StatusSource {
 export interface ReferenceSnapshot {
   readonly ref: string;
   readonly usedBy: readonly string[];
-  readonly source: 'env_file' | 'process_env' | 'file' | 'vault' | 'onepassword';
+  readonly source: string;
   readonly resolvedAt: Date;
   readonly changedAt: Date;
   readonly version: string | null;
@@ -165,6 +173,8 @@ export interface ReloadRequest {
   readonly dryRun: boolean;
   /** Absent: the server's own default. */
   readonly definitions?: boolean;
+  /** Interrupt calls that stand in the way instead of waiting for them. */
+  readonly force: boolean;
 }
 
 export interface ReloadPort {

@@ -48,6 +48,7 @@ export const ADMIN_COMMANDS: readonly CommandEntry[] = [
     options: [
       { flags: '--definitions', doc: 'Read endpoint definitions again too.' },
       { flags: '--dry-run', doc: 'Build and check a candidate, then throw it away.' },
+      { flags: '--force', doc: 'Interrupt calls that stand in the way instead of waiting for them.' },
       { flags: '--no-wait', doc: 'Only ask for the reload.' },
       { flags: '--timeout <time>', doc: 'How long to wait for the end, at most 10m; 2m unless given.' },
       ...CONNECTION,

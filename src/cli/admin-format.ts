@@ -36,10 +36,11 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
   if (record.references.length > 0) {
     printTable(
       output,
-      ['REFERENCE', 'OUTCOME', 'USED BY', 'ERROR'],
-      record.references.map(({ ref, outcome, used_by: usedBy, error }) => [
+      ['REFERENCE', 'OUTCOME', 'VERSION', 'USED BY', 'ERROR'],
+      record.references.map(({ ref, outcome, version, used_by: usedBy, error }) => [
         ref,
         outcome,
+        version ?? '-',
         usedBy.join(', '),
         error ?? '',
       ]),
@@ -60,6 +61,11 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
   if (record.definitions_changed.length > 0 && !record.definitions) {
     const paths = record.definitions_changed.join(', ');
     output.print(`Changed on disk and not read (--definitions reads them): ${visibleLines(paths)}`);
+  }
+  const { database } = record;
+  if (database !== null && database.requests_held > 0) {
+    const count = database.requests_held === 1 ? '1 call was' : `${database.requests_held} calls were`;
+    output.print(`${count} held while the database was handed over (${formatMs(database.pause_ms)})`);
   }
   output.print(visibleLines(formatResult(record, output.isTerminal)));
 }

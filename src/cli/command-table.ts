@@ -9,6 +9,7 @@ const PARAMETERS: OptionSpec = {
   repeatable: true,
 };
 const PROJECT_SETTINGS = toSettingOptions(['profile', 'readonly', 'debug', 'envFiles']);
+const PYTHON = toSettingOptions(['python']);
 
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
@@ -43,7 +44,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'validate',
-    doc: 'Check configuration, references, endpoint files and their SQL, all at once',
+    doc: 'Check configuration, references, endpoint files, their SQL and their Python functions, all at once',
     arguments: [
       {
         usage: '[path]',
@@ -51,7 +52,7 @@ export const COMMANDS: readonly CommandEntry[] = [
         completes: 'file',
       },
     ],
-    options: [...PROJECT_SETTINGS, JSON_OUTPUT],
+    options: [...PROJECT_SETTINGS, ...PYTHON, JSON_OUTPUT],
     examples: ['mxcp validate', 'mxcp validate tools/sales.yml'],
     load: () => import('./commands/validate.js'),
   },
@@ -74,6 +75,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--request-headers <json>', doc: 'Headers of the call, as a JSON object or `@file.json`.' },
       { flags: '--skip-output-validation', doc: 'Do not hold the result against the `return` type.' },
       ...PROJECT_SETTINGS,
+      ...PYTHON,
       ...toSettingOptions(['callTimeout', 'maxResultBytes']),
       JSON_OUTPUT,
     ],

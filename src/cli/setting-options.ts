@@ -2,7 +2,7 @@ import { SETTINGS, type Setting, type SettingName } from '../config/settings/ind
 import type { OptionSpec, Options } from './command.js';
 
 const REPEATABLE: ReadonlySet<SettingName> = new Set(['envFiles']);
-const FILES: ReadonlySet<SettingName> = new Set(['envFiles', 'adminSocket', 'adminProbeSocket']);
+const FILES: ReadonlySet<SettingName> = new Set(['envFiles', 'adminSocket', 'adminProbeSocket', 'python']);
 /** Commander names an option after its flag; where a setting has another name, this says which. */
 const NAMES: Readonly<Record<string, SettingName>> = { envFile: 'envFiles' };
 

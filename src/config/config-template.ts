@@ -1,3 +1,4 @@
+import type { ReadFile } from './files/file-ledger.js';
 import type { YamlSource } from './files/yaml-source.js';
 import type { ReferenceUse } from './references/reference-uses.js';
 import type { SiteConfig } from './schema/site-schema.js';
@@ -10,4 +11,6 @@ export interface ConfigTemplate {
   readonly userSource: YamlSource | undefined;
   /** Every reference of the user file, of all profiles. */
   readonly references: readonly ReferenceUse[];
+  /** Both files as they were when they were read, a missing one too. */
+  readonly readFiles: readonly ReadFile[];
 }

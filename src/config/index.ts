@@ -1,17 +1,22 @@
 export type { ConfigTemplate } from './config-template.js';
+export { MISSING, readMark, type ReadFile } from './files/file-ledger.js';
 export { parseYaml, YamlSource, type KeyPath } from './files/yaml-source.js';
 export { loadConfigTemplate, loadEndpointFolders } from './load-config-template.js';
 export { redactText } from './redact.js';
-export { failedReferences, type FailedReference } from './references/reference-failure.js';
+export { canHeal, failedReferences } from './references/reference-failure.js';
 export {
+  compareFailedReferences,
   compareReferences,
   findRestartRequired,
   withReloadable,
 } from './reload-comparison.js';
+export type { ReferenceResolver, ResolvedValue } from './references/reference-resolver.js';
+export { SecretStores } from './references/secret-stores.js';
 export { RELOAD_TABLE } from './reload-table.js';
 export { resolveConfig } from './resolve-config.js';
 export { assertProtections } from './resolve/assert-protections.js';
 export type {
+  ConfigObject,
   ExtensionDefinition,
   LoggingConfig,
   ResolvedConfig,

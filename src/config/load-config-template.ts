@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { MxcpError, problemsError, type Problem } from '../errors/index.js';
 import type { ConfigTemplate } from './config-template.js';
-import { FileReadError, readTextFile } from './files/read-text-file.js';
+import { FileLedger } from './files/file-ledger.js';
+import { FileReadError } from './files/read-text-file.js';
 import { parseYaml, type KeyPath, type YamlSource } from './files/yaml-source.js';
 import { findReferences, type ReferenceUse } from './references/reference-uses.js';
 import type { ResolvedConfig } from './resolved-config.js';
@@ -24,14 +25,21 @@ type Loaded<T> = { readonly value: T; readonly problems: readonly Problem[] };
  * Reads `mxcp-site.yml` and the user configuration. Throws `config_not_found` when a named file is missing, and
  * `config_invalid` with every problem of both files at once.
  */
-export async function loadConfigTemplate(settings: ServerSettings): Promise<ConfigTemplate> {
-  const [site, user] = await Promise.all([loadSiteFile(settings), loadUserFile(settings)]);
+export async function loadConfigTemplate(
+  settings: ServerSettings,
+  addedSchemes: readonly string[] = [],
+): Promise<ConfigTemplate> {
+  const ledger = new FileLedger();
+  const [site, user] = await Promise.all([
+    loadSiteFile(settings, ledger),
+    loadUserFile(settings, { ledger, addedSchemes }),
+  ]);
   const problems = [...site.problems, ...user.problems];
   if (problems.length > 0 || site.value === undefined) {
     const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
     throw problemsError('config_invalid', `the configuration has ${count}:`, problems);
   }
-  return { ...site.value, ...user.value };
+  return { ...site.value, ...user.value, readFiles: ledger.files };
 }
 
 /** Where a project's endpoints are. Throws `config_not_found`, and `config_invalid` when the site file itself has problems. */
@@ -40,7 +48,7 @@ export async function loadEndpointFolders(
 ): Promise<
   Pick<ResolvedConfig, 'projectRoot' | 'paths'> & { readonly sqlTools: { readonly enabled: boolean } }
 > {
-  const { value, problems } = await loadSiteFile(settings);
+  const { value, problems } = await loadSiteFile(settings, new FileLedger());
   if (value === undefined) throw problemsError('config_invalid', 'the configuration has problems:', problems);
   const { site } = value;
   return {
@@ -53,8 +61,11 @@ export async function loadEndpointFolders(
 type SitePart = Pick<ConfigTemplate, 'site' | 'siteSource'>;
 type UserPart = Pick<ConfigTemplate, 'userSource' | 'references'>;
 
-async function loadSiteFile(settings: ServerSettings): Promise<Loaded<SitePart | undefined>> {
-  const parsed = await loadYamlMapping(settings.siteFile, { whenMissing: 'put it back' });
+async function loadSiteFile(
+  settings: ServerSettings,
+  ledger: FileLedger,
+): Promise<Loaded<SitePart | undefined>> {
+  const parsed = await loadYamlMapping(settings.siteFile, { whenMissing: 'put it back', ledger });
   if (parsed.source === undefined) return { value: undefined, problems: parsed.problems };
   const source = parsed.source;
   const check = checkSchema({ schema: siteSchema, source, value: source.value });
@@ -62,15 +73,19 @@ async function loadSiteFile(settings: ServerSettings): Promise<Loaded<SitePart |
   return { value: { site: check.value, siteSource: source }, problems: [] };
 }
 
-async function loadUserFile(settings: ServerSettings): Promise<Loaded<UserPart>> {
+async function loadUserFile(
+  settings: ServerSettings,
+  { ledger, addedSchemes }: { readonly ledger: FileLedger; readonly addedSchemes: readonly string[] },
+): Promise<Loaded<UserPart>> {
   const parsed = await loadYamlMapping(settings.userConfigFile, {
     whenMissing: settings.userConfigNamed ? 'create it, or correct MXCP_CONFIG' : 'ignore',
+    ledger,
   });
   const source = parsed.source;
   if (source === undefined) {
     return { value: { userSource: undefined, references: [] }, problems: parsed.problems };
   }
-  const { uses, problems } = findReferences(source);
+  const { uses, problems } = findReferences(source, addedSchemes);
   const check = checkSchema({
     schema: userSchema satisfies z.ZodType,
     source,
@@ -96,6 +111,7 @@ interface ParsedFile {
 interface FileRole {
   /** What a person should do when the file is not there; `ignore` when it need not be. */
   readonly whenMissing: string;
+  readonly ledger: FileLedger;
 }
 
 async function loadYamlMapping(file: string, role: FileRole): Promise<ParsedFile> {
@@ -114,10 +130,10 @@ async function loadYamlMapping(file: string, role: FileRole): Promise<ParsedFile
 /** The text, the problem with the file, or `undefined` for an optional file that is not there. */
 async function readConfigFile(
   file: string,
-  { whenMissing }: FileRole,
+  { whenMissing, ledger }: FileRole,
 ): Promise<string | Problem | undefined> {
   try {
-    return await readTextFile(file, {
+    return await ledger.read(file, {
       maxBytes: MAX_FILE_BYTES,
       signal: AbortSignal.timeout(READ_TIMEOUT_MS),
     });

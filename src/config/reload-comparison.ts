@@ -1,3 +1,4 @@
+import { failedReferences, resolvedDespite } from './references/reference-failure.js';
 import type { ResolvedConfig, ResolvedReference } from './resolved-config.js';
 
 /** What became of one reference between two configurations. */
@@ -7,6 +8,12 @@ export interface ReferenceComparison {
   readonly outcome: 'changed' | 'unchanged' | 'added' | 'removed';
   readonly version: string | null;
   readonly error: null;
+}
+
+/** One that has no value now, and why. */
+export interface FailedComparison extends Omit<ReferenceComparison, 'outcome' | 'error'> {
+  readonly outcome: 'failed';
+  readonly error: string;
 }
 
 /** A difference that only a restart applies, as it may be printed. */
@@ -27,7 +34,31 @@ export function compareReferences(
   return [
     ...after.map((reference) => toComparison(reference, outcomeOf(old.get(reference.ref), reference))),
     ...removed.map((reference) => toComparison(reference, 'removed')),
-  ].sort((a, b) => (a.ref < b.ref ? -1 : 1));
+  ].sort(byName);
+}
+
+function byName(a: { readonly ref: string }, b: { readonly ref: string }): number {
+  return a.ref < b.ref ? -1 : 1;
+}
+
+/** The same when the resolve failed: what has no value, and what became of the others. */
+export function compareFailedReferences(
+  before: readonly ResolvedReference[],
+  error: unknown,
+): readonly (ReferenceComparison | FailedComparison)[] {
+  const failed = failedReferences(error).map(
+    ({ ref, usedBy, error: reason }): FailedComparison => ({
+      ref,
+      usedBy,
+      outcome: 'failed',
+      version: null,
+      error: reason,
+    }),
+  );
+  if (failed.length === 0) return [];
+  const names = new Set(failed.map(({ ref }) => ref));
+  const others = before.filter(({ ref }) => !names.has(ref));
+  return [...compareReferences(others, resolvedDespite(error)), ...failed].sort(byName);
 }
 
 function outcomeOf(
@@ -59,12 +90,16 @@ export function findRestartRequired(
   });
 }
 
-/** What a reload makes the server run on: its restart-only parts, with the secrets and references of the candidate. */
+/** What a reload makes the server run on: its restart-only parts, with the secrets of the candidate and what code sees of it. */
 export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfig): ResolvedConfig {
   return Object.freeze({
     ...running,
     loadedAt: candidate.loadedAt,
+    readFiles: candidate.readFiles,
+    refreshMs: candidate.refreshMs,
     secrets: candidate.secrets,
+    environment: candidate.environment,
+    files: candidate.files,
     references: candidate.references,
     warnings: candidate.warnings,
     secretValues: candidate.secretValues,

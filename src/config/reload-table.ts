@@ -10,6 +10,24 @@ export interface ReloadRow {
 
 const PROFILE = 'projects.*.profiles.*';
 
+/** The next reload asks the stores with the settings that are there then. */
+const STORE_KEYS = [
+  'vault.enabled',
+  'vault.address',
+  'vault.namespace',
+  'vault.ca_cert',
+  'vault.client_cert',
+  'vault.client_key',
+  'vault.tls_server_name',
+  'vault.token_env',
+  'vault.auto_auth',
+  'onepassword.enabled',
+  'onepassword.token_env',
+  'onepassword.connect_host',
+  'onepassword.connect_token_env',
+  'onepassword.ca_cert',
+];
+
 /** A row for every key of the two files. The references in a value follow the row of their key. */
 export const RELOAD_TABLE: readonly ReloadRow[] = [
   ...rows('site', 'restart', [
@@ -41,7 +59,12 @@ export const RELOAD_TABLE: readonly ReloadRow[] = [
     'profiles.*.audit.path',
     'profiles.*.audit.max_file_size',
   ]),
-  ...rows('user', 'reload', [`${PROFILE}.secrets`, `${PROFILE}.plugin.config`]),
+  ...rows('user', 'reload', [
+    `${PROFILE}.secrets`,
+    `${PROFILE}.plugin.config`,
+    'reload.refresh',
+    ...STORE_KEYS,
+  ]),
   ...rows('user', 'restart', [
     'mxcp',
     `${PROFILE}.auth.mode`,
@@ -57,11 +80,6 @@ export const RELOAD_TABLE: readonly ReloadRow[] = [
     `${PROFILE}.telemetry.tracing.console_export`,
     `${PROFILE}.telemetry.metrics.enabled`,
     `${PROFILE}.telemetry.metrics.export_interval`,
-    'vault.enabled',
-    'vault.address',
-    'vault.token_env',
-    'onepassword.enabled',
-    'onepassword.token_env',
     'transport.provider',
     'transport.http.port',
     'transport.http.host',

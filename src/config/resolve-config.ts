@@ -1,18 +1,37 @@
-import type { ConfigTemplate } from './config-template.js';
 import { deepFreeze } from '../lifecycle/index.js';
+import { Concealed } from './concealed.js';
+import type { ConfigTemplate } from './config-template.js';
+import { FileLedger } from './files/file-ledger.js';
 import { createEnvResolver } from './references/env.js';
-import { loadEnvironment } from './references/environment-view.js';
+import { loadEnvironment, type EnvironmentView } from './references/environment-view.js';
 import { createFileResolver } from './references/file.js';
+import { limitTime } from './references/http/time-limit.js';
 import type { ReferenceResolver } from './references/reference-resolver.js';
 import { resolveReferences, type ResolvedReferences } from './references/resolve-references.js';
+import { SecretStores } from './references/secret-stores.js';
 import type { ResolvedConfig } from './resolved-config.js';
-import { activeReferences, typeUserConfig, type ActiveProfile } from './resolve/active-user-config.js';
+import {
+  activeReferences,
+  resolveUserFile,
+  typeUserConfig,
+  type ActiveProfile,
+} from './resolve/active-user-config.js';
 import { toEffectiveConfig } from './resolve/effective-config.js';
 import { findWarnings } from './resolve/find-warnings.js';
 import { collectRestartOnly } from './resolve/restart-only.js';
+import { hiddenTexts } from './resolve/hidden-texts.js';
 import { secretTexts, toSecretDefinitions } from './resolve/secret-definitions.js';
 import { assertProfileKnown, assertStillThere, selectProfile } from './resolve/select-profile.js';
-import { toExtensions, toLogging, toPaths, toSqlTools, toTransport } from './resolve/to-parts.js';
+import {
+  toExtensions,
+  toLogging,
+  toPaths,
+  toRefreshMs,
+  toSqlTools,
+  toTransport,
+} from './resolve/to-parts.js';
+import { toConfigFiles } from './resolve/to-config-files.js';
+import { openResolvers } from './resolve/open-resolvers.js';
 import { findUnavailable } from './resolve/unavailable-settings.js';
 import { Secret } from './secret.js';
 import type { ServerSettings } from './settings/server-settings.js';
@@ -23,6 +42,8 @@ export interface ResolveConfigInput {
   /** The environment of the process. */
   readonly env: Environment;
   readonly signal?: AbortSignal | undefined;
+  /** Keeps logins from one resolve to the next; without it, each resolve logs in for itself. */
+  readonly stores?: SecretStores | undefined;
   /** What serves now. Its project and profile stay, because only a restart changes them. */
   readonly previous?: ResolvedConfig | undefined;
 }
@@ -42,43 +63,69 @@ export async function resolveConfig(
     profile: previous?.profile ?? selectProfile(template, settings),
   };
   assertProfileKnown(template, active, settings.profileNamedBy);
-  const resolved = await resolveActive(template, active, input);
-  const user = typeUserConfig(template, active, resolved);
-  return deepFreeze(build({ template, settings, active, resolved, user }));
+  const stores = input.stores ?? new SecretStores();
+  try {
+    const resolution = await resolveActive(template, active, { ...input, stores });
+    return finish({ template, settings, active, stores, ...resolution });
+  } finally {
+    if (input.stores === undefined) await stores.dispose();
+  }
+}
+
+function finish(input: Omit<BuildInput, 'userFile' | 'user'>): ResolvedConfig {
+  const { template, active, resolved } = input;
+  const userFile = resolveUserFile(template, active, resolved);
+  const user = typeUserConfig(template, userFile);
+  return deepFreeze(build({ ...input, userFile, user }));
+}
+
+/** What the values come from, and the values. */
+interface Resolution {
+  readonly environment: EnvironmentView;
+  /** Undefined when there is no user configuration. */
+  readonly resolved: ResolvedReferences | undefined;
+  readonly ledger: FileLedger;
 }
 
 async function resolveActive(
   template: ConfigTemplate,
   active: ActiveProfile,
-  { settings, env, signal, previous }: ResolveConfigInput,
-): Promise<ResolvedReferences | undefined> {
-  const deadline = AbortSignal.timeout(settings.reloadResolveTimeoutMs);
-  const bounded = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
-  const view = await loadEnvironment({ envFiles: settings.envFiles, env, signal: bounded });
+  { settings, env, signal, previous, stores }: ResolveConfigInput & { readonly stores: SecretStores },
+): Promise<Resolution> {
+  const limit = limitTime(settings.reloadResolveTimeoutMs, signal);
+  const ledger = new FileLedger();
+  const { read } = ledger;
+  const environment = await loadEnvironment({ envFiles: settings.envFiles, env, signal: limit.signal, read });
   const source = template.userSource;
-  if (source === undefined) return undefined;
-  const resolvers: ReferenceResolver[] = [
-    createEnvResolver(view, settings.envFiles),
-    createFileResolver({ configFile: source.file, cwd: settings.cwd }),
+  if (source === undefined) return { environment, resolved: undefined, ledger };
+  const local: ReferenceResolver[] = [
+    createEnvResolver(environment, settings.envFiles),
+    createFileResolver({ configFile: source.file, cwd: settings.cwd, read }),
   ];
-  return resolveReferences({
-    uses: activeReferences(template, active),
+  const uses = activeReferences(template, active);
+  const place = { environment, configFile: source.file, signal: limit.signal, read };
+  const resolvers = await openResolvers({ uses, source, local, place, limit, stores });
+  const resolved = await resolveReferences({
+    uses,
     source,
-    resolvers: new Map(resolvers.map((resolver) => [resolver.scheme, resolver])),
-    signal: bounded,
+    resolvers,
+    signal: limit.signal,
     previous: previous?.references ?? [],
   });
+  return { environment, resolved, ledger };
 }
 
-interface BuildInput {
+interface BuildInput extends Resolution {
   readonly template: ConfigTemplate;
   readonly settings: ServerSettings;
   readonly active: ActiveProfile;
-  readonly resolved: ResolvedReferences | undefined;
+  readonly stores: SecretStores;
+  readonly userFile: unknown;
   readonly user: ReturnType<typeof typeUserConfig>;
 }
 
-function build({ template, settings, active, resolved, user }: BuildInput): ResolvedConfig {
+function build(input: BuildInput): ResolvedConfig {
+  const { template, settings, active, environment, resolved, ledger, user } = input;
   const config = toEffectiveConfig({ template, user, settings, active });
   const judged = { config, template, settings, active };
   const profilePath = ['projects', active.project, 'profiles', active.profile];
@@ -95,12 +142,24 @@ function build({ template, settings, active, resolved, user }: BuildInput): Reso
       ...(template.userSource === undefined ? [] : [template.userSource.file]),
     ],
     envFiles: settings.envFiles,
+    readFiles: [...template.readFiles, ...ledger.files],
     loadedAt: new Date(),
+    refreshMs: toRefreshMs(config.user),
     duckdb: config.siteProfile.duckdb,
     extensions: toExtensions(config.site),
     secrets,
     paths: toPaths(config.site, settings.projectRoot),
     sqlTools: toSqlTools(config.site),
+    python: { interpreter: settings.python, workers: settings.pythonWorkers },
+    environment: new Concealed(environment.toEnvironment()),
+    files: new Concealed(
+      toConfigFiles({
+        template,
+        userFile: input.userFile,
+        profile: active.profile,
+        siteProfile: config.siteProfile,
+      }),
+    ),
     transport: toTransport(config.user),
     logging: toLogging(config.user),
     features: {
@@ -109,7 +168,12 @@ function build({ template, settings, active, resolved, user }: BuildInput): Reso
     },
     references: resolved?.references ?? [],
     restartOnly: collectRestartOnly(config, template.references),
-    secretValues: [...secretTexts(secrets), ...values],
+    secretValues: [
+      ...secretTexts(secrets),
+      ...hiddenTexts(config.user),
+      ...values,
+      ...input.stores.secrets(),
+    ],
     warnings: [...findWarnings(judged), ...(resolved?.warnings ?? [])],
     unavailable: findUnavailable(judged),
   };

@@ -1,5 +1,8 @@
 import type { Problem, SourcePosition } from '../errors/index.js';
+import type { Concealed } from './concealed.js';
+import type { ReadFile } from './files/file-ledger.js';
 import type { Secret } from './secret.js';
+import type { Environment } from './settings/setting-reader.js';
 
 /** What a secret parameter holds: text is always wrapped, also when it stands literally in the file. */
 export type SecretParameter = Secret | number | boolean | readonly SecretParameter[] | SecretParameterMap;
@@ -16,7 +19,8 @@ export interface SecretDefinition {
   readonly declaredAt?: SourcePosition | undefined;
 }
 
-export type ReferenceSource = 'env_file' | 'process_env' | 'file' | 'vault' | 'onepassword';
+/** `env_file`, `process_env`, `file`, `vault`, `onepassword`, or the scheme of a store that was added. */
+export type ReferenceSource = string;
 
 /** One distinct reference and what is known about its value. The value itself is not here. */
 export interface ResolvedReference {
@@ -32,6 +36,8 @@ export interface ResolvedReference {
   readonly version: string | null;
   /** Keyed hash of the value; the key is random per process, so a rotation shows and nothing can be guessed. */
   readonly fingerprint: string;
+  /** How long the store says the value is good for, where it says so. */
+  readonly leaseSeconds?: number | undefined;
 }
 
 export interface ExtensionDefinition {
@@ -67,6 +73,27 @@ export interface LoggingConfig {
   readonly backupCount: number;
 }
 
+/** A value of a configuration file, as JSON knows it. */
+export type ConfigValue = string | number | boolean | null | readonly ConfigValue[] | ConfigObject;
+export interface ConfigObject {
+  readonly [key: string]: ConfigValue;
+}
+
+/** Both files as code sees them: the keys that are written there, with the values of the references of the active profile. */
+export interface ConfigFiles {
+  /** With the absolute paths of the active profile. */
+  readonly site: ConfigObject;
+  /** Without the profiles that are not active, and `{}` when there is no such file. */
+  readonly user: ConfigObject;
+}
+
+/** What Python code runs with. */
+export interface PythonConfig {
+  /** Absolute, or a name to be found in `PATH`; undefined when the project decides. */
+  readonly interpreter: string | undefined;
+  readonly workers: number;
+}
+
 /** Something the configuration asks for and this version does not have. */
 export interface UnavailableSetting {
   /** `protection_unavailable` for what keeps somebody out or writes down what happened. */
@@ -85,7 +112,11 @@ export interface ResolvedConfig {
   readonly projectRoot: string;
   readonly configFiles: readonly string[];
   readonly envFiles: readonly string[];
+  /** Every file that was read for this configuration, also where there was none. */
+  readonly readFiles: readonly ReadFile[];
   readonly loadedAt: Date;
+  /** How often references are resolved anew without being asked; null is never. */
+  readonly refreshMs: number | null;
   readonly duckdb: { readonly path: string; readonly readonly: boolean };
   readonly extensions: readonly ExtensionDefinition[];
   readonly secrets: readonly SecretDefinition[];
@@ -98,6 +129,10 @@ export interface ResolvedConfig {
     readonly sql: string;
   };
   readonly sqlTools: SqlToolsConfig;
+  readonly python: PythonConfig;
+  /** What `${NAME}` sees: the env files over the environment of the process. */
+  readonly environment: Concealed<Environment>;
+  readonly files: Concealed<ConfigFiles>;
   readonly transport: TransportConfig;
   readonly logging: LoggingConfig;
   readonly features: { readonly auditLogging: boolean; readonly telemetry: boolean };

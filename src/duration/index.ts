@@ -1,1 +1,2 @@
+export { Backoff, withJitter } from './backoff.js';
 export { formatUptime, parseDuration } from './duration.js';

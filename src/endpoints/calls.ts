@@ -1,10 +1,13 @@
-import type { CallerIdentity, JsonObject, JsonValue } from '../runtime/index.js';
+import type { CallerIdentity, CallNotification, JsonObject, JsonValue } from '../runtime/index.js';
+import type { ResultTexts } from './results/result-texts.js';
 
 /** What a transport knows about one call. */
 export interface CallContext {
   readonly caller: CallerIdentity;
   /** Aborted when the client goes away or cancels: the call then ends and its query is interrupted. */
   readonly signal: AbortSignal;
+  /** Tells the client something before the call is answered. Absent when nobody listens. Must not throw. */
+  readonly notify?: ((notification: CallNotification) => void) | undefined;
 }
 
 /**
@@ -15,20 +18,21 @@ export interface CallContext {
 export type ShapedResult =
   | {
       readonly shape: 'array';
-      readonly items: readonly JsonValue[];
-      readonly texts: readonly string[];
+      /** The items themselves while they are few; of many only the texts are kept, which is less to collect as garbage. */
+      readonly items: readonly JsonValue[] | null;
+      readonly texts: ResultTexts;
       readonly bytes: number;
     }
   | {
       readonly shape: 'object';
       readonly value: JsonObject;
-      readonly texts: readonly string[];
+      readonly texts: ResultTexts;
       readonly bytes: number;
     }
   | {
       readonly shape: 'scalar';
       readonly value: JsonValue;
-      readonly texts: readonly string[];
+      readonly texts: ResultTexts;
       readonly bytes: number;
     };
 
@@ -68,7 +72,9 @@ export interface ResourceText {
   readonly uri: string;
   readonly mimeType: string;
   /** Pieces of the text, to be concatenated; large results come in many. */
-  readonly texts: readonly string[];
+  readonly texts: Iterable<string>;
+  /** UTF-8 bytes of the text. */
+  readonly bytes: number;
 }
 
 export interface PromptMessage {

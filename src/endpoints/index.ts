@@ -23,4 +23,5 @@ export type {
   EndpointFailure,
   EndpointKind,
 } from './definitions/endpoint-definition.js';
+export { findPythonTargets } from './definitions/find-python-targets.js';
 export { loadEndpoints, type EndpointFolders } from './definitions/load-endpoints.js';

@@ -63,7 +63,10 @@ export const ERROR_CODES = {
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
   params_invalid: { kind: 'user', doc: 'The arguments of a call do not fit the declared parameters.' },
   query_failed: { kind: 'execution', doc: 'DuckDB refused or failed a statement.' },
-  query_interrupted: { kind: 'execution', doc: 'The call was cancelled and its query interrupted.' },
+  query_interrupted: {
+    kind: 'execution',
+    doc: 'The call was cancelled, or a forced reload ended it; its query was interrupted.',
+  },
   call_timeout: { kind: 'timeout', doc: 'The call ran longer than `--call-timeout` and was interrupted.' },
   result_too_large: { kind: 'execution', doc: 'The result is larger than `--max-result-bytes`.' },
   output_invalid: { kind: 'execution', doc: 'The result does not fit the declared `return` type.' },
@@ -96,9 +99,25 @@ export const ERROR_CODES = {
   socket_failed: { kind: 'environment', doc: 'The socket could not be created for another reason.' },
   port_in_use: { kind: 'environment', doc: 'The MCP port is taken.' },
   connection_failed: { kind: 'environment', doc: 'A client command cannot reach the admin socket.' },
+  python_not_found: {
+    kind: 'environment',
+    doc: 'The Python interpreter cannot be started, or is older than 3.9.',
+  },
+  python_failed: {
+    kind: 'execution',
+    doc: "A project's Python code raised an error, or cannot be imported.",
+  },
+  worker_exited: {
+    kind: 'execution',
+    doc: 'The Python process that ran a call ended; it is replaced, and the message says how it ended.',
+  },
   reload_failed: {
     kind: 'execution',
     doc: 'A reload ended without a change; the record says at which stage and why.',
+  },
+  drain_timeout: {
+    kind: 'timeout',
+    doc: 'Calls that did not end stood in the way of a handover of the database until `--reload-drain-timeout` ran out.',
   },
   wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work goes on.' },
   bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not understood.' },

@@ -1,5 +1,5 @@
 /** How long all synchronous work together may keep one turn of the event loop, in milliseconds. */
-const TURN_MS = 3;
+const TURN_MS = 1;
 
 /** Everybody who waits for a turn, in order. Shared by the whole process, as the event loop is. */
 const waiting: (() => void)[] = [];

@@ -1,4 +1,5 @@
 import type { Disposable } from './disposer.js';
+import { LeaseBook, type LeaseHolder, type LeaseInUse } from './lease-book.js';
 
 /** A call's hold on a generation. The generation is not disposed before every lease on it was released. */
 export interface Lease<T> {
@@ -9,15 +10,14 @@ export interface Lease<T> {
 }
 
 /**
- * One immutable set of everything a call needs, with a count of the calls that use it. Life: built, serving (leases are
+ * One immutable set of everything a call needs, with a list of the calls that use it. Life: built, serving (leases are
  * given), retired (no new ones), drained (none left), disposed.
  */
 export class Generation<T> implements Disposable {
   readonly number: number;
   readonly contents: T;
   readonly #disposeContents: () => Promise<void>;
-  readonly #waiters: (() => void)[] = [];
-  #leases = 0;
+  readonly #leases = new LeaseBook();
   #retired = false;
   #disposed: Promise<void> | undefined;
 
@@ -28,41 +28,34 @@ export class Generation<T> implements Disposable {
   }
 
   get activeLeases(): number {
-    return this.#leases;
+    return this.#leases.size;
   }
 
-  acquire(): Lease<T> {
+  /** The oldest first. */
+  get leases(): readonly LeaseInUse[] {
+    return this.#leases.list();
+  }
+
+  acquire(holder: LeaseHolder): Lease<T> {
     if (this.#retired) throw new Error(`generation ${this.number} is retired`);
-    this.#leases += 1;
-    let released = false;
-    return {
-      generation: this,
-      contents: this.contents,
-      release: () => {
-        if (released) return;
-        released = true;
-        this.#leases -= 1;
-        if (this.#leases === 0) this.#wake();
-      },
-    };
+    const release = this.#leases.enter(holder);
+    return { generation: this, contents: this.contents, release };
   }
 
   retire(): void {
     this.#retired = true;
   }
 
-  /** Resolves when no lease is left. Only meaningful once retired. */
-  async drained(): Promise<void> {
-    if (this.#leases === 0) return;
-    await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  /**
+   * Resolves when every lease that is held now was released; one given later is not waited for. So when it is retired it
+   * is drained then. Throws the signal's reason.
+   */
+  leasesEnded(signal?: AbortSignal): Promise<void> {
+    return this.#leases.ended(signal);
   }
 
   dispose(): Promise<void> {
     this.#disposed ??= this.#disposeContents();
     return this.#disposed;
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve();
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type LoggingLevel,
   ProtocolError,
   ProtocolErrorCode,
   Server,
@@ -9,6 +10,7 @@ import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { MxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { ANONYMOUS } from '../runtime/index.js';
+import { CallNotifications, type Notify } from './call-notifications.js';
 import { convertedOnce, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
 import type { ResultSplices } from './splice/index.js';
 import {
@@ -30,6 +32,8 @@ export interface MessageScope {
   /** Lower-case names; absent when the message did not come over HTTP. */
   readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
   readonly splices: ResultSplices;
+  /** How a call tells its client something before it is answered; absent when this client takes nothing but the answer. */
+  readonly notify?: Notify | undefined;
 }
 
 export interface McpServerFactoryOptions {
@@ -46,7 +50,12 @@ export interface McpServerFactoryOptions {
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
   const { calls, info, definitionsCanChange: listChanged, logger } = options;
   const changes = listChanged ? { listChanged } : {};
-  const capabilities: ServerCapabilities = { tools: changes, resources: changes, prompts: changes };
+  const capabilities: ServerCapabilities = {
+    tools: changes,
+    resources: changes,
+    prompts: changes,
+    logging: {},
+  };
   const lists = createLists(calls);
   return () => {
     const server = new Server(
@@ -100,43 +109,67 @@ function refuseCursor(params: { readonly cursor?: string | undefined } | undefin
   }
 }
 
-function serveCalls(server: Server, { calls, scopeOf, ...output }: McpServerFactoryOptions): void {
-  server.setRequestHandler('tools/call', async ({ params }, context) => {
+function serveCalls(server: Server, options: McpServerFactoryOptions): void {
+  const { calls } = options;
+  const serve = createCallFrame(server, options);
+  server.setRequestHandler('tools/call', ({ params }, context) =>
+    serve(context, async (call, { splices }) => {
+      try {
+        const result = await calls.callTool(params.name, params.arguments ?? {}, call);
+        refuseCancelled(context);
+        return toToolResult(result, splices);
+      } catch (error) {
+        return toToolFailure(params.name, error, options);
+      }
+    }),
+  );
+  server.setRequestHandler('resources/read', ({ params }, context) =>
+    serve(context, async (call, { splices }) => {
+      try {
+        const resource = await calls.readResource(params.uri, call);
+        refuseCancelled(context);
+        return toResourceResult(resource, splices);
+      } catch (error) {
+        throw toResourceFailure(params.uri, error, options);
+      }
+    }),
+  );
+  server.setRequestHandler('prompts/get', ({ params }, context) =>
+    serve(context, async (call) => {
+      try {
+        const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
+        return { messages: messages.map(({ role, text }) => ({ role, content: { type: 'text', text } })) };
+      } catch (error) {
+        throw toPromptFailure(params.name, error, options);
+      }
+    }),
+  );
+}
+
+/** Gives each call its context, and ends what the call may tell its client before its answer goes out. */
+function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServerFactoryOptions) {
+  let level: LoggingLevel | undefined;
+  // Instead of the SDK's own handler, which keeps the level to itself.
+  server.setRequestHandler('logging/setLevel', ({ params }) => {
+    level = params.level;
+    return {};
+  });
+  return async <R>(
+    context: ServerContext,
+    run: (call: CallContext, scope: MessageScope) => Promise<R>,
+  ): Promise<R> => {
     const scope = scopeOf(context);
+    const notifications = new CallNotifications(context, { notify: scope.notify, level, logger, scrubber });
+    const caller = { ...ANONYMOUS, requestHeaders: scope.requestHeaders };
     try {
-      const result = await calls.callTool(params.name, params.arguments ?? {}, toCall(context, scope));
-      refuseCancelled(context);
-      return toToolResult(result, scope.splices);
-    } catch (error) {
-      return toToolFailure(params.name, error, output);
+      return await run({ caller, signal: context.mcpReq.signal, notify: notifications.send }, scope);
+    } finally {
+      notifications.end();
     }
-  });
-  server.setRequestHandler('resources/read', async ({ params }, context) => {
-    const scope = scopeOf(context);
-    try {
-      const resource = await calls.readResource(params.uri, toCall(context, scope));
-      refuseCancelled(context);
-      return toResourceResult(resource, scope.splices);
-    } catch (error) {
-      throw toResourceFailure(params.uri, error, output);
-    }
-  });
-  server.setRequestHandler('prompts/get', async ({ params }, context) => {
-    try {
-      const call = toCall(context, scopeOf(context));
-      const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
-      return { messages: messages.map(({ role, text }) => ({ role, content: { type: 'text', text } })) };
-    } catch (error) {
-      throw toPromptFailure(params.name, error, output);
-    }
-  });
+  };
 }
 
 /** The answer to a cancelled request is never sent, so its placeholders must not be made: nobody would take them back. */
 function refuseCancelled(context: ServerContext): void {
   if (context.mcpReq.signal.aborted) throw new MxcpError('query_interrupted', 'the call was cancelled');
-}
-
-function toCall(context: ServerContext, { requestHeaders }: MessageScope): CallContext {
-  return { caller: { ...ANONYMOUS, requestHeaders }, signal: context.mcpReq.signal };
 }

@@ -17,38 +17,56 @@ export interface FailureOutput {
   readonly scrubber: Scrubber;
 }
 
-/** Results from this size on, or with so many parts, are written by the splicing writer; below, the SDK's way is faster. */
+/**
+ * Results from this size on, and lists of which only the texts were kept, are written by the splicing writer; below, the
+ * SDK's way is faster, which checks every block of a result against its schema.
+ */
 const SPLICE_FROM_BYTES = 64 * 1024;
-/** The SDK checks every block of a result against its schema. */
-const SPLICE_FROM_BLOCKS = 16;
 
-/** An object is one text block and itself; an array one text block per item; what is not an object is under `result`. */
+/**
+ * An object is one text block and itself; an array one text block per item; what is not an object is under `result`. A
+ * block is read by people and models: an item that is a text is its own text there.
+ */
 export function toToolResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
-  const isLarge = result.bytes >= SPLICE_FROM_BYTES || result.texts.length >= SPLICE_FROM_BLOCKS;
-  if (isLarge && result.texts.length > 0) return toSplicedResult(result, splices);
+  const structuredContent = result.bytes >= SPLICE_FROM_BYTES ? null : toStructuredContent(result);
+  if (structuredContent === null) return toSplicedResult(result, splices);
+  const toBlockText = result.shape === 'array' ? itemText : (text: string): string => text;
   return {
-    content: result.texts.map((text) => ({ type: 'text', text })),
-    structuredContent: toStructuredContent(result),
+    content: Array.from(result.texts, (text) => ({ type: 'text', text: toBlockText(text) })),
+    structuredContent,
   };
 }
 
-function toStructuredContent(result: ShapedResult): Record<string, unknown> {
-  if (result.shape === 'object') return result.value;
-  return { result: result.shape === 'array' ? result.items : result.value };
+/** The JSON of a text begins with a quote, and no other JSON does. */
+function itemText(json: string): string {
+  return json.startsWith('"') ? String(JSON.parse(json)) : json;
+}
+
+/** Null when only the text is there. */
+function toStructuredContent(result: ShapedResult): Record<string, unknown> | null {
+  switch (result.shape) {
+    case 'object':
+      return result.value;
+    case 'scalar':
+      return { result: result.value };
+    case 'array':
+      return result.items === null ? null : { result: result.items };
+  }
 }
 
 function toSplicedResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
-  const content = splices.addObject(() => textBlockPieces(result.texts));
+  const content = splices.addObject(() => textBlockPieces(result));
   const structured = splices.addObject(() => structuredPieces(result));
   return { content: [{ type: 'text', text: content }], structuredContent: { [structured]: true } };
 }
 
 /** The elements of `content`, without its brackets. */
-function* textBlockPieces(texts: readonly string[]): Generator<string> {
+function* textBlockPieces({ shape, texts }: ShapedResult): Generator<string> {
   let opening = '{"type":"text","text":';
   for (const text of texts) {
     yield opening;
-    yield* jsonStringPieces([text]);
+    if (shape === 'array' && text.startsWith('"')) yield* jsonPieces(text);
+    else yield* jsonStringPieces([text]);
     opening = '},{"type":"text","text":';
   }
   yield '}';
@@ -56,7 +74,7 @@ function* textBlockPieces(texts: readonly string[]): Generator<string> {
 
 function* structuredPieces(result: ShapedResult): Generator<string> {
   if (result.shape === 'object') {
-    yield* jsonPieces(result.texts[0] ?? '{}');
+    for (const text of result.texts) yield* jsonPieces(text);
     return;
   }
   yield '{"result":';
@@ -70,9 +88,9 @@ function scalarPieces(value: JsonValue): Generator<string> {
 }
 
 export function toResourceResult(resource: ResourceText, splices: ResultSplices): ReadResourceResult {
-  const { uri, mimeType, texts } = resource;
-  const size = texts.reduce((sum, text) => sum + text.length, 0);
-  const text = size >= SPLICE_FROM_BYTES ? splices.addString(() => jsonStringPieces(texts)) : texts.join('');
+  const { uri, mimeType, texts, bytes } = resource;
+  const isLarge = bytes >= SPLICE_FROM_BYTES;
+  const text = isLarge ? splices.addString(() => jsonStringPieces(texts)) : [...texts].join('');
   return { contents: [{ uri, mimeType, text }] };
 }
 

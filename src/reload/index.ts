@@ -4,5 +4,4 @@ export {
   type ReloadOptions,
   type ReloadStatus,
 } from './reload-coordinator.js';
-export type { ReferenceOutcome } from './reload-record.js';
-export type { ReloadContext, ReloadSteps } from './reload-steps.js';
+export type { Candidate, ReloadContext, ReloadSteps } from './reload-steps.js';

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
@@ -13,7 +14,8 @@ import {
   type PlannedRun,
   type ReloadRequest,
 } from './reload-state.js';
-import type { ReloadSteps } from './reload-steps.js';
+import type { HandoverLimits } from './quiet-hold.js';
+import type { ReloadPayload, ReloadSteps } from './reload-steps.js';
 import { runTransaction } from './reload-transaction.js';
 import { RunLog } from './run-log.js';
 
@@ -21,6 +23,17 @@ export interface ReloadOptions {
   readonly trigger: ReloadTrigger;
   readonly dryRun?: boolean;
   readonly definitions?: boolean;
+  /** Interrupt calls that stand in the way instead of waiting for them. */
+  readonly force?: boolean;
+  /** Run while the database is closed. Released when the request has ended, also when it is refused. */
+  readonly payload?: ReloadPayload | undefined;
+}
+
+export interface ReloadCoordinatorParts<T> {
+  readonly active: ActiveGeneration<T>;
+  readonly steps: ReloadSteps<unknown, unknown, T>;
+  readonly limits: HandoverLimits;
+  readonly logger: Logger;
 }
 
 export interface AcceptedReload {
@@ -31,7 +44,7 @@ export interface AcceptedReload {
 
 export interface ReloadStatus {
   readonly inProgress: boolean;
-  /** Whether calls still run on a generation that no longer serves. */
+  /** Whether calls still run on a generation that no longer serves, or a handover waits for calls. */
   readonly draining: boolean;
   readonly queued: number;
   /** The last reload that ended, dry runs left out. */
@@ -46,36 +59,42 @@ export class ReloadCoordinator<T> {
   readonly #active: ActiveGeneration<T>;
   readonly #execute: (log: RunLog) => Promise<Generation<T> | undefined>;
   readonly #logger: Logger;
+  readonly #limits: HandoverLimits;
   readonly #history = new ReloadHistory();
   readonly #waiters = new Map<string, (record: ReloadRecord) => void>();
   readonly #retiring = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
   #state = IDLE;
+  #log: RunLog | undefined;
   #last: ReloadRecord | null = null;
   #idle: Promise<void> = Promise.resolve();
-  #closing = false;
 
-  constructor(active: ActiveGeneration<T>, steps: ReloadSteps<unknown, unknown, T>, logger: Logger) {
+  constructor({ active, steps, limits, logger }: ReloadCoordinatorParts<T>) {
     this.#active = active;
-    this.#execute = (log) => runTransaction({ active, steps, logger }, log);
+    this.#limits = limits;
     this.#logger = logger;
+    const earlierFreed = async (): Promise<void> => void (await Promise.all(this.#retiring));
+    const { signal } = this.#closing;
+    this.#execute = (log) => runTransaction({ active, steps, logger, limits, signal, earlierFreed }, log);
   }
 
   /** Throws `server_closing` during shutdown and `server_busy` when too many requests wait already. */
   request(options: ReloadOptions): AcceptedReload {
-    if (this.#closing)
-      throw new MxcpError('server_closing', 'the server is shutting down; nothing is reloaded any more');
     const request: ReloadRequest = {
       id: randomUUID(),
       trigger: options.trigger,
       dryRun: options.dryRun ?? false,
       definitions: options.definitions ?? false,
+      force: options.force ?? false,
+      payload: options.payload,
       requestedAt: new Date(),
     };
-    const next = enqueue(this.#state, request);
-    if (next === null) {
-      throw new MxcpError('server_busy', 'too many reloads are waiting; try again', { retryAfterSeconds: 1 });
+    try {
+      this.#enqueue(request);
+    } catch (error) {
+      request.payload?.release();
+      throw error;
     }
-    this.#state = next;
     const ended = new Promise<ReloadRecord>((resolve) => this.#waiters.set(request.id, resolve));
     if (this.#state.running === null) this.#idle = this.#runAll();
     return { id: request.id, ended };
@@ -95,17 +114,30 @@ export class ReloadCoordinator<T> {
   status(): ReloadStatus {
     return {
       inProgress: this.#state.running !== null,
-      draining: this.#retiring.size > 0,
+      draining: this.#retiring.size > 0 || this.#log?.isDraining === true,
       queued: countQueued(this.#state),
       last: this.#last,
     };
   }
 
-  /** Takes no more requests, lets the running ones end and the old generations be disposed. */
+  /**
+   * Takes no more requests, tells a reload that waits for calls to give up, lets the others end and the old generations be
+   * disposed.
+   */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#closing.abort();
     await this.#idle;
     await Promise.all(this.#retiring);
+  }
+
+  #enqueue(request: ReloadRequest): void {
+    if (this.#closing.signal.aborted)
+      throw new MxcpError('server_closing', 'the server is shutting down; nothing is reloaded any more');
+    const next = enqueue(this.#state, request);
+    if (next === null) {
+      throw new MxcpError('server_busy', 'too many reloads are waiting; try again', { retryAfterSeconds: 1 });
+    }
+    this.#state = next;
   }
 
   async #runAll(): Promise<void> {
@@ -123,6 +155,7 @@ export class ReloadCoordinator<T> {
   async #runOne(run: PlannedRun): Promise<RunLog> {
     const log = new RunLog(run, this.#active.current.number);
     this.#history.add(log);
+    this.#log = log;
     log.start(this.#active.current.number);
     this.#logger.info(
       { trigger: run.first.trigger, dry_run: run.first.dryRun, id: run.first.id },
@@ -147,18 +180,22 @@ export class ReloadCoordinator<T> {
 
   /**
    * Drains and disposes what was replaced. With calls still running on it that goes on in the background: one slow call
-   * must not keep the next reload, or whoever waits for this one, waiting.
+   * must not keep the next reload, or whoever waits for this one, waiting. By force they are interrupted, and then it does
+   * not take long.
    */
   async #retire(previous: Generation<T>, log: RunLog): Promise<void> {
     const isIdle = previous.activeLeases === 0;
+    if (log.run.first.force) for (const lease of previous.leases) lease.interrupt();
     const retired = this.#drainAndDispose(previous, log).finally(() => this.#retiring.delete(retired));
     this.#retiring.add(retired);
     if (isIdle) await retired;
+    else if (log.run.first.force)
+      await Promise.race([retired, delay(this.#limits.holdTimeoutMs, undefined, { ref: false })]);
   }
 
   async #drainAndDispose(previous: Generation<T>, log: RunLog): Promise<void> {
     try {
-      await log.stage('drain', () => previous.drained());
+      if (!log.hasDrained) await log.stage('drain', () => previous.leasesEnded());
       await log.stage('dispose', () => previous.dispose());
     } catch (error) {
       // The new generation serves; what the old one could not free is reported, not a failure of the reload.
@@ -172,6 +209,7 @@ export class ReloadCoordinator<T> {
   #end(run: PlannedRun, log: RunLog): void {
     const record = log.recordFor(run.first);
     if (!record.dryRun) this.#last = record;
+    run.first.payload?.release();
     this.#logOutcome(record);
     for (const request of [run.first, ...run.others]) {
       this.#waiters.get(request.id)?.(log.recordFor(request));
@@ -181,23 +219,21 @@ export class ReloadCoordinator<T> {
 
   #logOutcome(record: ReloadRecord): void {
     const { id, trigger, durationMs, error, generation } = record;
+    const references = summariseReferences(record);
     if (error !== null) {
       this.#logger.error(
-        { id, trigger, stage: error.stage, code: error.code },
+        { id, trigger, stage: error.stage, code: error.code, references },
         `reload failed: ${error.message}`,
       );
       return;
     }
-    const changed = record.references
-      .filter(({ outcome }) => outcome !== 'unchanged')
-      .map(({ ref, outcome }) => `${ref} ${outcome}`);
     this.#logger.info(
       {
         id,
         trigger,
         generation: generation.to ?? generation.from,
         duration_ms: durationMs,
-        references: changed.join(', ') || 'unchanged',
+        references,
       },
       record.dryRun ? 'dry run succeeded' : 'reload succeeded',
     );
@@ -214,4 +250,15 @@ export class ReloadCoordinator<T> {
   #waitingLog(run: PlannedRun): RunLog {
     return new RunLog(run, this.#active.current.number);
   }
+}
+
+/** `vault://… changed (version 3), 4 unchanged`: what is as it was is only counted. Undefined when nothing is known. */
+function summariseReferences({ references }: ReloadRecord): string | undefined {
+  if (references.length === 0) return undefined;
+  const different = references.filter(({ outcome }) => outcome !== 'unchanged');
+  const named = different.map(
+    ({ ref, outcome, version }) => `${ref} ${outcome}${version === null ? '' : ` (version ${version})`}`,
+  );
+  const unchanged = references.length - different.length;
+  return [...named, ...(unchanged === 0 ? [] : [`${unchanged} unchanged`])].join(', ');
 }

@@ -1,10 +1,14 @@
 import type { ReloadTrigger } from './reload-record.js';
+import type { ReloadPayload } from './reload-steps.js';
 
 export interface ReloadRequest {
   readonly id: string;
   readonly trigger: ReloadTrigger;
   readonly dryRun: boolean;
   readonly definitions: boolean;
+  /** Interrupt calls that stand in the way. */
+  readonly force: boolean;
+  readonly payload: ReloadPayload | undefined;
   readonly requestedAt: Date;
 }
 
@@ -23,19 +27,19 @@ export interface ReloadState {
 export const IDLE: ReloadState = { running: null, waiting: [] };
 
 /** Bounds on what a flood of requests can make the server remember. */
-const MAX_WAITING_DRY_RUNS = 20;
+const MAX_WAITING_ALONE = 20;
 const MAX_REQUESTS_PER_RUN = 1_000;
 
 /**
  * Adds a request: to a run that waits and does the same, else as a new run. A run that has started is never joined,
- * because it may have read its files before the change that this request is about. Null when too much waits already; dry
- * runs, which share with nobody, never take the place of a reload.
+ * because it may have read its files before the change that this request is about. Null when too much waits already; runs
+ * that share with nobody never take the place of those that do.
  */
 export function enqueue(state: ReloadState, request: ReloadRequest): ReloadState | null {
   const joined = state.waiting.findIndex((run) => canShare(run.first, request));
   if (joined === -1) {
-    const dryRuns = state.waiting.filter((run) => run.first.dryRun).length;
-    if (request.dryRun && dryRuns >= MAX_WAITING_DRY_RUNS) return null;
+    const alone = state.waiting.filter(({ first }) => isAlone(first)).length;
+    if (isAlone(request) && alone >= MAX_WAITING_ALONE) return null;
     return { ...state, waiting: [...state.waiting, { first: request, others: [] }] };
   }
   const run = state.waiting[joined];
@@ -60,5 +64,10 @@ export function countQueued(state: ReloadState): number {
 }
 
 function canShare(a: ReloadRequest, b: ReloadRequest): boolean {
-  return !a.dryRun && !b.dryRun && a.definitions === b.definitions;
+  return !isAlone(a) && !isAlone(b) && a.definitions === b.definitions;
+}
+
+/** Whether a run does what nobody else has asked for. */
+function isAlone({ dryRun, force, payload }: ReloadRequest): boolean {
+  return dryRun || force || payload !== undefined;
 }

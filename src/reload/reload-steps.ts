@@ -9,26 +9,54 @@ export interface ReloadFindings {
   readonly database?: DatabaseOutcome;
 }
 
+/** Work that an endpoint wants done while the database is closed. */
+export interface ReloadPayload {
+  /** Aborting ends it early. Throws what went wrong with it. */
+  run(signal: AbortSignal): Promise<void>;
+  /** It is not needed any more, whether it ran or not; whatever kept it can go. Idempotent. */
+  release(): void;
+}
+
 export interface ReloadContext {
   readonly dryRun: boolean;
   /** Whether endpoint definitions are read again too. */
   readonly definitions: boolean;
+  readonly payload: ReloadPayload | undefined;
   /** The number the candidate will have. */
   readonly nextNumber: number;
+  /** Aborted when the server closes: what waits gives up, what has to be finished is finished. */
+  readonly signal: AbortSignal;
   report(findings: ReloadFindings): void;
 }
 
+/** The next generation as far as it can be built beside what serves. Whoever gets it commits or disposes it. */
+export interface Candidate<T> {
+  /**
+   * Whether it can only be completed when no call runs, because it needs alone what the old generation has open. Calls are
+   * then held around `commit`.
+   */
+  readonly needsHandover: boolean;
+  /** Throws what makes it unfit to serve. */
+  check(): Promise<void>;
+  /** Before anybody is held, for what would make them wait longer. Never throws. */
+  shortenHandover(): Promise<void>;
+  /**
+   * The last step that can fail: what all generations see, and what a handover exchanges. When it throws, none of it has
+   * happened or all of it was taken back, and what served still does.
+   */
+  commit(): Promise<Generation<T>>;
+  /** Also after a commit that threw; not after one that succeeded. */
+  dispose(): Promise<void>;
+}
+
 /**
- * What a reload does to the thing that is reloaded; the transaction decides when. Until `commit`, a step changes nothing
- * that a caller can see, and frees what it made when it throws.
+ * What a reload does to the thing that is reloaded; the transaction decides when. Until the candidate is committed, a step
+ * changes nothing that a caller can see, and frees what it made when it throws.
  */
 export interface ReloadSteps<Loaded, Resolved, T> {
   load(context: ReloadContext): Promise<Loaded>;
   resolve(loaded: Loaded, context: ReloadContext): Promise<Resolved>;
-  build(resolved: Resolved, context: ReloadContext): Promise<Generation<T>>;
-  check(candidate: Generation<T>, context: ReloadContext): Promise<void>;
-  /** Effects that all generations see, in one transaction. When it throws, none of them happened. */
-  commit(candidate: Generation<T>): Promise<void>;
+  build(resolved: Resolved, context: ReloadContext): Promise<Candidate<T>>;
   /** Right after the swap; must not throw. */
-  announce(candidate: Generation<T>, previous: Generation<T>): void;
+  announce(next: Generation<T>, previous: Generation<T>): void;
 }

@@ -1,13 +1,19 @@
 import { messageOf } from '../errors/index.js';
-import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
+import type { ActiveGeneration, Generation, Hold } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import type { ReloadContext, ReloadSteps } from './reload-steps.js';
+import { holdWhenQuiet, type HandoverLimits } from './quiet-hold.js';
+import type { Candidate, ReloadContext, ReloadSteps } from './reload-steps.js';
 import type { RunLog } from './run-log.js';
 
 export interface ReloadTransaction<Loaded, Resolved, T> {
   readonly active: ActiveGeneration<T>;
   readonly steps: ReloadSteps<Loaded, Resolved, T>;
   readonly logger: Logger;
+  readonly limits: HandoverLimits;
+  /** Aborted when the server closes. */
+  readonly signal: AbortSignal;
+  /** Resolves when the generations that were replaced before are freed. */
+  readonly earlierFreed: () => Promise<void>;
 }
 
 /**
@@ -16,34 +22,82 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
  * drained; nothing after a dry run.
  */
 export async function runTransaction<Loaded, Resolved, T>(
-  { active, steps, logger }: ReloadTransaction<Loaded, Resolved, T>,
+  transaction: ReloadTransaction<Loaded, Resolved, T>,
   log: RunLog,
 ): Promise<Generation<T> | undefined> {
-  const { dryRun, definitions } = log.run.first;
+  const { active, steps, logger, signal } = transaction;
+  const { dryRun, definitions, payload } = log.run.first;
   const context: ReloadContext = {
     dryRun,
     definitions,
+    payload,
     nextNumber: active.current.number + 1,
+    signal,
     report: (findings) => log.report(findings),
   };
   const loaded = await log.stage('load', () => steps.load(context));
   const resolved = await log.stage('resolve', () => steps.resolve(loaded, context));
   const candidate = await log.stage('build', () => steps.build(resolved, context));
+  let previous: Generation<T> | undefined;
   try {
-    await log.stage('check', () => steps.check(candidate, context));
-    if (!dryRun) await log.stage('swap', () => steps.commit(candidate));
+    if (candidate.needsHandover) log.expectHandover();
+    await log.stage('check', () => candidate.check());
+    if (!dryRun) previous = await replace(candidate, transaction, log);
   } catch (error) {
     await disposeCandidate(candidate, logger);
     throw error;
   }
-  if (dryRun) {
-    await disposeCandidate(candidate, logger);
-    return undefined;
-  }
-  const previous = active.swap(candidate);
-  log.swapped(candidate.number, previous.activeLeases);
-  announce(() => steps.announce(candidate, previous), logger);
+  if (previous === undefined) await disposeCandidate(candidate, logger);
   return previous;
+}
+
+function replace<Loaded, Resolved, T>(
+  candidate: Candidate<T>,
+  transaction: ReloadTransaction<Loaded, Resolved, T>,
+  log: RunLog,
+): Promise<Generation<T>> {
+  return candidate.needsHandover ? handOver(candidate, transaction, log) : swap(candidate, transaction, log);
+}
+
+/** Calls go on all the time: they end on what they began with. */
+async function swap<Loaded, Resolved, T>(
+  candidate: Candidate<T>,
+  { active, steps, logger }: ReloadTransaction<Loaded, Resolved, T>,
+  log: RunLog,
+): Promise<Generation<T>> {
+  const next = await log.stage('swap', () => candidate.commit());
+  const previous = active.swap(next);
+  log.swapped(next.number, previous.activeLeases);
+  announce(() => steps.announce(next, previous), logger);
+  return previous;
+}
+
+/** Drain comes before swap: old and new need the same thing for themselves, so nothing may run between them. */
+async function handOver<Loaded, Resolved, T>(
+  candidate: Candidate<T>,
+  transaction: ReloadTransaction<Loaded, Resolved, T>,
+  log: RunLog,
+): Promise<Generation<T>> {
+  const holds: Hold<T>[] = [];
+  const { active, limits, signal, earlierFreed } = transaction;
+  const { force } = log.run.first;
+  const onHold = (hold: Hold<T>): void => void holds.push(hold);
+  try {
+    await log.stage('drain', async () => {
+      const beforeHold = (): Promise<void> => candidate.shortenHandover();
+      await holdWhenQuiet({ active, limits, force, signal, earlierFreed, beforeHold, onHold });
+    });
+    return await swap(candidate, transaction, log);
+  } finally {
+    for (const hold of holds) hold.release();
+    log.report({
+      database: {
+        action: 'handover',
+        pauseMs: Math.ceil(holds.reduce((sum, { heldMs }) => sum + heldMs, 0)),
+        requestsHeld: holds.reduce((sum, { requestsHeld }) => sum + requestsHeld, 0),
+      },
+    });
+  }
 }
 
 /** The new generation serves already: an announcement that throws is a bug that must not leave the old one undisposed. */
@@ -56,7 +110,7 @@ function announce(work: () => void, logger: Logger): void {
 }
 
 /** What comes of the reload is decided before its candidate is thrown away; what the disposal adds goes to the log. */
-async function disposeCandidate<T>(candidate: Generation<T>, logger: Logger): Promise<void> {
+async function disposeCandidate<T>(candidate: Candidate<T>, logger: Logger): Promise<void> {
   try {
     await candidate.dispose();
   } catch (error) {

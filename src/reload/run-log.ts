@@ -45,6 +45,23 @@ export class RunLog {
     this.#update(findings);
   }
 
+  /** Drain comes before swap then: the old generation ends before the new one is complete. */
+  expectHandover(): void {
+    const drain = this.#facts.stages.filter(({ name }) => name === 'drain');
+    const rest = this.#facts.stages.filter(({ name }) => name !== 'drain');
+    this.#update({ stages: rest.flatMap((stage) => (stage.name === 'swap' ? [...drain, stage] : [stage])) });
+  }
+
+  /** Whether it waits for calls that stand in its way. */
+  get isDraining(): boolean {
+    return this.#facts.stages.some(({ name, status }) => name === 'drain' && status === 'running');
+  }
+
+  /** In a handover everything is drained before the swap. */
+  get hasDrained(): boolean {
+    return this.#facts.stages.some(({ name, status }) => name === 'drain' && status === 'success');
+  }
+
   /** Runs a stage and records its outcome and duration. */
   async stage<R>(name: ReloadStageName, work: () => Promise<R>): Promise<R> {
     const startedAt = performance.now();

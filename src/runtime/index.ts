@@ -1,1 +1,2 @@
 export * from './duckdb/index.js';
+export * from './python/index.js';

@@ -1,4 +1,4 @@
-import type { AdminPorts } from '../admin/index.js';
+import type { AdminPorts, BackgroundReport } from '../admin/index.js';
 import type { LiveEndpointCalls } from '../endpoints/index.js';
 import type { ActiveGeneration } from '../lifecycle/index.js';
 import type { AcceptedReload, ReloadCoordinator, ReloadOptions } from '../reload/index.js';
@@ -13,6 +13,7 @@ export interface AdminPortsParts {
   /** Undefined until the first generation serves; the admin socket is open before that. */
   readonly running: () => RunningParts | undefined;
   readonly reload: (options: ReloadOptions) => AcceptedReload;
+  readonly background: () => readonly BackgroundReport[];
 }
 
 interface RunningParts {
@@ -22,7 +23,7 @@ interface RunningParts {
 }
 
 /** What the admin API asks of the server, answered from the generation that serves and the coordinator. */
-export function createAdminPorts({ phase, debug, running, reload }: AdminPortsParts): AdminPorts {
+export function createAdminPorts({ phase, debug, running, reload, background }: AdminPortsParts): AdminPorts {
   const require = (): RunningParts => {
     const parts = running();
     if (parts === undefined) throw phase.startingError();
@@ -43,6 +44,7 @@ export function createAdminPorts({ phase, debug, running, reload }: AdminPortsPa
           debug,
           activeRequests: calls.activeCalls,
           isClosing: phase.current === 'closing',
+          background: background(),
         });
       },
     },

@@ -2,6 +2,7 @@ import type { ResolvedConfig, ServerSettings } from '../config/index.js';
 import {
   checkEndpoints,
   EndpointSet,
+  findPythonTargets,
   loadEndpoints,
   withFailures,
   type EndpointCatalog,
@@ -9,7 +10,12 @@ import {
 import { formatProblem } from '../errors/index.js';
 import type { Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { endpointReport, type GenerationBuilder, type Serving } from './project/index.js';
+import {
+  endpointReport,
+  type GenerationBuilder,
+  type CheckableContents,
+  type Serving,
+} from './project/index.js';
 import type { ServerPhase } from './server-phase.js';
 
 export interface FirstGenerationParts {
@@ -18,6 +24,8 @@ export interface FirstGenerationParts {
   readonly builder: GenerationBuilder;
   readonly phase: ServerPhase;
   readonly logger: Logger;
+  /** Aborted when the server is stopped while it starts. */
+  readonly stopped: AbortSignal;
 }
 
 /**
@@ -30,15 +38,18 @@ export async function buildFirstGeneration(parts: FirstGenerationParts): Promise
   const onDisk = await loadEndpoints(config);
   for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
   phase.startActivity('opening the database');
-  return builder.buildFirst({
-    config,
-    endpointsOn: async (database) => {
-      phase.startActivity('checking endpoints');
-      const checked = withFailures(onDisk, await checkEndpoints(onDisk, database));
-      reportFailures(checked, parts);
-      return new EndpointSet(checked, config.sqlTools);
-    },
-  });
+  const endpointsOn = async (contents: CheckableContents): Promise<EndpointSet> => {
+    phase.startActivity('checking endpoints');
+    const checked = withFailures(onDisk, await checkEndpoints(onDisk, contents));
+    reportFailures(checked, parts);
+    phase.startActivity('running on_init hooks');
+    return new EndpointSet(checked, config.sqlTools);
+  };
+  const targets = findPythonTargets(onDisk);
+  const spec = { config, targets, endpointsOn, signal: parts.stopped };
+  const first = await builder.buildFirst(spec, { hooks: true });
+  for (const warning of await first.contents.database.settle()) logger.warn(warning);
+  return first;
 }
 
 function reportFailures({ failures }: EndpointCatalog, { settings, logger }: FirstGenerationParts): void {

@@ -1,4 +1,5 @@
 import type {
+  BackgroundReport,
   ConfigSnapshot,
   EndpointSnapshot,
   ReloadStatusSnapshot,
@@ -37,6 +38,7 @@ export interface StatusFacts {
   readonly debug: boolean;
   readonly activeRequests: number;
   readonly isClosing: boolean;
+  readonly background: readonly BackgroundReport[];
 }
 
 export function toStatusSnapshot(
@@ -59,6 +61,7 @@ export function toStatusSnapshot(
       resources: names.resources.length,
     },
     reload: toReloadStatus(reload, facts),
+    background: facts.background,
   };
 }
 
@@ -134,13 +137,14 @@ export function toEndpointSnapshots({ endpoints: { catalog } }: Serving): readon
   return snapshots.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function toServed({ path, kind, name, description }: EndpointDefinition): EndpointSnapshot {
+function toServed(definition: EndpointDefinition): EndpointSnapshot {
+  const { path, kind, name, description } = definition;
   return {
     path,
     type: kind,
     name,
     description: description ?? null,
-    language: kind === 'prompt' ? null : 'sql',
+    language: definition.kind === 'prompt' ? null : definition.source.language,
     enabled: true,
     status: 'ok',
     error: null,

@@ -1,4 +1,9 @@
 /** The door for programs that embed the server: `new Server({ settings: loadSettings(…), env })`, `start()`, `close()`. */
-export { loadSettings, type ServerSettings } from '../config/index.js';
+export {
+  loadSettings,
+  type ReferenceResolver,
+  type ResolvedValue,
+  type ServerSettings,
+} from '../config/index.js';
 export { MxcpError } from '../errors/index.js';
 export { Server, type ServerOptions } from './server.js';

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Check, ReadinessReport, ReadinessSource } from '../admin/index.js';
 import { messageOf } from '../errors/index.js';
 import type { ActiveGeneration } from '../lifecycle/index.js';
+import { checkPython } from './python-check.js';
 import type { ServerPhase } from './server-phase.js';
 import type { Serving } from './project/index.js';
 
@@ -31,6 +32,7 @@ export class ServerReadiness implements ReadinessSource {
       this.#checkListener(),
       this.#checkGeneration(),
       await this.#checkDatabase(),
+      ...this.#checkPython(),
     ];
     return { phase: phase.current, checks };
   }
@@ -65,6 +67,13 @@ export class ServerReadiness implements ReadinessSource {
       : { name: 'generation', status: 'ok', message: `generation ${active.current.number} serves` };
   }
 
+  /** Nothing for a project without Python code. */
+  #checkPython(): readonly Check[] {
+    const serving = this.#parts.active()?.current.contents;
+    const check = serving === undefined ? undefined : checkPython(serving);
+    return check === undefined ? [] : [check];
+  }
+
   #checkDatabase(): Promise<Check> {
     const active = this.#parts.active();
     if (active === undefined) {
@@ -79,7 +88,9 @@ export class ServerReadiness implements ReadinessSource {
 
 async function askDatabase(active: ActiveGeneration<Serving>): Promise<Check> {
   // A lease: the generation must not be disposed between the question and the answer.
-  const lease = active.acquire();
+  const lease = active.tryAcquire({ label: 'a readiness check', interrupt: () => {} });
+  // Calls are held for a moment, and served after it.
+  if (lease === undefined) return { name: 'database', status: 'ok', message: 'is being handed over' };
   const answered = lease.contents.database
     .ping()
     .then((): Check => ({ name: 'database', status: 'ok', message: 'answers' }))

@@ -1,28 +1,39 @@
 import {
   assertProtections,
+  compareFailedReferences,
   compareReferences,
-  failedReferences,
   findRestartRequired,
   loadConfigTemplate,
   resolveConfig,
   withReloadable,
   type ConfigTemplate,
-  type FailedReference,
   type ResolvedConfig,
+  type SecretStores,
   type ServerSettings,
 } from '../config/index.js';
 import {
   checkEndpoints,
   findDefinitionChanges,
   EndpointSet,
+  findPythonTargets,
   loadEndpoints,
   withFailures,
   type EndpointCatalog,
 } from '../endpoints/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
-import type { ReferenceOutcome, ReloadContext, ReloadSteps } from '../reload/index.js';
-import type { QueryableDatabase } from '../runtime/index.js';
-import { endpointReport, type GenerationBuilder, type Serving } from './project/index.js';
+import type { Logger } from '../logging/index.js';
+import type { Candidate, ReloadContext, ReloadSteps } from '../reload/index.js';
+import { DatabaseHandover, type DatabaseRegistry } from '../runtime/index.js';
+import { HandoverCandidate } from './handover-candidate.js';
+import { OverlappingCandidate } from './overlapping-candidate.js';
+import {
+  endpointReport,
+  type CheckableContents,
+  type GenerationBuilder,
+  type GenerationSpec,
+  type Serving,
+} from './project/index.js';
+import { ReplacedFile, UnchangedFile, type StandIn } from './stand-in.js';
 
 interface Loaded {
   readonly template: ConfigTemplate;
@@ -40,7 +51,12 @@ export interface ReloadStepsParts {
   readonly env: NodeJS.ProcessEnv;
   readonly active: ActiveGeneration<Serving>;
   readonly builder: GenerationBuilder;
+  readonly stores: SecretStores;
+  readonly databases: DatabaseRegistry;
+  readonly logger: Logger;
   readonly onSwap: (candidate: Serving, previous: Serving) => void;
+  /** A handover failed: what served goes on with a database that was opened anew. */
+  readonly onReopened: () => void;
 }
 
 /** What a reload of this server does, step by step. The transaction in `reload/` decides when, and what a failure means. */
@@ -56,7 +72,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
   }
 
   async load(context: ReloadContext): Promise<Loaded> {
-    const template = await loadConfigTemplate(this.#parts.settings);
+    const template = await loadConfigTemplate(this.#parts.settings, this.#parts.stores.schemes);
     const { config, endpoints } = this.#running;
     context.report({ definitionsChanged: await findDefinitionChanges(config, endpoints.catalog) });
     if (!context.definitions) return { template, catalog: undefined };
@@ -67,11 +83,11 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
   }
 
   async resolve({ template, catalog }: Loaded, context: ReloadContext): Promise<Resolved> {
-    const { settings, env } = this.#parts;
+    const { settings, env, stores } = this.#parts;
     const running = this.#running;
-    const onDisk = await resolveConfig(template, { settings, env, previous: running.config }).catch(
+    const onDisk = await resolveConfig(template, { settings, env, stores, previous: running.config }).catch(
       (error: unknown) => {
-        context.report({ references: failedReferences(error).map(toFailedOutcome) });
+        context.report({ references: compareFailedReferences(running.config.references, error) });
         throw error;
       },
     );
@@ -84,28 +100,65 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     return { config: withReloadable(running.config, onDisk), catalog };
   }
 
-  async build(resolved: Resolved, context: ReloadContext): Promise<Generation<Serving>> {
-    const { builder } = this.#parts;
-    const candidate = await builder.build({
-      number: context.nextNumber,
-      config: resolved.config,
-      endpointsOn: (database) => this.#chooseEndpoints(resolved, database),
-    });
-    const action = candidate.contents.database.action === 'kept' ? 'kept' : 'reopened';
+  async build(resolved: Resolved, context: ReloadContext): Promise<Candidate<Serving>> {
+    const { path, readonly } = resolved.config.duckdb;
+    const { extensions, secrets } = resolved.config;
+    const spec = { path, readonly, extensions, secrets };
+    const plan = await this.#parts.databases.plan(spec);
+    if (plan === 'replace' || plan === 'reopen' || context.payload !== undefined) {
+      const isUnchanged = plan === 'share' || plan === 'reopen';
+      const standIn = isUnchanged
+        ? new UnchangedFile(this.#running.database)
+        : new ReplacedFile(spec, context.signal);
+      return this.#buildForHandover(resolved, standIn, context);
+    }
+    const { builder, logger } = this.#parts;
+    const generation = await builder.build(this.#toSpec(resolved, context));
+    const action = generation.contents.database.action === 'kept' ? 'kept' : 'reopened';
     context.report({ database: { action, pauseMs: 0, requestsHeld: 0 } });
-    return candidate;
+    const onWarning = (message: string): void => logger.warn(message);
+    return new OverlappingCandidate({ generation, builder, context, onWarning });
   }
 
-  check({ contents }: Generation<Serving>): Promise<void> {
-    return this.#parts.builder.scrubbingErrors(async () => {
-      await contents.database.ping();
-      const failures = await checkEndpoints(contents.endpoints.catalog, contents.database);
-      if (failures.length > 0) throw endpointReport(failures, databaseContext(contents.database));
-    });
+  async #buildForHandover(
+    resolved: Resolved,
+    standIn: StandIn,
+    context: ReloadContext,
+  ): Promise<Candidate<Serving>> {
+    const { builder, settings, logger, onReopened } = this.#parts;
+    context.report({ database: { action: 'handover', pauseMs: 0, requestsHeld: 0 } });
+    try {
+      const generation = await builder.build({ ...this.#toSpec(resolved, context), standIn });
+      const handover = new DatabaseHandover({
+        old: this.#running.database,
+        next: generation.contents.database,
+        lockWaitMs: settings.reloadHoldTimeoutMs,
+        onWarning: (message) => logger.warn(message),
+      });
+      const payloadTimeoutMs = settings.reloadDrainTimeoutMs;
+      return new HandoverCandidate({
+        generation,
+        handover,
+        standIn,
+        builder,
+        context,
+        payloadTimeoutMs,
+        onReopened,
+      });
+    } catch (error) {
+      await standIn.dispose();
+      throw error;
+    }
   }
 
-  commit({ contents }: Generation<Serving>): Promise<void> {
-    return this.#parts.builder.scrubbingErrors(() => contents.database.commit());
+  #toSpec(resolved: Resolved, { nextNumber, signal }: ReloadContext): GenerationSpec {
+    return {
+      number: nextNumber,
+      config: resolved.config,
+      targets: findPythonTargets(resolved.catalog ?? this.#running.endpoints.catalog),
+      endpointsOn: (contents) => this.#chooseEndpoints(resolved, contents),
+      signal,
+    };
   }
 
   announce(candidate: Generation<Serving>, previous: Generation<Serving>): void {
@@ -113,22 +166,11 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
   }
 
   /** With `--ignore-errors` what fails on the database is left out, as at start; else the check stage refuses it. */
-  async #chooseEndpoints({ config, catalog }: Resolved, database: QueryableDatabase): Promise<EndpointSet> {
+  async #chooseEndpoints({ config, catalog }: Resolved, contents: CheckableContents): Promise<EndpointSet> {
     if (catalog === undefined) return this.#running.endpoints;
     const served = this.#parts.settings.ignoreErrors
-      ? withFailures(catalog, await checkEndpoints(catalog, database))
+      ? withFailures(catalog, await checkEndpoints(catalog, contents))
       : catalog;
     return new EndpointSet(served, config.sqlTools);
   }
-}
-
-/** The files of the endpoints may be as they were: then it is the replaced database that does not fit them. */
-function databaseContext({ action, path }: Serving['database']): string {
-  return action === 'kept'
-    ? ''
-    : ` on ${path}, which replaced the database that serves; put the old one back or mend what does not fit`;
-}
-
-function toFailedOutcome({ ref, usedBy, error }: FailedReference): ReferenceOutcome {
-  return { ref, usedBy, outcome: 'failed', version: null, error };
 }

@@ -1,11 +1,16 @@
 import type { AdminPorts } from '../admin/index.js';
-import type { ResolvedConfig, ServerSettings } from '../config/index.js';
+import {
+  SecretStores,
+  type ReferenceResolver,
+  type ResolvedConfig,
+  type ServerSettings,
+} from '../config/index.js';
 import { CallGate, LiveEndpointCalls } from '../endpoints/index.js';
 import { formatProblem, messageOf, MxcpError } from '../errors/index.js';
 import { ActiveGeneration, Disposer } from '../lifecycle/index.js';
 import { Scrubber, type Logger, type LogSink } from '../logging/index.js';
 import { ReloadCoordinator, type AcceptedReload, type ReloadOptions } from '../reload/index.js';
-import { DatabaseRegistry } from '../runtime/index.js';
+import { DatabaseRegistry, type PythonReloadRequest } from '../runtime/index.js';
 import { openAdmin } from './admin-opening.js';
 import { createAdminPorts } from './admin-ports.js';
 import { openClientDoor, type ClientDoor } from './client-door.js';
@@ -15,13 +20,18 @@ import { GenerationBuilder, loadConfig, type Serving } from './project/index.js'
 import { ServerLogging } from './server-logging.js';
 import { ServerPhase } from './server-phase.js';
 import { ServerReloadSteps } from './server-reload-steps.js';
+import { shutdownCallsMs, shutdownHooksMs } from './shutdown-budget.js';
 import { lowerThreads } from './thread-priority.js';
+import { ReloadTriggers } from './triggers/reload-triggers.js';
+import { waitForSecrets } from './wait-for-secrets.js';
 
 export interface ServerOptions {
   readonly settings: ServerSettings;
   readonly env: NodeJS.ProcessEnv;
   /** Where log lines go besides the file that the configuration names; standard error unless given. */
   readonly logSinks?: readonly LogSink[];
+  /** Further kinds of references, each with a scheme of its own. */
+  readonly stores?: readonly ReferenceResolver[];
   /** Threads that keep their priority; all others run queries and give way to them. None given: all stay equal. */
   readonly keptThreads?: readonly number[];
 }
@@ -43,6 +53,8 @@ export class Server {
   readonly #phase = new ServerPhase();
   readonly #scrubber = new Scrubber();
   readonly #logging: ServerLogging;
+  readonly #stores: SecretStores;
+  readonly #triggers: ReloadTriggers;
   readonly #databases = new DatabaseRegistry();
   readonly #disposer = new Disposer();
   readonly #stopped = new AbortController();
@@ -55,6 +67,15 @@ export class Server {
     this.#options = options;
     this.#logging = new ServerLogging(options.settings, this.#scrubber, options.logSinks);
     this.#disposer.own({ dispose: () => this.#logging.close() });
+    this.#stores = this.#disposer.own(new SecretStores({ logger: this.logger, added: options.stores }));
+    this.#triggers = this.#disposer.own(
+      new ReloadTriggers({
+        settings: options.settings,
+        request: (request) => this.reload(request),
+        resolve: () => this.#loadConfig(this.#running?.active.current.contents.config),
+        logger: this.logger.child({ component: 'refresh' }),
+      }),
+    );
   }
 
   get logger(): Logger {
@@ -114,7 +135,7 @@ export class Server {
   }
 
   async #open(): Promise<void> {
-    const { settings, env } = this.#options;
+    const { settings } = this.#options;
     for (const { name, nearest } of settings.unknownVariables) {
       this.logger.warn(
         `${name} is not a variable of mxcp${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
@@ -128,7 +149,12 @@ export class Server {
       }),
     );
     this.#phase.startActivity('resolving the configuration');
-    const config = await loadConfig(settings, env, this.#stopped.signal);
+    const config = await waitForSecrets(() => this.#loadConfig(), {
+      waitMs: settings.waitForSecretsMs,
+      phase: this.#phase,
+      logger: this.logger,
+      stopped: this.#stopped.signal,
+    });
     // Never forgotten, so that what a start that failed says about itself still passes the net.
     this.#scrubber.register(config.secretValues.map((secret) => secret.reveal()));
     this.#throwIfStopped();
@@ -138,14 +164,34 @@ export class Server {
     this.#running = await this.#serve(config);
     this.#throwIfStopped();
     this.#phase.serve();
+    this.#triggers.update(this.#running.active.current.contents);
     this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');
+  }
+
+  /** What is on disk now. `previous` is what serves, when something does. */
+  #loadConfig(previous?: ResolvedConfig): Promise<ResolvedConfig> {
+    const { settings, env } = this.#options;
+    return loadConfig(settings, env, { signal: this.#stopped.signal, stores: this.#stores, previous });
   }
 
   async #serve(config: ResolvedConfig): Promise<Running> {
     const { settings, env } = this.#options;
     const { logger } = this;
-    const builder = new GenerationBuilder(this.#databases, this.#scrubber);
-    const first = await buildFirstGeneration({ settings, config, builder, phase: this.#phase, logger });
+    const builder = new GenerationBuilder({
+      databases: this.#databases,
+      scrubber: this.#scrubber,
+      logger,
+      requestReload: (request) => this.#reloadFromCode(request),
+      shutdownHooksMs: shutdownHooksMs(settings.shutdownTimeoutMs),
+    });
+    const first = await buildFirstGeneration({
+      settings,
+      config,
+      builder,
+      phase: this.#phase,
+      logger,
+      stopped: this.#stopped.signal,
+    });
     const active = new ActiveGeneration(first);
     this.#disposer.defer(() => active.current.dispose());
     this.#lowerQueryThreads();
@@ -162,9 +208,34 @@ export class Server {
     });
     const door = await openClientDoor({ calls, config, logger, scrubber: this.#scrubber });
     const onSwap = (candidate: Serving, previous: Serving): void => this.#announce(door, candidate, previous);
-    const steps = new ServerReloadSteps({ settings, env, active, builder, onSwap });
-    const coordinator = new ReloadCoordinator(active, steps, logger.child({ component: 'reload' }));
+    const reloadLogger = logger.child({ component: 'reload' });
+    const steps = new ServerReloadSteps({
+      settings,
+      env,
+      active,
+      builder,
+      databases: this.#databases,
+      stores: this.#stores,
+      logger: reloadLogger,
+      onSwap,
+      onReopened: () => this.#lowerQueryThreads(),
+    });
+    const { reloadHoldTimeoutMs: holdTimeoutMs, reloadDrainTimeoutMs: drainTimeoutMs } = settings;
+    const limits = { holdTimeoutMs, drainTimeoutMs };
+    const coordinator = new ReloadCoordinator({ active, steps, limits, logger: reloadLogger });
     return { active, calls, coordinator, door };
+  }
+
+  /** The code that asks has its answer already: what becomes of the reload is told by its record and the log. */
+  #reloadFromCode({ description, payload }: PythonReloadRequest): void {
+    const logger = this.logger.child({ component: 'reload' });
+    try {
+      const { id } = this.reload({ trigger: 'endpoint', payload });
+      logger.info({ id, description }, 'an endpoint asked for a reload');
+    } catch (error) {
+      payload?.release();
+      logger.warn({ description, reason: messageOf(error) }, 'reload_duckdb() ignored');
+    }
   }
 
   #createPorts(): AdminPorts {
@@ -173,11 +244,13 @@ export class Server {
       debug: this.#options.settings.debug,
       running: () => this.#running,
       reload: (options) => this.reload(options),
+      background: () => [...this.#triggers.reports(), ...this.#stores.reports()],
     });
   }
 
   #announce(door: ClientDoor, candidate: Serving, previous: Serving): void {
     this.#lowerQueryThreads();
+    this.#triggers.update(candidate);
     const changes = findListChanges(previous.endpoints, candidate.endpoints);
     if (changes === undefined) return;
     door.notifyListChanged(changes).catch((error: unknown) => {
@@ -202,15 +275,19 @@ export class Server {
     const { shutdownTimeoutMs } = this.#options.settings;
     this.#phase.close();
     this.#stopped.abort();
+    await this.#triggers.dispose();
     // A start that goes on would open things after they were closed; it ends at its next step, and reports why itself.
     await this.#opening?.catch(() => {});
     if (this.#running !== undefined) {
       this.logger.info('shutting down');
-      // A fifth of the time stays for what comes after the calls.
-      await this.#running.door.close({ deadlineMs: shutdownTimeoutMs * 0.8 });
+      const { active, coordinator, door } = this.#running;
+      // First: a reload that waits for calls gives up, and those that it holds go on to their end.
+      const reloadsEnded = coordinator.close();
+      const hasHooks = active.current.contents.python !== undefined;
+      await door.close({ deadlineMs: shutdownCallsMs(shutdownTimeoutMs, hasHooks) });
       // Calls have ended or were told to; a query that has not heard it would keep its file open for ever.
       this.#databases.interruptAll();
-      await this.#running.coordinator.close();
+      await reloadsEnded;
     }
     await this.#disposer.dispose();
   }

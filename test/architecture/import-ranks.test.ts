@@ -60,7 +60,7 @@ describe('imports', () => {
     const creators = [...src]
       .filter(([, text]) => /\bDuckDBInstance\.\w+\(/.test(text))
       .map(([path]) => path);
-    expect(creators).toEqual(['src/runtime/duckdb/database-instance.ts']);
+    expect(creators).toEqual(['src/runtime/duckdb/native-instance.ts']);
   });
 
   it('load no package, native or not, with the client of the admin API', () => {

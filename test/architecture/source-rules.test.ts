@@ -10,7 +10,10 @@ import {
 } from './source-rules.js';
 import { readSourceTree, type SourceTree } from './source-tree.js';
 
-const src = readSourceTree('src');
+const everything = readSourceTree('src');
+/** What runs within Python processes. */
+const PYTHON = 'src/runtime/python/worker/';
+const src = below(everything, (path) => !path.startsWith(PYTHON));
 
 function below(tree: SourceTree, accepts: (path: string) => boolean): SourceTree {
   return new Map([...tree].filter(([path]) => accepts(path)));
@@ -19,6 +22,13 @@ function below(tree: SourceTree, accepts: (path: string) => boolean): SourceTree
 describe('the sources', () => {
   it('are TypeScript only', () => {
     expect([...src.keys()].filter((path) => !path.endsWith('.ts'))).toEqual([]);
+  });
+
+  it('are Python within the worker, in files that other Python can import and of no more than 400 lines', () => {
+    const worker = below(everything, (path) => path.startsWith(PYTHON) && !path.includes('/__pycache__/'));
+    expect(worker.size).toBeGreaterThan(5);
+    expect([...worker.keys()].filter((path) => !/\/[a-z_]+\.py$/.test(path))).toEqual([]);
+    expect(findLongFiles(worker)).toEqual([]);
   });
 
   it('have no file beyond 400 lines', () => expect(findLongFiles(src)).toEqual([]));

@@ -22,7 +22,7 @@ export function findLongFiles(tree: SourceTree): readonly string[] {
 /** Paths of which a folder or the file has another name than the house rules allow. */
 export function findWrongNames(tree: SourceTree): readonly string[] {
   return [...tree.keys()].filter((path) => {
-    const [, ...parts] = path.replace(/\.ts$/, '').split('/');
+    const [, ...parts] = path.replace(/(?:\.d)?\.ts$/, '').split('/');
     return parts.some((part) => !KEBAB_CASE.test(part) || FORBIDDEN_NAME.test(part));
   });
 }

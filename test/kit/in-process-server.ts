@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import { AdminClient } from '../../src/admin/client/index.js';
 import { loadSettings, type SettingFlags } from '../../src/config/index.js';
-import { Server } from '../../src/server/index.js';
+import { Server, type ServerOptions } from '../../src/server/index.js';
+import { runChildrenFromSources } from './children-from-sources.js';
 import type { TemporaryProject } from './temporary-project.js';
 
 export interface StartOptions {
   readonly flags?: SettingFlags;
   readonly env?: NodeJS.ProcessEnv;
+  readonly stores?: ServerOptions['stores'];
 }
 
 /** A server of a project in this process, with its admin socket open. */
@@ -15,7 +17,7 @@ export class InProcessServer implements AsyncDisposable {
   readonly server: Server;
   readonly logLines: string[] = [];
 
-  private constructor(project: TemporaryProject, { flags = {}, env = {} }: StartOptions) {
+  private constructor(project: TemporaryProject, { flags = {}, env = {}, stores = [] }: StartOptions) {
     const environment = { ...namedConfig(project), HOME: project.path('home'), ...env };
     const settings = loadSettings({
       flags: { port: '0', adminSocket: project.socketPath, ...flags },
@@ -23,15 +25,21 @@ export class InProcessServer implements AsyncDisposable {
       cwd: project.root,
     });
     const logSinks = [(line: string) => void this.logLines.push(line)];
-    this.server = new Server({ settings, env: environment, logSinks });
+    this.server = new Server({ settings, env: environment, logSinks, stores });
     this.admin = new AdminClient({ socketPath: project.socketPath, timeoutMs: 20_000 });
   }
 
   /** Throws what the start throws. */
   static async start(project: TemporaryProject, options: StartOptions = {}): Promise<InProcessServer> {
+    runChildrenFromSources();
     const started = new InProcessServer(project, options);
     await started.server.start();
     return started;
+  }
+
+  /** Not started: that is up to the test. */
+  static create(project: TemporaryProject, options: StartOptions = {}): InProcessServer {
+    return new InProcessServer(project, options);
   }
 
   get url(): string {

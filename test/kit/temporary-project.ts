@@ -81,3 +81,16 @@ export function userConfig(...secrets: readonly (readonly string[])[]): readonly
 export function httpSecret(name: string, token: string): readonly string[] {
   return [`name: ${name}`, 'type: http', 'parameters:', `  BEARER_TOKEN: ${token}`];
 }
+
+/** The file of one tool whose function has the name of the tool; `fields` are more lines below `tool:`. */
+export function pythonTool(name: string, file: string, fields: readonly string[] = []): readonly string[] {
+  return [
+    'mxcp: 1',
+    'tool:',
+    `  name: ${name}`,
+    '  language: python',
+    ...fields.map((field) => `  ${field}`),
+    '  source:',
+    `    file: ../${file}`,
+  ];
+}

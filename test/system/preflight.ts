@@ -20,6 +20,17 @@ const TOOLS = [
     check: ['python3', '-c', 'import httpx'],
     install: 'python3 -m venv .venv && .venv/bin/pip install httpx, then PATH="$PWD/.venv/bin:$PATH"',
   },
+  {
+    // Of the version that the server itself has: what it gives to Python code is compared with it.
+    name: 'duckdb 1.5.6, numpy, pandas, pydantic and pytz for python3',
+    check: [
+      'python3',
+      '-c',
+      'import duckdb, numpy, pandas, pydantic, pytz; assert duckdb.__version__ == "1.5.6"',
+    ],
+    install:
+      'python3 -m venv .venv && .venv/bin/pip install duckdb==1.5.6 numpy pandas pydantic pytz, then PATH="$PWD/.venv/bin:$PATH"',
+  },
 ] as const;
 
 /** Runs once before the system tests. Throws naming everything that is missing: a test that is left out says nothing. */

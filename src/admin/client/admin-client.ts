@@ -37,6 +37,8 @@ export interface ReloadOptions {
   readonly dryRun?: boolean;
   /** Read endpoint definitions again too; the server's setting unless given. */
   readonly definitions?: boolean;
+  /** Interrupt calls that stand in the way instead of waiting for them; not for a dry run. */
+  readonly force?: boolean;
 }
 
 export type WaitingReloadOptions = ReloadOptions & ({ readonly waitMs: number } | { readonly dryRun: true });
@@ -92,11 +94,12 @@ export class AdminClient {
   reload(options: WaitingReloadOptions): Promise<ReloadRecord>;
   reload(options?: ReloadOptions): Promise<ReloadAccepted | ReloadRecord>;
   async reload(options: ReloadOptions = {}): Promise<ReloadAccepted | ReloadRecord> {
-    const { waitMs, dryRun, definitions } = options;
+    const { waitMs, dryRun, definitions, force } = options;
     const query: Partial<Record<keyof QueryOf<'postReload'>, string>> = {
       ...(waitMs === undefined ? {} : { wait: `${Math.round(waitMs)}ms` }),
       ...(dryRun === undefined ? {} : { dry_run: String(dryRun) }),
       ...(definitions === undefined ? {} : { definitions: String(definitions) }),
+      ...(force === undefined ? {} : { force: String(force) }),
     };
     const extraMs = waitMs ?? (dryRun === true ? MAX_WAIT_MS : 0);
     const answer = await this.#send('POST', withQuery('/reload', query), extraMs);

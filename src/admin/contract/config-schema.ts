@@ -8,7 +8,9 @@ const reference = component(
   z.strictObject({
     ref: z.string(),
     used_by: z.array(z.string()).describe('Dotted configuration paths.'),
-    source: z.enum(['env_file', 'process_env', 'file', 'vault', 'onepassword']),
+    source: z
+      .string()
+      .describe('`env_file`, `process_env`, `file`, `vault`, `onepassword`, or the scheme of another store.'),
     resolved_at: timestampToSecond,
     changed_at: timestampToSecond,
     version: z.string().nullable(),

@@ -117,14 +117,15 @@ export const ROUTES = {
       definitions: flag
         .optional()
         .describe('Also read endpoint definitions again. The default is the setting of the server.'),
-      force: flag.optional().describe('Not available in this version: `true` is refused.'),
+      force: flag
+        .optional()
+        .describe('Interrupt calls that stand in the way instead of waiting for them; not for a dry run.'),
     }),
     body: z.strictObject({}),
     responses: {
       ...commonErrors,
       200: { schema: reloadRecord, doc: 'The reload that was waited for succeeded.' },
       202: { schema: reloadAccepted, doc: 'The reload is queued.', headers: ['Location'] },
-      400: errorResponse(['bad_request', 'feature_unavailable']),
       500: errorResponseWith(reloadErrorBody, ['reload_failed', 'internal']),
       504: { ...errorResponse(['wait_timeout']), headers: ['Location'] },
     },

@@ -23,6 +23,12 @@ const reloadStatus = component(
   }),
 );
 
+const background = component(
+  'Background',
+  'What goes on without being asked. When it fails, the server still serves what it has.',
+  z.strictObject({ name: z.string(), status: z.enum(['ok', 'failing']), message: z.string() }),
+);
+
 export const status = component(
   'Status',
   'The state of the server. `degraded` means that readiness fails; `checks` say why.',
@@ -45,5 +51,6 @@ export const status = component(
       probe_path: z.string().nullable(),
     }),
     checks: z.array(check),
+    background: z.array(background),
   }),
 );

@@ -19,20 +19,21 @@ export type ReloadReply =
   | { readonly status: 200; readonly body: WireReloadRecord };
 
 /**
- * Asks for a reload and, where the caller wants it, waits for its end. Throws `feature_unavailable` for `force`,
+ * Asks for a reload and, where the caller wants it, waits for its end. Throws `bad_request` for a forced dry run,
  * `server_closing`, `reload_failed` with the record, and `wait_timeout`.
  */
 export async function requestReload(port: ReloadPort, call: ReloadCall): Promise<ReloadReply> {
-  const { wait, dry_run: dryRun = false, definitions, force } = call.query;
-  if (force === true) {
+  const { wait, dry_run: dryRun = false, definitions, force = false } = call.query;
+  if (force && dryRun) {
     throw new MxcpError(
-      'feature_unavailable',
-      'force=true is not available in this version: a reload never waits for running calls, so there is nothing to interrupt; leave it out',
+      'bad_request',
+      'dry_run changes nothing, so force would interrupt calls for nothing; leave one of them out',
     );
   }
   const { id, ended } = port.request({
     trigger: call.fromCli ? 'cli' : 'api',
     dryRun,
+    force,
     ...(definitions === undefined ? {} : { definitions }),
   });
   const location = `/reloads/${id}`;

@@ -30,6 +30,7 @@ export function toStatus(snapshot: StatusSnapshot, readiness: ReadinessReport, s
     reload: toReloadStatus(snapshot.reload),
     admin_socket: { path: socket.path, mode: socket.mode, probe_path: socket.probePath },
     checks: toWireChecks(readiness.checks),
+    background: snapshot.background.map(({ name, status, message }) => ({ name, status, message })),
   };
 }
 

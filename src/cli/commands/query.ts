@@ -4,6 +4,7 @@ import { EndpointSet } from '../../endpoints/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { ANONYMOUS, type JsonObject, type ParameterValue } from '../../runtime/index.js';
 import { openProject } from '../../server/project/index.js';
+import { createCommandLogger } from '../command-logger.js';
 import type { CommandContext, CommandModule, Options } from '../command.js';
 import { readParameters } from '../json-arguments.js';
 import { withProgress } from '../progress.js';
@@ -39,8 +40,14 @@ async function queryRows(
   options: Options,
   context: CommandContext,
 ): Promise<readonly JsonObject[]> {
-  const config = await loadProjectConfig(loadProjectSettings(options, context), context);
-  const project = await openProject(config, () => new EndpointSet(NO_ENDPOINTS, config.sqlTools));
+  const settings = loadProjectSettings(options, context);
+  const config = await loadProjectConfig(settings, context);
+  const project = await openProject(config, {
+    targets: undefined,
+    hooks: false,
+    logger: createCommandLogger(context.output, settings),
+    endpointsOn: () => new EndpointSet(NO_ENDPOINTS, config.sqlTools),
+  });
   const rows: JsonObject[] = [];
   try {
     await project.contents.database.query(sql, parameters, {

@@ -2,15 +2,24 @@ import type { ServerSettings } from '../../config/settings/index.js';
 import {
   checkEndpoints,
   EndpointSet,
+  findPythonTargets,
   loadEndpoints,
   runEndpoint,
   type EndpointCatalog,
   type EndpointKind,
   type EndpointRunResult,
+  type ShapedResult,
 } from '../../endpoints/index.js';
-import { ANONYMOUS, type CallerIdentity } from '../../runtime/index.js';
+import {
+  ANONYMOUS,
+  type CallerIdentity,
+  type CallNotification,
+  type JsonValue,
+} from '../../runtime/index.js';
 import { endpointReport, openProject } from '../../server/project/index.js';
+import { createCommandLogger } from '../command-logger.js';
 import type { CommandContext, CommandModule, Options } from '../command.js';
+import type { Output } from '../output.js';
 import { readJsonObject, readParameters } from '../json-arguments.js';
 import { withProgress } from '../progress.js';
 import { loadProjectConfig, loadProjectSettings } from '../project-loading.js';
@@ -52,17 +61,24 @@ async function callEndpoint(
 ): Promise<EndpointRunResult> {
   const config = await loadProjectConfig(settings, context);
   const catalog = onlyEndpoint(await loadEndpoints(config), kind, name);
-  const project = await openProject(config, async (database) => {
-    const failures = await checkEndpoints(catalog, database);
-    if (failures.length > 0) throw endpointReport(failures);
-    return new EndpointSet(catalog, config.sqlTools);
+  const targets = findPythonTargets(catalog);
+  const project = await openProject(config, {
+    // A project may have Python code that this endpoint has nothing to do with.
+    targets: targets.length === 0 ? undefined : targets,
+    hooks: true,
+    logger: createCommandLogger(context.output, settings),
+    endpointsOn: async (contents) => {
+      const failures = await checkEndpoints(catalog, contents);
+      if (failures.length > 0) throw endpointReport(failures);
+      return new EndpointSet(catalog, config.sqlTools);
+    },
   });
   try {
     return await runEndpoint(project.contents, {
       kind,
       name,
       parameters,
-      context: { caller, signal: new AbortController().signal },
+      context: { caller, signal: new AbortController().signal, notify: (each) => tell(context.output, each) },
       limits: {
         callTimeoutMs: settings.callTimeoutMs,
         maxResultBytes: settings.maxResultBytes,
@@ -72,6 +88,18 @@ async function callEndpoint(
   } finally {
     await project.dispose();
   }
+}
+
+/** What a client would be told meanwhile. */
+function tell(output: Output, notification: CallNotification): void {
+  if (notification.kind === 'log') {
+    output.warn(`${notification.level}: ${notification.message}`);
+    return;
+  }
+  const { progress, total, message } = notification;
+  output.warn(
+    `progress: ${progress}${total === undefined ? '' : ` of ${total}`}${message === undefined ? '' : ` ${message}`}`,
+  );
 }
 
 /** The other endpoints do not matter, right or wrong; what is wrong with this one does. */
@@ -108,12 +136,17 @@ function readCaller(options: Options, { cwd }: CommandContext): CallerIdentity {
 function toJson(result: EndpointRunResult): unknown {
   switch (result.kind) {
     case 'tool':
-      return result.result.shape === 'array' ? result.result.items : result.result.value;
+      return toValue(result.result);
     case 'resource':
-      return parseText(result.resource.texts.join(''), result.resource.mimeType);
+      return parseText([...result.resource.texts].join(''), result.resource.mimeType);
     case 'prompt':
       return result.messages;
   }
+}
+
+function toValue(result: ShapedResult): JsonValue {
+  if (result.shape !== 'array') return result.value;
+  return result.items ?? Array.from(result.texts, (text): JsonValue => JSON.parse(text));
 }
 
 function parseText(text: string, mimeType: string): unknown {

@@ -3,13 +3,14 @@ import pc from 'picocolors';
 import type { EndpointCatalog } from '../../endpoints/index.js';
 import { formatProblem, MxcpError, type Problem } from '../../errors/index.js';
 import { checkProject, type ProjectCheck } from '../../server/project/index.js';
+import { createCommandLogger } from '../command-logger.js';
 import type { CommandModule } from '../command.js';
 import type { Output } from '../output.js';
 import { withProgress } from '../progress.js';
 import { loadProjectSettings } from '../project-loading.js';
 import { visibleLines } from '../terminal-text.js';
 
-/** One file and what was found about it. `unchecked`: nothing is known to be wrong, but its SQL met no database. */
+/** One file and what was found about it. `unchecked`: nothing is known to be wrong, but its SQL met no database, or its code no Python. */
 interface Verdict {
   readonly status: 'ok' | 'error' | 'unchecked';
   readonly path: string;
@@ -20,7 +21,8 @@ interface Verdict {
 export const run: CommandModule['run'] = async ([path], options, context) => {
   const settings = loadProjectSettings(options, context);
   const { output, cwd, env } = context;
-  const check = await withProgress(output, 'checking the project', checkProject(settings, env));
+  const logger = createCommandLogger(output, settings);
+  const check = await withProgress(output, 'checking the project', checkProject(settings, { env, logger }));
   const root = settings.projectRoot;
   const endpoints = onlyUnder(
     toVerdicts(check),
@@ -37,13 +39,17 @@ export const run: CommandModule['run'] = async ([path], options, context) => {
 
 function toVerdicts({ catalog, isSqlChecked, databaseError }: ProjectCheck): readonly Verdict[] {
   if (catalog === undefined) return [];
-  const reason = databaseError === undefined ? 'the configuration has problems' : 'the database is not open';
-  const unchecked = { status: 'unchecked', message: `SQL not checked: ${reason}` } as const;
+  const reason = databaseError === undefined ? 'the configuration has problems' : whyNotOpen(databaseError);
+  const unchecked = { status: 'unchecked', message: `SQL and code not checked: ${reason}` } as const;
   const passed = catalog.endpoints.map(
     ({ path, kind }): Verdict =>
       isSqlChecked || kind === 'prompt' ? { status: 'ok', path } : { ...unchecked, path },
   );
   return [...passed, ...toFailed(catalog)].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function whyNotOpen({ code }: MxcpError): string {
+  return code.startsWith('python_') ? 'Python does not run' : 'the database is not open';
 }
 
 function toFailed({ failures }: EndpointCatalog): readonly Verdict[] {
@@ -116,6 +122,6 @@ function summary(verdicts: readonly Verdict[]): string {
   const count = (status: Verdict['status']): number =>
     verdicts.filter((verdict) => verdict.status === status).length;
   const parts = [`${count('ok')} ok`, `${count('error')} with errors`];
-  if (count('unchecked') > 0) parts.push(`${count('unchecked')} whose SQL was not checked`);
+  if (count('unchecked') > 0) parts.push(`${count('unchecked')} whose SQL or code was not checked`);
   return `${verdicts.length} file(s): ${parts.join(', ')}`;
 }

@@ -1,4 +1,5 @@
 import type { EnvironmentView } from './environment-view.js';
+import { LastingReferenceError } from './reference-failure.js';
 import type { ReferenceResolver } from './reference-resolver.js';
 
 /** `${NAME}`, looked up in a view that was read for this resolve. */
@@ -9,9 +10,11 @@ export function createEnvResolver(view: EnvironmentView, envFiles: readonly stri
     resolve: async (name) => {
       const found = view.lookup(name);
       if (found === undefined) {
-        throw new Error(`not set in ${places}; set it, or give it a default with \`\${${name}:-…}\``);
+        const reason = `not set in ${places}; set it, or give it a default with \`\${${name}:-…}\``;
+        // Nobody can change the environment of a process that runs.
+        throw envFiles.length === 0 ? new LastingReferenceError(reason) : new Error(reason);
       }
-      return { ...found, version: null };
+      return found;
     },
   };
 }

@@ -1,6 +1,8 @@
 import { parseEnv } from 'node:util';
 import { messageOf, problemsError, type Problem } from '../../errors/index.js';
-import { readTextFile } from '../files/read-text-file.js';
+import { FileReadError, readTextFile } from '../files/read-text-file.js';
+import type { TextReader } from '../files/file-ledger.js';
+import { EnvFilesMissing } from './reference-failure.js';
 import type { Environment } from '../settings/setting-reader.js';
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
@@ -16,13 +18,15 @@ export interface EnvironmentInput {
   readonly envFiles: readonly string[];
   readonly env: Environment;
   readonly signal?: AbortSignal | undefined;
+  /** `readTextFile` unless given. */
+  readonly read?: TextReader | undefined;
 }
 
 /** Reads the env files anew. Throws `config_invalid` naming every one that cannot be read. */
 export async function loadEnvironment(input: EnvironmentInput): Promise<EnvironmentView> {
-  const { envFiles, env, signal } = input;
+  const { envFiles, env, signal, read = readTextFile } = input;
   const results = await Promise.allSettled(
-    envFiles.map((file) => readTextFile(file, { maxBytes: MAX_ENV_FILE_BYTES, signal })),
+    envFiles.map((file) => read(file, { maxBytes: MAX_ENV_FILE_BYTES, signal })),
   );
   const problems: Problem[] = [];
   const values = new Map<string, string>();
@@ -37,8 +41,17 @@ export async function loadEnvironment(input: EnvironmentInput): Promise<Environm
       'config_invalid',
       'env files cannot be read; correct --env-file (MXCP_ENV_FILE) or put them there:',
       problems,
+      areMissing(results) ? new EnvFilesMissing('env files are missing') : undefined,
     );
   return createEnvironmentView(values, env);
+}
+
+/** Whether all that is wrong is that files are not there. */
+function areMissing(results: readonly PromiseSettledResult<string>[]): boolean {
+  return results.every(
+    (result) =>
+      result.status === 'fulfilled' || (result.reason instanceof FileReadError && result.reason.missing),
+  );
 }
 
 function createEnvironmentView(fromFiles: ReadonlyMap<string, string>, env: Environment): EnvironmentView {

@@ -1,6 +1,8 @@
 import { dirname, isAbsolute } from 'node:path';
-import { FileReadError, readTextFile, type ReadTextFileOptions } from '../files/read-text-file.js';
+import type { TextReader } from '../files/file-ledger.js';
+import { FileReadError, readTextFile } from '../files/read-text-file.js';
 import { resolvePath } from '../home-path.js';
+import { LastingReferenceError } from './reference-failure.js';
 import type { ReferenceResolver } from './reference-resolver.js';
 
 const MAX_SECRET_BYTES = 1024 * 1024;
@@ -10,18 +12,21 @@ export interface FileResolverOptions {
   readonly configFile: string;
   /** Where a relative path is looked for when it is not beside the configuration file. */
   readonly cwd: string;
+  /** `readTextFile` unless given. */
+  readonly read?: TextReader | undefined;
 }
 
 /** `file://path`: the text of the file without the white space around it. */
 export function createFileResolver(options: FileResolverOptions): ReferenceResolver {
+  const { read = readTextFile } = options;
+  const readFile = (path: string, signal: AbortSignal) => read(path, { maxBytes: MAX_SECRET_BYTES, signal });
   return {
     scheme: 'file',
     resolve: async (path, signal) => {
-      const text = await readFirst(candidates(path, options), { maxBytes: MAX_SECRET_BYTES, signal });
+      const text = await readFirst(candidates(path, options), (file) => readFile(file, signal));
       const value = text.trim();
       return {
         value,
-        version: null,
         source: 'file',
         warning: value === '' ? 'the file is empty' : undefined,
       };
@@ -34,13 +39,13 @@ function candidates(path: string, { configFile, cwd }: FileResolverOptions): rea
   return isAbsolute(path) || path.startsWith('~') ? [besideConfig] : [besideConfig, resolvePath(cwd, path)];
 }
 
-async function readFirst(paths: readonly string[], options: ReadTextFileOptions): Promise<string> {
+async function readFirst(paths: readonly string[], read: (path: string) => Promise<string>): Promise<string> {
   for (const path of paths) {
     try {
-      return await readTextFile(path, options);
+      return await read(path);
     } catch (error) {
       if (!(error instanceof FileReadError)) throw error;
-      if (!error.missing) throw new Error(`${path} ${error.message}`, { cause: error });
+      if (!error.missing) throw new LastingReferenceError(`${path} ${error.message}`, { cause: error });
     }
   }
   throw new Error(

@@ -1,7 +1,10 @@
+import { judgeOnepasswordLocator } from './onepassword/onepassword-locator.js';
+import { judgeVaultLocator } from './vault/vault-locator.js';
+
 /** A reference to one value in a store other than the environment. It is always the whole text. */
 export interface StoreReference {
   readonly kind: 'store';
-  readonly scheme: 'file' | 'vault' | 'op';
+  readonly scheme: string;
   /** As it stands in the file. */
   readonly ref: string;
   /** What comes behind `scheme://`. */
@@ -27,32 +30,33 @@ export interface MalformedReference {
   readonly reason: string;
 }
 
+/** Of the stores that are always there. */
+export const BUILT_IN_SCHEMES: readonly string[] = ['file', 'vault', 'op'];
+
 export type Reference = StoreReference | TemplateReference | MalformedReference;
 
 /**
  * Reads a text of the user configuration as a reference; `undefined` for plain text. `$${` stands for a literal `${`, so
  * text that only holds that is a template too.
  */
-export function parseReference(text: string): Reference | undefined {
-  const store = /^(vault|file|op):\/\/(.*)$/s.exec(text);
-  if (store !== null) return parseStoreReference(text, store[1] ?? '', store[2] ?? '');
+export function parseReference(text: string, addedSchemes: readonly string[] = []): Reference | undefined {
+  const [, scheme = '', locator = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/s.exec(text) ?? [];
+  if (BUILT_IN_SCHEMES.includes(scheme) || addedSchemes.includes(scheme)) {
+    const reason = judgeLocator(scheme, locator);
+    return reason === undefined ? { kind: 'store', scheme, ref: text, locator } : malformed(reason);
+  }
   return text.includes('${') ? parseTemplate(text) : undefined;
 }
 
-function parseStoreReference(ref: string, scheme: string, locator: string): Reference {
+/** What is wrong with what stands behind the scheme; what an added store takes, it knows itself. */
+function judgeLocator(scheme: string, locator: string): string | undefined {
   switch (scheme) {
     case 'vault':
-      return /^[^#]+#[^#]+$/s.test(locator)
-        ? { kind: 'store', scheme, ref, locator }
-        : malformed('a Vault reference must be `vault://<mount>/<path>#<key>`');
+      return judgeVaultLocator(locator);
     case 'op':
-      return /^[^/]+(?:\/[^/]+)+$/s.test(locator)
-        ? { kind: 'store', scheme, ref, locator }
-        : malformed('a 1Password reference must be `op://<vault>/<item>/<field>`');
+      return judgeOnepasswordLocator(locator);
     default:
-      return locator === ''
-        ? malformed('a file reference must be `file://<path>`')
-        : { kind: 'store', scheme: 'file', ref, locator };
+      return locator === '' ? `a reference must be \`${scheme}://\` and what it points to` : undefined;
   }
 }
 

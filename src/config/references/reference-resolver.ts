@@ -3,17 +3,22 @@ import type { ReferenceSource } from '../resolved-config.js';
 export interface ResolvedValue {
   readonly value: string;
   /** The store's own version of the value, where it has one. */
-  readonly version: string | null;
-  readonly source: ReferenceSource;
+  readonly version?: string | null | undefined;
+  /** Where it came from, as `/config` tells it; without it, the scheme. */
+  readonly source?: ReferenceSource | undefined;
+  /** How long the value is good, where the store says: a refresh comes before. */
+  readonly leaseSeconds?: number | undefined;
   /** Something a person should look at although there is a value. Never contains it. */
   readonly warning?: string | undefined;
 }
 
 /**
  * One store that references point to. `resolve` answers with the present value and caches nothing, or throws an error
- * whose message goes behind the reference's name and never contains a value.
+ * whose message goes behind the reference's name and never contains a value. It should give up when the signal is
+ * aborted; it is not waited for then.
  */
 export interface ReferenceResolver {
+  /** `scheme` of `scheme://locator`. */
   readonly scheme: string;
   resolve(locator: string, signal: AbortSignal): Promise<ResolvedValue>;
 }

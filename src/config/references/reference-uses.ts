@@ -10,14 +10,17 @@ export interface ReferenceUse {
 }
 
 /** Finds every reference in the values of a file; keys are never references. */
-export function findReferences(source: YamlSource): {
+export function findReferences(
+  source: YamlSource,
+  addedSchemes: readonly string[] = [],
+): {
   uses: readonly ReferenceUse[];
   problems: readonly Problem[];
 } {
   const uses: ReferenceUse[] = [];
   const problems: Problem[] = [];
   for (const { path, text } of textsOf(source.value, [])) {
-    const reference = parseReference(text);
+    const reference = parseReference(text, addedSchemes);
     if (reference?.kind === 'malformed') {
       const dotted = toDotted(path);
       problems.push({

@@ -4,7 +4,7 @@ import type { KeyPath, YamlSource } from '../files/yaml-source.js';
 import type { ResolvedReference } from '../resolved-config.js';
 import { toDotted } from '../schema/check-schema.js';
 import { fingerprint } from './fingerprint.js';
-import { ReferenceFailures, type FailedReference } from './reference-failure.js';
+import { LastingReferenceError, ReferenceFailures, type FailedReference } from './reference-failure.js';
 import type { ReferenceResolver, ResolvedValue } from './reference-resolver.js';
 import type { ReferenceUse } from './reference-uses.js';
 
@@ -38,7 +38,7 @@ interface DistinctReference {
 
 type Outcome = { readonly distinct: DistinctReference } & (
   | { readonly resolved: ResolvedValue | undefined }
-  | { readonly error: string }
+  | { readonly error: string; readonly canHeal: boolean }
 );
 
 /**
@@ -50,13 +50,16 @@ export async function resolveReferences(input: ResolveInput): Promise<ResolvedRe
     collectDistinct(input.uses).map((distinct) => resolveOne(distinct, input)),
   );
   const failures = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome] : []));
-  if (failures.length > 0) throw failuresError(failures, input.source);
   const resolved = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
   const values = new Map(resolved.map(({ distinct, resolved: found }) => [distinct.ref, found?.value]));
   const now = new Date();
   const changes = new Map(input.previous.map((reference) => [reference.ref, reference]));
+  const references = resolved.map(({ distinct, resolved: found }) =>
+    toRecord(distinct, found, { now, changes }),
+  );
+  if (failures.length > 0) throw failuresError(failures, references, input.source);
   return {
-    references: resolved.map(({ distinct, resolved: found }) => toRecord(distinct, found, { now, changes })),
+    references,
     textOf: (use) => substitute(use, values),
     values: resolved.flatMap(({ resolved: found }) => found?.value || []),
     warnings: resolved.flatMap(({ distinct, resolved: found }) =>
@@ -96,17 +99,15 @@ function collectDistinct(uses: readonly ReferenceUse[]): readonly DistinctRefere
 async function resolveOne(distinct: DistinctReference, input: ResolveInput): Promise<Outcome> {
   const resolver = input.resolvers.get(distinct.scheme);
   if (resolver === undefined) {
-    return {
-      distinct,
-      error: `needs ${STORE_NAMES[distinct.scheme]}, which this version does not support yet`,
-    };
+    return { distinct, error: `nothing here reads \`${distinct.scheme}://\``, canHeal: false };
   }
   try {
     const resolved = await raceSignal(resolver.resolve(distinct.locator, input.signal), input.signal);
     return { distinct, resolved };
   } catch (error) {
-    if (input.signal.aborted) return { distinct, error: describeAbort(input.signal) };
-    return distinct.optional ? { distinct, resolved: undefined } : { distinct, error: messageOf(error) };
+    if (input.signal.aborted) return { distinct, error: describeAbort(input.signal), canHeal: true };
+    if (distinct.optional) return { distinct, resolved: undefined };
+    return { distinct, error: messageOf(error), canHeal: !(error instanceof LastingReferenceError) };
   }
 }
 
@@ -114,9 +115,6 @@ function describeAbort(signal: AbortSignal): string {
   const timedOut = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
   return timedOut ? 'did not answer in time' : 'was not waited for, because resolving was cancelled';
 }
-
-/** Stores that the format knows and that have no resolver yet. */
-const STORE_NAMES: Readonly<Record<string, string>> = { vault: 'Vault', op: '1Password' };
 
 function substitute(use: ReferenceUse, values: ReadonlyMap<string, string | undefined>): string {
   const { reference } = use;
@@ -141,11 +139,12 @@ function toRecord(
   return {
     ref: distinct.ref,
     usedBy: usedBy(distinct),
-    source: found?.source ?? 'process_env',
+    source: found?.source ?? (distinct.scheme === 'env' ? 'process_env' : distinct.scheme),
     resolvedAt: now,
     changedAt: before?.fingerprint === mark ? before.changedAt : now,
     version: found?.version ?? null,
     fingerprint: mark,
+    leaseSeconds: found?.leaseSeconds,
   };
 }
 
@@ -154,13 +153,15 @@ function usedBy(distinct: DistinctReference): readonly string[] {
 }
 
 function failuresError(
-  outcomes: readonly { distinct: DistinctReference; error: string }[],
+  outcomes: readonly { distinct: DistinctReference; error: string; canHeal: boolean }[],
+  resolved: readonly ResolvedReference[],
   source: YamlSource,
 ): MxcpError {
-  const failures: readonly FailedReference[] = outcomes.map(({ distinct, error }) => ({
+  const failures: readonly FailedReference[] = outcomes.map(({ distinct, error, canHeal }) => ({
     ref: distinct.ref,
     usedBy: usedBy(distinct),
     error,
+    canHeal,
   }));
   const problems = outcomes.map(({ distinct, error }) => toProblem(distinct, error, source));
   const count = problems.length === 1 ? 'a reference has' : `${problems.length} references have`;
@@ -168,7 +169,7 @@ function failuresError(
     'reference_unresolved',
     `${count} no value:`,
     problems,
-    new ReferenceFailures(failures),
+    new ReferenceFailures(failures, resolved),
   );
 }
 

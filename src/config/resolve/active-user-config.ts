@@ -18,21 +18,23 @@ export function activeReferences(template: ConfigTemplate, active: ActiveProfile
   return template.references.filter(({ path }) => isActive(path, active));
 }
 
-/**
- * The user configuration with only the active profile in it and every reference replaced, checked again now that the
- * values are known. Throws `config_invalid`.
- */
-export function typeUserConfig(
+/** The user configuration as it is written, with only the active profile in it and every reference replaced. */
+export function resolveUserFile(
   template: ConfigTemplate,
   active: ActiveProfile,
   resolved: ResolvedReferences | undefined,
-): UserConfig {
-  const source = template.userSource;
-  if (source === undefined || resolved === undefined) return userSchema.parse({});
+): unknown {
+  if (template.userSource === undefined || resolved === undefined) return {};
   const texts = new Map(
     activeReferences(template, active).map((use) => [JSON.stringify(use.path), resolved.textOf(use)]),
   );
-  const value = replaceTexts(onlyActive(source.value, active), [], texts);
+  return replaceTexts(onlyActive(template.userSource.value, active), [], texts);
+}
+
+/** What `resolveUserFile` made, with defaults, checked again now that the values are known. Throws `config_invalid`. */
+export function typeUserConfig(template: ConfigTemplate, value: unknown): UserConfig {
+  const source = template.userSource;
+  if (source === undefined) return userSchema.parse({});
   const check = checkSchema({ schema: userSchema, source, value });
   if (check.ok) return check.value;
   throw problemsError(
@@ -62,7 +64,8 @@ function onlyAlong(value: unknown, [step, ...rest]: readonly string[]): unknown 
   return Object.hasOwn(value, step) ? { [step]: onlyAlong(value[step], rest) } : {};
 }
 
-function replaceTexts(value: unknown, path: KeyPath, texts: ReadonlyMap<string, string>): unknown {
+/** The same value with the texts at these paths (as JSON) replaced. */
+export function replaceTexts(value: unknown, path: KeyPath, texts: ReadonlyMap<string, string>): unknown {
   if (typeof value === 'string') return texts.get(JSON.stringify(path)) ?? value;
   if (Array.isArray(value)) return value.map((item, index) => replaceTexts(item, [...path, index], texts));
   if (!isMapping(value)) return value;

@@ -44,10 +44,6 @@ function userWarnings({ config, template, settings, active }: JudgedConfig): rea
       'this version sends no telemetry; the section has no effect',
     );
   }
-  if (config.user.vault.enabled) warn(['vault', 'enabled'], 'this version does not read from Vault');
-  if (config.user.onepassword.enabled) {
-    warn(['onepassword', 'enabled'], 'this version does not read from 1Password');
-  }
   if (config.user.transport.http.scheme === 'https') {
     warn(
       ['transport', 'http', 'scheme'],

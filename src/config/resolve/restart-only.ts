@@ -29,7 +29,7 @@ export function collectRestartOnly(
 }
 
 /** The values a pattern matches; a key that is left out has the value `undefined`. */
-function* valuesAt(
+export function* valuesAt(
   value: unknown,
   pattern: readonly string[],
   path: KeyPath,

@@ -1,3 +1,4 @@
+import { parseDuration } from '../../duration/index.js';
 import { resolvePath } from '../home-path.js';
 import type {
   ExtensionDefinition,
@@ -61,4 +62,9 @@ export function toLogging({ logging }: UserConfig): LoggingConfig {
     maxBytes: logging.max_bytes,
     backupCount: logging.backup_count,
   };
+}
+
+/** How often references are resolved anew without being asked; null is never. */
+export function toRefreshMs({ reload: { refresh } }: UserConfig): number | null {
+  return refresh === undefined ? null : (parseDuration(String(refresh)) ?? null);
 }

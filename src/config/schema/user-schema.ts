@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { parseDuration } from '../../duration/index.js';
 import { authSchema } from './auth-schema.js';
 import { formatVersion, section, text } from './schema-parts.js';
+import { onepasswordSection, vaultSection } from './store-schemas.js';
 
 const secret = z.strictObject({
   name: text,
@@ -69,22 +71,25 @@ const logging = section({
   backup_count: z.int().min(0).default(5),
 });
 
+/** More often than this only costs a store its peace. */
+const MINIMUM_REFRESH_MS = 1_000;
+
+const interval = z
+  .union([text, z.number()])
+  .refine((value) => (parseDuration(String(value)) ?? 0) >= MINIMUM_REFRESH_MS, {
+    error: 'must be a time of at least 1s, like 30s or 5m (a bare number is seconds)',
+  });
+
 /** The user configuration. Any text in it may be a reference. */
 export const userSchema = z.strictObject({
   mxcp: formatVersion('check it against the configuration reference, then write'),
   projects: z.record(text, section({ profiles: z.record(text, userProfile).default({}) })).default({}),
-  vault: section({
-    enabled: z.boolean().default(false),
-    address: text.optional(),
-    token_env: text.default('VAULT_TOKEN'),
-  }),
-  onepassword: section({
-    enabled: z.boolean().default(false),
-    token_env: text.default('OP_SERVICE_ACCOUNT_TOKEN'),
-  }),
+  vault: vaultSection,
+  onepassword: onepasswordSection,
   transport,
   models: section({ default: text.optional(), models: z.record(text, model).default({}) }),
   logging,
+  reload: section({ refresh: interval.optional() }),
 });
 
 export type UserConfig = z.output<typeof userSchema>;

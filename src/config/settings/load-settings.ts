@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { MxcpError } from '../../errors/index.js';
 import { expandHome, resolveDatabasePath, resolvePath } from '../home-path.js';
@@ -24,6 +25,7 @@ export function loadSettings(input: SettingsInput): ServerSettings {
     cwd,
     ...readFiles(reader, input),
     ...readRunSettings(reader, input),
+    ...readPython(reader, input),
     ...readLimits(reader, flags),
     admin: readAdminSettings(reader, input),
     unknownVariables: findUnknownVariables(env),
@@ -72,8 +74,25 @@ function readRunSettings(reader: SettingReader, { flags, cwd }: SettingsInput) {
     sqlTools: reader.read(SETTINGS.sqlTools, flags.sqlTools),
     ignoreErrors: reader.require(SETTINGS.ignoreErrors, flags.ignoreErrors),
     reloadDefinitions: reader.require(SETTINGS.reloadDefinitions, flags.reloadDefinitions),
+    watch: reader.require(SETTINGS.watch, flags.watch),
+    waitForSecretsMs: reader.require(SETTINGS.waitForSecrets, flags.waitForSecrets),
     logFormat: reader.require(SETTINGS.logFormat, flags.logFormat),
   };
+}
+
+function readPython(reader: SettingReader, { flags, cwd }: SettingsInput) {
+  const python = reader.read(SETTINGS.python, flags.python);
+  // As a shell does it: only a name without a slash is looked up in PATH.
+  const isPath = python !== undefined && /[/~]/.test(python);
+  return {
+    python: isPath ? resolvePath(cwd, python) : python,
+    pythonWorkers: reader.read(SETTINGS.pythonWorkers, flags.pythonWorkers) ?? defaultWorkers(),
+  };
+}
+
+/** Two at least: while one is replaced, the other answers. More than four mostly cost memory and time to start. */
+function defaultWorkers(): number {
+  return Math.max(2, Math.min(4, availableParallelism()));
 }
 
 function readLimits(reader: SettingReader, flags: SettingFlags) {

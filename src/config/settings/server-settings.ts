@@ -54,8 +54,14 @@ export interface ServerSettings {
   readonly stateless: boolean | undefined;
   readonly sqlTools: boolean | undefined;
   readonly ignoreErrors: boolean;
+  /** Absolute, or a name to be found in `PATH`; undefined when the project decides. */
+  readonly python: string | undefined;
+  readonly pythonWorkers: number;
   readonly admin: AdminSettings;
   readonly reloadDefinitions: boolean;
+  readonly watch: boolean;
+  /** 0 is not at all. */
+  readonly waitForSecretsMs: number;
   readonly maxConcurrentCalls: number;
   readonly maxQueuedCalls: number;
   /** 0 is no limit. */

@@ -102,6 +102,18 @@ export const SETTINGS = {
     fallback: 'false',
     doc: 'Start without the endpoint files that have errors.',
   },
+  python: {
+    kind: text,
+    flag: '--python <path>',
+    variable: 'MXCP_PYTHON',
+    doc: 'Python that runs Python endpoints, 3.9 or later; without it `.venv/bin/python` of the project, then `python3`.',
+  },
+  pythonWorkers: {
+    kind: integer(1, 64),
+    flag: '--python-workers <number>',
+    variable: 'MXCP_PYTHON_WORKERS',
+    doc: 'Processes that run Python endpoints; without it as many as there are processors, at least 2 and at most 4.',
+  },
   admin: {
     kind: boolean,
     flag: '--admin',
@@ -159,6 +171,20 @@ export const SETTINGS = {
     flag: '--reload-definitions',
     fallback: 'false',
     doc: 'Every reload reads the endpoint definitions again too.',
+  },
+  watch: {
+    kind: boolean,
+    flag: '--watch',
+    variable: 'MXCP_WATCH',
+    fallback: 'false',
+    doc: 'Reload when a configuration file, an env file, the file of a `file://` reference or the database changes.',
+  },
+  waitForSecrets: {
+    kind: duration,
+    flag: '--wait-for-secrets <time>',
+    variable: 'MXCP_WAIT_FOR_SECRETS',
+    fallback: '0',
+    doc: 'How long a start goes on trying to resolve references whose store or file is not there yet; 0 is not at all.',
   },
   maxConcurrentCalls: {
     // Twice this must fit into the thread pool (64), beside file reads: long calls have as many places again.

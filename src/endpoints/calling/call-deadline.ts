@@ -2,20 +2,35 @@
 export class CallDeadline {
   readonly signal: AbortSignal;
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   readonly #callerSignal: AbortSignal;
   readonly #onCallerAbort = (): void => this.#controller.abort(this.#callerSignal.reason);
   #hasExpired = false;
+  #isInterrupted = false;
 
+  readonly #expire = (): void => {
+    this.#hasExpired = !this.signal.aborted;
+    this.#controller.abort();
+  };
+
+  /** A limit of 0 is none. */
   constructor(callerSignal: AbortSignal, timeoutMs: number) {
     this.#callerSignal = callerSignal;
     this.signal = this.#controller.signal;
     if (callerSignal.aborted) this.#onCallerAbort();
     else callerSignal.addEventListener('abort', this.#onCallerAbort, { once: true });
-    this.#timer = setTimeout(() => {
-      this.#hasExpired = !this.signal.aborted;
-      this.#controller.abort();
-    }, timeoutMs);
+    if (timeoutMs > 0) this.#timer = setTimeout(this.#expire, timeoutMs);
+  }
+
+  /** Ends the call for a reason of the server's own. */
+  interrupt(): void {
+    this.#isInterrupted = !this.signal.aborted;
+    this.#controller.abort();
+  }
+
+  /** Whether the server, and neither the caller nor the time limit, ended the call. */
+  get isInterrupted(): boolean {
+    return this.#isInterrupted;
   }
 
   /** Whether the time limit, and not the caller, ended the call. */

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../runtime/index.js';
 import type { PromptListing, ResourceListing, ToolListing } from '../calls.js';
 import type {
   EndpointCatalog,
+  EndpointSource,
   PromptDefinition,
   ResourceDefinition,
   ToolDefinition,
@@ -12,22 +13,23 @@ import { PromptRenderer } from '../prompts/render-prompt.js';
 import { ResourceRouter, type ResourceMatch } from '../resources/resource-router.js';
 import { UriTemplate } from '../resources/uri-template.js';
 import { ResultChecks } from '../results/result-checks.js';
-import { createSqlTools, type SqlStatement, type SqlTool } from '../sql-tools/sql-tools.js';
-import { ArgumentReader, type CallArguments } from '../values/argument-reader.js';
+import { createSqlTools, type SqlTool } from '../sql-tools/sql-tools.js';
+import { ArgumentReader } from '../values/argument-reader.js';
 import { toOutputSchema } from '../values/json-schema.js';
 import { SchemaCompiler } from '../values/schema-compiler.js';
+import type { EndpointWork } from './run-work.js';
 
-/** Something that runs SQL when it is called: a tool, a resource, or a built-in SQL tool. */
-export interface SqlCallable {
+/** Something that answers with a result when it is called: a tool, a resource, or a built-in SQL tool. */
+export interface Callable {
   /** For errors, e.g. `tool "sales"`. */
   readonly label: string;
   readonly arguments: ArgumentReader;
   readonly returns: TypeDefinition | undefined;
   readonly checks: ResultChecks | undefined;
-  readonly toStatement: (callArguments: CallArguments) => SqlStatement;
+  readonly work: EndpointWork;
 }
 
-export interface CallableResource extends SqlCallable {
+export interface CallableResource extends Callable {
   readonly definition: ResourceDefinition;
   readonly mimeType: string;
 }
@@ -46,7 +48,7 @@ export class EndpointSet {
   readonly tools: readonly ToolListing[];
   readonly resources: readonly ResourceListing[];
   readonly prompts: readonly PromptListing[];
-  readonly #tools = new Map<string, SqlCallable>();
+  readonly #tools = new Map<string, Callable>();
   readonly #resources: ResourceRouter<CallableResource>;
   readonly #prompts = new Map<string, CallablePrompt>();
   readonly #compiler = new SchemaCompiler();
@@ -68,7 +70,7 @@ export class EndpointSet {
     this.prompts = prompts.map((prompt) => this.#addPrompt(prompt));
   }
 
-  tool(name: string): SqlCallable | undefined {
+  tool(name: string): Callable | undefined {
     return this.#tools.get(name);
   }
 
@@ -81,7 +83,7 @@ export class EndpointSet {
   }
 
   #addTool(tool: ToolDefinition): ToolListing {
-    const callable = this.#toSqlCallable(`tool "${tool.name}"`, tool);
+    const callable = this.#toCallable(`tool "${tool.name}"`, tool);
     this.#tools.set(tool.name, callable);
     return {
       name: tool.name,
@@ -98,7 +100,8 @@ export class EndpointSet {
     const label = `tool "${tool.name}"`;
     const callArguments = new ArgumentReader(label, tool.parameters, this.#compiler);
     const { returns, toStatement } = tool;
-    this.#tools.set(tool.name, { label, arguments: callArguments, returns, checks: undefined, toStatement });
+    const work = { language: 'sql' as const, toStatement };
+    this.#tools.set(tool.name, { label, arguments: callArguments, returns, checks: undefined, work });
     return {
       name: tool.name,
       title: tool.title,
@@ -116,18 +119,20 @@ export class EndpointSet {
   }
 
   #toCallableResource(resource: ResourceDefinition): CallableResource {
-    const callable = this.#toSqlCallable(`resource ${resource.uri}`, resource);
+    const callable = this.#toCallable(`resource ${resource.uri}`, resource);
     return { ...callable, definition: resource, mimeType: mimeTypeOf(resource) };
   }
 
-  #toSqlCallable(label: string, definition: ToolDefinition | ResourceDefinition): SqlCallable {
-    const { parameters, returns, sql } = definition;
+  #toCallable(label: string, definition: ToolDefinition | ResourceDefinition): Callable {
+    const { parameters, returns, source } = definition;
+    const part = source.language === 'sql' ? 'row' : 'item';
+    const shared = { endpoint: label, part, compiler: this.#compiler } as const;
     return {
       label,
       arguments: new ArgumentReader(label, parameters, this.#compiler),
       returns,
-      checks: returns === undefined ? undefined : new ResultChecks(label, returns, this.#compiler),
-      toStatement: ({ bindings }) => ({ sql: sql.text, bindings }),
+      checks: returns === undefined ? undefined : new ResultChecks({ ...shared, returns }),
+      work: toWork(source),
     };
   }
 
@@ -145,6 +150,12 @@ export class EndpointSet {
       tags: prompt.tags,
     };
   }
+}
+
+function toWork(source: EndpointSource): EndpointWork {
+  if (source.language === 'python') return { language: 'python', target: source.python };
+  const { text } = source.sql;
+  return { language: 'sql', toStatement: ({ bindings }) => ({ sql: text, bindings }) };
 }
 
 function toResourceListing(resource: ResourceDefinition): ResourceListing {

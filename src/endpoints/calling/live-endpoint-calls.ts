@@ -1,6 +1,5 @@
 import { MxcpError, toMxcpError, type ErrorCode } from '../../errors/index.js';
-import type { ActiveGeneration } from '../../lifecycle/index.js';
-import type { QueryableDatabase } from '../../runtime/index.js';
+import type { ActiveGeneration, Lease } from '../../lifecycle/index.js';
 import type {
   CallContext,
   EndpointCalls,
@@ -13,16 +12,15 @@ import type {
 } from '../calls.js';
 import type { EndpointKind } from '../definitions/endpoint-definition.js';
 import { nearSuggestion } from '../definitions/suggestion.js';
-import { ResultCollector } from '../results/result-collector.js';
 import type { CallArguments } from '../values/argument-reader.js';
 import { CallDeadline } from './call-deadline.js';
 import type { CallGate } from './call-gate.js';
-import type { EndpointSet, SqlCallable } from './endpoint-set.js';
+import type { Callable, EndpointSet } from './endpoint-set.js';
+import { runWork, type RunningCall, type WorkContents } from './run-work.js';
 
 /** What a generation must hold for its endpoints to be called. */
-export interface CallableGeneration {
+export interface CallableGeneration extends WorkContents {
   readonly endpoints: EndpointSet;
-  readonly database: QueryableDatabase;
 }
 
 /** One call that has ended, for logs and metrics. */
@@ -42,12 +40,6 @@ export interface LiveEndpointCallsOptions {
   readonly skipOutputValidation?: boolean | undefined;
   /** Called after each call. Must not throw. */
   readonly onCall?: ((report: CallReport) => void) | undefined;
-}
-
-interface RunningCall {
-  readonly generation: CallableGeneration;
-  readonly context: CallContext;
-  readonly deadline: CallDeadline;
 }
 
 /** Calls endpoints of the generation that serves when a call arrives, and holds it until the call has ended. */
@@ -92,7 +84,7 @@ export class LiveEndpointCalls implements EndpointCalls {
           name,
           endpoints.tools.map((listing) => listing.name),
         );
-      return this.#query(tool, tool.arguments.read(parameters), call);
+      return this.#answer(tool, tool.arguments.read(parameters), call);
     });
   }
 
@@ -107,11 +99,12 @@ export class LiveEndpointCalls implements EndpointCalls {
           endpoints.resources.map((listing) => listing.uri),
         );
       const { resource, values } = match;
-      const result = await this.#query(resource, resource.arguments.read(values), call);
+      const result = await this.#answer(resource, resource.arguments.read(values), call);
       return {
         uri,
         mimeType: resource.mimeType,
         texts: result.shape === 'array' ? toJsonList(result.texts) : result.texts,
+        bytes: result.bytes,
       };
     });
   }
@@ -133,25 +126,19 @@ export class LiveEndpointCalls implements EndpointCalls {
     });
   }
 
-  async #query(
-    callable: SqlCallable,
+  /** Waits for its turn, then runs what the endpoint is written in. */
+  async #answer(
+    callable: Callable,
     callArguments: CallArguments,
-    call: RunningCall,
+    call: RunningCall<CallableGeneration>,
   ): Promise<ShapedResult> {
     const { gate, maxResultBytes, skipOutputValidation } = this.#options;
-    const { signal } = call.deadline;
-    const release = await gate.acquire(callable.label, signal);
+    const { label: endpoint, returns, work } = callable;
+    const checks = skipOutputValidation === true ? undefined : callable.checks;
+    const release = await gate.acquire(endpoint, call.deadline.signal);
     try {
-      const collector = new ResultCollector({
-        endpoint: callable.label,
-        returns: callable.returns,
-        checks: skipOutputValidation === true ? undefined : callable.checks,
-        maxResultBytes,
-      });
-      const { sql, bindings } = callable.toStatement(callArguments);
-      const { caller } = call.context;
-      await call.generation.database.query(sql, bindings, { caller, signal, onRow: collector.onRow });
-      return collector.finish();
+      const result = { endpoint, returns, checks, maxResultBytes };
+      return await runWork({ work, callArguments, result }, call);
     } finally {
       release();
     }
@@ -161,14 +148,16 @@ export class LiveEndpointCalls implements EndpointCalls {
   async #perform<T>(
     target: Pick<CallReport, 'kind' | 'name'>,
     context: CallContext,
-    run: (call: RunningCall) => T | Promise<T>,
+    run: (call: RunningCall<CallableGeneration>) => T | Promise<T>,
   ): Promise<T> {
-    const lease = this.#generations.acquire();
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
+    const holder = { label: labelOf(target), interrupt: () => deadline.interrupt() };
     const startedAt = performance.now();
     let outcome: CallReport['outcome'] = 'success';
+    let lease: Lease<CallableGeneration> | undefined;
     this.#activeCalls += 1;
     try {
+      lease = await this.#generations.acquire(holder, deadline.signal);
       return await run({ generation: lease.contents, context, deadline });
     } catch (error) {
       const failure = this.#toFailure(error, deadline, target);
@@ -177,17 +166,21 @@ export class LiveEndpointCalls implements EndpointCalls {
     } finally {
       this.#activeCalls -= 1;
       deadline.dispose();
-      lease.release();
+      lease?.release();
       this.#options.onCall?.({ ...target, outcome, durationMs: performance.now() - startedAt });
     }
   }
 
-  /** A query that was interrupted does not know why; the deadline does. */
+  /** Work that was interrupted does not know why; the deadline does. */
   #toFailure(error: unknown, deadline: CallDeadline, target: Pick<CallReport, 'kind' | 'name'>): MxcpError {
     const isInterruption =
       error === deadline.signal.reason || (error instanceof MxcpError && error.code === 'query_interrupted');
     if (!deadline.signal.aborted || !isInterruption) return toMxcpError(error);
-    const what = `the call of ${target.kind} "${target.name}"`;
+    const what = `the call of ${labelOf(target)}`;
+    if (deadline.isInterrupted)
+      return new MxcpError('query_interrupted', `${what} was ended by a forced reload; call again`, {
+        cause: error,
+      });
     if (!deadline.hasExpired)
       return new MxcpError('query_interrupted', `${what} was cancelled`, { cause: error });
     const limit = `${this.#options.callTimeoutMs / 1000} s`;
@@ -201,11 +194,26 @@ export class LiveEndpointCalls implements EndpointCalls {
   }
 }
 
+/** As people read it, e.g. `tool "sales"`. */
+function labelOf({ kind, name }: Pick<CallReport, 'kind' | 'name'>): string {
+  return `${kind} "${name}"`;
+}
+
 function notFound(what: string, name: string, known: readonly string[]): MxcpError {
   return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, known)}`);
 }
 
 /** The pieces of a JSON array whose items are already text. */
-function toJsonList(texts: readonly string[]): string[] {
-  return ['[', ...texts.map((text, index) => (index === 0 ? text : `,${text}`)), ']'];
+function toJsonList(texts: Iterable<string>): Iterable<string> {
+  return {
+    *[Symbol.iterator]() {
+      let separator = '[';
+      for (const text of texts) {
+        yield separator;
+        yield text;
+        separator = ',';
+      }
+      yield separator === '[' ? '[]' : ']';
+    },
+  };
 }

@@ -18,6 +18,20 @@ export interface SqlSource {
   readonly firstLine: number;
 }
 
+/** A Python function, by the file it stands in: the code itself belongs to the generation that runs it. */
+export interface PythonSource {
+  /** Relative to the project root, with forward slashes. */
+  readonly file: string;
+  /** Undefined for a resource, whose file says by itself which function is meant. */
+  readonly functionName: string | undefined;
+  /** Where the endpoint file names the code. */
+  readonly namedAt: SourcePosition;
+}
+
+export type EndpointSource =
+  | { readonly language: 'sql'; readonly sql: SqlSource }
+  | { readonly language: 'python'; readonly python: PythonSource };
+
 interface DefinitionBase {
   /** The YAML file, relative to the project root, with forward slashes. */
   readonly path: string;
@@ -39,14 +53,14 @@ interface DefinitionBase {
 export interface ToolDefinition extends DefinitionBase {
   readonly kind: 'tool';
   readonly annotations: ToolAnnotations | undefined;
-  readonly sql: SqlSource;
+  readonly source: EndpointSource;
 }
 
 export interface ResourceDefinition extends DefinitionBase {
   readonly kind: 'resource';
   readonly uri: string;
   readonly mimeType: string | undefined;
-  readonly sql: SqlSource;
+  readonly source: EndpointSource;
 }
 
 export interface PromptMessageDefinition {

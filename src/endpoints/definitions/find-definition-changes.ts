@@ -5,7 +5,7 @@ import { hashOf, type DefinitionFingerprint } from './definition-fingerprint.js'
 import type { EndpointCatalog } from './endpoint-definition.js';
 import { findDefinitionFiles } from './find-definition-files.js';
 import type { EndpointFolders } from './load-endpoints.js';
-import { toProjectPath } from './read-sql-source.js';
+import { toProjectPath } from './project-path.js';
 
 /**
  * How the endpoint files on disk differ from those that serve, one line a file, sorted: `tools/sales.yml: changed`. Files

@@ -15,7 +15,7 @@ import type {
 import { findDefinitionFiles } from './find-definition-files.js';
 import { findDuplicates } from './find-duplicates.js';
 import { readDefinition, type DefinitionFile, type DefinitionReading } from './read-definition.js';
-import { toProjectPath } from './read-sql-source.js';
+import { toProjectPath } from './project-path.js';
 
 /** Files read at once: hides the latency of the disk; each is parsed as its text arrives. */
 const PARALLEL_READS = 8;
@@ -81,7 +81,8 @@ async function readFileAs(
     return { path, reading, fingerprint: { hash: 'unreadable' } };
   }
   const reading = await readDefinition({ path, text, kind, ...shared });
-  const sqlFile = reading.sql === undefined || reading.sql.file === path ? undefined : reading.sql;
+  const sql = reading.source?.language === 'sql' ? reading.source.sql : undefined;
+  const sqlFile = sql?.file === path ? undefined : sql;
   const fingerprint = { hash: hashOf(text, sqlFile?.text), sqlFile: sqlFile?.file };
   return { path, reading, fingerprint };
 }

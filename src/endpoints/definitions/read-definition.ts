@@ -9,9 +9,9 @@ import {
   type ResourceFields,
   type ToolFields,
 } from './definition-schema.js';
-import type { EndpointDefinition, EndpointKind, SqlSource } from './endpoint-definition.js';
+import type { EndpointDefinition, EndpointKind, EndpointSource } from './endpoint-definition.js';
 import { findUnenforcedProtections } from './protections.js';
-import { readSqlSource } from './read-sql-source.js';
+import { readSource } from './read-source.js';
 import { problemAt, toProblems } from './schema-problems.js';
 
 const KINDS = ['tool', 'resource', 'prompt'] as const satisfies readonly EndpointKind[];
@@ -34,7 +34,7 @@ export interface DefinitionReading {
   readonly enabled: boolean;
   readonly description: string | undefined;
   readonly definition?: EndpointDefinition | undefined;
-  readonly sql?: SqlSource | undefined;
+  readonly source?: EndpointSource | undefined;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
@@ -81,16 +81,16 @@ async function readFields(parsed: ParsedFile): Promise<DefinitionReading> {
   problems.push(...(prompt?.problems ?? []));
   if ('uri' in fields) problems.push(...checkResourceUri(fields, source));
   const request = { base, source, text: file.text, projectRoot: file.projectRoot };
-  const sql = 'source' in fields ? await readSqlSource({ fields, ...request }) : undefined;
-  problems.push(...(sql?.problems ?? []));
-  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, sql?.sql);
+  const found = 'source' in fields ? await readSource({ fields, ...request }) : undefined;
+  problems.push(...(found?.problems ?? []));
+  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, found?.read);
   return {
     kind: file.kind,
     name,
     enabled: fields.enabled ?? true,
     description: fields.description,
     definition,
-    sql: sql?.sql,
+    source: found?.read,
     problems,
     warnings: prompt?.warnings ?? [],
   };
@@ -99,7 +99,7 @@ async function readFields(parsed: ParsedFile): Promise<DefinitionReading> {
 function toDefinition(
   { contents, source, file }: ParsedFile,
   fields: ToolFields | ResourceFields | PromptFields,
-  sql: SqlSource | undefined,
+  read: EndpointSource | undefined,
 ): EndpointDefinition | undefined {
   const shared = {
     path: file.path,
@@ -124,10 +124,10 @@ function toDefinition(
     }));
     return { kind: 'prompt', ...shared, messages };
   }
-  if (sql === undefined) return undefined;
+  if (read === undefined) return undefined;
   if ('uri' in fields)
-    return { kind: 'resource', ...shared, uri: fields.uri, mimeType: fields.mime_type, sql };
-  return { kind: 'tool', ...shared, annotations: fields.annotations, sql };
+    return { kind: 'resource', ...shared, uri: fields.uri, mimeType: fields.mime_type, source: read };
+  return { kind: 'tool', ...shared, annotations: fields.annotations, source: read };
 }
 
 function fieldsOf(contents: EndpointFileContents): ToolFields | ResourceFields | PromptFields {

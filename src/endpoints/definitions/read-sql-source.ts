@@ -1,81 +1,35 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import type { Problem } from '../../errors/index.js';
-import type { ResourceFields, ToolFields } from './definition-schema.js';
+import type { KeyPath } from '../../config/index.js';
 import type { SqlSource } from './endpoint-definition.js';
+import { resolveNamedFile, toProjectPath, whyUnreadable } from './project-path.js';
+import type { SourceRequest, SourceResult } from './read-source.js';
 import { problemAt } from './schema-problems.js';
-import type { KeyPath, YamlSource } from '../../config/index.js';
-
-export interface SqlSourceRequest {
-  readonly fields: ToolFields | ResourceFields;
-  /** `['tool']` or `['resource']`. */
-  readonly base: KeyPath;
-  readonly source: YamlSource;
-  /** The text of the YAML file. */
-  readonly text: string;
-  readonly projectRoot: string;
-}
-
-export type SqlSourceResult =
-  | { readonly sql: SqlSource; readonly problems: readonly [] }
-  | { readonly sql?: undefined; readonly problems: readonly Problem[] };
 
 /** Reads the SQL of an endpoint, from its YAML file or the file that names, once. */
-export async function readSqlSource(request: SqlSourceRequest): Promise<SqlSourceResult> {
-  const { fields, base, source } = request;
-  const { code, file } = fields.source;
-  const path = [...base, 'source'];
-  if (Boolean(code) === Boolean(file)) {
-    const message = code
-      ? '"source" has both "code" and "file"; keep one'
-      : '"source" needs "code" or "file"';
-    return { problems: [problemAt(path, message, source)] };
-  }
-  const python = findPython(fields, base);
-  if (python !== undefined) {
-    const message = 'this version does not run Python endpoints; write it in SQL or remove the file';
-    return { problems: [problemAt(python, message, source)] };
-  }
-  if (code) return { sql: sqlInYaml(code, [...path, 'code'], request), problems: [] };
-  return readSqlFile(String(file), request);
+export async function readSqlSource(request: SourceRequest): Promise<SourceResult> {
+  const { code, file } = request.fields.source;
+  if (!code) return readSqlFile(String(file), request);
+  const sql = sqlInYaml(code, [...request.base, 'source', 'code'], request);
+  return { read: { language: 'sql', sql }, problems: [] };
 }
 
-function findPython(fields: ToolFields | ResourceFields, base: KeyPath): KeyPath | undefined {
-  if (fields.language === 'python') return [...base, 'language'];
-  if (fields.source.language === 'python') return [...base, 'source', 'language'];
-  return fields.source.file?.endsWith('.py') === true ? [...base, 'source', 'file'] : undefined;
-}
-
-function sqlInYaml(code: string, path: KeyPath, { source, text }: SqlSourceRequest): SqlSource {
+function sqlInYaml(code: string, path: KeyPath, { source, text }: SourceRequest): SqlSource {
   const { line = 1, column = 1 } = source.positionOf(path);
   // The text of a block scalar begins on the line below its `|` or `>`.
   const isBlock = /^[|>]/.test(text.split('\n', line)[line - 1]?.slice(column - 1) ?? '');
   return { text: code, file: source.file, firstLine: isBlock ? line + 1 : line };
 }
 
-async function readSqlFile(file: string, request: SqlSourceRequest): Promise<SqlSourceResult> {
+async function readSqlFile(named: string, request: SourceRequest): Promise<SourceResult> {
   const { base, source, projectRoot } = request;
   const place = [...base, 'source', 'file'];
-  const fromRoot = isAbsolute(file) ? join('.', file) : join(dirname(source.file), file);
-  const path = toProjectPath(projectRoot, join(projectRoot, fromRoot));
+  const path = resolveNamedFile(projectRoot, source.file, named);
+  const file = toProjectPath(projectRoot, path);
   try {
-    const text = await readFile(join(projectRoot, fromRoot), 'utf8');
-    if (text.trim() === '') return { problems: [problemAt(place, `the SQL file ${path} is empty`, source)] };
-    return { sql: { text, file: path, firstLine: 1 }, problems: [] };
+    const text = await readFile(path, 'utf8');
+    if (text.trim() === '') return { problems: [problemAt(place, `the SQL file ${file} is empty`, source)] };
+    return { read: { language: 'sql', sql: { text, file, firstLine: 1 } }, problems: [] };
   } catch (error) {
-    return { problems: [problemAt(place, `the SQL file ${path} ${reasonOf(error)}`, source)] };
+    return { problems: [problemAt(place, `the SQL file ${file} ${whyUnreadable(error)}`, source)] };
   }
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  if (code === 'ENOENT')
-    return 'does not exist; paths are relative to the YAML file, or to the project when they begin with "/"';
-  if (code === 'EISDIR') return 'is a folder';
-  return code === 'EACCES' ? 'may not be read (permission denied)' : `cannot be read (${code})`;
-}
-
-/** A path as problems and listings show it: relative to the project, with forward slashes. */
-export function toProjectPath(projectRoot: string, path: string): string {
-  return relative(projectRoot, path).split(sep).join('/');
 }

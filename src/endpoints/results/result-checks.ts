@@ -5,24 +5,37 @@ import type { TypeDefinition } from '../definitions/definition-schema.js';
 import { explainMismatch } from '../values/explain-mismatch.js';
 import { toSchema } from '../values/json-schema.js';
 import type { SchemaCheck, SchemaCompiler } from '../values/schema-compiler.js';
+import type { ResultTexts } from './result-texts.js';
 
-/** Checks results against the declared `return` type: rows one by one, so that a wrong one ends its query at once. */
+export interface ResultChecksOptions {
+  /** Names the endpoint in errors, e.g. `tool "sales"`. */
+  readonly endpoint: string;
+  /** What a part of a list is called: SQL answers rows. */
+  readonly part: 'row' | 'item';
+  readonly returns: TypeDefinition;
+  readonly compiler: SchemaCompiler;
+}
+
+/** Checks results against the declared `return` type: lists part by part, so that a wrong one ends its call at once. */
 export class ResultChecks {
   readonly #endpoint: string;
+  readonly #part: ResultChecksOptions['part'];
   readonly #returns: TypeDefinition;
   readonly #item: SchemaCheck | undefined;
   readonly #whole: SchemaCheck;
 
-  constructor(endpoint: string, returns: TypeDefinition, compiler: SchemaCompiler) {
+  constructor({ endpoint, part, returns, compiler }: ResultChecksOptions) {
     this.#endpoint = endpoint;
+    this.#part = part;
     this.#returns = returns;
     this.#item =
       returns.items === undefined ? undefined : compiler.compile(toSchema(returns.items, 'output'));
     this.#whole = compiler.compile(toSchema(returns, 'output'));
   }
 
-  checkItem(row: JsonValue, rowNumber: number): void {
-    this.#refuse(this.#item?.(row) ?? [], `row ${rowNumber}`);
+  checkItem(value: JsonValue, number: number): void {
+    const mismatches = this.#item?.(value) ?? [];
+    if (mismatches.length > 0) this.#refuse(mismatches, `${this.#part} ${number}`);
   }
 
   checkWhole(value: JsonValue): void {
@@ -30,14 +43,14 @@ export class ResultChecks {
   }
 
   /** What only the list as a whole can break; the texts of its items stand for them. */
-  checkList(texts: readonly string[]): void {
+  checkList(texts: ResultTexts): void {
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems } = this.#returns;
     if (texts.length < minItems)
-      throw this.#error(`it has ${texts.length} rows, fewer than minItems (${minItems})`);
+      throw this.#error(`it has ${texts.length} ${this.#part}s, fewer than minItems (${minItems})`);
     if (texts.length > maxItems)
-      throw this.#error(`it has ${texts.length} rows, more than maxItems (${maxItems})`);
+      throw this.#error(`it has ${texts.length} ${this.#part}s, more than maxItems (${maxItems})`);
     if (uniqueItems === true && new Set(texts).size < texts.length)
-      throw this.#error('it has equal rows, and uniqueItems is true');
+      throw this.#error(`it has equal ${this.#part}s, and uniqueItems is true`);
   }
 
   #refuse(mismatches: readonly ErrorObject[], what: string): void {

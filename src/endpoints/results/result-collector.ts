@@ -1,8 +1,10 @@
 import { MxcpError } from '../../errors/index.js';
-import type { JsonObject, JsonValue } from '../../runtime/index.js';
+import type { JsonObject } from '../../runtime/index.js';
 import type { ShapedResult } from '../calls.js';
 import type { TypeDefinition } from '../definitions/definition-schema.js';
+import { BoundedTexts, KEPT_PARTS } from './bounded-texts.js';
 import type { ResultChecks } from './result-checks.js';
+import { toText } from './to-text.js';
 
 /** Rows beyond the one that a single result may have are counted up to here; then the query is ended. */
 const COUNTED_ROWS = 1000;
@@ -23,12 +25,12 @@ export interface ResultCollectorOptions {
 export class ResultCollector {
   readonly #options: ResultCollectorOptions;
   readonly #items: JsonObject[] = [];
-  readonly #texts: string[] = [];
-  #bytes = 0;
+  readonly #texts: BoundedTexts;
   #rowCount = 0;
 
   constructor(options: ResultCollectorOptions) {
     this.#options = options;
+    this.#texts = new BoundedTexts(options.endpoint, options.maxResultBytes);
   }
 
   /** Throws `result_too_large`, `output_invalid`: either ends the query. */
@@ -43,7 +45,8 @@ export class ResultCollector {
   finish(): ShapedResult {
     if (this.#isList) {
       this.#options.checks?.checkList(this.#texts);
-      return { shape: 'array', items: this.#items, texts: this.#texts, bytes: this.#bytes };
+      const items = this.#rowCount > KEPT_PARTS ? null : this.#items;
+      return { shape: 'array', items, texts: this.#texts.toTexts(), bytes: this.#texts.bytes };
     }
     const [row] = this.#items;
     if (row === undefined || this.#rowCount > 1)
@@ -58,14 +61,14 @@ export class ResultCollector {
 
   #addItem(row: JsonObject): void {
     this.#options.checks?.checkItem(row, this.#rowCount);
-    this.#items.push(row);
+    if (this.#rowCount <= KEPT_PARTS) this.#items.push(row);
     this.#addText(JSON.stringify(row));
   }
 
   #finishObject(value: JsonObject): ShapedResult {
     this.#options.checks?.checkWhole(value);
     this.#addText(JSON.stringify(value, null, 2));
-    return { shape: 'object', value, texts: this.#texts, bytes: this.#bytes };
+    return { shape: 'object', value, texts: this.#texts.toTexts(), bytes: this.#texts.bytes };
   }
 
   #finishScalar(row: JsonObject): ShapedResult {
@@ -79,18 +82,11 @@ export class ResultCollector {
     }
     this.#options.checks?.checkWhole(value);
     this.#addText(toText(value));
-    return { shape: 'scalar', value, texts: this.#texts, bytes: this.#bytes };
+    return { shape: 'scalar', value, texts: this.#texts.toTexts(), bytes: this.#texts.bytes };
   }
 
   #addText(text: string): void {
-    this.#texts.push(text);
-    this.#bytes += Buffer.byteLength(text);
-    const { endpoint, maxResultBytes } = this.#options;
-    if (this.#bytes <= maxResultBytes) return;
-    const message =
-      `the result of ${endpoint} is larger than ${maxResultBytes} bytes (reached at row ${this.#rowCount}); ` +
-      'ask for fewer rows, or raise --max-result-bytes (MXCP_MAX_RESULT_BYTES)';
-    throw new MxcpError('result_too_large', message);
+    this.#texts.addPart(text, () => `row ${this.#rowCount}`);
   }
 
   #wrongRowCount(found: string): MxcpError {
@@ -106,9 +102,4 @@ export class ResultCollector {
   get #typeName(): string {
     return this.#options.returns?.type ?? 'array';
   }
-}
-
-/** A text is its own text; anything else is its JSON. */
-function toText(value: JsonValue): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices } from '../splice/index.js';
 
 /** The headers that the SDK reads. Tools read all of them through `requestHeaders`. */
@@ -12,6 +13,13 @@ const SDK_HEADERS = [
   'mcp-session-id',
 ];
 
+/** An event of a stream holds one message, which stands between these two. */
+export const EVENT_START = 'event: message\ndata: ';
+export const EVENT_END = '\n\n';
+
+/** Bytes of events that may wait for a client that does not read them; what comes then is left out. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+
 /**
  * One HTTP request and its response. Aborted when the client goes away before the response is complete, or when the
  * server may wait no longer.
@@ -22,6 +30,7 @@ export class HttpExchange {
   readonly #incoming: IncomingMessage;
   readonly #abort = new AbortController();
   #requestHeaders: Readonly<Record<string, string>> | undefined;
+  #isStreaming = false;
 
   constructor(incoming: IncomingMessage, response: ServerResponse) {
     this.#incoming = incoming;
@@ -48,6 +57,39 @@ export class HttpExchange {
   header(name: string): string | undefined {
     const value = this.#incoming.headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** Whether events were sent: the answer is then the last of them. */
+  get isStreaming(): boolean {
+    return this.#isStreaming;
+  }
+
+  /**
+   * How a call tells the client something before its answer, which from then on is a stream of events; a call that tells
+   * nothing is answered with plain JSON. Undefined when the client does not name event streams among what it takes.
+   */
+  get notify(): Notify | undefined {
+    const takesEvents = /text\/event-stream/i.test(this.header('accept') ?? '');
+    return takesEvents && this.method === 'POST' ? this.#sendEvent : undefined;
+  }
+
+  readonly #sendEvent = (message: NotificationMessage): void => {
+    const { response } = this;
+    if (response.writableEnded || response.destroyed || response.writableLength > MAX_UNREAD_BYTES) return;
+    if (!this.#isStreaming) this.#startStream();
+    response.write(`${EVENT_START}${JSON.stringify({ jsonrpc: '2.0', ...message })}${EVENT_END}`);
+  };
+
+  #startStream(): void {
+    this.#isStreaming = true;
+    const session = this.header('mcp-session-id');
+    this.response.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      // Asks a proxy not to collect the events.
+      'x-accel-buffering': 'no',
+      ...(session !== undefined && { 'mcp-session-id': session }),
+    });
   }
 
   abort(): void {

@@ -6,7 +6,8 @@ import type { ExchangeRequest } from './http-exchange.js';
 
 /**
  * One client of a 2025 protocol, from `initialize` to DELETE, expiry or the end of the listener. Holds the SDK's server
- * and transport; answers are JSON, since nothing is sent before a result. It outlives reloads.
+ * and transport, for which every answer is JSON: what a call tells before its result is written past it, by the exchange.
+ * It outlives reloads.
  */
 export class LegacySession {
   readonly id = randomUUID();

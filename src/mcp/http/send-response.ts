@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { writeMessage } from '../splice/index.js';
-import type { HttpExchange } from './http-exchange.js';
+import { EVENT_END, EVENT_START, type HttpExchange } from './http-exchange.js';
 import { type Refusal, refusal } from './json-rpc-error.js';
 
 /** A client that takes nothing of a large result for this long is cut off: the result is held until it is written. */
@@ -12,6 +12,10 @@ const STALLED_MS = 60_000;
  */
 export async function sendResponse(response: Response, exchange: HttpExchange): Promise<void> {
   const { response: outgoing } = exchange;
+  if (exchange.isStreaming) {
+    await sendLastEvent(await response.text(), exchange);
+    return;
+  }
   for (const [name, value] of response.headers) {
     // Whether the connection stays open is for Node to say, which knows whether the server is closing.
     if (name !== 'connection' || value === 'close') outgoing.setHeader(name, value);
@@ -34,6 +38,13 @@ async function sendMessage(message: string, { response, splices }: HttpExchange)
   }
   response.setTimeout(STALLED_MS, () => response.destroy());
   await writeMessage(parts, response);
+  response.end();
+}
+
+/** The answer of a call that has told its client something already. */
+async function sendLastEvent(message: string, { response, splices }: HttpExchange): Promise<void> {
+  response.setTimeout(STALLED_MS, () => response.destroy());
+  if (message !== '') await writeMessage([EVENT_START, ...splices.partsOf(message), EVENT_END], response);
   response.end();
 }
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 
 /** The other side closed before it had everything. */
@@ -13,14 +12,18 @@ export class OutputClosed extends Error {
 export async function writeChunk(output: Writable, chunk: string): Promise<void> {
   if (output.destroyed) throw new OutputClosed();
   if (output.write(chunk)) return;
-  const closed = new AbortController();
-  const onClose = () => closed.abort();
-  output.once('close', onClose);
-  try {
-    await once(output, 'drain', { signal: closed.signal });
-  } catch (error) {
-    throw new OutputClosed(undefined, { cause: error });
-  } finally {
-    output.off('close', onClose);
-  }
+  await drained(output);
+}
+
+function drained(output: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onDrain = () => end(resolve);
+    const onClose = () => end(() => reject(new OutputClosed()));
+    const onError = (cause: Error) => end(() => reject(new OutputClosed(undefined, { cause })));
+    const end = (settle: () => void) => {
+      output.off('drain', onDrain).off('close', onClose).off('error', onError);
+      settle();
+    };
+    output.on('drain', onDrain).on('close', onClose).on('error', onError);
+  });
 }

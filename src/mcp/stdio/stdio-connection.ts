@@ -1,10 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
-import type { Server } from '@modelcontextprotocol/server';
+import type { Server, ServerContext } from '@modelcontextprotocol/server';
 import { serveStdio, type StdioServerHandle } from '@modelcontextprotocol/server/stdio';
 import type { EndpointCalls } from '../../endpoints/index.js';
 import type { Logger, Scrubber } from '../../logging/index.js';
 import { type ListChanges, sendListChanges } from '../list-changes.js';
-import { createMcpServerFactory, type ServerInfo } from '../mcp-server.js';
+import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
 import { ResultSplices } from '../splice/index.js';
 import { StdioTransport } from './stdio-transport.js';
 
@@ -45,7 +45,10 @@ class ServedStdio implements StdioConnection {
     const { input = process.stdin, output = process.stdout } = options;
     const logger = options.logger.child({ component: 'mcp' });
     const splices = new ResultSplices();
-    const scopeOf = () => ({ splices });
+    const scopeOf = ({ mcpReq }: ServerContext): MessageScope => ({
+      splices,
+      notify: (message) => mcpReq.notify(message),
+    });
     const createServer = createMcpServerFactory({
       calls,
       info,

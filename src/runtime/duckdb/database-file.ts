@@ -34,13 +34,32 @@ export async function statDatabaseFile(path: string): Promise<DatabaseFile | nul
     }
     return { device: stats.dev, inode: stats.ino, sizeBytes: stats.size, modifiedMs: stats.mtimeMs };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return null;
+    if (isMissing(error)) return null;
     if (error instanceof MxcpError) throw error;
     throw new MxcpError('database_failed', `cannot look at database ${path}: ${messageOf(error)}`, {
       cause: error,
     });
   }
+}
+
+/** The same for whoever only wants to know which file it is: what is no file is no database that could be mistaken for one. */
+export async function findDatabaseFile(path: string): Promise<DatabaseFile | null> {
+  try {
+    return await statDatabaseFile(path);
+  } catch (error) {
+    if (error instanceof MxcpError) return null;
+    throw error;
+  }
+}
+
+/** Whether a look at a path failed because nothing is there. */
+export function isMissing(thrown: unknown): boolean {
+  return codeOf(thrown) === 'ENOENT' || codeOf(thrown) === 'ENOTDIR';
+}
+
+/** The system's word for what went wrong, e.g. `EPERM`. */
+export function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : undefined;
 }
 
 /** Throws `database_failed` for the names by which DuckDB means memory or another machine. */

@@ -1,17 +1,21 @@
-import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBInstance } from '@duckdb/node-api';
 import type { ExtensionDefinition } from '../../config/index.js';
-import { MxcpError } from '../../errors/index.js';
+import { messageOf, MxcpError } from '../../errors/index.js';
 import { CallerFunctions } from './caller-functions.js';
 import {
   assertOnDisk,
   ensureDatabaseFolder,
+  findDatabaseFile,
   isSameFile,
   statDatabaseFile,
   type DatabaseFile,
 } from './database-file.js';
-import { toOpenError } from './duckdb-errors.js';
 import { loadExtensions } from './extension-loading.js';
+import { setForeignLogAside } from './handover/earlier-files.js';
+import { fileNamesOf, type FileNames } from './handover/file-names.js';
+import { HeldFile } from './handover/held-file.js';
 import { InstanceConnection, type ConnectionWork } from './instance-connection.js';
+import { openNative } from './native-instance.js';
 
 export interface InstanceSpec {
   readonly path: string;
@@ -19,37 +23,72 @@ export interface InstanceSpec {
   readonly extensions: readonly ExtensionDefinition[];
 }
 
-/**
- * One open DuckDB instance. This is the only place that creates one, because two instances on the same file in one
- * process both accept writes and lose half of them, and closing either drops the lock of both (DuckDB 1.5.6). Shared by
- * the generations that serve the same file; owned by the registry.
- */
+interface OpenedFile {
+  readonly native: DuckDBInstance;
+  readonly file: DatabaseFile;
+  readonly names: FileNames;
+  /** The name it is open under: the path unless an earlier file was opened again. */
+  readonly openedAs: string;
+  /** Of a read-write file that is open under its path. */
+  readonly held: HeldFile | undefined;
+}
+
+/** One open DuckDB instance. Shared by the generations that serve the same file; owned by the registry. */
 export class DatabaseInstance {
   readonly path: string;
   readonly readonly: boolean;
   /** As it was when the instance was opened. */
   readonly file: DatabaseFile;
+  readonly names: FileNames;
+  readonly openedAs: string;
   readonly callerFunctions = new CallerFunctions();
   /** Names of the secrets that the configuration put here, as opposed to those a query created. */
   installedSecrets: ReadonlySet<string> = new Set();
-  readonly #instance: DuckDBInstance;
+  readonly #native: DuckDBInstance;
+  readonly #held: HeldFile | undefined;
   readonly #connections = new Set<InstanceConnection>();
   readonly #idle: (() => void)[] = [];
+  #disposed: Promise<void> | undefined;
 
-  private constructor(instance: DuckDBInstance, spec: InstanceSpec, file: DatabaseFile) {
-    this.#instance = instance;
+  private constructor(spec: InstanceSpec, { native, file, names, openedAs, held }: OpenedFile) {
     this.path = spec.path;
     this.readonly = spec.readonly;
     this.file = file;
+    this.names = names;
+    this.openedAs = openedAs;
+    this.#native = native;
+    this.#held = held;
   }
 
-  /** Throws `database_missing`, `database_locked`, `database_failed`, `extension_failed`. The caller disposes it. */
+  /**
+   * Throws `database_missing`, `database_locked`, `database_failed`, `database_replaced`, `extension_failed`. The caller
+   * disposes it.
+   */
   static async open(spec: InstanceSpec): Promise<DatabaseInstance> {
     assertOnDisk(spec.path);
     await ensureDatabaseFolder(spec.path);
-    if ((await statDatabaseFile(spec.path)) === null && spec.readonly) await createEmpty(spec.path);
-    const { native, file } = await openFile(spec);
-    const instance = new DatabaseInstance(native, spec, file);
+    return DatabaseInstance.#prepare(spec, await openFile(spec));
+  }
+
+  /** Opens a file again that was served under the path before, under one of its names that still leads to it. */
+  static async openEarlier(
+    spec: InstanceSpec,
+    names: FileNames,
+    openedAs: string,
+  ): Promise<DatabaseInstance> {
+    const native = await openNative(openedAs, { readonly: spec.readonly });
+    const file = await findDatabaseFile(openedAs);
+    if (file === null) {
+      native.closeSync();
+      throw new MxcpError('database_missing', `${openedAs} is gone from the disk`);
+    }
+    const isHeld = !spec.readonly && openedAs === names.database;
+    const held = isHeld ? await HeldFile.hold(names, file) : undefined;
+    return DatabaseInstance.#prepare(spec, { native, file, names, openedAs, held });
+  }
+
+  static async #prepare(spec: InstanceSpec, opened: OpenedFile): Promise<DatabaseInstance> {
+    const instance = new DatabaseInstance(spec, opened);
     try {
       await instance.use(async (connection) => {
         instance.callerFunctions.register(connection);
@@ -62,11 +101,14 @@ export class DatabaseInstance {
     return instance;
   }
 
+  /** Why the file cannot be reached any more once another one has replaced it; undefined when it can. */
+  get unlinkedBecause(): string | undefined {
+    return this.#held?.unlinkedBecause;
+  }
+
   /** Opens a connection. Whoever gets it closes it: the instance cannot be disposed before. */
   async connect(): Promise<InstanceConnection> {
-    const connection = new InstanceConnection(await this.#instance.connect(), (closed) =>
-      this.#forget(closed),
-    );
+    const connection = new InstanceConnection(await this.#native.connect(), (closed) => this.#forget(closed));
     this.#connections.add(connection);
     return connection;
   }
@@ -86,10 +128,16 @@ export class DatabaseInstance {
   }
 
   /** Interrupts what runs, waits until it has settled, then closes the file. */
-  async dispose(): Promise<void> {
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
     this.interruptAll();
     if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
-    this.#instance.closeSync();
+    this.#native.closeSync();
+    await this.#held?.release();
   }
 
   #forget(connection: InstanceConnection): void {
@@ -99,29 +147,41 @@ export class DatabaseInstance {
 }
 
 /** Opens the file and remembers which one it is. */
-async function openFile(spec: InstanceSpec): Promise<{ native: DuckDBInstance; file: DatabaseFile }> {
-  const before = await statDatabaseFile(spec.path);
-  const native = await create(spec.path, spec.readonly);
-  const file = await statDatabaseFile(spec.path);
-  if (file !== null && (before === null || isSameFile(before, file))) return { native, file };
+async function openFile(spec: InstanceSpec): Promise<OpenedFile> {
+  const { path, readonly } = spec;
+  const names = await fileNamesOf(path);
+  await keepingOutForeignRows(names);
+  if (readonly && (await statDatabaseFile(path)) === null) await createEmpty(path);
+  const before = await statDatabaseFile(path);
+  const native = await openNative(path, { readonly });
+  const file = await statDatabaseFile(path);
+  if (file !== null && (before === null || isSameFile(before, file))) {
+    const held = readonly ? undefined : await HeldFile.hold(names, file);
+    return { native, file, names, openedAs: names.database, held };
+  }
   // Replaced between the looks: which file is open cannot be told.
   native.closeSync();
   throw new MxcpError(
     'database_replaced',
-    `database ${spec.path} was replaced while it was being opened; try again`,
+    `database ${path} was replaced while it was being opened; try again`,
   );
 }
 
-async function create(path: string, readonly: boolean): Promise<DuckDBInstance> {
+async function keepingOutForeignRows(names: FileNames): Promise<void> {
   try {
-    return await DuckDBInstance.create(path, { access_mode: readonly ? 'READ_ONLY' : 'READ_WRITE' });
+    await setForeignLogAside(names);
   } catch (error) {
-    throw toOpenError(path, error);
+    if (error instanceof MxcpError) throw error;
+    throw new MxcpError(
+      'database_failed',
+      `database ${names.database} was replaced, and the log of the file before it cannot be set aside (${messageOf(error)}); move ${names.database}.wal away`,
+      { cause: error },
+    );
   }
 }
 
 /** A read-only database that does not exist yet starts empty, as users of the format expect. */
 async function createEmpty(path: string): Promise<void> {
-  const instance = await create(path, false);
+  const instance = await openNative(path, { readonly: false });
   instance.closeSync();
 }

@@ -2,6 +2,7 @@ import { MxcpError } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import { isOverwritten, isSameFile, statDatabaseFile, type DatabaseFile } from './database-file.js';
 import { DatabaseInstance, type InstanceSpec } from './database-instance.js';
+import type { FileNames } from './handover/file-names.js';
 
 /** A generation's share of an instance. The instance closes when the last share is released. */
 export interface InstanceShare extends Disposable {
@@ -11,6 +12,13 @@ export interface InstanceShare extends Disposable {
 }
 
 /**
+ * How the next generation comes to its database: it shares what is open, opens a file beside it, or needs what is open to
+ * be closed first, because another file has replaced it (`replace`) or it is open under a name that is not its path
+ * (`reopen`).
+ */
+export type DatabasePlan = 'share' | 'open' | 'replace' | 'reopen';
+
+/**
  * All open instances of the process, known by device and inode: DuckDB's own cache goes by name and would answer with the
  * old file after a rename.
  */
@@ -18,12 +26,34 @@ export class DatabaseRegistry implements Disposable {
   readonly #shares = new Map<DatabaseInstance, number>();
   #lastChange: Promise<unknown> = Promise.resolve();
 
+  /** Throws `database_missing`, and `database_replaced` when a read-only file was overwritten in place. */
+  plan(spec: InstanceSpec): Promise<DatabasePlan> {
+    return this.#inTurn(async () => (await this.#look(spec)).plan);
+  }
+
   /**
    * Shares the instance that has this file open, or opens one. Throws `database_replaced` when a file that is open
    * read-write was replaced or a read-only one was overwritten in place, and whatever opening throws.
    */
   acquire(spec: InstanceSpec): Promise<InstanceShare> {
     return this.#inTurn(() => this.#acquire(spec));
+  }
+
+  /** Opens a file again that was served before, and is closed now, under a name that still leads to it. */
+  acquireEarlier(spec: InstanceSpec, names: FileNames, openedAs: string): Promise<InstanceShare> {
+    return this.#inTurn(async () =>
+      this.#share(await DatabaseInstance.openEarlier(spec, names, openedAs), 'opened'),
+    );
+  }
+
+  /** One more share of an instance that is open. */
+  shareOf(instance: DatabaseInstance): InstanceShare {
+    if (!this.#shares.has(instance)) throw new Error('the instance is not open');
+    return this.#share(instance, 'kept');
+  }
+
+  isOpen(instance: DatabaseInstance): boolean {
+    return this.#shares.has(instance);
   }
 
   /** Interrupts every running query of every generation; the calls then end with `query_interrupted`. */
@@ -43,17 +73,35 @@ export class DatabaseRegistry implements Disposable {
     return result;
   }
 
-  async #acquire(spec: InstanceSpec): Promise<InstanceShare> {
+  /** One look at the path for both answers: it can name another file at any time. */
+  async #look(
+    spec: InstanceSpec,
+  ): Promise<{ readonly plan: DatabasePlan; readonly same?: DatabaseInstance }> {
     const file = await statDatabaseFile(spec.path);
     const all = [...this.#shares.keys()];
     const same = file === null ? undefined : all.find((instance) => isSameFile(instance.file, file));
     if (same !== undefined && file !== null) {
       assertNotOverwritten(same, file);
-      return this.#share(same, 'kept');
+      // One that was opened again under another name has its log there; opened anew, it has it beside the path again.
+      const isInPlace = same.readonly || same.openedAs === same.names.database;
+      return { plan: isInPlace ? 'share' : 'reopen', same };
     }
-    const replaced = all.filter((instance) => instance.path === spec.path);
-    assertReplaceable(replaced, spec, file);
-    return this.#share(await DatabaseInstance.open(spec), 'opened');
+    const open = all.filter(({ path }) => path === spec.path);
+    if (open.length > 0 && file === null) throw missingError(spec);
+    return { plan: open.some(({ readonly }) => !readonly) ? 'replace' : 'open' };
+  }
+
+  async #acquire(spec: InstanceSpec): Promise<InstanceShare> {
+    const { plan, same } = await this.#look(spec);
+    if (plan === 'replace' || plan === 'reopen') {
+      throw new MxcpError(
+        'database_replaced',
+        `database ${spec.path} was replaced by another file just now; reload again`,
+      );
+    }
+    return same === undefined
+      ? this.#share(await DatabaseInstance.open(spec), 'opened')
+      : this.#share(same, 'kept');
   }
 
   async #disposeAll(): Promise<void> {
@@ -98,22 +146,9 @@ function assertNotOverwritten(instance: DatabaseInstance, now: DatabaseFile): vo
   );
 }
 
-function assertReplaceable(
-  open: readonly DatabaseInstance[],
-  spec: InstanceSpec,
-  file: DatabaseFile | null,
-): void {
-  if (open.length === 0) return;
-  if (file === null) {
-    throw new MxcpError(
-      'database_missing',
-      `database ${spec.path} is gone from the disk; the open one still serves. Put the file back`,
-    );
-  }
-  if (open.some((instance) => !instance.readonly)) {
-    throw new MxcpError(
-      'database_replaced',
-      `database ${spec.path} was replaced while it is open read-write; this version cannot hand it over while serving. Restart the server to serve the new file, or serve the database read-only, where a reload is enough`,
-    );
-  }
+function missingError({ path }: InstanceSpec): MxcpError {
+  return new MxcpError(
+    'database_missing',
+    `database ${path} is gone from the disk; the open one still serves. Put the file back`,
+  );
 }

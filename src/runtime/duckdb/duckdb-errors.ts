@@ -28,9 +28,9 @@ export function toQueryError(thrown: unknown): MxcpError {
   return new MxcpError('query_failed', `Failed to execute SQL: ${messageOf(thrown)}`, { cause: thrown });
 }
 
-/** What went wrong when a database file was opened, with the mend. */
-export function toOpenError(path: string, thrown: unknown): MxcpError {
-  const message = messageOf(thrown);
+/** What went wrong when a database file was opened, with the mend. DuckDB may know the file by another name. */
+export function toOpenError(path: string, thrown: unknown, openedAs = path): MxcpError {
+  const message = messageOf(thrown).replaceAll(openedAs, path);
   if (message.includes('Could not set lock')) {
     const holder = /\(PID (\d+)\)/.exec(message)?.[1];
     const who = holder === undefined ? 'another process' : `process ${holder}`;

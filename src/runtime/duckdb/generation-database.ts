@@ -1,68 +1,101 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SecretDefinition } from '../../config/index.js';
-import { messageOf, MxcpError } from '../../errors/index.js';
-import { Disposer, type Disposable } from '../../lifecycle/index.js';
-import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
+import { MxcpError } from '../../errors/index.js';
+import type { Disposable } from '../../lifecycle/index.js';
+import type { DatabaseFile } from './database-file.js';
+import type { InstanceSpec } from './database-instance.js';
 import type { DatabaseRegistry, InstanceShare } from './database-registry.js';
-import { IdleConnections } from './idle-connections.js';
-import { executeQuery } from './query-execution.js';
-import type { ParameterValue, QueryableDatabase, QueryOptions, StatementShape } from './query.js';
-import { stageSecrets } from './secret-installation.js';
-import { inspectStatements } from './statement-inspection.js';
+import type { DatabaseSession } from './database-session.js';
+import { sweepEarlier } from './handover/earlier-files.js';
+import { LateSession } from './late-session.js';
+import { OpenDatabase } from './open-database.js';
+import type {
+  CallerIdentity,
+  ParameterValue,
+  QueryableDatabase,
+  QueryOptions,
+  StatementShape,
+} from './query.js';
 
 export interface DatabaseSpec extends InstanceSpec {
   readonly secrets: readonly SecretDefinition[];
 }
 
-/** The connection that holds the open transaction of a candidate, and the function that ends its life. */
-interface Staging {
-  readonly connection: DuckDBConnection;
-  readonly secretNames: ReadonlySet<string>;
-  readonly close: () => Promise<void>;
+/** Between the end of what was open and the beginning of what comes after it. */
+interface Suspension {
+  readonly ended: Promise<OpenDatabase>;
+  readonly resume: (open: OpenDatabase) => void;
+  readonly giveUp: (reason: Error) => void;
 }
 
 /**
  * The database of one generation. It is built beside what serves: its secrets wait in an open transaction until
- * `commit()`, and are gone without a trace when it is disposed instead.
+ * `commit()`, and are gone without a trace when it is disposed instead. A handover closes it for a moment; whoever asks it
+ * something then waits for the end of that.
  */
 export class GenerationDatabase implements QueryableDatabase, Disposable {
-  readonly #share: InstanceShare;
-  readonly #disposer = new Disposer();
-  readonly #idle: IdleConnections;
-  /** Texts that are one SELECT: it leaves nothing on a connection that another caller could find. */
+  readonly spec: DatabaseSpec;
+  readonly registry: DatabaseRegistry;
   readonly #plainSelects = new Set<string>();
-  #staging: Staging | undefined;
+  #open: OpenDatabase | undefined;
+  #suspension: Suspension | undefined;
+  #disposed: Promise<void> | undefined;
 
-  private constructor(share: InstanceShare) {
-    this.#share = this.#disposer.own(share);
-    this.#idle = this.#disposer.own(new IdleConnections(share.instance));
-    this.#disposer.defer(() => this.#endStaging('ROLLBACK'));
+  private constructor(registry: DatabaseRegistry, spec: DatabaseSpec) {
+    this.registry = registry;
+    this.spec = spec;
   }
 
-  /** Throws what opening an instance throws, `database_replaced`, `secret_failed`. The generation disposes it. */
+  /** Nothing is open yet. The generation disposes it. */
+  static create(registry: DatabaseRegistry, spec: DatabaseSpec): GenerationDatabase {
+    return new GenerationDatabase(registry, spec);
+  }
+
+  /** Throws what `open` throws. The generation disposes it. */
   static async build(registry: DatabaseRegistry, spec: DatabaseSpec): Promise<GenerationDatabase> {
-    const database = new GenerationDatabase(await registry.acquire(spec));
-    try {
-      await database.#stage(spec.secrets);
-      return database;
-    } catch (error) {
-      await database.dispose();
-      throw error;
-    }
+    const database = new GenerationDatabase(registry, spec);
+    await database.open();
+    return database;
   }
 
   get path(): string {
-    return this.#share.instance.path;
+    return this.spec.path;
+  }
+
+  /** As it was when it was opened. */
+  get file(): DatabaseFile | undefined {
+    return this.#open?.instance.file;
   }
 
   /** What the file is really open as. */
   get readonly(): boolean {
-    return this.#share.instance.readonly;
+    return this.#open?.instance.readonly ?? this.spec.readonly;
   }
 
   /** How this generation came to its instance. */
   get action(): InstanceShare['action'] {
-    return this.#share.action;
+    return this.#open?.action ?? 'opened';
+  }
+
+  /** Undefined while it is closed. */
+  get opened(): OpenDatabase | undefined {
+    return this.#open;
+  }
+
+  /** Throws what opening an instance throws, `database_replaced`, `secret_failed`; nothing is open then. */
+  async open(): Promise<void> {
+    this.#open = await this.openShare(await this.registry.acquire(this.spec));
+  }
+
+  /** Stages the secrets on a share of an instance, which is released when that fails. */
+  async openShare(share: InstanceShare): Promise<OpenDatabase> {
+    const open = new OpenDatabase(share, this.#plainSelects);
+    try {
+      await open.stage(this.spec.secrets);
+      return open;
+    } catch (error) {
+      await open.dispose();
+      throw error;
+    }
   }
 
   async query(
@@ -70,40 +103,35 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
     parameters: Readonly<Record<string, ParameterValue>>,
     options: QueryOptions,
   ): Promise<void> {
-    const { instance } = this.#share;
-    const isPlainSelect = this.#plainSelects.has(sql);
-    const connections = isPlainSelect ? this.#idle : instance;
-    await connections.use(async (connection, signal) => {
-      const leave = instance.callerFunctions.enter(connection, options.caller);
-      try {
-        const { onRow } = options;
-        await executeQuery(connection, { sql, parameters, signal, onRow, isOneStatement: isPlainSelect });
-      } finally {
-        leave();
-      }
-    }, options.signal);
+    const open = this.#open ?? (await this.#whenOpen());
+    await open.query(sql, parameters, options);
   }
 
-  /** On a candidate, statements are compiled with the secrets that are about to be committed. */
+  /** The database as one call of a function sees it. Whoever asks for it disposes it; what is left goes with the database. */
+  openSession(caller: CallerIdentity): DatabaseSession {
+    if (this.#open !== undefined) return this.#open.openSession(caller);
+    return new LateSession(this.#whenOpen().then((open) => open.openSession(caller)));
+  }
+
   async inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape> {
-    const inspect = (connection: DuckDBConnection) => inspectStatements(connection, sql, samples);
-    const { parameterNames, isPlainSelect } =
-      this.#staging === undefined
-        ? await this.#share.instance.use(inspect)
-        : await inspect(this.#staging.connection);
-    if (isPlainSelect) this.#plainSelects.add(sql);
-    return { parameterNames };
+    const open = this.#open ?? (await this.#whenOpen());
+    return open.inspect(sql, samples);
+  }
+
+  /** Texts that were inspected and are one SELECT. */
+  get plainSelects(): ReadonlySet<string> {
+    return this.#plainSelects;
+  }
+
+  /** Texts of which it was found out elsewhere that they are one SELECT. */
+  knowPlainSelects(texts: Iterable<string>): void {
+    for (const text of texts) this.#plainSelects.add(text);
   }
 
   /** Throws `database_failed` when the database does not answer. */
   async ping(): Promise<void> {
-    try {
-      await this.#idle.use((connection) => connection.run('SELECT 1'));
-    } catch (error) {
-      throw new MxcpError('database_failed', `database ${this.path} does not answer: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
+    const open = this.#open ?? (await this.#whenOpen());
+    await open.ping();
   }
 
   /**
@@ -111,59 +139,75 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
    * `secret_failed`, after which nothing has changed.
    */
   async commit(): Promise<void> {
-    const secretNames = this.#staging?.secretNames ?? new Set();
-    await this.#endStaging('COMMIT');
-    this.#share.instance.installedSecrets = secretNames;
+    await this.#open?.commit();
+  }
+
+  /** Closes what is open. Whoever asks for something from now on waits until `resume` or `giveUp`. */
+  async suspend(): Promise<void> {
+    this.#suspension ??= createSuspension();
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.dispose();
+  }
+
+  resume(open: OpenDatabase): void {
+    this.#open = open;
+    this.#suspension?.resume(open);
+    this.#suspension = undefined;
+  }
+
+  /** After a handover: what this generation still does, such as its last hooks, ends on what the next one has open. */
+  follow(next: GenerationDatabase): void {
+    const share = next.#open === undefined ? undefined : this.registry.shareOf(next.#open.instance);
+    if (share !== undefined) this.resume(new OpenDatabase(share, this.#plainSelects));
+  }
+
+  /**
+   * When the file serves: removes what was kept of those before it. Returns warnings about what has to be kept, never
+   * throws.
+   */
+  settle(): Promise<readonly string[]> {
+    return this.#open === undefined ? Promise.resolve([]) : sweepEarlier(this.#open.instance.names);
+  }
+
+  /** Nothing will be open any more. */
+  giveUp(reason: Error): void {
+    this.#suspension?.giveUp(reason);
+    this.#suspension = undefined;
   }
 
   dispose(): Promise<void> {
-    return this.#disposer.dispose();
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
   }
 
-  async #stage(secrets: readonly SecretDefinition[]): Promise<void> {
-    const { instance } = this.#share;
-    const { connection, close } = await holdConnection(instance);
-    this.#staging = { connection, close, secretNames: new Set() };
-    const secretNames = await stageSecrets(connection, secrets, instance.installedSecrets);
-    this.#staging = { connection, close, secretNames };
+  async #dispose(): Promise<void> {
+    this.giveUp(this.#closedError());
+    await this.#open?.dispose();
+    this.#open = undefined;
   }
 
-  async #endStaging(statement: 'COMMIT' | 'ROLLBACK'): Promise<void> {
-    const staging = this.#staging;
-    if (staging === undefined) return;
-    this.#staging = undefined;
-    try {
-      await staging.connection.run(statement);
-    } catch (error) {
-      // A failed statement may have ended the transaction already; then there is nothing left to roll back.
-      if (statement === 'COMMIT') {
-        throw new MxcpError('secret_failed', `the secrets could not be committed: ${messageOf(error)}`, {
-          cause: error,
-        });
-      }
-    } finally {
-      await staging.close();
-    }
+  async #whenOpen(): Promise<OpenDatabase> {
+    if (this.#suspension === undefined) throw this.#closedError();
+    return this.#suspension.ended;
+  }
+
+  #closedError(): MxcpError {
+    return new MxcpError(
+      'database_failed',
+      `database ${this.path} is not open: code that is only being imported cannot use it (an on_init hook can), and after a failed handover a reload opens it again`,
+    );
   }
 }
 
-/** A connection that stays open until `close`, within the instance's own bookkeeping of connections. */
-function holdConnection(
-  instance: DatabaseInstance,
-): Promise<{ readonly connection: DuckDBConnection; readonly close: () => Promise<void> }> {
-  return new Promise((resolve, reject) => {
-    const closed = instance.use(
-      (connection) =>
-        new Promise<void>((end) => {
-          resolve({
-            connection,
-            close: () => {
-              end();
-              return closed;
-            },
-          });
-        }),
-    );
-    closed.catch(reject);
+function createSuspension(): Suspension {
+  let resume: Suspension['resume'] = () => undefined;
+  let giveUp: Suspension['giveUp'] = () => undefined;
+  const ended = new Promise<OpenDatabase>((resolve, reject) => {
+    resume = resolve;
+    giveUp = reject;
   });
+  // Often nobody waits for it.
+  ended.catch(() => undefined);
+  return { ended, resume, giveUp };
 }

@@ -26,8 +26,8 @@ const EXACT_DIGITS = 15;
 
 /**
  * A DuckDB value as JSON that loses nothing: numbers that a double cannot hold become strings, NaN and infinities null,
- * dates and times ISO 8601 (infinite ones `infinity` and `-infinity`), MAP an object, UNION and VARIANT their present
- * value, BLOB text when it is UTF-8 and base64 otherwise, GEOMETRY its WKB in hex.
+ * dates and times ISO 8601 (infinite ones `infinity` and `-infinity`), a STRUCT whose fields have no names a list, MAP an object, UNION and
+ * VARIANT their present value, BLOB text when it is UTF-8 and base64 otherwise, GEOMETRY its WKB in hex.
  */
 export function toJson(value: DuckDBValue): JsonValue {
   switch (typeof value) {
@@ -108,7 +108,8 @@ function mapKey(key: DuckDBValue): string {
   return typeof json === 'string' ? json : JSON.stringify(json);
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Without `ignoreBOM` the decoder would drop three bytes. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function blobToJson(bytes: Uint8Array): string {
   try {

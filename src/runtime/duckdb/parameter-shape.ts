@@ -3,10 +3,11 @@ import {
   BOOLEAN,
   DATE,
   DOUBLE,
+  DuckDBStructType,
   HUGEINT,
   LIST,
+  MAP,
   SQLNULL,
-  STRUCT,
   TIME,
   TIMESTAMP,
   TIMESTAMPTZ,
@@ -14,17 +15,18 @@ import {
   type DuckDBType,
 } from '@duckdb/node-api';
 import { TypedText, type ParameterValue } from './query.js';
+import { MapEntries, SqlValue, StructEntries } from './sql-values.js';
+import { mergeTypes } from './type-merging.js';
 
 /** What SQL type a value has, while the values beside it in a list may still widen it. */
 export type Shape =
   | { readonly kind: 'scalar'; readonly type: DuckDBType }
   | { readonly kind: 'list'; readonly item: Shape }
+  | { readonly kind: 'map'; readonly key: Shape; readonly value: Shape }
   | { readonly kind: 'struct'; readonly fields: ReadonlyMap<string, Shape> };
 
 const NULL: Shape = { kind: 'scalar', type: SQLNULL };
 const TEXT: Shape = { kind: 'scalar', type: VARCHAR };
-/** Each holds what those before it hold. */
-const NUMBERS: readonly DuckDBType[] = [BIGINT, HUGEINT, DOUBLE];
 
 /** Integers are BIGINT whatever their size, so that the type of a result column does not depend on a value. */
 export function shapeOf(value: ParameterValue): Shape {
@@ -43,30 +45,49 @@ export function shapeOf(value: ParameterValue): Shape {
   }
 }
 
-function shapeOfObject(value: Exclude<ParameterValue, string | number | bigint | boolean | null>): Shape {
-  if (isList(value)) return { kind: 'list', item: value.map(shapeOf).reduce(merge, NULL) };
+type ParameterObject = Exclude<ParameterValue, string | number | bigint | boolean | null>;
+
+function shapeOfObject(value: ParameterObject): Shape {
+  if (isList(value)) return { kind: 'list', item: mergeAll(value) };
   if (value instanceof TypedText) return { kind: 'scalar', type: TYPED_TEXT_TYPES[value.sqlType] };
-  return {
-    kind: 'struct',
-    fields: new Map(Object.entries(value).map(([key, item]) => [key, shapeOf(item)])),
-  };
+  if (value instanceof SqlValue) return { kind: 'scalar', type: value.type };
+  if (value instanceof MapEntries) {
+    const [key, item] = [mergeAll(value.entries.map(([k]) => k)), mergeAll(value.entries.map(([, v]) => v))];
+    return { kind: 'map', key, value: item };
+  }
+  return { kind: 'struct', fields: new Map(entriesOf(value).map(([key, item]) => [key, shapeOf(item)])) };
+}
+
+/** The fields of what is bound as STRUCT. */
+export function entriesOf(value: ParameterObject): readonly (readonly [string, ParameterValue])[] {
+  return value instanceof StructEntries ? value.entries : Object.entries(value);
+}
+
+function mergeAll(values: readonly ParameterValue[]): Shape {
+  return values.map(shapeOf).reduce(merge, NULL);
 }
 
 /** The shape that holds both. A list has one element type; where there is none, elements become their JSON text. */
 function merge(a: Shape, b: Shape): Shape {
   if (isNull(a) || isNull(b)) return isNull(a) ? b : a;
   if (a.kind === 'list' && b.kind === 'list') return { kind: 'list', item: merge(a.item, b.item) };
-  if (a.kind === 'struct' && b.kind === 'struct') {
-    const fields = new Map(a.fields);
-    for (const [key, shape] of b.fields) fields.set(key, merge(fields.get(key) ?? NULL, shape));
-    return { kind: 'struct', fields };
-  }
-  if (a.kind !== 'scalar' || b.kind !== 'scalar') return TEXT;
-  if (a.type === b.type) return a;
-  const widest = Math.max(NUMBERS.indexOf(a.type), NUMBERS.indexOf(b.type));
-  return NUMBERS.includes(a.type) && NUMBERS.includes(b.type)
-    ? { kind: 'scalar', type: NUMBERS[widest] ?? DOUBLE }
-    : TEXT;
+  if (a.kind === 'map' && b.kind === 'map')
+    return { kind: 'map', key: merge(a.key, b.key), value: merge(a.value, b.value) };
+  if (a.kind === 'struct' && b.kind === 'struct') return mergeFields(a.fields, b.fields);
+  if (a.kind !== 'scalar' || b.kind !== 'scalar') return mergeEmptyMap(a, b) ?? TEXT;
+  return { kind: 'scalar', type: mergeTypes(a.type, b.type) ?? VARCHAR };
+}
+
+function mergeFields(a: ReadonlyMap<string, Shape>, b: ReadonlyMap<string, Shape>): Shape {
+  const fields = new Map(a);
+  for (const [key, shape] of b) fields.set(key, merge(fields.get(key) ?? NULL, shape));
+  return { kind: 'struct', fields };
+}
+
+/** Python's `{}` is a MAP of nothing; beside a STRUCT it is one whose fields are all missing. */
+function mergeEmptyMap(a: Shape, b: Shape): Shape | undefined {
+  if (a.kind === 'map' && b.kind === 'struct') return isNull(a.key) ? b : undefined;
+  return a.kind === 'struct' && b.kind === 'map' && isNull(b.key) ? a : undefined;
 }
 
 export function toType(shape: Shape): DuckDBType {
@@ -75,12 +96,12 @@ export function toType(shape: Shape): DuckDBType {
       return shape.type;
     case 'list':
       return LIST(toType(shape.item));
+    case 'map':
+      return MAP(toType(shape.key), toType(shape.value));
     case 'struct':
       // DuckDB has no STRUCT without fields; its JSON text is what is left of an empty object.
       if (shape.fields.size === 0) return VARCHAR;
-      return STRUCT(
-        Object.fromEntries([...shape.fields].map(([key, field]) => [key, toType(field)] as const)),
-      );
+      return new DuckDBStructType([...shape.fields.keys()], [...shape.fields.values()].map(toType));
   }
 }
 

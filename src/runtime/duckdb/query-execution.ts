@@ -7,26 +7,31 @@ import {
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
 import { interrupted, throwIfInterrupted, toQueryError } from './duckdb-errors.js';
-import { bindParameters } from './parameter-binding.js';
-import type { JsonObject, ParameterValue } from './query.js';
-import { readRows, RowRefused } from './row-reading.js';
+import { bindParameters, refuseExcess } from './parameter-binding.js';
+import type { ParameterValue } from './query.js';
+import { RowRefused } from './row-reading.js';
 import { extractStatements } from './statement-extraction.js';
 
 export interface Query {
   readonly sql: string;
   readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly signal: AbortSignal;
-  readonly onRow: (row: JsonObject) => void;
+  /** Takes all rows of the last statement. What it throws in a `RowRefused` ends the query and is what the query throws. */
+  readonly read: (result: DuckDBResult) => Promise<void>;
   /** Known to be one statement, which saves parsing it apart. */
-  readonly isOneStatement: boolean;
+  readonly isOneStatement?: boolean;
+  /** A parameter that no statement uses is an error. */
+  readonly refusesExcess?: boolean;
+  /** Before the last statement runs: while it gives rows, another one would end it. */
+  readonly beforeLast?: (statement: DuckDBPreparedStatement) => Promise<void>;
 }
 
 /** How often an interrupt is repeated until it is heard. */
 const INTERRUPT_INTERVAL_MS = 10;
 
 /**
- * Runs all statements of a text and gives the rows of the last one to `onRow` as they come. When it settles, the
- * connection has nothing running and can be closed. Throws what `onRow` throws, `query_failed`, `query_interrupted`.
+ * Runs all statements of a text; `read` takes the rows of the last one as they come. When it settles, the connection has
+ * nothing running and can be closed. Throws what `read` refuses a row with, `query_failed`, `query_interrupted`.
  */
 export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<void> {
   let repeated: NodeJS.Timeout | undefined;
@@ -37,7 +42,7 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   };
   query.signal.addEventListener('abort', interrupt);
   try {
-    if (query.isOneStatement) await runOneStatement(connection, query);
+    if (query.isOneStatement === true) await runOneStatement(connection, query);
     else await runStatements(connection, query);
   } catch (error) {
     if (error instanceof RowRefused) throw error.cause;
@@ -59,13 +64,18 @@ async function runOneStatement(connection: DuckDBConnection, query: Query): Prom
 
 async function runStatements(connection: DuckDBConnection, query: Query): Promise<void> {
   const statements = await extractStatements(connection, query.sql);
+  const used = new Set<string>();
   for (let index = 0; index < statements.count; index += 1) {
     throwIfInterrupted(query.signal);
     const statement = await statements.prepare(index);
-    bindParameters(statement, query.parameters);
+    for (const name of bindParameters(statement, query.parameters)) used.add(name);
     throwIfInterrupted(query.signal);
     if (index < statements.count - 1) await statement.run();
-    else await streamRows(connection, statement, query);
+    else {
+      if (query.refusesExcess === true) refuseExcess(query.parameters, used);
+      await query.beforeLast?.(statement);
+      await streamRows(connection, statement, query);
+    }
   }
 }
 
@@ -76,7 +86,7 @@ async function streamRows(
 ): Promise<void> {
   const result = await statement.stream();
   try {
-    await readRows(result, query);
+    await query.read(result);
   } catch (error) {
     connection.interrupt();
     await drain(result);

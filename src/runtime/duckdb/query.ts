@@ -1,3 +1,5 @@
+import type { MapEntries, SqlValue, StructEntries } from './sql-values.js';
+
 /** A value as JSON knows it. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -15,7 +17,7 @@ export class TypedText {
   }
 }
 
-/** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT) and dates and times. */
+/** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT), dates and times, and what has a type. */
 export type ParameterValue =
   | string
   | number
@@ -23,6 +25,9 @@ export type ParameterValue =
   | boolean
   | null
   | TypedText
+  | SqlValue
+  | StructEntries
+  | MapEntries
   | readonly ParameterValue[]
   | { readonly [key: string]: ParameterValue };
 
@@ -51,6 +56,9 @@ export interface StatementShape {
   /** Names of `$name` parameters over all statements of the text, without the dollar sign, each once. */
   readonly parameterNames: readonly string[];
 }
+
+/** What statements can be compiled on. */
+export type InspectedDatabase = Pick<QueryableDatabase, 'inspect'>;
 
 /**
  * The database of one generation. A connection is opened for each query and closed after it, so nothing a call leaves

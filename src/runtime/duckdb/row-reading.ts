@@ -1,5 +1,6 @@
 import type { DuckDBDataChunk, DuckDBResult, DuckDBValue } from '@duckdb/node-api';
 import { EventLoopBudget } from '../../lifecycle/index.js';
+import { columnReader, type ColumnReader } from './column-values.js';
 import { throwIfInterrupted } from './duckdb-errors.js';
 import { toJson } from './json-conversion.js';
 import type { JsonObject, JsonValue } from './query.js';
@@ -12,41 +13,53 @@ export interface RowReader {
   readonly onRow: (row: JsonObject) => void;
 }
 
-interface Column {
+/** A column of a result. Its name is its own: those of the same name are told apart by a number behind it. */
+export interface Column {
+  readonly name: string;
+  readonly read: ColumnReader;
+}
+
+export interface ColumnValues {
   readonly name: string;
   readonly values: readonly DuckDBValue[];
 }
 
 /** Gives all rows of a result to `onRow` as they come. Throws `RowRefused` with its cause, `query_interrupted`. */
 export async function readRows(result: DuckDBResult, reader: RowReader): Promise<void> {
-  const names = toUniqueNames(result.columnNames());
+  const columns = toColumns(result);
   const budget = new EventLoopBudget();
   for (;;) {
     const chunk = await result.fetchChunk();
     throwIfInterrupted(reader.signal);
     if (chunk === null || chunk.rowCount === 0) return;
-    await giveRows(chunk.rowCount, await readColumns(chunk, names, budget), { ...reader, budget });
+    await giveRows(chunk.rowCount, await readColumns(chunk, columns, budget), { ...reader, budget });
   }
 }
 
+export function toColumns(result: DuckDBResult): readonly Column[] {
+  const types = result.columnTypes();
+  const names = toUniqueNames(result.columnNames());
+  return types.map((type, index) => ({ name: names[index] ?? '', read: columnReader(type, index) }));
+}
+
 /** Column by column is twice as fast as row by row; the budget is for tables of hundreds of columns. */
-async function readColumns(
+export async function readColumns(
   chunk: DuckDBDataChunk,
-  names: readonly string[],
+  columns: readonly Column[],
   budget: EventLoopBudget,
-): Promise<readonly Column[]> {
-  const columns: Column[] = [];
-  for (const [index, name] of names.entries()) {
+): Promise<readonly ColumnValues[]> {
+  const read: ColumnValues[] = [];
+  for (const column of columns) {
     // Before the work, not after: chunks of many results may arrive in one turn of the loop.
     if (budget.isSpent) await budget.renew();
-    columns.push({ name, values: chunk.getColumnValues(index) });
+    read.push({ name: column.name, values: column.read(chunk) });
   }
-  return columns;
+  return read;
 }
 
 async function giveRows(
   rowCount: number,
-  columns: readonly Column[],
+  columns: readonly ColumnValues[],
   { signal, onRow, budget }: RowReader & { readonly budget: EventLoopBudget },
 ): Promise<void> {
   for (let row = 0; row < rowCount; row += 1) {
@@ -64,7 +77,7 @@ function handOver(row: JsonObject, onRow: RowReader['onRow']): void {
   }
 }
 
-function toRow(columns: readonly Column[], row: number): JsonObject {
+function toRow(columns: readonly ColumnValues[], row: number): JsonObject {
   const object: Record<string, JsonValue> = {};
   for (const { name, values } of columns) {
     const value = toJson(values[row] ?? null);

@@ -2,13 +2,15 @@ import { loadEndpointFolders, type ResolvedConfig, type ServerSettings } from '.
 import {
   checkEndpoints,
   EndpointSet,
+  findPythonTargets,
   loadEndpoints,
   withFailures,
   type EndpointCatalog,
 } from '../../endpoints/index.js';
 import { MxcpError, type Problem } from '../../errors/index.js';
+import type { Logger } from '../../logging/index.js';
 import { loadConfig } from './load-config.js';
-import { openProject } from './open-project.js';
+import { openProject, type OpenProjectOptions } from './open-project.js';
 
 export interface ProjectCheck {
   /** Undefined when nobody can tell where the endpoints are. */
@@ -22,26 +24,48 @@ export interface ProjectCheck {
   readonly warnings: readonly Problem[];
 }
 
+export interface CheckProjectOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Where what Python code prints while it is imported goes. */
+  readonly logger: Logger;
+}
+
 /** Checks all of a project that can be checked: one mistake hides no other. Throws only for what is not the project's fault. */
-export async function checkProject(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<ProjectCheck> {
+export async function checkProject(
+  settings: ServerSettings,
+  { env, logger }: CheckProjectOptions,
+): Promise<ProjectCheck> {
   const config = await orError(loadConfig(settings, env));
   const folders = await orError(loadEndpointFolders(settings));
   const configError = config instanceof MxcpError ? config : undefined;
   const found = folders instanceof MxcpError ? undefined : await loadEndpoints(folders);
-  const warnings = [...(config instanceof MxcpError ? [] : config.warnings), ...(found?.warnings ?? [])];
+  const warnings: Problem[] = [
+    ...(config instanceof MxcpError ? [] : config.warnings),
+    ...(found?.warnings ?? []),
+  ];
   if (config instanceof MxcpError || found === undefined) {
     return { catalog: found, configError, databaseError: undefined, isSqlChecked: false, warnings };
   }
-  const catalog = await orError(checkOnDatabase(found, config));
+  const onWarning = (text: string): void => void warnings.push(toWarning(text, config.paths.python));
+  const catalog = await orError(checkOnDatabase(found, config, { logger, onWarning }));
   return catalog instanceof MxcpError
     ? { catalog: found, configError, databaseError: catalog, isSqlChecked: false, warnings }
     : { catalog, configError, databaseError: undefined, isSqlChecked: true, warnings };
 }
 
-async function checkOnDatabase(catalog: EndpointCatalog, config: ResolvedConfig): Promise<EndpointCatalog> {
-  const project = await openProject(config, async (database) => {
-    const checked = withFailures(catalog, await checkEndpoints(catalog, database));
-    return new EndpointSet(checked, config.sqlTools);
+async function checkOnDatabase(
+  catalog: EndpointCatalog,
+  config: ResolvedConfig,
+  output: Pick<OpenProjectOptions, 'logger' | 'onWarning'>,
+): Promise<EndpointCatalog> {
+  const project = await openProject(config, {
+    targets: findPythonTargets(catalog),
+    hooks: false,
+    ...output,
+    endpointsOn: async (contents) => {
+      const checked = withFailures(catalog, await checkEndpoints(catalog, contents));
+      return new EndpointSet(checked, config.sqlTools);
+    },
   });
   await project.dispose();
   return project.contents.endpoints.catalog;
@@ -54,4 +78,12 @@ async function orError<T>(work: Promise<T>): Promise<T | MxcpError> {
     if (error instanceof MxcpError && error.code !== 'internal') return error;
     throw error;
   }
+}
+
+/** A warning of the Python workers begins with its place, where it has one. */
+function toWarning(text: string, pythonFolder: string): Problem {
+  const [, file, line, message] = /^(\S+\.py):(\d+): (.*)$/s.exec(text) ?? [];
+  return file === undefined || message === undefined
+    ? { file: pythonFolder, message: text }
+    : { file, line: Number(line), message };
 }

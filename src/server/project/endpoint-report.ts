@@ -1,14 +1,18 @@
 import type { EndpointFailure } from '../../endpoints/index.js';
-import { problemsError, type MxcpError } from '../../errors/index.js';
+import { formatProblem, problemsError, type MxcpError, type Problem } from '../../errors/index.js';
 
 /**
- * One report that names every endpoint that cannot be served, and why. `context` stands behind the count: what a person
- * should know before they look at the files.
+ * One report that names everything that is wrong with endpoints that cannot be served: once, also when several share a
+ * Python file. `context` stands behind the count: what a person should know before they look at the files.
  */
 export function endpointReport(failures: readonly EndpointFailure[], context = ''): MxcpError {
   return problemsError(
     'endpoint_invalid',
     `Found ${failures.length} endpoint(s) with errors${context}`,
-    failures.flatMap(({ problems }) => problems),
+    distinct(failures.flatMap(({ problems }) => problems)),
   );
+}
+
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()];
 }

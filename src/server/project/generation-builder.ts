@@ -2,46 +2,72 @@ import type { ResolvedConfig } from '../../config/index.js';
 import type { EndpointSet } from '../../endpoints/index.js';
 import { Disposer, Generation } from '../../lifecycle/index.js';
 import type { Scrubber } from '../../logging/index.js';
-import { GenerationDatabase, type DatabaseRegistry } from '../../runtime/index.js';
+import {
+  GenerationDatabase,
+  type DatabaseRegistry,
+  type InspectedDatabase,
+  type PythonTarget,
+  type PythonWorkers,
+} from '../../runtime/index.js';
+import { buildPython, type PythonParts } from './build-python.js';
+import { runInitHooks } from './run-init-hooks.js';
 import { scrubError } from './scrub-error.js';
 import type { Serving } from './serving.js';
+
+export interface GenerationBuilderOptions
+  extends Pick<PythonParts, 'logger' | 'requestReload' | 'onWarning' | 'shutdownHooksMs'> {
+  readonly databases: DatabaseRegistry;
+  readonly scrubber: Scrubber;
+}
+
+/** What endpoints can be checked on before they are chosen. */
+export interface CheckableContents {
+  readonly database: InspectedDatabase;
+  readonly python: PythonWorkers | undefined;
+}
 
 export interface GenerationSpec {
   readonly number: number;
   readonly config: ResolvedConfig;
-  /** Called when the database is open; it may check endpoints on it. */
-  readonly endpointsOn: (database: GenerationDatabase) => EndpointSet | Promise<EndpointSet>;
+  /** What the endpoints call; undefined: nothing here runs Python. */
+  readonly targets: readonly PythonTarget[] | undefined;
+  /** Called when the database is open and the code is imported; it may check endpoints on both. */
+  readonly endpointsOn: (contents: CheckableContents) => EndpointSet | Promise<EndpointSet>;
+  /** For a handover: the database stays closed until somebody opens it, and endpoints are checked on this. */
+  readonly standIn?: InspectedDatabase | undefined;
+  /** Ends the start of Python, which may take long. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Builds generations: at start, at each reload and for commands alike, so that they cannot differ. */
 export class GenerationBuilder {
-  readonly #databases: DatabaseRegistry;
-  readonly #scrubber: Scrubber;
+  readonly #options: GenerationBuilderOptions;
 
-  constructor(databases: DatabaseRegistry, scrubber: Scrubber) {
-    this.#databases = databases;
-    this.#scrubber = scrubber;
+  constructor(options: GenerationBuilderOptions) {
+    this.#options = options;
   }
 
-  /** Nothing that serves is touched. Whoever gets the generation disposes it; when this throws, nothing is left open. */
-  async build({ number, config, endpointsOn }: GenerationSpec): Promise<Generation<Serving>> {
+  /**
+   * Nothing that serves is touched, and no hook of Python code has run. Whoever gets the generation disposes it; when this
+   * throws, nothing is left open.
+   */
+  async build(spec: GenerationSpec): Promise<Generation<Serving>> {
+    const { scrubber } = this.#options;
+    const { number, config, endpointsOn, standIn } = spec;
     const disposer = new Disposer();
     // First in, last out: what the other parts log while they are freed still passes the net.
-    disposer.defer(this.#scrubber.register(config.secretValues.map((secret) => secret.reveal())));
+    disposer.defer(scrubber.register(config.secretValues.map((secret) => secret.reveal())));
     try {
-      const database = disposer.own(
-        await GenerationDatabase.build(this.#databases, {
-          path: config.duckdb.path,
-          readonly: config.duckdb.readonly,
-          extensions: config.extensions,
-          secrets: config.secrets,
-        }),
-      );
-      const endpoints = await endpointsOn(database);
-      return new Generation(number, { config, endpoints, database }, () => disposer.dispose());
+      const database = disposer.own(this.#createDatabase(config));
+      if (standIn === undefined) await database.open();
+      // After the database, so that it is freed before it: `on_shutdown` hooks still find the database open.
+      const python = await this.#buildPython(spec, database);
+      if (python !== undefined) disposer.own(python);
+      const endpoints = await endpointsOn({ database: standIn ?? database, python });
+      return new Generation(number, { config, endpoints, database, python }, () => disposer.dispose());
     } catch (error) {
       // While the values are known: whoever tells of this error later no longer has them.
-      const scrubbed = scrubError(error, this.#scrubber);
+      const scrubbed = scrubError(error, scrubber);
       await disposer.dispose();
       throw scrubbed;
     }
@@ -52,19 +78,41 @@ export class GenerationBuilder {
     try {
       return await work();
     } catch (error) {
-      throw scrubError(error, this.#scrubber);
+      throw scrubError(error, this.#options.scrubber);
     }
   }
 
-  /** Nothing serves yet, so its secrets take effect at once. Throws also `secret_failed`. */
-  async buildFirst(spec: Omit<GenerationSpec, 'number'>): Promise<Generation<Serving>> {
+  /**
+   * Nothing serves yet, so its secrets take effect at once. With `hooks`, the `on_init` hooks of its Python code run, after
+   * the secrets are there. Throws also `secret_failed`, `python_failed`.
+   */
+  async buildFirst(
+    spec: Omit<GenerationSpec, 'number'>,
+    { hooks }: { readonly hooks: boolean },
+  ): Promise<Generation<Serving>> {
     const generation = await this.build({ number: 1, ...spec });
+    const { database, python } = generation.contents;
     try {
-      await generation.contents.database.commit();
-      return generation;
+      return await this.scrubbingErrors(async () => {
+        await database.commit();
+        if (hooks) await runInitHooks(python, spec.signal);
+        return generation;
+      });
     } catch (error) {
       await generation.dispose();
       throw error;
     }
+  }
+
+  #createDatabase({ duckdb, extensions, secrets }: ResolvedConfig): GenerationDatabase {
+    const { path, readonly } = duckdb;
+    return GenerationDatabase.create(this.#options.databases, { path, readonly, extensions, secrets });
+  }
+
+  async #buildPython({ config, targets, signal }: GenerationSpec, database: GenerationDatabase) {
+    if (targets === undefined) return undefined;
+    const { logger, requestReload, onWarning, shutdownHooksMs } = this.#options;
+    const output = { logger, requestReload, onWarning };
+    return buildPython({ config, database, targets, ...output, shutdownHooksMs }, signal);
   }
 }

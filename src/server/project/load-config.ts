@@ -3,17 +3,25 @@ import {
   loadConfigTemplate,
   resolveConfig,
   type ResolvedConfig,
+  type SecretStores,
   type ServerSettings,
 } from '../../config/index.js';
+
+export interface LoadConfigOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly stores?: SecretStores | undefined;
+  /** What serves now: its project and profile stay. */
+  readonly previous?: ResolvedConfig | undefined;
+}
 
 /** Reads and resolves both configuration files. Throws `config_invalid`, `reference_unresolved`, `protection_unavailable`, …. */
 export async function loadConfig(
   settings: ServerSettings,
   env: NodeJS.ProcessEnv,
-  signal?: AbortSignal,
+  options: LoadConfigOptions = {},
 ): Promise<ResolvedConfig> {
-  const template = await loadConfigTemplate(settings);
-  const config = await resolveConfig(template, { settings, env, signal });
+  const template = await loadConfigTemplate(settings, options.stores?.schemes);
+  const config = await resolveConfig(template, { settings, env, ...options });
   assertProtections(config);
   return config;
 }

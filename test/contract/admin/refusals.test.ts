@@ -58,10 +58,10 @@ describe('refusals', () => {
       'query option "limit" must be a whole number from 1 to 1000',
     ],
     [
-      'POST /reload?force=true HTTP/1.1',
+      'POST /reload?force=true&dry_run=true HTTP/1.1',
       400,
-      'feature_unavailable',
-      'force=true is not available in this version: a reload never waits for running calls, so there is nothing to interrupt; leave it out',
+      'bad_request',
+      'dry_run changes nothing, so force would interrupt calls for nothing; leave one of them out',
     ],
     ['POST /reload HTTP/1.1\nContent-Length: 65537', 413, 'body_too_large', 'the body is larger than 64 KiB'],
   ];

@@ -74,6 +74,7 @@ describe('answers of the routes', () => {
       },
       admin_socket: { path: server.socketPath, mode: '0600', probe_path: server.probePath },
       checks: [{ name: 'database', status: 'ok', message: 'answers' }],
+      background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
     });
     expectInContract('getStatus', answer);
   });
@@ -230,11 +231,11 @@ describe('the client', () => {
         },
       }),
     });
-    await recording.client.reload({ waitMs: 1000, definitions: true });
+    await recording.client.reload({ waitMs: 1000, definitions: true, force: true });
     await new AdminClient({ socketPath: recording.socketPath, trigger: 'cli' }).reload({ dryRun: true });
     expect(requests).toEqual([
-      { trigger: 'api', dryRun: false, definitions: true },
-      { trigger: 'cli', dryRun: true },
+      { trigger: 'api', dryRun: false, definitions: true, force: true },
+      { trigger: 'cli', dryRun: true, force: false },
     ]);
   });
 });

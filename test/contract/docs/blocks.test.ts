@@ -57,7 +57,7 @@ describe('YAML', () => {
   it.each(ofLanguage('yaml'))('%s is understood', async (_name, block) => {
     // What a page shows is a mapping.
     const value = parseYaml(block.text) as Readonly<Record<string, unknown>>;
-    if ('services' in value) expectKnownVariables(block);
+    if ('services' in value || 'kind' in value) expectKnownVariables(block);
     else if ('tool' in value || 'resource' in value || 'prompt' in value)
       await expectEndpoint(block.text, value);
     else await expectConfiguration(block.text, 'project' in value);

@@ -117,14 +117,91 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     ],
   },
   {
-    broken: 'an endpoint is written in Python',
+    broken: 'a Python endpoint does not say that it is one',
+    command: 'validate',
+    files: { 'tools/price.yml': tool('name: price', 'source: { file: ../python/price.py }') },
+    says: [
+      'tools/price.yml:4:13:',
+      '"../python/price.py" is a Python file, but without a language it would run as SQL; add "language: python" to the tool',
+    ],
+  },
+  {
+    broken: 'the Python code stands in the endpoint file',
+    command: 'validate',
+    files: { 'tools/price.yml': tool('name: price', 'language: python', 'source: { code: "return 1" }') },
+    says: ['tools/price.yml:5:13:', 'put it as the function "price" into a file below python/'],
+  },
+  {
+    broken: 'the Python file of an endpoint is not there',
     command: 'validate',
     files: {
       'tools/price.yml': tool('name: price', 'language: python', 'source: { file: ../python/price.py }'),
     },
+    says: ['tools/price.yml:5:13:', 'the Python file python/price.py does not exist; paths are relative to'],
+  },
+  {
+    broken: 'the Python file has no function of the name of its tool',
+    command: 'serve',
+    files: {
+      'python/prices.py': ['def prices(item):', '    return 1'],
+      'tools/price.yml': tool('name: price', 'language: python', 'source: { file: ../python/prices.py }'),
+    },
+    says: ['tools/price.yml:5:', 'there is no function price; the file defines prices'],
+  },
+  {
+    broken: 'the function does not take a parameter of its endpoint',
+    command: 'validate',
+    files: {
+      'python/prices.py': ['import json', 'def price(item):', '    return 1'],
+      'tools/price.yml': tool(
+        'name: price',
+        'language: python',
+        'parameters: [{ name: itm, type: string }]',
+        'source: { file: ../python/prices.py }',
+      ),
+    },
     says: [
-      'tools/price.yml:4:3:',
-      'this version does not run Python endpoints; write it in SQL or remove the file',
+      'python/prices.py:2:',
+      'price() has no parameter itm (it takes item)',
+      'price() needs item, which the endpoint does not declare',
     ],
+  },
+  {
+    broken: 'a Python file imports what is not installed',
+    command: 'validate',
+    files: {
+      'python/prices.py': ['import json', 'import pandsa', 'def price():', '    return 1'],
+      'tools/price.yml': tool('name: price', 'language: python', 'source: { file: ../python/prices.py }'),
+    },
+    says: ['python/prices.py:2:', "cannot be imported: ModuleNotFoundError: No module named 'pandsa'"],
+  },
+  {
+    broken: 'Python code has a mistake in its syntax',
+    command: 'serve',
+    files: {
+      'python/prices.py': ['def price(:', '    return 1'],
+      'tools/price.yml': tool('name: price', 'language: python', 'source: { file: ../python/prices.py }'),
+    },
+    says: ['python/prices.py:1:', 'cannot be imported: SyntaxError: invalid syntax'],
+  },
+  {
+    broken: 'an on_init hook fails',
+    command: 'serve',
+    files: {
+      'python/model.py': [
+        'from mxcp.runtime import on_init',
+        '@on_init',
+        'def load():',
+        '    raise RuntimeError("the model is not there")',
+      ],
+    },
+    says: ['RuntimeError: the model is not there (python/model.py:4, in load)'],
+  },
+  {
+    broken: 'the Python that was chosen is not there',
+    command: 'serve',
+    options: ['--python', '/opt/python3.99/bin/python3'],
+    files: { 'python/model.py': ['x = 1'] },
+    says: ['/opt/python3.99/bin/python3', '--python', 'MXCP_PYTHON'],
   },
 ];

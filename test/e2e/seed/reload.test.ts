@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config, ReloadAccepted, ReloadRecord, Status } from '../../../src/admin/client/index.js';
 import { verifies } from '../../contract/seed/requirements.js';
+import { VaultServer } from '../../kit/vault-server.js';
 import {
   adminEnvironment,
   ask,
@@ -132,29 +133,89 @@ describe('what a reload applies', () => {
     },
   );
 
+  it(
+    verifies(
+      'SEED-RELOADS-VAULT',
+      'a secret of Vault is read again; while Vault is down, the old value serves',
+    ),
+    async () => {
+      await using vault = await new VaultServer().mount('kv/', 2).listen();
+      const scopeOf = (host: string) => ({ result: [{ name: 'feed', scope: `https://${host}/` }] });
+      const put = (host: string) => vault.put('kv/feed', { scope: `https://${host}/` });
+      put('one.example.com');
+      workplace.write(
+        'config.yml',
+        `${read('config.yml').replace('https://${FEED_HOST}/', 'vault://kv/feed#scope')}\nvault:\n  enabled: true\n  address: ${vault.address}\n`,
+      );
+      server = await startServer(workplace, { VAULT_TOKEN: vault.issueToken() });
+      const reference = async () =>
+        (await config()).references.find(({ ref }) => ref === 'vault://kv/feed#scope');
+      const first = await reference();
+      expect(first).toMatchObject({ source: 'vault', version: '1' });
+      expect(await callTool(server, 'search_users')).toEqual(scopeOf('one.example.com'));
+
+      put('two.example.com');
+      expect((await reload()).references).toContainEqual(
+        expect.objectContaining({ ref: 'vault://kv/feed#scope', outcome: 'changed', version: '2' }),
+      );
+      expect(await callTool(server, 'search_users')).toEqual(scopeOf('two.example.com'));
+      const second = await reference();
+      expect(second).toMatchObject({ source: 'vault', version: '2' });
+      expect(second?.fingerprint).not.toBe(first?.fingerprint);
+
+      put('three.example.com');
+      await vault.stop();
+      const failed = await ask<{ reload: ReloadRecord }>(workplace.socket, '/reload?wait=30s', 'POST');
+      expect(failed.status).toBe(500);
+      expect(failed.body.reload.references).toContainEqual(
+        expect.objectContaining({
+          ref: 'vault://kv/feed#scope',
+          outcome: 'failed',
+          error: expect.stringContaining('refuses connections'),
+        }),
+      );
+      expect(await callTool(server, 'search_users')).toEqual(scopeOf('two.example.com'));
+      expect(await reference()).toEqual(second);
+      expect((await status()).reload.last_reload_status).toBe('error');
+      expect((await status()).status).toBe('ok');
+    },
+  );
+
+  it(
+    verifies('SEED-RELOADS-PYTHON', 'Python runs with fresh code, hooks, environment and configuration'),
+    async () => {
+      const code = (version: number): string =>
+        [
+          'import os',
+          'from mxcp.runtime import config, on_init',
+          'begun = []',
+          'on_init(lambda: begun.append(os.environ["FEED_HOST"]))',
+          'def get_user(id):',
+          '    token = config.get_secret("feed")["BEARER_TOKEN"]',
+          `    return {"version": ${version}, "begun": begun, "tokens": len(token)}`,
+        ].join('\n');
+      mkdirSync(join(workplace.project, 'python'));
+      workplace.write('python/users.py', code(1));
+      workplace.write(
+        'tools/get_user.yml',
+        'mxcp: 1\ntool:\n  name: get_user\n  language: python\n  parameters: [{ name: id, type: integer }]\n  source: { file: ../python/users.py }\n',
+      );
+      workplace.write('secrets/feed-token', 'x'.repeat(20));
+      server = await startServer(workplace);
+      const before = await callTool(server, 'get_user', { id: 1 });
+      expect(before).toEqual({ version: 1, begun: ['feed.example.com'], tokens: 20 });
+
+      workplace.write('python/users.py', code(2));
+      workplace.write('service.env', 'FEED_HOST=mirror.example.com\n');
+      workplace.write('secrets/feed-token', 'x'.repeat(30));
+      expect(await callTool(server, 'get_user', { id: 1 })).toEqual(before);
+      expect((await reload()).status).toBe('success');
+      const after = await callTool(server, 'get_user', { id: 1 });
+      expect(after).toEqual({ version: 2, begun: ['mirror.example.com'], tokens: 30 });
+    },
+  );
+
   it.each([
-    {
-      what: verifies('SEED-RELOADS-VAULT', 'a Vault reference'),
-      edit: () => {
-        workplace.write(
-          'config.yml',
-          read('config.yml').replace('file://secrets/feed-token', 'vault://kv/feed#token'),
-        );
-      },
-      names: 'vault',
-    },
-    {
-      what: verifies('SEED-RELOADS-PYTHON', 'a Python endpoint'),
-      edit: () => {
-        workplace.write(
-          'tools/get_user.yml',
-          'mxcp: 1\ntool:\n  name: get_user\n  language: python\n  source: { file: ../python/users.py }\n',
-        );
-        mkdirSync(join(workplace.project, 'python'));
-        workplace.write('python/users.py', 'def get_user():\n    return {}\n');
-      },
-      names: 'python',
-    },
     {
       what: verifies('SEED-KEEPS-OAUTH', 'an OAuth provider'),
       edit: () => {

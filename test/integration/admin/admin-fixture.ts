@@ -97,6 +97,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
           },
           queued: 0,
         },
+        background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
       }),
     },
     config: {

@@ -28,6 +28,7 @@ const TOOLS: ProjectFiles = {
     `SELECT CAST(content AS INTEGER) FROM read_text('secrets/token')`,
   ),
   'tools/raise.yml': tool('raise', 'string', 'SELECT error($text)'),
+  'tools/prod.yml': tool('prod', 'string', `SELECT 'prod'`),
   'tools/pair.yml': tool('pair', 'string', `SELECT $text || ' ok'`),
   'resources/note.yml': [
     'mxcp: 1',
@@ -52,6 +53,29 @@ export const CANARY_PROJECT: ProjectFiles = {
   'secrets/token': `${CANARIES.file}\n`,
   'service.env': envFile({ ENV_FILE: CANARIES.envFile }),
   'config.yml': canaryConfig(),
+};
+
+/** Python code that sees every secret, and says them wherever code can say something. */
+export const CANARY_PYTHON: ProjectFiles = {
+  'tools/shout.yml': pythonTool('shout', 'string'),
+  'tools/whisper.yml': pythonTool('whisper', 'string'),
+  'python/voices.py': [
+    'import os, sys, warnings',
+    'from mxcp.runtime import config, on_init',
+    '',
+    '@on_init',
+    'def greet():',
+    "    print('begins with', os.environ['PROCESS_ENV'], config.get_secret('literal'))",
+    '',
+    'def shout(text):',
+    '    print(text)',
+    "    print('to standard error:', text, file=sys.stderr)",
+    '    warnings.warn(text)',
+    "    raise ValueError('cannot use ' + text)",
+    '',
+    'def whisper(text):',
+    "    return text + ' prod 1 production'",
+  ],
 };
 
 /** What the process is given; values that an env file cannot hold come this way. */
@@ -103,6 +127,18 @@ function tool(name: string, type: string, sql: string): readonly string[] {
     `  return: { type: ${type} }`,
     '  source:',
     `    code: ${JSON.stringify(sql)}`,
+  ];
+}
+
+function pythonTool(name: string, type: string): readonly string[] {
+  return [
+    'mxcp: 1',
+    'tool:',
+    `  name: ${name}`,
+    '  language: python',
+    '  parameters: [{ name: text, type: string, description: A text }]',
+    `  return: { type: ${type} }`,
+    '  source: { file: ../python/voices.py }',
   ];
 }
 

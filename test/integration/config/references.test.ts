@@ -172,16 +172,19 @@ describe('resolving', () => {
         ref: '${UNSET}',
         usedBy: [`${path}.A`, `${path}.B`],
         error: 'not set in the environment; set it, or give it a default with `${UNSET:-…}`',
+        canHeal: false,
       },
       {
         ref: 'file://none',
         usedBy: [`${path}.C`],
         error: `there is no file ${join(root, 'none')}; create it, or correct the reference`,
+        canHeal: true,
       },
       {
         ref: 'op://v/i/f',
         usedBy: [`${path}.D`],
-        error: 'needs 1Password, which this version does not support yet',
+        error: 'needs 1Password, which is not switched on; set `onepassword.enabled` to true',
+        canHeal: false,
       },
     ]);
     expect(error.message).not.toContain('hunter2');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { loadAdminSettings, loadSettings, SETTINGS, type SettingFlags } from '../../../src/config/index.js';
 
 const root = mkdtempSync(join(tmpdir(), 'mxcp-settings-'));
@@ -26,7 +26,10 @@ describe('settings without flags and variables', () => {
       envFiles: [],
       debug: false,
       ignoreErrors: false,
+      pythonWorkers: Math.max(2, Math.min(4, availableParallelism())),
       reloadDefinitions: false,
+      watch: false,
+      waitForSecretsMs: 0,
       maxConcurrentCalls: 16,
       maxQueuedCalls: 1000,
       callTimeoutMs: 300_000,
@@ -79,6 +82,15 @@ describe('variables', () => {
         'MXCP_ADMIN_ENABLED must be one of 1, true, yes, on, 0, false, no, off, not "ture"',
       ].join('\n'),
     );
+  });
+
+  it.each([
+    ['python3.12', 'python3.12'],
+    ['/usr/bin/python3', '/usr/bin/python3'],
+    ['.venv/bin/python', join(root, '.venv/bin/python')],
+    ['~/py/bin/python', join(homedir(), 'py/bin/python')],
+  ])('MXCP_PYTHON=%s is looked up in PATH only when it is a bare name', (given, python) => {
+    expect(load({ MXCP_PYTHON: given }).python).toBe(python);
   });
 
   it('that nobody reads are told with the nearest one, except those for Python secrets', () => {

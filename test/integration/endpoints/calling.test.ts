@@ -75,12 +75,13 @@ describe('calling endpoints of a project over a real database', () => {
     const { calls } = await openProject(project, disposer);
     const all = await calls.readResource('sales://regions', anonymous());
     expect(all).toMatchObject({ uri: 'sales://regions', mimeType: 'application/json' });
-    expect(JSON.parse(all.texts.join(''))).toEqual([{ region: 'north' }, { region: 'south' }]);
+    expect(JSON.parse([...all.texts].join(''))).toEqual([{ region: 'north' }, { region: 'south' }]);
     const one = await calls.readResource('sales://regions/far%20east', anonymous());
-    expect(one).toEqual({
+    expect({ ...one, texts: [...one.texts] }).toEqual({
       uri: 'sales://regions/far%20east',
       mimeType: 'text/markdown',
       texts: ['# far east'],
+      bytes: 10,
     });
   });
 
@@ -150,6 +151,11 @@ describe('calling endpoints of a project over a real database', () => {
     expect(reports).toMatchObject([{ kind: 'tool', name: 'slow', outcome: 'call_timeout' }]);
   });
 
+  it('has no time limit when the limit is 0', async () => {
+    const { calls } = await openProject(project, disposer, { callTimeoutMs: 0 });
+    expect(await calls.callTool('add_numbers', { a: 1 }, anonymous())).toMatchObject({ value: 2 });
+  });
+
   it('interrupts the query of a caller that went away, and gives everything back', async () => {
     const { calls, active } = await openProject(project, disposer);
     const caller = new AbortController();
@@ -182,9 +188,11 @@ describe('calling endpoints of a project over a real database', () => {
       calls.callTool('slow', {}, { caller: ANONYMOUS, signal: slow.signal }),
     ).rejects.toThrow();
     const empty = new EndpointSet({ ...catalog, endpoints: [] }, { enabled: false, descriptions: {} });
-    const old = active.swap(new Generation(2, { endpoints: empty, database }, () => Promise.resolve()));
+    const old = active.swap(
+      new Generation(2, { endpoints: empty, database, python: undefined }, () => Promise.resolve()),
+    );
     const drained = vi.fn();
-    const draining = old.drained().then(drained);
+    const draining = old.leasesEnded().then(drained);
     await expect(calls.callTool('add_numbers', { a: 1 }, anonymous())).rejects.toMatchObject({
       code: 'endpoint_not_found',
     });
@@ -201,13 +209,13 @@ describe('calling endpoints of a project over a real database', () => {
     const run = { parameters: { region: 'a/b' }, context: anonymous(), limits };
     expect(
       await runEndpoint(
-        { endpoints, database },
+        { endpoints, database, python: undefined },
         { kind: 'resource', name: 'sales://regions/{region}', ...run },
       ),
     ).toMatchObject({ kind: 'resource', resource: { uri: 'sales://regions/a%2Fb', texts: ['# a/b'] } });
     expect(
       await runEndpoint(
-        { endpoints, database },
+        { endpoints, database, python: undefined },
         { ...run, kind: 'tool', name: 'add_numbers', parameters: { a: '1' } },
       ),
     ).toMatchObject({ kind: 'tool', result: { value: 2 } });

@@ -17,19 +17,24 @@ beforeEach(async () => {
 });
 afterEach(() => disposer.dispose());
 
+/** A project without Python code. */
+async function openContents() {
+  return { database: await openDatabase(disposer), python: undefined };
+}
+
 async function check(files: Readonly<Record<string, string>>): Promise<string[]> {
   await mkdir(join(root, 'tools'));
   for (const [name, text] of Object.entries(files)) await writeFile(join(root, 'tools', name), text);
   const catalog = await loadEndpoints(foldersOf(root));
   expect(catalog.failures).toEqual([]);
-  const failures = await checkEndpoints(catalog, await openDatabase(disposer));
+  const failures = await checkEndpoints(catalog, await openContents());
   return failures.flatMap(({ problems }) => problems.map(formatProblem));
 }
 
 describe('checking endpoints against the database', () => {
   it('finds nothing wrong with a good project', async () => {
     const catalog = await loadEndpoints(fixture('endpoint-kinds.good'));
-    expect(await checkEndpoints(catalog, await openDatabase(disposer))).toEqual([]);
+    expect(await checkEndpoints(catalog, await openContents())).toEqual([]);
   });
 
   it('names the line of the YAML file in which the SQL is wrong', async () => {
@@ -81,7 +86,7 @@ describe('checking endpoints against the database', () => {
     await writeFile(join(root, 'tools/a.yml'), 'tool:\n  name: a\n  source: { code: SELECT nothing }\n');
     await writeFile(join(root, 'tools/b.yml'), 'tool:\n  name: b\n  source: { code: SELECT 1 }\n');
     const catalog = await loadEndpoints(foldersOf(root));
-    const served = withFailures(catalog, await checkEndpoints(catalog, await openDatabase(disposer)));
+    const served = withFailures(catalog, await checkEndpoints(catalog, await openContents()));
     expect(served.endpoints.map(({ name }) => name)).toEqual(['b']);
     expect(served.failures).toMatchObject([{ path: 'tools/a.yml', kind: 'tool', name: 'a' }]);
   });
@@ -92,7 +97,7 @@ describe('a check that the database itself cannot answer', () => {
     const catalog = await loadEndpoints(fixture('endpoint-kinds.good'));
     const database = await openDatabase(disposer);
     await disposer.dispose();
-    await expect(checkEndpoints(catalog, database)).rejects.toThrow();
+    await expect(checkEndpoints(catalog, { database, python: undefined })).rejects.toThrow();
     disposer = new Disposer();
   });
 });

@@ -91,9 +91,9 @@ describe('loading the definitions of a project', () => {
       'sql/b.sql': 'SELECT 2',
     });
     const { endpoints } = await load();
-    expect(endpoints.map((endpoint) => 'sql' in endpoint && endpoint.sql)).toEqual([
-      { text: 'SELECT 2', file: 'sql/b.sql', firstLine: 1 },
-      { text: 'SELECT 1', file: 'tools/deep/a.sql', firstLine: 1 },
+    expect(endpoints.map((endpoint) => 'source' in endpoint && endpoint.source)).toEqual([
+      { language: 'sql', sql: { text: 'SELECT 2', file: 'sql/b.sql', firstLine: 1 } },
+      { language: 'sql', sql: { text: 'SELECT 1', file: 'tools/deep/a.sql', firstLine: 1 } },
     ]);
   });
 
@@ -198,9 +198,34 @@ describe('problems of definitions', () => {
       'tools/a.yml:5:5: the SQL file tools/a.sql does not exist; paths are relative to the YAML file, or to the project when they begin with "/"',
     ],
     [
-      'Python',
-      tool('  language: python\n  source: { file: a.py }\n'),
-      'tools/a.yml:4:3: this version does not run Python endpoints; write it in SQL or remove the file',
+      'a Python file without its language',
+      tool('  source: { file: a.py }\n'),
+      'tools/a.yml:4:13: "a.py" is a Python file, but without a language it would run as SQL; add "language: python" to the tool',
+    ],
+    [
+      'a Python file as SQL',
+      tool('  language: sql\n  source: { file: a.py }\n'),
+      'tools/a.yml:5:13: "a.py" is a Python file, but the language is sql; write "language: python"',
+    ],
+    [
+      'Python code within the YAML file',
+      tool('  language: python\n  source:\n    code: return 1\n'),
+      'tools/a.yml:6:5: Python code within the YAML file is not run, because a module needs a file to be imported from and to be shown in tracebacks; put it as the function "t" into a file below python/ and name that file with "file"',
+    ],
+    [
+      'a Python file that is missing',
+      tool('  language: python\n  source: { file: ../python/a.py }\n'),
+      'tools/a.yml:5:13: the Python file python/a.py does not exist; paths are relative to the YAML file, or to the project when they begin with "/"',
+    ],
+    [
+      'a Python file outside the project',
+      tool('  language: python\n  source: { file: ../../a.py }\n'),
+      'tools/a.yml:5:13: "../../a.py" lies outside the project; Python code is loaded from the project only',
+    ],
+    [
+      'a Python file with another ending',
+      tool('  language: python\n  source: { file: a.txt }\n'),
+      'tools/a.yml:5:13: "a.txt" does not end in .py, so it cannot be imported',
     ],
     [
       'policies',

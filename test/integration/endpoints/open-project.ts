@@ -50,7 +50,7 @@ export async function openProject(
   const database = await openDatabase(disposer);
   const catalog = await loadEndpoints(folders);
   const endpoints = new EndpointSet(catalog, { enabled: true, descriptions: {} });
-  const generation = new Generation(1, { endpoints, database }, () => Promise.resolve());
+  const generation = new Generation(1, { endpoints, database, python: undefined }, () => Promise.resolve());
   const active = new ActiveGeneration(generation);
   const reports: CallReport[] = [];
   const calls = new LiveEndpointCalls(active, {

@@ -9,7 +9,7 @@ describe('sessions of the 2025 protocols', () => {
     expect(body.result).toMatchObject({
       protocolVersion,
       serverInfo: { name: 'sample', version: '9.8.7' },
-      capabilities: { tools: {}, resources: {}, prompts: {} },
+      capabilities: { tools: {}, resources: {}, prompts: {}, logging: {} },
     });
     expect(headers.get('mcp-session-id')).toMatch(/^[\w-]{36}$/);
   });
@@ -21,11 +21,13 @@ describe('sessions of the 2025 protocols', () => {
       tools: {},
       resources: {},
       prompts: {},
+      logging: {},
     });
     expect((await post(changing.url, INITIALIZE)).body.result.capabilities).toEqual({
       tools: { listChanged: true },
       resources: { listChanged: true },
       prompts: { listChanged: true },
+      logging: {},
     });
   });
 

@@ -89,10 +89,12 @@ export class SampleCalls implements EndpointCalls {
   }
 
   async readResource(uri: string): Promise<ResourceText> {
-    const mimeType = 'application/json';
-    if (uri === 'notes://all') return { uri, mimeType, texts: ['[1,', '2]'] };
+    if (uri === 'notes://all') return toText(uri, ['[1,', '2]']);
     if (uri === 'notes://large') {
-      return { uri, mimeType, texts: Array.from({ length: 3000 }, (_, line) => `"line" ${line} äöü 😀\n`) };
+      return toText(
+        uri,
+        Array.from({ length: 3000 }, (_, line) => `"line" ${line} äöü 😀\n`),
+      );
     }
     if (uri === 'notes://broken') throw new Error('password=hunter2');
     throw new MxcpError('endpoint_not_found', `no resource ${uri}`);
@@ -139,4 +141,8 @@ export class SampleCalls implements EndpointCalls {
       void this.#released.then(() => resolve(scalarResult('released')));
     });
   }
+}
+
+function toText(uri: string, texts: readonly string[]): ResourceText {
+  return { uri, mimeType: 'application/json', texts, bytes: Buffer.byteLength(texts.join('')) };
 }

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, test, vi } from 'vitest';
-import { ANONYMOUS } from '../../../src/runtime/index.js';
+import { ANONYMOUS, TypedText } from '../../../src/runtime/index.js';
 import {
   buildGeneration,
   countDescriptors,
@@ -344,6 +344,37 @@ describe('looking at a text without running it', () => {
       await expect(database.inspect(sql)).rejects.toMatchObject({ code: 'query_failed' });
     },
   );
+
+  describe('behind a parameter whose type DuckDB cannot tell', () => {
+    const samples = { text: 'text', count: 1, day: new TypedText('DATE', '2000-01-01'), object: { a: 1 } };
+
+    test.each([
+      'SELECT $text AS given, missing FROM (SELECT 1 AS there)',
+      'SELECT $text, $object AS given, missing FROM (SELECT 1 AS there)',
+      'SELECT $text, there FROM (SELECT 1 AS there) GROUP BY $count',
+      'SELECT $text, no_such_function(there) FROM (SELECT 1 AS there)',
+      'SELECT $text UNION ALL SELECT there FROM missing',
+      'SELECT $text, /* a comment */ missing FROM (SELECT 1 AS there)',
+    ])('refuses what does not compile: %s', async (sql) => {
+      const database = await openDatabase();
+      await expect(database.inspect(sql, samples)).rejects.toMatchObject({ code: 'query_failed' });
+    });
+
+    test.each([
+      'SELECT $text AS given',
+      'SELECT $text, there FROM (SELECT 1 AS there) ORDER BY there LIMIT $count',
+      "SELECT $text, date_trunc('day', $day)",
+      // Only values fit here, no casts.
+      'SELECT $text, there FROM range($count) AS numbers(there)',
+      "SELECT $text WHERE DATE '2024-01-01' >= $text",
+      'SELECT $object.a, $text',
+      "SELECT $text, E'\\'' AS quote",
+    ])('takes what compiles: %s', async (sql) => {
+      const database = await openDatabase();
+      const { parameterNames } = await database.inspect(sql, samples);
+      expect(parameterNames.length).toBeGreaterThan(0);
+    });
+  });
 });
 
 describe('asking whether the database answers', () => {

@@ -6,7 +6,7 @@ import { countOpen } from '../../kit/process-resources.js';
 import { httpSecret, sqlTool, userConfig } from '../../kit/temporary-project.js';
 import { failedReload } from './failed-reload.js';
 import { observeAnswers } from './observed-answers.js';
-import { replaceDatabase } from './reload-faults.js';
+import { replaceDatabase } from './reload-database-faults.js';
 import { createShopProject, PROXIES, startShop } from './shop-project.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
-import { createDatabaseFile } from '../../kit/database-file.js';
+import { mkdirSync } from 'node:fs';
 import { sqlTool, userConfig, type TemporaryProject } from '../../kit/temporary-project.js';
-import { createShop, PROXIES, type DatabaseMode } from './shop-project.js';
+import { DATABASE_FAULTS } from './reload-database-faults.js';
+import { PROXIES, type DatabaseMode } from './shop-project.js';
 
 /** One way in which a reload can go wrong, and what the record must say about it. */
 export interface ReloadFault {
@@ -26,24 +26,6 @@ const mendConfig = (project: TemporaryProject): void => project.write('config.ym
 const mendSite = (project: TemporaryProject): void => project.write('mxcp-site.yml', SITE);
 const mendEnv = (project: TemporaryProject): void =>
   project.write('shop.env', 'FIRST=http://first-1.example:1\n');
-
-/** Puts a database that was made beside it in the place of the one that serves, as a pipeline should. */
-export async function replaceDatabase(project: TemporaryProject, price = 1): Promise<void> {
-  rmSync(project.path('next.duckdb'), { force: true });
-  await createShop(project.path('next.duckdb'), price);
-  rmSync(project.path('shop.duckdb'), { recursive: true, force: true });
-  project.rename('next.duckdb', 'shop.duckdb');
-}
-
-/** The file that serves, under a second name, so that a test can put it back. */
-function setAside(project: TemporaryProject): void {
-  project.rename('shop.duckdb', 'aside.duckdb');
-}
-
-function putBack(project: TemporaryProject): void {
-  rmSync(project.path('shop.duckdb'), { recursive: true, force: true });
-  project.rename('aside.duckdb', 'shop.duckdb');
-}
 
 const LOAD_FAULTS: readonly ReloadFault[] = [
   {
@@ -215,7 +197,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
     stage: 'resolve',
     code: 'reference_unresolved',
     at: 'config.yml:14:27',
-    says: ['vault://secret/shop#proxy: needs Vault, which this version does not support yet'],
+    says: ['vault://secret/shop#proxy: needs Vault, which is not switched on; set `vault.enabled` to true'],
   },
   {
     what: 'the profile asks for authentication',
@@ -243,158 +225,4 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
   },
 ];
 
-const BUILD_FAULTS: readonly ReloadFault[] = [
-  {
-    what: 'the database is gone',
-    damage: setAside,
-    mend: putBack,
-    stage: 'build',
-    code: 'database_missing',
-    says: ['shop.duckdb is gone from the disk; the open one still serves. Put the file back'],
-  },
-  {
-    what: 'a database that is open read-write was replaced',
-    database: 'readwrite',
-    damage: async (project) => {
-      setAside(project);
-      await createShop(project.path('shop.duckdb'), 2);
-    },
-    mend: putBack,
-    stage: 'build',
-    code: 'database_replaced',
-    says: [
-      'shop.duckdb was replaced while it is open read-write',
-      'Restart the server to serve the new file, or serve the database read-only, where a reload is enough',
-    ],
-  },
-  {
-    what: 'a read-only database was overwritten in place',
-    damage: async (project) => {
-      await createShop(project.path('next.duckdb'), 2);
-      // By another process: in this one it would drop the lock of what is open.
-      spawnSync('sh', ['-c', 'cp next.duckdb shop.duckdb; rm next.duckdb'], { cwd: project.root });
-    },
-    mend: (project) => replaceDatabase(project),
-    stage: 'build',
-    code: 'database_replaced',
-    says: [
-      'was overwritten in place while it is open; write the new file beside it and rename it over this one',
-    ],
-  },
-  {
-    what: 'what replaced the database is none',
-    damage: (project) => {
-      setAside(project);
-      project.write('shop.duckdb', 'price\n1\n'.repeat(1000));
-    },
-    mend: putBack,
-    stage: 'build',
-    code: 'database_failed',
-    says: ['cannot open database', 'not a valid DuckDB database file'],
-  },
-  {
-    what: 'what replaced the database is empty',
-    damage: (project) => {
-      setAside(project);
-      project.write('shop.duckdb', '');
-    },
-    mend: putBack,
-    stage: 'build',
-    code: 'database_failed',
-    says: ['cannot open database', 'shop.duckdb'],
-  },
-  {
-    what: 'a folder stands in the place of the database',
-    damage: (project) => {
-      setAside(project);
-      mkdirSync(project.path('shop.duckdb'));
-    },
-    mend: putBack,
-    stage: 'build',
-    code: 'database_failed',
-    says: ['is not a regular file, so it cannot be a database; check duckdb.path'],
-  },
-  {
-    what: 'DuckDB refuses a secret',
-    damage: (project) =>
-      project.write(
-        'config.yml',
-        PROXIES.map((line) => line.replace('BEARER_TOKEN', 'BEARER_TOKN')),
-      ),
-    mend: mendConfig,
-    stage: 'build',
-    code: 'secret_failed',
-    at: 'config.yml:15:13',
-    says: ['DuckDB refused secret "third" of type http', "Unknown parameter 'bearer_tokn'"],
-  },
-  {
-    what: 'a secret needs an extension that is not there',
-    damage: (project) =>
-      project.write(
-        'config.yml',
-        PROXIES.map((line) =>
-          line
-            .replace('type: http', 'type: s3')
-            .replace('HTTP_PROXY', 'KEY_ID')
-            .replace('BEARER_TOKEN', 'SECRET'),
-        ),
-      ),
-    mend: mendConfig,
-    stage: 'build',
-    code: 'secret_failed',
-    at: 'config.yml:7:13',
-    says: [
-      'DuckDB refused secret "first" of type s3: it needs the extension httpfs',
-      'install it first (INSTALL httpfs) or remove the secret',
-    ],
-  },
-];
-
-const CHECK_FAULTS: readonly ReloadFault[] = [
-  {
-    what: 'the replaced database lacks a column that an endpoint reads',
-    damage: async (project) => {
-      setAside(project);
-      await createDatabaseFile(project.path('shop.duckdb'), 'CREATE TABLE item(name TEXT, cost INTEGER)');
-    },
-    mend: putBack,
-    stage: 'check',
-    code: 'endpoint_invalid',
-    at: 'tools/price.yml:7',
-    says: [
-      'which replaced the database that serves; put the old one back or mend what does not fit',
-      '"price" not found in FROM clause',
-    ],
-  },
-  {
-    what: 'the SQL of a new endpoint does not compile',
-    definitions: true,
-    damage: (project) => project.write('tools/extra.yml', sqlTool('extra', 'SELECT name\nFROM itme')),
-    mend: (project) => project.remove('tools/extra.yml'),
-    stage: 'check',
-    code: 'endpoint_invalid',
-    at: 'tools/extra.yml:7',
-    says: ['Table with name itme does not exist', 'Did you mean "item"'],
-  },
-  {
-    what: 'a new endpoint uses a parameter that it does not declare',
-    definitions: true,
-    damage: (project) =>
-      project.write(
-        'tools/extra.yml',
-        sqlTool('extra', 'SELECT $nam', ['parameters: [{ name: name, type: string }]']),
-      ),
-    mend: (project) => project.remove('tools/extra.yml'),
-    stage: 'check',
-    code: 'endpoint_invalid',
-    at: 'tools/extra.yml:7',
-    says: ['the SQL uses $nam, which is not a declared parameter; did you mean "name"?'],
-  },
-];
-
-export const RELOAD_FAULTS: readonly ReloadFault[] = [
-  ...LOAD_FAULTS,
-  ...RESOLVE_FAULTS,
-  ...BUILD_FAULTS,
-  ...CHECK_FAULTS,
-];
+export const RELOAD_FAULTS: readonly ReloadFault[] = [...LOAD_FAULTS, ...RESOLVE_FAULTS, ...DATABASE_FAULTS];

@@ -4,7 +4,7 @@ import { Gate } from '../../kit/gate.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
 import { sqlTool } from '../../kit/temporary-project.js';
-import { replaceDatabase } from './reload-faults.js';
+import { replaceDatabase } from './reload-database-faults.js';
 import { createShopProject, startShop } from './shop-project.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 

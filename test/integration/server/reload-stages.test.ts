@@ -81,18 +81,28 @@ describe('a swap whose commit fails', () => {
     const steps: ReloadSteps<string, string, GenerationDatabase> = {
       load: async () => 'http://new:2',
       resolve: async (proxy) => proxy,
-      build: async (proxy, { nextNumber }) => toGeneration(nextNumber, await build(proxy)),
-      check: ({ contents }) => contents.ping(),
-      commit: async ({ contents }) => {
-        if (refuse) throw new Error('the commit was refused');
-        await contents.commit();
+      build: async (proxy, { nextNumber }) => {
+        const database = await build(proxy);
+        const generation = toGeneration(nextNumber, database);
+        return {
+          needsHandover: false,
+          check: () => database.ping(),
+          shortenHandover: () => Promise.resolve(),
+          commit: async () => {
+            if (refuse) throw new Error('the commit was refused');
+            await database.commit();
+            return generation;
+          },
+          dispose: () => generation.dispose(),
+        };
       },
       announce: () => undefined,
     };
     const first = await build('http://old:1');
     await first.commit();
     const active = new ActiveGeneration(toGeneration(1, first));
-    const coordinator = new ReloadCoordinator(active, steps, createSilentLogger());
+    const limits = { holdTimeoutMs: 1_000, drainTimeoutMs: 5_000 };
+    const coordinator = new ReloadCoordinator({ active, steps, limits, logger: createSilentLogger() });
     const openBefore = countOpen('self', path);
 
     const failed = await coordinator.request({ trigger: 'api' }).ended;

@@ -75,12 +75,13 @@ export interface ShopOptions extends StartOptions {
 /** The shop, served in this process until the test has ended. */
 export async function startShop(
   mode: DatabaseMode,
-  { files, flags, env }: ShopOptions = {},
+  { files, flags, env, stores = [] }: ShopOptions = {},
 ): Promise<{ readonly project: TemporaryProject; readonly server: InProcessServer }> {
   const project = await createShopProject(mode, files);
   onTestFinished(() => project[Symbol.dispose]());
   const server = await InProcessServer.start(project, {
     flags: { envFiles: [project.path('shop.env')], ...flags },
+    stores,
     ...(env !== undefined && { env }),
   });
   onTestFinished(() => server[Symbol.asyncDispose]());

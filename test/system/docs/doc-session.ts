@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { repository, type DocBlock } from '../../contract/docs/doc-blocks.js';
+import { VaultServer } from '../../kit/vault-server.js';
 import { command, createWorkplace, until, type Workplace } from '../../e2e/seed/running-server.js';
 
 /** A server that a `serve` block started, and the block's shell around it. */
@@ -28,7 +29,7 @@ export interface Ran {
 /**
  * One reader who works through one page: blocks run in order, in one folder, and a server that a block started serves until
  * the next such block or the end of the page. Paths of the page become paths of the session; the commands of a service
- * manager are stood in for by small scripts, everything else is real.
+ * manager and of Vault are stood in for by small scripts, Vault by a server of ours, everything else is real.
  */
 export class DocSession {
   readonly #workplace: Workplace = createWorkplace();
@@ -37,6 +38,7 @@ export class DocSession {
   readonly #log: string;
   readonly #pidFile: string;
   #serving: Serving | undefined;
+  #vault: VaultServer | undefined;
 
   constructor(page: string) {
     this.#page = page;
@@ -53,6 +55,8 @@ export class DocSession {
 
   /** Runs a block to its end; a `serve` block until its server is ready. */
   async run(block: DocBlock): Promise<Ran> {
+    if (this.#vault === undefined && /^vault /m.test(block.text))
+      this.#vault = await new VaultServer().mount('kv/', 2).listen();
     if (block.tags[0] === 'serve') return this.#serve(block);
     if (this.#serving === undefined && block.text.includes('/run/mxcp')) await this.#serveByDefault();
     // A script is run as it would be from a file; a list of commands has to work line by line.
@@ -67,6 +71,7 @@ export class DocSession {
   /** Ends the session; answers with the exit code of its last server, when there was one. */
   async end(): Promise<number | null | undefined> {
     const exitCode = await this.#stopServing();
+    await this.#vault?.stop();
     this.#workplace.remove();
     return exitCode;
   }
@@ -84,6 +89,9 @@ export class DocSession {
     return {
       ...rest,
       ...(inExample ? {} : { MXCP_CONFIG: config, MXCP_ENV_FILE: envFile }),
+      ...(this.#vault === undefined
+        ? {}
+        : { VAULT_ADDR: this.#vault.address, VAULT_TOKEN: this.#vault.issueToken() }),
       HOME: folder,
       PATH: `${this.#bin}:${environment['PATH'] ?? ''}`,
     };
@@ -158,8 +166,25 @@ export class DocSession {
       'mxcp',
       `if [ "$1" = serve ]; then echo $$ > "${this.#pidFile}"; exec ${mxcp} "$@" 2>> "${this.#log}"; fi\nexec ${mxcp} "$@"`,
     );
+    cpSync(join(import.meta.dirname, 'vault-command.sh'), join(this.#bin, 'vault'));
     install('journalctl', `[ "$1 $2" = "-u mxcp" ] && cat "${this.#log}"`);
-    install('systemctl', '[ "$1 $2" = "status mxcp" ] && echo "mxcp.service: active (running)"');
+    install(
+      'systemctl',
+      `case "$1 $2" in
+        "status mxcp") echo "mxcp.service: active (running)" ;;
+        "reload mxcp") exec ${mxcp} admin reload ;;
+        *) exit 1 ;;
+      esac`,
+    );
+    // What is done to a volume is tested with the manifest; here only that the options make one file of one name.
+    install(
+      'kubectl',
+      `case "$*" in
+        "create secret generic "*" --from-file=mxcp.env="*" --dry-run=client -o yaml") cat "\${5#--from-file=mxcp.env=}" ;;
+        "apply -f -") exec grep -q = ;;
+        *) exit 1 ;;
+      esac`,
+    );
     install('sudo', '[ "$1 $2" = "-u mxcp" ] || exit 1; shift 2; exec "$@"');
   }
 

@@ -39,7 +39,29 @@ describe.each([
   });
 });
 
-it('lets a reload apply secrets and plugin configuration, and nothing else', () => {
+const STORES = [
+  'vault.enabled',
+  'vault.address',
+  'vault.namespace',
+  'vault.ca_cert',
+  'vault.client_cert',
+  'vault.client_key',
+  'vault.tls_server_name',
+  'vault.token_env',
+  'vault.auto_auth',
+  'onepassword.enabled',
+  'onepassword.token_env',
+  'onepassword.connect_host',
+  'onepassword.connect_token_env',
+  'onepassword.ca_cert',
+];
+
+it('lets a reload apply secrets, their stores, plugin configuration and how often it happens by itself, and nothing else', () => {
   const applied = RELOAD_TABLE.filter((row) => row.applies === 'reload').map((row) => row.key);
-  expect(applied).toEqual(['projects.*.profiles.*.secrets', 'projects.*.profiles.*.plugin.config']);
+  expect(applied).toEqual([
+    'projects.*.profiles.*.secrets',
+    'projects.*.profiles.*.plugin.config',
+    'reload.refresh',
+    ...STORES,
+  ]);
 });

@@ -8,7 +8,9 @@ import type { JsonObject } from '../../../src/runtime/index.js';
 
 function collect(returns: TypeDefinition | undefined, rows: readonly JsonObject[], maxResultBytes = 1000) {
   const checks =
-    returns === undefined ? undefined : new ResultChecks('tool "t"', returns, new SchemaCompiler());
+    returns === undefined
+      ? undefined
+      : new ResultChecks({ endpoint: 'tool "t"', part: 'row', returns, compiler: new SchemaCompiler() });
   const collector = new ResultCollector({ endpoint: 'tool "t"', returns, checks, maxResultBytes });
   for (const row of rows) collector.onRow(row);
   return collector.finish();
@@ -82,7 +84,7 @@ describe('shaping results', () => {
 
   it('counts bytes while rows arrive', () => {
     expect(() => collect(undefined, [{ a: 'x'.repeat(30) }, { a: 1 }], 40)).toThrow(
-      'the result of tool "t" is larger than 40 bytes (reached at row 2); ask for fewer rows, or raise --max-result-bytes',
+      'the result of tool "t" is larger than 40 bytes (reached at row 2); ask for less, or raise --max-result-bytes',
     );
   });
 

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ActiveGeneration, EventLoopBudget, Generation } from '../../../src/lifecycle/index.js';
+import { ActiveGeneration, EventLoopBudget, Generation, type Lease } from '../../../src/lifecycle/index.js';
+
+const NOBODY = { label: 'nobody', interrupt: () => undefined };
 
 function createGeneration(number = 1, dispose: () => Promise<void> = async () => undefined) {
   return new Generation(number, `contents ${number}`, dispose);
@@ -14,14 +16,14 @@ async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
 describe('a generation', () => {
   test('hands out its contents', () => {
     const generation = createGeneration();
-    const lease = generation.acquire();
+    const lease = generation.acquire(NOBODY);
     expect(lease.contents).toBe('contents 1');
     expect(lease.generation).toBe(generation);
   });
 
   test('counts a lease until it is released, once', () => {
     const generation = createGeneration();
-    const [first, second] = [generation.acquire(), generation.acquire()];
+    const [first, second] = [generation.acquire(NOBODY), generation.acquire(NOBODY)];
     expect(generation.activeLeases).toBe(2);
     first.release();
     first.release();
@@ -33,15 +35,15 @@ describe('a generation', () => {
   test('gives no lease once it is retired', () => {
     const generation = createGeneration(7);
     generation.retire();
-    expect(() => generation.acquire()).toThrow('generation 7 is retired');
+    expect(() => generation.acquire(NOBODY)).toThrow('generation 7 is retired');
     expect(generation.activeLeases).toBe(0);
   });
 
   test('is drained when the last lease is released, for everyone who waits', async () => {
     const generation = createGeneration();
-    const lease = generation.acquire();
+    const lease = generation.acquire(NOBODY);
     generation.retire();
-    const waiters = [generation.drained(), generation.drained()];
+    const waiters = [generation.leasesEnded(), generation.leasesEnded()];
     expect(await hasSettled(Promise.race(waiters))).toBe(false);
     lease.release();
     await Promise.all(waiters);
@@ -50,7 +52,7 @@ describe('a generation', () => {
   test('is drained at once without leases', async () => {
     const generation = createGeneration();
     generation.retire();
-    await generation.drained();
+    await generation.leasesEnded();
   });
 
   test('is disposed once, and tells everyone of a failure', async () => {
@@ -69,13 +71,13 @@ describe('the active generation', () => {
   test('is the new one from the swap on, and the old one is retired', () => {
     const [first, second] = [createGeneration(1), createGeneration(2)];
     const active = new ActiveGeneration(first);
-    const lease = active.acquire();
+    const lease = active.tryAcquire(NOBODY);
     expect(active.swap(second)).toBe(first);
     expect(active.current).toBe(second);
-    expect(active.acquire().generation).toBe(second);
-    expect(lease.generation).toBe(first);
+    expect(active.tryAcquire(NOBODY)?.generation).toBe(second);
+    expect(lease?.generation).toBe(first);
     expect(first.activeLeases).toBe(1);
-    expect(() => first.acquire()).toThrow('retired');
+    expect(() => first.acquire(NOBODY)).toThrow('retired');
   });
 
   test('never gives a lease on a retired generation and loses none, in whatever order calls and swaps come', () => {
@@ -84,9 +86,9 @@ describe('the active generation', () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const active = new ActiveGeneration(createGeneration(1));
         const generations = [active.current];
-        const held: ReturnType<typeof active.acquire>[] = [];
+        const held: Lease<string>[] = [];
         for (const action of steps) {
-          if (action === 'acquire') held.push(active.acquire());
+          if (action === 'acquire') held.push(active.current.acquire(NOBODY));
           else if (action === 'swap') {
             active.swap(createGeneration(generations.length + 1));
             generations.push(active.current);

@@ -102,7 +102,8 @@ describe('a result that is written in slices', () => {
       fc.asyncProperty(fc.array(text, { minLength: 1 }), async (pieces) => {
         const texts = [...pieces, 'ä"\n'.repeat(30_000)];
         const splices = new ResultSplices();
-        const result = toResourceResult({ uri: 'a://b', mimeType: 'text/plain', texts }, splices);
+        const bytes = Buffer.byteLength(texts.join(''));
+        const result = toResourceResult({ uri: 'a://b', mimeType: 'text/plain', texts, bytes }, splices);
         const message = JSON.parse(await written(result, splices));
         expect(message.result.contents).toEqual([
           { uri: 'a://b', mimeType: 'text/plain', text: texts.join('') },

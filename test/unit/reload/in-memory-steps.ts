@@ -1,8 +1,13 @@
 import { ActiveGeneration, Generation } from '../../../src/lifecycle/index.js';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
-import { ReloadCoordinator, type ReloadContext, type ReloadSteps } from '../../../src/reload/index.js';
+import {
+  ReloadCoordinator,
+  type Candidate,
+  type ReloadContext,
+  type ReloadSteps,
+} from '../../../src/reload/index.js';
 
-export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'commit' | 'announce' | 'dispose';
+export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'shorten' | 'commit' | 'announce' | 'dispose';
 
 /**
  * Steps that reload one text held in memory. `source` is what is "on disk"; `before` runs at the start of a step, may
@@ -10,6 +15,7 @@ export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'commit' | 'anno
  */
 export class InMemorySteps implements ReloadSteps<string, string, string> {
   source = 'version 1';
+  needsHandover = false;
   before: (step: StepName, generation: number) => Promise<void> | void = () => undefined;
   readonly taken: { readonly step: StepName; readonly context?: ReloadContext; readonly source?: string }[] =
     [];
@@ -28,17 +34,19 @@ export class InMemorySteps implements ReloadSteps<string, string, string> {
     return loaded;
   }
 
-  async build(resolved: string, { nextNumber }: ReloadContext): Promise<Generation<string>> {
+  async build(resolved: string, { nextNumber }: ReloadContext): Promise<Candidate<string>> {
     await this.#enter('build', nextNumber);
-    return this.create(nextNumber, resolved);
-  }
-
-  async check(candidate: Generation<string>): Promise<void> {
-    await this.#enter('check', candidate.number);
-  }
-
-  async commit(candidate: Generation<string>): Promise<void> {
-    await this.#enter('commit', candidate.number);
+    const generation = this.create(nextNumber, resolved);
+    return {
+      needsHandover: this.needsHandover,
+      check: () => this.#enter('check', nextNumber),
+      shortenHandover: () => this.#enter('shorten', nextNumber),
+      commit: async () => {
+        await this.#enter('commit', nextNumber);
+        return generation;
+      },
+      dispose: () => generation.dispose(),
+    };
   }
 
   announce(candidate: Generation<string>): void {
@@ -63,7 +71,7 @@ export class InMemorySteps implements ReloadSteps<string, string, string> {
   }
 }
 
-export function createCoordinator() {
+export function createCoordinator({ holdTimeoutMs = 1_000, drainTimeoutMs = 30_000 } = {}) {
   const steps = new InMemorySteps();
   const lines: string[] = [];
   const logger = createLogger({
@@ -73,7 +81,8 @@ export function createCoordinator() {
     sinks: [(line) => lines.push(line)],
   });
   const active = new ActiveGeneration(steps.create(1, steps.source));
-  return { steps, active, lines, coordinator: new ReloadCoordinator(active, steps, logger) };
+  const limits = { holdTimeoutMs, drainTimeoutMs };
+  return { steps, active, lines, coordinator: new ReloadCoordinator({ active, steps, limits, logger }) };
 }
 
 /** A gate that a step waits at, and that tells when one has arrived. */
@@ -90,4 +99,9 @@ export function createGate() {
       return opened;
     },
   };
+}
+
+/** Somebody who asks for a lease. */
+export function createHolder(label = 'tool "price"', interrupt: () => void = () => undefined) {
+  return { label, interrupt };
 }

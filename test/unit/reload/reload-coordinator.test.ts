@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { MxcpError } from '../../../src/errors/index.js';
-import { createCoordinator, createGate, type StepName } from './in-memory-steps.js';
+import { createCoordinator, createGate, createHolder, type StepName } from './in-memory-steps.js';
 
 describe('a reload', () => {
   test('goes through its steps in order, swaps and frees what served', async () => {
@@ -175,7 +175,7 @@ describe('a reload that fails', () => {
         error: { code: 'database_failed', message: `broken at ${failing}`, stage },
       });
       expect(active.current).toBe(serving);
-      active.acquire().release();
+      active.current.acquire(createHolder()).release();
       expect(steps.disposed).toEqual(hasCandidate ? [2] : []);
       expect(coordinator.status().last).toEqual(record);
       expect(lines.join('')).toContain(`reload failed: broken at ${failing}`);
@@ -223,7 +223,7 @@ describe('a reload that fails', () => {
 describe('after the swap', () => {
   test('calls end on the generation they began on, and the next reload does not wait for them', async () => {
     const { steps, active, coordinator } = createCoordinator();
-    const lease = active.acquire();
+    const lease = active.current.acquire(createHolder());
     const { id, ended } = coordinator.request({ trigger: 'api' });
     expect(await ended).toMatchObject({ status: 'success', requestsDraining: 1 });
     expect(coordinator.status()).toMatchObject({ inProgress: false, draining: true });
@@ -292,7 +292,7 @@ describe('the history', () => {
 describe('closing', () => {
   test('lets the running and the waiting ones end, waits for old generations, and takes nothing new', async () => {
     const { steps, active, coordinator } = createCoordinator();
-    const lease = active.acquire();
+    const lease = active.current.acquire(createHolder());
     const accepted = [coordinator.request({ trigger: 'api' }), coordinator.request({ trigger: 'api' })];
     let isClosed = false;
     const closed = coordinator.close().then(() => (isClosed = true));

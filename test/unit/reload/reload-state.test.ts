@@ -12,10 +12,20 @@ import {
 
 let count = 0;
 
-function createRequest(kind: { dryRun?: boolean; definitions?: boolean } = {}): ReloadRequest {
+const PAYLOAD = { run: async () => undefined, release: () => undefined };
+
+function createRequest(kind: Partial<ReloadRequest> = {}): ReloadRequest {
   count += 1;
-  const { dryRun = false, definitions = false } = kind;
-  return { id: `request-${count}`, trigger: 'api', dryRun, definitions, requestedAt: new Date(0) };
+  return {
+    id: `request-${count}`,
+    trigger: 'api',
+    dryRun: false,
+    definitions: false,
+    force: false,
+    payload: undefined,
+    requestedAt: new Date(0),
+    ...kind,
+  };
 }
 
 function enqueueAll(state: ReloadState, requests: readonly ReloadRequest[]): ReloadState {
@@ -46,6 +56,10 @@ describe('a request', () => {
     ['a dry run and a reload', { dryRun: true }, {}],
     ['two dry runs', { dryRun: true }, { dryRun: true }],
     ['a reload with definitions and one without', { definitions: true }, {}],
+    ['a forced reload and one that waits', { force: true }, {}],
+    ['two forced reloads', { force: true }, { force: true }],
+    ['two reloads with a payload', { payload: PAYLOAD }, { payload: PAYLOAD }],
+    ['a reload with a payload and one without', {}, { payload: PAYLOAD }],
   ])('does not share when it wants something else: %s', (_, one, other) => {
     expect(enqueueAll(IDLE, [createRequest(one), createRequest(other)]).waiting).toHaveLength(2);
   });

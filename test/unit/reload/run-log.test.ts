@@ -4,7 +4,15 @@ import type { PlannedRun, ReloadRequest } from '../../../src/reload/reload-state
 import { RunLog } from '../../../src/reload/run-log.js';
 
 function createRequest(id: string, dryRun = false): ReloadRequest {
-  return { id, trigger: 'cli', dryRun, definitions: true, requestedAt: new Date(5) };
+  return {
+    id,
+    trigger: 'cli',
+    dryRun,
+    definitions: true,
+    force: false,
+    payload: undefined,
+    requestedAt: new Date(5),
+  };
 }
 
 function createRun(dryRun = false): PlannedRun {

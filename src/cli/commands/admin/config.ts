@@ -39,10 +39,11 @@ function printReferences(output: Output, { references }: Config): void {
   if (references.length === 0) return;
   printTable(
     output,
-    ['REFERENCE', 'SOURCE', 'CHANGED AT', 'FINGERPRINT', 'USED BY'],
+    ['REFERENCE', 'SOURCE', 'VERSION', 'CHANGED AT', 'FINGERPRINT', 'USED BY'],
     references.map((each) => [
       each.ref,
       each.source,
+      each.version ?? '-',
       each.changed_at,
       each.fingerprint,
       each.used_by.join(', '),

@@ -61,8 +61,11 @@ async function askFor(client: AdminClient, options: Options): Promise<string> {
   }
 }
 
-function toRequest(options: Options): { readonly definitions?: true } {
-  return options['definitions'] === true ? { definitions: true } : {};
+function toRequest(options: Options): { readonly definitions?: true; readonly force?: true } {
+  return {
+    ...(options['definitions'] === true && { definitions: true }),
+    ...(options['force'] === true && { force: true }),
+  };
 }
 
 interface Following {

@@ -29,11 +29,20 @@ function toFields(status: Status): [string, string][] {
     ['generation', String(status.generation)],
     ['endpoints', `${endpoints.tools} tools, ${endpoints.resources} resources, ${endpoints.prompts} prompts`],
     ['calls running', String(status.reload.active_requests)],
+    ...toPython(status),
     ['last reload', formatLastReload(status.reload)],
     ['reload now', formatReloadNow(status.reload)],
+    ...status.background.map(
+      (report) => [report.name, `${report.status}: ${report.message}`] satisfies [string, string],
+    ),
     ['admin socket', `${socket.path} (${socket.mode})`],
     ...(socket.probe_path === null ? [] : [['probe socket', socket.probe_path] satisfies [string, string]]),
   ];
+}
+
+/** Only where the project has Python code. */
+function toPython({ checks }: Status): [string, string][] {
+  return checks.flatMap(({ name, message }) => (name === 'python' ? [[name, message]] : []));
 }
 
 function formatLastReload(reload: Status['reload']): string {

@@ -1,0 +1,3 @@
+export { createVaultResolver } from './vault-resolver.js';
+export { VaultSession } from './vault-session.js';
+export { loadVaultSettings } from './vault-settings.js';

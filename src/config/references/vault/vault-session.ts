@@ -1,0 +1,75 @@
+import { Disposer, type Disposable } from '../../../lifecycle/index.js';
+import type { Logger } from '../../../logging/index.js';
+import type { Secret } from '../../secret.js';
+import type { TimeLimit } from '../http/time-limit.js';
+import { VaultClient, type VaultAnswer, type VaultRequest } from './vault-client.js';
+import { lookUp } from './vault-login.js';
+import { VaultMounts } from './vault-mounts.js';
+import type { VaultSettings } from './vault-settings.js';
+import { VaultTokenKeeper } from './vault-token-keeper.js';
+
+/**
+ * What lasts from one resolve to the next: connections, the token, and which mounts there are. One per settings; the
+ * owner disposes it.
+ */
+export class VaultSession implements Disposable {
+  readonly client: VaultClient;
+  readonly mounts: VaultMounts;
+  readonly #tokens: VaultTokenKeeper;
+  readonly #settings: VaultSettings;
+  readonly #disposer = new Disposer();
+
+  constructor(settings: VaultSettings, logger: Logger) {
+    this.#settings = settings;
+    this.client = this.#disposer.own(new VaultClient(settings));
+    this.#tokens = this.#disposer.own(new VaultTokenKeeper(this.client, settings.login, logger));
+    this.mounts = new VaultMounts(this);
+  }
+
+  get identity(): string {
+    return this.#settings.identity;
+  }
+
+  /**
+   * Asks with the token of the session. When Vault has forgotten a token that we logged in for, there is one new login.
+   * Throws what a login throws.
+   */
+  async ask(request: VaultRequest, limit: TimeLimit): Promise<VaultAnswer> {
+    const token = await this.#tokens.acquire(limit);
+    const answer = await this.#askWith(token, request, limit);
+    if (answer.status !== 403 || token === undefined) return answer;
+    if ((await lookUp(this.client, token, limit)) !== undefined || !this.#tokens.forget(token)) return answer;
+    return this.#askWith(await this.#tokens.acquire(limit), request, limit);
+  }
+
+  /** What to do when Vault refuses to let us read something. */
+  forbiddenHint(policyPath: string): string {
+    const { login } = this.#settings;
+    const allow = `let a policy of it allow \`read\` on \`${policyPath}\``;
+    switch (login.kind) {
+      case 'given':
+        return `the token of ${login.from} is not good any more, or may not: put a new one there, or ${allow}`;
+      case 'none':
+        return `the agent has no token, or one that may not: set ${login.tokenEnv}, or ${allow}`;
+      default:
+        return `the token of the ${login.kind} login may not: ${allow}`;
+    }
+  }
+
+  report(): { readonly status: 'ok' | 'failing'; readonly message: string } {
+    return this.#tokens.report();
+  }
+
+  /** What must not be seen: tokens, and what a login sends. */
+  secrets(): readonly Secret[] {
+    return this.#tokens.secrets();
+  }
+
+  dispose(): Promise<void> {
+    return this.#disposer.dispose();
+  }
+
+  #askWith(token: Secret | undefined, request: VaultRequest, limit: TimeLimit): Promise<VaultAnswer> {
+    return this.client.ask({ ...request, token: token?.reveal() }, limit);
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { section, text } from './schema-parts.js';
+
+/** `https://host:port`, or the socket of a Vault agent. What stands in it is shown, so it holds no credentials. */
+const address = text.superRefine((value, context) => {
+  const message = judgeAddress(value, ['http', 'https', 'unix']);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+
+const connectHost = text.superRefine((value, context) => {
+  const message = judgeAddress(value, ['http', 'https']);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+
+const loginConfig = section({
+  role_id: text.optional(),
+  role_id_file_path: text.optional(),
+  secret_id: text.optional(),
+  secret_id_file_path: text.optional(),
+  role: text.optional(),
+  path: text.optional(),
+  token_path: text.optional(),
+  token_file_path: text.optional(),
+});
+
+type LoginConfig = z.output<typeof loginConfig>;
+type LoginKey = keyof LoginConfig;
+
+/** Per method: what it needs, each group one of, and what it may have besides. */
+const LOGIN_KEYS: Readonly<Record<string, { needs: readonly LoginKey[][]; may: readonly LoginKey[] }>> = {
+  approle: { needs: [['role_id_file_path', 'role_id']], may: ['secret_id_file_path', 'secret_id'] },
+  jwt: { needs: [['role'], ['path']], may: [] },
+  kubernetes: { needs: [['role']], may: ['token_path'] },
+  token_file: { needs: [['token_file_path']], may: [] },
+};
+
+const loginMethod = z
+  .strictObject({
+    type: z.enum(['approle', 'jwt', 'kubernetes', 'token_file']),
+    mount_path: text.optional(),
+    namespace: text.optional(),
+    config: loginConfig,
+  })
+  .superRefine(({ type, config }, context) => {
+    for (const { key, message } of judgeLogin(type, config))
+      context.addIssue({ code: 'custom', path: ['config', key], message });
+  });
+
+/** Keys as in the configuration of Vault's own agent, so that what is known there is known here. */
+export const vaultSection = section({
+  enabled: z.boolean().default(false),
+  address: address.optional(),
+  namespace: text.optional(),
+  ca_cert: text.optional(),
+  client_cert: text.optional(),
+  client_key: text.optional(),
+  tls_server_name: text.optional(),
+  token_env: text.default('VAULT_TOKEN'),
+  auto_auth: z.strictObject({ method: loginMethod }).optional(),
+});
+
+export const onepasswordSection = section({
+  enabled: z.boolean().default(false),
+  token_env: text.default('OP_SERVICE_ACCOUNT_TOKEN'),
+  connect_host: connectHost.optional(),
+  connect_token_env: text.default('OP_CONNECT_TOKEN'),
+  ca_cert: text.optional(),
+});
+
+/** Both, to be checked before the rest of the file can be. */
+export const storeSections = z.strictObject({ vault: vaultSection, onepassword: onepasswordSection });
+
+export type VaultSection = z.output<typeof vaultSection>;
+export type OnepasswordSection = z.output<typeof onepasswordSection>;
+
+function judgeAddress(value: string, schemes: readonly string[]): string | undefined {
+  const [, scheme = '', rest = ''] = /^([a-z]+):\/\/(.*)$/s.exec(value) ?? [];
+  if (!schemes.includes(scheme))
+    return `must begin with ${schemes.map((name) => `\`${name}://\``).join(', ')}`;
+  if (scheme === 'unix') return rest.startsWith('/') ? undefined : 'must be `unix://` and an absolute path';
+  if (!URL.canParse(value)) return 'is not an address';
+  const { username, password, search, hash } = new URL(value);
+  if (username !== '' || password !== '')
+    return 'must not hold a user or a password; use the keys for the login';
+  return search === '' && hash === '' ? undefined : 'must end before `?` and `#`';
+}
+
+function judgeLogin(type: string, config: LoginConfig): readonly { key: LoginKey; message: string }[] {
+  const { needs = [], may = [] } = LOGIN_KEYS[type] ?? {};
+  const missing = needs
+    .filter((group) => group.every((key) => config[key] === undefined))
+    .flatMap(([key]) => (key === undefined ? [] : [{ key, message: `is missing, which \`${type}\` needs` }]));
+  const known = [...needs.flat(), ...may];
+  // The keys of a parsed mapping are those of its schema.
+  const foreign = (Object.keys(config) as LoginKey[])
+    .filter((key) => config[key] !== undefined && !known.includes(key))
+    .map((key) => ({ key, message: `means nothing to \`${type}\`, which knows ${known.join(', ')}` }));
+  return [...missing, ...foreign];
+}

@@ -1,0 +1,21 @@
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+
+/** A path as problems and listings show it: relative to the project, with forward slashes. */
+export function toProjectPath(projectRoot: string, path: string): string {
+  return relative(projectRoot, path).split(sep).join('/');
+}
+
+/** A path that an endpoint file names: relative to that file, or to the project when it begins with "/". */
+export function resolveNamedFile(projectRoot: string, endpointFile: string, named: string): string {
+  const fromRoot = isAbsolute(named) ? join('.', named) : join(dirname(endpointFile), named);
+  return join(projectRoot, fromRoot);
+}
+
+/** Why a named file cannot be read, as the end of a sentence about it. */
+export function whyUnreadable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (code === 'ENOENT')
+    return 'does not exist; paths are relative to the YAML file, or to the project when they begin with "/"';
+  if (code === 'EISDIR') return 'is a folder';
+  return code === 'EACCES' ? 'may not be read (permission denied)' : `cannot be read (${code})`;
+}

@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { resolveNamedFile, toProjectPath, whyUnreadable } from './project-path.js';
+import type { SourceRequest, SourceResult } from './read-source.js';
+import { problemAt } from './schema-problems.js';
+
+/**
+ * Reads which Python function an endpoint calls. Only that the file is there is looked at: a generation takes its code as
+ * it is when the generation is built, which every reload does anew.
+ */
+export async function readPythonSource(request: SourceRequest): Promise<SourceResult> {
+  const { fields, base, source, projectRoot } = request;
+  const refuse = (key: 'code' | 'file', message: string): SourceResult => ({
+    problems: [problemAt([...base, 'source', key], message, source)],
+  });
+  const { code, file: named } = fields.source;
+  if (code) return refuse('code', inlineCodeMessage(fields));
+  const path = resolveNamedFile(projectRoot, source.file, String(named));
+  const file = toProjectPath(projectRoot, path);
+  if (!file.endsWith('.py'))
+    return refuse('file', `"${named}" does not end in .py, so it cannot be imported`);
+  if (file.startsWith('../'))
+    return refuse('file', `"${named}" lies outside the project; Python code is loaded from the project only`);
+  try {
+    await readFile(path);
+  } catch (error) {
+    return refuse('file', `the Python file ${file} ${whyUnreadable(error)}`);
+  }
+  const namedAt = source.positionOfKey([...base, 'source', 'file']);
+  const functionName = 'uri' in fields ? undefined : fields.name;
+  return { read: { language: 'python', python: { file, functionName, namedAt } }, problems: [] };
+}
+
+function inlineCodeMessage(fields: SourceRequest['fields']): string {
+  const functionName = 'uri' in fields ? 'main' : fields.name;
+  return (
+    'Python code within the YAML file is not run, because a module needs a file to be imported from and to be shown in ' +
+    `tracebacks; put it as the function "${functionName}" into a file below python/ and name that file with "file"`
+  );
+}

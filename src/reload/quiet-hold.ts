@@ -1,0 +1,111 @@
+import { MxcpError } from '../errors/index.js';
+import type { ActiveGeneration, Hold, LeaseInUse } from '../lifecycle/index.js';
+
+export interface HandoverLimits {
+  /** How long new calls are held at a time while earlier ones end. */
+  readonly holdTimeoutMs: number;
+  /** How long calls may stand in the way altogether. */
+  readonly drainTimeoutMs: number;
+}
+
+export interface QuietRequest<T> {
+  readonly active: ActiveGeneration<T>;
+  readonly limits: HandoverLimits;
+  /** Calls that run are interrupted instead of waited for. */
+  readonly force: boolean;
+  /** Aborted when the server closes. */
+  readonly signal: AbortSignal;
+  /** Resolves when the generations that were replaced before are freed. */
+  readonly earlierFreed: () => Promise<void>;
+  /** Done while nobody is held yet, for what would make them wait longer. */
+  readonly beforeHold: () => Promise<void>;
+  /** Told of each hold when it begins. */
+  readonly onHold: (hold: Hold<T>) => void;
+}
+
+/** How many calls an error names. */
+const NAMED_CALLS = 5;
+
+/**
+ * Waits until nothing runs, and keeps it so: returns the hold, which the caller releases. Most of the waiting is done while
+ * nobody is held, for the calls that run already; then new calls are held while the few that came meanwhile end. A hold
+ * that takes too long is released, and it all begins again, so that one slow call never stalls the others. Throws
+ * `drain_timeout` naming the calls that stood in the way, `server_closing`.
+ */
+export async function holdWhenQuiet<T>(request: QuietRequest<T>): Promise<Hold<T>> {
+  const { active, limits, force, signal } = request;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.drainTimeoutMs)]);
+  let inTheWay = active.leases;
+  try {
+    for (;;) {
+      if (force) interruptAll(inTheWay);
+      await quiet(request, deadline);
+      await request.beforeHold();
+      const hold = await tryHold(request, deadline);
+      if (hold !== undefined) return hold;
+      inTheWay = active.leases;
+    }
+  } catch (error) {
+    if (signal.aborted)
+      throw new MxcpError('server_closing', 'the server was shut down before the database was handed over');
+    if (error !== deadline.reason) throw error;
+    throw drainTimeout(active.leases, request);
+  }
+}
+
+/** Undefined when the hold ran out; it is released then. Throws the reason of the deadline. */
+async function tryHold<T>(request: QuietRequest<T>, deadline: AbortSignal): Promise<Hold<T> | undefined> {
+  const hold = request.active.hold();
+  request.onHold(hold);
+  const ranOut = AbortSignal.timeout(request.limits.holdTimeoutMs);
+  try {
+    await quiet(request, AbortSignal.any([deadline, ranOut]));
+    return hold;
+  } catch (error) {
+    hold.release();
+    if (error !== ranOut.reason) throw error;
+    return undefined;
+  }
+}
+
+/** Throws the signal's reason. */
+async function quiet<T>({ active, earlierFreed }: QuietRequest<T>, signal: AbortSignal): Promise<void> {
+  await active.leasesEnded(signal);
+  await before(earlierFreed(), signal);
+}
+
+/** Waits for something that ends anyway. Throws the signal's reason when that aborts first. */
+async function before(end: Promise<void>, signal: AbortSignal): Promise<void> {
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+  });
+  try {
+    await Promise.race([end, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function interruptAll(leases: readonly LeaseInUse[]): void {
+  for (const lease of leases) lease.interrupt();
+}
+
+function drainTimeout<T>(leases: readonly LeaseInUse[], { limits, force }: QuietRequest<T>): MxcpError {
+  const named = leases
+    .slice(0, NAMED_CALLS)
+    .map(({ label, since }) => `${label} since ${since.toISOString()}`);
+  const more = leases.length > NAMED_CALLS ? ` and ${leases.length - NAMED_CALLS} more` : '';
+  const what =
+    named.length === 0
+      ? 'an earlier generation that is still being freed'
+      : `calls that still run (${named.join(', ')}${more})`;
+  const how = force ? 'they were interrupted and have not ended' : 'or interrupt them with --force';
+  return new MxcpError(
+    'drain_timeout',
+    `the database could not be handed over within ${limits.drainTimeoutMs / 1000} s because of ${what}; ` +
+      `reload again when they have ended, raise --reload-drain-timeout, ${how}`,
+  );
+}

@@ -1,0 +1,35 @@
+import type { ParameterValue } from './query.js';
+import { shapeOf, toType } from './parameter-shape.js';
+
+/** What makes it hard to tell where a string, an identifier or a comment ends; rare enough to be left alone. */
+const INTRICATE = /[\\\r]|\/\*|\$\$|\$[A-Za-z_]\w*\$/;
+/** Strings, quoted identifiers, comments, and last a parameter, unless its `$` is within an identifier. */
+const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|(?<![\w$\u0080-\uffff])\$(?<parameter>[A-Za-z_]\w*)/g;
+/** Types whose name can stand in SQL as it is: scalars, and lists of them. */
+const PLAIN_TYPE = /^[A-Z ]+(?:\[\])*$/;
+
+/**
+ * The statement with each `$name` as a cast to the type of its sample, `CAST($name AS VARCHAR)`, so that DuckDB knows all
+ * types without values. Undefined when that cannot be written without a doubt. Whoever compiles it compares the names of its
+ * parameters with those of the original: they are the same only when parameters alone were replaced.
+ */
+export function castParameters(
+  sql: string,
+  samples: Readonly<Record<string, ParameterValue>>,
+): string | undefined {
+  if (INTRICATE.test(sql)) return undefined;
+  let isWhole = true;
+  const cast = sql.replace(TOKENS, (token, parameter: string | undefined) => {
+    if (parameter === undefined) return token;
+    const type = typeNameOf(Object.hasOwn(samples, parameter) ? samples[parameter] : undefined);
+    if (type === undefined) isWhole = false;
+    return `CAST(${token} AS ${type})`;
+  });
+  return isWhole ? cast : undefined;
+}
+
+function typeNameOf(sample: ParameterValue | undefined): string | undefined {
+  if (sample === undefined || sample === null) return undefined;
+  const name = toType(shapeOf(sample)).toString();
+  return PLAIN_TYPE.test(name) ? name : undefined;
+}

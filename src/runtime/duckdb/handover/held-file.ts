@@ -1,0 +1,83 @@
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { messageOf } from '../../../errors/index.js';
+import { isMissing, isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
+import { hasLog } from './database-log.js';
+import { temporaryName, type FileNames } from './file-names.js';
+
+/**
+ * A second name of a read-write file for as long as it is open: when another file is renamed over it, it can still be
+ * reached, and it can be told which file the log beside the name belongs to, even after a kill. Only `link`, `rename` and
+ * `stat` touch the file, which keep DuckDB's lock on it.
+ */
+export class HeldFile {
+  /** Why there is no second name: where hard links are impossible, only a note says which file it was. */
+  readonly unlinkedBecause: string | undefined;
+  readonly #names: FileNames;
+  readonly #file: DatabaseFile;
+
+  private constructor(names: FileNames, file: DatabaseFile, unlinkedBecause?: string) {
+    this.#names = names;
+    this.#file = file;
+    this.unlinkedBecause = unlinkedBecause;
+  }
+
+  /** Right after the file was opened, before anything is written: the log that comes is that of this file. */
+  static async hold(names: FileNames, file: DatabaseFile): Promise<HeldFile> {
+    try {
+      const now = await findDatabaseFile(names.held);
+      if (now === null || !isSameFile(now, file)) await linkOver(names, names.held);
+      await rm(names.note, { force: true });
+      return new HeldFile(names, file);
+    } catch (error) {
+      await writeNote(names, file);
+      return new HeldFile(names, file, messageOf(error));
+    }
+  }
+
+  /**
+   * After the file was closed. A file that another one has replaced keeps this name, its only one, until that one serves;
+   * so does one that has left a log.
+   */
+  async release(): Promise<void> {
+    const { database, held, note } = this.#names;
+    const now = await findDatabaseFile(database);
+    if (now === null || !isSameFile(now, this.#file) || (await hasLog(database))) return;
+    await rm(held, { force: true });
+    await rm(note, { force: true });
+  }
+}
+
+/** Throws why hard links are impossible. */
+export async function assertLinkable(names: FileNames): Promise<void> {
+  const trial = temporaryName(names);
+  await link(names.database, trial);
+  await rm(trial);
+}
+
+/** Inode of the file that was open when the log was written, as noted where it could not be linked. */
+export async function readNote({ note }: FileNames): Promise<number | undefined> {
+  try {
+    const inode = Number(/^inode (\d+)$/m.exec(await readFile(note, 'utf8'))?.[1]);
+    return Number.isSafeInteger(inode) ? inode : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** In one step, so that the name always leads to one of the two. */
+async function linkOver(names: FileNames, to: string): Promise<void> {
+  const temporary = temporaryName(names);
+  await link(names.database, temporary);
+  await rename(temporary, to);
+}
+
+/** The number of the device is for people: it can be another one after the machine was started again. */
+async function writeNote({ note }: FileNames, { device, inode }: DatabaseFile): Promise<void> {
+  const text = `The log beside the database belongs to the file with this number.\ninode ${inode}\ndevice ${device}\n`;
+  try {
+    await writeFile(note, text);
+  } catch {
+    // Nothing can be written here, so there can be no log either.
+  }
+}

@@ -1,0 +1,11 @@
+export type {
+  CallNotification,
+  PythonCallOptions,
+  PythonConfiguration,
+  PythonLimits,
+  PythonOutputLine,
+  PythonReloadRequest,
+  PythonSpec,
+  PythonTarget,
+} from './python-spec.js';
+export { PythonWorkers } from './python-workers.js';

@@ -1,0 +1,46 @@
+import { MxcpError } from '../../errors/index.js';
+import type { JobFailure, RaisedError } from './worker-protocol.js';
+
+/** `<Type>: <text> (python/x.py:12, in f)`. */
+export function describeRaised({ type, message, file, line, function: name }: RaisedError): string {
+  const text = message === '' ? type : `${type}: ${message}`;
+  if (file === undefined) return text;
+  const position = line === undefined || line === null ? file : `${file}:${line}`;
+  return `${text} (${position}${name === undefined ? '' : `, in ${name}`})`;
+}
+
+/** Each failure of a job as the error that its caller gets. */
+export function toPythonError(failure: JobFailure, maxResultBytes: number): MxcpError {
+  switch (failure.kind) {
+    case 'cancelled':
+      return interrupted();
+    case 'too_large':
+      return resultTooLarge(failure.message, maxResultBytes);
+    case 'not_callable': {
+      const { message, file, line } = failure;
+      const position = line === undefined || line === null ? file : `${file}:${line}`;
+      return new MxcpError('python_failed', `${position}: ${message}`, {
+        problems: [{ file, line: line ?? undefined, message }],
+      });
+    }
+    case 'raised':
+      return new MxcpError('python_failed', describeRaised(failure), problemOf(failure));
+  }
+}
+
+export function interrupted(): MxcpError {
+  return new MxcpError('query_interrupted', 'the call was cancelled');
+}
+
+function problemOf({ type, message, file, line }: RaisedError): Pick<MxcpError, 'problems'> | undefined {
+  if (file === undefined) return undefined;
+  return { problems: [{ file, line: line ?? undefined, message: `${type}: ${message}` }] };
+}
+
+function resultTooLarge(reached: string, maxResultBytes: number): MxcpError {
+  const where = reached === '' ? '' : ` (${reached})`;
+  return new MxcpError(
+    'result_too_large',
+    `the result is larger than ${maxResultBytes} bytes${where}; return less, or raise --max-result-bytes (MXCP_MAX_RESULT_BYTES)`,
+  );
+}

@@ -1,0 +1,334 @@
+import { MxcpError } from '../../errors/index.js';
+import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
+import { describeRaised, interrupted } from './python-failure.js';
+import type { PythonLimits, PythonReloadRequest, PythonSpec, PythonTarget } from './python-spec.js';
+import { WorkerChild } from './worker-child.js';
+import { describeExit, TOO_OLD, type WorkerExit } from './worker-exit.js';
+import { WorkerJob, type JobListener } from './worker-job.js';
+import {
+  parseWorkerLine,
+  type DatabaseRequest,
+  type ImportFailure,
+  type ResultItem,
+  type ServerMessage,
+  type WorkerMessage,
+  type WorkerProblem,
+  type WorkerUser,
+} from './worker-protocol.js';
+import { WorkerRequests } from './worker-requests.js';
+import { WorkerSessions } from './worker-sessions.js';
+import { within } from './within.js';
+
+/** How long a worker that was asked to leave may clean up after itself. */
+const LEAVE_MS = 1000;
+
+export interface PythonWorkerOptions {
+  readonly interpreter: string;
+  readonly spec: PythonSpec;
+  readonly limits: PythonLimits;
+  /** The code and the configuration, as the first message has them. */
+  readonly startLine: string;
+  /** Cancelled work goes on: the worker is to be replaced. Called once. */
+  readonly onStuck: () => void;
+}
+
+export interface CallRequest {
+  readonly target: PythonTarget;
+  readonly callArguments: JsonObject;
+  readonly listener: JobListener & { readonly maxResultBytes: number; readonly caller: CallerIdentity };
+  readonly signal: AbortSignal;
+}
+
+type StartOfJob = (job: number) => ServerMessage;
+
+/** One Python process and what runs in it. Whoever creates it ends it with `leave` or `end`. */
+export class PythonWorker {
+  readonly exited: Promise<WorkerExit>;
+  hasInitialised = false;
+  readonly #options: PythonWorkerOptions;
+  readonly #child: WorkerChild;
+  readonly #sessions: WorkerSessions;
+  readonly #requests = new WorkerRequests();
+  readonly #jobs = new Map<number, WorkerJob>();
+  readonly #hasStarted: Promise<readonly ImportFailure[]>;
+  #resolveStarted: (failures: readonly ImportFailure[]) => void = () => undefined;
+  #importing: string | undefined;
+  #lastJob = 0;
+  #isStuck = false;
+  /** Set when the process has ended: nothing that is asked of it then would ever be answered. */
+  #gone: MxcpError | undefined;
+
+  constructor(options: PythonWorkerOptions) {
+    this.#options = options;
+    const { interpreter, spec } = options;
+    this.#hasStarted = new Promise((resolve) => {
+      this.#resolveStarted = resolve;
+    });
+    this.#child = new WorkerChild({
+      interpreter,
+      spec,
+      onLine: (line) => this.#receive(parseWorkerLine(line)),
+    });
+    this.#sessions = new WorkerSessions(spec, this.#child);
+    this.exited = this.#child.exited.then(async (exit) => {
+      await this.#abandon(exit);
+      return exit;
+    });
+    void this.#child.sendLine(options.startLine);
+  }
+
+  get processId(): number {
+    return this.#child.processId;
+  }
+
+  /** Resolves with the files that could not be imported. Throws `python_not_found`, `python_failed`. */
+  async started(): Promise<readonly ImportFailure[]> {
+    const exited = this.exited.then((exit): never => {
+      throw this.#startError(exit);
+    });
+    const failures = await within(Promise.race([this.#hasStarted, exited]), this.#options.limits.startMs);
+    if (failures !== undefined) return failures;
+    this.end('was ended, because it took too long to start');
+    throw new MxcpError(
+      'python_failed',
+      `Python did not finish ${this.#doing} within ${this.#options.limits.startMs} ms`,
+    );
+  }
+
+  /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and what the listener throws. */
+  call({ target, callArguments, listener, signal }: CallRequest): Promise<void> {
+    return this.#run(listener, signal, (job) => ({
+      op: 'call',
+      job,
+      file: target.file,
+      function: target.functionName ?? null,
+      arguments: callArguments,
+      user: toUser(listener.caller),
+      limit: listener.maxResultBytes,
+    }));
+  }
+
+  /** Throws `python_failed`, `worker_exited`. Hooks that hang end the worker. */
+  async runInitHooks(): Promise<void> {
+    const { initialiseMs } = this.#options.limits;
+    await this.#runHooks('init', initialiseMs, {});
+    this.hasInitialised = true;
+  }
+
+  /** Never throws: what fails is a warning. */
+  async runShutdownHooks(): Promise<void> {
+    const { onWarning, onDebug } = this.#options.spec;
+    try {
+      await this.#runHooks('shutdown', this.#options.limits.shutdownMs, {
+        onHookFailures: (failures) => {
+          for (const failure of failures) {
+            onWarning(`an on_shutdown hook failed: ${describeRaised(failure)}`);
+            onDebug(failure.traceback);
+          }
+        },
+      });
+    } catch (error) {
+      onWarning(
+        `the on_shutdown hooks did not end: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  async inspect(target: PythonTarget, parameters: readonly string[]): Promise<readonly WorkerProblem[]> {
+    const { file, functionName } = target;
+    return this.#requests.ask((id) =>
+      this.#child.send({ op: 'inspect', id, file, function: functionName ?? null, parameters }),
+    );
+  }
+
+  /** Throws `worker_exited` when it does not answer in time. */
+  async ping(): Promise<void> {
+    const answer = this.#requests.ask((id) => this.#child.send({ op: 'ping', id }));
+    if ((await within(answer, this.#options.limits.pingMs)) === undefined)
+      throw new MxcpError('worker_exited', `the Python worker ${this.processId} does not answer`);
+  }
+
+  /** Asks the process to clean up and leave, and ends it when it does not. */
+  async leave(): Promise<void> {
+    this.#child.send({ op: 'exit' });
+    await within(this.exited, LEAVE_MS);
+    this.end('was ended with its generation');
+    await this.exited;
+  }
+
+  /** Kills the process. The reason completes the sentence "the Python worker …". */
+  end(reason: string): void {
+    this.#child.end(reason);
+  }
+
+  /** Ends the worker when its other calls have ended, or after this time. */
+  async retire(limitMs: number): Promise<void> {
+    const others = [...this.#jobs.values()].filter((job) => !job.isUnwanted);
+    await within(Promise.allSettled(others.map((job) => job.settled)), limitMs);
+    this.end('was ended, because cancelled work in it went on');
+    await this.exited;
+  }
+
+  async #runHooks(kind: 'init' | 'shutdown', limitMs: number, listener: JobListener): Promise<void> {
+    const run = this.#run(listener, undefined, (job) => ({ op: 'hooks', job, kind }));
+    if (
+      (await within(
+        run.then(() => true),
+        limitMs,
+      )) !== undefined
+    )
+      return;
+    this.end(`was ended, because its on_${kind} hooks took longer than ${limitMs} ms`);
+    await run;
+  }
+
+  async #run(listener: JobListener, signal: AbortSignal | undefined, start: StartOfJob): Promise<void> {
+    if (signal?.aborted === true) throw interrupted();
+    if (this.#gone !== undefined) throw this.#gone;
+    this.#lastJob += 1;
+    const job = new WorkerJob(this.#lastJob, listener);
+    this.#jobs.set(job.number, job);
+    const onAbort = (): void => this.#interrupt(job);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      this.#child.send(start(job.number));
+      await job.settled;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #interrupt(job: WorkerJob): void {
+    job.interrupt();
+    this.#stop(job);
+  }
+
+  /** Its code is told to end, and its caller waits no longer than the limit for it. */
+  #stop(job: WorkerJob): void {
+    this.#sessions.interrupt(job.session);
+    this.#child.send({ op: 'cancel', job: job.number });
+    const watch = (): void => {
+      job.settle(undefined);
+      if (!this.#jobs.has(job.number) || this.#isStuck) return;
+      // Async code cannot hear of it while another call keeps the loop waiting for the database.
+      if (this.#sessions.isLoopBlockedBesides(job.session))
+        setTimeout(watch, this.#options.limits.stopMs).unref();
+      else this.#reportStuck();
+    };
+    const timer = setTimeout(watch, this.#options.limits.stopMs);
+    const clear = (): void => clearTimeout(timer);
+    job.settled.then(clear, clear);
+  }
+
+  #reportStuck(): void {
+    this.#isStuck = true;
+    this.#options.onStuck();
+  }
+
+  #receive(message: WorkerMessage | ResultItem): void {
+    switch (message.op) {
+      case 'importing':
+        this.#importing = message.file;
+        return;
+      case 'started':
+        return this.#resolveStarted(message.failures);
+      case 'item':
+        return this.#deliver(message.job, ({ onItem }) => onItem?.(message.value, message.text));
+      case 'shape':
+        return this.#deliver(message.job, ({ onShape }) => onShape?.(message.shape));
+      case 'notify':
+        return this.#deliver(message.job, ({ onNotification }) => onNotification?.(message.notification));
+      case 'hook.failures':
+        return this.#deliver(message.job, ({ onHookFailures }) => onHookFailures?.(message.failures));
+      case 'done':
+        return void this.#finish(message);
+      case 'answer':
+        return this.#requests.answer(message.id, message.problems);
+      case 'db':
+        return this.#execute(message);
+      case 'db.close':
+        return void this.#sessions.close(message.session);
+      case 'reload':
+        return this.#options.spec.requestReload(this.#toReloadRequest(message));
+    }
+  }
+
+  #deliver(number: number, deliver: (listener: JobListener) => void): void {
+    const job = this.#jobs.get(number);
+    if (job !== undefined && !job.take(deliver)) this.#stop(job);
+  }
+
+  /** The session is closed first: with the call, its transaction and its connection are gone. */
+  async #finish({ job: number, failure }: Extract<WorkerMessage, { op: 'done' }>): Promise<void> {
+    const job = this.#jobs.get(number);
+    if (job === undefined) return;
+    if (failure?.kind === 'raised') this.#options.spec.onDebug(failure.traceback);
+    await this.#sessions.close(job.session);
+    this.#jobs.delete(number);
+    job.settle(failure);
+  }
+
+  #execute(request: DatabaseRequest): void {
+    const number = /^j(\d+)$/.exec(request.session)?.[1];
+    const job = number === undefined ? undefined : this.#jobs.get(Number(number));
+    if (number !== undefined && (job === undefined || job.isUnwanted)) {
+      this.#child.send({ op: 'db.error', id: request.id, message: 'the call has ended' });
+      return;
+    }
+    void this.#sessions.execute(request, job?.listener.caller);
+  }
+
+  #toReloadRequest({ payload, description }: Extract<WorkerMessage, { op: 'reload' }>): PythonReloadRequest {
+    if (payload === null) return { description: description ?? undefined, payload: undefined };
+    let isTaken = false;
+    const run = async (signal: AbortSignal): Promise<void> => {
+      if (isTaken) throw new Error('a payload runs once');
+      isTaken = true;
+      await this.#run({}, signal, (job) => ({ op: 'payload', job, payload }));
+    };
+    const release = (): void => {
+      if (!isTaken) this.#child.send({ op: 'payload.release', payload });
+      isTaken = true;
+    };
+    return { description: description ?? undefined, payload: { run, release } };
+  }
+
+  async #abandon(exit: WorkerExit): Promise<void> {
+    const error = new MxcpError(
+      'worker_exited',
+      `the Python worker ${describeExit(exit)}; it is being replaced`,
+    );
+    this.#gone = error;
+    this.#requests.fail(error);
+    const jobs = [...this.#jobs.values()];
+    this.#jobs.clear();
+    await this.#sessions.dispose();
+    for (const job of jobs) job.fail(error);
+  }
+
+  #startError(exit: WorkerExit): MxcpError {
+    const { interpreter } = this.#options;
+    const said = this.#child.lastErrorLines.map((line) => `\n  ${line}`).join('');
+    if (exit.kind === 'not_started' || (exit.kind === 'exited' && exit.code === TOO_OLD)) {
+      const reason = exit.kind === 'not_started' ? exit.error.message : `it is too old${said}`;
+      return new MxcpError(
+        'python_not_found',
+        `Python cannot be started as ${interpreter}: ${reason}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
+      );
+    }
+    return new MxcpError(
+      'python_failed',
+      `the Python worker ${describeExit(exit)} while ${this.#doing}${said}`,
+    );
+  }
+
+  get #doing(): string {
+    return this.#importing === undefined ? 'starting' : `importing ${this.#importing}`;
+  }
+}
+
+/** Null for somebody nobody knows. */
+function toUser({ provider, username, email, externalToken }: CallerIdentity): WorkerUser | null {
+  const isKnown = [provider, username, email, externalToken].some((part) => part !== null);
+  return isKnown ? { provider, username, email, external_token: externalToken } : null;
+}

@@ -1,0 +1,180 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import { Duplex, type Readable } from 'node:stream';
+import { LineReader } from './line-reader.js';
+import type { PythonOutputLine, PythonSpec } from './python-spec.js';
+import { within } from './within.js';
+import type { WorkerExit } from './worker-exit.js';
+import { findWorkerScript } from './worker-files.js';
+import { WorkerOutput } from './worker-output.js';
+import type { ServerMessage } from './worker-protocol.js';
+
+/** A longer line ends the worker. The worker keeps its own statements below it; results are bounded by their calls. */
+const MAX_LINE_BYTES = 256 * 1024 * 1024;
+
+/** How long what a dead worker wrote is still read. A process that it has forked may hold the pipes open for ever. */
+const LAST_LINES_MS = 250;
+
+/** What a worker has written to standard error last, for the report of one that does not come up. */
+const KEPT_ERROR_LINES = 6;
+
+export interface WorkerChildOptions {
+  readonly interpreter: string;
+  readonly spec: Pick<PythonSpec, 'projectRoot' | 'environment' | 'output'>;
+  /** What it throws ends the process. */
+  readonly onLine: (line: Buffer) => void;
+}
+
+/** One Python process with its pipes. It has ended for good, with all it has started, when `exited` has resolved. */
+export class WorkerChild {
+  readonly exited: Promise<WorkerExit>;
+  readonly #child: ChildProcess;
+  readonly #input: Duplex;
+  readonly #errorLines: string[] = [];
+  #endReason: string | undefined;
+  #hasExited = false;
+
+  /** Returns at once; an interpreter that cannot be started shows in `exited`. */
+  constructor(options: WorkerChildOptions) {
+    const { interpreter, spec } = options;
+    this.#child = spawn(interpreter, [findWorkerScript()], {
+      cwd: spec.projectRoot,
+      env: { ...spec.environment },
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C in a terminal is the server's, and what the code starts can be ended with it.
+      detached: true,
+    });
+    const exit = exitOf(this.#child);
+    this.#input = pipeOf(this.#child, 3);
+    const lines = this.#readLines(pipeOf(this.#child, 4), options.onLine);
+    const outputs = this.#readOutput(spec.output);
+    this.exited = this.#watchExit(exit, [lines.ended, ...outputs.map(({ ended }) => ended)]).finally(() => {
+      for (const { output } of outputs) output.dispose();
+    });
+    this.#yieldToServer();
+  }
+
+  get processId(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get lastErrorLines(): readonly string[] {
+    return this.#errorLines;
+  }
+
+  send(message: ServerMessage): void {
+    void this.sendLine(JSON.stringify(message));
+  }
+
+  /** Resolves when the pipe takes more, or nobody reads it any more; undefined when it takes more at once. */
+  sendLine(line: string): Promise<void> | undefined {
+    if (this.#hasExited || this.#input.write(`${line}\n`)) return undefined;
+    return new Promise((resolve) => {
+      const go = (): void => {
+        this.#input.off('drain', go).off('close', go);
+        resolve();
+      };
+      this.#input.once('drain', go).once('close', go);
+    });
+  }
+
+  /** Kills the process and its group. The reason completes the sentence "the Python worker …"; the first one counts. */
+  end(reason: string): void {
+    this.#endReason ??= reason;
+    this.#killGroup();
+  }
+
+  #killGroup(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // The group is gone, or code of the project has left it.
+    }
+    this.#child.kill('SIGKILL');
+  }
+
+  #readLines(pipe: Readable, onLine: (line: Buffer) => void): LineReader {
+    const onFailure = (): void =>
+      this.end('was ended, because code of the project wrote to the pipe of the server');
+    const lines = new LineReader(pipe, { maxLineBytes: MAX_LINE_BYTES, onLine, onFailure });
+    void this.#endWithoutPipe(lines);
+    return lines;
+  }
+
+  /** A process that ends closes its pipe a moment before it is known how it ended. */
+  async #endWithoutPipe(lines: LineReader): Promise<void> {
+    await lines.ended;
+    await within(this.exited, LAST_LINES_MS);
+    if (!this.#hasExited)
+      this.end('has lost its connection to the server, because code of the project has closed it');
+  }
+
+  #readOutput(give: (line: PythonOutputLine) => void): readonly ReadOutput[] {
+    const { stdout, stderr } = this.#child;
+    return (['stdout', 'stderr'] as const).flatMap((stream) => {
+      const pipe = stream === 'stdout' ? stdout : stderr;
+      if (pipe === null) return [];
+      const output = new WorkerOutput(pipe, (text) => {
+        if (stream === 'stderr') this.#keepErrorLine(text);
+        give({ stream, text, processId: this.processId });
+      });
+      return [{ output, ended: new Promise<void>((resolve) => pipe.once('close', resolve)) }];
+    });
+  }
+
+  #keepErrorLine(text: string): void {
+    this.#errorLines.push(text);
+    if (this.#errorLines.length > KEPT_ERROR_LINES) this.#errorLines.shift();
+  }
+
+  async #watchExit(exited: Promise<WorkerExit>, allRead: readonly Promise<void>[]): Promise<WorkerExit> {
+    const exit = await exited;
+    this.#hasExited = true;
+    this.#killGroup();
+    await within(Promise.all(allRead), LAST_LINES_MS);
+    for (const pipe of this.#child.stdio) pipe?.destroy();
+    return this.#endReason === undefined || exit.kind === 'not_started'
+      ? exit
+      : { kind: 'ended', reason: this.#endReason };
+  }
+
+  /** As queries do: a probe is answered while Python computes. */
+  #yieldToServer(): void {
+    if (process.platform !== 'linux' || this.#child.pid === undefined) return;
+    try {
+      setPriority(this.#child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    } catch {
+      // Not allowed here, or it has ended already: then it is as fast as the server.
+    }
+  }
+}
+
+interface ReadOutput {
+  readonly output: WorkerOutput;
+  readonly ended: Promise<void>;
+}
+
+/** `exit` and not `close`, which comes only when no process holds the pipes any more. */
+function exitOf(child: ChildProcess): Promise<WorkerExit> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ kind: 'not_started', error }));
+    child.once('exit', (code, signal) => resolve(toExit(code, signal)));
+  });
+}
+
+function toExit(code: number | null, signal: string | null): WorkerExit {
+  return signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal };
+}
+
+function pipeOf(child: ChildProcess, descriptor: 3 | 4): Duplex {
+  // Without a descriptor left there are no pipes at all, whatever the type says (Node 20).
+  const pipes: ChildProcess['stdio'] | undefined = child.stdio;
+  const pipe = pipes?.[descriptor];
+  if (!(pipe instanceof Duplex))
+    throw new Error('no pipe to a Python worker can be opened; are too many files open?');
+  // What breaks it is the end of the process, which is heard of by itself.
+  pipe.on('error', () => undefined);
+  return pipe;
+}

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import type { JsonObject, JsonValue } from '../duckdb/index.js';
+
+/** What JSON.parse gave is a JSON value already; only what surrounds it is looked at. */
+const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
+
+/** Where in the user's files, and what. `line` is null where Python knows the file only. */
+const place = { file: z.string().optional(), line: z.number().nullish(), function: z.string().optional() };
+
+const raised = z.object({ type: z.string(), message: z.string(), traceback: z.string(), ...place });
+
+const problem = z.object({
+  message: z.string(),
+  file: z.string(),
+  line: z.number().nullish(),
+});
+
+/** A file that could not be imported: `imported` is the one that was asked for, `file` where it went wrong. */
+const importFailure = problem.extend({ imported: z.string(), traceback: z.string() });
+
+const failure = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('cancelled') }),
+  z.object({ kind: z.literal('too_large'), message: z.string() }),
+  problem.extend({ kind: z.literal('not_callable') }),
+  raised.extend({ kind: z.literal('raised') }),
+]);
+
+const notification = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('log'),
+    level: z.enum(['debug', 'info', 'warning', 'error']),
+    message: z.string(),
+    data: jsonValue,
+  }),
+  z.object({
+    kind: z.literal('progress'),
+    progress: z.number(),
+    total: z.number().nullable(),
+    message: z.string().nullable(),
+  }),
+]);
+
+const job = z.number();
+
+const message = z.discriminatedUnion('op', [
+  z.object({ op: z.literal('importing'), file: z.string() }),
+  z.object({ op: z.literal('started'), failures: z.array(importFailure) }),
+  z.object({ op: z.literal('shape'), job, shape: z.enum(['list', 'value']) }),
+  z.object({ op: z.literal('notify'), job, notification }),
+  z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),
+  z.object({ op: z.literal('done'), job, failure: failure.optional() }),
+  z.object({ op: z.literal('answer'), id: z.number(), problems: z.array(problem) }),
+  z.object({
+    op: z.literal('db'),
+    id: z.number(),
+    session: z.string(),
+    sql: z.string(),
+    parameters: jsonValue,
+    blocksLoop: z.boolean(),
+  }),
+  z.object({ op: z.literal('db.close'), session: z.string() }),
+  z.object({ op: z.literal('reload'), payload: z.number().nullable(), description: z.string().nullable() }),
+]);
+
+export type RaisedError = z.infer<typeof raised>;
+export type ImportFailure = z.infer<typeof importFailure>;
+export type JobFailure = z.infer<typeof failure>;
+export type WorkerProblem = z.infer<typeof problem>;
+export type WorkerNotification = z.infer<typeof notification>;
+export type DatabaseRequest = Extract<WorkerMessage, { op: 'db' }>;
+
+/** What a worker says, but for the items of results. */
+export type WorkerMessage = z.infer<typeof message>;
+
+/** A line that is an item of a result: `<job> <JSON>`, so that the text of the item is there without another parse. */
+export interface ResultItem {
+  readonly op: 'item';
+  readonly job: number;
+  readonly value: JsonValue;
+  readonly text: string;
+}
+
+/** Whom a call is made for, as `UserContext(**user)` takes it. */
+export interface WorkerUser {
+  readonly provider: string | null;
+  readonly username: string | null;
+  readonly email: string | null;
+  readonly external_token: string | null;
+}
+
+/** What a worker is told. */
+export type ServerMessage =
+  | {
+      readonly op: 'call';
+      readonly job: number;
+      readonly file: string;
+      readonly function: string | null;
+      readonly arguments: JsonObject;
+      readonly user: WorkerUser | null;
+      readonly limit: number;
+    }
+  | { readonly op: 'cancel'; readonly job: number }
+  | { readonly op: 'hooks'; readonly job: number; readonly kind: 'init' | 'shutdown' }
+  | { readonly op: 'payload'; readonly job: number; readonly payload: number }
+  | { readonly op: 'payload.release'; readonly payload: number }
+  | {
+      readonly op: 'inspect';
+      readonly id: number;
+      readonly file: string;
+      readonly function: string | null;
+      readonly parameters: readonly string[];
+    }
+  | { readonly op: 'ping'; readonly id: number }
+  | { readonly op: 'exit' }
+  | { readonly op: 'db.columns'; readonly id: number; readonly columns: JsonValue }
+  | { readonly op: 'db.end'; readonly id: number }
+  | { readonly op: 'db.error'; readonly id: number; readonly message: string };
+
+const BRACE = 0x7b;
+const SPACE = 0x20;
+
+/** Throws when a line is not of the protocol: code of the project has written to the pipe. */
+export function parseWorkerLine(line: Buffer): WorkerMessage | ResultItem {
+  if (line[0] === BRACE) return message.parse(JSON.parse(line.toString('utf8')));
+  const space = line.indexOf(SPACE);
+  const number = Number(line.toString('latin1', 0, Math.max(0, space)));
+  if (space < 1 || !Number.isSafeInteger(number)) throw new Error('no job in front of an item');
+  const text = line.toString('utf8', space + 1);
+  const value: JsonValue = JSON.parse(text);
+  return { op: 'item', job: number, value, text };
+}

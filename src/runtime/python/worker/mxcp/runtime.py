@@ -1,0 +1,140 @@
+"""The server as Python endpoints see it: the database, the configuration, hooks, logging to the client, reloads."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+from typing import Any, Callable, ContextManager, Dict, List, Optional, TypeVar
+
+from mxcp_worker import worker as _worker
+from mxcp_worker.database import DatabaseError
+from mxcp_worker.job import CallCancelled, current_job
+
+__all__ = [
+    "CallCancelled",
+    "DatabaseError",
+    "config",
+    "db",
+    "mcp",
+    "on_init",
+    "on_shutdown",
+    "plugins",
+    "reload_duckdb",
+]
+
+_Hook = TypeVar("_Hook", bound=Callable[[], Any])
+
+
+class _Database:
+    """The database of the server, on a connection that the call has to itself until it ends."""
+
+    def execute(self, query: str, params: Any = None) -> List[Dict[str, Any]]:
+        """Runs statements and gives the rows of the last one. Raises DatabaseError. Blocks its thread, also in async code."""
+        return _worker.present().database.execute(query, params)
+
+    def transaction(self) -> ContextManager[None]:
+        """`with db.transaction():` commits at its end, and rolls back when the block raises or the call is cancelled."""
+        return _worker.present().database.transaction()
+
+
+class _Config:
+    """The configuration that the running code was loaded with, with all references resolved."""
+
+    @property
+    def site_config(self) -> Dict[str, Any]:
+        """`mxcp-site.yml`."""
+        return _worker.present().configuration["siteConfig"]
+
+    @property
+    def user_config(self) -> Dict[str, Any]:
+        """The user configuration, with the active profile only."""
+        return _worker.present().configuration["userConfig"]
+
+    def get_secret(self, name: str) -> Optional[Dict[str, Any]]:
+        """The parameters of a secret of the active profile; None when there is no such secret."""
+        secret = _worker.present().configuration["secrets"].get(name)
+        return copy.deepcopy(secret)
+
+    def get_setting(self, key: str, default: Any = None) -> Any:
+        """A value of `mxcp-site.yml` by its dotted path, such as `profiles.dev.duckdb.path`."""
+        value: Any = self.site_config
+        for part in key.split("."):
+            if not isinstance(value, dict) or part not in value:
+                return default
+            value = value[part]
+        return value
+
+
+class _Plugins:
+    """This version has no plugins. Every use says so, rather than giving nothing."""
+
+    def get(self, name: str) -> Any:
+        raise NotImplementedError(
+            "mxcp.runtime.plugins.get(%r): this version does not have plugins; import the code from python/ instead" % name
+        )
+
+    def list(self) -> List[str]:
+        raise NotImplementedError("mxcp.runtime.plugins.list(): this version does not have plugins")
+
+
+class _Client:
+    """Messages to the client of the call that runs. Outside of a call they go nowhere."""
+
+    async def debug(self, message: str, data: Any = None) -> None:
+        _notify({"kind": "log", "level": "debug", "message": str(message), "data": data})
+
+    async def info(self, message: str, data: Any = None) -> None:
+        _notify({"kind": "log", "level": "info", "message": str(message), "data": data})
+
+    async def warning(self, message: str, data: Any = None) -> None:
+        _notify({"kind": "log", "level": "warning", "message": str(message), "data": data})
+
+    async def error(self, message: str, data: Any = None) -> None:
+        _notify({"kind": "log", "level": "error", "message": str(message), "data": data})
+
+    async def progress(self, progress: float, total: Optional[float] = None, message: Optional[str] = None) -> None:
+        """How far the call is: `progress` out of `total`, in whatever unit."""
+        text = None if message is None else str(message)
+        _notify({"kind": "progress", "progress": float(progress), "total": total, "message": text})
+
+
+def _notify(notification: Dict[str, Any]) -> None:
+    job = current_job.get()
+    if job is not None and not job.has_ended:
+        job.notify(notification)
+
+
+def on_init(hook: _Hook) -> _Hook:
+    """Runs the function, sync or async, once the code is loaded and before the first call. Its error refuses the start."""
+    _worker.present().hooks.on_init.append(hook)
+    return hook
+
+
+def on_shutdown(hook: _Hook) -> _Hook:
+    """Runs the function, sync or async, after the last call, within a few seconds."""
+    _worker.present().hooks.on_shutdown.append(hook)
+    return hook
+
+
+_payload_numbers = itertools.count(1)
+
+
+def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description: Optional[str] = None) -> None:
+    """Asks for a reload and returns at once. `payload_func`, sync or async, runs while the database file is closed."""
+    worker = _worker.present()
+    payload = None
+    if payload_func is not None:
+        payload = next(_payload_numbers)
+        worker.payloads[payload] = payload_func
+    text = None if description is None else str(description)
+    message = {"op": "reload", "payload": payload, "description": text}
+    job = current_job.get()
+    with contextlib.nullcontext() if job is None else job.shield():
+        worker.channel.send(message)
+
+
+db = _Database()
+config = _Config()
+plugins = _Plugins()
+mcp = _Client()

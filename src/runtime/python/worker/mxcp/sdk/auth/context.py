@@ -1,0 +1,32 @@
+"""Who made the call that is running."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Optional
+
+from mxcp_worker.job import current_job
+
+__all__ = ["UserContext", "get_user_context"]
+
+
+@dataclasses.dataclass(frozen=True)
+class UserContext:
+    """What the identity provider told about the caller; what it did not tell is None."""
+
+    provider: Optional[str] = None
+    user_id: Optional[str] = None
+    username: Optional[str] = None
+    email: Optional[str] = None
+    name: Optional[str] = None
+    avatar_url: Optional[str] = None
+    raw_profile: Optional[Dict[str, Any]] = None
+    external_token: Optional[str] = dataclasses.field(default=None, repr=False)
+
+
+def get_user_context() -> Optional[UserContext]:
+    """The caller; None when nobody has logged in, and in code that belongs to no call."""
+    job = current_job.get()
+    if job is None or job.user is None:
+        return None
+    return UserContext(**job.user)

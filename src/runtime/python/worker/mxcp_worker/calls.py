@@ -1,0 +1,203 @@
+"""Runs jobs: sync functions in threads, async ones on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from typing import Any, Awaitable, Callable
+
+from . import process, threads
+from .channel import Channel
+from .failures import ProjectFiles
+from .job import CallCancelled, Job, current_job
+from .project_code import NotCallable
+from .values import encode_result
+
+#: A result of so few and so plain parts is written on the loop: a change of threads would take longer.
+_SMALL = 16
+_PLAIN = (str, int, float, bool, type(None))
+#: Items are written together: each write has the price of a system call and of a turn of the server's loop.
+_BATCH_BYTES = 32 * 1024
+
+
+class TooLarge(Exception):
+    """The result is larger than the call allows."""
+
+
+class Calls:
+    """All jobs that run. Everything but `call` and `cancel` happens in the thread or the task of the job."""
+
+    def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop, files: ProjectFiles) -> None:
+        self._channel = channel
+        self._loop = loop
+        self._files = files
+        self._jobs: dict[int, Job] = {}
+        # The loop itself keeps only weak references.
+        self._tasks: set[asyncio.Task] = set()
+
+    def start(self, job: Job, prepare: Callable[[], Any], finish: Callable[[Any], None]) -> None:
+        """Runs `prepare()`, which may give an awaitable, then `finish` with the outcome; then tells the server."""
+        self._jobs[job.number] = job
+        threads.run(lambda: self._run_in_thread(job, prepare, finish))
+
+    def start_async(self, job: Job, prepare: Callable[[], Awaitable[Any]], finish: Callable[[Any], None]) -> None:
+        """The same for what is known to be async: without a thread, unless there is much to write."""
+        self._jobs[job.number] = job
+        self._go_on(job, prepare, finish, contextvars.Context())
+
+    def cancel(self, number: int) -> None:
+        job = self._jobs.get(number)
+        if job is not None:
+            job.cancel()
+
+    def call(self, job: Job, function: Callable[..., Any], arguments: Callable[[], Any], limit: int) -> None:
+        def prepare() -> Any:
+            return function(**arguments())
+
+        def finish(value: Any) -> None:
+            _send_result(job, value, limit)
+
+        if inspect.iscoroutinefunction(function):
+            self.start_async(job, prepare, finish)
+        else:
+            self.start(job, prepare, finish)
+
+    def _run_in_thread(self, job: Job, prepare: Callable[[], Any], finish: Callable[[Any], None]) -> None:
+        context = contextvars.Context()
+        context.run(current_job.set, job)
+        awaitable: Any = None
+        failure: dict[str, Any] | None = None
+        try:
+            try:
+                job.begin_in_thread()
+                value = context.run(prepare)
+                if inspect.isawaitable(value) or inspect.isasyncgen(value):
+                    awaitable = value
+                else:
+                    context.run(finish, value)
+                del value
+            except BaseException as error:  # noqa: BLE001
+                failure = self._describe(job, error)
+            finally:
+                job.leave_thread()
+        except CallCancelled:
+            # It arrived while the outcome was being noted.
+            failure = {"kind": "cancelled"}
+        job.leave_thread()
+        if awaitable is not None and failure is None:
+            self._go_on(job, lambda: awaitable, finish, context)
+        else:
+            self._end(job, failure)
+
+    def _go_on(self, job: Job, prepare: Callable[[], Any], finish: Any, context: contextvars.Context) -> None:
+        def create() -> None:
+            current_job.set(job)
+            task = self._loop.create_task(self._run_on_loop(job, prepare, finish))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        self._loop.call_soon_threadsafe(create, context=context)
+
+    async def _run_on_loop(self, job: Job, prepare: Callable[[], Any], finish: Callable[[Any], None]) -> None:
+        failure: dict[str, Any] | None = None
+        try:
+            task = asyncio.current_task()
+            assert task is not None
+            job.begin_in_task(self._loop, task)
+            value = await _settle(prepare())
+            if _is_small(value):
+                finish(value)
+            else:
+                await in_thread(finish, value)
+            del value
+        except BaseException as error:  # noqa: BLE001
+            # Also SystemExit, which would otherwise end the loop.
+            failure = self._describe(job, error)
+        self._end(job, failure)
+
+    def _describe(self, job: Job, error: BaseException) -> dict[str, Any]:
+        if job.is_cancelled and isinstance(error, asyncio.CancelledError):
+            return {"kind": "cancelled"}
+        if isinstance(error, TooLarge):
+            return {"kind": "too_large", "message": str(error)}
+        if isinstance(error, NotCallable):
+            return {"kind": "not_callable", **error.problem}
+        return {"kind": "raised", **self._files.describe(error)}
+
+    def _end(self, job: Job, failure: dict[str, Any] | None) -> None:
+        job.end()
+        self._jobs.pop(job.number, None)
+        message: dict[str, Any] = {"op": "done", "job": job.number}
+        if failure is not None:
+            message["failure"] = failure
+        try:
+            self._channel.send(message)
+        except BaseException as error:  # noqa: BLE001
+            # The server would wait for this job for ever.
+            process.give_up(process.OUT_OF_RESOURCES, "it cannot say how a call ended: %r" % error)
+
+
+async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Runs sync code of an async job in a thread, within the context of the job."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(outcome: Any, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(outcome)
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        try:
+            outcome, failure = context.run(work, *arguments), None
+        except BaseException as error:  # noqa: BLE001
+            # A future refuses StopIteration: the loop would take it for its own.
+            failure = RuntimeError(repr(error)) if isinstance(error, StopIteration) else error
+            outcome = None
+        loop.call_soon_threadsafe(settle, outcome, failure)
+
+    threads.run(run)
+    return await future
+
+
+async def _settle(value: Any) -> Any:
+    """A function may give an awaitable, which may give an async generator."""
+    if inspect.isawaitable(value):
+        value = await value
+    if inspect.isasyncgen(value):
+        value = [item async for item in value]
+    return value
+
+
+def _is_small(value: Any) -> bool:
+    if isinstance(value, _PLAIN):
+        return True
+    if not isinstance(value, (dict, list, tuple)) or len(value) > _SMALL:
+        return False
+    return all(isinstance(part, _PLAIN) for part in (value.values() if isinstance(value, dict) else value))
+
+
+def _send_result(job: Job, value: Any, limit: int) -> None:
+    shape, texts = encode_result(value)
+    lines = [b'{"op":"shape","job":%d,"shape":"%s"}\n' % (job.number, shape.encode("ascii"))]
+    overhead = len(b"%d \n" % job.number)
+    waiting = 0
+    size = 0
+    for count, text in enumerate(texts, 1):
+        line = b"%d %s\n" % (job.number, text.encode("utf-8"))
+        lines.append(line)
+        size += len(line) - overhead
+        waiting += len(line)
+        if size > limit:
+            raise TooLarge("reached at item %d" % count if shape == "list" else "")
+        if waiting >= _BATCH_BYTES:
+            job.raise_if_cancelled()
+            job.write(b"".join(lines))
+            lines.clear()
+            waiting = 0
+    job.write(b"".join(lines))

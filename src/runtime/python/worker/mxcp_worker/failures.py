@@ -1,0 +1,80 @@
+"""What went wrong in user code, told by the user's own file and line."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+from typing import Any
+
+_MAX_MESSAGE = 2000
+_MAX_TRACEBACK = 16_000
+
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class ProjectFiles:
+    """Which files are the user's, and what they are called in messages."""
+
+    def __init__(self, root: str, is_source: Any) -> None:
+        self._root = root
+        self._is_source = is_source
+
+    def relative(self, path: str) -> str:
+        inside = path.startswith(self._root + os.sep)
+        return os.path.relpath(path, self._root) if inside else path
+
+    def describe(self, error: BaseException) -> dict[str, Any]:
+        """The place is the deepest frame within the project; a syntax error is where it stands."""
+        place = self._place_of_syntax_error(error) or self._deepest_place(error.__traceback__)
+        described = {"type": _type_name(error), "message": _bounded(_text(error), _MAX_MESSAGE), **place}
+        described["traceback"] = _bounded(_format(error), _MAX_TRACEBACK)
+        return described
+
+    def _place_of_syntax_error(self, error: BaseException) -> dict[str, Any] | None:
+        if not isinstance(error, SyntaxError) or not error.filename or not self._is_source(error.filename):
+            return None
+        return {"file": self.relative(error.filename), "line": error.lineno}
+
+    def _deepest_place(self, trace: TracebackType | None) -> dict[str, Any]:
+        place: dict[str, Any] = {}
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if self._is_source(code.co_filename):
+                file = self.relative(code.co_filename)
+                place = {"file": file, "line": trace.tb_lineno, "function": code.co_name}
+            trace = trace.tb_next
+        return place
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    hidden = kind.__module__ in ("builtins", "__main__") or kind.__module__.startswith("mxcp")
+    return kind.__qualname__ if hidden else "%s.%s" % (kind.__module__, kind.__qualname__)
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return str(error.msg)
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001
+        return "its text raised %s" % type(second).__name__
+
+
+def _format(error: BaseException) -> str:
+    """Without our own frames above the user's, which tell nothing to whoever reads it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+        trace = trace.tb_next
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
+    except Exception as second:  # noqa: BLE001
+        return "the traceback raised %s" % type(second).__name__
+
+
+def _bounded(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return "%s … (%d characters left out) … %s" % (text[:half], len(text) - limit, text[-half:])

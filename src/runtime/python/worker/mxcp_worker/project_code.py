@@ -1,0 +1,159 @@
+"""The user's modules and the functions that endpoints name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import threading
+from types import ModuleType
+from typing import Any, Callable
+
+from .code_snapshot import CodeSnapshot
+from .failures import ProjectFiles
+
+
+class NotCallable(Exception):
+    """Why a function cannot be called. `problem` has the message, the file and the line."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem["message"])
+        self.problem = problem
+
+
+class ProjectCode:
+    """Imports each file once. One that failed stays failed: a second try would run half of it again."""
+
+    def __init__(self, root: str, python_folder: str, snapshot: CodeSnapshot, files: ProjectFiles) -> None:
+        self._root = root
+        self._python_folder = python_folder
+        self._snapshot = snapshot
+        self._files = files
+        self._modules: dict[str, ModuleType] = {}
+        self._failures: dict[str, dict[str, Any]] = {}
+        self._functions: dict[tuple[str, str | None], Callable[..., Any]] = {}
+        self._lock = threading.RLock()
+
+    def import_file(self, file: str) -> dict[str, Any] | None:
+        """Returns what went wrong, if anything did. Also `sys.exit()` at the top of a file is only its failure."""
+        with self._lock:
+            if file not in self._modules and file not in self._failures:
+                try:
+                    self._modules[file] = self._import(file)
+                except BaseException as error:  # noqa: BLE001
+                    self._failures[file] = self._describe(file, error)
+            return self._failures.get(file)
+
+    def function(self, file: str, name: str | None) -> Callable[..., Any]:
+        """Raises NotCallable."""
+        found = self._functions.get((file, name))
+        if found is None:
+            found = self._functions[file, name] = self._find(file, name)
+        return found
+
+    def problems(self, file: str, name: str | None, parameters: list[str]) -> list[dict[str, Any]]:
+        """What keeps the function from being called with exactly these parameters by name."""
+        try:
+            function = self.function(file, name)
+        except NotCallable as error:
+            return [error.problem]
+        label = name or getattr(function, "__name__", "the function")
+        messages = _signature_problems(label, function, parameters)
+        return [{"message": message, **self._place(file, function)} for message in messages]
+
+    def _find(self, file: str, name: str | None) -> Callable[..., Any]:
+        failure = self.import_file(file)
+        if failure is not None:
+            raise NotCallable(failure)
+        module = self._modules[file]
+        if name is None:
+            return self._find_main(file, module)
+        found = getattr(module, name, None)
+        if callable(found):
+            return found
+        is_there = hasattr(module, name)
+        reason = "%s is not a function" % name if is_there else "there is no function %s" % name
+        raise NotCallable({"message": reason + _others(module), "file": file})
+
+    def _find_main(self, file: str, module: ModuleType) -> Callable[..., Any]:
+        stem = os.path.basename(file)[: -len(".py")]
+        for candidate in ("main", stem, *_public_functions(module)):
+            found = getattr(module, candidate, None)
+            if callable(found):
+                return found
+        raise NotCallable({"message": "there is no function to call; define main()", "file": file})
+
+    def _import(self, file: str) -> ModuleType:
+        # The Python folder may lie beside the project.
+        path = os.path.normpath(os.path.join(self._root, file))
+        if path not in self._snapshot:
+            raise ImportError("the file %s was not there when the code was read" % file)
+        name = self._module_name(path)
+        if name is not None:
+            module = importlib.import_module(name)
+            if getattr(module, "__file__", None) == path:
+                return module
+        # Another module has the name (`json`), or there is none (`v1.2/x.py`): loaded by its path, under a name of its own.
+        own_name = "mxcp_project." + file[: -len(".py")].replace("/", "_").replace(".", "_")
+        spec = self._snapshot.spec(own_name, path, None)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[own_name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    def _module_name(self, path: str) -> str | None:
+        for folder in (self._python_folder, self._root):
+            if path.startswith(folder + os.sep):
+                parts = path[len(folder) + 1 : -len(".py")].split(os.sep)
+                if parts[-1] == "__init__":
+                    parts.pop()
+                return None if not parts or any("." in part for part in parts) else ".".join(parts)
+        return None
+
+    def _describe(self, file: str, error: BaseException) -> dict[str, Any]:
+        described = self._files.describe(error)
+        message = "cannot be imported: %s: %s" % (described["type"], described["message"])
+        traceback = described["traceback"]
+        place = {"file": described.get("file", file), "line": described.get("line")}
+        return {"message": message, "imported": file, "traceback": traceback, **place}
+
+    def _place(self, file: str, function: Callable[..., Any]) -> dict[str, Any]:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is None or code.co_filename not in self._snapshot:
+            return {"file": file}
+        return {"file": self._files.relative(code.co_filename), "line": code.co_firstlineno}
+
+
+def _public_functions(module: ModuleType) -> list[str]:
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and inspect.isroutine(value) and value.__module__ == module.__name__
+    )
+
+
+def _others(module: ModuleType) -> str:
+    names = _public_functions(module)
+    return "; the file defines %s" % ", ".join(names) if names else "; the file defines no function"
+
+
+def _signature_problems(label: str, function: Callable[..., Any], given: list[str]) -> list[str]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (ValueError, TypeError):
+        # A function in C does not tell; the call will.
+        return []
+    by_position = [each.name for each in parameters if each.kind is each.POSITIONAL_ONLY]
+    by_name = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    names = [each.name for each in by_name]
+    unknown = [] if takes_any else [name for name in given if name not in names and name not in by_position]
+    missing = [each.name for each in by_name if each.default is each.empty and each.name not in given]
+    takes = "it takes %s" % ", ".join(names) if names else "it takes none"
+    return [
+        *("%s() has no parameter %s (%s)" % (label, name, takes) for name in unknown),
+        *("%s() needs %s, which the endpoint does not declare" % (label, name) for name in missing),
+        *("%s() takes %s by position only; arguments are given by name" % (label, name) for name in by_position),
+    ]

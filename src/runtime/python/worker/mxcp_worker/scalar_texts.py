@@ -1,0 +1,75 @@
+"""Single values as JSON has them, written the way SQL endpoints write the same values."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+from typing import Any, Optional
+
+# Decimal digits that a double always keeps.
+_EXACT_DIGITS = 15
+_SAFE_INTEGER = 2**53 - 1
+
+
+def decimal_value(value: decimal.Decimal) -> Any:
+    """A number when a double keeps it, None when there is none, else its digits."""
+    if not value.is_finite():
+        return None
+    _sign, digits, exponent = value.as_tuple()
+    if len(digits) + max(int(exponent), 0) <= _EXACT_DIGITS:
+        number = float(value)
+        return int(number) if number.is_integer() else number
+    return format(value, "f") if abs(int(exponent)) < 1000 else str(value)
+
+
+def datetime_text(value: datetime.datetime) -> str:
+    text = value.isoformat()
+    return trim_fraction(text) if "." in text else text
+
+
+def time_text(value: datetime.time) -> str:
+    text = value.isoformat()
+    return trim_fraction(text) if "." in text else text
+
+
+def trim_fraction(text: str) -> str:
+    """`…05.120000+02:00` as `…05.12+02:00`."""
+    head, _dot, tail = text.partition(".")
+    if tail.isdigit():
+        digits = tail.rstrip("0")
+        return f"{head}.{digits}" if digits else head
+    end = next((index for index, character in enumerate(tail) if not character.isdigit()), len(tail))
+    digits = tail[:end].rstrip("0")
+    return f"{head}.{digits}{tail[end:]}" if digits else head + tail[end:]
+
+
+def duration_text(value: datetime.timedelta) -> str:
+    """ISO 8601, with days and hours as a timedelta keeps them: `P1DT2H3.5S`; negative ones have a sign on each part."""
+    sign = "-" if value < datetime.timedelta(0) else ""
+    value = abs(value)
+    minutes, seconds = divmod(value.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{value.microseconds:06d}".rstrip("0") if value.microseconds else ""
+    days = f"{sign}{value.days}D" if value.days else ""
+    clock = "".join(f"{sign}{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M")) if count)
+    if seconds or fraction:
+        clock += f"{sign}{seconds}{fraction}S"
+    if not days and not clock:
+        return "PT0S"
+    return f"P{days}T{clock}" if clock else f"P{days}"
+
+
+def bytes_text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode("ascii")
+
+
+def numpy_time_text(value: Any) -> Optional[str]:
+    """A datetime64 with all its digits; None for anything else."""
+    if type(value).__name__ != "datetime64":
+        return None
+    item = value.item()
+    return item.isoformat() if type(item) is datetime.date else trim_fraction(str(value))

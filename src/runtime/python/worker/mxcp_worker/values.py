@@ -1,0 +1,111 @@
+"""Arguments as they reach a function, and its result as JSON.
+
+Results follow what SQL endpoints give (`json-conversion.ts`): dates and times ISO 8601, numbers that a double cannot hold as
+strings, NaN and infinities null, bytes as text when they are UTF-8 and as base64 otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import json
+import re
+from typing import Any, Dict, Iterator, Tuple
+
+from .plain_values import NotJson, iterate, to_plain
+
+__all__ = ["decode_arguments", "encode_result"]
+
+
+# Made once: that costs as much as writing a small row. Circles are found before.
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
+
+def decode_arguments(arguments: Dict[str, Any]) -> Dict[str, Any]:
+    """Raises ValueError for a date or time that Python does not have."""
+    return {name: _decode(value) for name, value in arguments.items()}
+
+
+def encode_result(value: Any) -> Tuple[str, Iterator[str]]:
+    """'list' with the JSON text of each item, made when it is asked for, or 'value' with one text.
+
+    The iterator raises TypeError that names what is no JSON and where it stands, and what a generator of the user's raises.
+    """
+    items = iterate(value)
+    if items is None:
+        return "value", _texts(iter([value]), None)
+    return "list", _texts(items, value)
+
+
+def _texts(values: Iterator[Any], container: Any) -> Iterator[str]:
+    for index, value in enumerate(values):
+        try:
+            yield _dump(value, container)
+        except NotJson as problem:
+            if container is not None:
+                problem.keys.append(index)
+            raise TypeError(str(problem)) from problem.__cause__
+
+
+def _dump(value: Any, container: Any) -> str:
+    try:
+        text = _WRITER.encode(to_plain(value, container))
+    except RecursionError:
+        raise NotJson("is nested too deeply") from None
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        # Halves of a surrogate pair, which UTF-8 does not have: pairs are joined, single ones replaced.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _decode(value: Any) -> Any:
+    if type(value) is dict:
+        if "$" not in value:
+            return {key: _decode(item) for key, item in value.items()}
+        return _TAGS[value["$"]](value["v"])
+    return [_decode(item) for item in value] if type(value) is list else value
+
+
+_TIME = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*([Zz]|[+-]\d{2}(?::?\d{2})?)?$")
+
+
+def _time(text: str) -> datetime.time:
+    """Python 3.10 and older read neither `Z` nor fractions of any length."""
+    match = _TIME.match(text)
+    if match is None:
+        raise ValueError(f'"{text}" is not a time')
+    hour, minute, second, fraction, zone = match.groups()
+    micros = int((fraction or "")[:6].ljust(6, "0"))
+    return datetime.time(int(hour), int(minute), int(second or 0), micros, _zone(zone))
+
+
+def _zone(text: Any) -> Any:
+    if text is None:
+        return None
+    if text in ("Z", "z"):
+        return datetime.timezone.utc
+    minutes = int(text[1:3]) * 60 + int(text[3:].lstrip(":") or 0)
+    return datetime.timezone(datetime.timedelta(minutes=-minutes if text[0] == "-" else minutes))
+
+
+def _timestamp(text: str) -> datetime.datetime:
+    clock = text[10:].lstrip("Tt ")
+    return datetime.datetime.combine(datetime.date.fromisoformat(text[:10]), _time(clock or "00:00"))
+
+
+_TAGS = {
+    "date": datetime.date.fromisoformat,
+    "time": _time,
+    "timestamp": _timestamp,
+    "timestamptz": _timestamp,
+    "int": int,
+    "float": float,
+    "decimal": decimal.Decimal,
+    "bytes": base64.b64decode,
+    "object": lambda entries: {key: _decode(item) for key, item in entries.items()},
+}

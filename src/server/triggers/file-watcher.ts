@@ -1,0 +1,154 @@
+import { MISSING } from '../../config/index.js';
+import type { Disposable } from '../../lifecycle/index.js';
+import { FileLooks } from './file-looks.js';
+import { FolderWatches } from './folder-watches.js';
+import type { WatchedFile } from './watched-file.js';
+
+export interface WatchTimings {
+  /** From an event of the kernel to the look that it causes: one change makes several events. */
+  readonly debounceMs: number;
+  /** How long everything must have looked the same before it counts: who writes a file in pieces is not done sooner. */
+  readonly settleMs: number;
+  /** The same for a file that is gone: who replaces one may remove it first. */
+  readonly vanishMs: number;
+  /** Something that changes all the time counts after this, as it is. */
+  readonly longestSettleMs: number;
+  /** Between two looks when the kernel says nothing: it does not hear of everything. */
+  readonly pollMs: number;
+}
+
+const TIMINGS: WatchTimings = {
+  debounceMs: 50,
+  settleMs: 250,
+  vanishMs: 2_000,
+  longestSettleMs: 30_000,
+  pollMs: 5_000,
+};
+
+export interface FileWatcherOptions {
+  /** Called when files have changed and rest again. */
+  readonly onChange: () => void;
+  readonly timings?: Partial<WatchTimings> | undefined;
+  /** 0: nothing but the slow look. */
+  readonly maxFolders?: number | undefined;
+}
+
+/** What was seen that is not what is known, since when it is so, and since when it is exactly this. */
+interface Unsettled {
+  readonly marks: ReadonlyMap<string, string>;
+  readonly changedAt: number;
+  readonly sameSince: number;
+}
+
+/**
+ * Notices when files hold something else than what is known of them. What counts is what they hold, not that somebody
+ * touched them, and only once two looks some time apart saw the same. What was reported once is known from then on, until
+ * `watch` says otherwise. Its timers keep no process alive.
+ */
+export class FileWatcher implements Disposable {
+  readonly #onChange: () => void;
+  readonly #timings: WatchTimings;
+  readonly #looks = new FileLooks();
+  readonly #folders: FolderWatches;
+  #files: ReadonlyMap<string, WatchedFile> = new Map();
+  #unsettled: Unsettled | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
+  #isLooking = false;
+  #isDisposed = false;
+
+  constructor({ onChange, timings, maxFolders }: FileWatcherOptions) {
+    this.#onChange = onChange;
+    this.#timings = { ...TIMINGS, ...timings };
+    this.#folders = new FolderWatches(() => this.#schedule(this.#timings.debounceMs), maxFolders);
+  }
+
+  /** Watches these from now on; their marks say what is known. A change that came before this call counts too. */
+  watch(files: readonly WatchedFile[]): void {
+    this.#files = new Map(files.map((file) => [file.path, file]));
+    this.#unsettled = undefined;
+    this.#looks.keepOnly(files);
+    this.#schedule(0);
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    clearTimeout(this.#timer);
+    this.#folders.dispose();
+  }
+
+  /** The earlier of two looks counts; each look asks for the next. */
+  #schedule(delayMs: number): void {
+    const dueAt = performance.now() + delayMs;
+    if (this.#isDisposed || (this.#timer !== undefined && this.#dueAt <= dueAt)) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, delayMs).unref();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) {
+      // Whatever the event was about may have come after that look had passed it.
+      this.#schedule(this.#timings.debounceMs);
+      return;
+    }
+    this.#isLooking = true;
+    const files = [...this.#files.values()];
+    const known = this.#files;
+    // Before the look, so that what changes after it is heard of.
+    await this.#folders.watch(files);
+    const marks = await this.#looks.take(files);
+    this.#isLooking = false;
+    if (this.#isDisposed) return;
+    // Others than when the look began have a look of their own, which is due.
+    if (known === this.#files) this.#judge(marks);
+    this.#schedule(this.#timings.pollMs);
+  }
+
+  #judge(marks: ReadonlyMap<string, string>): void {
+    const changed = [...marks].filter(([path, mark]) => this.#files.get(path)?.mark !== mark);
+    if (changed.length === 0) {
+      this.#unsettled = undefined;
+      return;
+    }
+    const now = performance.now();
+    const before = this.#unsettled;
+    const isSame = before !== undefined && haveSameMarks(before.marks, marks);
+    const sameSince = isSame ? before.sameSince : now;
+    const changedAt = before?.changedAt ?? now;
+    const { settleMs, vanishMs, longestSettleMs } = this.#timings;
+    const restMs = changed.some(([, mark]) => isGone(mark)) ? Math.max(vanishMs, settleMs) : settleMs;
+    const waitMs = Math.min(sameSince + restMs, changedAt + longestSettleMs) - now;
+    if (waitMs > 0) {
+      this.#unsettled = { marks, changedAt, sameSince };
+      this.#schedule(Math.min(waitMs, settleMs));
+      return;
+    }
+    this.#unsettled = undefined;
+    this.#files = withMarks(this.#files, marks);
+    this.#onChange();
+  }
+}
+
+function isGone(mark: string): boolean {
+  return mark === MISSING || mark.startsWith('unreadable');
+}
+
+function haveSameMarks(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([path, mark]) => b.get(path) === mark);
+}
+
+function withMarks(
+  files: ReadonlyMap<string, WatchedFile>,
+  marks: ReadonlyMap<string, string>,
+): ReadonlyMap<string, WatchedFile> {
+  return new Map(
+    [...files].map(([path, file]): [string, WatchedFile] => [
+      path,
+      { ...file, mark: marks.get(path) ?? file.mark },
+    ]),
+  );
+}

@@ -1,0 +1,197 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { DatabaseSession, GenerationDatabase } from '../../../../src/runtime/index.js';
+import { PythonProject } from '../../../kit/python-project.js';
+import { TemporaryProject } from '../../../kit/temporary-project.js';
+import { countDescriptors, openDatabase, rowsOf } from '../temporary-database.js';
+
+const ALICE = { username: 'alice', email: null, provider: null, externalToken: null };
+
+async function build(project: TemporaryProject, database: GenerationDatabase): Promise<PythonProject> {
+  return await PythonProject.build(project, { openSession: (caller) => database.openSession(caller) });
+}
+
+describe('the database of Python code', () => {
+  it('gives rows to sync and async code, in the identity of the caller', async () => {
+    using project = new TemporaryProject({
+      'python/data.py': [
+        'import asyncio, threading',
+        'from mxcp.runtime import db',
+        'def rows(low): return db.execute("SELECT i, get_username() AS who FROM range($low, 3) t(i)", {"low": low})',
+        'async def later(): return db.execute("SELECT get_username() AS who")',
+        'async def in_thread(): return await asyncio.to_thread(db.execute, "SELECT get_username() AS who")',
+        'def own_thread():',
+        '    found = []',
+        '    thread = threading.Thread(target=lambda: found.extend(db.execute("SELECT get_username() AS who")))',
+        '    thread.start()',
+        '    thread.join()',
+        '    return found',
+      ],
+    });
+    const database = await openDatabase();
+    await using python = await build(project, database);
+    const alice = { caller: ALICE };
+    expect((await python.call('data:rows', { low: 1 }, alice)).items).toEqual([
+      { i: 1, who: 'alice' },
+      { i: 2, who: 'alice' },
+    ]);
+    expect((await python.call('data:later', {}, alice)).items).toEqual([{ who: 'alice' }]);
+    expect((await python.call('data:in_thread', {}, alice)).items).toEqual([{ who: 'alice' }]);
+    // A thread that the code has started belongs to no call: it is nobody.
+    expect((await python.call('data:own_thread', {}, alice)).items).toEqual([{ who: null }]);
+  });
+
+  it('is one connection for a call, and a new one for the next', async () => {
+    using project = new TemporaryProject({
+      'python/data.py': [
+        'from mxcp.runtime import db',
+        'def first():',
+        '    db.execute("CREATE TABLE kept (n INT)")',
+        '    db.execute("CREATE TEMP TABLE mine (n INT)")',
+        '    db.execute("SET VARIABLE x = 7")',
+        '    db.execute("BEGIN")',
+        '    db.execute("INSERT INTO kept VALUES (1)")',
+        '    return db.execute("SELECT getvariable(\'x\') AS x")',
+        'def second(): return db.execute("SELECT getvariable(\'x\') AS x, (SELECT count(*) FROM kept) AS n")',
+        'def third(): db.execute("FROM mine")',
+      ],
+    });
+    const database = await openDatabase();
+    await using python = await build(project, database);
+    expect((await python.call('data:first')).items).toEqual([{ x: 7 }]);
+    expect((await python.call('data:second')).items).toEqual([{ x: null, n: 0 }]);
+    await expect(python.call('data:third')).rejects.toMatchObject({
+      code: 'python_failed',
+      message: expect.stringMatching(/^DatabaseError: .*mine.* \(python\/data\.py:10, in third\)$/s),
+    });
+  });
+
+  it('commits a transaction at the end of its block, and rolls back what raises, is cancelled or dies', async () => {
+    using project = new TemporaryProject({
+      'python/data.py': [
+        'import os, threading, time',
+        'from mxcp.runtime import db, DatabaseError',
+        'def add(n, how):',
+        '    with db.transaction():',
+        '        db.execute("INSERT INTO t VALUES (?)", [n])',
+        '        if how == "raise": raise ValueError("no")',
+        '        if how == "die": os._exit(1)',
+        '        if how == "bad": db.execute("nonsense")',
+        '        if how == "wait":',
+        '            while True: db.execute("SELECT 1")',
+        'async def add_later(n):',
+        '    with db.transaction(): db.execute("INSERT INTO t VALUES (?)", [n])',
+        'def in_thread(n):',
+        '    thread = threading.Thread(target=add, args=(n, ""))',
+        '    thread.start()',
+        '    thread.join()',
+        'def twice():',
+        '    with db.transaction():',
+        '        with db.transaction(): pass',
+        'def goes_on():',
+        '    try: add(9, "bad")',
+        '    except DatabaseError: pass',
+        '    with db.transaction(): db.execute("INSERT INTO t VALUES (8)")',
+      ],
+    });
+    const database = await openDatabase();
+    await rowsOf(database, 'CREATE TABLE t (n INT)');
+    await using python = await build(project, database);
+    await python.call('data:add', { n: 1, how: '' });
+    await python.call('data:add_later', { n: 2 });
+    await python.call('data:in_thread', { n: 3 });
+    await expect(python.call('data:add', { n: 4, how: 'raise' })).rejects.toThrow('ValueError: no');
+    await expect(python.call('data:add', { n: 5, how: 'bad' })).rejects.toThrow('DatabaseError');
+    await expect(python.call('data:twice')).rejects.toThrow('RuntimeError: a transaction is open already');
+    await python.call('data:goes_on');
+    const signal = AbortSignal.timeout(200);
+    await expect(python.call('data:add', { n: 6, how: 'wait' }, { signal })).rejects.toMatchObject({
+      code: 'query_interrupted',
+    });
+    await expect(python.call('data:add', { n: 7, how: 'die' })).rejects.toMatchObject({
+      code: 'worker_exited',
+    });
+    const rows = await rowsOf(database, 'FROM t ORDER BY n');
+    expect(rows.map(({ n }) => n)).toEqual([1, 2, 3, 8]);
+  });
+
+  it('refuses code whose call has ended, and leaves no connection open', async () => {
+    using project = new TemporaryProject({
+      'python/data.py': [
+        'import asyncio, contextvars, threading',
+        'from mxcp.runtime import db',
+        'go = threading.Event()',
+        'said = []',
+        'def late():',
+        '    go.wait()',
+        '    try: db.execute("SELECT 1")',
+        '    except RuntimeError as error: said.append(str(error))',
+        'def start():',
+        '    db.execute("SELECT 1")',
+        '    context = contextvars.copy_context()',
+        '    threading.Thread(target=lambda: context.run(late)).start()',
+        'def finish():',
+        '    go.set()',
+        '    while not said: pass',
+        '    return said[0]',
+      ],
+    });
+    const database = await openDatabase();
+    await using python = await build(project, database);
+    const before = countDescriptors(database.path);
+    await python.call('data:start');
+    expect(await python.value('data:finish')).toBe(
+      'the call that this code belongs to has ended, and its connection with it',
+    );
+    expect(countDescriptors(database.path)).toBe(before);
+  });
+
+  it('brings rows of any number, and fetches none while the worker does not read those that it has', async () => {
+    using project = new TemporaryProject({
+      'python/data.py': [
+        'import os',
+        'from mxcp.runtime import db',
+        'def count(n): return len(db.execute("SELECT i, repeat(\'x\', 100) AS text FROM range($n) t(i)", {"n": n}))',
+        'def pid(): return os.getpid()',
+      ],
+    });
+    const database = await openDatabase();
+    let fetched = 0;
+    await using python = await PythonProject.build(project, {
+      openSession: (caller) => countRows(database.openSession(caller), () => (fetched += 1)),
+    });
+    expect(await python.value('data:count', { n: 100_000 })).toBe(100_000);
+    expect(fetched).toBe(100_000);
+    const pid = Number(await python.value('data:pid'));
+    const controller = new AbortController();
+    const counted = python.value('data:count', { n: 30_000_000 }, { signal: controller.signal });
+    const outcome = expect(counted).rejects.toMatchObject({ code: 'query_interrupted' });
+    await vi.waitFor(() => expect(fetched).toBeGreaterThan(100_000));
+    process.kill(pid, 'SIGSTOP');
+    try {
+      for (let turn = 0; turn < 20; turn += 1) await rowsOf(database, 'SELECT count(*) FROM range(3000000)');
+      const then = fetched;
+      for (let turn = 0; turn < 20; turn += 1) await rowsOf(database, 'SELECT count(*) FROM range(3000000)');
+      expect(fetched).toBe(then);
+      expect(fetched).toBeLessThan(1_000_000);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    controller.abort();
+    await outcome;
+  });
+});
+
+/** The same session, telling of each row that is fetched. */
+function countRows(session: DatabaseSession, onRow: () => void): DatabaseSession {
+  return {
+    execute: (sql, parameters, execution) =>
+      session.execute(sql, parameters, {
+        ...execution,
+        onRow: (row) => {
+          onRow();
+          return execution.onRow(row);
+        },
+      }),
+    dispose: () => session.dispose(),
+  };
+}

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { PythonProject } from '../../../kit/python-project.js';
+import { TemporaryProject } from '../../../kit/temporary-project.js';
+
+describe('an error of Python code', () => {
+  it('names its type, its text, and the deepest line of the project; the log has all of it', async () => {
+    using project = new TemporaryProject({
+      'python/shop.py': [
+        'import json',
+        'from lib.parse import parse',
+        'def order(text):',
+        '    return parse(text)',
+        'async def later(text):',
+        '    return parse(text)',
+      ],
+      'lib/parse.py': ['import json', 'def parse(text):', '    return json.loads(text)'],
+    });
+    await using python = await PythonProject.build(project);
+    for (const name of ['order', 'later']) {
+      await expect(python.value(`shop:${name}`, { text: '{' })).rejects.toMatchObject({
+        code: 'python_failed',
+        message:
+          'json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1) (lib/parse.py:3, in parse)',
+        problems: [{ file: 'lib/parse.py', line: 3 }],
+      });
+    }
+    const [detail = ''] = python.details;
+    expect(detail).toContain('Traceback (most recent call last)');
+    expect(detail).toContain('in order\n    return parse(text)');
+    expect(detail).not.toContain('mxcp_worker');
+  });
+
+  it('is told whatever it is', async () => {
+    using project = new TemporaryProject({
+      'python/odd.py': [
+        'import sys',
+        'class Unprintable(Exception):',
+        '    def __str__(self): raise ValueError',
+        'def exits(): sys.exit(3)',
+        'async def exits_later(): sys.exit(3)',
+        'def interrupts(): raise KeyboardInterrupt',
+        'def stops(): raise StopIteration',
+        'def unprintable(): raise Unprintable()',
+        'def recursion(): return recursion()',
+        'def long(): raise ValueError("x" * 1_000_000)',
+        'def half(): raise ValueError("\\ud800")',
+        'def takes_one(one): pass',
+        'def unfit(): return object()',
+        'def unfit_later(): return [1, {"a": object()}]',
+        'def fails_late():',
+        '    yield 1',
+        '    raise ValueError("late")',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    const messageOf = async (name: string): Promise<string> => {
+      const error: unknown = await python.call(`odd:${name}`).catch((thrown: unknown) => thrown);
+      return error instanceof Error ? error.message : `no error: ${String(error)}`;
+    };
+    expect(await messageOf('exits')).toBe('SystemExit: 3 (python/odd.py:4, in exits)');
+    expect(await messageOf('exits_later')).toBe('SystemExit: 3 (python/odd.py:5, in exits_later)');
+    expect(await messageOf('interrupts')).toBe('KeyboardInterrupt (python/odd.py:6, in interrupts)');
+    expect(await messageOf('stops')).toBe('StopIteration (python/odd.py:7, in stops)');
+    expect(await messageOf('unprintable')).toBe(
+      'odd.Unprintable: its text raised ValueError (python/odd.py:8, in unprintable)',
+    );
+    expect(await messageOf('recursion')).toMatch(/^RecursionError: .* \(python\/odd\.py:9, in recursion\)$/);
+    expect(await messageOf('long')).toMatch(
+      /^ValueError: x{1000} … \(998000 characters left out\) … x{1000} \(/,
+    );
+    expect(await messageOf('half')).toBe('ValueError: \ud800 (python/odd.py:11, in half)');
+    expect(await messageOf('takes_one')).toBe(
+      "TypeError: takes_one() missing 1 required positional argument: 'one'",
+    );
+    expect(await messageOf('unfit')).toContain('TypeError: ');
+    expect(await messageOf('unfit_later')).toContain('TypeError: ');
+    expect(await messageOf('fails_late')).toBe('ValueError: late (python/odd.py:17, in fails_late)');
+    expect(await messageOf('no_such_thing')).toContain(
+      'there is no function no_such_thing; the file defines exits,',
+    );
+    expect(await messageOf('sys')).toContain('sys is not a function');
+    expect(python.workers.status.restarts).toBe(0);
+  });
+
+  it('of a task that nobody waits for goes to the log and ends nobody', async () => {
+    using project = new TemporaryProject({
+      'python/tasks.py': [
+        'import asyncio, sys',
+        'tasks = []',
+        'async def explode(): sys.exit(9)',
+        'async def start():',
+        '    tasks.append(asyncio.get_running_loop().create_task(explode()))',
+        '    await asyncio.sleep(0.05)',
+        '    return 1',
+        'async def stop():',
+        '    asyncio.get_running_loop().stop()',
+        '    await asyncio.sleep(0.01)',
+        '    return 2',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    expect(await python.value('tasks:start')).toBe(1);
+    expect(await python.value('tasks:stop')).toBe(2);
+    expect(python.output.join('\n')).toContain('SystemExit: 9');
+    expect(python.workers.status.restarts).toBe(0);
+  });
+});

@@ -1,0 +1,130 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { ReferenceResolver } from '../../../src/config/index.js';
+import { userConfig } from '../../kit/temporary-project.js';
+import {
+  backgroundOf,
+  lastReload,
+  PATIENCE,
+  reloadsOf,
+  untilBackground,
+  untilServed,
+} from './reload-by-itself.js';
+import { PROXIES, startShop } from './shop-project.js';
+
+const EVERY_SECOND = [...PROXIES, 'reload: { refresh: 1s }'];
+const VAULTED = userConfig(['name: kept', 'type: http', 'parameters:', '  HTTP_PROXY: store://proxy']);
+
+/** A store whose values a test sets, and what it was asked. */
+function createStore(): { store: ReferenceResolver; asked: () => number; answer: Answer } {
+  const answer: Answer = { value: 'http://store-1.example:1' };
+  let asked = 0;
+  const store: ReferenceResolver = {
+    scheme: 'store',
+    resolve: async () => {
+      asked += 1;
+      if (answer.error !== undefined) throw new Error(answer.error);
+      return { value: answer.value, version: answer.version, leaseSeconds: answer.leaseSeconds };
+    },
+  };
+  return { store, asked: () => asked, answer };
+}
+
+interface Answer {
+  value: string;
+  version?: string;
+  leaseSeconds?: number;
+  error?: string;
+}
+
+/** Resolves when the store was asked so many times more. */
+async function untilAsked(asked: () => number, times: number): Promise<void> {
+  const before = asked();
+  await vi.waitFor(() => expect(asked()).toBeGreaterThanOrEqual(before + times), PATIENCE);
+}
+
+describe('with reload.refresh', () => {
+  it('a value that has changed is live without being asked, and a reload only happens then', async () => {
+    const { store, asked, answer } = createStore();
+    const { server } = await startShop('readonly', {
+      stores: [store],
+      files: { 'config.yml': [...VAULTED, 'reload: { refresh: 1s }'] },
+    });
+    await untilAsked(asked, 2);
+    expect(await reloadsOf(server)).toEqual([]);
+    Object.assign(answer, { value: 'http://store-2.example:1', version: '2' });
+    await untilServed(server, 'http://store-2.example:1');
+    await untilAsked(asked, 2);
+    expect(await reloadsOf(server)).toEqual(['refresh success']);
+    expect((await lastReload(server))?.references).toMatchObject([
+      { ref: 'store://proxy', outcome: 'changed', version: '2' },
+    ]);
+  });
+
+  it('env files and secret files are read again too', async () => {
+    const { project, server } = await startShop('readonly', { files: { 'config.yml': EVERY_SECOND } });
+    project.write('second.txt', 'http://second-2.example:2\n');
+    await untilServed(server, 'http_proxy=http://second-2.example:2');
+    project.write('shop.env', 'FIRST=http://first-2.example:2\n');
+    await untilServed(server, 'http_proxy=http://first-2.example:2');
+    expect(new Set(await reloadsOf(server))).toEqual(new Set(['refresh success']));
+  });
+
+  it('a store that is down changes nothing but /status, is asked less and less, and is told of once', async () => {
+    const { store, asked, answer } = createStore();
+    const { server } = await startShop('readonly', {
+      stores: [store],
+      files: { 'config.yml': [...VAULTED, 'reload: { refresh: 1s }'] },
+    });
+    answer.error = 'the store is down';
+    await untilBackground(server, 'refresh', 'failing');
+    await untilAsked(asked, 2);
+    const status = await server.admin.status();
+    expect(status).toMatchObject({ status: 'ok', reload: { last_reload: null } });
+    expect((await backgroundOf(server, 'refresh'))?.message).toMatch(
+      /store:\/\/proxy: the store is down .*, \d times in a row; what served before still serves; tried again at /,
+    );
+    await untilServed(server, 'http://store-1.example:1');
+    expect(server.logLines.filter((line) => line.includes('could not be resolved anew'))).toHaveLength(1);
+    delete answer.error;
+    await untilBackground(server, 'refresh', 'ok');
+    expect(await reloadsOf(server)).toEqual([]);
+    answer.error = 'the store is down';
+    await untilBackground(server, 'refresh', 'failing');
+    expect(server.logLines.filter((line) => line.includes('could not be resolved anew'))).toHaveLength(2);
+  });
+
+  it('how often is what the last reload found in the file', async () => {
+    const { project, server } = await startShop('readonly');
+    expect(await backgroundOf(server, 'refresh')).toBeUndefined();
+    project.write('config.yml', EVERY_SECOND);
+    await server.admin.reload({ waitMs: 20_000 });
+    expect(await backgroundOf(server, 'refresh')).toMatchObject({ status: 'ok' });
+    project.write('config.yml', [...PROXIES, 'reload: { refresh: 5m }']);
+    await server.admin.reload({ waitMs: 20_000 });
+    const { message = '' } = (await backgroundOf(server, 'refresh')) ?? {};
+    const [, at = ''] = /resolves the references again at (\S+)$/.exec(message) ?? [];
+    const inMinutes = (Date.parse(at) - Date.now()) / 60_000;
+    expect(inMinutes).toBeGreaterThan(4.4);
+    expect(inMinutes).toBeLessThan(5.6);
+  });
+});
+
+describe('a value that the store lends', () => {
+  it('is fetched anew when two thirds of the time are over, also without reload.refresh', async () => {
+    const { store, asked, answer } = createStore();
+    answer.leaseSeconds = 2;
+    const { server } = await startShop('readonly', { stores: [store], files: { 'config.yml': VAULTED } });
+    answer.value = 'http://store-2.example:1';
+    await untilServed(server, 'http://store-2.example:1');
+    expect(await reloadsOf(server)).toEqual(['refresh success']);
+    // A longer lease from now on, and an end to it.
+    answer.leaseSeconds = 3_600;
+    await untilAsked(asked, 1);
+    await vi.waitFor(async () => {
+      const [, at = ''] =
+        /again at (\S+)$/.exec((await backgroundOf(server, 'refresh'))?.message ?? '') ?? [];
+      expect((Date.parse(at) - Date.now()) / 60_000).toBeCloseTo(40, 0);
+    }, PATIENCE);
+    expect(await reloadsOf(server)).toEqual(['refresh success']);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import type { ReloadRecord } from '../../../src/admin/client/index.js';
+import type { ReferenceResolver } from '../../../src/config/index.js';
+import { userConfig } from '../../kit/temporary-project.js';
+import { failedReload } from './failed-reload.js';
+import { startShop } from './shop-project.js';
+
+const RELOAD = { waitMs: 20_000 } as const;
+const USED = 'projects.shop.profiles.dev.secrets';
+
+function proxies(...references: readonly string[]): readonly string[] {
+  return userConfig(
+    ...references.map((reference, index) => [
+      `name: proxy_${index}`,
+      'type: http',
+      'parameters:',
+      `  HTTP_PROXY: "${reference}"`,
+    ]),
+  );
+}
+
+/** A store whose second version a test publishes. */
+function createStore(): { store: ReferenceResolver; publish: (version: string) => void } {
+  let current = '1';
+  return {
+    store: {
+      scheme: 'store',
+      resolve: async (locator) => ({ value: `http://${locator}-${current}.example:1`, version: current }),
+    },
+    publish: (version) => {
+      current = version;
+    },
+  };
+}
+
+async function startStored() {
+  const { store, publish } = createStore();
+  const { project, server } = await startShop('readonly', {
+    stores: [store],
+    files: { 'config.yml': proxies('store://a', 'file://second.txt', '${FIRST}', 'file://second.txt') },
+  });
+  project.write('third.txt', 'http://third-1.example:1\n');
+  publish('2');
+  project.write('config.yml', proxies('store://a', 'file://third.txt', '${FIRST}', '${FIRST}'));
+  return { project, server };
+}
+
+const EXPECTED: ReloadRecord['references'] = [
+  {
+    ref: '${FIRST}',
+    outcome: 'unchanged',
+    version: null,
+    used_by: [2, 3].map((at) => `${USED}[${at}].parameters.HTTP_PROXY`),
+    error: null,
+  },
+  {
+    ref: 'file://second.txt',
+    outcome: 'removed',
+    version: null,
+    used_by: [1, 3].map((at) => `${USED}[${at}].parameters.HTTP_PROXY`),
+    error: null,
+  },
+  {
+    ref: 'file://third.txt',
+    outcome: 'added',
+    version: null,
+    used_by: [`${USED}[1].parameters.HTTP_PROXY`],
+    error: null,
+  },
+  {
+    ref: 'store://a',
+    outcome: 'changed',
+    version: '2',
+    used_by: [`${USED}[0].parameters.HTTP_PROXY`],
+    error: null,
+  },
+];
+
+describe('what a reload says of references', () => {
+  it('is in its record, in /config and in one line of the log', async () => {
+    const { server } = await startStored();
+    const before = (await server.admin.config()).references.find(({ ref }) => ref === 'store://a');
+    expect(await server.admin.reload(RELOAD)).toMatchObject({ references: EXPECTED });
+    const { references } = await server.admin.config();
+    expect(references.map(({ ref, version }) => [ref, version])).toEqual([
+      ['store://a', '2'],
+      ['file://third.txt', null],
+      ['${FIRST}', null],
+    ]);
+    const after = references[0];
+    expect(after).toMatchObject({ source: 'store', fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) });
+    expect(after?.fingerprint).not.toBe(before?.fingerprint);
+    const [line, ...more] = server.logLines.filter((text) => text.includes('reload succeeded'));
+    expect(more).toEqual([]);
+    expect(line).toContain(
+      'references="file://second.txt removed, file://third.txt added, store://a changed (version 2), 1 unchanged"',
+    );
+    expect(line?.trimEnd()).not.toContain('\n');
+  });
+
+  it('is what would change, when it is only tried', async () => {
+    const { server } = await startStored();
+    const before = await server.admin.config();
+    expect(await server.admin.reload({ dryRun: true })).toMatchObject({
+      dry_run: true,
+      references: EXPECTED,
+    });
+    expect(await server.admin.config()).toEqual(before);
+  });
+
+  it('names what failed and what did not', async () => {
+    const { project, server } = await startStored();
+    project.remove('third.txt');
+    const { record } = await failedReload(server);
+    expect(record.references.map(({ ref, outcome }) => [ref, outcome])).toEqual([
+      ['${FIRST}', 'unchanged'],
+      ['file://second.txt', 'removed'],
+      ['file://third.txt', 'failed'],
+      ['store://a', 'changed'],
+    ]);
+    expect(record.references[2]?.error).toContain('there is no file');
+    expect(server.logLines.filter((text) => text.includes('reload failed')).join('')).toContain(
+      'references="file://second.txt removed, file://third.txt failed, store://a changed (version 2), 1 unchanged"',
+    );
+  });
+});

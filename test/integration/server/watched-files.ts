@@ -1,0 +1,88 @@
+import { appendFileSync, readdirSync, readFileSync, readlinkSync, truncateSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
+import { readMark } from '../../../src/config/index.js';
+import { FileWatcher, type FileWatcherOptions } from '../../../src/server/triggers/file-watcher.js';
+import type { WatchedFile } from '../../../src/server/triggers/watched-file.js';
+import { mountVolume } from '../../kit/kubernetes-volume.js';
+import type { TemporaryProject } from '../../kit/temporary-project.js';
+
+/** Short, so that tests are; how they relate to each other is as in life. */
+export const FAST = { debounceMs: 10, settleMs: 60, vanishMs: 400, pollMs: 60_000 } as const;
+
+export interface Watching {
+  readonly watcher: FileWatcher;
+  /** What the first file held, each time that a change was reported. */
+  readonly reports: string[];
+}
+
+/** Watches files of a project as they are now, until the test has ended. */
+export async function watchFiles(
+  project: TemporaryProject,
+  names: readonly string[],
+  options: Omit<FileWatcherOptions, 'onChange'> = {},
+): Promise<Watching> {
+  const reports: string[] = [];
+  const first = project.path(names[0] ?? '');
+  const onChange = (): void => void reports.push(contentOf(first));
+  const watcher = new FileWatcher({ onChange, ...options, timings: { ...FAST, ...options.timings } });
+  onTestFinished(() => watcher.dispose());
+  watcher.watch(await Promise.all(names.map((name) => toWatched(project.path(name)))));
+  return { watcher, reports };
+}
+
+export async function toWatched(path: string): Promise<WatchedFile> {
+  return { kind: 'text', path, maxBytes: 1024, mark: await readMark({ path, maxBytes: 1024 }) };
+}
+
+/**
+ * Resolves when a watcher that looks at the same files, and waits longer than the tested one, has seen something: had the
+ * tested one been going to report, it would have.
+ */
+export async function untilLookedAt(project: TemporaryProject, names: readonly string[]): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timings = { ...FAST, settleMs: FAST.settleMs * 5, vanishMs: FAST.settleMs * 5 };
+    const witness = new FileWatcher({ onChange: resolve, timings });
+    onTestFinished(() => witness.dispose());
+    witness.watch(
+      names.map((name) => ({ kind: 'text', path: project.path(name), maxBytes: 1024, mark: 'not this' })),
+    );
+  });
+}
+
+/** A new version of a volume within a project. */
+export function mountVersion(
+  project: TemporaryProject,
+  folder: string,
+  files: Readonly<Record<string, string>>,
+): void {
+  mountVolume(project.path(folder), files);
+}
+
+/** Empties the file and begins to write it anew, as programs do that know nothing of renaming. */
+export function beginToWrite(project: TemporaryProject, name: string, text: string): void {
+  truncateSync(project.path(name));
+  appendFileSync(project.path(name), text);
+}
+
+/** What this process has the kernel watch, over all its descriptors. Linux only. */
+export function countKernelWatches(): number {
+  return readdirSync('/proc/self/fd').reduce((count, descriptor) => {
+    try {
+      if (!readlinkSync(`/proc/self/fd/${descriptor}`).includes('inotify')) return count;
+      return (
+        count + (readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8').match(/^inotify /gm)?.length ?? 0)
+      );
+    } catch {
+      // Closed between the look at the folder and at the descriptor.
+      return count;
+    }
+  }, 0);
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return 'no file';
+  }
+}

@@ -1,0 +1,291 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { createLogger, Scrubber } from '../../../src/logging/index.js';
+import { VaultServer, type TokenOptions } from '../../kit/vault-server.js';
+import { StoreProject, vaultSection } from './store-project.js';
+
+const REFERENCES = { A: 'vault://kv/app#a' };
+
+async function openVault(): Promise<VaultServer> {
+  return new VaultServer().mount('kv/', 2).put('kv/app', { a: 'value-1' }).listen();
+}
+
+function autoAuth(type: string, config: readonly string[], more: readonly string[] = []): readonly string[] {
+  return [
+    'auto_auth:',
+    '  method:',
+    `    type: ${type}`,
+    ...more.map((line) => `    ${line}`),
+    '    config:',
+    ...config.map((line) => `      ${line}`),
+  ];
+}
+
+const APPROLE = autoAuth('approle', ['role_id_file_path: role-id', 'secret_id_file_path: secret-id']);
+
+async function withApprole(vault: VaultServer, token: TokenOptions): Promise<StoreProject> {
+  vault.allowLogin('auth/approle', { role_id: 'the-role', secret_id: 'the-secret-id' }, token);
+  const project = new StoreProject({}, { 'role-id': 'the-role\n', 'secret-id': 'the-secret-id\n' });
+  return project.write(vaultSection(vault.address, APPROLE), REFERENCES);
+}
+
+/** Waits for a condition; a test that waits for too long fails. */
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
+    await delay(10);
+  }
+}
+
+const messageOf = (project: StoreProject): string => project.stores.reports()[0]?.message ?? '';
+const statusOf = (project: StoreProject): string => project.stores.reports()[0]?.status ?? '';
+
+describe('a login', () => {
+  const cases: readonly [
+    string,
+    {
+      files: Record<string, string>;
+      section: readonly string[];
+      mount: string;
+      sends: Record<string, string>;
+    },
+  ][] = [
+    [
+      'AppRole with files',
+      {
+        files: { 'role-id': 'r-1\n', 'secret-id': 's-1\n' },
+        section: APPROLE,
+        mount: 'auth/approle',
+        sends: { role_id: 'r-1', secret_id: 's-1' },
+      },
+    ],
+    [
+      'AppRole without a secret id',
+      {
+        files: { 'role-id': 'r-1\n' },
+        section: autoAuth('approle', ['role_id_file_path: role-id']),
+        mount: 'auth/approle',
+        sends: { role_id: 'r-1' },
+      },
+    ],
+    [
+      'AppRole with variables, mounted elsewhere',
+      {
+        files: {},
+        section: autoAuth(
+          'approle',
+          ['role_id: "${ROLE}"', 'secret_id: "${SECRET}"'],
+          ['mount_path: auth/team/approle'],
+        ),
+        mount: 'auth/team/approle',
+        sends: { role_id: 'r-2', secret_id: 's-2' },
+      },
+    ],
+    [
+      'Kubernetes',
+      {
+        files: { token: 'jwt-of-pod\n' },
+        section: autoAuth('kubernetes', ['role: reader', 'token_path: token']),
+        mount: 'auth/kubernetes',
+        sends: { role: 'reader', jwt: 'jwt-of-pod' },
+      },
+    ],
+    [
+      'JWT',
+      {
+        files: { jwt: 'jwt-of-ci\n' },
+        section: autoAuth('jwt', ['role: ci', 'path: jwt']),
+        mount: 'auth/jwt',
+        sends: { role: 'ci', jwt: 'jwt-of-ci' },
+      },
+    ],
+  ];
+
+  it.each(cases)(
+    'by %s sends what it should, once, and lasts from resolve to resolve',
+    async (_name, { files, section, mount, sends }) => {
+      await using vault = await openVault();
+      vault.allowLogin(mount, sends, { ttl: 3600, renewable: true });
+      await using project = new StoreProject({}, files);
+      Object.assign(project.env, { ROLE: 'r-2', SECRET: 's-2' });
+      project.write(vaultSection(vault.address, section), REFERENCES);
+      expect(await project.values()).toEqual({ A: 'value-1' });
+      expect(await project.values()).toEqual({ A: 'value-1' });
+      expect(vault.seen(/login$/).map(({ path, body }) => ({ path, body }))).toEqual([
+        { path: `/v1/${mount}/login`, body: sends },
+      ]);
+      expect(messageOf(project)).toMatch(/^the token of the \w+ login ends in 60m, and is renewed before$/);
+    },
+  );
+
+  it('with a token file uses what is in it now', async () => {
+    await using vault = await openVault();
+    await using project = new StoreProject({}, { 'vault-token': `${vault.issueToken()}\n` });
+    project.write(
+      vaultSection(vault.address, autoAuth('token_file', ['token_file_path: vault-token'])),
+      REFERENCES,
+    );
+    await project.values();
+    vault.revoke(vault.tokens[0] ?? '');
+    expect((await project.failures())[0]).toContain(
+      'the token of vault-token is not good any more, or may not',
+    );
+    project.project.write('vault-token', vault.issueToken());
+    expect(await project.values()).toEqual({ A: 'value-1' });
+  });
+
+  it('that is refused says what was refused, without what was sent', async () => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, {});
+    project.project.write('secret-id', 'a-wrong-secret-id');
+    vault.clockAheadMs = 10 * 60_000;
+    const [reason] = await project.failures();
+    expect(reason).toContain('answered 400 to POST auth/approle/login (invalid role or secret ID:');
+    expect(reason).toContain('the clock of this machine is 10 min behind that of Vault: set it right');
+    expect(reason).not.toContain('wrong-secret');
+    project.project.remove('secret-id');
+    expect((await project.failures())[0]).toMatch(
+      /cannot log in to Vault: the file .*\/secret-id does not exist/,
+    );
+  });
+
+  it('is done again when Vault has forgotten the token', async () => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, { ttl: 3600 });
+    await project.values();
+    vault.revoke(vault.tokens[0] ?? '');
+    vault.put('kv/app', { a: 'value-2' });
+    expect(await project.values()).toEqual({ A: 'value-2' });
+    expect(vault.seen(/login$/)).toHaveLength(2);
+  });
+
+  it('is not done again for what the token may simply not read', async () => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, { ttl: 3600, policies: ['kv/data/other'] });
+    expect((await project.failures())[0]).toContain(
+      'the token of the approle login may not: let a policy of it allow `read` on `kv/data/app`',
+    );
+    expect(vault.seen(/login$/)).toHaveLength(1);
+  });
+
+  it('is done anew when its settings change', async () => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, { ttl: 3600 });
+    await project.values();
+    project.write(vaultSection(vault.address), REFERENCES);
+    project.env['VAULT_TOKEN'] = vault.issueToken();
+    await project.values();
+    expect(messageOf(project)).toBe('the token of VAULT_TOKEN has no known end');
+  });
+
+  it('needs the keys of its method and takes no others', async () => {
+    await using project = new StoreProject();
+    const failure = async (section: readonly string[]): Promise<string> =>
+      (await project.write(vaultSection('http://localhost:1', section), REFERENCES).failure()).message;
+    expect(await failure(autoAuth('kubernetes', ['token_path: x']))).toContain(
+      '`vault.auto_auth.method.config.role` is missing, which `kubernetes` needs',
+    );
+    expect(await failure(autoAuth('jwt', ['role: x', 'path: y', 'role_id: z']))).toContain(
+      '`vault.auto_auth.method.config.role_id` means nothing to `jwt`, which knows role, path',
+    );
+    expect(await failure(autoAuth('ldap', ['role: x']))).toContain(
+      '`vault.auto_auth.method.type` must be one of approle, jwt, kubernetes, token_file',
+    );
+  });
+});
+
+describe('a token', () => {
+  it('is renewed in the background, before it ends', async () => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, { ttl: 2, renewable: true });
+    await project.values();
+    await until(() => vault.seen(/renew-self$/).length >= 2, 'two renewals');
+    expect(statusOf(project)).toBe('ok');
+    expect(vault.seen(/login$/)).toHaveLength(1);
+    await project.stores.dispose();
+    const seen = vault.requests.length;
+    await delay(1_600);
+    expect(vault.requests).toHaveLength(seen);
+  });
+
+  it('that was given is renewed too', async () => {
+    await using vault = await openVault();
+    await using project = new StoreProject();
+    project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: 2, renewable: true });
+    await project.write(vaultSection(vault.address), REFERENCES).values();
+    await until(() => vault.seen(/renew-self$/).length >= 2, 'two renewals');
+    expect(await project.values()).toEqual({ A: 'value-1' });
+  });
+
+  it('whose renewal fails is told in the report and in one line of the log, and tried again', async () => {
+    const lines: string[] = [];
+    const logger = createLogger({
+      level: 'debug',
+      format: 'text',
+      scrubber: new Scrubber(),
+      sinks: [(line) => void lines.push(line)],
+    });
+    await using vault = await openVault();
+    await using project = new StoreProject({ logger });
+    const token = vault.issueToken({ ttl: 6, renewable: true });
+    project.env['VAULT_TOKEN'] = token;
+    await project.write(vaultSection(vault.address), REFERENCES).values();
+    vault.fail(
+      { kind: 'reply', reply: { status: 500, body: { errors: [`broken ${token}`] } } },
+      { on: /renew/ },
+    );
+    await until(() => statusOf(project) === 'failing', 'the report to tell of it');
+    expect(messageOf(project)).toMatch(
+      /^the token of VAULT_TOKEN ends in \ds, renewal failing: Vault at .* answered 500 to POST auth\/token\/renew-self \(broken \[secret\]\); look at its log$/,
+    );
+    vault.heal();
+    await until(() => statusOf(project) === 'ok', 'the renewal to go well again');
+    expect(lines.join('')).not.toContain(token);
+    expect(lines.filter((line) => line.includes('could not be renewed'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('renewed again'))).toHaveLength(1);
+  });
+
+  it('that nobody renews is told before and after its end', async () => {
+    await using vault = await openVault();
+    await using project = new StoreProject();
+    project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: 2 });
+    await project.write(vaultSection(vault.address), REFERENCES).values();
+    expect(messageOf(project)).toMatch(
+      /^the token of VAULT_TOKEN ends in 2s and cannot be renewed; put a new one there$/,
+    );
+    expect(statusOf(project)).toBe('ok');
+    await until(() => statusOf(project) === 'failing', 'the report to warn');
+    await until(() => messageOf(project).includes('ended'), 'the end');
+    expect(messageOf(project)).toMatch(/^the token of VAULT_TOKEN ended \ds ago; put a new one there$/);
+    project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: 3600 });
+    expect(await project.values()).toEqual({ A: 'value-1' });
+    expect(statusOf(project)).toBe('ok');
+  });
+
+  it('near its greatest age is replaced by a new login instead of being renewed for less and less', async () => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, { ttl: 3, renewable: true, maxTtl: 4 });
+    await project.values();
+    await until(() => vault.seen(/renew-self$/).length >= 1, 'a renewal');
+    await delay(2_500);
+    expect(vault.seen(/renew-self$/).length).toBeLessThanOrEqual(3);
+    expect(await project.values()).toEqual({ A: 'value-1' });
+    expect(vault.seen(/login$/).length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('that may not look itself up is used all the same', async () => {
+    await using vault = await openVault();
+    await using project = new StoreProject();
+    project.env['VAULT_TOKEN'] = vault.issueToken({ hasDefaultPolicy: false });
+    project.write(vaultSection(vault.address), REFERENCES);
+    expect(await project.values()).toEqual({ A: 'value-1' });
+  });
+
+  it('is among what the scrubber is told', async () => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, {});
+    const { secretValues } = await project.resolve();
+    expect(secretValues.map((secret) => secret.reveal())).toContain(vault.tokens[0]);
+  });
+});

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+interface ProcessStatus {
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+}
+
+/** Whether the process runs; one that only waits to be collected does not. Linux only. */
+export function isRunning(pid: number): boolean {
+  const status = statusOf(pid);
+  return status !== undefined && status.state !== 'Z' && status.state !== 'X';
+}
+
+/** Processes that this one has started and that run. */
+export function runningChildren(pid: number = process.pid): readonly number[] {
+  return allProcesses().filter((each) => statusOf(each)?.parent === pid && isRunning(each));
+}
+
+/** Everything that a process has started, with what that has started. */
+export function runningDescendants(pid: number): readonly number[] {
+  return runningChildren(pid).flatMap((child) => [child, ...runningDescendants(child)]);
+}
+
+/** Everything that runs in a process group, whoever its parent is by now. */
+export function runningGroup(group: number): readonly number[] {
+  return allProcesses().filter((each) => statusOf(each)?.group === group && isRunning(each));
+}
+
+function allProcesses(): readonly number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
+}
+
+function statusOf(pid: number): ProcessStatus | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name of the program may hold spaces and parentheses.
+    const [state = '', parent, group] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state, parent: Number(parent), group: Number(group) };
+  } catch {
+    // It has ended since the folder was read.
+    return undefined;
+  }
+}

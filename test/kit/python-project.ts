@@ -1,0 +1,119 @@
+import {
+  ANONYMOUS,
+  PythonWorkers,
+  type CallNotification,
+  type CallerIdentity,
+  type DatabaseSession,
+  type JsonValue,
+  type ParameterValue,
+  type PythonCallOptions,
+  type PythonConfiguration,
+  type PythonLimits,
+  type PythonReloadRequest,
+  type PythonTarget,
+} from '../../src/runtime/index.js';
+import type { TemporaryProject } from './temporary-project.js';
+
+export interface PythonProjectOptions {
+  readonly workers?: number;
+  readonly targets?: readonly PythonTarget[];
+  readonly limits?: Partial<PythonLimits>;
+  readonly interpreter?: string;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly configuration?: Partial<PythonConfiguration>;
+  readonly pythonFolder?: string;
+  readonly openSession?: (caller: CallerIdentity) => DatabaseSession;
+  readonly signal?: AbortSignal;
+}
+
+/** One call's result: a list, or one value. */
+export interface PythonResult {
+  readonly shape: 'list' | 'value' | undefined;
+  readonly items: readonly JsonValue[];
+  readonly texts: readonly string[];
+}
+
+/** The Python workers of a temporary project, and all that they say. */
+export class PythonProject implements AsyncDisposable {
+  readonly output: string[] = [];
+  readonly warnings: string[] = [];
+  readonly details: string[] = [];
+  readonly reloads: PythonReloadRequest[] = [];
+  readonly notifications: CallNotification[] = [];
+  #workers: PythonWorkers | undefined;
+
+  /** Throws what the build throws. */
+  static async build(project: TemporaryProject, options: PythonProjectOptions = {}): Promise<PythonProject> {
+    const built = new PythonProject();
+    built.#workers = await PythonWorkers.build(built.#spec(project, options), options.signal);
+    return built;
+  }
+
+  get workers(): PythonWorkers {
+    if (this.#workers === undefined) throw new Error('not built');
+    return this.#workers;
+  }
+
+  /** Calls `python/<name>.py:<function>`, written as `name:function`. */
+  async call(
+    target: string,
+    parameters: Readonly<Record<string, ParameterValue>> = {},
+    options: Partial<PythonCallOptions> = {},
+  ): Promise<PythonResult> {
+    const [name, functionName] = target.split(':');
+    const items: JsonValue[] = [];
+    const texts: string[] = [];
+    let shape: PythonResult['shape'];
+    await this.workers.call({ file: `python/${name}.py`, functionName }, parameters, {
+      caller: ANONYMOUS,
+      signal: new AbortController().signal,
+      maxResultBytes: 10_000_000,
+      notify: (notification) => this.notifications.push(notification),
+      onShape: (given) => {
+        shape = given;
+      },
+      onItem: (value, text) => {
+        items.push(value);
+        texts.push(text);
+      },
+      ...options,
+    });
+    return { shape, items, texts };
+  }
+
+  /** The one value that a function gives. */
+  async value(
+    target: string,
+    parameters: Readonly<Record<string, ParameterValue>> = {},
+    options: Partial<PythonCallOptions> = {},
+  ): Promise<JsonValue | undefined> {
+    const { items } = await this.call(target, parameters, options);
+    return items[0];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#workers?.dispose();
+  }
+
+  #spec(project: TemporaryProject, options: PythonProjectOptions): Parameters<typeof PythonWorkers.build>[0] {
+    return {
+      projectRoot: project.root,
+      pythonFolder: options.pythonFolder ?? project.path('python'),
+      interpreter: options.interpreter,
+      workers: options.workers ?? 1,
+      environment: options.environment ?? process.env,
+      configuration: { siteConfig: {}, userConfig: {}, secrets: [], ...options.configuration },
+      targets: options.targets ?? [],
+      output: ({ text }) => this.output.push(text),
+      onWarning: (message) => this.warnings.push(message),
+      onDebug: (message) => this.details.push(message),
+      openSession:
+        options.openSession ??
+        (() => {
+          throw new Error('this test has no database');
+        }),
+      requestReload: (request) => this.reloads.push(request),
+      limits: options.limits,
+    };
+  }
+}

@@ -1,0 +1,258 @@
+import { describe, expect, test, vi } from 'vitest';
+import { MxcpError } from '../../../src/errors/index.js';
+import { createCoordinator, createGate, createHolder } from './in-memory-steps.js';
+
+function createHandover(limits: { holdTimeoutMs?: number; drainTimeoutMs?: number } = {}) {
+  const created = createCoordinator(limits);
+  created.steps.needsHandover = true;
+  return created;
+}
+
+describe('a handover', () => {
+  test('drains before it swaps, and its record says so in that order', async () => {
+    const { steps, active, coordinator } = createHandover();
+    const record = await coordinator.request({ trigger: 'api' }).ended;
+    expect(steps.stepNames()).toEqual([
+      'load',
+      'resolve',
+      'build',
+      'check',
+      'shorten',
+      'commit',
+      'announce',
+      'dispose',
+    ]);
+    expect(record.stages.map(({ name, status }) => `${name} ${status}`)).toEqual([
+      'load success',
+      'resolve success',
+      'build success',
+      'check success',
+      'drain success',
+      'swap success',
+      'dispose success',
+    ]);
+    expect(record).toMatchObject({ status: 'success', requestsDraining: 0, generation: { from: 1, to: 2 } });
+    expect(record.database).toMatchObject({ action: 'handover', requestsHeld: 0 });
+    expect(active.current.number).toBe(2);
+  });
+
+  test('waits for a call that runs, while everybody else is served, and is seen to be draining', async () => {
+    const { active, coordinator, steps } = createHandover();
+    const slow = active.current.acquire(createHolder('tool "slow"'));
+    const { ended } = coordinator.request({ trigger: 'api' });
+    await vi.waitFor(() => expect(coordinator.status().draining).toBe(true));
+    for (let call = 0; call < 10; call += 1) (await active.acquire(createHolder())).release();
+    expect(steps.stepNames()).not.toContain('commit');
+    slow.release();
+    expect(await ended).toMatchObject({ status: 'success', database: { requestsHeld: 0 } });
+    expect(coordinator.status().draining).toBe(false);
+  });
+
+  test('holds those who come in the exchange, and serves them from the new generation', async () => {
+    const { active, coordinator, steps } = createHandover();
+    const gate = createGate();
+    steps.source = 'version 2';
+    steps.before = (step) => (step === 'commit' ? gate.pass() : undefined);
+    const { ended } = coordinator.request({ trigger: 'api' });
+    await gate.arrived;
+    const held = [active.acquire(createHolder()), active.acquire(createHolder())];
+    gate.open();
+    for (const lease of await Promise.all(held)) {
+      expect(lease.contents).toBe('version 2');
+      lease.release();
+    }
+    const { database } = await ended;
+    expect(database).toMatchObject({ action: 'handover', requestsHeld: 2 });
+    expect(database?.pauseMs).toBeGreaterThan(0);
+  });
+
+  test('that fails in the exchange serves those it held from what they had', async () => {
+    const { active, coordinator, steps } = createHandover();
+    const gate = createGate();
+    steps.before = async (step) => {
+      if (step !== 'commit') return;
+      await gate.pass();
+      throw new MxcpError('database_failed', 'not a database');
+    };
+    const { ended } = coordinator.request({ trigger: 'api' });
+    await gate.arrived;
+    const held = active.acquire(createHolder());
+    gate.open();
+    expect((await held).contents).toBe('version 1');
+    const record = await ended;
+    expect(record).toMatchObject({
+      status: 'error',
+      error: { stage: 'swap', code: 'database_failed' },
+      database: { action: 'handover', requestsHeld: 1 },
+      generation: { from: 1, to: null },
+    });
+    expect(record.stages.map(({ name, status }) => `${name} ${status}`).slice(-3)).toEqual([
+      'drain success',
+      'swap error',
+      'dispose skipped',
+    ]);
+    expect(steps.disposed).toEqual([2]);
+  });
+
+  test('in a dry run stops after the check, and holds nobody', async () => {
+    const { coordinator, steps } = createHandover();
+    const record = await coordinator.request({ trigger: 'api', dryRun: true }).ended;
+    expect(record.status).toBe('success');
+    expect(steps.stepNames()).toEqual(['load', 'resolve', 'build', 'check', 'dispose']);
+  });
+
+  test('waits for an earlier generation that is still being freed', async () => {
+    const { coordinator, steps, active } = createHandover();
+    const gate = createGate();
+    steps.needsHandover = false;
+    const lease = active.current.acquire(createHolder());
+    await coordinator.request({ trigger: 'api' }).ended;
+    steps.before = (step, generation) => (step === 'dispose' && generation === 1 ? gate.pass() : undefined);
+    steps.needsHandover = true;
+    const { ended } = coordinator.request({ trigger: 'api' });
+    lease.release();
+    await gate.arrived;
+    expect(active.current.number).toBe(2);
+    gate.open();
+    expect(await ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
+  });
+});
+
+describe('calls that stand in the way', () => {
+  test('end a hold in time, and the next try succeeds when they have ended', async () => {
+    const { active, coordinator, steps } = createHandover({ holdTimeoutMs: 50 });
+    const arrived = createGate();
+    const late: { release(): void }[] = [];
+    // A slow call that comes just before the hold begins: the wait before it has not seen it.
+    steps.before = (step) => {
+      if (step === 'shorten' && late.length === 0) {
+        late.push(active.current.acquire(createHolder('tool "late"')));
+        void arrived.pass();
+      }
+    };
+    const { ended } = coordinator.request({ trigger: 'api' });
+    await arrived.arrived;
+    await new Promise((resolve) => setImmediate(resolve));
+    const startedAt = performance.now();
+    const held = await active.acquire(createHolder());
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(held.contents).toBe('version 1');
+    held.release();
+    late[0]?.release();
+    const record = await ended;
+    expect(record).toMatchObject({ status: 'success', database: { requestsHeld: 1 } });
+    expect(record.database?.pauseMs).toBeGreaterThanOrEqual(45);
+  });
+
+  test('for too long are named, with the time since when, and what served goes on', async () => {
+    const { active, coordinator, steps } = createHandover({ drainTimeoutMs: 50 });
+    for (let call = 0; call < 7; call += 1) active.current.acquire(createHolder(`tool "slow_${call}"`));
+    const record = await coordinator.request({ trigger: 'api' }).ended;
+    expect(record).toMatchObject({ status: 'error', error: { stage: 'drain', code: 'drain_timeout' } });
+    expect(record.error?.message).toMatch(
+      /^the database could not be handed over within 0\.05 s because of calls that still run \(tool "slow_0" since \d{4}-\d\d-\d\dT[\d:.]+Z, .*tool "slow_4" since [^,]* and 2 more\); /,
+    );
+    expect(record.error?.message).toContain('interrupt them with --force');
+    expect(record.stages.map(({ name, status }) => `${name} ${status}`).slice(-3)).toEqual([
+      'drain error',
+      'swap skipped',
+      'dispose skipped',
+    ]);
+    (await active.acquire(createHolder())).release();
+    expect(steps.disposed).toEqual([2]);
+    expect(coordinator.status().draining).toBe(false);
+  });
+
+  test('are interrupted by force, and what is held meanwhile is not', async () => {
+    const { active, coordinator } = createHandover();
+    const interrupted: string[] = [];
+    const leases = ['first', 'second'].map((label) => {
+      const lease = active.current.acquire({
+        label,
+        interrupt: () => {
+          interrupted.push(label);
+          lease.release();
+        },
+      });
+      return lease;
+    });
+    expect(leases).toHaveLength(2);
+    expect(await coordinator.request({ trigger: 'api', force: true }).ended).toMatchObject({
+      status: 'success',
+    });
+    expect(interrupted).toEqual(['first', 'second']);
+  });
+
+  test('of the old generation are interrupted by force in a reload that holds nobody', async () => {
+    const { active, coordinator, steps } = createCoordinator();
+    const lease = active.current.acquire({ label: 'slow', interrupt: () => lease.release() });
+    expect(await coordinator.request({ trigger: 'api', force: true }).ended).toMatchObject({
+      status: 'success',
+      requestsDraining: 1,
+    });
+    expect(steps.disposed).toEqual([1]);
+  });
+
+  test('that do not hear force are reported without the advice to use it', async () => {
+    const { active, coordinator } = createHandover({ drainTimeoutMs: 50 });
+    active.current.acquire(createHolder('tool "deaf"'));
+    const record = await coordinator.request({ trigger: 'api', force: true }).ended;
+    expect(record.error).toMatchObject({ code: 'drain_timeout' });
+    expect(record.error?.message).toContain('they were interrupted and have not ended');
+  });
+});
+
+describe('a payload', () => {
+  function createPayload() {
+    return { run: vi.fn(async () => undefined), release: vi.fn() };
+  }
+
+  test('is handed to the steps and released when its reload has ended, however it ended', async () => {
+    const { coordinator, steps } = createHandover();
+    const [good, bad] = [createPayload(), createPayload()];
+    await coordinator.request({ trigger: 'endpoint', payload: good }).ended;
+    expect(steps.taken[0]?.context?.payload).toBe(good);
+    expect(good.release).toHaveBeenCalledOnce();
+    steps.before = (step) => {
+      if (step === 'check') throw new MxcpError('endpoint_invalid', 'no');
+    };
+    await coordinator.request({ trigger: 'endpoint', payload: bad }).ended;
+    expect(bad.release).toHaveBeenCalledOnce();
+  });
+
+  test('of a request that is refused is released too', async () => {
+    const { coordinator } = createHandover();
+    await coordinator.close();
+    const payload = createPayload();
+    expect(() => coordinator.request({ trigger: 'endpoint', payload })).toThrow('shutting down');
+    expect(payload.release).toHaveBeenCalledOnce();
+  });
+});
+
+describe('closing', () => {
+  test('ends a handover that waits for a call, which then ends on what it began with', async () => {
+    const { active, coordinator } = createHandover();
+    const lease = active.current.acquire(createHolder('tool "slow"'));
+    const { ended } = coordinator.request({ trigger: 'api' });
+    await vi.waitFor(() => expect(coordinator.status().draining).toBe(true));
+    await coordinator.close();
+    expect(await ended).toMatchObject({
+      status: 'error',
+      error: { code: 'server_closing', stage: 'drain' },
+    });
+    lease.release();
+  });
+
+  test('lets an exchange that has begun come to its end', async () => {
+    const { active, coordinator, steps } = createHandover();
+    const gate = createGate();
+    steps.before = (step) => (step === 'commit' ? gate.pass() : undefined);
+    const { ended } = coordinator.request({ trigger: 'api' });
+    await gate.arrived;
+    const closed = coordinator.close();
+    gate.open();
+    await closed;
+    expect(await ended).toMatchObject({ status: 'success' });
+    expect(active.current.number).toBe(2);
+  });
+});

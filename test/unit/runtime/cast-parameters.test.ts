@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { castParameters } from '../../../src/runtime/duckdb/cast-parameters.js';
+import { TypedText } from '../../../src/runtime/duckdb/query.js';
+
+const SAMPLES = {
+  text: 'x',
+  count: 1,
+  share: 1.5,
+  flag: true,
+  day: new TypedText('DATE', '2000-01-01'),
+  moment: new TypedText('TIMESTAMPTZ', '2000-01-01T00:00:00Z'),
+  names: ['x'],
+  grid: [[1]],
+  object: { a: 1 },
+  nothing: null,
+};
+
+describe('writing parameters as casts', () => {
+  test.each([
+    ['SELECT $text', 'SELECT CAST($text AS VARCHAR)'],
+    ['SELECT $count+$share', 'SELECT CAST($count AS BIGINT)+CAST($share AS DOUBLE)'],
+    ['SELECT $flag', 'SELECT CAST($flag AS BOOLEAN)'],
+    ['SELECT $day', 'SELECT CAST($day AS DATE)'],
+    ['SELECT $moment', 'SELECT CAST($moment AS TIMESTAMP WITH TIME ZONE)'],
+    ['SELECT $names, $grid', 'SELECT CAST($names AS VARCHAR[]), CAST($grid AS BIGINT[][])'],
+    ['SELECT $text::DATE', 'SELECT CAST($text AS VARCHAR)::DATE'],
+  ])('%s becomes %s', (sql, cast) => {
+    expect(castParameters(sql, SAMPLES)).toBe(cast);
+  });
+
+  test.each([
+    "SELECT '$text', 'it''s $text'",
+    'SELECT "$text", "a""$text"',
+    'SELECT 1 -- $text',
+    'SELECT a$text, ä$text',
+    'SELECT $1',
+  ])('leaves alone what is none: %s', (sql) => {
+    expect(castParameters(sql, SAMPLES)).toBe(sql);
+  });
+
+  test.each([
+    "SELECT E'\\'', $text",
+    'SELECT /* */ $text',
+    'SELECT $$ $text $$',
+    'SELECT $tag$ $text $tag$',
+    'SELECT 1 -- one\r, $text',
+    'SELECT $unknown, $text',
+    'SELECT $toString',
+    'SELECT $object',
+    'SELECT $nothing',
+  ])('does not try %j', (sql) => {
+    expect(castParameters(sql, SAMPLES)).toBeUndefined();
+  });
+});
