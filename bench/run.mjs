@@ -10,7 +10,9 @@ const SUITES = {
   health: () => import('./suites/health.mjs'),
   calls: () => import('./suites/calls.mjs'),
   reload: () => import('./suites/reload.mjs'),
+  references: () => import('./suites/references.mjs'),
   memory: () => import('./suites/memory.mjs'),
+  python: () => import('./suites/python.mjs'),
 };
 
 const { values: options, positionals } = parseArgs({

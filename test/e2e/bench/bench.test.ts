@@ -15,6 +15,14 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     ['health', ['CPU per request: ratio', 'p99: ratio', 'while busy, p99: mxcp']],
     ['calls', ['2026-07-28, small result, 4 clients: CPU to by hand', 'session of 2025, 100 rows']],
     ['reload', ['p99 during to without', 'calls that failed: 0', 'reload, swap']],
+    [
+      'python',
+      [
+        'bare, 4 clients: time per call',
+        'sync, 4 clients: time per call to bare',
+        'database, 4 clients: p50',
+      ],
+    ],
     ['memory', ['at rest', 'under load during reloads', 'results of 10 MiB']],
   ])('measure %s and print its figures beside their aims', (suite, figures) => {
     const { status, stdout, stderr } = runBench(suite, '--quick');
@@ -28,6 +36,8 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
   it('name the suites when asked for one that does not exist', () => {
     const { status, stderr } = runBench('speed');
     expect(status).toBe(2);
-    expect(stderr).toContain('there is no suite "speed"; there are start, health, calls, reload, memory');
+    expect(stderr).toContain(
+      'there is no suite "speed"; there are start, health, calls, reload, memory, python',
+    );
   });
 });
