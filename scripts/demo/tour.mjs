@@ -4,13 +4,14 @@ import { say } from './terminal.mjs';
 
 const RELOAD_WAIT_MS = 30_000;
 
-/** Shows, on the running server: health, a tool call, a rotated secret, and a reload that is refused. */
+/** Shows, on the running server: health, a tool call, a Python analysis, a rotated secret, and a reload that is refused. */
 export async function showTour({ url, workspace }) {
   const admin = new AdminClient({ socketPath: workspace.socket });
   const mcp = await connectMcp(url);
   try {
     await showHealth(admin);
     await showToolCall(mcp);
+    await showAnalysis(mcp);
     await showRotation({ admin, mcp, workspace });
     await showRefusal({ admin, mcp, workspace });
   } finally {
@@ -37,8 +38,22 @@ async function showToolCall(mcp) {
   }
 }
 
+async function showAnalysis(mcp) {
+  say.step(3, 'An analysis in Python, over the same database: python/seismicity.py');
+  const { b_value: b, standard_error: error, earthquakes } = await call(mcp, 'magnitude_distribution', {});
+  say.fact('sizes', `b = ${b} ± ${error} (Gutenberg and Richter, ${earthquakes} earthquakes)`);
+  const { result: sequences } = await call(mcp, 'aftershock_sequences', { min_events: 3 }, (progress) =>
+    say.fact('progress', `${progress.progress} of ${progress.total}: ${progress.message}`),
+  );
+  const [{ place, magnitude, earthquakes: members, foreshocks, hours }] = sequences;
+  say.fact(
+    'largest',
+    `${members} earthquakes in ${hours} h around M ${magnitude}, ${place}; ${foreshocks} came before it`,
+  );
+}
+
 async function showRotation({ admin, mcp, workspace }) {
-  say.step(3, 'The token of the feed is rotated by a reload, while calls go on');
+  say.step(4, 'The token of the feed is rotated by a reload, while calls go on');
   const before = await tokenReference(admin);
   workspace.replace(workspace.token, `not-a-real-token-${process.pid}-${Date.now()}\n`);
   const { result: record, counts } = await callDuring(
@@ -57,7 +72,7 @@ async function showRotation({ admin, mcp, workspace }) {
 }
 
 async function showRefusal({ admin, mcp, workspace }) {
-  say.step(4, 'A reload of a broken configuration is refused, and nothing changes');
+  say.step(5, 'A reload of a broken configuration is refused, and nothing changes');
   const good = workspace.read(workspace.config);
   workspace.replace(workspace.config, good.replace('secrets:', 'secrts:'));
   const refusal = await admin.reload({ waitMs: RELOAD_WAIT_MS }).then(
@@ -78,9 +93,14 @@ async function showRefusal({ admin, mcp, workspace }) {
 }
 
 async function strongest(mcp) {
-  const result = await mcp.callTool({ name: 'strongest_earthquakes', arguments: { min_magnitude: 6 } });
+  const { result } = await call(mcp, 'strongest_earthquakes', { min_magnitude: 6 });
+  return result;
+}
+
+async function call(mcp, name, parameters, onprogress) {
+  const result = await mcp.callTool({ name, arguments: parameters }, onprogress && { onprogress });
   if (result.isError) throw new Error(result.content[0]?.text ?? 'the tool call failed');
-  return result.structuredContent.result;
+  return result.structuredContent;
 }
 
 async function tokenReference(admin) {

@@ -49,11 +49,16 @@ function startDemo(...options: string[]): Demo {
 }
 
 describe('the demo', () => {
-  it('tours health, a tool call, a rotated secret and a refused reload, then ends and leaves nothing behind', async () => {
+  it('tours health, tool calls in SQL and Python, a rotated secret and a refused reload, then ends and leaves nothing behind', async () => {
     const demo = startDemo('--once');
     expect(await demo.ended, demo.output()).toBe(0);
     expect(demo.output()).toMatch(/health +ok/);
     expect(demo.output()).toMatch(/M 6\.4 +2018-02-06 15:50 +22km NNE of Hualian, Taiwan/);
+    expect(demo.output()).toMatch(/sizes +b = 0\.8 ± 0\.07 \(Gutenberg and Richter, 85 earthquakes\)/);
+    expect(demo.output()).toMatch(/progress +1 of 128: 20 earthquakes 22km NNE of Hualian, Taiwan/);
+    expect(demo.output()).toMatch(
+      /largest +20 earthquakes in 76\.2 h around M 6\.4, 22km NNE of Hualian, Taiwan; 11 came before it/,
+    );
     expect(demo.output()).toMatch(/changed +file:\/\/secrets\/feed-token/);
     expect(demo.output()).toMatch(/fingerprint +([0-9a-f]{16}) → (?!\1)[0-9a-f]{16}/);
     expect(demo.output()).toMatch(/\d+ calls answered, 0 failed/);
