@@ -13,6 +13,7 @@ const SUITES = {
   references: () => import('./suites/references.mjs'),
   memory: () => import('./suites/memory.mjs'),
   python: () => import('./suites/python.mjs'),
+  handover: () => import('./suites/handover.mjs'),
 };
 
 const { values: options, positionals } = parseArgs({

@@ -34,6 +34,7 @@ export async function runLoad({ target, requestOf, clients = 1, seconds, process
     cpuUs: (cpuMs * 1000) / latencies.length,
     p50: quantile(sorted, 0.5),
     p99: quantile(sorted, 0.99),
+    longest: sorted.at(-1),
   };
 }
 

@@ -209,7 +209,7 @@ describe('what code leaves behind', () => {
     await vi.waitFor(() => expect(runningGroup(worker)).toEqual([]));
     const another = Number(await python.value('forks:outlives'));
     await python.workers.dispose();
-    expect(isRunning(another)).toBe(false);
+    await vi.waitFor(() => expect(isRunning(another)).toBe(false));
   });
 
   it('processes of multiprocessing and subprocess work, and end with the worker', async () => {
@@ -241,7 +241,7 @@ describe('what code leaves behind', () => {
     const sleeper = Number(await python.value('many:background'));
     expect(isRunning(sleeper)).toBe(true);
     await python.workers.dispose();
-    expect(isRunning(sleeper)).toBe(false);
+    await vi.waitFor(() => expect(isRunning(sleeper)).toBe(false));
   });
 
   it('threads that run on disturb neither calls nor the end', async () => {
