@@ -95,9 +95,15 @@ function defaultWorkers(): number {
   return Math.max(2, Math.min(4, availableParallelism()));
 }
 
+/** A query keeps a processor busy most of its time: more at once make all of them slower, and probes wait for their turn. */
+function defaultConcurrentCalls(): number {
+  return Math.max(8, Math.min(28, 4 * availableParallelism()));
+}
+
 function readLimits(reader: SettingReader, flags: SettingFlags) {
   return {
-    maxConcurrentCalls: reader.require(SETTINGS.maxConcurrentCalls, flags.maxConcurrentCalls),
+    maxConcurrentCalls:
+      reader.read(SETTINGS.maxConcurrentCalls, flags.maxConcurrentCalls) ?? defaultConcurrentCalls(),
     maxQueuedCalls: reader.require(SETTINGS.maxQueuedCalls, flags.maxQueuedCalls),
     callTimeoutMs: reader.require(SETTINGS.callTimeout, flags.callTimeout),
     maxResultBytes: reader.require(SETTINGS.maxResultBytes, flags.maxResultBytes),

@@ -190,8 +190,7 @@ export const SETTINGS = {
     // Twice this must fit into the thread pool (64), beside file reads: long calls have as many places again.
     kind: integer(1, 28),
     flag: '--max-concurrent-calls <number>',
-    fallback: '16',
-    doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own.',
+    doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own. Without it four for each processor, at least 8 and at most 28.',
   },
   maxQueuedCalls: {
     kind: integer(0, 1_000_000),

@@ -14,14 +14,19 @@ import {
   DuckDBUnionType,
   DuckDBUnionValue,
   DuckDBUnionVector,
+  DuckDBVarCharType,
   type DuckDBDataChunk,
   type DuckDBType,
   type DuckDBValue,
   type DuckDBVector,
 } from '@duckdb/node-api';
 
-/** Gives the values of one column of a chunk. */
-export type ColumnReader = (chunk: DuckDBDataChunk) => readonly DuckDBValue[];
+/** The values of one column of a chunk by their row, as long as the chunk is not let go. */
+export interface ColumnRows {
+  at(row: number): DuckDBValue | undefined;
+}
+
+export type ColumnReader = (chunk: DuckDBDataChunk) => ColumnRows;
 
 /**
  * How to read a column. The bindings keep a STRUCT as an object by field name, which loses fields of the same name (those
@@ -29,8 +34,17 @@ export type ColumnReader = (chunk: DuckDBDataChunk) => readonly DuckDBValue[];
  * without names is then an array of its values (DuckDB 1.5.6).
  */
 export function columnReader(type: DuckDBType, index: number): ColumnReader {
+  if (type instanceof DuckDBVarCharType) return (chunk) => readLate(chunk.getColumnVector(index));
   if (!losesFields(type)) return (chunk) => chunk.getColumnValues(index);
   return (chunk) => readAll(chunk.getColumnVector(index));
+}
+
+/**
+ * Each text is made when its row is: those of a whole chunk may be megabytes, and would all be alive, and be copied, when the
+ * young garbage is collected.
+ */
+function readLate(vector: DuckDBVector): ColumnRows {
+  return { at: (row) => vector.getItem(row) };
 }
 
 /** A STRUCT of `row(…)`: its fields have a place and no name. */

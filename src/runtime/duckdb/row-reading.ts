@@ -1,6 +1,6 @@
-import type { DuckDBDataChunk, DuckDBResult, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { EventLoopBudget } from '../../lifecycle/index.js';
-import { columnReader, type ColumnReader } from './column-values.js';
+import { columnReader, type ColumnReader, type ColumnRows } from './column-values.js';
 import { throwIfInterrupted } from './duckdb-errors.js';
 import { toJson } from './json-conversion.js';
 import type { JsonObject, JsonValue } from './query.js';
@@ -21,7 +21,7 @@ export interface Column {
 
 export interface ColumnValues {
   readonly name: string;
-  readonly values: readonly DuckDBValue[];
+  readonly values: ColumnRows;
 }
 
 /** Gives all rows of a result to `onRow` as they come. Throws `RowRefused` with its cause, `query_interrupted`. */
@@ -80,7 +80,7 @@ function handOver(row: JsonObject, onRow: RowReader['onRow']): void {
 function toRow(columns: readonly ColumnValues[], row: number): JsonObject {
   const object: Record<string, JsonValue> = {};
   for (const { name, values } of columns) {
-    const value = toJson(values[row] ?? null);
+    const value = toJson(values.at(row) ?? null);
     // Assigning this one would set the prototype.
     if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true });
     else object[name] = value;

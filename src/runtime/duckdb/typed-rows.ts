@@ -52,7 +52,7 @@ function encodeRow(
   codecs: readonly ValueCodec[],
   row: number,
 ): readonly JsonValue[] {
-  return codecs.map((codec, at) => encodeWith(codec, values[at]?.values[row] ?? null));
+  return codecs.map((codec, at) => encodeWith(codec, values[at]?.values.at(row) ?? null));
 }
 
 /** Undefined when there is nothing to wait for, which spares each row a turn of the microtask queue. */

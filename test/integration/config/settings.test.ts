@@ -30,7 +30,7 @@ describe('settings without flags and variables', () => {
       reloadDefinitions: false,
       watch: false,
       waitForSecretsMs: 0,
-      maxConcurrentCalls: 16,
+      maxConcurrentCalls: Math.max(8, Math.min(28, 4 * availableParallelism())),
       maxQueuedCalls: 1000,
       callTimeoutMs: 300_000,
       maxResultBytes: 10_485_760,

@@ -123,7 +123,7 @@ async function soakHttp(
   const idle = keepAlive(server.url);
   expect(await idle.ask()).toBe(false);
   const clients = await Promise.all(
-    Array.from({ length: 7 }, () => ERAS.map((era) => connectTo(server.url, { era }))).flat(),
+    Array.from({ length: 8 }, () => ERAS.map((era) => connectTo(server.url, { era }))).flat(),
   );
   const outcome = await soak({ project, admin: server.admin, clients, ...size });
   expect(await idle.ask()).toBe(true);
@@ -159,11 +159,11 @@ async function soakStdio(
 describe('reloads under traffic of sixteen clients, SQL and Python', () => {
   for (const mode of ['readonly', 'readwrite'] as const) {
     it(`fail no call and mix no generations over HTTP, ${mode}`, { timeout: 10 * MINUTES }, async () => {
-      console.info(`${mode} over HTTP: ${await soakHttp(mode, { reloads: 6, calls: 500 })}`);
+      console.info(`${mode} over HTTP: ${await soakHttp(mode, { reloads: 18, calls: 7_000 })}`);
     });
 
     it(`fail no call and mix no generations over stdio, ${mode}`, { timeout: 10 * MINUTES }, async () => {
-      console.info(`${mode} over stdio: ${await soakStdio(mode, { reloads: 8, calls: 1_000 })}`);
+      console.info(`${mode} over stdio: ${await soakStdio(mode, { reloads: 12, calls: 3_000 })}`);
     });
   }
 });
