@@ -81,9 +81,7 @@ export class OpenDatabase implements Disposable {
   async inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape> {
     const inspect = (connection: DuckDBConnection) => inspectStatements(connection, sql, samples);
     const { parameterNames, isPlainSelect } =
-      this.#staging === undefined
-        ? await this.#share.instance.use(inspect)
-        : await inspect(this.#staging.connection);
+      this.#staging === undefined ? await this.#idle.use(inspect) : await inspect(this.#staging.connection);
     if (isPlainSelect) this.#plainSelects.add(sql);
     return { parameterNames };
   }

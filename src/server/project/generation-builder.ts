@@ -51,7 +51,14 @@ export class GenerationBuilder {
    * Nothing that serves is touched, and no hook of Python code has run. Whoever gets the generation disposes it; when this
    * throws, nothing is left open.
    */
-  async build(spec: GenerationSpec): Promise<Generation<Serving>> {
+  build(spec: GenerationSpec): Promise<Generation<Serving>> {
+    return this.#build(spec, (database) => database.open());
+  }
+
+  async #build(
+    spec: GenerationSpec,
+    open: (database: GenerationDatabase) => Promise<void>,
+  ): Promise<Generation<Serving>> {
     const { scrubber } = this.#options;
     const { number, config, endpointsOn, standIn } = spec;
     const disposer = new Disposer();
@@ -59,7 +66,7 @@ export class GenerationBuilder {
     disposer.defer(scrubber.register(config.secretValues.map((secret) => secret.reveal())));
     try {
       const database = disposer.own(this.#createDatabase(config));
-      if (standIn === undefined) await database.open();
+      if (standIn === undefined) await open(database);
       // After the database, so that it is freed before it: `on_shutdown` hooks still find the database open.
       const python = await this.#buildPython(spec, database);
       if (python !== undefined) disposer.own(python);
@@ -83,18 +90,21 @@ export class GenerationBuilder {
   }
 
   /**
-   * Nothing serves yet, so its secrets take effect at once. With `hooks`, the `on_init` hooks of its Python code run, after
-   * the secrets are there. Throws also `secret_failed`, `python_failed`.
+   * Nothing serves yet, so its secrets take effect at once, and endpoints are checked on several connections: before, only the
+   * one that holds the open transaction knows the secrets. With `hooks`, the `on_init` hooks of its Python code run. Throws
+   * also `secret_failed`, `python_failed`.
    */
   async buildFirst(
     spec: Omit<GenerationSpec, 'number'>,
     { hooks }: { readonly hooks: boolean },
   ): Promise<Generation<Serving>> {
-    const generation = await this.build({ number: 1, ...spec });
-    const { database, python } = generation.contents;
+    const generation = await this.#build({ number: 1, ...spec }, async (database) => {
+      await database.open();
+      await database.commit();
+    });
+    const { python } = generation.contents;
     try {
       return await this.scrubbingErrors(async () => {
-        await database.commit();
         if (hooks) await runInitHooks(python, spec.signal);
         return generation;
       });
