@@ -43,6 +43,13 @@ export class Project {
     for (const [name, text] of toolFiles(endpoints)) this.#write(`tools/${name}.yml`, text);
   }
 
+  /** One more tool, in Python: the server then starts workers before it is ready. */
+  addPythonTool() {
+    mkdirSync(join(this.folder, 'python'));
+    this.#write('python/double.py', 'def double(n): return n * 2\n');
+    this.#write('tools/double.yml', PYTHON_TOOL);
+  }
+
   writeToken(token) {
     this.#write('secrets/token', token);
   }
@@ -68,6 +75,17 @@ function* toolFiles(endpoints) {
   yield ['slow', SLOW_TOOL];
   for (let number = 4; number < endpoints; number += 1) yield [`sales_${number}`, salesTool(number)];
 }
+
+const PYTHON_TOOL = `mxcp: 1
+tool:
+  name: double
+  description: Doubles a number.
+  language: python
+  parameters:
+    - { name: n, type: integer, description: The number. }
+  source:
+    file: ../python/double.py
+`;
 
 const SUM_TOOL = `mxcp: 1
 tool:

@@ -11,13 +11,14 @@ export const about = 'from the start of the process to the first answers, beside
 
 const LIBRARIES = fileURLToPath(new URL('../baselines/load-libraries.mjs', import.meta.url));
 const SIZES = [
-  { endpoints: 10, aimMs: 500 },
-  { endpoints: 1000, aimMs: 1500 },
+  { name: '10 endpoints', endpoints: 10, aimMs: 500 },
+  { name: '10 endpoints and Python', endpoints: 10, python: true },
+  { name: '1000 endpoints', endpoints: 1000, aimMs: 1500 },
 ];
 
 export async function run({ quick, profileArgs }) {
-  const sizes = SIZES.map(({ endpoints, aimMs }) => ({ endpoints: quick ? 10 : endpoints, aimMs }));
-  const projects = sizes.map(({ endpoints }) => new Project(endpoints));
+  const sizes = quick ? SIZES.filter(({ endpoints }) => endpoints === 10) : SIZES;
+  const projects = sizes.map(buildProject);
   try {
     const samples = await interleave(quick ? 1 : 15, {
       node: startBareNode,
@@ -30,6 +31,12 @@ export async function run({ quick, profileArgs }) {
   } finally {
     for (const project of projects) project.remove();
   }
+}
+
+function buildProject({ endpoints, python = false }) {
+  const project = new Project(endpoints);
+  if (python) project.addPythonTool();
+  return project;
 }
 
 async function startBareNode() {
@@ -62,12 +69,12 @@ async function startServer(project, nodeArgs) {
 
 function toFigures(samples, sizes) {
   const of = (variant, key) => samples[variant].map((sample) => sample[key]);
-  const perSize = sizes.flatMap(({ endpoints, aimMs }, index) => [
-    figure(`${endpoints} endpoints: /readyz`, 'ms', of(index, 'readyMs'), { aim: aimMs }),
-    figure(`${endpoints} endpoints: first tool answer`, 'ms', of(index, 'answeredMs'), { aim: aimMs }),
-    figure(`${endpoints} endpoints: CPU until ready`, 'ms', of(index, 'cpuMs')),
-    ratio(`${endpoints} endpoints: /readyz to bare Node`, of(index, 'readyMs'), of('node', 'readyMs')),
-    ratio(`${endpoints} endpoints: CPU to libraries`, of(index, 'cpuMs'), of('libraries', 'cpuMs')),
+  const perSize = sizes.flatMap(({ name, aimMs }, index) => [
+    figure(`${name}: /readyz`, 'ms', of(index, 'readyMs'), { aim: aimMs }),
+    figure(`${name}: first tool answer`, 'ms', of(index, 'answeredMs'), { aim: aimMs }),
+    figure(`${name}: CPU until ready`, 'ms', of(index, 'cpuMs')),
+    ratio(`${name}: /readyz to bare Node`, of(index, 'readyMs'), of('node', 'readyMs')),
+    ratio(`${name}: CPU to libraries`, of(index, 'cpuMs'), of('libraries', 'cpuMs')),
   ]);
   return [
     figure('bare Node: node -e 0', 'ms', of('node', 'readyMs')),

@@ -12,6 +12,8 @@ import { SoakTraffic, straddle, type Rounds } from './soak-traffic.js';
 
 const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');
 const STRADDLERS = 20;
+/** So that they can all run at once, and others beside them, however few processors there are. */
+const CALLS = ['--max-concurrent-calls', '16'];
 /** Rounds from here on are those of reloads that fail. */
 const NEVER_SERVED = 1_000_000;
 const MINUTES = 60_000;
@@ -119,7 +121,7 @@ async function soakHttp(
 ): Promise<string> {
   await using project = new SoakProject(mode);
   await project.write(1);
-  await using server = await ChildServer.start(project.files, { args: ['--env-file', 'soak.env'] });
+  await using server = await ChildServer.start(project.files, { args: ['--env-file', 'soak.env', ...CALLS] });
   const idle = keepAlive(server.url);
   expect(await idle.ask()).toBe(false);
   const clients = await Promise.all(
@@ -144,7 +146,17 @@ async function soakStdio(
   );
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: [COMMAND, 'serve', '--transport', 'stdio', '--env-file', 'soak.env', '--admin-socket', socketPath],
+    args: [
+      COMMAND,
+      'serve',
+      '--transport',
+      'stdio',
+      '--env-file',
+      'soak.env',
+      ...CALLS,
+      '--admin-socket',
+      socketPath,
+    ],
     cwd: root,
     env: Object.fromEntries(environment),
     stderr: 'ignore',
