@@ -24,10 +24,12 @@ interface Soak {
   readonly clients: readonly Client[];
   readonly reloads: number;
   readonly calls: number;
+  /** Done after each reload. */
+  readonly afterReload?: () => Promise<void>;
 }
 
 /** Reloads under traffic until both numbers are reached; every third fails, at each stage in turn. */
-async function soak({ project, admin, clients, reloads, calls }: Soak): Promise<string> {
+async function soak({ project, admin, clients, reloads, calls, afterReload }: Soak): Promise<string> {
   const rounds: Rounds = { served: 1, newest: 1 };
   const traffic = new SoakTraffic(rounds);
   const running = Promise.all(
@@ -38,6 +40,7 @@ async function soak({ project, admin, clients, reloads, calls }: Soak): Promise<
     for (; count < reloads || traffic.calls < calls; count += 1) {
       if (count % 3 === 2) await failingReload({ project, admin }, count);
       else await goodReload({ project, admin, clients, rounds });
+      await afterReload?.();
     }
     return count;
   };
@@ -127,8 +130,9 @@ async function soakHttp(
   const clients = await Promise.all(
     Array.from({ length: 8 }, () => ERAS.map((era) => connectTo(server.url, { era }))).flat(),
   );
-  const outcome = await soak({ project, admin: server.admin, clients, ...size });
-  expect(await idle.ask()).toBe(true);
+  // Idle from one reload to the next, and never closed by one.
+  const afterReload = async (): Promise<void> => expect(await idle.ask()).toBe(true);
+  const outcome = await soak({ project, admin: server.admin, clients, afterReload, ...size });
   idle.close();
   for (const client of clients) await client.close();
   return outcome;
