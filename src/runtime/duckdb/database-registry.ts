@@ -87,7 +87,7 @@ export class DatabaseRegistry implements Disposable {
       return { plan: isInPlace ? 'share' : 'reopen', same };
     }
     const open = all.filter(({ path }) => path === spec.path);
-    if (open.length > 0 && file === null) throw missingError(spec);
+    if (file === null && open[0] !== undefined) throw missingError(open[0]);
     return { plan: open.some(({ readonly }) => !readonly) ? 'replace' : 'open' };
   }
 
@@ -146,9 +146,13 @@ function assertNotOverwritten(instance: DatabaseInstance, now: DatabaseFile): vo
   );
 }
 
-function missingError({ path }: InstanceSpec): MxcpError {
+function missingError({ path, readonly, names, unlinkedBecause }: DatabaseInstance): MxcpError {
+  const hasSecondName = !readonly && unlinkedBecause === undefined;
+  const how = hasSecondName
+    ? `; it is still there as ${names.held} (ln ${names.held} ${names.database})`
+    : '';
   return new MxcpError(
     'database_missing',
-    `database ${path} is gone from the disk; the open one still serves. Put the file back`,
+    `database ${path} is gone from the disk; the open one still serves. Put the file back${how}`,
   );
 }

@@ -96,6 +96,31 @@ describe('kill -9 between the rename of a new file and its reload', () => {
     expect(await rowsOf(server)).toBe('{"a":1}{"a":2}{"a":3}');
   });
 
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'whose name was removed is not replaced by an empty one after %s: the start says where it is',
+    async (signal) => {
+      const project = createProject();
+      await createDatabaseFile(project.path('shop.duckdb'), 'CREATE TABLE t AS SELECT 1 AS a');
+      const first = await ChildServer.start(project);
+      project.remove('shop.duckdb');
+      await expect(first.admin.reload({ waitMs: 20_000 })).rejects.toMatchObject({
+        message: expect.stringContaining('.shop.duckdb.mxcp-held'),
+      });
+      first.child.kill(signal);
+      await first.ended;
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        const failed = ChildServer.spawn(project);
+        expect(await failed.ended).toBe(3);
+        expect(failed.stderr).toContain(
+          'is gone from the disk, but the file that was served last is still there as',
+        );
+      }
+      project.rename('.shop.duckdb.mxcp-held', 'shop.duckdb');
+      await using server = await ChildServer.start(project);
+      expect(await rowsOf(server)).toBe('{"a":1}');
+    },
+  );
+
   it('does not let a second server take over while the first one lives', async () => {
     const project = createProject();
     await createDatabaseFile(project.path('shop.duckdb'), 'CREATE TABLE t AS SELECT 1 AS a');

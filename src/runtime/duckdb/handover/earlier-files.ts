@@ -10,7 +10,7 @@ import { readNote } from './held-file.js';
 /**
  * Before a file is opened: when it is not the one that the log beside it belongs to, moves that log out of the way, for
  * DuckDB would replay it into the wrong file without a word. Throws `database_locked` when another process still serves the
- * earlier file.
+ * earlier file, and `database_missing` when that is the only one there is: an empty one in its place would cost its rows.
  */
 export async function setForeignLogAside(names: FileNames): Promise<void> {
   const held = await findDatabaseFile(names.held);
@@ -24,7 +24,9 @@ export async function setForeignLogAside(names: FileNames): Promise<void> {
   try {
     // Looked at before the claim, another process may have come to the same end meanwhile.
     const again = await findDatabaseFile(names.held);
-    if (again !== null && isSameFile(again, held)) await setHeldAside(names);
+    if (again === null || !isSameFile(again, held)) return;
+    if (now === null) throw lostNameError(names);
+    await setHeldAside(names);
   } finally {
     for (const release of claims) await release();
   }
@@ -70,6 +72,14 @@ async function claim(path: string, names: FileNames): Promise<() => Promise<void
     await rm(name, { force: true });
     throw toClaimError(error, names);
   }
+}
+
+function lostNameError({ database, held }: FileNames): MxcpError {
+  return new MxcpError(
+    'database_missing',
+    `database ${database} is gone from the disk, but the file that was served last is still there as ${held}; ` +
+      `rename it to serve it again (mv ${held} ${database}), or delete it and ${database}.wal to begin with an empty one`,
+  );
 }
 
 function toClaimError(error: unknown, { database, held }: FileNames): unknown {
