@@ -24,6 +24,11 @@ export function printChecks(output: Output, checks: ProbeOk['checks']): void {
   );
 }
 
+/** For a table: a message that lists problems says in its first line only how many there are. */
+export function formatCause(message: string): string {
+  return message.replaceAll(/\s*\n\s*(?:- )?/g, ' ');
+}
+
 type Stage = ReloadRecord['stages'][number];
 
 export function formatStage({ name, status, duration_ms: durationMs }: Stage): string {
@@ -63,11 +68,19 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
     output.print(`Changed on disk and not read (--definitions reads them): ${visibleLines(paths)}`);
   }
   const { database } = record;
-  if (database !== null && database.requests_held > 0) {
-    const count = database.requests_held === 1 ? '1 call was' : `${database.requests_held} calls were`;
-    output.print(`${count} held while the database was handed over (${formatMs(database.pause_ms)})`);
-  }
+  if (database?.action === 'handover' && record.error === null)
+    output.print(formatHandover(record, database));
   output.print(visibleLines(formatResult(record, output.isTerminal)));
+}
+
+type DatabaseOutcome = NonNullable<ReloadRecord['database']>;
+
+function formatHandover({ dry_run: isDryRun }: ReloadRecord, database: DatabaseOutcome): string {
+  const { requests_held: held, pause_ms: pauseMs } = database;
+  if (isDryRun)
+    return 'The database would be handed over: calls wait for a moment while it is closed and opened';
+  const calls = held === 1 ? '1 call was' : `${held} calls were`;
+  return `The database was handed over in ${formatMs(pauseMs)}; ${calls} held meanwhile`;
 }
 
 function formatResult(record: ReloadRecord, colour: boolean): string {

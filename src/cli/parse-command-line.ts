@@ -34,7 +34,7 @@ export function parseCommandLine(argv: readonly string[], output: Output): Invoc
 
 function createProgram(output: Output, select: Select): Command {
   const program = new Command('mxcp')
-    .description('Serve a folder of SQL endpoints over DuckDB to AI clients')
+    .description('Serve a folder of SQL and Python endpoints over DuckDB to AI clients')
     .version(version, '-V, --version', 'Print the version.')
     .exitOverride()
     .configureOutput({ writeOut: output.write, writeErr: output.writeError })

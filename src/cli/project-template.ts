@@ -114,8 +114,10 @@ export const IGNORED: ProjectFile = {
 data/
 *.duckdb
 *.duckdb.wal
+.*.mxcp*
 *.sock
-# Values for \${NAME} references.
+# Values of references.
 *.env
+secrets/
 `,
 };

@@ -20,6 +20,7 @@ import {
   withFailures,
   type EndpointCatalog,
 } from '../endpoints/index.js';
+import { formatProblem, type Problem } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { Candidate, ReloadContext, ReloadSteps } from '../reload/index.js';
@@ -93,11 +94,18 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     );
     // What a start would refuse, a reload refuses: the operator hears it now, and not at the next restart.
     assertProtections(onDisk);
+    this.#warnOfNew(onDisk.warnings);
     context.report({
       references: compareReferences(running.config.references, onDisk.references),
       restartRequired: findRestartRequired(running.config, onDisk),
     });
     return { config: withReloadable(running.config, onDisk), catalog };
+  }
+
+  /** Once for each, not at every reload. */
+  #warnOfNew(warnings: readonly Problem[]): void {
+    const known = new Set(this.#running.config.warnings.map(formatProblem));
+    for (const text of warnings.map(formatProblem)) if (!known.has(text)) this.#parts.logger.warn(text);
   }
 
   async build(resolved: Resolved, context: ReloadContext): Promise<Candidate<Serving>> {

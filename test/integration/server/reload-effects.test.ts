@@ -70,6 +70,17 @@ describe('after a reload', () => {
       expect(everything).not.toContain(value);
   });
 
+  it('a secret file that was emptied is warned about once, as at a start', async () => {
+    const { project, server } = await startShop('readonly');
+    const warnings = (): number =>
+      server.logLines.filter((line) => line.includes('the file is empty')).length;
+    project.write('second.txt', '');
+    await server.admin.reload(RELOAD);
+    await vi.waitFor(() => expect(warnings()).toBe(1));
+    await server.admin.reload(RELOAD);
+    expect(warnings()).toBe(1);
+  });
+
   it('secrets that were added or removed are there or gone, and which one DuckDB would use follows', async () => {
     const scoped = userConfig([
       ...httpSecret('wide', 'literal-wide-token'),

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
-import { printOutcome } from '../../../src/cli/admin-format.js';
+import { formatCause, printOutcome } from '../../../src/cli/admin-format.js';
 import { createOutput, type Output } from '../../../src/cli/output.js';
 import { WIRE_RECORD } from '../../contract/admin/wire-fixture.js';
 
@@ -15,10 +15,10 @@ const RECORD = {
   ],
 } as ReloadRecord; // The fixture is what goes over the wire; its words are wider than the types.
 
-function printed(isTerminal: boolean): string {
+function printed(isTerminal: boolean, record = RECORD): string {
   const lines: string[] = [];
   const output: Output = { ...createOutput(), isTerminal, print: (line) => void lines.push(line) };
-  printOutcome(output, RECORD);
+  printOutcome(output, record);
   return lines.join('\n');
 }
 
@@ -38,5 +38,29 @@ describe('the references of a reload', () => {
       'vault://secret/db#pw\tchanged\t7\ta.b, a.c\t',
       '${TOKEN}\tfailed\t-\ta.d\tnot set\\nanywhere',
     ]);
+  });
+});
+
+describe('a handover', () => {
+  const database = { action: 'handover', pause_ms: 25, requests_held: 1 } as const;
+
+  it('is told with its pause, also when nobody was held', () => {
+    const record = { ...RECORD, references: [], database } as ReloadRecord;
+    expect(printed(false, record)).toContain('handed over in 25 ms; 1 call was held meanwhile');
+    const quiet = { ...record, database: { ...database, requests_held: 0 } };
+    expect(printed(false, quiet)).toContain('handed over in 25 ms; 0 calls were held meanwhile');
+  });
+
+  it('is announced by a dry run', () => {
+    const record = { ...RECORD, references: [], database, dry_run: true } as ReloadRecord;
+    expect(printed(false, record)).toContain('would be handed over');
+  });
+});
+
+describe('the cause in a list of reloads', () => {
+  it('is all that the message lists, on one line', () => {
+    expect(formatCause('a reference has no value:\n- config.yml:3:1: not set\n- config.yml:4:1: gone')).toBe(
+      'a reference has no value: config.yml:3:1: not set config.yml:4:1: gone',
+    );
   });
 });

@@ -1,7 +1,7 @@
 import type { AdminClient } from '../../../admin/client/index.js';
 import { MxcpError } from '../../../errors/index.js';
 import { connectAdmin } from '../../admin-connection.js';
-import { formatMs, formatStage, printOutcome } from '../../admin-format.js';
+import { formatCause, formatMs, formatStage, printOutcome } from '../../admin-format.js';
 import type { CommandContext, CommandModule, Options } from '../../command.js';
 import { printFields, printTable } from '../../table.js';
 
@@ -31,7 +31,7 @@ async function list(client: AdminClient, options: Options, { output }: CommandCo
       record.status,
       record.requested_at,
       formatMs(record.duration_ms),
-      record.error?.message.split('\n', 1)[0] ?? '',
+      record.error === null ? '' : formatCause(record.error.message),
     ]),
   );
 }
