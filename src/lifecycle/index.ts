@@ -5,3 +5,4 @@ export { EventLoopBudget } from './event-loop-budget.js';
 export { Generation, type Lease } from './generation.js';
 export type { Hold } from './hold.js';
 export type { LeaseInUse } from './lease-book.js';
+export { deadlineIn } from './deadline.js';

@@ -1,5 +1,5 @@
 import { MxcpError } from '../errors/index.js';
-import type { ActiveGeneration, Hold, LeaseInUse } from '../lifecycle/index.js';
+import { deadlineIn, type ActiveGeneration, type Hold, type LeaseInUse } from '../lifecycle/index.js';
 
 export interface HandoverLimits {
   /** How long new calls are held at a time while earlier ones end. */
@@ -34,7 +34,7 @@ const NAMED_CALLS = 5;
  */
 export async function holdWhenQuiet<T>(request: QuietRequest<T>): Promise<Hold<T>> {
   const { active, limits, force, signal } = request;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(limits.drainTimeoutMs)]);
+  const deadline = deadlineIn(limits.drainTimeoutMs, signal);
   let inTheWay = active.leases;
   try {
     for (;;) {
@@ -57,13 +57,13 @@ export async function holdWhenQuiet<T>(request: QuietRequest<T>): Promise<Hold<T
 async function tryHold<T>(request: QuietRequest<T>, deadline: AbortSignal): Promise<Hold<T> | undefined> {
   const hold = request.active.hold();
   request.onHold(hold);
-  const ranOut = AbortSignal.timeout(request.limits.holdTimeoutMs);
+  const ranOut = deadlineIn(request.limits.holdTimeoutMs, deadline);
   try {
-    await quiet(request, AbortSignal.any([deadline, ranOut]));
+    await quiet(request, ranOut);
     return hold;
   } catch (error) {
     hold.release();
-    if (error !== ranOut.reason) throw error;
+    if (deadline.aborted || error !== ranOut.reason) throw error;
     return undefined;
   }
 }

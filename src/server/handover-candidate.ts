@@ -1,6 +1,6 @@
 import { checkEndpoints } from '../endpoints/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
-import type { Generation } from '../lifecycle/index.js';
+import { deadlineIn, type Generation } from '../lifecycle/index.js';
 import type { Candidate, ReloadContext } from '../reload/index.js';
 import type { DatabaseHandover } from '../runtime/index.js';
 import { endpointMisfit } from './endpoint-misfit.js';
@@ -83,11 +83,11 @@ export class HandoverCandidate implements Candidate<Serving> {
 
   async #runPayload(payload: NonNullable<ReloadContext['payload']>): Promise<void> {
     const { context, payloadTimeoutMs } = this.#parts;
-    const late = AbortSignal.timeout(payloadTimeoutMs);
+    const late = deadlineIn(payloadTimeoutMs, context.signal);
     try {
-      await payload.run(AbortSignal.any([context.signal, late]));
+      await payload.run(late);
     } catch (error) {
-      if (!late.aborted) throw error;
+      if (!late.aborted || context.signal.aborted) throw error;
       throw new MxcpError(
         'drain_timeout',
         `the payload of the reload took longer than ${payloadTimeoutMs / 1000} s and was ended; raise --reload-drain-timeout if it needs more`,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { deadlineIn } from '../../../lifecycle/index.js';
 import { ExchangeFailure } from './exchange-failure.js';
 import type { TimeLimit } from './time-limit.js';
 import type { HttpAnswer, HttpPeer, HttpRequest } from './http-peer.js';
@@ -44,9 +45,8 @@ async function tryOnce(
 ): Promise<Outcome> {
   const leftMs = Math.max(1, limit.endsAt - performance.now());
   const attemptMs = Math.ceil(leftMs / 2);
-  const signal = AbortSignal.any([limit.signal, AbortSignal.timeout(attemptMs)]);
   try {
-    return await peer.send(request, signal, address);
+    return await peer.send(request, deadlineIn(attemptMs, limit.signal), address);
   } catch (error) {
     if (error instanceof ExchangeFailure) return error;
     throw error;

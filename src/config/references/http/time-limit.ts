@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { deadlineIn } from '../../../lifecycle/index.js';
 
 /** The time that a piece of work has; both say the same. */
 export interface TimeLimit {
@@ -9,11 +9,7 @@ export interface TimeLimit {
 
 /** At most so long, and not longer than `signal` allows. */
 export function limitTime(durationMs: number, signal?: AbortSignal): TimeLimit {
-  const deadline = AbortSignal.timeout(durationMs);
-  const both = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
-  // Hundreds of references wait at the same signal, which is no leak.
-  setMaxListeners(0, both);
-  return { signal: both, endsAt: performance.now() + durationMs };
+  return { signal: deadlineIn(durationMs, signal), endsAt: performance.now() + durationMs };
 }
 
 /** A limit within another, so that there is time left to say what happened. */

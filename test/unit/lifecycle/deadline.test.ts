@@ -1,0 +1,34 @@
+import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { deadlineIn } from '../../../src/lifecycle/index.js';
+
+setFlagsFromString('--expose-gc');
+// What the flag adds to new contexts.
+const collectGarbage = runInNewContext('gc') as () => void;
+
+describe('a deadline', () => {
+  it('aborts when its time has come, however often garbage was collected before', async () => {
+    const signal = deadlineIn(50, new AbortController().signal);
+    const aborted = once(signal, 'abort');
+    for (let round = 0; round < 3; round += 1) {
+      collectGarbage();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // A timer that keeps this process alive until the deadline, which does not.
+    const alive = setInterval(() => undefined, 1000);
+    await aborted;
+    clearInterval(alive);
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('aborts with its parent, for the reason of the parent', () => {
+    const parent = new AbortController();
+    const signal = deadlineIn(60_000, deadlineIn(60_000, parent.signal));
+    const reason = new Error('stopped');
+    parent.abort(reason);
+    expect(signal.reason).toBe(reason);
+    expect(deadlineIn(60_000, parent.signal).reason).toBe(reason);
+  });
+});
