@@ -285,7 +285,9 @@ describe('what code leaves behind', () => {
     expect(await python.value('moves:where')).toBe(project.root);
     expect(await python.value('moves:stdin')).toBe('');
     await python.call('moves:move');
-    expect(await python.value('moves:where')).toBe('/');
+    // More than there are threads by now.
+    const all = await Promise.all(Array.from({ length: 8 }, () => python.value('moves:where')));
+    expect(new Set(all)).toEqual(new Set(['/']));
     expect(await python.value('moves:lazy')).toBe(1);
     expect(python.workers.status.restarts).toBe(0);
   });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from typing import Callable
 
@@ -19,6 +20,8 @@ def run(work: Callable[[], None]) -> None:
     if inbox is not None:
         inbox.put(work)
         return
+    # `Thread` looks at it, and code of the project may have deleted it.
+    vars(sys).setdefault("stderr", None)
     try:
         threading.Thread(target=_serve, args=(work,), name="mxcp-call", daemon=True).start()
     except (RuntimeError, MemoryError) as error:
