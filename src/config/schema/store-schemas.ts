@@ -12,15 +12,25 @@ const connectHost = text.superRefine((value, context) => {
   if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 
+/** Paths and names are shown in errors: a token or a key that was put in their place by mistake must not be. */
+const filePath = text.refine(
+  (value) => !/[\r\n]/.test(value) && (value.includes('/') || value.length <= 24 || /\.\w{1,8}$/.test(value)),
+  'must be the path of a file, not what stands in it; write ./NAME for a file with such a name',
+);
+const variableName = text.refine(
+  (value) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
+  'must be the name of an environment variable, not its value',
+);
+
 const loginConfig = section({
   role_id: text.optional(),
-  role_id_file_path: text.optional(),
+  role_id_file_path: filePath.optional(),
   secret_id: text.optional(),
-  secret_id_file_path: text.optional(),
+  secret_id_file_path: filePath.optional(),
   role: text.optional(),
-  path: text.optional(),
-  token_path: text.optional(),
-  token_file_path: text.optional(),
+  path: filePath.optional(),
+  token_path: filePath.optional(),
+  token_file_path: filePath.optional(),
 });
 
 type LoginConfig = z.output<typeof loginConfig>;
@@ -51,20 +61,20 @@ export const vaultSection = section({
   enabled: z.boolean().default(false),
   address: address.optional(),
   namespace: text.optional(),
-  ca_cert: text.optional(),
-  client_cert: text.optional(),
-  client_key: text.optional(),
+  ca_cert: filePath.optional(),
+  client_cert: filePath.optional(),
+  client_key: filePath.optional(),
   tls_server_name: text.optional(),
-  token_env: text.default('VAULT_TOKEN'),
+  token_env: variableName.default('VAULT_TOKEN'),
   auto_auth: z.strictObject({ method: loginMethod }).optional(),
 });
 
 export const onepasswordSection = section({
   enabled: z.boolean().default(false),
-  token_env: text.default('OP_SERVICE_ACCOUNT_TOKEN'),
+  token_env: variableName.default('OP_SERVICE_ACCOUNT_TOKEN'),
   connect_host: connectHost.optional(),
-  connect_token_env: text.default('OP_CONNECT_TOKEN'),
-  ca_cert: text.optional(),
+  connect_token_env: variableName.default('OP_CONNECT_TOKEN'),
+  ca_cert: filePath.optional(),
 });
 
 /** Both, to be checked before the rest of the file can be. */

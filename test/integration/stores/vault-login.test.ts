@@ -179,6 +179,54 @@ describe('a login', () => {
     expect(messageOf(project)).toBe('the token of VAULT_TOKEN has no known end');
   });
 
+  it('is done anew with a secret id that changed, wherever it stands', async () => {
+    await using vault = await openVault();
+    vault.allowLogin('auth/approle', { role_id: 'the-role', secret_id: 'the-new-id' }, { ttl: 3600 });
+    await using project = new StoreProject();
+    Object.assign(project.env, { ROLE: 'the-role', SECRET: 'the-old-id' });
+    const method = autoAuth('approle', ['role_id: "${ROLE}"', 'secret_id: "${SECRET}"']);
+    project.write(vaultSection(vault.address, method), REFERENCES);
+    expect((await project.failures())[0]).toContain('invalid role or secret ID');
+    project.env['SECRET'] = 'the-new-id';
+    expect(await project.values()).toEqual({ A: 'value-1' });
+  });
+
+  it('in a namespace of its own has its token renewed and looked up there', async () => {
+    await using vault = await openVault();
+    const sent = { role_id: 'the-role', secret_id: 'the-secret-id' };
+    vault.allowLogin('auth/approle', sent, { ttl: 2, renewable: true, policies: ['kv/data/other'] });
+    await using project = new StoreProject({}, { 'role-id': 'the-role', 'secret-id': 'the-secret-id' });
+    const files = ['role_id_file_path: role-id', 'secret_id_file_path: secret-id'];
+    const section = ['namespace: team', ...autoAuth('approle', files, ['namespace: admin'])];
+    await project.write(vaultSection(vault.address, section), REFERENCES).failures();
+    await until(() => vault.seen(/renew-self$/).length > 0, 'a renewal');
+    const namespaceOf = (path: RegExp) =>
+      new Set(vault.seen(path).map(({ headers }) => headers['x-vault-namespace']));
+    expect(namespaceOf(/login$|renew-self$|lookup-self$/)).toEqual(new Set(['admin']));
+    expect(namespaceOf(/kv\/data/)).toEqual(new Set(['team']));
+  });
+
+  it('never shows a key or token that stands where a path or name belongs', async () => {
+    await using project = new StoreProject();
+    const key = '-----BEGIN PRIVATE KEY-----\nMIIEvalue\n-----END PRIVATE KEY-----';
+    const token = 'hvs.CAESIJlongTokenThatNobodyMaySee0123456789';
+    Object.assign(project.env, { KEY: key, TOKEN: token });
+    const misplaced = [
+      ['client_key: "${KEY}"'],
+      ['token_env: "${TOKEN}"'],
+      [`token_env: ${token}`],
+      autoAuth('token_file', ['token_file_path: "${TOKEN}"']),
+      autoAuth('approle', ['role_id: r', 'secret_id_file_path: "${TOKEN}"']),
+    ];
+    for (const section of misplaced) {
+      const { message } = await project
+        .write(vaultSection('http://localhost:1', section), REFERENCES)
+        .failure();
+      expect(message).toMatch(/must be the (?:path of a file|name of an environment variable)/);
+      expect(message).not.toMatch(/MIIEvalue|longToken/);
+    }
+  });
+
   it('needs the keys of its method and takes no others', async () => {
     await using project = new StoreProject();
     const failure = async (section: readonly string[]): Promise<string> =>

@@ -14,6 +14,12 @@ export interface HeldToken {
   readonly renewable: boolean;
 }
 
+/** A token is known in the namespace that it was got in; undefined is that of the section. */
+export interface KnownToken {
+  readonly token: Secret;
+  readonly namespace: string | undefined;
+}
+
 /** What a login sends, by Vault's names. */
 export type Credentials = Readonly<Record<string, string>>;
 
@@ -48,11 +54,16 @@ export async function login(
 }
 
 /** Keeps a token alive. Throws `VaultRefusal` when Vault does not want to. */
-export async function renew(client: VaultClient, token: Secret, limit: TimeLimit): Promise<HeldToken> {
+export async function renew(
+  client: VaultClient,
+  { token, namespace }: KnownToken,
+  limit: TimeLimit,
+): Promise<HeldToken> {
   const request: VaultRequest = {
     method: 'POST',
     path: 'auth/token/renew-self',
     token: token.reveal(),
+    namespace,
     body: {},
   };
   const answer = await client.ask(request, limit);
@@ -63,10 +74,11 @@ export async function renew(client: VaultClient, token: Secret, limit: TimeLimit
 /** What Vault knows about a token; `undefined` when it does not tell, or does not know it. */
 export async function lookUp(
   client: VaultClient,
-  token: Secret,
+  { token, namespace }: KnownToken,
   limit: TimeLimit,
 ): Promise<HeldToken | undefined> {
-  const request: VaultRequest = { method: 'GET', path: 'auth/token/lookup-self', token: token.reveal() };
+  const path = 'auth/token/lookup-self';
+  const request: VaultRequest = { method: 'GET', path, token: token.reveal(), namespace };
   const answer = await client.ask(request, limit);
   if (answer.status === 403 || answer.status === 404) return undefined;
   if (answer.status !== 200) throw new VaultRefusal(answer, { name: client.name, request });

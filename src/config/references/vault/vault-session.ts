@@ -38,7 +38,11 @@ export class VaultSession implements Disposable {
     const token = await this.#tokens.acquire(limit);
     const answer = await this.#askWith(token, request, limit);
     if (answer.status !== 403 || token === undefined) return answer;
-    if ((await lookUp(this.client, token, limit)) !== undefined || !this.#tokens.forget(token)) return answer;
+    if (
+      (await lookUp(this.client, this.#tokens.known(token), limit)) !== undefined ||
+      !this.#tokens.forget(token)
+    )
+      return answer;
     return this.#askWith(await this.#tokens.acquire(limit), request, limit);
   }
 

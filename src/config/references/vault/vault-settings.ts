@@ -61,9 +61,17 @@ export async function loadVaultSettings(section: VaultSection, place: SettingsPl
     address,
     namespace,
     tls,
-    login: login.kind === 'given' ? [login.from, login.token.reveal()] : login,
+    login: identityOf(login),
   };
   return { address, namespace, tls, login, identity: fingerprint(JSON.stringify(known)) };
+}
+
+/** With what a `Secret` hides: another login is another session. It only leaves as a keyed hash. */
+function identityOf(login: VaultLogin): unknown {
+  if (login.kind === 'given') return [login.from, login.token.reveal()];
+  if (login.kind === 'none') return login;
+  const text = (part: ValueOrFile | undefined) => part && ('value' in part ? part.value.reveal() : part);
+  return { ...login, roleId: text(login.roleId), secretId: text(login.secretId) };
 }
 
 async function loadTls(section: VaultSection, place: SettingsPlace): Promise<TlsIdentity> {

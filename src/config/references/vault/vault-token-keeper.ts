@@ -4,7 +4,7 @@ import { messageOf } from '../../../errors/index.js';
 import { Secret } from '../../secret.js';
 import { limitTime, type TimeLimit } from '../http/time-limit.js';
 import type { VaultClient } from './vault-client.js';
-import { loadCredentials, login, lookUp, renew, type HeldToken } from './vault-login.js';
+import { loadCredentials, login, lookUp, renew, type HeldToken, type KnownToken } from './vault-login.js';
 import { VaultRefusal } from './vault-refusal.js';
 import type { VaultLogin } from './vault-settings.js';
 import { describeToken, type TokenState } from './vault-token-state.js';
@@ -55,6 +55,11 @@ export class VaultTokenKeeper implements Disposable {
     return (await this.#acquiring).token;
   }
 
+  /** A token of this session as Vault knows it. */
+  known(token: Secret): KnownToken {
+    return { token, namespace: 'namespace' in this.#login ? this.#login.namespace : undefined };
+  }
+
   /** Vault does not take this token any more. True when the next `acquire` gets another one. */
   forget(token: Secret): boolean {
     if (this.#login.kind === 'none' || this.#login.kind === 'given') return false;
@@ -94,7 +99,7 @@ export class VaultTokenKeeper implements Disposable {
     const { kind } = this.#login;
     if (kind === 'given') {
       const { token } = this.#login;
-      const known = await lookUp(this.#client, token, limit);
+      const known = await lookUp(this.#client, this.known(token), limit);
       return known ?? { token, leaseSeconds: undefined, renewable: false };
     }
     if (kind === 'none') throw new Error('this session has no token of its own');
@@ -143,7 +148,7 @@ export class VaultTokenKeeper implements Disposable {
     if (state.kind !== 'held') return;
     const limit = limitTime(RENEWAL_LIMIT_MS, this.#disposed.signal);
     try {
-      const renewed = await renew(this.#client, state.token, limit);
+      const renewed = await renew(this.#client, this.known(state.token), limit);
       // The same object, so that what is compared by identity stays the same token.
       if (this.#state === state)
         this.#renewed({ ...renewed, token: state.token }, state.failing !== undefined);
