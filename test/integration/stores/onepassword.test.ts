@@ -228,6 +228,23 @@ describe('a reference to a service account', () => {
     expect(account.asked).toHaveLength(4);
   });
 
+  it('is not kept waiting by a login of before that has no end', async () => {
+    const account = sdk({ 'op://v/i/f': 'account-word' });
+    let isDown = true;
+    const load = async () => {
+      const { createClient } = await account.load();
+      const never = new Promise<never>(() => undefined);
+      return { createClient: (options: { auth: string }) => (isDown ? never : createClient(options)) };
+    };
+    await using project = new StoreProject({ loadOnepasswordSdk: load });
+    project.resolveTimeout = '200ms';
+    project.env['OP_SERVICE_ACCOUNT_TOKEN'] = ACCOUNT;
+    project.write(section, { A: 'op://v/i/f' });
+    expect(await project.failures()).toHaveLength(1);
+    isDown = false;
+    expect(await project.values()).toEqual({ A: 'account-word' });
+  });
+
   it('that fails says so without the token', async () => {
     const account = sdk({});
     await using project = new StoreProject({ loadOnepasswordSdk: account.load });

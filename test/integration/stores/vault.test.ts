@@ -55,7 +55,9 @@ describe('a Vault reference', () => {
 
   it('is also read where Vault does not tell its mounts: the first part, then the mount `secret`', async () => {
     await using vault = await openVault();
-    vault.fail({ kind: 'reply', reply: { status: 403, body: { errors: ['no'] } } }, { on: /internal\/ui/ });
+    // As Vault says it, with the path, in which any word may stand.
+    const errors = ['preflight capability check returned 403, please ensure access to path "kv/namespaces/"'];
+    vault.fail({ kind: 'reply', reply: { status: 403, body: { errors } } }, { on: /internal\/ui/ });
     await using project = projectOf(vault, {
       A: 'vault://kv/app/db#password',
       B: 'vault://old/app/db#password',

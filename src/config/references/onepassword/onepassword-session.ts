@@ -29,7 +29,7 @@ export class OnepasswordSession implements Disposable {
       return {
         scheme: 'op',
         resolve: async (locator) => {
-          const value = await source.resolve(splitOnepasswordLocator(locator));
+          const value = await source.resolve(splitOnepasswordLocator(locator), limit.signal);
           return { value, source: 'onepassword', ...(value === '' && { warning: 'the field is empty' }) };
         },
       };

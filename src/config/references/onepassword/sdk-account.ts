@@ -33,9 +33,12 @@ export class ServiceAccount {
   }
 
   /** Throws an error that says what to do, also when the package is not installed. */
-  async resolve({ vault, item, section, field, isOtp }: OnepasswordLocator): Promise<string> {
+  async resolve(
+    { vault, item, section, field, isOtp }: OnepasswordLocator,
+    signal: AbortSignal,
+  ): Promise<string> {
     const path = [vault, item, ...(section === undefined ? [] : [section]), field].join('/');
-    const client = await this.#connect();
+    const client = await this.#connect(signal);
     try {
       return await client.secrets.resolve(`op://${path}${isOtp ? '?attribute=totp' : ''}`);
     } catch (error) {
@@ -43,13 +46,21 @@ export class ServiceAccount {
     }
   }
 
-  #connect(): Promise<SdkClient> {
-    // A login that failed is tried again by the next resolve.
-    this.#client ??= this.#logIn().catch((error: unknown) => {
-      this.#client = undefined;
+  async #connect(signal: AbortSignal): Promise<SdkClient> {
+    const client = (this.#client ??= this.#logIn());
+    // A login that failed, or has no end, is tried again by the next resolve: the package cannot be told to give up.
+    const forget = (): void => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    signal.addEventListener('abort', forget, { once: true });
+    try {
+      return await client;
+    } catch (error) {
+      forget();
       throw error;
-    });
-    return this.#client;
+    } finally {
+      signal.removeEventListener('abort', forget);
+    }
   }
 
   async #logIn(): Promise<SdkClient> {

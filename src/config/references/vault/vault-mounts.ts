@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { TimeLimit } from '../http/time-limit.js';
-import { VaultRefusal } from './vault-refusal.js';
+import { saysNamespace, VaultRefusal } from './vault-refusal.js';
 import { notOfVault } from './vault-login.js';
 import type { VaultSession } from './vault-session.js';
 
@@ -64,7 +64,7 @@ export class VaultMounts {
     const request = { method: 'GET', path: `sys/internal/ui/mounts/${path}` } as const;
     const answer = await this.#session.ask(request, limit);
     // Also for a mount that does not exist: Vault does not tell who may not know.
-    const isHidden = [400, 403, 404, 405].includes(answer.status) && !/namespace/i.test(answer.errors.join());
+    const isHidden = [400, 403, 404, 405].includes(answer.status) && !saysNamespace(answer.errors.join());
     if (isHidden) return undefined;
     const { client } = this.#session;
     if (answer.status !== 200) throw new VaultRefusal(answer, { name: client.name, request });

@@ -34,7 +34,7 @@ function hintFor(answer: VaultAnswer, { request, whenForbidden }: RefusalContext
   if (/not initialized/i.test(said)) return 'it is not initialised: `vault operator init`';
   if (/active cluster node not found|standby/i.test(said))
     return 'it is a standby and finds no active node: look at the cluster';
-  if (/namespace not (?:found|authorized)/i.test(said)) return 'correct `vault.namespace`';
+  if (saysNamespace(said)) return 'correct `vault.namespace`';
   switch (answer.status) {
     case 400:
       return /HTTP request to an HTTPS server/i.test(said)
@@ -59,4 +59,9 @@ function aboutClock({ status, clockAheadMs }: VaultAnswer): string {
   if (Math.abs(clockAheadMs) < CLOCK_TOLERANCE_MS) return '';
   const minutes = Math.round(Math.abs(clockAheadMs) / 60_000);
   return `; the clock of this machine is ${minutes} min ${clockAheadMs > 0 ? 'behind' : 'ahead of'} that of Vault: set it right`;
+}
+
+/** Vault's own words: those of a refusal may quote a path that has the word in it. */
+export function saysNamespace(said: string): boolean {
+  return /namespace not (?:found|authorized)/i.test(said);
 }
