@@ -26,6 +26,8 @@ export interface ColumnRows {
   at(row: number): DuckDBValue | undefined;
 }
 
+const FEW_ROWS = 256;
+
 export type ColumnReader = (chunk: DuckDBDataChunk) => ColumnRows;
 
 /**
@@ -34,14 +36,17 @@ export type ColumnReader = (chunk: DuckDBDataChunk) => ColumnRows;
  * without names is then an array of its values (DuckDB 1.5.6).
  */
 export function columnReader(type: DuckDBType, index: number): ColumnReader {
-  if (type instanceof DuckDBVarCharType) return (chunk) => readLate(chunk.getColumnVector(index));
-  if (!losesFields(type)) return (chunk) => chunk.getColumnValues(index);
-  return (chunk) => readAll(chunk.getColumnVector(index));
+  if (losesFields(type)) return (chunk) => readAll(chunk.getColumnVector(index));
+  const isText = type instanceof DuckDBVarCharType;
+  return (chunk) =>
+    isText && chunk.rowCount > FEW_ROWS
+      ? readLate(chunk.getColumnVector(index))
+      : chunk.getColumnValues(index);
 }
 
 /**
  * Each text is made when its row is: those of a whole chunk may be megabytes, and would all be alive, and be copied, when the
- * young garbage is collected.
+ * young garbage is collected. For few rows, reading all at once is faster.
  */
 function readLate(vector: DuckDBVector): ColumnRows {
   return { at: (row) => vector.getItem(row) };
