@@ -100,7 +100,7 @@ export function parseYaml(file: string, text: string): YamlParseResult {
   if (mistakes.length > 0) {
     return { ok: false, problems: mistakes.map((mistake) => toProblem(file, mistake, lines)) };
   }
-  const unusable = findUnusable(document);
+  const unusable = MAY_BE_UNUSABLE.test(text) ? findUnusable(document) : undefined;
   if (unusable !== undefined) {
     const { line, col } = lines.linePos(unusable.offset);
     return { ok: false, problems: [{ file, line, column: col, message: unusable.message }] };
@@ -114,6 +114,9 @@ export function parseYaml(file: string, text: string): YamlParseResult {
     return { ok: false, problems: [{ file, message }] };
   }
 }
+
+/** An alias is `*` with its name right behind, and a key can only be spelt otherwise with escapes; most files have neither. */
+const MAY_BE_UNUSABLE = /\*[^\s,()[\]{}]|__proto__|\\/;
 
 /** Finds what is good YAML and has no value: an alias that repeats nothing, or a key that no mapping here can hold. */
 function findUnusable(document: Document): { offset: number; message: string } | undefined {

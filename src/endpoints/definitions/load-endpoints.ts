@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
 import type { ResolvedConfig } from '../../config/index.js';
 import { messageOf, type Problem } from '../../errors/index.js';
 import { deepFreeze, EventLoopBudget } from '../../lifecycle/index.js';
@@ -16,6 +17,9 @@ import { findDefinitionFiles } from './find-definition-files.js';
 import { findDuplicates } from './find-duplicates.js';
 import { readDefinition, type DefinitionFile, type DefinitionReading } from './read-definition.js';
 import { toProjectPath } from './project-path.js';
+
+/** Not that of `fs/promises`, which takes twice as long for a small file (Node 20). */
+const readFile = promisify(fs.readFile);
 
 /** Files read at once: hides the latency of the disk; each is parsed as its text arrives. */
 const PARALLEL_READS = 8;
