@@ -35,14 +35,16 @@ export type EndpointFolders = Pick<ResolvedConfig, 'projectRoot'> & {
  * of that file. Throws only when a folder itself cannot be listed.
  */
 export async function loadEndpoints(config: EndpointFolders): Promise<EndpointCatalog> {
-  const budget = new EventLoopBudget();
   const draft = new CatalogDraft();
-  const shared = { projectRoot: config.projectRoot, defaults: new DefaultCheck() };
+  const shared = {
+    projectRoot: config.projectRoot,
+    defaults: new DefaultCheck(),
+    budget: new EventLoopBudget(),
+  };
   for (const [kind, folder] of foldersOf(config)) {
     for (const files of inBatches(await findDefinitionFiles(folder))) {
       const readings = await Promise.all(files.map((file) => readFileAs(kind, file, shared)));
       for (const reading of readings) draft.add(reading);
-      await budget.spend();
     }
   }
   if (config.sqlTools.enabled) draft.reserveSqlToolNames();
@@ -73,7 +75,10 @@ interface FileReading {
 async function readFileAs(
   kind: EndpointKind,
   file: string,
-  shared: Pick<DefinitionFile, 'projectRoot' | 'defaults'>,
+  {
+    budget,
+    ...shared
+  }: Pick<DefinitionFile, 'projectRoot' | 'defaults'> & { readonly budget: EventLoopBudget },
 ): Promise<FileReading> {
   const path = toProjectPath(shared.projectRoot, file);
   let text: string;
@@ -84,6 +89,8 @@ async function readFileAs(
     const reading = { kind, name: null, enabled: true, description: undefined, problems, warnings: [] };
     return { path, reading, fingerprint: { hash: 'unreadable' } };
   }
+  // Texts of several files may arrive in one turn of the loop.
+  await budget.spend();
   const reading = await readDefinition({ path, text, kind, ...shared });
   const sql = reading.source?.language === 'sql' ? reading.source.sql : undefined;
   const sqlFile = sql?.file === path ? undefined : sql;
