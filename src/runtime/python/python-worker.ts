@@ -1,16 +1,15 @@
 import { MxcpError } from '../../errors/index.js';
 import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
-import { describeRaised, interrupted } from './python-failure.js';
+import { describeRaised } from './python-failure.js';
 import type { PythonLimits, PythonReloadRequest, PythonSpec, PythonTarget } from './python-spec.js';
 import { WorkerChild } from './worker-child.js';
 import { describeExit, TOO_OLD, type WorkerExit } from './worker-exit.js';
-import { WorkerJob, type JobListener } from './worker-job.js';
+import type { JobListener } from './worker-job.js';
+import { WorkerJobs } from './worker-jobs.js';
 import {
   parseWorkerLine,
-  type DatabaseRequest,
   type ImportFailure,
   type ResultItem,
-  type ServerMessage,
   type WorkerMessage,
   type WorkerProblem,
   type WorkerUser,
@@ -39,8 +38,6 @@ export interface CallRequest {
   readonly signal: AbortSignal;
 }
 
-type StartOfJob = (job: number) => ServerMessage;
-
 /** One Python process and what runs in it. Whoever creates it ends it with `leave` or `end`. */
 export class PythonWorker {
   readonly exited: Promise<WorkerExit>;
@@ -49,14 +46,10 @@ export class PythonWorker {
   readonly #child: WorkerChild;
   readonly #sessions: WorkerSessions;
   readonly #requests = new WorkerRequests();
-  readonly #jobs = new Map<number, WorkerJob>();
+  readonly #jobs: WorkerJobs;
   readonly #hasStarted: Promise<readonly ImportFailure[]>;
   #resolveStarted: (failures: readonly ImportFailure[]) => void = () => undefined;
   #importing: string | undefined;
-  #lastJob = 0;
-  #isStuck = false;
-  /** Set when the process has ended: nothing that is asked of it then would ever be answered. */
-  #gone: MxcpError | undefined;
 
   constructor(options: PythonWorkerOptions) {
     this.#options = options;
@@ -70,6 +63,13 @@ export class PythonWorker {
       onLine: (line) => this.#receive(parseWorkerLine(line)),
     });
     this.#sessions = new WorkerSessions(spec, this.#child);
+    this.#jobs = new WorkerJobs({
+      child: this.#child,
+      sessions: this.#sessions,
+      stopMs: options.limits.stopMs,
+      onStuck: options.onStuck,
+      onDebug: spec.onDebug,
+    });
     this.exited = this.#child.exited.then(async (exit) => {
       await this.#abandon(exit);
       return exit;
@@ -97,7 +97,7 @@ export class PythonWorker {
 
   /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and what the listener throws. */
   call({ target, callArguments, listener, signal }: CallRequest): Promise<void> {
-    return this.#run(listener, signal, (job) => ({
+    return this.#jobs.run(listener, signal, (job) => ({
       op: 'call',
       job,
       file: target.file,
@@ -163,14 +163,13 @@ export class PythonWorker {
 
   /** Ends the worker when its other calls have ended, or after this time. */
   async retire(limitMs: number): Promise<void> {
-    const others = [...this.#jobs.values()].filter((job) => !job.isUnwanted);
-    await within(Promise.allSettled(others.map((job) => job.settled)), limitMs);
+    await within(this.#jobs.wantedSettled(), limitMs);
     this.end('was ended, because cancelled work in it went on');
     await this.exited;
   }
 
   async #runHooks(kind: 'init' | 'shutdown', limitMs: number, listener: JobListener): Promise<void> {
-    const run = this.#run(listener, undefined, (job) => ({ op: 'hooks', job, kind }));
+    const run = this.#jobs.run(listener, undefined, (job) => ({ op: 'hooks', job, kind }));
     if (
       (await within(
         run.then(() => true),
@@ -182,49 +181,6 @@ export class PythonWorker {
     await run;
   }
 
-  async #run(listener: JobListener, signal: AbortSignal | undefined, start: StartOfJob): Promise<void> {
-    if (signal?.aborted === true) throw interrupted();
-    if (this.#gone !== undefined) throw this.#gone;
-    this.#lastJob += 1;
-    const job = new WorkerJob(this.#lastJob, listener);
-    this.#jobs.set(job.number, job);
-    const onAbort = (): void => this.#interrupt(job);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      this.#child.send(start(job.number));
-      await job.settled;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  #interrupt(job: WorkerJob): void {
-    job.interrupt();
-    this.#stop(job);
-  }
-
-  /** Its code is told to end, and its caller waits no longer than the limit for it. */
-  #stop(job: WorkerJob): void {
-    this.#sessions.interrupt(job.session);
-    this.#child.send({ op: 'cancel', job: job.number });
-    const watch = (): void => {
-      job.settle(undefined);
-      if (!this.#jobs.has(job.number) || this.#isStuck) return;
-      // Async code cannot hear of it while another call keeps the loop waiting for the database.
-      if (this.#sessions.isLoopBlockedBesides(job.session))
-        setTimeout(watch, this.#options.limits.stopMs).unref();
-      else this.#reportStuck();
-    };
-    const timer = setTimeout(watch, this.#options.limits.stopMs);
-    const clear = (): void => clearTimeout(timer);
-    job.settled.then(clear, clear);
-  }
-
-  #reportStuck(): void {
-    this.#isStuck = true;
-    this.#options.onStuck();
-  }
-
   #receive(message: WorkerMessage | ResultItem): void {
     switch (message.op) {
       case 'importing':
@@ -233,49 +189,26 @@ export class PythonWorker {
       case 'started':
         return this.#resolveStarted(message.failures);
       case 'item':
-        return this.#deliver(message.job, ({ onItem }) => onItem?.(message.value, message.text));
+        return this.#jobs.deliver(message.job, ({ onItem }) => onItem?.(message.value, message.text));
       case 'shape':
-        return this.#deliver(message.job, ({ onShape }) => onShape?.(message.shape));
+        return this.#jobs.deliver(message.job, ({ onShape }) => onShape?.(message.shape));
       case 'notify':
-        return this.#deliver(message.job, ({ onNotification }) => onNotification?.(message.notification));
+        return this.#jobs.deliver(message.job, ({ onNotification }) =>
+          onNotification?.(message.notification),
+        );
       case 'hook.failures':
-        return this.#deliver(message.job, ({ onHookFailures }) => onHookFailures?.(message.failures));
+        return this.#jobs.deliver(message.job, ({ onHookFailures }) => onHookFailures?.(message.failures));
       case 'done':
-        return void this.#finish(message);
+        return void this.#jobs.finish(message);
       case 'answer':
         return this.#requests.answer(message.id, message.problems);
       case 'db':
-        return this.#execute(message);
+        return this.#jobs.execute(message);
       case 'db.close':
         return void this.#sessions.close(message.session);
       case 'reload':
         return this.#options.spec.requestReload(this.#toReloadRequest(message));
     }
-  }
-
-  #deliver(number: number, deliver: (listener: JobListener) => void): void {
-    const job = this.#jobs.get(number);
-    if (job !== undefined && !job.take(deliver)) this.#stop(job);
-  }
-
-  /** The session is closed first: with the call, its transaction and its connection are gone. */
-  async #finish({ job: number, failure }: Extract<WorkerMessage, { op: 'done' }>): Promise<void> {
-    const job = this.#jobs.get(number);
-    if (job === undefined) return;
-    if (failure?.kind === 'raised') this.#options.spec.onDebug(failure.traceback);
-    await this.#sessions.close(job.session);
-    this.#jobs.delete(number);
-    job.settle(failure);
-  }
-
-  #execute(request: DatabaseRequest): void {
-    const number = /^j(\d+)$/.exec(request.session)?.[1];
-    const job = number === undefined ? undefined : this.#jobs.get(Number(number));
-    if (number !== undefined && (job === undefined || job.isUnwanted)) {
-      this.#child.send({ op: 'db.error', id: request.id, message: 'the call has ended' });
-      return;
-    }
-    void this.#sessions.execute(request, job?.listener.caller);
   }
 
   #toReloadRequest({ payload, description }: Extract<WorkerMessage, { op: 'reload' }>): PythonReloadRequest {
@@ -284,7 +217,7 @@ export class PythonWorker {
     const run = async (signal: AbortSignal): Promise<void> => {
       if (isTaken) throw new Error('a payload runs once');
       isTaken = true;
-      await this.#run({}, signal, (job) => ({ op: 'payload', job, payload }));
+      await this.#jobs.run({}, signal, (job) => ({ op: 'payload', job, payload }));
     };
     const release = (): void => {
       if (!isTaken) this.#child.send({ op: 'payload.release', payload });
@@ -298,12 +231,8 @@ export class PythonWorker {
       'worker_exited',
       `the Python worker ${describeExit(exit)}; it is being replaced`,
     );
-    this.#gone = error;
     this.#requests.fail(error);
-    const jobs = [...this.#jobs.values()];
-    this.#jobs.clear();
-    await this.#sessions.dispose();
-    for (const job of jobs) job.fail(error);
+    await this.#jobs.abandon(error);
   }
 
   #startError(exit: WorkerExit): MxcpError {
