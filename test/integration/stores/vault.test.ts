@@ -76,6 +76,20 @@ describe('a Vault reference', () => {
     expect(references[0]).toMatchObject({ source: 'vault', version: null, leaseSeconds: 300 });
   });
 
+  it('lasts no longer than the token that it was read with, which takes its leases along', async () => {
+    await using vault = await openVault();
+    vault
+      .mount('database/', 1, 'database')
+      .put('database/creds/app', { username: 'v-app', password: 'made' });
+    const references = { A: 'vault://database/creds/app#password', B: 'vault://old/app/db#password' };
+    const token = vault.issueToken({ ttl: 60, renewable: true });
+    await using project = projectOf(vault, references, token);
+    const [leased, kept] = (await project.resolve()).references;
+    expect(leased?.leaseSeconds).toBeGreaterThan(30);
+    expect(leased?.leaseSeconds).toBeLessThanOrEqual(60);
+    expect(kept?.leaseSeconds).toBe(2_764_800);
+  });
+
   it('gives numbers, truth values and mappings as JSON', async () => {
     await using vault = await openVault();
     vault.put('kv/x', { n: 5432, b: true, m: { a: [1] }, e: '' });

@@ -29,6 +29,8 @@ const versioned = z.object({
 
 const plain = z.object({
   data: z.record(z.string(), z.unknown()),
+  /** Empty for what Vault only keeps: its duration is then advice, and no token takes it along. */
+  lease_id: z.string().default(''),
   lease_duration: z.number().default(0),
 });
 
@@ -50,7 +52,7 @@ interface Place {
 async function readBelow(session: VaultSession, place: Place, limit: TimeLimit): Promise<VaultSecret> {
   const request = requestFor(place);
   const answer = await session.ask(request, limit);
-  const secret = toSecret(answer, place, request);
+  const secret = toSecret(session, { answer, place, request });
   if (secret !== undefined) return secret;
   // A mount that was made anew may be of another kind: the next reload asks again.
   session.mounts.forget(place.mount);
@@ -67,11 +69,11 @@ async function readByGuess(session: VaultSession, path: string, limit: TimeLimit
     ...(rest.length === 0 ? [] : bothKinds(`${first}/`, path)),
     ...bothKinds('secret/', `secret/${path}`),
   ];
-  const tried: { answer: VaultAnswer; place: Place; request: VaultRequest }[] = [];
+  const tried: Answered[] = [];
   for (const place of places) {
     const request = requestFor(place);
     const answer = await session.ask(request, limit);
-    const secret = toSecret(answer, place, request);
+    const secret = toSecret(session, { answer, place, request });
     if (secret !== undefined) {
       session.mounts.remember(place.mount);
       return secret;
@@ -96,9 +98,8 @@ function requestFor({ mount: { prefix, kind }, path }: Place): VaultRequest {
 
 /** `undefined` when the answer has no secret in it. */
 function toSecret(
-  answer: VaultAnswer,
-  { mount }: Place,
-  { path: apiPath }: VaultRequest,
+  session: VaultSession,
+  { answer, place: { mount }, request: { path: apiPath } }: Answered,
 ): VaultSecret | undefined {
   if (answer.status !== 200) return undefined;
   if (mount.kind === 'kv-2') {
@@ -109,17 +110,18 @@ function toSecret(
   }
   const parsed = plain.safeParse(answer.body);
   if (!parsed.success) return undefined;
-  const { data, lease_duration: lease } = parsed.data;
-  return { data, version: null, leaseSeconds: lease > 0 ? lease : undefined, apiPath };
+  const { data, lease_id: leaseId, lease_duration: lease } = parsed.data;
+  const leaseSeconds = leaseId === '' ? lease : session.boundLease(lease);
+  return { data, version: null, leaseSeconds: lease > 0 ? leaseSeconds : undefined, apiPath };
 }
 
-interface Refused {
+interface Answered {
   readonly answer: VaultAnswer;
   readonly place: Place;
   readonly request: VaultRequest;
 }
 
-function refusal(session: VaultSession, { answer, place, request }: Refused): Error {
+function refusal(session: VaultSession, { answer, place, request }: Answered): Error {
   const { client } = session;
   if (answer.status === 200) return notOfVault(client, request);
   if (answer.status === 404) return new Error(notFound(client.name, { answer, place, request }));
@@ -130,7 +132,7 @@ function refusal(session: VaultSession, { answer, place, request }: Refused): Er
   });
 }
 
-function notFound(name: string, { answer, place, request }: Refused): string {
+function notFound(name: string, { answer, place, request }: Answered): string {
   const { mount, path } = place;
   const parsed = mount.kind === 'kv-2' ? versioned.safeParse(answer.body) : undefined;
   if (parsed?.success === true) {
@@ -148,7 +150,7 @@ function notFound(name: string, { answer, place, request }: Refused): string {
   return `${name} has nothing at ${request.path} (404), in the mount \`${mount.prefix}\`; ${hint}`;
 }
 
-function notFoundAnywhere({ client }: VaultSession, path: string, tried: readonly Refused[]): string {
+function notFoundAnywhere({ client }: VaultSession, path: string, tried: readonly Answered[]): string {
   const paths = tried.map(({ request }) => request.path).join(', ');
   return `${client.name} does not say to which mount ${path} belongs, and has nothing at ${paths} (404); correct the mount or the path, or let a policy of the token allow it`;
 }

@@ -46,6 +46,14 @@ export class VaultSession implements Disposable {
     return this.#askWith(await this.#tokens.acquire(limit), request, limit);
   }
 
+  /**
+   * How long a lease of so many seconds surely lasts: Vault revokes it with the token that it was read with, and a renewal of
+   * that token is nothing to count on.
+   */
+  boundLease(leaseSeconds: number): number {
+    return Math.min(leaseSeconds, this.#tokens.leftSeconds ?? Infinity);
+  }
+
   /** What to do when Vault refuses to let us read something. */
   forbiddenHint(policyPath: string): string {
     const { login } = this.#settings;

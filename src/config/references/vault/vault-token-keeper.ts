@@ -72,6 +72,13 @@ export class VaultTokenKeeper implements Disposable {
     return describeToken(this.#login, this.#state, performance.now());
   }
 
+  /** How long the token is good if nothing renews it; undefined when that is not known, or known wrongly: it still serves. */
+  get leftSeconds(): number | undefined {
+    const endsAt = this.#state.kind === 'held' ? this.#state.endsAt : undefined;
+    const leftMs = (endsAt ?? 0) - performance.now();
+    return leftMs > 0 ? leftMs / 1000 : undefined;
+  }
+
   /** The token, when there is one, and what the last login sent. */
   secrets(): readonly Secret[] {
     return [...(this.#state.kind === 'held' ? [this.#state.token] : []), ...this.#sent];
