@@ -1,6 +1,8 @@
-// Two tools as somebody who knows the official SDK and DuckDB would put them together for one project: statements
-// prepared once per connection, connections pooled, both eras of the protocol, JSON answers. No limits, no reload, no
-// identity, no cancellation, no check of results.
+// Two tools as somebody who knows the official SDK and DuckDB would put them together for one project: connections pooled,
+// both eras of the protocol, JSON answers. No limits, no reload, no identity, no cancellation, no check of results.
+//
+// node sdk-by-hand.mjs <port> <keep|prepare>: statements are prepared once per connection and kept, or for each call as
+// `runAndReadAll(sql, values)` does it, which is how the documentation of DuckDB begins.
 import { createServer } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -8,6 +10,7 @@ import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextp
 import { createMcpHandler, fromJsonSchema, McpServer } from '@modelcontextprotocol/server';
 import { ROWS_SQL, SUM_SQL } from '../measure/project.mjs';
 
+const [port, statements] = process.argv.slice(2);
 const POOL_SIZE = 16;
 const integer = { type: 'integer' };
 const object = (properties) => ({ type: 'object', properties, required: Object.keys(properties) });
@@ -30,25 +33,27 @@ const database = await DuckDBInstance.create(':memory:');
 const idle = await Promise.all(Array.from({ length: POOL_SIZE }, openPooled));
 const waiting = [];
 
+/** Runs one of the tools on a connection of its own. */
 async function openPooled() {
   const connection = await database.connect();
-  const prepared = await Promise.all(
-    Object.entries(TOOLS).map(async ([name, { sql }]) => [name, await connection.prepare(sql)]),
-  );
-  return new Map(prepared);
+  if (statements === 'prepare') return (name, args) => connection.runAndReadAll(TOOLS[name].sql, args);
+  const kept = {};
+  for (const [name, { sql }] of Object.entries(TOOLS)) kept[name] = await connection.prepare(sql);
+  return (name, args) => {
+    kept[name].bind(args);
+    return kept[name].runAndReadAll();
+  };
 }
 
 async function query(name, args) {
-  const pooled = idle.pop() ?? (await new Promise((resolve) => waiting.push(resolve)));
+  const run = idle.pop() ?? (await new Promise((resolve) => waiting.push(resolve)));
   try {
-    const statement = pooled.get(name);
-    statement.bind(args);
-    const reader = await statement.runAndReadAll();
+    const reader = await run(name, args);
     return reader.getRowObjectsJson().map(withNumbers);
   } finally {
     const next = waiting.shift();
-    if (next === undefined) idle.push(pooled);
-    else next(pooled);
+    if (next === undefined) idle.push(run);
+    else next(run);
   }
 }
 
@@ -88,4 +93,4 @@ async function answerSession(request, response) {
 createServer((request, response) => {
   const isModern = request.headers['mcp-protocol-version'] === '2026-07-28';
   return isModern ? modern(request, response) : answerSession(request, response);
-}).listen(Number(process.argv[2]), 'localhost');
+}).listen(Number(port), 'localhost');

@@ -30,26 +30,25 @@ const PROTOCOLS = {
 export async function run({ quick, profileArgs }) {
   const project = new Project(10);
   const server = await MxcpServer.start(project, { nodeArgs: profileArgs });
-  const byHand = await startByHand();
+  const byHand = await startByHand('prepare');
+  const keeping = await startByHand('keep');
   try {
     await server.ready();
-    const sides = {
-      mxcp: { target: server.mcp, process: server },
-      byHand: { target: byHand.target, process: byHand.process },
-    };
+    const sides = { mxcp: { target: server.mcp, process: server }, byHand, keeping };
     const figures = [];
     for (const each of combinations(quick)) figures.push(...(await measure(sides, each, quick)));
     return figures;
   } finally {
     await server.stop();
     await byHand.process.stop();
+    await keeping.process.stop();
     project.remove();
   }
 }
 
-async function startByHand() {
+async function startByHand(statements) {
   const port = await freePort();
-  const process = new MeasuredProcess([BY_HAND, String(port)]);
+  const process = new MeasuredProcess([BY_HAND, String(port), statements]);
   const target = { host: 'localhost', port };
   await process.until(() => answersOk(target, modernCall('sum', { a: 1, b: 2 })));
   return { process, target };
@@ -75,11 +74,12 @@ async function measure(sides, { protocol, call, clients }, quick) {
   return toFigures(`${protocol}, ${call.name}, ${clients} client${clients === 1 ? '' : 's'}`, samples);
 }
 
-function toFigures(what, { mxcp, byHand }) {
+function toFigures(what, { mxcp, byHand, keeping }) {
   const of = (loads, key) => loads.map((load) => load[key]);
   return [
     figure(`${what}: CPU per call`, 'µs', of(mxcp, 'cpuUs')),
     ratio(`${what}: CPU to by hand`, of(mxcp, 'cpuUs'), of(byHand, 'cpuUs'), { aim: CPU_AIM }),
+    ratio(`${what}: CPU to by hand with statements kept`, of(mxcp, 'cpuUs'), of(keeping, 'cpuUs')),
     figure(`${what}: p50`, 'ms', of(mxcp, 'p50')),
     ratio(`${what}: p50 to by hand`, of(mxcp, 'p50'), of(byHand, 'p50')),
     figure(`${what}: p99`, 'ms', of(mxcp, 'p99')),
