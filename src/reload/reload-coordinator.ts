@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
+import { assertOpen } from './assert-open.js';
 import { ReloadHistory } from './reload-history.js';
 import type { ReloadRecord, ReloadTrigger } from './reload-record.js';
 import {
@@ -62,6 +63,8 @@ export class ReloadCoordinator<T> {
   readonly #limits: HandoverLimits;
   readonly #history = new ReloadHistory();
   readonly #waiters = new Map<string, (record: ReloadRecord) => void>();
+  /** By the id of the request. Apart from it, because records are remembered and what a payload keeps alive must not be. */
+  readonly #payloads = new Map<string, ReloadPayload>();
   readonly #retiring = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #state = IDLE;
@@ -75,26 +78,30 @@ export class ReloadCoordinator<T> {
     this.#logger = logger;
     const earlierFreed = async (): Promise<void> => void (await Promise.all(this.#retiring));
     const { signal } = this.#closing;
-    this.#execute = (log) => runTransaction({ active, steps, logger, limits, signal, earlierFreed }, log);
+    this.#execute = (log) => {
+      const payload = this.#payloads.get(log.run.first.id);
+      return runTransaction({ active, steps, logger, limits, signal, earlierFreed, payload }, log);
+    };
   }
 
   /** Throws `server_closing` during shutdown and `server_busy` when too many requests wait already. */
-  request(options: ReloadOptions): AcceptedReload {
+  request({ payload, ...options }: ReloadOptions): AcceptedReload {
     const request: ReloadRequest = {
       id: randomUUID(),
       trigger: options.trigger,
       dryRun: options.dryRun ?? false,
       definitions: options.definitions ?? false,
       force: options.force ?? false,
-      payload: options.payload,
+      hasPayload: payload !== undefined,
       requestedAt: new Date(),
     };
     try {
       this.#enqueue(request);
     } catch (error) {
-      request.payload?.release();
+      payload?.release();
       throw error;
     }
+    if (payload !== undefined) this.#payloads.set(request.id, payload);
     const ended = new Promise<ReloadRecord>((resolve) => this.#waiters.set(request.id, resolve));
     if (this.#state.running === null) this.#idle = this.#runAll();
     return { id: request.id, ended };
@@ -121,8 +128,8 @@ export class ReloadCoordinator<T> {
   }
 
   /**
-   * Takes no more requests, tells a reload that waits for calls to give up, lets the others end and the old generations be
-   * disposed.
+   * Takes no more requests, and begins nothing more: what runs and what waits fails with `server_closing` at its next stage,
+   * but an exchange that has begun comes to its end. Resolves when old generations are disposed too.
    */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -131,8 +138,7 @@ export class ReloadCoordinator<T> {
   }
 
   #enqueue(request: ReloadRequest): void {
-    if (this.#closing.signal.aborted)
-      throw new MxcpError('server_closing', 'the server is shutting down; nothing is reloaded any more');
+    assertOpen(this.#closing.signal);
     const next = enqueue(this.#state, request);
     if (next === null) {
       throw new MxcpError('server_busy', 'too many reloads are waiting; try again', { retryAfterSeconds: 1 });
@@ -209,7 +215,8 @@ export class ReloadCoordinator<T> {
   #end(run: PlannedRun, log: RunLog): void {
     const record = log.recordFor(run.first);
     if (!record.dryRun) this.#last = record;
-    run.first.payload?.release();
+    this.#payloads.get(run.first.id)?.release();
+    this.#payloads.delete(run.first.id);
     this.#logOutcome(record);
     for (const request of [run.first, ...run.others]) {
       this.#waiters.get(request.id)?.(log.recordFor(request));

@@ -1,5 +1,4 @@
 import type { ReloadTrigger } from './reload-record.js';
-import type { ReloadPayload } from './reload-steps.js';
 
 export interface ReloadRequest {
   readonly id: string;
@@ -8,7 +7,8 @@ export interface ReloadRequest {
   readonly definitions: boolean;
   /** Interrupt calls that stand in the way. */
   readonly force: boolean;
-  readonly payload: ReloadPayload | undefined;
+  /** Something is to be done while the database is closed. */
+  readonly hasPayload: boolean;
   readonly requestedAt: Date;
 }
 
@@ -68,6 +68,6 @@ function canShare(a: ReloadRequest, b: ReloadRequest): boolean {
 }
 
 /** Whether a run does what nobody else has asked for. */
-function isAlone({ dryRun, force, payload }: ReloadRequest): boolean {
-  return dryRun || force || payload !== undefined;
+function isAlone({ dryRun, force, hasPayload }: ReloadRequest): boolean {
+  return dryRun || force || hasPayload;
 }

@@ -1,8 +1,10 @@
 import { messageOf } from '../errors/index.js';
 import type { ActiveGeneration, Generation, Hold } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
+import { assertOpen } from './assert-open.js';
 import { holdWhenQuiet, type HandoverLimits } from './quiet-hold.js';
-import type { Candidate, ReloadContext, ReloadSteps } from './reload-steps.js';
+import type { ReloadStageName } from './reload-record.js';
+import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-steps.js';
 import type { RunLog } from './run-log.js';
 
 export interface ReloadTransaction<Loaded, Resolved, T> {
@@ -14,6 +16,7 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
   readonly signal: AbortSignal;
   /** Resolves when the generations that were replaced before are freed. */
   readonly earlierFreed: () => Promise<void>;
+  readonly payload: ReloadPayload | undefined;
 }
 
 /**
@@ -25,8 +28,8 @@ export async function runTransaction<Loaded, Resolved, T>(
   transaction: ReloadTransaction<Loaded, Resolved, T>,
   log: RunLog,
 ): Promise<Generation<T> | undefined> {
-  const { active, steps, logger, signal } = transaction;
-  const { dryRun, definitions, payload } = log.run.first;
+  const { active, steps, logger, signal, payload } = transaction;
+  const { dryRun, definitions } = log.run.first;
   const context: ReloadContext = {
     dryRun,
     definitions,
@@ -35,13 +38,14 @@ export async function runTransaction<Loaded, Resolved, T>(
     signal,
     report: (findings) => log.report(findings),
   };
-  const loaded = await log.stage('load', () => steps.load(context));
-  const resolved = await log.stage('resolve', () => steps.resolve(loaded, context));
-  const candidate = await log.stage('build', () => steps.build(resolved, context));
+  const stage = stagesUntil(signal, log);
+  const loaded = await stage('load', () => steps.load(context));
+  const resolved = await stage('resolve', () => steps.resolve(loaded, context));
+  const candidate = await stage('build', () => steps.build(resolved, context));
   let previous: Generation<T> | undefined;
   try {
     if (candidate.needsHandover) log.expectHandover();
-    await log.stage('check', () => candidate.check());
+    await stage('check', () => candidate.check());
     if (!dryRun) previous = await replace(candidate, transaction, log);
   } catch (error) {
     await disposeCandidate(candidate, logger);
@@ -49,6 +53,15 @@ export async function runTransaction<Loaded, Resolved, T>(
   }
   if (previous === undefined) await disposeCandidate(candidate, logger);
   return previous;
+}
+
+/** Runs the stages of a log until the server closes, and then no further one. */
+function stagesUntil(closing: AbortSignal, log: RunLog) {
+  return <R>(name: ReloadStageName, work: () => Promise<R>): Promise<R> =>
+    log.stage(name, async () => {
+      assertOpen(closing);
+      return work();
+    });
 }
 
 function replace<Loaded, Resolved, T>(
@@ -62,10 +75,10 @@ function replace<Loaded, Resolved, T>(
 /** Calls go on all the time: they end on what they began with. */
 async function swap<Loaded, Resolved, T>(
   candidate: Candidate<T>,
-  { active, steps, logger }: ReloadTransaction<Loaded, Resolved, T>,
+  { active, steps, logger, signal }: ReloadTransaction<Loaded, Resolved, T>,
   log: RunLog,
 ): Promise<Generation<T>> {
-  const next = await log.stage('swap', () => candidate.commit());
+  const next = await stagesUntil(signal, log)('swap', () => candidate.commit());
   const previous = active.swap(next);
   log.swapped(next.number, previous.activeLeases);
   announce(() => steps.announce(next, previous), logger);

@@ -85,13 +85,13 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
 
   async resolve({ template, catalog }: Loaded, context: ReloadContext): Promise<Resolved> {
     const { settings, env, stores } = this.#parts;
+    const { signal } = context;
     const running = this.#running;
-    const onDisk = await resolveConfig(template, { settings, env, stores, previous: running.config }).catch(
-      (error: unknown) => {
-        context.report({ references: compareFailedReferences(running.config.references, error) });
-        throw error;
-      },
-    );
+    const input = { settings, env, stores, previous: running.config, signal };
+    const onDisk = await resolveConfig(template, input).catch((error: unknown) => {
+      context.report({ references: compareFailedReferences(running.config.references, error) });
+      throw error;
+    });
     // What a start would refuse, a reload refuses: the operator hears it now, and not at the next restart.
     assertProtections(onDisk);
     this.#warnOfNew(onDisk.warnings);

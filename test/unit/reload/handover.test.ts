@@ -220,6 +220,22 @@ describe('a payload', () => {
     expect(bad.release).toHaveBeenCalledOnce();
   });
 
+  test('of a request that had not begun when the server closed is released, and did not run', async () => {
+    const { coordinator, steps } = createHandover();
+    const gate = createGate();
+    steps.before = (step) => (step === 'load' ? gate.pass() : undefined);
+    void coordinator.request({ trigger: 'api' });
+    await gate.arrived;
+    const payload = createPayload();
+    const { ended } = coordinator.request({ trigger: 'endpoint', payload });
+    const closed = coordinator.close();
+    gate.open();
+    expect(await ended).toMatchObject({ error: { code: 'server_closing' } });
+    await closed;
+    expect(payload.release).toHaveBeenCalledOnce();
+    expect(payload.run).not.toHaveBeenCalled();
+  });
+
   test('of a request that is refused is released too', async () => {
     const { coordinator } = createHandover();
     await coordinator.close();

@@ -290,21 +290,46 @@ describe('the history', () => {
 });
 
 describe('closing', () => {
-  test('lets the running and the waiting ones end, waits for old generations, and takes nothing new', async () => {
+  test('ends what runs at its next stage, begins nothing that waits, and takes nothing new', async () => {
     const { steps, active, coordinator } = createCoordinator();
-    const lease = active.current.acquire(createHolder());
-    const accepted = [coordinator.request({ trigger: 'api' }), coordinator.request({ trigger: 'api' })];
-    let isClosed = false;
-    const closed = coordinator.close().then(() => (isClosed = true));
+    const gate = createGate();
+    steps.before = (step) => (step === 'check' ? gate.pass() : undefined);
+    const accepted = [{}, {}, { dryRun: true }].map((kind) =>
+      coordinator.request({ trigger: 'api', ...kind }),
+    );
+    await gate.arrived;
+    const closed = coordinator.close();
     expect(() => coordinator.request({ trigger: 'sighup' })).toThrow(
       expect.objectContaining({ code: 'server_closing' }),
     );
+    gate.open();
     const records = await Promise.all(accepted.map(({ ended }) => ended));
-    expect(records.map(({ status }) => status)).toEqual(['success', 'success']);
+    expect(records.map(({ error }) => [error?.code, error?.stage])).toEqual([
+      ['server_closing', 'swap'],
+      ['server_closing', 'load'],
+      ['server_closing', 'load'],
+    ]);
+    await closed;
+    expect(active.current.number).toBe(1);
+    expect(steps.stepNames()).toEqual(['load', 'resolve', 'build', 'check', 'dispose']);
+    expect(steps.disposed).toEqual([2]);
+  });
+
+  test('lets a swap that has begun come to its end, and waits for old generations', async () => {
+    const { steps, active, coordinator } = createCoordinator();
+    const lease = active.current.acquire(createHolder());
+    const gate = createGate();
+    steps.before = (step) => (step === 'commit' ? gate.pass() : undefined);
+    const { ended } = coordinator.request({ trigger: 'api' });
+    await gate.arrived;
+    let isClosed = false;
+    const closed = coordinator.close().then(() => (isClosed = true));
+    gate.open();
+    expect(await ended).toMatchObject({ status: 'success' });
     expect(isClosed).toBe(false);
     lease.release();
     await closed;
-    expect(steps.disposed).toEqual([2, 1]);
+    expect(steps.disposed).toEqual([1]);
   });
 
   test('ends at once when nothing goes on', async () => {

@@ -12,8 +12,6 @@ import {
 
 let count = 0;
 
-const PAYLOAD = { run: async () => undefined, release: () => undefined };
-
 function createRequest(kind: Partial<ReloadRequest> = {}): ReloadRequest {
   count += 1;
   return {
@@ -22,7 +20,7 @@ function createRequest(kind: Partial<ReloadRequest> = {}): ReloadRequest {
     dryRun: false,
     definitions: false,
     force: false,
-    payload: undefined,
+    hasPayload: false,
     requestedAt: new Date(0),
     ...kind,
   };
@@ -58,8 +56,8 @@ describe('a request', () => {
     ['a reload with definitions and one without', { definitions: true }, {}],
     ['a forced reload and one that waits', { force: true }, {}],
     ['two forced reloads', { force: true }, { force: true }],
-    ['two reloads with a payload', { payload: PAYLOAD }, { payload: PAYLOAD }],
-    ['a reload with a payload and one without', {}, { payload: PAYLOAD }],
+    ['two reloads with a payload', { hasPayload: true }, { hasPayload: true }],
+    ['a reload with a payload and one without', {}, { hasPayload: true }],
   ])('does not share when it wants something else: %s', (_, one, other) => {
     expect(enqueueAll(IDLE, [createRequest(one), createRequest(other)]).waiting).toHaveLength(2);
   });

@@ -10,7 +10,7 @@ function createRequest(id: string, dryRun = false): ReloadRequest {
     dryRun,
     definitions: true,
     force: false,
-    payload: undefined,
+    hasPayload: false,
     requestedAt: new Date(5),
   };
 }
