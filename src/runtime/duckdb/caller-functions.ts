@@ -7,6 +7,20 @@ import {
 } from '@duckdb/node-api';
 import type { CallerIdentity } from './query.js';
 
+const VALUES: Readonly<Record<string, (caller: CallerIdentity) => string | null>> = {
+  get_username: (caller) => caller.username,
+  get_user_email: (caller) => caller.email,
+  get_user_provider: (caller) => caller.provider,
+  get_user_external_token: (caller) => caller.externalToken,
+  get_request_headers_json: ({ requestHeaders }) =>
+    requestHeaders === undefined ? null : JSON.stringify(requestHeaders),
+};
+
+const SHIELD = [
+  ...Object.keys(VALUES).map((name) => `CREATE TEMP MACRO ${name}() AS system.main.${name}()`),
+  'CREATE TEMP MACRO get_request_header(name) AS system.main.get_request_header(name)',
+].join('; ');
+
 /**
  * The SQL functions that tell who calls. They are registered once per instance and find the caller by the connection
  * that runs them. They must be volatile: what is not is folded when a statement is prepared, and a cached statement then
@@ -22,21 +36,23 @@ export class CallerFunctions {
     return () => this.#callers.delete(id);
   }
 
+  /** Once per instance, before any connection is shielded. */
   register(connection: DuckDBConnection): void {
-    const values: Readonly<Record<string, (caller: CallerIdentity) => string | null>> = {
-      get_username: (caller) => caller.username,
-      get_user_email: (caller) => caller.email,
-      get_user_provider: (caller) => caller.provider,
-      get_user_external_token: (caller) => caller.externalToken,
-      get_request_headers_json: ({ requestHeaders }) =>
-        requestHeaders === undefined ? null : JSON.stringify(requestHeaders),
-    };
-    for (const [name, valueOf] of Object.entries(values)) {
+    for (const [name, valueOf] of Object.entries(VALUES)) {
       this.#define(connection, name, 0, (caller) => valueOf(caller));
     }
     this.#define(connection, 'get_request_header', 1, (caller, name) =>
       name === null ? null : headerOf(caller, name.toLowerCase()),
     );
+  }
+
+  /**
+   * Keeps a connection to these functions: a macro of the same name in the database file would otherwise come first, and whoever
+   * may write to the file could answer for every caller who they are. What is temporary comes before everything else, under
+   * whatever search path, and belongs to this connection alone (DuckDB 1.5.6).
+   */
+  async shield(connection: DuckDBConnection): Promise<void> {
+    await connection.run(SHIELD);
   }
 
   #define(

@@ -90,10 +90,8 @@ export class DatabaseInstance {
   static async #prepare(spec: InstanceSpec, opened: OpenedFile): Promise<DatabaseInstance> {
     const instance = new DatabaseInstance(spec, opened);
     try {
-      await instance.use(async (connection) => {
-        instance.callerFunctions.register(connection);
-        await loadExtensions(connection, spec.extensions);
-      });
+      await instance.#registerFunctions();
+      await instance.use((connection) => loadExtensions(connection, spec.extensions));
     } catch (error) {
       await instance.dispose();
       throw error;
@@ -108,9 +106,14 @@ export class DatabaseInstance {
 
   /** Opens a connection. Whoever gets it closes it: the instance cannot be disposed before. */
   async connect(): Promise<InstanceConnection> {
-    const connection = new InstanceConnection(await this.#native.connect(), (closed) => this.#forget(closed));
-    this.#connections.add(connection);
-    return connection;
+    const connection = await this.#connect();
+    try {
+      await connection.run((native) => this.callerFunctions.shield(native));
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
   }
 
   /** Opens a connection for `work` and closes it when `work` has settled. */
@@ -131,6 +134,21 @@ export class DatabaseInstance {
   dispose(): Promise<void> {
     this.#disposed ??= this.#dispose();
     return this.#disposed;
+  }
+
+  async #connect(): Promise<InstanceConnection> {
+    const connection = new InstanceConnection(await this.#native.connect(), (closed) => this.#forget(closed));
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  async #registerFunctions(): Promise<void> {
+    const connection = await this.#connect();
+    try {
+      await connection.run(async (native) => this.callerFunctions.register(native));
+    } finally {
+      connection.close();
+    }
   }
 
   async #dispose(): Promise<void> {

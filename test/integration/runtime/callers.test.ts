@@ -115,6 +115,40 @@ describe('the caller', () => {
     });
   });
 
+  describe('cannot be made up by', () => {
+    const FORGED = `CREATE MACRO get_username() AS 'forged'; CREATE MACRO get_request_header(n) AS 'forged'`;
+    const WHO = `SELECT get_username() AS name, get_request_header('x-request-id') AS id`;
+    const REAL = [{ name: 'alice', id: 'r-1' }];
+
+    test('macros in the database, directly or through a view, also after it was opened again', async () => {
+      const registry = createRegistry();
+      const spec = specOf(`${createFolder()}/a.duckdb`);
+      const first = await buildGeneration(registry, spec);
+      await first.commit();
+      expect(await rowsOf(first, WHO, {}, { caller: ALICE })).toEqual(REAL);
+      await rowsOf(first, `${FORGED}; CREATE VIEW me AS ${WHO}`);
+      expect(await rowsOf(first, WHO, {}, { caller: ALICE })).toEqual(REAL);
+      expect(await rowsOf(first, 'FROM me', {}, { caller: ALICE })).toEqual(REAL);
+      await first.dispose();
+      const again = await buildGeneration(registry, specOf(spec.path, { readonly: true }));
+      await again.commit();
+      for (const sql of [WHO, 'FROM me', `SET search_path = 'main'; ${WHO}`])
+        expect(await rowsOf(again, sql, {}, { caller: ALICE })).toEqual(REAL);
+    });
+
+    test('macros that another call made for itself', async () => {
+      const database = await openDatabase();
+      await rowsOf(database, `${FORGED.replaceAll('CREATE', 'CREATE OR REPLACE TEMP')}; SELECT 1`);
+      expect(await rowsOf(database, WHO, {}, { caller: ALICE })).toEqual(REAL);
+    });
+
+    test('another database that a statement uses', async () => {
+      const database = await openDatabase();
+      const sql = `ATTACH ':memory:' AS other; USE other; ${FORGED}; ${WHO}`;
+      expect(await rowsOf(database, sql, {}, { caller: ALICE })).toEqual(REAL);
+    });
+  });
+
   test('is known in a read-only database too', async () => {
     const registry = createRegistry();
     const database = await buildGeneration(
