@@ -5,7 +5,7 @@ import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { assertOpen } from './assert-open.js';
 import { ReloadHistory } from './reload-history.js';
-import type { ReloadRecord, ReloadTrigger } from './reload-record.js';
+import type { ReloadRecord, ReloadTrigger, RestartRequired } from './reload-record.js';
 import {
   countQueued,
   enqueue,
@@ -50,6 +50,8 @@ export interface ReloadStatus {
   readonly queued: number;
   /** The last reload that ended, dry runs left out. */
   readonly last: ReloadRecord | null;
+  /** As the last reload found it that came far enough to compare, dry runs left out. */
+  readonly restartRequired: readonly RestartRequired[];
 }
 
 /**
@@ -70,6 +72,7 @@ export class ReloadCoordinator<T> {
   #state = IDLE;
   #log: RunLog | undefined;
   #last: ReloadRecord | null = null;
+  #restartRequired: readonly RestartRequired[] = [];
   #idle: Promise<void> = Promise.resolve();
 
   constructor({ active, steps, limits, logger }: ReloadCoordinatorParts<T>) {
@@ -124,6 +127,7 @@ export class ReloadCoordinator<T> {
       draining: this.#retiring.size > 0 || this.#log?.isDraining === true,
       queued: countQueued(this.#state),
       last: this.#last,
+      restartRequired: this.#restartRequired,
     };
   }
 
@@ -214,7 +218,7 @@ export class ReloadCoordinator<T> {
 
   #end(run: PlannedRun, log: RunLog): void {
     const record = log.recordFor(run.first);
-    if (!record.dryRun) this.#last = record;
+    if (!record.dryRun) this.#remember(record);
     this.#payloads.get(run.first.id)?.release();
     this.#payloads.delete(run.first.id);
     this.#logOutcome(record);
@@ -222,6 +226,12 @@ export class ReloadCoordinator<T> {
       this.#waiters.get(request.id)?.(log.recordFor(request));
       this.#waiters.delete(request.id);
     }
+  }
+
+  #remember(record: ReloadRecord): void {
+    this.#last = record;
+    const hasCompared = record.stages.some(({ name, status }) => name === 'resolve' && status === 'success');
+    if (hasCompared) this.#restartRequired = record.restartRequired;
   }
 
   #logOutcome(record: ReloadRecord): void {

@@ -66,7 +66,7 @@ export function toStatusSnapshot(
 }
 
 function toReloadStatus(reload: ReloadStatus, facts: StatusFacts): ReloadStatusSnapshot {
-  const { last } = reload;
+  const { last, restartRequired } = reload;
   return {
     inProgress: reload.inProgress,
     draining: reload.draining || facts.isClosing,
@@ -90,7 +90,7 @@ export function toConfigSnapshot(
   debug: boolean,
 ): ConfigSnapshot {
   const { config, database } = generation.contents;
-  const { last } = reload;
+  const { last, restartRequired } = reload;
   return {
     project: config.project,
     profile: config.profile,
@@ -110,7 +110,7 @@ export function toConfigSnapshot(
     configFiles: config.configFiles,
     envFiles: config.envFiles,
     references: config.references,
-    restartRequired: last?.restartRequired ?? [],
+    restartRequired,
     lastRejected:
       last === null || last.error === null
         ? null

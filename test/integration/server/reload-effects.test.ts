@@ -161,6 +161,10 @@ describe('after a reload', () => {
     expect((await server.admin.config()).restart_required).toEqual(record.restart_required);
     expect(await call(server.url, 'price')).toBe('1');
     expect((await server.admin.config()).duckdb.path).toBe(project.path('shop.duckdb'));
+
+    project.write('config.yml', ['mxcp: 1', 'projects: [']);
+    await expect(server.admin.reload(RELOAD)).rejects.toThrow('stage load');
+    expect((await server.admin.config()).restart_required).toEqual(record.restart_required);
   });
 });
 

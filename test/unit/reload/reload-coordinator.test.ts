@@ -19,7 +19,13 @@ describe('a reload', () => {
       error: null,
     });
     expect(record.stages.every(({ status }) => status === 'success')).toBe(true);
-    expect(coordinator.status()).toEqual({ inProgress: false, draining: false, queued: 0, last: record });
+    expect(coordinator.status()).toEqual({
+      inProgress: false,
+      draining: false,
+      queued: 0,
+      last: record,
+      restartRequired: [],
+    });
   });
 
   test('is known as running while it runs', async () => {
