@@ -119,6 +119,10 @@ export const ERROR_CODES = {
     kind: 'timeout',
     doc: 'Calls that did not end stood in the way of a handover of the database until `--reload-drain-timeout` ran out.',
   },
+  payload_timeout: {
+    kind: 'timeout',
+    doc: 'The payload of `reload_duckdb()` took longer than `--reload-drain-timeout` and was ended.',
+  },
   wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work goes on.' },
   bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not understood.' },
   forbidden_origin: {

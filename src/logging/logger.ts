@@ -24,11 +24,12 @@ export interface LoggerOptions {
  */
 export function createLogger(options: LoggerOptions): Logger {
   const sinks = options.sinks ?? [stderrSink];
-  const colour = options.format === 'text' && sinks.includes(stderrSink) && process.stderr.isTTY;
+  const isTerminal = process.stderr.isTTY;
   const write = (json: string): void => {
     const scrubbed = options.scrubber.scrub(json);
-    const line = options.format === 'json' ? scrubbed : formatLine(scrubbed, colour);
-    for (const sink of sinks) sink(line);
+    const line = options.format === 'json' ? scrubbed : formatLine(scrubbed, false);
+    const coloured = options.format === 'text' && isTerminal ? formatLine(scrubbed, true) : line;
+    for (const sink of sinks) sink(sink === stderrSink ? coloured : line);
   };
   return pino({ level: options.level, base: null }, { write });
 }

@@ -15,8 +15,18 @@ export interface RotatingFileSink {
   close(): Promise<void>;
 }
 
-/** A log file that starts anew at `maxBytes`; older ones are `<path>.1`, `<path>.2`, …. `onError` hears of a full disk. */
-export function openRotatingFile(file: RotatingFile, onError: (error: Error) => void): RotatingFileSink {
+export interface RotatingFileEvents {
+  /** The file takes no more lines, e.g. because the disk is full. */
+  readonly onError: (error: Error) => void;
+  /** It goes on, but something beside the lines failed, e.g. an old file could not be removed. */
+  readonly onWarning: (error: Error) => void;
+}
+
+/** A log file that starts anew at `maxBytes`; older ones are `<path>.1`, `<path>.2`, …. */
+export function openRotatingFile(
+  file: RotatingFile,
+  { onError, onWarning }: RotatingFileEvents,
+): RotatingFileSink {
   const stream = createStream(
     (index) => (index === null ? basename(file.path) : `${basename(file.path)}.${String(index)}`),
     {
@@ -26,7 +36,7 @@ export function openRotatingFile(file: RotatingFile, onError: (error: Error) => 
     },
   );
   stream.on('error', onError);
-  stream.on('warning', onError);
+  stream.on('warning', onWarning);
   return {
     write: (line) => {
       stream.write(line);

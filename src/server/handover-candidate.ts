@@ -89,7 +89,7 @@ export class HandoverCandidate implements Candidate<Serving> {
     } catch (error) {
       if (!late.aborted || context.signal.aborted) throw error;
       throw new MxcpError(
-        'drain_timeout',
+        'payload_timeout',
         `the payload of the reload took longer than ${payloadTimeoutMs / 1000} s and was ended; raise --reload-drain-timeout if it needs more`,
         { cause: error },
       );
@@ -98,9 +98,7 @@ export class HandoverCandidate implements Candidate<Serving> {
 
   async #goBack(failure: unknown): Promise<void> {
     const { handover, onReopened } = this.#parts;
-    const { database } = this.#contents;
     try {
-      await database.suspend();
       await handover.goBack();
       onReopened();
     } catch (error) {

@@ -49,14 +49,19 @@ export class ServerLogging {
   }
 
   #openFile(target: RotatingFile): void {
-    const file = openRotatingFile(target, (error) => {
-      if (this.#file === file) this.#giveUp(target, error);
+    const file = openRotatingFile(target, {
+      onError: (error) => {
+        if (this.#file === file) this.#giveUp(target, error);
+      },
+      onWarning: ({ message: reason }) =>
+        this.logger.warn({ path: target.path, reason }, 'the log file could not be rotated as it should'),
     });
     this.#file = file;
   }
 
   /** Standard error can still take lines, this one among them. */
   #giveUp({ path }: RotatingFile, error: Error): void {
+    void this.#file?.close();
     this.#file = undefined;
     this.#reopenAt = performance.now() + REOPEN_AFTER_MS;
     this.logger.error(

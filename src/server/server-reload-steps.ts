@@ -20,7 +20,7 @@ import {
   withFailures,
   type EndpointCatalog,
 } from '../endpoints/index.js';
-import { formatProblem, type Problem } from '../errors/index.js';
+import { formatProblem, messageOf, type Problem } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { Candidate, ReloadContext, ReloadSteps } from '../reload/index.js';
@@ -154,7 +154,9 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
         onReopened,
       });
     } catch (error) {
-      await standIn.dispose();
+      await standIn.dispose().catch((left: unknown) => {
+        logger.error({ reason: messageOf(left) }, 'what a handover was checked on could not be freed');
+      });
       throw error;
     }
   }

@@ -9,7 +9,8 @@ export class CallDeadline {
   #isInterrupted = false;
 
   readonly #expire = (): void => {
-    this.#hasExpired = !this.signal.aborted;
+    if (this.signal.aborted) return;
+    this.#hasExpired = true;
     this.#controller.abort();
   };
 
@@ -22,9 +23,10 @@ export class CallDeadline {
     if (timeoutMs > 0) this.#timer = setTimeout(this.#expire, timeoutMs);
   }
 
-  /** Ends the call for a reason of the server's own. */
+  /** Ends the call for a reason of the server's own. May be asked for again; what ended the call first is what counts. */
   interrupt(): void {
-    this.#isInterrupted = !this.signal.aborted;
+    if (this.signal.aborted) return;
+    this.#isInterrupted = true;
     this.#controller.abort();
   }
 

@@ -49,11 +49,15 @@ export class LegacySession {
   /** Never settles when the client goes away first: nobody is left to answer. */
   async handle(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const { exchange } = request;
-    this.#running += 1;
-    exchange.response.once('close', () => {
-      this.#running -= 1;
-      this.#lastUsed = performance.now();
-    });
+    this.#lastUsed = performance.now();
+    // Nobody would hear of its end any more.
+    if (!exchange.response.closed) {
+      this.#running += 1;
+      exchange.response.once('close', () => {
+        this.#running -= 1;
+        this.#lastUsed = performance.now();
+      });
+    }
     exchange.signal.addEventListener('abort', () => {
       for (const id of requestIdsOf(parsedBody)) this.#cancel(id);
     });

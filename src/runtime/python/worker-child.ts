@@ -33,6 +33,8 @@ export class WorkerChild {
   readonly #errorLines: string[] = [];
   #endReason: string | undefined;
   #hasExited = false;
+  /** While the pipe is full. */
+  #drained: Promise<void> | undefined;
 
   /** Returns at once; an interpreter that cannot be started shows in `exited`. */
   constructor(options: WorkerChildOptions) {
@@ -69,9 +71,16 @@ export class WorkerChild {
   /** Resolves when the pipe takes more, or nobody reads it any more; undefined when it takes more at once. */
   sendLine(line: string): Promise<void> | undefined {
     if (this.#hasExited || this.#input.write(`${line}\n`)) return undefined;
+    // Shared by all that wait: many calls at once fill a pipe that code of the project has made slow.
+    this.#drained ??= this.#nextDrain();
+    return this.#drained;
+  }
+
+  #nextDrain(): Promise<void> {
     return new Promise((resolve) => {
       const go = (): void => {
         this.#input.off('drain', go).off('close', go);
+        this.#drained = undefined;
         resolve();
       };
       this.#input.once('drain', go).once('close', go);

@@ -1,5 +1,6 @@
 import type { ResolvedConfig } from '../../config/index.js';
 import type { EndpointSet } from '../../endpoints/index.js';
+import { messageOf } from '../../errors/index.js';
 import { Disposer, Generation } from '../../lifecycle/index.js';
 import type { Scrubber } from '../../logging/index.js';
 import {
@@ -62,8 +63,9 @@ export class GenerationBuilder {
     const { scrubber } = this.#options;
     const { number, config, endpointsOn, standIn } = spec;
     const disposer = new Disposer();
-    // First in, last out: what the other parts log while they are freed still passes the net.
-    disposer.defer(scrubber.register(config.secretValues.map((secret) => secret.reveal())));
+    const forget = scrubber.register(config.secretValues.map((secret) => secret.reveal()));
+    // What the parts log and throw while they are freed still passes the net.
+    const dispose = (): Promise<void> => this.#scrubbingDisposal(disposer).finally(forget);
     try {
       const database = disposer.own(this.#createDatabase(config));
       if (standIn === undefined) await open(database);
@@ -71,13 +73,28 @@ export class GenerationBuilder {
       const python = await this.#buildPython(spec, database);
       if (python !== undefined) disposer.own(python);
       const endpoints = await endpointsOn({ database: standIn ?? database, python });
-      return new Generation(number, { config, endpoints, database, python }, () => disposer.dispose());
+      return new Generation(number, { config, endpoints, database, python }, dispose);
     } catch (error) {
       // While the values are known: whoever tells of this error later no longer has them.
       const scrubbed = scrubError(error, scrubber);
-      await disposer.dispose();
+      await this.#disposeQuietly(dispose);
       throw scrubbed;
     }
+  }
+
+  async #scrubbingDisposal(disposer: Disposer): Promise<void> {
+    try {
+      await disposer.dispose();
+    } catch (error) {
+      throw new Error(this.#options.scrubber.scrub(messageOf(error)));
+    }
+  }
+
+  /** Why a build failed matters more than what it left behind. */
+  async #disposeQuietly(dispose: () => Promise<void>): Promise<void> {
+    await dispose().catch((error: unknown) => {
+      this.#options.logger.error({ reason: messageOf(error) }, 'what was built in vain could not be freed');
+    });
   }
 
   /** Runs work on a generation that may be thrown away when it fails; what its error says passes the net before that. */
@@ -109,7 +126,7 @@ export class GenerationBuilder {
         return generation;
       });
     } catch (error) {
-      await generation.dispose();
+      await this.#disposeQuietly(() => generation.dispose());
       throw error;
     }
   }

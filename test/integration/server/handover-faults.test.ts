@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
@@ -241,13 +241,26 @@ describe('a payload', () => {
     },
   );
 
+  it('that puts a folder in the place of a name of ours: the old file serves again all the same', async () => {
+    const shop = await HandoverShop.start();
+    await createDatabaseFile(shop.project.path('empty.duckdb'));
+    const { record } = await shop.reloadWith(async () => {
+      mkdirSync(shop.project.path('.shop.duckdb.mxcp-held'));
+      renameSync(shop.project.path('empty.duckdb'), shop.database);
+    });
+    expectFailedSwap(record, 'endpoint_invalid');
+    expect(record.error?.message).not.toContain('Besides');
+    expect(await shop.price()).toBe('1');
+    expect(shop.server.logLines.join('')).toContain('was not closed as it should be');
+  });
+
   it('that takes too long is ended, and the old file serves again', async () => {
     const shop = await HandoverShop.start({ flags: { reloadDrainTimeout: '300ms' } });
     const { record } = await shop.reloadWith(
       (signal) =>
         new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     );
-    expectFailedSwap(record, 'drain_timeout');
+    expectFailedSwap(record, 'payload_timeout');
     expect(record.error?.message).toContain('the payload of the reload took longer than 0.3 s');
     expect(await shop.price()).toBe('1');
   });

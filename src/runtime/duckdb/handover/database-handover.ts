@@ -101,12 +101,16 @@ export class DatabaseHandover {
   }
 
   /**
-   * Opens the old file again, as it is by now, under a name that still leads to it: the old generation goes on. Whoever calls
-   * it has freed the new generation. Throws what opening throws; then nothing is open.
+   * Closes what was opened of the new file and opens the old one again, as it is by now, under a name that still leads to it:
+   * the old generation goes on. Throws what opening throws; then nothing is open.
    */
   async goBack(): Promise<void> {
-    const { old } = this.#parts;
+    const { old, next, onWarning } = this.#parts;
     const instance = this.#instance;
+    // Whatever is left over of the new file, the old generation must not stay without its own.
+    await next.suspend().catch((error: unknown) => {
+      onWarning(`database ${next.path} was not closed as it should be: ${messageOf(error)}`);
+    });
     try {
       if (instance === undefined) throw new Error('it was not open before');
       const open = await old.openShare(await this.#patiently(() => this.#reopen(instance)));
