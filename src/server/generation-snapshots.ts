@@ -66,7 +66,7 @@ export function toStatusSnapshot(
 }
 
 function toReloadStatus(reload: ReloadStatus, facts: StatusFacts): ReloadStatusSnapshot {
-  const { last, restartRequired } = reload;
+  const { last } = reload;
   return {
     inProgress: reload.inProgress,
     draining: reload.draining || facts.isClosing,

@@ -83,11 +83,9 @@ export class GenerationBuilder {
   }
 
   async #scrubbingDisposal(disposer: Disposer): Promise<void> {
-    try {
-      await disposer.dispose();
-    } catch (error) {
-      throw new Error(this.#options.scrubber.scrub(messageOf(error)));
-    }
+    // Without the error as a cause, which could quote what the text no longer does.
+    const failure = await disposer.dispose().then(() => undefined, messageOf);
+    if (failure !== undefined) throw new Error(this.#options.scrubber.scrub(failure));
   }
 
   /** Why a build failed matters more than what it left behind. */
