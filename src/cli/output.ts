@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { errorCodeOf } from '../errors/index.js';
 
 /** Where a command writes. Standard output is for results, standard error for everything else. */
 export interface Output {
@@ -42,7 +43,7 @@ function writeAll(descriptor: number, text: string): void {
     try {
       rest = rest.subarray(writeSync(descriptor, rest));
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = errorCodeOf(error);
       if (code === 'EPIPE') return;
       if (code !== 'EAGAIN') throw error;
       // A full pipe in non-blocking mode: the reader is slower than we are.

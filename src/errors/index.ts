@@ -1,4 +1,11 @@
 export { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from './error-codes.js';
-export { messageOf, MxcpError, problemsError, toMxcpError, type MxcpErrorOptions } from './mxcp-error.js';
+export {
+  errorCodeOf,
+  messageOf,
+  MxcpError,
+  problemsError,
+  toMxcpError,
+  type MxcpErrorOptions,
+} from './mxcp-error.js';
 export { nearestName, suggestion } from './nearest-name.js';
 export { formatProblem, type Problem, type SourcePosition } from './problem.js';

@@ -59,6 +59,13 @@ export function toMxcpError(thrown: unknown): MxcpError {
   return new MxcpError('internal', 'internal error; the log has the details', { cause: thrown, detail });
 }
 
+/** The `code` of what Node threw, e.g. `ENOENT`; undefined when it has none. */
+export function errorCodeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : undefined;
+}
+
 /** The message of anything that was thrown, for adding to another message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

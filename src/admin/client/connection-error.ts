@@ -1,23 +1,17 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 
 /** Says why a socket cannot be reached, and what to do. Returns errors of ours as they are; never rejects. */
 export async function toConnectionError(failure: unknown, socketPath: string): Promise<MxcpError> {
   if (failure instanceof MxcpError) return failure;
   const found = await stat(socketPath).catch(() => undefined); // not there, or not ours to see: the error's code tells which
-  const reason = reasonFor(codeOf(failure), socketPath, found) ?? `${socketPath}: ${messageOf(failure)}`;
+  const reason = reasonFor(errorCodeOf(failure), socketPath, found) ?? `${socketPath}: ${messageOf(failure)}`;
   return new MxcpError('connection_failed', reason, { cause: failure });
 }
 
-function codeOf(failure: unknown): string {
-  return failure instanceof Error && 'code' in failure && typeof failure.code === 'string'
-    ? failure.code
-    : '';
-}
-
-function reasonFor(code: string, path: string, found: Stats | undefined): string | undefined {
+function reasonFor(code: string | undefined, path: string, found: Stats | undefined): string | undefined {
   if (found !== undefined && !found.isSocket()) {
     return `${path} is not a socket; give the path of the admin socket with --socket or MXCP_ADMIN_SOCKET`;
   }

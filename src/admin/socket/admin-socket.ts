@@ -1,12 +1,12 @@
 import { lstat, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 import { isActivated, listenOnActivated } from './activated-socket.js';
 import { sweepTemporaries } from './existing-socket.js';
 import { resolveGroupId } from './group-id.js';
 import { acquirePathLock } from './path-lock.js';
-import { errorCodeOf, folderRefuses, type Environment } from './permission-error.js';
+import { folderRefuses, type Environment } from './permission-error.js';
 import { publishSocket, type SocketIdentity } from './published-socket.js';
 import { prepareFolder } from './socket-folder.js';
 import { locateSocket, parseSocketPath, type SocketPlace } from './socket-path.js';

@@ -1,8 +1,7 @@
 import { link, lstat, readdir, rename, rm } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
-import { MxcpError } from '../../errors/index.js';
-import { errorCodeOf } from './permission-error.js';
+import { errorCodeOf, MxcpError } from '../../errors/index.js';
 import { findOwnerPid } from './socket-owner.js';
 import { temporaryPath, type LocatedPlace } from './socket-path.js';
 import { probeSocket } from './socket-probe.js';

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorCodeOf } from './permission-error.js';
+import { errorCodeOf } from '../../errors/index.js';
 import type { LocatedPlace } from './socket-path.js';
 
 const RETRY_MS = 10;

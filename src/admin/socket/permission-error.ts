@@ -23,9 +23,3 @@ function advice(environment: Environment): string {
   }
   return 'Choose a folder that this user can write, with --admin-socket or MXCP_ADMIN_SOCKET';
 }
-
-export function errorCodeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
-    ? thrown.code
-    : undefined;
-}

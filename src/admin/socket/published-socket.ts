@@ -1,9 +1,8 @@
 import { chmod, chown, link, lstat, open, rename, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { basename } from 'node:path';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 import { clearPath, socketInUse } from './existing-socket.js';
-import { errorCodeOf } from './permission-error.js';
 import { MAX_PATH_BYTES, temporaryPath, type LocatedPlace } from './socket-path.js';
 
 /** File systems without hard links of sockets (some shared folders of virtual machines). */

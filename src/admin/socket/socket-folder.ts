@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { access, chmod, chown, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { MxcpError } from '../../errors/index.js';
-import { errorCodeOf, folderRefuses, type Environment } from './permission-error.js';
+import { errorCodeOf, MxcpError } from '../../errors/index.js';
+import { folderRefuses, type Environment } from './permission-error.js';
 
 const STICKY = 0o1000;
 const WRITABLE_BY_OTHERS = 0o002;

@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net';
-import { errorCodeOf } from './permission-error.js';
+import { errorCodeOf } from '../../errors/index.js';
 
 const PROBE_TIMEOUT_MS = 2000;
 

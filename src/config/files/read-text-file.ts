@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { errorCodeOf } from '../../errors/index.js';
 
 export interface ReadTextFileOptions {
   readonly maxBytes: number;
@@ -75,7 +76,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function toReadError(error: unknown): FileReadError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errorCodeOf(error) ?? 'unknown error';
   const missing = code === 'ENOENT' || code === 'ENOTDIR';
   return new FileReadError(REASONS[code] ?? `cannot be read (${code})`, missing, { cause: error });
 }

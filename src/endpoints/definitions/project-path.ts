@@ -1,4 +1,5 @@
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { errorCodeOf } from '../../errors/index.js';
 
 /** A path as problems and listings show it: relative to the project, with forward slashes. */
 export function toProjectPath(projectRoot: string, path: string): string {
@@ -13,7 +14,7 @@ export function resolveNamedFile(projectRoot: string, endpointFile: string, name
 
 /** Why a named file cannot be read, as the end of a sentence about it. */
 export function whyUnreadable(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errorCodeOf(error) ?? 'unknown error';
   if (code === 'ENOENT')
     return 'does not exist; paths are relative to the YAML file, or to the project when they begin with "/"';
   if (code === 'EISDIR') return 'is a folder';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -76,7 +76,7 @@ async function listening(server: Server, host: string, port: number): Promise<vo
 class NoSuchAddress extends MxcpError {}
 
 function toBindError(error: unknown, host: string, port: number): MxcpError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errorCodeOf(error);
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   switch (code) {
     case 'EADDRINUSE':
@@ -94,7 +94,7 @@ function toBindError(error: unknown, host: string, port: number): MxcpError {
     default:
       return new NoSuchAddress(
         'usage',
-        `cannot listen on ${address} (${String(code ?? messageOf(error))}); choose an address of this machine with --host`,
+        `cannot listen on ${address} (${code ?? messageOf(error)}); choose an address of this machine with --host`,
         { cause: error },
       );
   }

@@ -1,6 +1,6 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 
 /**
  * What tells one database file from another: device and inode, because a path can name a new file at any time. Only
@@ -54,12 +54,8 @@ export async function findDatabaseFile(path: string): Promise<DatabaseFile | nul
 
 /** Whether a look at a path failed because nothing is there. */
 export function isMissing(thrown: unknown): boolean {
-  return codeOf(thrown) === 'ENOENT' || codeOf(thrown) === 'ENOTDIR';
-}
-
-/** The system's word for what went wrong, e.g. `EPERM`. */
-export function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : undefined;
+  const code = errorCodeOf(thrown);
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /** Throws `database_failed` for the names by which DuckDB means memory or another machine. */

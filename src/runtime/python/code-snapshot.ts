@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { MxcpError } from '../../errors/index.js';
+import { errorCodeOf, MxcpError } from '../../errors/index.js';
 
 /** More than any project writes itself; a folder of installed packages reaches it, and is better not read at each reload. */
 const MAX_FILES = 20_000;
@@ -104,7 +104,7 @@ async function readSource(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    const reason = errorCodeOf(error) ?? 'unknown reason';
     throw new MxcpError('python_failed', `the Python file ${path} cannot be read: ${reason}`, {
       cause: error,
     });

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
-import { MxcpError } from '../../errors/index.js';
+import { errorCodeOf, MxcpError } from '../../errors/index.js';
 import type { Logger } from '../../logging/index.js';
 import {
   PythonWorkers,
@@ -71,8 +71,8 @@ async function hasPythonFiles(folder: string): Promise<boolean> {
     const entries = await readdir(folder, { withFileTypes: true, recursive: true });
     return entries.some(({ name }) => name.endsWith('.py') && !name.startsWith('_'));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return false;
+    const code = errorCodeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   ERROR_CODES,
+  errorCodeOf,
   exitCodeOf,
   formatProblem,
   httpStatusOf,
@@ -97,5 +98,14 @@ describe('what was thrown', () => {
   test.each([['text'], [undefined], [null], [{ some: 'object' }]])('may be anything: %j', (thrown) => {
     expect(toMxcpError(thrown).code).toBe('internal');
     expect(messageOf(thrown)).toBe(String(thrown));
+  });
+
+  test('has a code when it was given one that is a text', () => {
+    expect(errorCodeOf(Object.assign(new Error('gone'), { code: 'ENOENT' }))).toBe('ENOENT');
+    // The code of a DOMException is a number.
+    expect(errorCodeOf(AbortSignal.abort().reason)).toBe(undefined);
+    expect(errorCodeOf(new Error('gone'))).toBe(undefined);
+    expect(errorCodeOf({ code: 'ENOENT' })).toBe(undefined);
+    expect(errorCodeOf(undefined)).toBe(undefined);
   });
 });

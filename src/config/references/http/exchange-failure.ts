@@ -1,3 +1,5 @@
+import { errorCodeOf } from '../../../errors/index.js';
+
 /** Why there is no answer, in words that go behind the name of the peer. Never quotes what was sent or received. */
 export class ExchangeFailure extends Error {
   /** The same request may go well in a moment. */
@@ -45,7 +47,7 @@ const UNKNOWN_ISSUER = new Set([
 /** What Node threw for a request that got no answer. */
 export function toExchangeFailure(error: unknown): ExchangeFailure {
   if (error instanceof ExchangeFailure) return error;
-  const code = codeOf(error);
+  const code = errorCodeOf(error) ?? 'no reason given';
   const passing = PASSING[code];
   if (passing !== undefined) return new ExchangeFailure(passing, true, { cause: error });
   return new ExchangeFailure(lastingReason(code), false, { cause: error });
@@ -65,8 +67,4 @@ function lastingReason(code: string): string {
 /** A certificate is judged by our clock, which may be what is wrong. */
 function byThisClock(): string {
   return `: the clock of this machine says ${new Date().toISOString()}; set the clock, or renew the certificate`;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'no reason given';
 }

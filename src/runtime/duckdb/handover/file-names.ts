@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { codeOf, isMissing } from '../database-file.js';
+import { errorCodeOf } from '../../../errors/index.js';
+import { isMissing } from '../database-file.js';
 
 /**
  * The names of ours beside a database file. They are hidden, and DuckDB calls a database the same by all of them: it takes
@@ -52,7 +53,7 @@ export function isOfAnother(earlier: string): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return codeOf(error) === 'EPERM';
+    return errorCodeOf(error) === 'EPERM';
   }
 }
 
