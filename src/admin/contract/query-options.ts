@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../../duration/index.js';
+import { MAX_WAIT_MS } from './wait-limit.js';
 
-const MAX_WAIT_MS = 10 * 60_000;
 const MAX_LIMIT = 1000;
 
 /** `true`, `false`, `1` or `0`. */

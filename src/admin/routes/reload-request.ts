@@ -1,11 +1,13 @@
 import { MxcpError } from '../../errors/index.js';
-import type { QueryOf, ReloadAccepted, ReloadRecord as WireReloadRecord } from '../contract/index.js';
+import {
+  MAX_WAIT_MS,
+  type QueryOf,
+  type ReloadAccepted,
+  type ReloadRecord as WireReloadRecord,
+} from '../contract/index.js';
 import type { ReloadPort, ReloadRecord } from '../ports.js';
 import { AnswerError } from './answer-error.js';
 import { toReloadAccepted, toWireRecord } from './reload-answers.js';
-
-/** A dry run answers like a wait: without one of its own it waits as long as a caller may ask for. */
-const DRY_RUN_WAIT_MS = 10 * 60_000;
 
 export interface ReloadCall {
   readonly query: QueryOf<'postReload'>;
@@ -37,7 +39,8 @@ export async function requestReload(port: ReloadPort, call: ReloadCall): Promise
     ...(definitions === undefined ? {} : { definitions }),
   });
   const location = `/reloads/${id}`;
-  const waitMs = wait ?? (dryRun ? DRY_RUN_WAIT_MS : 0);
+  // A dry run answers like a wait: without one of its own it waits as long as a caller may ask for.
+  const waitMs = wait ?? (dryRun ? MAX_WAIT_MS : 0);
   if (waitMs === 0) {
     return { status: 202, body: toReloadAccepted(id, new Date()), headers: { Location: location } };
   }
