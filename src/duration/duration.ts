@@ -1,7 +1,7 @@
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Longer than this, Node's timers overflow and fire at once. */
-const MAXIMUM_MS = 2_147_483_647;
+export const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
  * Reads `500ms`, `30s`, `2m`, `1h`, `1.5s`, or a bare number of seconds, as milliseconds; `undefined` for anything else,
@@ -12,7 +12,7 @@ export function parseDuration(text: string): number | undefined {
   const unitMs = UNIT_MS[match?.[2]?.toLowerCase() ?? 's'];
   if (match === null || unitMs === undefined) return undefined;
   const durationMs = Math.round(Number(match[1]) * unitMs);
-  return durationMs <= MAXIMUM_MS ? durationMs : undefined;
+  return durationMs <= LONGEST_TIMER_MS ? durationMs : undefined;
 }
 
 /** `2h12m35s`: hours are never folded into days, and every part is always there. */

@@ -1,2 +1,2 @@
 export { Backoff, withJitter } from './backoff.js';
-export { formatUptime, parseDuration } from './duration.js';
+export { formatUptime, LONGEST_TIMER_MS, parseDuration } from './duration.js';

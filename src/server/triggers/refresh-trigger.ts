@@ -1,6 +1,6 @@
 import type { BackgroundReport } from '../../admin/index.js';
 import { compareReferences, type ResolvedConfig } from '../../config/index.js';
-import { withJitter } from '../../duration/index.js';
+import { LONGEST_TIMER_MS, withJitter } from '../../duration/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { Serving } from '../project/index.js';
 import { reloadOrThrow, type BackgroundWork, type RequestReload } from './background-work.js';
@@ -11,8 +11,6 @@ import { RetriedWork, type Failure } from './retried-work.js';
 const LEASE_PART = 2 / 3;
 /** A lease of no time at all must not keep a store busy. */
 const MINIMUM_MS = 1_000;
-/** Longer than this, timers overflow and fire at once. */
-const MAXIMUM_MS = 2_147_483_647;
 
 export interface RefreshTriggerParts {
   readonly request: RequestReload;
@@ -112,5 +110,5 @@ export function findWait(
     ...leases.map((seconds) => seconds * 1000 * LEASE_PART),
   ];
   if (waits.length === 0) return undefined;
-  return Math.min(Math.max(Math.min(...waits), MINIMUM_MS), MAXIMUM_MS);
+  return Math.min(Math.max(Math.min(...waits), MINIMUM_MS), LONGEST_TIMER_MS);
 }

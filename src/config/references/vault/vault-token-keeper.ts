@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../../../duration/index.js';
 import type { Disposable } from '../../../lifecycle/index.js';
 import type { Logger } from '../../../logging/index.js';
 import { messageOf } from '../../../errors/index.js';
@@ -20,9 +21,6 @@ const RENEW_AT = 2 / 3;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 const RENEWAL_LIMIT_MS = 10_000;
-
-/** Longer than this, Node's timers overflow and fire at once. */
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
  * Holds the token of a session: logs in when there is none, renews it in the background until it is disposed, and says
