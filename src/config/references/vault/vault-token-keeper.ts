@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../../../duration/index.js';
+import { Backoff, LONGEST_TIMER_MS } from '../../../duration/index.js';
 import type { Disposable } from '../../../lifecycle/index.js';
 import type { Logger } from '../../../logging/index.js';
 import { messageOf } from '../../../errors/index.js';
@@ -18,8 +18,7 @@ const MINIMUM_LEFT_PART = 1 / 10;
 
 /** At this part of its time a token is renewed, as Vault's own agent does it. */
 const RENEW_AT = 2 / 3;
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 60_000;
+const PAUSES = { firstMs: 1_000, longestMs: 60_000 } as const;
 const RENEWAL_LIMIT_MS = 10_000;
 
 /**
@@ -31,10 +30,10 @@ export class VaultTokenKeeper implements Disposable {
   readonly #login: VaultLogin;
   readonly #logger: Logger;
   readonly #disposed = new AbortController();
+  readonly #pauses = new Backoff(PAUSES);
   #state: TokenState = { kind: 'none' };
   #acquiring: Promise<HeldToken> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #failures = 0;
   #sent: readonly Secret[] = [];
 
   constructor(client: VaultClient, way: VaultLogin, logger: Logger) {
@@ -129,8 +128,10 @@ export class VaultTokenKeeper implements Disposable {
       renewable: renewable && !isWorn,
       failing: undefined,
     };
-    this.#failures = 0;
-    this.#schedule(leaseMs === undefined || !this.#state.renewable ? undefined : leaseMs * RENEW_AT);
+    this.#pauses.reset();
+    // A little earlier, each time differently, so that many servers do not come at the same moment.
+    const renewAt = RENEW_AT * (1 - Math.random() / 10);
+    this.#schedule(leaseMs === undefined || !this.#state.renewable ? undefined : leaseMs * renewAt);
   }
 
   #drop(): void {
@@ -141,9 +142,7 @@ export class VaultTokenKeeper implements Disposable {
   #schedule(pauseMs: number | undefined): void {
     clearTimeout(this.#timer);
     if (pauseMs === undefined || this.#disposed.signal.aborted) return;
-    // A little earlier, each time differently, so that many servers do not come at the same moment.
-    const afterMs = Math.min(pauseMs * (1 - Math.random() / 10), LONGEST_TIMER_MS);
-    this.#timer = setTimeout(() => void this.#renew(), afterMs);
+    this.#timer = setTimeout(() => void this.#renew(), Math.min(pauseMs, LONGEST_TIMER_MS));
     this.#timer.unref();
   }
 
@@ -176,8 +175,7 @@ export class VaultTokenKeeper implements Disposable {
     const reason = messageOf(error);
     if (state.failing === undefined) this.#logger.warn({ reason }, 'the token of Vault could not be renewed');
     this.#state = { ...state, failing: reason };
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
-    this.#failures += 1;
+    const pauseMs = this.#pauses.next();
     const isOver = state.endsAt !== undefined && state.endsAt <= performance.now();
     this.#schedule(isOver ? undefined : pauseMs);
   }
