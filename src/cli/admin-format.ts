@@ -1,9 +1,9 @@
 import pc from 'picocolors';
 import type { ProbeOk, ReloadRecord } from '../admin/client/index.js';
 import { formatProblem } from '../errors/index.js';
+import { visibleLines } from '../logging/terminal-text/index.js';
 import type { Output } from './output.js';
 import { printTable } from './table.js';
-import { visibleLines } from './terminal-text.js';
 
 /** `12 ms`, `3.4 s`. */
 export function formatMs(durationMs: number | null): string {

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import { visible } from '../logging/terminal-text/index.js';
 import type { Output } from './output.js';
-import { visible } from './terminal-text.js';
 
 const SIDES = ['top', 'bottom', 'left', 'right'] as const;
 const CORNERS = ['top-mid', 'top-left', 'top-right', 'bottom-mid', 'bottom-left', 'bottom-right'] as const;
@@ -45,5 +45,5 @@ function alignRows(rows: readonly Row[]): string {
 }
 
 function toVisible(row: Row): Row {
-  return row.map(visible);
+  return row.map((cell) => visible(cell));
 }

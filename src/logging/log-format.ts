@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { visible } from './terminal-text/index.js';
 
 export type LogFormat = 'text' | 'json';
 
@@ -29,7 +30,8 @@ export function formatLine(json: string, colour: boolean): string {
         `${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
     );
   const head = `${time} ${level} ${String(record['component'] ?? 'mxcp')}:`;
-  const message = visible([String(record['msg'] ?? ''), ...fields].join(' ')).replaceAll('\n', '\n    ');
+  const text = [String(record['msg'] ?? ''), ...fields].join(' ');
+  const message = visible(text, '\n\t').replaceAll('\n', '\n    ');
   return `${colour ? paint(level, head) : head} ${message}\n`;
 }
 
@@ -37,14 +39,6 @@ export function formatLine(json: string, colour: boolean): string {
 function timeText(time: unknown): string {
   const date = new Date(Number(time));
   return Number.isNaN(date.getTime()) ? JSON.stringify(time) : date.toISOString();
-}
-
-/** Control characters as they are escaped in JSON, so that logged text cannot move a terminal's cursor or forge lines. */
-function visible(text: string): string {
-  return text.replace(
-    /(?![\n\t])\p{Cc}/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function paint(level: string, head: string): string {

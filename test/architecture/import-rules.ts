@@ -11,6 +11,7 @@ export type Ranks = ReadonlyMap<string, number>;
 const PUBLIC_DOORS = [
   'src/admin/client/index.ts',
   'src/config/settings/index.ts',
+  'src/logging/terminal-text/index.ts',
   'src/server/project/index.ts',
 ];
 

@@ -2,13 +2,13 @@ import { relative, resolve } from 'node:path';
 import pc from 'picocolors';
 import type { EndpointCatalog } from '../../endpoints/index.js';
 import { formatProblem, MxcpError, type Problem } from '../../errors/index.js';
+import { visibleLines } from '../../logging/terminal-text/index.js';
 import { checkProject, type ProjectCheck } from '../../server/project/index.js';
 import { createCommandLogger } from '../command-logger.js';
 import type { CommandModule } from '../command.js';
 import type { Output } from '../output.js';
 import { withProgress } from '../progress.js';
 import { loadProjectSettings } from '../project-loading.js';
-import { visibleLines } from '../terminal-text.js';
 
 /** One file and what was found about it. `unchecked`: nothing is known to be wrong, but its SQL met no database, or its code no Python. */
 interface Verdict {

@@ -34,7 +34,7 @@ describe('a line of text', () => {
   test('lets no control character through to a terminal', () => {
     const line = format({ msg: 'a\u001b[2Jb\rc\u0007\u009bd', field: '\u001b]0;x' });
     expect(line).toBe(
-      '2026-01-15T10:30:00.000Z INFO mxcp: a\\u001b[2Jb\\u000dc\\u0007\\u009bd field=\\u001b]0;x\n',
+      '2026-01-15T10:30:00.000Z INFO mxcp: a\\u001b[2Jb\\rc\\u0007\\u009bd field=\\u001b]0;x\n',
     );
   });
 
