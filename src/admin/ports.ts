@@ -49,6 +49,7 @@ export interface ReloadStatusSnapshot {
     readonly id: string;
     readonly endedAt: Date;
     readonly status: 'success' | 'error';
+    /** One line. */
     readonly error: string | null;
   } | null;
   readonly queued: number;

@@ -5,6 +5,7 @@ export {
   MxcpError,
   problemsError,
   toMxcpError,
+  toOneLine,
   type MxcpErrorOptions,
 } from './mxcp-error.js';
 export { nearestName, suggestion } from './nearest-name.js';

@@ -66,6 +66,11 @@ export function errorCodeOf(thrown: unknown): string | undefined {
     : undefined;
 }
 
+/** A message made of lines, as one. */
+export function toOneLine(message: string): string {
+  return message.replaceAll(/\s*\n\s*/g, ' ');
+}
+
 /** The message of anything that was thrown, for adding to another message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { canHeal } from '../config/index.js';
 import { Backoff } from '../duration/index.js';
-import { messageOf, MxcpError } from '../errors/index.js';
+import { messageOf, MxcpError, toOneLine } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
 import type { ServerPhase } from './server-phase.js';
 
@@ -31,7 +31,7 @@ export async function waitForSecrets<T>(load: () => Promise<T>, parts: WaitForSe
     } catch (error) {
       const leftMs = deadline - performance.now();
       if (!canHeal(error) || leftMs <= 0) throw error;
-      const reason = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
+      const reason = toOneLine(messageOf(error));
       phase.startActivity(`waiting for secrets: ${reason}`);
       if (!told.has(reason)) {
         const left = `${Math.ceil(leftMs / 1000)}s`;

@@ -42,12 +42,8 @@ function toReloadStatus(reload: ReloadStatusSnapshot): Status['reload'] {
     active_requests: reload.activeRequests,
     last_reload: last === null ? null : toSecondText(last.endedAt),
     last_reload_status: last === null ? null : last.status,
-    last_reload_error: last === null || last.error === null ? null : toOneLine(last.error),
+    last_reload_error: last === null ? null : last.error,
     last_reload_id: last === null ? null : last.id,
     queued: reload.queued,
   };
-}
-
-function toOneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, '; ');
 }

@@ -1,5 +1,5 @@
 import { Backoff } from '../../duration/index.js';
-import { messageOf } from '../../errors/index.js';
+import { messageOf, toOneLine } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 
 const LIMITS = { firstMs: 1_000, longestMs: 5 * 60_000 } as const;
@@ -75,7 +75,7 @@ export class RetriedWork implements Disposable {
   #fail(message: string): void {
     const waitMs = this.#backoff.next();
     this.#failure = {
-      reason: message.replaceAll(/\s*\n\s*/g, ' '),
+      reason: toOneLine(message),
       times: this.#backoff.failures,
       retryAt: new Date(Date.now() + waitMs),
     };

@@ -68,7 +68,7 @@ describe('answers of the routes', () => {
         active_requests: 0,
         last_reload: '2024-01-15T08:00:00Z',
         last_reload_status: 'error',
-        last_reload_error: 'first line; second line',
+        last_reload_error: 'the configuration has problems',
         last_reload_id: '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52',
         queued: 0,
       },

@@ -93,7 +93,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
             id: RELOAD_ID,
             endedAt: new Date('2024-01-15T08:00:00.999Z'),
             status: 'error',
-            error: 'first line\n  second line',
+            error: 'the configuration has problems',
           },
           queued: 0,
         },

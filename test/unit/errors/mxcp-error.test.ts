@@ -9,6 +9,7 @@ import {
   MxcpError,
   problemsError,
   toMxcpError,
+  toOneLine,
   type ErrorCode,
 } from '../../../src/errors/index.js';
 
@@ -79,6 +80,7 @@ describe('problems', () => {
     const error = problemsError('config_invalid', '2 problems', problems);
     expect(error.message).toBe('2 problems\n  a.yml:1:2: first\n  b.yml: second');
     expect(error.problems).toEqual(problems);
+    expect(toOneLine(error.message)).toBe('2 problems a.yml:1:2: first b.yml: second');
   });
 });
 
