@@ -8,6 +8,7 @@ import type {
   ResourceDefinition,
   ToolDefinition,
 } from '../definitions/endpoint-definition.js';
+import { endpointLabel } from '../definitions/endpoint-label.js';
 import type { TypeDefinition } from '../definitions/definition-schema.js';
 import { PromptRenderer } from '../prompts/render-prompt.js';
 import { ResourceRouter, type ResourceMatch } from '../resources/resource-router.js';
@@ -83,7 +84,7 @@ export class EndpointSet {
   }
 
   #addTool(tool: ToolDefinition): ToolListing {
-    const callable = this.#toCallable(`tool "${tool.name}"`, tool);
+    const callable = this.#toCallable(endpointLabel('tool', tool.name), tool);
     this.#tools.set(tool.name, callable);
     return {
       name: tool.name,
@@ -97,7 +98,7 @@ export class EndpointSet {
   }
 
   #addSqlTool(tool: SqlTool): ToolListing {
-    const label = `tool "${tool.name}"`;
+    const label = endpointLabel('tool', tool.name);
     const callArguments = new ArgumentReader(label, tool.parameters, this.#compiler);
     const { returns, toStatement } = tool;
     const work = { language: 'sql' as const, toStatement };
@@ -119,7 +120,7 @@ export class EndpointSet {
   }
 
   #toCallableResource(resource: ResourceDefinition): CallableResource {
-    const callable = this.#toCallable(`resource ${resource.uri}`, resource);
+    const callable = this.#toCallable(endpointLabel('resource', resource.uri), resource);
     return { ...callable, definition: resource, mimeType: mimeTypeOf(resource) };
   }
 
@@ -137,7 +138,8 @@ export class EndpointSet {
   }
 
   #addPrompt(prompt: PromptDefinition): PromptListing {
-    const callArguments = new ArgumentReader(`prompt "${prompt.name}"`, prompt.parameters, this.#compiler);
+    const label = endpointLabel('prompt', prompt.name);
+    const callArguments = new ArgumentReader(label, prompt.parameters, this.#compiler);
     this.#prompts.set(prompt.name, { arguments: callArguments, renderer: new PromptRenderer(prompt) });
     return {
       name: prompt.name,

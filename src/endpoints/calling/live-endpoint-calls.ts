@@ -11,6 +11,7 @@ import type {
   ToolListing,
 } from '../calls.js';
 import type { EndpointKind } from '../definitions/endpoint-definition.js';
+import { endpointLabel } from '../definitions/endpoint-label.js';
 import { nearSuggestion } from '../definitions/suggestion.js';
 import type { CallArguments } from '../values/argument-reader.js';
 import { CallDeadline } from './call-deadline.js';
@@ -31,6 +32,8 @@ export interface CallReport {
   readonly outcome: 'success' | ErrorCode;
   readonly durationMs: number;
 }
+
+type CallTarget = Pick<CallReport, 'kind' | 'name'>;
 
 export interface LiveEndpointCallsOptions {
   readonly gate: CallGate;
@@ -80,8 +83,7 @@ export class LiveEndpointCalls implements EndpointCalls {
       const tool = endpoints.tool(name);
       if (tool === undefined)
         throw notFound(
-          `tool "${name}"`,
-          name,
+          { kind: 'tool', name },
           endpoints.tools.map((listing) => listing.name),
         );
       return this.#answer(tool, tool.arguments.read(parameters), call);
@@ -94,8 +96,7 @@ export class LiveEndpointCalls implements EndpointCalls {
       const match = endpoints.resource(uri);
       if (match === undefined)
         throw notFound(
-          `resource ${uri}`,
-          uri,
+          { kind: 'resource', name: uri },
           endpoints.resources.map((listing) => listing.uri),
         );
       const { resource, values } = match;
@@ -118,8 +119,7 @@ export class LiveEndpointCalls implements EndpointCalls {
       const prompt = generation.endpoints.prompt(name);
       if (prompt === undefined)
         throw notFound(
-          `prompt "${name}"`,
-          name,
+          { kind: 'prompt', name },
           generation.endpoints.prompts.map((listing) => listing.name),
         );
       return prompt.renderer.render(prompt.arguments.read(parameters).values);
@@ -146,12 +146,12 @@ export class LiveEndpointCalls implements EndpointCalls {
 
   /** The frame of every call: lease, deadline, error, report; all of it ended in the reverse order. */
   async #perform<T>(
-    target: Pick<CallReport, 'kind' | 'name'>,
+    target: CallTarget,
     context: CallContext,
     run: (call: RunningCall<CallableGeneration>) => T | Promise<T>,
   ): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
-    const holder = { label: labelOf(target), interrupt: () => deadline.interrupt() };
+    const holder = { label: endpointLabel(target.kind, target.name), interrupt: () => deadline.interrupt() };
     const startedAt = performance.now();
     let outcome: CallReport['outcome'] = 'success';
     let lease: Lease<CallableGeneration> | undefined;
@@ -172,11 +172,11 @@ export class LiveEndpointCalls implements EndpointCalls {
   }
 
   /** Work that was interrupted does not know why; the deadline does. */
-  #toFailure(error: unknown, deadline: CallDeadline, target: Pick<CallReport, 'kind' | 'name'>): MxcpError {
+  #toFailure(error: unknown, deadline: CallDeadline, target: CallTarget): MxcpError {
     const isInterruption =
       error === deadline.signal.reason || (error instanceof MxcpError && error.code === 'query_interrupted');
     if (!deadline.signal.aborted || !isInterruption) return toMxcpError(error);
-    const what = `the call of ${labelOf(target)}`;
+    const what = `the call of ${endpointLabel(target.kind, target.name)}`;
     if (deadline.isInterrupted)
       return new MxcpError('query_interrupted', `${what} was ended by a forced reload; call again`, {
         cause: error,
@@ -194,12 +194,8 @@ export class LiveEndpointCalls implements EndpointCalls {
   }
 }
 
-/** As people read it, e.g. `tool "sales"`. */
-function labelOf({ kind, name }: Pick<CallReport, 'kind' | 'name'>): string {
-  return `${kind} "${name}"`;
-}
-
-function notFound(what: string, name: string, known: readonly string[]): MxcpError {
+function notFound({ kind, name }: CallTarget, known: readonly string[]): MxcpError {
+  const what = endpointLabel(kind, name);
   return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, known)}`);
 }
 

@@ -2,6 +2,7 @@ import { ActiveGeneration, Generation } from '../../lifecycle/index.js';
 import { MxcpError } from '../../errors/index.js';
 import type { CallContext, PromptMessage, ResourceText, ShapedResult } from '../calls.js';
 import type { EndpointKind } from '../definitions/endpoint-definition.js';
+import { endpointLabel } from '../definitions/endpoint-label.js';
 import { UriTemplate } from '../resources/uri-template.js';
 import { CallGate } from './call-gate.js';
 import {
@@ -62,7 +63,7 @@ function toUri({ endpoints }: CallableGeneration, { name, parameters }: Endpoint
     ];
     throw new MxcpError(
       'params_invalid',
-      `invalid arguments for resource ${listing.uri}: ${reasons.join('; ')}`,
+      `invalid arguments for ${endpointLabel('resource', listing.uri)}: ${reasons.join('; ')}`,
     );
   }
   return template.expand(parameters);

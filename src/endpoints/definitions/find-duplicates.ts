@@ -1,6 +1,7 @@
 import type { Problem } from '../../errors/index.js';
 import { UriTemplate } from '../resources/uri-template.js';
 import type { EndpointDefinition } from './endpoint-definition.js';
+import { endpointLabel } from './endpoint-label.js';
 
 /**
  * Endpoints that a client could not tell apart, with the problem of each. Tools, prompts and resources are separate
@@ -38,7 +39,5 @@ function identityOf(definition: EndpointDefinition): string {
 }
 
 function describe(definition: EndpointDefinition): string {
-  return definition.kind === 'resource'
-    ? `resource ${definition.uri}`
-    : `${definition.kind} "${definition.name}"`;
+  return endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
 }
