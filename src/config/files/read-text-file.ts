@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { errorCodeOf } from '../../errors/index.js';
+import { raceSignal } from '../../lifecycle/index.js';
 
 export interface ReadTextFileOptions {
   readonly maxBytes: number;
@@ -22,28 +23,14 @@ export class FileReadError extends Error {
  * does not hold the caller longer than `signal` allows. Throws `FileReadError`.
  */
 export async function readTextFile(path: string, options: ReadTextFileOptions): Promise<string> {
-  const reading = readBytes(path, options.maxBytes);
-  const bytes = await raceSignal(reading, options.signal);
+  // What the kernel holds cannot be stopped; whatever it opened it closes by itself.
+  const bytes = await raceSignal(readBytes(path, options.maxBytes), options.signal);
   if (bytes.includes(0)) throw new FileReadError('is not a text file', false);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     throw new FileReadError('is not UTF-8 text', false, { cause: error });
   }
-}
-
-/**
- * Settles with `work`, or rejects with the signal's reason, whichever is first. The work itself cannot be stopped when
- * the kernel holds it; whatever it opened it closes by itself.
- */
-export function raceSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 async function readBytes(path: string, maxBytes: number): Promise<Buffer> {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EndpointCalls } from '../../endpoints/index.js';
+import { within } from '../../lifecycle/index.js';
 import type { Logger, Scrubber } from '../../logging/index.js';
 import type { ListChanges } from '../list-changes.js';
 import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
@@ -136,12 +136,7 @@ class HttpListener implements McpListener {
 
   /** Waits until nothing runs, at most this long. */
   async #settled(timeoutMs: number): Promise<void> {
-    const timer = new AbortController();
-    const late = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {
-      // Cancelled below, because everything has ended in time.
-    });
-    await Promise.race([Promise.all(this.#running), late]);
-    timer.abort();
+    await within(Promise.all(this.#running), timeoutMs);
   }
 
   readonly #onRequest: RequestListener = (incoming, response) => {
@@ -173,7 +168,7 @@ class HttpListener implements McpListener {
     const [id] = requestIdsOf(body.parsed);
     if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
-    const response = await Promise.race([answer, aborted(exchange.signal)]);
+    const response = await within(answer, exchange.signal);
     if (response !== undefined && response.status !== 499) return sendResponse(response, exchange);
     // Nothing was answered: the client is gone, or the deadline of a shutdown has passed.
     await refuse(exchange, { ...CLOSING, id });
@@ -193,11 +188,4 @@ class HttpListener implements McpListener {
 
 function scopeOf(request: Request | undefined): MessageScope {
   return request instanceof ExchangeRequest ? request.exchange : { splices: new ResultSplices() };
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }

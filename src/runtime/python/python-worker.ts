@@ -1,4 +1,5 @@
 import { MxcpError } from '../../errors/index.js';
+import { within } from '../../lifecycle/index.js';
 import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
 import { describeRaised } from './python-failure.js';
 import type { PythonLimits, PythonReloadRequest, PythonSpec, PythonTarget } from './python-spec.js';
@@ -16,7 +17,6 @@ import {
 } from './worker-protocol.js';
 import { WorkerRequests } from './worker-requests.js';
 import { WorkerSessions } from './worker-sessions.js';
-import { within } from './within.js';
 
 /** How long a worker that was asked to leave may clean up after itself. */
 const LEAVE_MS = 1000;

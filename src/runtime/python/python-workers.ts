@@ -1,5 +1,5 @@
 import { MxcpError } from '../../errors/index.js';
-import type { Disposable } from '../../lifecycle/index.js';
+import { within, type Disposable } from '../../lifecycle/index.js';
 import { toTaggedArguments, type ParameterValue } from '../duckdb/index.js';
 import { readCodeSnapshot } from './code-snapshot.js';
 import { findPython } from './find-python.js';
@@ -13,7 +13,6 @@ import type {
 } from './python-spec.js';
 import { PythonWorker } from './python-worker.js';
 import { toStartLine } from './start-message.js';
-import { within } from './within.js';
 import { WorkerPool } from './worker-pool.js';
 import type { ImportFailure, WorkerNotification } from './worker-protocol.js';
 import { WorkerSlot } from './worker-slot.js';

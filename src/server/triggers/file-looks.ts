@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { readMark } from '../../config/index.js';
 import { messageOf } from '../../errors/index.js';
+import { within } from '../../lifecycle/index.js';
 import { readDatabaseMark, type WatchedFile } from './watched-file.js';
 
 /** A file system that hangs must not keep the other files from being looked at. */
@@ -33,7 +34,7 @@ export class FileLooks {
     const rest = [...files];
     const takeNext = async (): Promise<void> => {
       for (let file = rest.shift(); file !== undefined; file = rest.shift()) {
-        const mark = await orNothing(this.#inspect(file), timeout);
+        const mark = await within(this.#inspect(file), timeout);
         if (mark !== undefined) marks.set(file.path, mark);
       }
     };
@@ -76,13 +77,4 @@ async function readSignature(path: string): Promise<string | undefined> {
   const changedMs = Math.max(Number(stats.mtimeMs), Number(stats.ctimeMs));
   if (Date.now() - changedMs < COARSE_TIME_MS) return undefined;
   return [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(':');
-}
-
-function orNothing(reading: Promise<string>, timeout: AbortSignal): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const giveUp = (): void => resolve(undefined);
-    if (timeout.aborted) giveUp();
-    timeout.addEventListener('abort', giveUp, { once: true });
-    void reading.then(resolve).finally(() => timeout.removeEventListener('abort', giveUp));
-  });
 }
