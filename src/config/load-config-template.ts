@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { MxcpError, problemsError, type Problem } from '../errors/index.js';
+import { deadlineIn } from '../lifecycle/index.js';
 import type { ConfigTemplate } from './config-template.js';
 import { FileLedger } from './files/file-ledger.js';
 import { FileReadError } from './files/read-text-file.js';
@@ -132,11 +133,9 @@ async function readConfigFile(
   file: string,
   { whenMissing, ledger }: FileRole,
 ): Promise<string | Problem | undefined> {
+  const deadline = deadlineIn(READ_TIMEOUT_MS);
   try {
-    return await ledger.read(file, {
-      maxBytes: MAX_FILE_BYTES,
-      signal: AbortSignal.timeout(READ_TIMEOUT_MS),
-    });
+    return await ledger.read(file, { maxBytes: MAX_FILE_BYTES, signal: deadline });
   } catch (error) {
     if (!(error instanceof FileReadError)) {
       return { file, message: `the file cannot be read: nothing came within ${READ_TIMEOUT_MS / 1000} s` };
@@ -146,5 +145,7 @@ async function readConfigFile(
     throw new MxcpError('config_not_found', `the configuration file ${file} does not exist; ${whenMissing}`, {
       cause: error,
     });
+  } finally {
+    deadline.dispose();
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { MxcpError } from '../../errors/index.js';
+import { deadlineIn } from '../../lifecycle/index.js';
 import { toConnectionError } from './connection-error.js';
 
 export interface SocketRequest {
@@ -23,7 +24,7 @@ export interface SocketAnswer {
  * whole answer arrives in time.
  */
 export async function sendRequest(request: SocketRequest): Promise<SocketAnswer> {
-  const deadline = AbortSignal.timeout(request.timeoutMs);
+  const deadline = deadlineIn(request.timeoutMs);
   const sent = httpRequest({
     socketPath: request.socketPath,
     method: request.method,
@@ -42,6 +43,8 @@ export async function sendRequest(request: SocketRequest): Promise<SocketAnswer>
   } catch (error) {
     if (deadline.aborted) throw timedOut(request);
     throw await toConnectionError(error, request.socketPath);
+  } finally {
+    deadline.dispose();
   }
 }
 

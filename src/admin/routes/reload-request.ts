@@ -1,4 +1,5 @@
 import { MxcpError } from '../../errors/index.js';
+import { deadlineIn, raceSignal } from '../../lifecycle/index.js';
 import {
   MAX_WAIT_MS,
   type QueryOf,
@@ -60,21 +61,14 @@ interface WaitLimits {
 /** Throws `wait_timeout` when the time runs out and `server_closing` when the signal ends the wait. */
 async function settledWithin<T>(ended: Promise<T>, limits: WaitLimits): Promise<T> {
   const { waitMs, signal, location } = limits;
-  let release = (): void => undefined;
-  const interrupted = new Promise<never>((_resolve, reject) => {
-    const timer = setTimeout(() => reject(waitTimeout(waitMs, location)), waitMs);
-    const abort = (): void => reject(closingWhileWaiting(location));
-    signal.addEventListener('abort', abort);
-    release = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-    };
-    if (signal.aborted) abort();
-  });
+  const deadline = deadlineIn(waitMs, signal);
   try {
-    return await Promise.race([ended, interrupted]);
+    return await raceSignal(ended, deadline);
+  } catch (error) {
+    if (!deadline.aborted || error !== deadline.reason) throw error;
+    throw signal.aborted ? closingWhileWaiting(location) : waitTimeout(waitMs, location);
   } finally {
-    release();
+    deadline.dispose();
   }
 }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { readMark } from '../../config/index.js';
 import { messageOf } from '../../errors/index.js';
-import { within } from '../../lifecycle/index.js';
+import { deadlineIn, within } from '../../lifecycle/index.js';
 import { readDatabaseMark, type WatchedFile } from './watched-file.js';
 
 /** A file system that hangs must not keep the other files from being looked at. */
@@ -29,16 +29,17 @@ export class FileLooks {
 
   /** Marks by path. A path that gives no answer in time is left out. */
   async take(files: readonly WatchedFile[]): Promise<ReadonlyMap<string, string>> {
-    const timeout = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+    const deadline = deadlineIn(LOOK_TIMEOUT_MS);
     const marks = new Map<string, string>();
     const rest = [...files];
     const takeNext = async (): Promise<void> => {
       for (let file = rest.shift(); file !== undefined; file = rest.shift()) {
-        const mark = await within(this.#inspect(file), timeout);
+        const mark = await within(this.#inspect(file), deadline);
         if (mark !== undefined) marks.set(file.path, mark);
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, takeNext));
+    deadline.dispose();
     return marks;
   }
 

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { deadlineIn } from '../../../src/lifecycle/index.js';
 
 setFlagsFromString('--expose-gc');
@@ -30,5 +30,21 @@ describe('a deadline', () => {
     parent.abort(reason);
     expect(signal.reason).toBe(reason);
     expect(deadlineIn(60_000, parent.signal).reason).toBe(reason);
+  });
+
+  it('that was disposed holds no timer and no listener, and does not abort', () => {
+    vi.useFakeTimers();
+    try {
+      const parent = new AbortController();
+      const deadline = deadlineIn(1000, parent.signal);
+      deadline.dispose();
+      deadline.dispose();
+      expect(vi.getTimerCount()).toBe(0);
+      expect(getEventListeners(parent.signal, 'abort')).toEqual([]);
+      parent.abort();
+      expect(deadline.aborted).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -44,12 +44,14 @@ async function tryOnce(
   address: string | undefined,
 ): Promise<Outcome> {
   const leftMs = Math.max(1, limit.endsAt - performance.now());
-  const attemptMs = Math.ceil(leftMs / 2);
+  const deadline = deadlineIn(Math.ceil(leftMs / 2), limit.signal);
   try {
-    return await peer.send(request, deadlineIn(attemptMs, limit.signal), address);
+    return await peer.send(request, deadline, address);
   } catch (error) {
     if (error instanceof ExchangeFailure) return error;
     throw error;
+  } finally {
+    deadline.dispose();
   }
 }
 
