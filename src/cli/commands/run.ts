@@ -10,6 +10,7 @@ import {
   type EndpointRunResult,
   type ShapedResult,
 } from '../../endpoints/index.js';
+import { MxcpError } from '../../errors/index.js';
 import {
   ANONYMOUS,
   type CallerIdentity,
@@ -27,7 +28,9 @@ import { loadProjectConfig, loadProjectSettings } from '../project-loading.js';
 const KINDS: readonly EndpointKind[] = ['tool', 'resource', 'prompt'];
 
 export const run: CommandModule['run'] = async ([type, name = ''], options, context) => {
-  const kind = KINDS.find((each) => each === type) ?? 'tool';
+  const kind = KINDS.find((each) => each === type);
+  if (kind === undefined)
+    throw new MxcpError('usage', `endpoints are of the kinds ${KINDS.join(', ')}, not ${type}`);
   const settings = loadProjectSettings(options, context);
   const called: Called = {
     kind,

@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path';
 import pc from 'picocolors';
 import type { EndpointCatalog } from '../../endpoints/index.js';
-import { formatProblem, MxcpError, type Problem } from '../../errors/index.js';
+import { exitCodeOf, formatProblem, MxcpError, type Problem } from '../../errors/index.js';
 import { visibleLines } from '../../logging/terminal-text/index.js';
 import { checkProject, type ProjectCheck } from '../../server/project/index.js';
 import { createCommandLogger } from '../command-logger.js';
@@ -33,7 +33,7 @@ export const run: CommandModule['run'] = async ([path], options, context) => {
   const error = check.configError ?? check.databaseError;
   if (options['jsonOutput'] === true) output.json(toJson(verdicts, check, failed));
   else printVerdicts(output, verdicts, check);
-  if (check.configError === undefined && failed > 0) return new MxcpError('endpoint_invalid', '').exitCode;
+  if (check.configError === undefined && failed > 0) return exitCodeOf('endpoint_invalid');
   return error?.exitCode ?? 0;
 };
 
