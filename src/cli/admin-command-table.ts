@@ -3,7 +3,7 @@ import type { CommandEntry, OptionSpec } from './command.js';
 const CONNECTION: readonly OptionSpec[] = [
   {
     flags: '--socket <path>',
-    doc: 'The admin socket; without it MXCP_ADMIN_SOCKET, else /run/mxcp/mxcp.sock.',
+    doc: 'The admin socket; default: MXCP_ADMIN_SOCKET, else /run/mxcp/mxcp.sock.',
     completes: 'file',
   },
   { flags: '--json', doc: 'Print what the server answered, as JSON.' },
@@ -50,7 +50,7 @@ export const ADMIN_COMMANDS: readonly CommandEntry[] = [
       { flags: '--dry-run', doc: 'Build and check a candidate, then throw it away.' },
       { flags: '--force', doc: 'Interrupt calls that stand in the way instead of waiting for them.' },
       { flags: '--no-wait', doc: 'Only ask for the reload.' },
-      { flags: '--timeout <time>', doc: 'How long to wait for the end, at most 10m; 2m unless given.' },
+      { flags: '--timeout <time>', doc: 'How long to wait for the end, at most 10m; default: 2m.' },
       ...CONNECTION,
     ],
     examples: ['mxcp admin reload', 'mxcp admin reload --dry-run --definitions'],
@@ -60,7 +60,7 @@ export const ADMIN_COMMANDS: readonly CommandEntry[] = [
     name: 'reloads',
     doc: 'The last reloads, or one of them in full',
     arguments: [{ usage: '[id]', doc: 'The id of a reload.' }],
-    options: [{ flags: '--limit <number>', doc: 'How many to list; 20 unless given.' }, ...CONNECTION],
+    options: [{ flags: '--limit <number>', doc: 'How many to list; default: 20.' }, ...CONNECTION],
     load: () => import('./commands/admin/reloads.js'),
   },
 ];

@@ -17,11 +17,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'init',
     doc: 'Make a project that serves at once',
     arguments: [
-      { usage: '[folder]', doc: 'Where; the working directory unless given.', completes: 'folder' },
+      { usage: '[folder]', doc: 'Folder to write to; default: the working directory.', completes: 'folder' },
     ],
     options: [
-      { flags: '--project <name>', doc: 'Name of the project; without it the name of the folder.' },
-      { flags: '--profile <name>', doc: 'Name of its profile; without it `dev`.' },
+      { flags: '--project <name>', doc: 'Name of the project; default: the name of the folder.' },
+      { flags: '--profile <name>', doc: 'Name of its profile; default: `dev`.' },
       { flags: '--bootstrap', doc: 'Add examples of a resource and a prompt.' },
       JSON_OUTPUT,
     ],
@@ -48,7 +48,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     arguments: [
       {
         usage: '[path]',
-        doc: 'Only the endpoint files at or under this path; the whole project unless given.',
+        doc: 'Only the endpoint files at or under this path; default: the whole project.',
         completes: 'file',
       },
     ],

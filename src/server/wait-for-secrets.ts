@@ -8,7 +8,7 @@ import type { ServerPhase } from './server-phase.js';
 const LIMITS = { firstMs: 500, longestMs: 10_000 } as const;
 
 export interface WaitForSecretsParts {
-  /** 0 is not at all. */
+  /** 0 disables waiting. */
   readonly waitMs: number;
   readonly phase: ServerPhase;
   readonly logger: Logger;

@@ -60,11 +60,11 @@ export interface ServerSettings {
   readonly admin: AdminSettings;
   readonly reloadDefinitions: boolean;
   readonly watch: boolean;
-  /** 0 is not at all. */
+  /** 0 disables waiting. */
   readonly waitForSecretsMs: number;
   readonly maxConcurrentCalls: number;
   readonly maxQueuedCalls: number;
-  /** 0 is no limit. */
+  /** From the arrival of a call to its end, waiting included. 0 disables the limit. */
   readonly callTimeoutMs: number;
   readonly maxResultBytes: number;
   readonly reloadResolveTimeoutMs: number;

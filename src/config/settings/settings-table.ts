@@ -26,19 +26,19 @@ export const SETTINGS = {
   config: {
     kind: text,
     variable: 'MXCP_CONFIG',
-    doc: 'User configuration file; without it `~/.mxcp/config.yml`, if there is one.',
+    doc: 'User configuration file; default: `~/.mxcp/config.yml`, if there is one.',
   },
   profile: {
     kind: text,
     flag: '--profile <name>',
     variable: 'MXCP_PROFILE',
-    doc: 'Profile to run; without it the `profile` of `mxcp-site.yml`.',
+    doc: 'Profile to run; default: `profile` of `mxcp-site.yml`.',
   },
   readonly: {
     kind: boolean,
     flag: '--readonly',
     variable: 'MXCP_READONLY',
-    doc: 'Open the database read-only; without it `duckdb.readonly` of the profile decides.',
+    doc: 'Open the database read-only; default: `duckdb.readonly` of the profile.',
   },
   debug: {
     kind: boolean,
@@ -72,29 +72,29 @@ export const SETTINGS = {
   transport: {
     kind: choice('streamable-http', 'stdio', 'sse'),
     flag: '--transport <name>',
-    doc: 'How clients connect; without it `transport.provider`.',
+    doc: 'How clients connect; default: `transport.provider`.',
   },
   host: {
     kind: text,
     flag: '--host <address>',
     variable: 'MXCP_HOST',
-    doc: 'Address to listen on; without it `transport.http.host`.',
+    doc: 'Address to listen on; default: `transport.http.host`.',
   },
   port: {
     kind: integer(0, 65_535),
     flag: '--port <number>',
     variable: 'MXCP_PORT',
-    doc: 'Port to listen on; without it `transport.http.port`.',
+    doc: 'Port to listen on; default: `transport.http.port`.',
   },
   stateless: {
     kind: boolean,
     flag: '--stateless',
-    doc: 'Keep no sessions between HTTP requests; without it `transport.http.stateless`.',
+    doc: 'Keep no sessions between HTTP requests; default: `transport.http.stateless`.',
   },
   sqlTools: {
     kind: boolean,
     flag: '--sql-tools <on|off>',
-    doc: 'Offer the SQL tools; without it `sql_tools.enabled`.',
+    doc: 'Offer the SQL tools; default: `sql_tools.enabled`.',
   },
   ignoreErrors: {
     kind: boolean,
@@ -106,19 +106,19 @@ export const SETTINGS = {
     kind: text,
     flag: '--python <path>',
     variable: 'MXCP_PYTHON',
-    doc: 'Python that runs Python endpoints, 3.9 or later; without it `.venv/bin/python` of the project, then `python3`.',
+    doc: 'Python 3.9 or later that runs Python endpoints; default: `.venv/bin/python` of the project if it exists, else `python3`.',
   },
   pythonWorkers: {
     kind: integer(1, 64),
     flag: '--python-workers <number>',
     variable: 'MXCP_PYTHON_WORKERS',
-    doc: 'Processes that run Python endpoints; without it as many as there are processors, at least 2 and at most 4.',
+    doc: 'Processes that run Python endpoints; default: one for each processor, at least 2 and at most 4.',
   },
   admin: {
     kind: boolean,
     flag: '--admin',
     variable: 'MXCP_ADMIN_ENABLED',
-    doc: 'Open the admin socket; off unless asked for.',
+    doc: 'Open the admin socket; default: off.',
   },
   adminSocket: {
     kind: text,
@@ -144,7 +144,7 @@ export const SETTINGS = {
     kind: text,
     flag: '--admin-probe-socket <path>',
     variable: 'MXCP_ADMIN_PROBE_SOCKET',
-    doc: 'A second socket that answers only probes, status and metrics.',
+    doc: 'A second socket that answers only `/health`, `/livez`, `/readyz`, `/startupz` and `/status`.',
   },
   adminProbeSocketMode: {
     kind: octalMode,
@@ -184,13 +184,13 @@ export const SETTINGS = {
     flag: '--wait-for-secrets <time>',
     variable: 'MXCP_WAIT_FOR_SECRETS',
     fallback: '0',
-    doc: 'How long a start goes on trying to resolve references whose store or file is not there yet; 0 is not at all.',
+    doc: 'How long a start waits for references whose store or file is not there yet; 0 disables waiting.',
   },
   maxConcurrentCalls: {
     // Twice this must fit into the thread pool (64), beside file reads: long calls have as many places again.
     kind: integer(1, 28),
     flag: '--max-concurrent-calls <number>',
-    doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own. Without it four for each processor, at least 8 and at most 28.',
+    doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own. Default: four for each processor, at least 8 and at most 28.',
   },
   maxQueuedCalls: {
     kind: integer(0, 1_000_000),
@@ -202,7 +202,7 @@ export const SETTINGS = {
     kind: duration,
     flag: '--call-timeout <time>',
     fallback: '5m',
-    doc: 'How long one call may run; 0 is no limit.',
+    doc: 'How long one call may take, including the time it waits in the queue or is held by a reload; 0 disables the limit.',
   },
   maxResultBytes: {
     kind: bytes,
@@ -220,19 +220,19 @@ export const SETTINGS = {
     kind: duration,
     flag: '--reload-drain-timeout <time>',
     fallback: '30s',
-    doc: 'How long a reload waits for calls that stand in its way.',
+    doc: 'How long a reload waits for calls that block it.',
   },
   reloadHoldTimeout: {
     kind: duration,
     flag: '--reload-hold-timeout <time>',
     fallback: '1s',
-    doc: 'How long a reload may hold new calls at a time.',
+    doc: 'How long new calls may be held at a time while a reload waits for running ones; the handover itself, with its payload and `on_init` hooks, comes on top.',
   },
   shutdownTimeout: {
     kind: duration,
     flag: '--shutdown-timeout <time>',
     fallback: '8s',
-    doc: 'How long an orderly end may take.',
+    doc: 'How long a graceful shutdown may take.',
   },
   logFormat: {
     kind: choice('text', 'json'),
