@@ -67,11 +67,17 @@ export const ERROR_CODES = {
     kind: 'execution',
     doc: 'The call was cancelled, or a forced reload ended it; its query was interrupted.',
   },
-  call_timeout: { kind: 'timeout', doc: 'The call ran longer than `--call-timeout` and was interrupted.' },
+  call_timeout: {
+    kind: 'timeout',
+    doc: 'The call took longer than `--call-timeout`, waiting included, and was interrupted.',
+  },
   result_too_large: { kind: 'execution', doc: 'The result is larger than `--max-result-bytes`.' },
   output_invalid: { kind: 'execution', doc: 'The result does not fit the declared `return` type.' },
   prompt_failed: { kind: 'execution', doc: 'A prompt template could not be rendered.' },
-  server_busy: { kind: 'unavailable', doc: 'Too many calls are waiting; try again.' },
+  server_busy: {
+    kind: 'unavailable',
+    doc: 'Too many calls, reloads or admin requests are waiting; try again.',
+  },
   server_starting: { kind: 'unavailable', doc: 'The server has not become ready yet.' },
   not_ready: { kind: 'unavailable', doc: 'A check that readiness depends on fails; `checks` says which.' },
   server_closing: { kind: 'unavailable', doc: 'The server is shutting down and takes nothing new.' },
@@ -97,7 +103,7 @@ export const ERROR_CODES = {
     doc: 'The folder of the socket cannot be written, or is not safe to use.',
   },
   socket_failed: { kind: 'environment', doc: 'The socket could not be created for another reason.' },
-  port_in_use: { kind: 'environment', doc: 'The MCP port is taken.' },
+  port_in_use: { kind: 'environment', doc: 'The MCP port is taken, or this user may not open it.' },
   connection_failed: { kind: 'environment', doc: 'A client command cannot reach the admin socket.' },
   python_not_found: {
     kind: 'environment',
@@ -109,7 +115,7 @@ export const ERROR_CODES = {
   },
   worker_exited: {
     kind: 'execution',
-    doc: 'The Python process that ran a call ended; it is replaced, and the message says how it ended.',
+    doc: 'The Python process that ran a call ended; the message says how. A running server replaces the process.',
   },
   reload_failed: {
     kind: 'execution',

@@ -9,4 +9,5 @@ export {
   type MxcpErrorOptions,
 } from './mxcp-error.js';
 export { nearestName, suggestion } from './nearest-name.js';
+export { plural } from './plural.js';
 export { formatProblem, type Problem, type SourcePosition } from './problem.js';

@@ -39,7 +39,7 @@ export class Disposer implements Disposable {
     }
     if (failures.length > 0) {
       const reasons = failures.map(String).join('; ');
-      throw new AggregateError(failures, `${failures.length} resource(s) could not be freed: ${reasons}`);
+      throw new AggregateError(failures, `not everything could be freed: ${reasons}`);
     }
   }
 }

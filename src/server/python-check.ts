@@ -1,4 +1,5 @@
 import type { Check } from '../admin/index.js';
+import { plural } from '../errors/index.js';
 import type { Serving } from './project/index.js';
 
 /**
@@ -13,6 +14,6 @@ export function checkPython({ python }: Serving): Check | undefined {
   return {
     name: 'python',
     status: ready === 0 ? 'fail' : 'ok',
-    message: `${ready} of ${workers} worker(s) take calls${replaced}`,
+    message: `${ready} of ${plural(workers, 'worker')} ready${replaced}`,
   };
 }

@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path';
 import pc from 'picocolors';
 import type { EndpointCatalog } from '../../endpoints/index.js';
-import { exitCodeOf, formatProblem, MxcpError, type Problem } from '../../errors/index.js';
+import { exitCodeOf, formatProblem, MxcpError, plural, type Problem } from '../../errors/index.js';
 import { visibleLines } from '../../logging/terminal-text/index.js';
 import { checkProject, type ProjectCheck } from '../../server/project/index.js';
 import { createCommandLogger } from '../command-logger.js';
@@ -85,7 +85,8 @@ function onlyUnder(verdicts: readonly Verdict[], path: string | undefined): read
 
 function toJson(verdicts: readonly Verdict[], check: ProjectCheck, failed: number): unknown {
   const error = check.configError ?? check.databaseError;
-  const message = error?.message ?? (failed > 0 ? `${failed} endpoint file(s) with errors` : undefined);
+  const message =
+    error?.message ?? (failed > 0 ? `${plural(failed, 'endpoint file')} with errors` : undefined);
   return {
     status: message === undefined ? 'ok' : 'error',
     validated: verdicts,
@@ -123,5 +124,5 @@ function summary(verdicts: readonly Verdict[]): string {
     verdicts.filter((verdict) => verdict.status === status).length;
   const parts = [`${count('ok')} ok`, `${count('error')} with errors`];
   if (count('unchecked') > 0) parts.push(`${count('unchecked')} whose SQL or code was not checked`);
-  return `${verdicts.length} file(s): ${parts.join(', ')}`;
+  return `${plural(verdicts.length, 'file')}: ${parts.join(', ')}`;
 }

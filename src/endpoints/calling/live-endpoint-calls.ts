@@ -186,7 +186,7 @@ export class LiveEndpointCalls implements EndpointCalls {
     const limit = `${this.#options.callTimeoutMs / 1000} s`;
     return new MxcpError(
       'call_timeout',
-      `${what} took longer than ${limit} and was ended; raise --call-timeout if it needs more`,
+      `${what} took longer than ${limit}, waiting included, and was ended; raise --call-timeout if it needs more`,
       {
         cause: error,
       },

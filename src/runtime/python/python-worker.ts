@@ -229,7 +229,7 @@ export class PythonWorker {
   async #abandon(exit: WorkerExit): Promise<void> {
     const error = new MxcpError(
       'worker_exited',
-      `the Python worker ${describeExit(exit)}; it is being replaced`,
+      `the Python worker ${describeExit(exit)}; what ran in it has failed`,
     );
     this.#requests.fail(error);
     await this.#jobs.abandon(error);

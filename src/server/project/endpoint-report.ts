@@ -1,5 +1,5 @@
 import type { EndpointFailure } from '../../endpoints/index.js';
-import { formatProblem, problemsError, type MxcpError, type Problem } from '../../errors/index.js';
+import { formatProblem, plural, problemsError, type MxcpError, type Problem } from '../../errors/index.js';
 
 /**
  * One report that names everything that is wrong with endpoints that cannot be served: once, also when several share a
@@ -8,7 +8,7 @@ import { formatProblem, problemsError, type MxcpError, type Problem } from '../.
 export function endpointReport(failures: readonly EndpointFailure[], context = ''): MxcpError {
   return problemsError(
     'endpoint_invalid',
-    `Found ${failures.length} endpoint(s) with errors${context}`,
+    `Found ${plural(failures.length, 'endpoint')} with errors${context}`,
     distinct(failures.flatMap(({ problems }) => problems)),
   );
 }

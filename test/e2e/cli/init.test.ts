@@ -49,7 +49,7 @@ it('adds examples that are valid when it is asked to', async () => {
   });
   expect(readFileSync(join(folder.path, 'mxcp-site.yml'), 'utf8')).toContain('project: "shop"');
   const checked = await runMxcp(['validate'], { cwd: folder.path });
-  expect(checked.stdout).toContain('3 file(s): 3 ok, 0 with errors');
+  expect(checked.stdout).toContain('3 files: 3 ok, 0 with errors');
   const read = await runMxcp(['run', 'resource', 'database_setting', '-p', 'setting=threads'], {
     cwd: folder.path,
   });

@@ -23,7 +23,7 @@ describe('mxcp validate', () => {
         'ok        tools/many.yml',
         'ok        tools/slow.yml',
         'ok        tools/who.yml',
-        '6 file(s): 6 ok, 0 with errors\n',
+        '6 files: 6 ok, 0 with errors\n',
       ].join('\n'),
     );
     expect(code).toBe(0);
@@ -54,7 +54,7 @@ describe('mxcp validate', () => {
     const { code, stdout } = await mxcp(['validate', '--json-output']);
     const answer = JSON.parse(stdout);
     expect(answer.status).toBe('error');
-    expect(answer.message).toBe('1 endpoint file(s) with errors');
+    expect(answer.message).toBe('1 endpoint file with errors');
     expect(answer.validated).toContainEqual({ status: 'ok', path: 'tools/who.yml' });
     const failed = answer.validated.find((each: { path: string }) => each.path === 'tools/add.yml');
     expect(failed.status).toBe('error');
@@ -64,7 +64,7 @@ describe('mxcp validate', () => {
 
   it('looks at one file or folder when it is named', async () => {
     const one = await mxcp(['validate', 'add.yml'], join(project.path, 'tools'));
-    expect(one.stdout).toBe('ok        tools/add.yml\n1 file(s): 1 ok, 0 with errors\n');
+    expect(one.stdout).toBe('ok        tools/add.yml\n1 file: 1 ok, 0 with errors\n');
     const none = await mxcp(['validate', 'tools/nope.yml']);
     expect(none.stderr).toContain('there is no endpoint file at tools/nope.yml');
     expect(none.code).toBe(2);

@@ -103,7 +103,7 @@ describe('mxcp validate and list, for Python endpoints', () => {
   it('find every function and run no hook', async () => {
     const { stdout, code } = await mxcp('validate');
     expect(stdout).toContain('ok        tools/greet.yml\n');
-    expect(stdout).toContain('4 file(s): 4 ok, 0 with errors');
+    expect(stdout).toContain('4 files: 4 ok, 0 with errors');
     expect(code).toBe(0);
     expect(() => readFileSync(join(project.path, 'notes'))).toThrow();
   });

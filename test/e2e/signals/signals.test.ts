@@ -182,7 +182,7 @@ describe('a start that cannot succeed', () => {
     });
     expect(JSON.parse(stdout)).toMatchObject({
       status: 'error',
-      message: 'Found 1 endpoint(s) with errors',
+      message: 'Found 1 endpoint with errors',
       failed_endpoints: [{ path: 'tools/bad.yml' }],
     });
     expect(stderr).toMatch(/tools\/bad\.yml:3:3: /);

@@ -260,7 +260,7 @@ describe('a Python endpoint', () => {
     });
     const server = await startPython(project, { flags: { callTimeout: '2s', maxConcurrentCalls: '1' } });
     await expect(callOnce(server, 'endless')).rejects.toThrow(
-      'the call of tool "endless" took longer than 2 s and was ended; raise --call-timeout if it needs more',
+      'the call of tool "endless" took longer than 2 s, waiting included, and was ended; raise --call-timeout if it needs more',
     );
     expect(await callFor(server, 'quick')).toEqual({ result: 1 });
     const client = await connectTo(server.url);
@@ -291,7 +291,7 @@ describe('the code of endpoints that cannot be served', () => {
     const failed = await startPython(createPythonProject(BROKEN)).catch((error: unknown) => error);
     expect(failed).toMatchObject({ code: 'endpoint_invalid' });
     expect(String(failed).split(/\n */)).toEqual([
-      expect.stringContaining('Found 5 endpoint(s) with errors'),
+      expect.stringContaining('Found 5 endpoints with errors'),
       "python/broken.py:2: cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
       'python/half.py:1: cannot be imported: SyntaxError: invalid syntax',
       'tools/misnamed.yml:6:5: there is no function cost; the file defines price',
@@ -321,7 +321,7 @@ describe('a project with Python code', () => {
     expect((await server.admin.ready()).checks).toContainEqual({
       name: 'python',
       status: 'ok',
-      message: '1 of 1 worker(s) take calls',
+      message: '1 of 1 worker ready',
     });
     const without = await startPython(createPythonProject({ 'tools/a.yml': sqlTool('a', 'SELECT 1') }), {
       flags: { python: '/nowhere/python' },
@@ -349,7 +349,7 @@ describe('a project with Python code', () => {
     const python = async () => (await server.admin.ready()).checks.find(({ name }) => name === 'python');
     expect(await python()).toMatchObject({
       status: 'fail',
-      message: expect.stringContaining('0 of 1 worker(s) take calls'),
+      message: expect.stringContaining('0 of 1 worker ready'),
     });
     expect((await server.admin.health()).status).toBe('ok');
     project.remove('broken');
