@@ -31,5 +31,5 @@ function messageFor(report: ReadinessReport): string {
   if (report.phase === 'starting') return 'the server has not become ready yet';
   if (report.phase === 'closing') return 'the server is shutting down';
   const failed = report.checks.filter((check) => check.status === 'fail');
-  return failed.map((check) => `the check ${check.name} fails: ${check.message}`).join('; ');
+  return failed.map((check) => `check "${check.name}" failed: ${check.message}`).join('; ');
 }

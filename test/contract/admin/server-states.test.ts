@@ -65,7 +65,7 @@ describe('other states of the server', () => {
     expect((await broken.client.status()).status).toBe('degraded');
     expect(await broken.client.ready()).toEqual({
       error: 'not_ready',
-      message: 'the check database fails: does not answer',
+      message: 'check "database" failed: does not answer',
       status: 'fail',
       checks: report.checks,
     });
