@@ -98,14 +98,14 @@ function drainTimeout<T>(leases: readonly LeaseInUse[], { limits, force }: Quiet
     .slice(0, NAMED_CALLS)
     .map(({ label, since }) => `${label} since ${since.toISOString()}`);
   const more = leases.length > NAMED_CALLS ? ` and ${leases.length - NAMED_CALLS} more` : '';
-  const what =
-    named.length === 0
-      ? 'an earlier generation that is still being freed'
-      : `calls that still run (${named.join(', ')}${more})`;
-  const how = force ? 'they were interrupted and have not ended' : 'or interrupt them with --force';
-  return new MxcpError(
-    'drain_timeout',
-    `the database could not be handed over within ${limits.drainTimeoutMs / 1000} s because of ${what}; ` +
-      `reload again when they have ended, raise --reload-drain-timeout, ${how}`,
-  );
+  const calls = `${named.join(', ')}${more}`;
+  const failure = `the database could not be handed over within ${limits.drainTimeoutMs / 1000} s because`;
+  if (named.length === 0) {
+    const message = `${failure} an earlier generation is still being freed; reload again later, or raise --reload-drain-timeout`;
+    return new MxcpError('drain_timeout', message);
+  }
+  const message = force
+    ? `${failure} of calls that were interrupted and have not ended (${calls}); reload again when they have ended, or raise --reload-drain-timeout`
+    : `${failure} of calls that still run (${calls}); reload again when they have ended, raise --reload-drain-timeout, or interrupt them with --force`;
+  return new MxcpError('drain_timeout', message);
 }

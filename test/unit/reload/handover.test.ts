@@ -116,6 +116,26 @@ describe('a handover', () => {
     gate.open();
     expect(await ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
   });
+
+  test('says so when an earlier generation is not freed in time', async () => {
+    const { coordinator, steps, active } = createHandover({ drainTimeoutMs: 50 });
+    const gate = createGate();
+    steps.needsHandover = false;
+    const lease = active.current.acquire(createHolder());
+    await coordinator.request({ trigger: 'api' }).ended;
+    steps.before = (step, generation) => (step === 'dispose' && generation === 1 ? gate.pass() : undefined);
+    steps.needsHandover = true;
+    const { ended } = coordinator.request({ trigger: 'api' });
+    lease.release();
+    await gate.arrived;
+    const record = await ended;
+    expect(record.error).toMatchObject({
+      code: 'drain_timeout',
+      message:
+        'the database could not be handed over within 0.05 s because an earlier generation is still being freed; reload again later, or raise --reload-drain-timeout',
+    });
+    gate.open();
+  });
 });
 
 describe('calls that stand in the way', () => {
@@ -198,7 +218,9 @@ describe('calls that stand in the way', () => {
     active.current.acquire(createHolder('tool "deaf"'));
     const record = await coordinator.request({ trigger: 'api', force: true }).ended;
     expect(record.error).toMatchObject({ code: 'drain_timeout' });
-    expect(record.error?.message).toContain('they were interrupted and have not ended');
+    expect(record.error?.message).toContain(
+      'because of calls that were interrupted and have not ended (tool "deaf" since ',
+    );
   });
 });
 
