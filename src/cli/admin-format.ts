@@ -24,7 +24,7 @@ export function printChecks(output: Output, checks: ProbeOk['checks']): void {
   );
 }
 
-/** For a table: a message that lists problems says in its first line only how many there are. */
+/** For a table: a message of several lines, such as one that lists problems, on one line. */
 export function formatCause(message: string): string {
   return message.replaceAll(/\s*\n\s*(?:- )?/g, ' ');
 }

@@ -18,7 +18,10 @@ export function watchForCrash(logger: Logger): CrashWatch {
   const crashed = new Promise<'crashed'>((resolve) => {
     const onCrash = (thrown: unknown): void => {
       exitCode = BUG_EXIT_CODE;
-      logger.fatal({ detail: toMxcpError(thrown).detail ?? messageOf(thrown) }, 'a bug of mxcp: it ends');
+      logger.fatal(
+        { detail: toMxcpError(thrown).detail ?? messageOf(thrown) },
+        'unexpected error in mxcp; shutting down',
+      );
       resolve('crashed');
     };
     process.on('uncaughtException', onCrash);

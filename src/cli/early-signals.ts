@@ -1,6 +1,6 @@
 /**
- * What the launcher knows from before anything was loaded. Signals that arrive before anything is loaded, counted by the launcher (`bin/mxcp`), which keeps its handlers for the
- * life of the process and passes each signal on to what is set here. SIGHUP and the stop signals, for `serve` only.
+ * What the launcher (`bin/mxcp`) noted before the program was loaded. It counts SIGHUP and the stop signals, for `serve`
+ * only, keeps its handlers for the life of the process, and passes each later signal on to what is set here.
  */
 export interface EarlySignals {
   readonly hangups: number;

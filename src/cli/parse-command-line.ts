@@ -38,7 +38,7 @@ function createProgram(output: Output, select: Select): Command {
     .version(version, '-V, --version', 'Print the version.')
     .exitOverride()
     .configureOutput({ writeOut: output.write, writeErr: output.writeError })
-    .showHelpAfterError('(add --help for what is possible)')
+    .showHelpAfterError('(run with --help to see all options)')
     .addHelpText('after', `\n${formatExitCodes()}`);
   for (const entry of COMMANDS) addCommand(program, entry, select);
   return program;

@@ -40,7 +40,7 @@ function readName(flag: '--project' | '--profile', options: Options, fallback: s
   throw new MxcpError('usage', `${flag} must be letters, digits, - and _, not ${JSON.stringify(name)}`);
 }
 
-/** All or nothing: a project that was there already is not mixed with a new one. */
+/** Refuses before anything is written, so that a project that was there already is not mixed with a new one. */
 function refuseExisting(folder: string, files: readonly ProjectFile[]): void {
   const existing = files.map(({ path }) => path).filter((path) => existsSync(join(folder, path)));
   if (existing.length === 0) return;
@@ -50,6 +50,7 @@ function refuseExisting(folder: string, files: readonly ProjectFile[]): void {
   );
 }
 
+/** A write that fails half-way leaves the files before it. */
 async function writeFiles(folder: string, files: readonly ProjectFile[]): Promise<readonly string[]> {
   const ignored = existsSync(join(folder, IGNORED.path)) ? [] : [IGNORED];
   const all = [...files, ...ignored];

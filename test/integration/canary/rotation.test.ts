@@ -179,7 +179,7 @@ describe.each(['text', 'json'])('the report of a crash, logged as %s', (format) 
     });
     server.child.kill('SIGUSR2');
     expect(await server.ended).toBe(70);
-    expect(server.stderr).toContain('a bug of mxcp: it ends');
+    expect(server.stderr).toContain('unexpected error in mxcp; shutting down');
     expect(server.stderr).toContain('cannot use');
     expect(leaksIn(server.stderr)).toEqual([]);
     expect(filesWritten(project).flatMap(leaksIn)).toEqual([]);
