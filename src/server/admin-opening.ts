@@ -36,7 +36,7 @@ export async function openAdmin(settings: ServerSettings, parts: AdminOpeningPar
     if (admin.strict) throw error;
     parts.logger.warn(
       { component: 'admin' },
-      'serving without the admin socket; --admin-strict would end here',
+      'serving without the admin socket; with --admin-strict the start would fail',
     );
     return NOTHING_OPEN;
   }

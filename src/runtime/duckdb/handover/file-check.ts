@@ -144,7 +144,7 @@ export class FileCheck implements Disposable {
     const said = this.#stderr.trim().split('\n').at(-1) ?? '';
     const why = this.#isLate
       ? `it took longer than ${this.#options.timeoutMs / 1000} s`
-      : `the process that tried it was ${how}${said === '' ? '' : ` (${said})`}`;
+      : `the check process failed: ${how}${said === '' ? '' : ` (${said})`}`;
     const reason = this.#options.signal.aborted
       ? new MxcpError('server_closing', 'the server was shut down while the replaced database was looked at')
       : new MxcpError(
