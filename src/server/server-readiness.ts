@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Check, ReadinessReport, ReadinessSource } from '../admin/index.js';
 import { messageOf } from '../errors/index.js';
-import type { ActiveGeneration } from '../lifecycle/index.js';
+import { within, type ActiveGeneration } from '../lifecycle/index.js';
 import { checkPython } from './python-check.js';
 import type { ServerPhase } from './server-phase.js';
 import type { Serving } from './project/index.js';
@@ -16,7 +15,7 @@ export interface ReadinessParts {
   readonly isListening: () => boolean;
 }
 
-/** Answers the probes. However many ask at once, the database is asked once. */
+/** Answers the probes. However many ask, and however often, the database is asked once at a time. */
 export class ServerReadiness implements ReadinessSource {
   readonly #parts: ReadinessParts;
   #asking: Promise<Check> | undefined;
@@ -74,42 +73,31 @@ export class ServerReadiness implements ReadinessSource {
     return check === undefined ? [] : [check];
   }
 
-  #checkDatabase(): Promise<Check> {
+  async #checkDatabase(): Promise<Check> {
     const active = this.#parts.active();
-    if (active === undefined) {
-      return Promise.resolve({ name: 'database', status: 'fail', message: 'not open yet' });
-    }
+    if (active === undefined) return { name: 'database', status: 'fail', message: 'not open yet' };
+    // Until the database has answered, not until we stop waiting: each question that hangs holds a thread.
     this.#asking ??= askDatabase(active).finally(() => {
       this.#asking = undefined;
     });
-    return this.#asking;
+    return (await within(this.#asking, DATABASE_ANSWER_MS)) ?? NO_ANSWER;
   }
 }
+
+const NO_ANSWER: Check = {
+  name: 'database',
+  status: 'fail',
+  message: `no answer within ${DATABASE_ANSWER_MS} ms`,
+};
 
 async function askDatabase(active: ActiveGeneration<Serving>): Promise<Check> {
   // A lease: the generation must not be disposed between the question and the answer.
   const lease = active.tryAcquire({ label: 'a readiness check', interrupt: () => {} });
   // Calls are held for a moment, and served after it.
   if (lease === undefined) return { name: 'database', status: 'ok', message: 'is being handed over' };
-  const answered = lease.contents.database
+  return lease.contents.database
     .ping()
     .then((): Check => ({ name: 'database', status: 'ok', message: 'answers' }))
     .catch((error: unknown): Check => ({ name: 'database', status: 'fail', message: messageOf(error) }))
     .finally(() => lease.release());
-  const timer = new AbortController();
-  const late = delay(DATABASE_ANSWER_MS, undefined, { signal: timer.signal, ref: false })
-    .then(
-      (): Check => ({
-        name: 'database',
-        status: 'fail',
-        message: `no answer within ${DATABASE_ANSWER_MS} ms`,
-      }),
-    )
-    // Cancelled below, because the database answered in time.
-    .catch((): Check => ({ name: 'database', status: 'ok', message: 'answers' }));
-  try {
-    return await Promise.race([answered, late]);
-  } finally {
-    timer.abort();
-  }
 }

@@ -1,5 +1,4 @@
 import type { Readable, Writable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   isJSONRPCErrorResponse,
   isJSONRPCRequest,
@@ -10,6 +9,7 @@ import {
   serializeMessage,
   type Transport,
 } from '@modelcontextprotocol/server';
+import { within } from '../../lifecycle/index.js';
 import { type ResultSplices, writeMessage } from '../splice/index.js';
 
 export interface StdioStreams {
@@ -21,6 +21,8 @@ export interface StdioStreams {
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 /** How long requests that run when the input ends may take: `printf … | mxcp serve` wants its answers. */
 const END_OF_INPUT_GRACE_MS = 5_000;
+/** How long a client may take, at the end, to read the answers that are made already. */
+const LAST_ANSWERS_GRACE_MS = 500;
 
 /**
  * Lines of JSON on two streams. Unlike the SDK's transport it writes large results in slices, one message after the other,
@@ -73,13 +75,7 @@ export class StdioTransport implements Transport {
   async drain(timeoutMs: number): Promise<void> {
     this.#stopReading();
     if (this.#unanswered.size === 0) return;
-    const timer = new AbortController();
-    const answered = new Promise<void>((resolve) => this.#whenAnswered.push(resolve));
-    const late = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {
-      // Cancelled below, because everything was answered in time.
-    });
-    await Promise.race([answered, late]);
-    timer.abort();
+    await within(new Promise<void>((resolve) => this.#whenAnswered.push(resolve)), timeoutMs);
   }
 
   close(): Promise<void> {
@@ -89,7 +85,12 @@ export class StdioTransport implements Transport {
 
   async #close(): Promise<void> {
     this.#stopReading();
-    await this.#written;
+    const isWritten = await within(
+      this.#written.then(() => true),
+      LAST_ANSWERS_GRACE_MS,
+    );
+    // Nobody reads: what is not written yet would hold its results for ever.
+    if (isWritten !== true) this.#streams.output.destroy();
     this.onclose?.();
     this.#end();
   }

@@ -1,5 +1,5 @@
 import { MISSING } from '../../config/index.js';
-import type { Disposable } from '../../lifecycle/index.js';
+import { within, type Disposable } from '../../lifecycle/index.js';
 import { FileLooks } from './file-looks.js';
 import { FolderWatches } from './folder-watches.js';
 import type { WatchedFile } from './watched-file.js';
@@ -24,6 +24,9 @@ const TIMINGS: WatchTimings = {
   longestSettleMs: 30_000,
   pollMs: 5_000,
 };
+
+/** How long a look waits for the kernel to watch the folders. */
+const WATCH_LIMIT_MS = 5_000;
 
 export interface FileWatcherOptions {
   /** Called when files have changed and rest again. */
@@ -55,6 +58,10 @@ export class FileWatcher implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
   #isLooking = false;
+  /** Whatever an event was about may have come after the look that goes on had passed it. */
+  #mustLookAgain = false;
+  /** A file system that hangs keeps the kernel from being asked to watch, but no file from being looked at. */
+  #watching: Promise<void> | undefined;
   #isDisposed = false;
 
   constructor({ onChange, timings, maxFolders }: FileWatcherOptions) {
@@ -90,22 +97,26 @@ export class FileWatcher implements Disposable {
   }
 
   async #look(): Promise<void> {
-    if (this.#isLooking) {
-      // Whatever the event was about may have come after that look had passed it.
-      this.#schedule(this.#timings.debounceMs);
-      return;
-    }
+    this.#mustLookAgain = this.#isLooking;
+    if (this.#isLooking) return;
     this.#isLooking = true;
     const files = [...this.#files.values()];
     const known = this.#files;
     // Before the look, so that what changes after it is heard of.
-    await this.#folders.watch(files);
+    await this.#watchFolders(files);
     const marks = await this.#looks.take(files);
     this.#isLooking = false;
     if (this.#isDisposed) return;
     // Others than when the look began have a look of their own, which is due.
     if (known === this.#files) this.#judge(marks);
-    this.#schedule(this.#timings.pollMs);
+    this.#schedule(this.#mustLookAgain ? this.#timings.debounceMs : this.#timings.pollMs);
+  }
+
+  async #watchFolders(files: readonly WatchedFile[]): Promise<void> {
+    this.#watching ??= this.#folders.watch(files).finally(() => {
+      this.#watching = undefined;
+    });
+    await within(this.#watching, WATCH_LIMIT_MS);
   }
 
   #judge(marks: ReadonlyMap<string, string>): void {

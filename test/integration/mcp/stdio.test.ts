@@ -136,6 +136,17 @@ describe.each(ERAS)('over stdio, protocol $era', ({ open, stamp }) => {
     await vi.waitFor(() => expect(client.calls.cancelled).toBe(1));
   });
 
+  it('ends although the client no longer reads', async () => {
+    const client = connect();
+    client.send(...open, stamp(callOf('echo', { a: 1 }, 7)));
+    await client.answer(7);
+    client.output.pause();
+    client.send(stamp(callOf('large', { rows: 20_000 }, 8)));
+    await vi.waitFor(() => expect(client.output.writableNeedDrain).toBe(true));
+    await client.connection.close({ deadlineMs: 1 });
+    expect(client.output.destroyed).toBe(true);
+  });
+
   it('lets running calls end when it is closed, and cancels them at the deadline', async () => {
     const client = connect();
     client.send(...open, stamp(callOf('wait', {}, 7)));
