@@ -78,7 +78,6 @@ export interface PythonLimits {
   readonly startMs: number;
   readonly initialiseMs: number;
   readonly shutdownMs: number;
-  readonly pingMs: number;
   /** How long cancelled work may go on before its worker is replaced. */
   readonly stopMs: number;
   /** How long the other calls of a worker that is replaced may go on. */

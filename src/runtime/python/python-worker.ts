@@ -141,13 +141,6 @@ export class PythonWorker {
     );
   }
 
-  /** Throws `worker_exited` when it does not answer in time. */
-  async ping(): Promise<void> {
-    const answer = this.#requests.ask((id) => this.#child.send({ op: 'ping', id }));
-    if ((await within(answer, this.#options.limits.pingMs)) === undefined)
-      throw new MxcpError('worker_exited', `the Python worker ${this.processId} does not answer`);
-  }
-
   /** Asks the process to clean up and leave, and ends it when it does not. */
   async leave(): Promise<void> {
     this.#child.send({ op: 'exit' });

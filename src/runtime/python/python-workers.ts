@@ -1,5 +1,5 @@
 import { MxcpError } from '../../errors/index.js';
-import { within, type Disposable } from '../../lifecycle/index.js';
+import type { Disposable } from '../../lifecycle/index.js';
 import { toTaggedArguments, type ParameterValue } from '../duckdb/index.js';
 import { readCodeSnapshot } from './code-snapshot.js';
 import { findPython } from './find-python.js';
@@ -21,7 +21,6 @@ const LIMITS: PythonLimits = {
   startMs: 60_000,
   initialiseMs: 60_000,
   shutdownMs: 5000,
-  pingMs: 5000,
   stopMs: 1000,
   retireMs: 10_000,
 };
@@ -36,7 +35,6 @@ export interface PythonStatus {
 
 /** The Python processes of one generation, all of which run the code as it was when the generation was built. */
 export class PythonWorkers implements Disposable {
-  readonly #limits: PythonLimits;
   readonly #pool = new WorkerPool();
   readonly #slots: readonly WorkerSlot[];
   #isInitialised = false;
@@ -44,7 +42,6 @@ export class PythonWorkers implements Disposable {
 
   private constructor(spec: PythonSpec, interpreter: string, startLine: string) {
     const limits = { ...LIMITS, ...spec.limits };
-    this.#limits = limits;
     this.#slots = Array.from(
       { length: Math.max(1, spec.workers) },
       () =>
@@ -112,11 +109,6 @@ export class PythonWorkers implements Disposable {
     await this.#pool.use(signal, (worker) => worker.call({ target, callArguments, listener, signal }));
   }
 
-  /** All workers answer. Throws `worker_exited`. */
-  async ping(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => this.#pingSlot(slot)));
-  }
-
   /** Workers that take calls: the others are starting, or being replaced. */
   get ready(): number {
     return this.#pool.size;
@@ -150,13 +142,6 @@ export class PythonWorkers implements Disposable {
     return Promise.any(this.#slots.map((slot) => slot.ready())).catch(() => {
       throw new MxcpError('worker_exited', 'the Python workers have been ended');
     });
-  }
-
-  async #pingSlot(slot: WorkerSlot): Promise<void> {
-    const worker = await within(slot.ready(), this.#limits.pingMs);
-    if (worker === undefined)
-      throw new MxcpError('worker_exited', 'a Python worker has ended, and no other takes its place');
-    await worker.ping();
   }
 
   async #dispose(): Promise<void> {

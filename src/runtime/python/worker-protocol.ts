@@ -110,7 +110,6 @@ export type ServerMessage =
       readonly function: string | null;
       readonly parameters: readonly string[];
     }
-  | { readonly op: 'ping'; readonly id: number }
   | { readonly op: 'exit' }
   | { readonly op: 'db.columns'; readonly id: number; readonly columns: JsonValue }
   | { readonly op: 'db.end'; readonly id: number }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PythonProject } from '../../../kit/python-project.js';
 import { runningChildren } from '../../../kit/processes.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
@@ -35,7 +35,7 @@ describe('hooks', () => {
     const both = await Promise.all([python.call('hooks:what_ran'), python.call('hooks:what_ran')]);
     for (const { items } of both) expect(items).toEqual(['first', 'second', 'third']);
     await expect(python.value('hooks:leave')).rejects.toThrow();
-    await python.workers.ping();
+    await vi.waitFor(() => expect(python.workers.ready).toBe(2), { timeout: 15_000 });
     const again = await Promise.all([python.call('hooks:what_ran'), python.call('hooks:what_ran')]);
     for (const { items } of again) expect(items).toEqual(['first', 'second', 'third']);
     await python.workers.dispose();

@@ -106,9 +106,6 @@ class Worker:
 
         threads.run(inspect)
 
-    def _ping(self, message: dict[str, Any]) -> None:
-        self.channel.send({"op": "answer", "id": message["id"], "problems": []})
-
     def _exit(self, _: dict[str, Any]) -> None:
         threads.run(_leave)
 
@@ -120,7 +117,6 @@ _HANDLERS: dict[str, Callable[[Worker, dict[str, Any]], None]] = {
     "payload": Worker._payload,
     "payload.release": Worker._release_payload,
     "inspect": Worker._inspect,
-    "ping": Worker._ping,
     "exit": Worker._exit,
     "db.columns": lambda worker, message: worker.database.deliver(message),
     "db.rows": lambda worker, message: worker.database.deliver(message),
