@@ -4,7 +4,8 @@ import type { DatabaseSession, SessionExecution } from './database-session.js';
 import { interrupted, throwIfInterrupted, toQueryError } from './duckdb-errors.js';
 import type { InstanceConnection } from './instance-connection.js';
 import { executeQuery } from './query-execution.js';
-import type { CallerIdentity, ParameterValue } from './query.js';
+import type { CallerIdentity } from './query.js';
+import type { ParameterValue } from './sql-values.js';
 import { mayHaveTimeZone, readTypedRows } from './typed-rows.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { ParameterValue } from './query.js';
+import type { ParameterValue } from './sql-values.js';
 import { shapeOf, toType } from './parameter-shape.js';
 
 /** What makes it hard to tell where a string, an identifier or a comment ends; rare enough to be left alone. */

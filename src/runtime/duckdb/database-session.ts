@@ -1,5 +1,6 @@
 import type { Disposable } from '../../lifecycle/index.js';
-import type { JsonValue, ParameterValue } from './query.js';
+import type { JsonValue } from './query.js';
+import type { ParameterValue } from './sql-values.js';
 
 /** A column of a result. `type` is in the words that Python's side of the worker decodes values by. */
 export interface ColumnType {

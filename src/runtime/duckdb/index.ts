@@ -13,9 +13,8 @@ export {
   type InspectedDatabase,
   type JsonObject,
   type JsonValue,
-  type ParameterValue,
   type QueryableDatabase,
   type QueryOptions,
   type StatementShape,
-  TypedText,
 } from './query.js';
+export { TypedText, type ParameterValue } from './sql-values.js';

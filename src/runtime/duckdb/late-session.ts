@@ -1,5 +1,5 @@
 import type { DatabaseSession, SessionExecution } from './database-session.js';
-import type { ParameterValue } from './query.js';
+import type { ParameterValue } from './sql-values.js';
 
 /** A session on a database that is not open yet; its statements wait for it. */
 export class LateSession implements DatabaseSession {

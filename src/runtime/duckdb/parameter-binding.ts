@@ -15,8 +15,7 @@ import { toStructValue } from './column-values.js';
 import { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 import { toJson } from './json-conversion.js';
 import { entriesOf, shapeOf, toType, type Shape } from './parameter-shape.js';
-import { TypedText, type ParameterValue } from './query.js';
-import { MapEntries, SqlValue, StructEntries } from './sql-values.js';
+import { MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
 import { widen } from './type-merging.js';
 
 type Parameters = Readonly<Record<string, ParameterValue>>;

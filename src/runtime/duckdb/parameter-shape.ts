@@ -14,8 +14,7 @@ import {
   VARCHAR,
   type DuckDBType,
 } from '@duckdb/node-api';
-import { TypedText, type ParameterValue } from './query.js';
-import { MapEntries, SqlValue, StructEntries } from './sql-values.js';
+import { MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
 import { mergeTypes } from './type-merging.js';
 
 /** What SQL type a value has, while the values beside it in a list may still widen it. */

@@ -1,35 +1,12 @@
-import type { MapEntries, SqlValue, StructEntries } from './sql-values.js';
+import type { ParameterValue } from './sql-values.js';
+
+export type { ParameterValue };
 
 /** A value as JSON knows it. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
-
-/** Text that is bound as a SQL type other than VARCHAR. A class, so that no object a caller sends can be taken for one. */
-export class TypedText {
-  readonly sqlType: 'DATE' | 'TIME' | 'TIMESTAMP' | 'TIMESTAMPTZ';
-  readonly text: string;
-
-  constructor(sqlType: TypedText['sqlType'], text: string) {
-    this.sqlType = sqlType;
-    this.text = text;
-  }
-}
-
-/** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT), dates and times, and what has a type. */
-export type ParameterValue =
-  | string
-  | number
-  | bigint
-  | boolean
-  | null
-  | TypedText
-  | SqlValue
-  | StructEntries
-  | MapEntries
-  | readonly ParameterValue[]
-  | { readonly [key: string]: ParameterValue };
 
 /** Who makes a call, as SQL sees it through `get_username()` and its family. */
 export interface CallerIdentity {

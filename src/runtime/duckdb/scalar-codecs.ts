@@ -17,7 +17,7 @@ import {
 } from '@duckdb/node-api';
 import { toIsoDate, toIsoTimestamp } from './iso-time.js';
 import type { JsonValue } from './query.js';
-import type { ValueCodec } from './value-codecs.js';
+import type { ValueCodec } from './value-codec.js';
 
 type Present = Exclude<DuckDBValue, null>;
 

@@ -1,5 +1,4 @@
 import type { DuckDBType, DuckDBValue } from '@duckdb/node-api';
-import type { ParameterValue } from './query.js';
 
 /** A value with the SQL type it is bound as. */
 export class SqlValue {
@@ -29,3 +28,28 @@ export class MapEntries {
     this.entries = entries;
   }
 }
+
+/** Text that is bound as a SQL type other than VARCHAR. A class, so that no object a caller sends can be taken for one. */
+export class TypedText {
+  readonly sqlType: 'DATE' | 'TIME' | 'TIMESTAMP' | 'TIMESTAMPTZ';
+  readonly text: string;
+
+  constructor(sqlType: TypedText['sqlType'], text: string) {
+    this.sqlType = sqlType;
+    this.text = text;
+  }
+}
+
+/** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT), dates and times, and what has a type. */
+export type ParameterValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | TypedText
+  | SqlValue
+  | StructEntries
+  | MapEntries
+  | readonly ParameterValue[]
+  | { readonly [key: string]: ParameterValue };

@@ -9,7 +9,8 @@ import { castParameters } from './cast-parameters.js';
 import { isBinderError, isCatalogError, toQueryError } from './duckdb-errors.js';
 import { bindParameters } from './parameter-binding.js';
 import { scanParameterNames } from './parameter-scan.js';
-import type { ParameterValue, StatementShape } from './query.js';
+import type { StatementShape } from './query.js';
+import type { ParameterValue } from './sql-values.js';
 import { extractStatements } from './statement-extraction.js';
 
 export interface InspectedStatements extends StatementShape {

@@ -1,7 +1,7 @@
 import { toJson } from './json-conversion.js';
 import { entriesOf } from './parameter-shape.js';
-import { TypedText, type JsonObject, type JsonValue, type ParameterValue } from './query.js';
-import { MapEntries, SqlValue } from './sql-values.js';
+import type { JsonObject, JsonValue } from './query.js';
+import { MapEntries, SqlValue, TypedText, type ParameterValue } from './sql-values.js';
 
 /**
  * The arguments of a call as the Python worker reads them (`values.py`): JSON, with what JSON does not have as

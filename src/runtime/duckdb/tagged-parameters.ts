@@ -23,8 +23,8 @@ import {
   UUID,
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
-import type { JsonValue, ParameterValue } from './query.js';
-import { MapEntries, SqlValue, StructEntries } from './sql-values.js';
+import type { JsonValue } from './query.js';
+import { MapEntries, SqlValue, StructEntries, type ParameterValue } from './sql-values.js';
 
 const MAX_DECIMAL_WIDTH = 38;
 

@@ -4,7 +4,8 @@ import type { SessionExecution } from './database-session.js';
 import { throwIfInterrupted } from './duckdb-errors.js';
 import type { JsonValue } from './query.js';
 import { readColumns, RowRefused, toColumns, type ColumnValues } from './row-reading.js';
-import { encodeWith, valueCodec, type ValueCodec } from './value-codecs.js';
+import type { ValueCodec } from './value-codec.js';
+import { encodeWith, valueCodec } from './value-codecs.js';
 
 export interface TypedRowReader extends SessionExecution {
   /** The zone whose clock TIMESTAMPTZ values show. */

@@ -18,13 +18,7 @@ import {
 import { isUnnamed } from './column-values.js';
 import type { JsonValue } from './query.js';
 import { scalarCodec } from './scalar-codecs.js';
-
-/** How the values of one type travel to Python: what Python is told of the type (`rows.py` reads it), and each value. */
-export interface ValueCodec {
-  readonly descriptor: JsonValue;
-  /** Never given NULL, which is always null. */
-  readonly encode: (value: Exclude<DuckDBValue, null>) => JsonValue;
-}
+import type { ValueCodec } from './value-codec.js';
 
 /** Key types that no Python dict can have as keys; the map is two lists then, as DuckDB's Python package gives it. */
 const UNHASHABLE: readonly DuckDBTypeId[] = [

@@ -1,5 +1,5 @@
 import { Secret } from '../../../config/index.js';
-import { TypedText } from '../query.js';
+import { TypedText } from '../sql-values.js';
 
 /*
  * Values between the server and the process that checks a file. The channel keeps maps and big integers, and forgets

@@ -1,6 +1,6 @@
 import type { ErrorCode, Problem } from '../../../errors/index.js';
 import type { DatabaseSpec } from '../generation-database.js';
-import type { ParameterValue } from '../query.js';
+import type { ParameterValue } from '../sql-values.js';
 
 /* What the server and the process that checks a file tell each other. Both are of the same version. */
 
