@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolveNamedFile, toProjectPath, whyUnreadable } from './project-path.js';
-import type { SourceRequest, SourceResult } from './read-source.js';
 import { problemAt } from './schema-problems.js';
+import type { SourceRequest, SourceResult } from './source-request.js';
 
 /**
  * Reads which Python function an endpoint calls. Only that the file is there is looked at: a generation takes its code as

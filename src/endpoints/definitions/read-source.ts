@@ -1,24 +1,7 @@
-import type { KeyPath, YamlSource } from '../../config/index.js';
-import type { Problem } from '../../errors/index.js';
-import type { ResourceFields, ToolFields } from './definition-schema.js';
-import type { EndpointSource } from './endpoint-definition.js';
 import { readPythonSource } from './read-python-source.js';
 import { readSqlSource } from './read-sql-source.js';
 import { problemAt } from './schema-problems.js';
-
-export interface SourceRequest {
-  readonly fields: ToolFields | ResourceFields;
-  /** `['tool']` or `['resource']`. */
-  readonly base: KeyPath;
-  readonly source: YamlSource;
-  /** The text of the YAML file. */
-  readonly text: string;
-  readonly projectRoot: string;
-}
-
-export type SourceResult =
-  | { readonly read: EndpointSource; readonly problems: readonly [] }
-  | { readonly read?: undefined; readonly problems: readonly Problem[] };
+import type { SourceRequest, SourceResult } from './source-request.js';
 
 /** Reads what an endpoint runs: SQL from its YAML file or a file of its own, or the name of a Python function. */
 export async function readSource(request: SourceRequest): Promise<SourceResult> {

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { KeyPath } from '../../config/index.js';
 import type { SqlSource } from './endpoint-definition.js';
 import { resolveNamedFile, toProjectPath, whyUnreadable } from './project-path.js';
-import type { SourceRequest, SourceResult } from './read-source.js';
 import { problemAt } from './schema-problems.js';
+import type { SourceRequest, SourceResult } from './source-request.js';
 
 /** Reads the SQL of an endpoint, from its YAML file or the file that names, once. */
 export async function readSqlSource(request: SourceRequest): Promise<SourceResult> {

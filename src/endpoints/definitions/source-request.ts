@@ -1,0 +1,18 @@
+import type { KeyPath, YamlSource } from '../../config/index.js';
+import type { Problem } from '../../errors/index.js';
+import type { ResourceFields, ToolFields } from './definition-schema.js';
+import type { EndpointSource } from './endpoint-definition.js';
+
+export interface SourceRequest {
+  readonly fields: ToolFields | ResourceFields;
+  /** `['tool']` or `['resource']`. */
+  readonly base: KeyPath;
+  readonly source: YamlSource;
+  /** The text of the YAML file. */
+  readonly text: string;
+  readonly projectRoot: string;
+}
+
+export type SourceResult =
+  | { readonly read: EndpointSource; readonly problems: readonly [] }
+  | { readonly read?: undefined; readonly problems: readonly Problem[] };
