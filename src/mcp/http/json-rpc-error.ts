@@ -1,5 +1,5 @@
 import { ProtocolErrorCode } from '@modelcontextprotocol/server';
-import type { MessageId } from './message-body.js';
+import type { MessageId } from './message-id.js';
 
 /** The code JSON-RPC leaves to servers, for refusals that have none of their own. */
 export const REFUSED = -32_000;

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { isJsonContentType } from '@modelcontextprotocol/server';
 import { PARSE_ERROR, REFUSED, type Refusal } from './json-rpc-error.js';
+import { isMessageId, type MessageId } from './message-id.js';
 
-export type MessageId = string | number;
+export type { MessageId };
 
 /** A parsed body: one message or, in the older protocols, a list of them. What is in it is for the SDK to judge. */
 export type MessageBody = { readonly parsed: unknown } | { readonly refused: Refusal };
@@ -87,8 +88,4 @@ export function cancelledIdsOf(parsed: unknown): readonly MessageId[] {
 
 export function hasMethod(parsed: unknown, wanted: string): boolean {
   return messagesOf(parsed).some(({ method }) => method === wanted);
-}
-
-function isMessageId(value: unknown): value is MessageId {
-  return typeof value === 'string' || typeof value === 'number';
 }
