@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import type { TimeLimit } from '../http/time-limit.js';
+import type { VaultAnswer, VaultClient, VaultRequest } from './vault-client.js';
 import { saysNamespace, VaultRefusal } from './vault-refusal.js';
 import { notOfVault } from './vault-login.js';
-import type { VaultSession } from './vault-session.js';
+
+/** What asks Vault with the token of a session. */
+interface VaultAsker {
+  readonly client: VaultClient;
+  ask(request: VaultRequest, limit: TimeLimit): Promise<VaultAnswer>;
+}
 
 export interface VaultMount {
   /** With the slash at its end. */
@@ -24,12 +30,12 @@ const mountAnswer = z.object({
  * below it. Kept for the life of a session; `forget` when a mount turns out to be another.
  */
 export class VaultMounts {
-  readonly #session: VaultSession;
+  readonly #session: VaultAsker;
   readonly #known = new Map<string, VaultMount>();
   /** By first part of the path: whoever else needs such a path waits and looks again. */
   readonly #asking = new Map<string, Promise<VaultMount | undefined>>();
 
-  constructor(session: VaultSession) {
+  constructor(session: VaultAsker) {
     this.#session = session;
   }
 
