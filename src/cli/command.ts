@@ -31,6 +31,8 @@ export interface CommandContext {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly output: Output;
+  /** All commands, which load this one and therefore are not imported by it. */
+  readonly commands: readonly CommandEntry[];
   readonly early: EarlySignals;
 }
 

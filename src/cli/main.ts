@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { SettingReader, SETTINGS } from '../config/settings/index.js';
 import { toMxcpError } from '../errors/index.js';
 import type { CommandModule, Options } from './command.js';
+import { COMMANDS } from './command-table.js';
 import type { EarlySignals } from './early-signals.js';
 import { USAGE_EXIT_CODE } from './exit-codes.js';
 import { createOutput, type Output } from './output.js';
@@ -30,7 +31,13 @@ async function runCommand(invocation: Invocation, output: Output, early: EarlySi
   let module: CommandModule | undefined;
   try {
     module = await invocation.load();
-    return await module.run(args, options, { env: process.env, cwd: process.cwd(), output, early });
+    return await module.run(args, options, {
+      env: process.env,
+      cwd: process.cwd(),
+      output,
+      early,
+      commands: COMMANDS,
+    });
   } catch (thrown) {
     const error = toMxcpError(thrown);
     const json = options['jsonOutput'] === true || options['json'] === true;
