@@ -6,6 +6,7 @@ import {
   folderOf,
   parseRanks,
 } from './import-rules.js';
+import { findCycles } from './import-cycles.js';
 import { findImports } from './imports.js';
 import { readDocument, readSourceTree, type SourceTree } from './source-tree.js';
 
@@ -39,6 +40,10 @@ describe('the ranks', () => {
 describe('imports', () => {
   it('point to lower ranks only, through the index.ts of a folder', () => {
     expect(findWrongImports(src, ranks)).toEqual([]);
+  });
+
+  it('never lead back to the file that they began in', () => {
+    expect(findCycles(src)).toEqual([]);
   });
 
   it('are found in the sources at all', () => {
@@ -192,5 +197,42 @@ describe('a wrong arrow', () => {
       ['src/admin/client/x.ts', "import { z } from 'zod/v4';\nexport const x = z;\n"],
     ]);
     expect([...findLoadedPackages(deep, 'src/admin/client/index.ts')]).toEqual(['zod']);
+  });
+});
+
+describe('a cycle', () => {
+  const tree = (files: Readonly<Record<string, string>>): SourceTree =>
+    new Map(Object.entries(files).map(([name, text]) => [`src/config/${name}.ts`, `${text}\n`]));
+
+  it('is not seen where two ways lead to one file', () => {
+    const files = { a: "import './b.js';\nimport './c.js';", b: "import './c.js';", c: '' };
+    expect(findCycles(tree(files))).toEqual([]);
+  });
+
+  it.each([
+    ['of values', "import { b } from './b.js';"],
+    ['of types', "import type { B } from './b.js';"],
+    ['of a type in place', "let b: import('./b.js').B;"],
+    ['of a re-export', "export { b } from './b.js';"],
+    ['while it runs', "export const b = () => import('./b.js');"],
+  ])('%s is found', (_kind, text) => {
+    const files = { a: text, b: "import type { A } from './a.js';" };
+    expect(findCycles(tree(files))).toEqual(['src/config/a.ts → src/config/b.ts → src/config/a.ts']);
+  });
+
+  it('through other files, away from where one looks first, is found once', () => {
+    const files = {
+      first: "import './a.js';\nimport './b.js';",
+      a: "import './b.js';",
+      b: "import './c.js';",
+      c: "import './a.js';",
+    };
+    expect(findCycles(tree(files))).toEqual([
+      'src/config/a.ts → src/config/b.ts → src/config/c.ts → src/config/a.ts',
+    ]);
+  });
+
+  it('of a file with itself is found', () => {
+    expect(findCycles(tree({ a: "import './a.js';" }))).toEqual(['src/config/a.ts → src/config/a.ts']);
   });
 });
