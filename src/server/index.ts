@@ -6,4 +6,6 @@ export {
   type ServerSettings,
 } from '../config/index.js';
 export { MxcpError } from '../errors/index.js';
+export type { Logger, LogSink } from '../logging/index.js';
+export type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 export { Server, type ServerOptions } from './server.js';
