@@ -24,7 +24,6 @@ import {
 export interface ServerInfo {
   readonly name: string;
   readonly version: string;
-  readonly instructions?: string | undefined;
 }
 
 /** What a transport knows of the message that is being answered. */
@@ -58,10 +57,7 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
   };
   const lists = createLists(calls);
   return () => {
-    const server = new Server(
-      { name: info.name, version: info.version },
-      { capabilities, ...(info.instructions !== undefined && { instructions: info.instructions }) },
-    );
+    const server = new Server({ name: info.name, version: info.version }, { capabilities });
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, lists);
     serveCalls(server, options);
