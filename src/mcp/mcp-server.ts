@@ -38,8 +38,6 @@ export interface MessageScope {
 export interface McpServerFactoryOptions {
   readonly calls: EndpointCalls;
   readonly info: ServerInfo;
-  /** Whether lists can change while the server runs; only then is `listChanged` advertised. */
-  readonly definitionsCanChange: boolean;
   readonly logger: Logger;
   readonly scrubber: Scrubber;
   readonly scopeOf: (context: ServerContext) => MessageScope;
@@ -47,8 +45,9 @@ export interface McpServerFactoryOptions {
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold nothing but `calls`. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
-  const { calls, info, definitionsCanChange: listChanged, logger } = options;
-  const changes = listChanged ? { listChanged } : {};
+  const { calls, info, logger } = options;
+  // Any caller of the admin socket may reload definitions, so lists can change whatever the settings are.
+  const changes = { listChanged: true };
   const capabilities: ServerCapabilities = {
     tools: changes,
     resources: changes,

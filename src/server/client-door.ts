@@ -23,8 +23,7 @@ export interface ClientDoorParts {
 
 /** Throws `port_in_use`. The server closes it. */
 export async function openClientDoor({ calls, config, ...output }: ClientDoorParts): Promise<ClientDoor> {
-  // Any caller of the admin socket may reload definitions, so lists can change whatever the settings are.
-  const options = { calls, ...output, info: { name: config.project, version }, definitionsCanChange: true };
+  const options = { calls, ...output, info: { name: config.project, version } };
   const { transport } = config;
   if (transport.provider === 'stdio') {
     const connection = startStdio(options);

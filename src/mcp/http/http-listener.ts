@@ -17,8 +17,6 @@ import { refuse, sendNotFound, sendResponse } from './send-response.js';
 export interface HttpListenerOptions {
   readonly calls: EndpointCalls;
   readonly info: ServerInfo;
-  /** Whether `notifyListChanged` may ever be called; only then is `listChanged` advertised. */
-  readonly definitionsCanChange?: boolean;
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
@@ -82,7 +80,6 @@ class HttpListener implements McpListener {
       createServer: createMcpServerFactory({
         calls: options.calls,
         info: options.info,
-        definitionsCanChange: options.definitionsCanChange ?? false,
         logger: this.#logger,
         scrubber: options.scrubber,
         scopeOf: ({ http }) => scopeOf(http?.req),

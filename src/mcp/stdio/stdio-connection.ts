@@ -11,8 +11,6 @@ import { StdioTransport } from './stdio-transport.js';
 export interface StdioOptions {
   readonly calls: EndpointCalls;
   readonly info: ServerInfo;
-  /** Whether `notifyListChanged` may ever be called; only then is `listChanged` advertised. */
-  readonly definitionsCanChange?: boolean;
   readonly logger: Logger;
   readonly scrubber: Scrubber;
   /** The process's own streams unless given. Nothing else may write to the output. */
@@ -41,7 +39,7 @@ class ServedStdio implements StdioConnection {
   /** Usually one; a client that first asks for the newer protocol and falls back has two for a moment. */
   readonly #servers = new Set<Server>();
 
-  constructor({ calls, info, definitionsCanChange = false, ...options }: StdioOptions) {
+  constructor({ calls, info, ...options }: StdioOptions) {
     const { input = process.stdin, output = process.stdout } = options;
     const logger = options.logger.child({ component: 'mcp' });
     const splices = new ResultSplices();
@@ -52,7 +50,6 @@ class ServedStdio implements StdioConnection {
     const createServer = createMcpServerFactory({
       calls,
       info,
-      definitionsCanChange,
       logger,
       scrubber: options.scrubber,
       scopeOf,

@@ -207,7 +207,7 @@ describe('closing', () => {
   });
 
   it('does not wait for streams of notifications and idle connections', async () => {
-    const { url, listener } = await startListener({ definitionsCanChange: true });
+    const { url, listener } = await startListener();
     const session = await openSession(url);
     const stream = await fetch(url, { headers: { ...session, accept: 'text/event-stream' } });
     expect(stream.status).toBe(200);

@@ -60,7 +60,7 @@ describe.each(MODES)('the official client, mode %s', (mode, version) => {
   });
 
   it('is told when the tools change, and sees the new one', async () => {
-    const { url, listener, calls } = await startListener({ definitionsCanChange: true });
+    const { url, listener, calls } = await startListener();
     const onChanged = vi.fn();
     const client = await connect(url, mode, onChanged);
     calls.addTool('fresh', async () => scalarResult('new'));

@@ -30,7 +30,6 @@ class StdioClient {
     this.connection = startStdio({
       calls: this.calls,
       info: { name: 'sample', version: '9.8.7' },
-      definitionsCanChange: true,
       logger: createSilentLogger(),
       scrubber: new Scrubber(),
       input: this.input,
