@@ -1,5 +1,11 @@
 import { MxcpError } from '../errors/index.js';
-import { deadlineIn, type ActiveGeneration, type Hold, type LeaseInUse } from '../lifecycle/index.js';
+import {
+  deadlineIn,
+  raceSignal,
+  type ActiveGeneration,
+  type Hold,
+  type LeaseInUse,
+} from '../lifecycle/index.js';
 
 export interface HandoverLimits {
   /** How long new calls are held at a time while earlier ones end. */
@@ -50,6 +56,8 @@ export async function holdWhenQuiet<T>(request: QuietRequest<T>): Promise<Hold<T
       throw new MxcpError('server_closing', 'the server was shut down before the database was handed over');
     if (error !== deadline.reason) throw error;
     throw drainTimeout(active.leases, request);
+  } finally {
+    deadline.dispose();
   }
 }
 
@@ -65,28 +73,15 @@ async function tryHold<T>(request: QuietRequest<T>, deadline: AbortSignal): Prom
     hold.release();
     if (deadline.aborted || error !== ranOut.reason) throw error;
     return undefined;
+  } finally {
+    ranOut.dispose();
   }
 }
 
 /** Throws the signal's reason. */
 async function quiet<T>({ active, earlierFreed }: QuietRequest<T>, signal: AbortSignal): Promise<void> {
   await active.leasesEnded(signal);
-  await before(earlierFreed(), signal);
-}
-
-/** Waits for something that ends anyway. Throws the signal's reason when that aborts first. */
-async function before(end: Promise<void>, signal: AbortSignal): Promise<void> {
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-  });
-  try {
-    await Promise.race([end, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  await raceSignal(earlierFreed(), signal);
 }
 
 function interruptAll(leases: readonly LeaseInUse[]): void {

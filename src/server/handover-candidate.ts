@@ -93,6 +93,8 @@ export class HandoverCandidate implements Candidate<Serving> {
         `the payload of the reload took longer than ${payloadTimeoutMs / 1000} s and was ended; raise --reload-drain-timeout if it needs more`,
         { cause: error },
       );
+    } finally {
+      late.dispose();
     }
   }
 
