@@ -15,12 +15,11 @@ import type {
   Status,
   SuccessOf,
 } from '../contract/index.js';
+import { MAX_WAIT_MS } from '../contract/wait-limit.js';
 import { AdminApiError } from './admin-api-error.js';
 import { sendRequest } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** The longest wait that the server takes, and what a dry run gets without one. */
-const MAX_WAIT_MS = 10 * 60_000;
 
 export interface AdminClientOptions {
   readonly socketPath: string;

@@ -5,4 +5,5 @@ export {
   type ReloadOptions,
   type WaitingReloadOptions,
 } from './admin-client.js';
+export { MAX_WAIT_MS } from '../contract/wait-limit.js';
 export type * from '../contract/wire-types.js';

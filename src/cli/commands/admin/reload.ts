@@ -1,5 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AdminApiError, type AdminClient, type ReloadRecord } from '../../../admin/client/index.js';
+import {
+  AdminApiError,
+  MAX_WAIT_MS,
+  type AdminClient,
+  type ReloadRecord,
+} from '../../../admin/client/index.js';
 import { parseDuration } from '../../../duration/index.js';
 import { MxcpError } from '../../../errors/index.js';
 import { connectAdmin } from '../../admin-connection.js';
@@ -11,7 +16,6 @@ import { startProgress } from '../../progress.js';
 export { toErrorJson, toExitCode } from '../../admin-connection.js';
 
 const DEFAULT_TIMEOUT_MS = 2 * 60_000;
-const MAX_TIMEOUT_MS = 10 * 60_000;
 const POLL_MS = 50;
 
 /** Answers 0 when the reload succeeded or, with `--no-wait`, was taken; 1 when it failed. */
@@ -120,6 +124,6 @@ function stillRuns(id: string, timeoutMs: number, activity: string): MxcpError {
 function readTimeout(given: unknown): number {
   if (given === undefined) return DEFAULT_TIMEOUT_MS;
   const timeoutMs = parseDuration(String(given));
-  if (timeoutMs !== undefined && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  if (timeoutMs !== undefined && timeoutMs <= MAX_WAIT_MS) return timeoutMs;
   throw new MxcpError('usage', `--timeout must be a time like 30s or 2m, at most 10m, not ${String(given)}`);
 }
