@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { Duplex, type Readable } from 'node:stream';
+import { within } from '../../lifecycle/index.js';
 import { LineReader } from './line-reader.js';
 import type { PythonOutputLine, PythonSpec } from './python-spec.js';
-import { within } from './within.js';
 import type { WorkerExit } from './worker-exit.js';
 import { findWorkerScript } from './worker-files.js';
 import { WorkerOutput } from './worker-output.js';
