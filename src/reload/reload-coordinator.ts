@@ -68,6 +68,7 @@ export class ReloadCoordinator<T> {
   /** By the id of the request. Apart from it, because records are remembered and what a payload keeps alive must not be. */
   readonly #payloads = new Map<string, ReloadPayload>();
   readonly #retiring = new Set<Promise<void>>();
+  readonly #releasing = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #state = IDLE;
   #log: RunLog | undefined;
@@ -101,7 +102,7 @@ export class ReloadCoordinator<T> {
     try {
       this.#enqueue(request);
     } catch (error) {
-      payload?.release();
+      this.#release(payload);
       throw error;
     }
     if (payload !== undefined) this.#payloads.set(request.id, payload);
@@ -133,12 +134,12 @@ export class ReloadCoordinator<T> {
 
   /**
    * Takes no more requests, and begins nothing more: what runs and what waits fails with `server_closing` at its next stage,
-   * but an exchange that has begun comes to its end. Resolves when old generations are disposed too.
+   * but an exchange that has begun comes to its end. Resolves when old generations are disposed and payloads released too.
    */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#idle;
-    await Promise.all(this.#retiring);
+    await Promise.all([...this.#retiring, ...this.#releasing]);
   }
 
   #enqueue(request: ReloadRequest): void {
@@ -219,13 +220,20 @@ export class ReloadCoordinator<T> {
   #end(run: PlannedRun, log: RunLog): void {
     const record = log.recordFor(run.first);
     if (!record.dryRun) this.#remember(record);
-    this.#payloads.get(run.first.id)?.release();
+    this.#release(this.#payloads.get(run.first.id));
     this.#payloads.delete(run.first.id);
     this.#logOutcome(record);
     for (const request of [run.first, ...run.others]) {
       this.#waiters.get(request.id)?.(log.recordFor(request));
       this.#waiters.delete(request.id);
     }
+  }
+
+  /** Only the end of the coordinator waits for it: a worker may be kept for payloads of runs to come. */
+  #release(payload: ReloadPayload | undefined): void {
+    if (payload === undefined) return;
+    const released = payload.release().finally(() => this.#releasing.delete(released));
+    this.#releasing.add(released);
   }
 
   #remember(record: ReloadRecord): void {

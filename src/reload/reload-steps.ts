@@ -13,8 +13,10 @@ export interface ReloadFindings {
 export interface ReloadPayload {
   /** Aborting ends it early. Throws what went wrong with it. */
   run(signal: AbortSignal): Promise<void>;
-  /** It is not needed any more, whether it ran or not; whatever kept it can go. Idempotent. */
-  release(): void;
+  /** Ends the process that ran it if it is this one, which still holds the file. False when it is not. */
+  endHolder(processId: number): Promise<boolean>;
+  /** It is not needed any more, whether it ran or not. Resolves when whatever kept it is gone. Idempotent, never rejects. */
+  release(): Promise<void>;
 }
 
 export interface ReloadContext {

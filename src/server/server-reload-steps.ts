@@ -141,6 +141,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
         old: this.#running.database,
         next: generation.contents.database,
         lockWaitMs: settings.reloadHoldTimeoutMs,
+        endHolder: (processId) => this.#endHolder(processId, context),
         onWarning: (message) => logger.warn(message),
       });
       const payloadTimeoutMs = settings.reloadDrainTimeoutMs;
@@ -159,6 +160,16 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
       });
       throw error;
     }
+  }
+
+  async #endHolder(processId: number, { payload }: ReloadContext): Promise<boolean> {
+    const isEnded = (await payload?.endHolder(processId)) ?? false;
+    if (isEnded)
+      this.#parts.logger.warn(
+        { process: processId },
+        'the payload of reload_duckdb() left the database file open; its Python process was ended, close the connection in the payload',
+      );
+    return isEnded;
   }
 
   #toSpec(resolved: Resolved, { nextNumber, signal }: ReloadContext): GenerationSpec {

@@ -233,7 +233,7 @@ export class Server {
       const { id } = this.reload({ trigger: 'endpoint', payload });
       logger.info({ id, description }, 'an endpoint asked for a reload');
     } catch (error) {
-      payload?.release();
+      void payload?.release();
       logger.warn({ description, reason: messageOf(error) }, 'reload_duckdb() ignored');
     }
   }

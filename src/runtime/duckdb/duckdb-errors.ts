@@ -28,11 +28,19 @@ export function toQueryError(thrown: unknown): MxcpError {
   return new MxcpError('query_failed', `Failed to execute SQL: ${messageOf(thrown)}`, { cause: thrown });
 }
 
+/** Which process holds the file of a `database_locked` error, where DuckDB knows. */
+export function lockHolderOf({ cause }: MxcpError): number | undefined {
+  const holder = HOLDER.exec(messageOf(cause))?.[1];
+  return holder === undefined ? undefined : Number(holder);
+}
+
+const HOLDER = /\(PID (\d+)\)/;
+
 /** What went wrong when a database file was opened, with the mend. DuckDB may know the file by another name. */
 export function toOpenError(path: string, thrown: unknown, openedAs = path): MxcpError {
   const message = messageOf(thrown).replaceAll(openedAs, path);
   if (message.includes('Could not set lock')) {
-    const holder = /\(PID (\d+)\)/.exec(message)?.[1];
+    const holder = HOLDER.exec(message)?.[1];
     const who = holder === undefined ? 'another process' : `process ${holder}`;
     return new MxcpError(
       'database_locked',

@@ -31,12 +31,14 @@ export interface PythonProblem {
   readonly line?: number | undefined;
 }
 
-/** The function that code handed to `reload_duckdb()`. The worker that holds it lives until it was run or released. */
+/** The function that code handed to `reload_duckdb()`. The worker that holds it lives until it is released. */
 export interface ReloadPayload {
   /** To be called while the database is closed. Throws `python_failed`, `worker_exited`, `query_interrupted`. */
   run(signal: AbortSignal): Promise<void>;
-  /** Without running it. Idempotent, and does nothing once it was run. */
-  release(): void;
+  /** Ends the process that ran it if it is this one, which holds the file. False when it is not. */
+  endHolder(processId: number): Promise<boolean>;
+  /** Whether it was run or not. Resolves when nothing is left that was only there for it. Idempotent, never rejects. */
+  release(): Promise<void>;
 }
 
 /** A call of `mxcp.runtime.reload_duckdb()`. */

@@ -15,6 +15,7 @@ import {
   type WorkerProblem,
   type WorkerUser,
 } from './worker-protocol.js';
+import { WorkerPayloads } from './worker-payloads.js';
 import { WorkerRequests } from './worker-requests.js';
 import { WorkerSessions } from './worker-sessions.js';
 
@@ -47,6 +48,7 @@ export class PythonWorker {
   readonly #sessions: WorkerSessions;
   readonly #requests = new WorkerRequests();
   readonly #jobs: WorkerJobs;
+  readonly #payloads: WorkerPayloads;
   readonly #hasStarted: Promise<readonly ImportFailure[]>;
   #resolveStarted: (failures: readonly ImportFailure[]) => void = () => undefined;
   #importing: string | undefined;
@@ -70,6 +72,7 @@ export class PythonWorker {
       onStuck: options.onStuck,
       onDebug: spec.onDebug,
     });
+    this.#payloads = new WorkerPayloads({ child: this.#child, jobs: this.#jobs });
     this.exited = this.#child.exited.then(async (exit) => {
       await this.#abandon(exit);
       return exit;
@@ -141,8 +144,15 @@ export class PythonWorker {
     );
   }
 
-  /** Asks the process to clean up and leave, and ends it when it does not. */
-  async leave(): Promise<void> {
+  /**
+   * Asks the process to clean up and leave, and ends it when it does not. A process that keeps payloads leaves when the last one
+   * is released, which this does not wait for.
+   */
+  leave(): Promise<void> {
+    return this.#payloads.afterLast(() => this.#leave());
+  }
+
+  async #leave(): Promise<void> {
     this.#child.send({ op: 'exit' });
     await within(this.exited, LEAVE_MS);
     this.end('was ended with its generation');
@@ -205,18 +215,10 @@ export class PythonWorker {
   }
 
   #toReloadRequest({ payload, description }: Extract<WorkerMessage, { op: 'reload' }>): PythonReloadRequest {
-    if (payload === null) return { description: description ?? undefined, payload: undefined };
-    let isTaken = false;
-    const run = async (signal: AbortSignal): Promise<void> => {
-      if (isTaken) throw new Error('a payload runs once');
-      isTaken = true;
-      await this.#jobs.run({}, signal, (job) => ({ op: 'payload', job, payload }));
+    return {
+      description: description ?? undefined,
+      payload: payload === null ? undefined : this.#payloads.keep(payload),
     };
-    const release = (): void => {
-      if (!isTaken) this.#child.send({ op: 'payload.release', payload });
-      isTaken = true;
-    };
-    return { description: description ?? undefined, payload: { run, release } };
   }
 
   async #abandon(exit: WorkerExit): Promise<void> {

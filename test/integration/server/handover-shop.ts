@@ -66,7 +66,8 @@ export class HandoverShop {
     run: Payload['run'],
   ): Promise<{ readonly record: ReloadRecord; readonly released: number }> {
     let released = 0;
-    const payload: Payload = { run, release: () => void (released += 1) };
+    const release = async (): Promise<void> => void (released += 1);
+    const payload: Payload = { run, release, endHolder: () => Promise.resolve(false) };
     const { id, ended } = this.server.server.reload({ trigger: 'endpoint', payload });
     await ended;
     return { record: await this.server.admin.reloadRecord(id), released };

@@ -226,7 +226,11 @@ describe('calls that stand in the way', () => {
 
 describe('a payload', () => {
   function createPayload() {
-    return { run: vi.fn(async () => undefined), release: vi.fn() };
+    return {
+      run: vi.fn(async () => undefined),
+      endHolder: vi.fn(async () => false),
+      release: vi.fn(async () => undefined),
+    };
   }
 
   test('is handed to the steps and released when its reload has ended, however it ended', async () => {

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { messageOf, MxcpError } from '../../../errors/index.js';
 import { isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
 import type { DatabaseInstance } from '../database-instance.js';
+import { lockHolderOf } from '../duckdb-errors.js';
 import type { InstanceShare } from '../database-registry.js';
 import type { GenerationDatabase } from '../generation-database.js';
 import { findFile, keepAsEarlier, setHeldAside, sweepEarlier } from './earlier-files.js';
@@ -16,6 +17,8 @@ export interface HandoverParts {
   readonly next: GenerationDatabase;
   /** How long a file that another process holds for a moment is waited for. */
   readonly lockWaitMs: number;
+  /** Ends the process that holds the file if it is one of ours; false when it is not. */
+  readonly endHolder: (processId: number) => Promise<boolean>;
   readonly onWarning: (message: string) => void;
 }
 
@@ -138,15 +141,17 @@ export class DatabaseHandover {
     return share;
   }
 
-  /** Another process may look at a file that nobody holds. */
+  /** Another process may look at a file that nobody holds, and one of ours may have forgotten to close it. */
   async #patiently<T>(open: () => Promise<T>): Promise<T> {
     const giveUpAt = performance.now() + this.#parts.lockWaitMs;
     for (;;) {
       try {
         return await open();
       } catch (error) {
-        const isLocked = error instanceof MxcpError && error.code === 'database_locked';
-        if (!isLocked || performance.now() > giveUpAt) throw error;
+        if (!(error instanceof MxcpError) || error.code !== 'database_locked') throw error;
+        const holder = lockHolderOf(error);
+        if (holder !== undefined && (await this.#parts.endHolder(holder))) continue;
+        if (performance.now() > giveUpAt) throw error;
         await delay(ASK_FOR_LOCK_EVERY_MS);
       }
     }
