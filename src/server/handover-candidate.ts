@@ -1,5 +1,5 @@
 import { checkEndpoints } from '../endpoints/index.js';
-import { messageOf, MxcpError } from '../errors/index.js';
+import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import { deadlineIn, type Generation } from '../lifecycle/index.js';
 import type { Candidate, ReloadContext } from '../reload/index.js';
 import type { DatabaseHandover } from '../runtime/index.js';
@@ -56,7 +56,7 @@ export class HandoverCandidate implements Candidate<Serving> {
       await builder.scrubbingErrors(() => this.#exchange());
     } catch (error) {
       await this.#goBack(error);
-      throw error;
+      throw this.#tellingWhatServes(toMxcpError(error));
     }
     await handover.finish();
     return generation;
@@ -65,6 +65,15 @@ export class HandoverCandidate implements Candidate<Serving> {
   async dispose(): Promise<void> {
     await this.#parts.standIn.dispose();
     await this.#parts.generation.dispose();
+  }
+
+  /** Rows that are written from now on would be looked for at the path. */
+  #tellingWhatServes(error: MxcpError): MxcpError {
+    const { servedAs } = this.#parts.handover;
+    if (servedAs === undefined) return error;
+    const { code, message, problems, detail } = error;
+    const told = `${message}\nWhat served before serves on as ${servedAs}; rows written from now on go there until a reload succeeds`;
+    return new MxcpError(code, told, { cause: error, problems, ...(detail !== undefined && { detail }) });
   }
 
   /** All that happens while nobody can call. */
@@ -115,7 +124,9 @@ export class HandoverCandidate implements Candidate<Serving> {
     const { python, endpoints } = contents;
     const failures = await checkEndpoints(endpoints.catalog, { database, python });
     if (failures.length === 0) return;
-    const { definitions } = this.#parts.context;
-    throw endpointMisfit(contents, failures, { definitions, isReplaced: this.#parts.standIn.isReplaced });
+    const { context, standIn, handover } = this.#parts;
+    // A payload may have replaced the file after all.
+    const isReplaced = standIn.isReplaced || handover.isReplaced;
+    throw endpointMisfit(contents, failures, { definitions: context.definitions, isReplaced });
   }
 }

@@ -37,12 +37,17 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
   readonly registry: DatabaseRegistry;
   readonly #plainSelects = new Set<string>();
   #open: OpenDatabase | undefined;
+  #closedBecause: Error;
   #suspension: Suspension | undefined;
   #disposed: Promise<void> | undefined;
 
   private constructor(registry: DatabaseRegistry, spec: DatabaseSpec) {
     this.registry = registry;
     this.spec = spec;
+    this.#closedBecause = new MxcpError(
+      'database_failed',
+      `database ${spec.path} is not open yet: code that is being imported cannot use it, an on_init hook can`,
+    );
   }
 
   /** Nothing is open yet. The generation disposes it. */
@@ -172,6 +177,7 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
 
   /** Nothing will be open any more. */
   giveUp(reason: Error): void {
+    this.#closedBecause = reason;
     this.#suspension?.giveUp(reason);
     this.#suspension = undefined;
   }
@@ -182,21 +188,19 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
   }
 
   async #dispose(): Promise<void> {
-    this.giveUp(this.#closedError());
+    this.giveUp(
+      new MxcpError(
+        'database_failed',
+        `database ${this.path} is not open any more: its generation has ended`,
+      ),
+    );
     await this.#open?.dispose();
     this.#open = undefined;
   }
 
   async #whenOpen(): Promise<OpenDatabase> {
-    if (this.#suspension === undefined) throw this.#closedError();
+    if (this.#suspension === undefined) throw this.#closedBecause;
     return this.#suspension.ended;
-  }
-
-  #closedError(): MxcpError {
-    return new MxcpError(
-      'database_failed',
-      `database ${this.path} is not open: code that is only being imported cannot use it (an on_init hook can), and after a failed handover a reload opens it again`,
-    );
   }
 }
 

@@ -33,10 +33,22 @@ export class DatabaseHandover {
   readonly #instance: DatabaseInstance | undefined;
   /** The name of the old file while it is not open under its path. */
   #earlier: string | undefined;
+  #servedAs: string | undefined;
 
   constructor(parts: HandoverParts) {
     this.#parts = parts;
     this.#instance = parts.old.opened?.instance;
+  }
+
+  /** After `goBack`: the name under which the old file serves on when another one has its path. */
+  get servedAs(): string | undefined {
+    return this.#servedAs;
+  }
+
+  /** After `open`: whether the file is another one than before. */
+  get isReplaced(): boolean {
+    const [old, next] = [this.#instance?.file, this.#parts.next.file];
+    return old !== undefined && next !== undefined && !isSameFile(old, next);
   }
 
   /** Throws `database_failed` when the old file could not be reached any more if the new one does not open. */
@@ -118,11 +130,13 @@ export class DatabaseHandover {
       if (instance === undefined) throw new Error('it was not open before');
       const open = await old.openShare(await this.#patiently(() => this.#reopen(instance)));
       await open.commit();
+      const { openedAs, names } = open.instance;
+      if (openedAs !== names.database) this.#servedAs = openedAs;
       old.resume(open);
     } catch (error) {
       const reason = new MxcpError(
         'database_failed',
-        `database ${old.path} could not be opened again after a failed handover: ${messageOf(error)}`,
+        `database ${old.path} could not be opened again after a failed handover: ${messageOf(error)}; mend that and reload`,
         { cause: error },
       );
       old.giveUp(reason);
