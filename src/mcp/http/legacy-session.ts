@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { REFUSED } from './json-rpc-error.js';
-import { cancelledIdsOf, type MessageId, requestIdsOf } from './message-body.js';
+import { cancelledIdsOf, requestIdsOf } from './message-body.js';
+import type { MessageId } from './message-id.js';
 import type { ExchangeRequest } from './http-exchange.js';
 
 /**

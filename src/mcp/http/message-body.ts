@@ -3,8 +3,6 @@ import { isJsonContentType } from '@modelcontextprotocol/server';
 import { PARSE_ERROR, REFUSED, type Refusal } from './json-rpc-error.js';
 import { isMessageId, type MessageId } from './message-id.js';
 
-export type { MessageId };
-
 /** A parsed body: one message or, in the older protocols, a list of them. What is in it is for the SDK to judge. */
 export type MessageBody = { readonly parsed: unknown } | { readonly refused: Refusal };
 
