@@ -8,13 +8,8 @@ import type { DatabaseSession } from './database-session.js';
 import { sweepEarlier } from './handover/earlier-files.js';
 import { LateSession } from './late-session.js';
 import { OpenDatabase } from './open-database.js';
-import type {
-  CallerIdentity,
-  ParameterValue,
-  QueryableDatabase,
-  QueryOptions,
-  StatementShape,
-} from './query.js';
+import type { CallerIdentity, QueryableDatabase, QueryOptions, StatementShape } from './query.js';
+import type { ParameterValue } from './sql-values.js';
 
 export interface DatabaseSpec extends InstanceSpec {
   readonly secrets: readonly SecretDefinition[];

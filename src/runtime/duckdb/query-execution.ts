@@ -8,8 +8,8 @@ import {
 import { MxcpError } from '../../errors/index.js';
 import { interrupted, throwIfInterrupted, toQueryError } from './duckdb-errors.js';
 import { bindParameters, refuseExcess } from './parameter-binding.js';
-import type { ParameterValue } from './query.js';
 import { RowRefused } from './row-reading.js';
+import type { ParameterValue } from './sql-values.js';
 import { extractStatements } from './statement-extraction.js';
 
 export interface Query {

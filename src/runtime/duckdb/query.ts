@@ -1,7 +1,5 @@
 import type { ParameterValue } from './sql-values.js';
 
-export type { ParameterValue };
-
 /** A value as JSON knows it. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
