@@ -6,7 +6,7 @@ import type {
   StatusSnapshot,
 } from '../admin/index.js';
 import type { EndpointCatalog, EndpointDefinition } from '../endpoints/index.js';
-import { formatProblem } from '../errors/index.js';
+import { formatProblem, toOneLine } from '../errors/index.js';
 import type { Generation } from '../lifecycle/index.js';
 import type { ReloadStatus } from '../reload/index.js';
 import type { Serving } from './project/index.js';
@@ -163,8 +163,4 @@ function toFailed({ path, problems }: EndpointCatalog['failures'][number]): Endp
     status: 'error',
     error: problems.map(formatProblem).join('; '),
   };
-}
-
-function toOneLine(message: string): string {
-  return message.replace(/\s*\n\s*/g, ' ');
 }
