@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ActiveGeneration, Generation, type Hold, type Lease } from '../../../src/lifecycle/index.js';
 
 function createGeneration(number: number) {
@@ -67,16 +67,17 @@ describe('a hold', () => {
     expect(await hasSettled(waiting)).toBe(true);
   });
 
-  test('tells how long it was, once and for all', async () => {
-    const active = createActive();
-    const hold = active.hold();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  test('tells how long it was, once and for all', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const hold = createActive().hold();
+    vi.advanceTimersByTime(5);
+    expect(hold.heldMs).toBe(5);
+    vi.advanceTimersByTime(2);
     hold.release();
-    const { heldMs } = hold;
-    expect(heldMs).toBeGreaterThan(3);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    vi.advanceTimersByTime(5);
     hold.release();
-    expect(hold.heldMs).toBe(heldMs);
+    expect(hold.heldMs).toBe(7);
   });
 
   test('is the only one', () => {
