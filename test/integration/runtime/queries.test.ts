@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, test, vi } from 'vitest';
 import { ANONYMOUS, TypedText } from '../../../src/runtime/index.js';
@@ -6,14 +8,19 @@ import {
   countDescriptors,
   createFolder,
   createRegistry,
+  endlessInto,
   openDatabase,
   rowsOf,
   specOf,
+  untilThere,
   valueOf,
 } from './temporary-database.js';
 
 /** Runs for minutes when nothing stops it, without giving a row. */
 const ENDLESS = 'SELECT count(*) AS n FROM range(100000000000) AS r(i) WHERE hash(i) % 3 = 0';
+
+/** How many queries Node runs at the same time; the others wait for one of these threads. */
+const THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
 
 describe('a text of SQL', () => {
   test('gives the rows of its last statement', async () => {
@@ -175,13 +182,15 @@ describe('an abort', () => {
   test('between two statements keeps the next from running', async () => {
     const database = await openDatabase();
     const controller = new AbortController();
+    const file = join(createFolder(), 'first');
     const query = rowsOf(
       database,
-      `${ENDLESS}; CREATE TABLE t(a INTEGER)`,
+      `${endlessInto(file)}; CREATE TABLE t(a INTEGER)`,
       {},
       { signal: controller.signal },
     );
-    setTimeout(() => controller.abort(), 20);
+    await untilThere([file]);
+    controller.abort();
     await expect(query).rejects.toMatchObject({ code: 'query_interrupted' });
     expect(await rowsOf(database, 'SHOW TABLES')).toEqual([]);
   });
@@ -210,25 +219,34 @@ describe('an abort', () => {
   });
 
   test('rolls back what the statement had changed', async () => {
-    const database = await openDatabase();
-    await rowsOf(database, 'CREATE TABLE t(a BIGINT)');
+    const path = `${createFolder()}/data.duckdb`;
+    const database = await buildGeneration(createRegistry(), specOf(path));
+    await database.commit();
+    await rowsOf(database, 'CREATE TABLE t(a BIGINT); CHECKPOINT');
+    const emptySize = statSync(path).size;
+    const controller = new AbortController();
     const sql = 'INSERT INTO t SELECT i FROM range(100000000000) AS r(i)';
-    await expect(rowsOf(database, sql, {}, { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
-      code: 'query_interrupted',
-    });
+    const query = rowsOf(database, sql, {}, { signal: controller.signal });
+    const interrupted = expect(query).rejects.toMatchObject({ code: 'query_interrupted' });
+    // DuckDB writes rows by the hundred thousand before they are committed.
+    await vi.waitFor(() => expect(statSync(path).size).toBeGreaterThan(emptySize), { timeout: 20_000 });
+    controller.abort();
+    await interrupted;
     expect(await valueOf(database, 'SELECT count(*) FROM t')).toBe(0);
   });
 
   test('is heard by queries that wait for a thread too', async () => {
     const database = await openDatabase();
-    const controllers = Array.from({ length: 12 }, () => new AbortController());
-    const queries = controllers.map(({ signal }) => rowsOf(database, ENDLESS, {}, { signal }).catch(String));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const folder = createFolder();
+    const files = Array.from({ length: THREADS + 8 }, (_, index) => join(folder, String(index)));
+    const controllers = files.map(() => new AbortController());
+    const queries = controllers.map(({ signal }, index) =>
+      rowsOf(database, endlessInto(files[index] ?? ''), {}, { signal }).catch(String),
+    );
+    await untilThere(files, THREADS);
     const started = performance.now();
     for (const controller of controllers.reverse()) controller.abort();
-    expect(await Promise.all(queries)).toEqual(
-      Array.from({ length: 12 }, () => 'MxcpError: the query was interrupted'),
-    );
+    expect(await Promise.all(queries)).toEqual(files.map(() => 'MxcpError: the query was interrupted'));
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
@@ -292,8 +310,9 @@ describe('interrupting everything', () => {
     const registry = createRegistry();
     const database = await buildGeneration(registry, specOf(path));
     await database.commit();
-    const query = rowsOf(database, ENDLESS).catch(String);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const file = join(createFolder(), 'running');
+    const query = rowsOf(database, endlessInto(file)).catch(String);
+    await untilThere([file]);
     await registry.dispose();
     expect(await query).toBe('MxcpError: the query was interrupted');
     expect(countDescriptors(path)).toBe(0);

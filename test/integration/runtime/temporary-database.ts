@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import {
   ANONYMOUS,
   DatabaseRegistry,
@@ -68,6 +68,19 @@ export async function valueOf(
 ): Promise<JsonValue | undefined> {
   const [row = {}] = await rowsOf(database, sql, parameters, options);
   return Object.values(row)[0];
+}
+
+/** SQL that runs for minutes when nothing stops it; from the moment it runs, the file is there. */
+export function endlessInto(file: string): string {
+  return `COPY (SELECT i FROM range(100000000000) AS r(i) WHERE hash(i) = 0) TO '${file}' (FORMAT csv)`;
+}
+
+/** Resolves when so many of these files are there. */
+export async function untilThere(files: readonly string[], count = files.length): Promise<void> {
+  await vi.waitFor(() => expect(files.filter((file) => existsSync(file))).toHaveLength(count), {
+    timeout: 20_000,
+    interval: 5,
+  });
 }
 
 /** How many descriptors of this process lead to the file or its log. */

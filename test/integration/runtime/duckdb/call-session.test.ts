@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
@@ -15,9 +16,11 @@ import {
   countDescriptors,
   createFolder,
   createRegistry,
+  endlessInto,
   openDatabase,
   rowsOf,
   specOf,
+  untilThere,
   valueOf,
 } from '../temporary-database.js';
 
@@ -299,10 +302,12 @@ describe('an abort', () => {
     const database = await openDatabase();
     const session = open(database);
     const controller = new AbortController();
-    const running = execute(session, ENDLESS, { signal: controller.signal });
+    const file = join(createFolder(), 'running');
+    const running = execute(session, endlessInto(file), { signal: controller.signal });
     const waiting = execute(session, 'CREATE TABLE t(a INTEGER)', { signal: controller.signal });
     const settled = Promise.allSettled([running, waiting]);
-    setTimeout(() => controller.abort(), 20);
+    await untilThere([file]);
+    controller.abort();
     for (const outcome of await settled)
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'query_interrupted' } });
     expect(await rowsOf(database, 'SHOW TABLES')).toEqual([]);
