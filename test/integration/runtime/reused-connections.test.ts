@@ -41,11 +41,12 @@ test('each caller on a connection that is used again is himself', async () => {
 test('a query that fails or is interrupted does not touch the next one', async () => {
   const database = await openDatabase();
   const failing = "SELECT error('no ' || $x) AS v";
-  const endless = 'SELECT count(*) AS v FROM range(1000000000000) a, range($x) b WHERE a.range % 7 = 8';
+  const endless = 'SELECT a.range AS v FROM range(1000000000000) a, range($x) b';
   for (const sql of [failing, endless, CONNECTION]) await database.inspect(sql);
   await expect(rowsOf(database, failing, { x: 'way' })).rejects.toMatchObject({ code: 'query_failed' });
-  const aborted = AbortSignal.timeout(20);
-  await expect(rowsOf(database, endless, { x: 1000 }, { signal: aborted })).rejects.toMatchObject({
+  const controller = new AbortController();
+  const options = { signal: controller.signal, onRow: () => controller.abort() };
+  await expect(rowsOf(database, endless, { x: 1000 }, options)).rejects.toMatchObject({
     code: 'query_interrupted',
   });
   expect(await connectionOf(database, CONNECTION)).toBe(await connectionOf(database, CONNECTION));

@@ -1,5 +1,5 @@
-import { symlinkSync, writeFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { describe, expect, it, vi } from 'vitest';
 import { PythonProject } from '../../../kit/python-project.js';
 import { runningChildren } from '../../../kit/processes.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
@@ -92,11 +92,15 @@ describe('code that cannot be imported', () => {
   });
 
   it('is stopped by the signal of the build', async () => {
-    using project = new TemporaryProject({ 'python/b.py': ['while True: pass'] });
+    using project = new TemporaryProject({
+      'python/b.py': ['open("begun", "w").close()', 'while True: pass'],
+    });
     const controller = new AbortController();
     const reason = new Error('stopped');
-    setTimeout(() => controller.abort(reason), 300);
-    await expect(PythonProject.build(project, { signal: controller.signal })).rejects.toBe(reason);
+    const stopped = expect(PythonProject.build(project, { signal: controller.signal })).rejects.toBe(reason);
+    await vi.waitFor(() => expect(existsSync(project.path('begun'))).toBe(true), 10_000);
+    controller.abort(reason);
+    await stopped;
     expect(runningChildren()).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import type { DatabaseSession, GenerationDatabase } from '../../../../src/runtime/index.js';
 import { PythonProject } from '../../../kit/python-project.js';
@@ -77,6 +78,7 @@ describe('the database of Python code', () => {
         '        if how == "die": os._exit(1)',
         '        if how == "bad": db.execute("nonsense")',
         '        if how == "wait":',
+        '            open("waits", "w").close()',
         '            while True: db.execute("SELECT 1")',
         'async def add_later(n):',
         '    with db.transaction(): db.execute("INSERT INTO t VALUES (?)", [n])',
@@ -103,10 +105,12 @@ describe('the database of Python code', () => {
     await expect(python.call('data:add', { n: 5, how: 'bad' })).rejects.toThrow('DatabaseError');
     await expect(python.call('data:twice')).rejects.toThrow('RuntimeError: a transaction is open already');
     await python.call('data:goes_on');
-    const signal = AbortSignal.timeout(200);
-    await expect(python.call('data:add', { n: 6, how: 'wait' }, { signal })).rejects.toMatchObject({
-      code: 'query_interrupted',
-    });
+    const controller = new AbortController();
+    const waiting = python.call('data:add', { n: 6, how: 'wait' }, { signal: controller.signal });
+    const cancelled = expect(waiting).rejects.toMatchObject({ code: 'query_interrupted' });
+    await vi.waitFor(() => expect(existsSync(project.path('waits'))).toBe(true), 10_000);
+    controller.abort();
+    await cancelled;
     await expect(python.call('data:add', { n: 7, how: 'die' })).rejects.toMatchObject({
       code: 'worker_exited',
     });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { PythonProject } from '../../../kit/python-project.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
@@ -13,6 +14,7 @@ const RELOADS = [
   'def failing(): raise ValueError("payload")',
   'def asking(): db.execute("SELECT 1")',
   'def endless():',
+  '    open("begun", "w").close()',
   '    while True: pass',
   'def dying(): os._exit(2)',
   'def ask(name):',
@@ -57,9 +59,13 @@ describe('reload_duckdb', () => {
     await expect(run('asking')).rejects.toThrow(
       'RuntimeError: the database is closed while the payload of a reload runs (python/reloads.py:9, in asking)',
     );
-    await expect(run('endless', AbortSignal.timeout(100))).rejects.toMatchObject({
+    const controller = new AbortController();
+    const stopped = expect(run('endless', controller.signal)).rejects.toMatchObject({
       code: 'query_interrupted',
     });
+    await vi.waitFor(() => expect(existsSync(project.path('begun'))).toBe(true), 10_000);
+    controller.abort();
+    await stopped;
     expect(python.workers.status.restarts).toBe(0);
     await expect(run('dying')).rejects.toMatchObject({ code: 'worker_exited' });
   });
