@@ -1,5 +1,4 @@
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileWatcher } from '../../../src/server/triggers/file-watcher.js';
 import { TemporaryProject } from '../../kit/temporary-project.js';
@@ -10,8 +9,12 @@ import {
   mountVersion,
   toWatched,
   untilLookedAt,
+  watchByHand,
   watchFiles,
 } from './watched-files.js';
+
+/** Looks at a file that is gone; one more would report it. */
+const LOOKS_AT_WHAT_IS_GONE = 8;
 
 function createProject(files: Readonly<Record<string, string>>): TemporaryProject {
   const project = new TemporaryProject(files);
@@ -101,51 +104,66 @@ describe.each([
 describe('the watcher waits', () => {
   it('for the second half of a file', async () => {
     const project = createProject({ token: 'one' });
-    const { reports } = await watchFiles(project, ['token'], { timings: { settleMs: 1_500 } });
+    const { reports, look } = await watchByHand(project, ['token']);
     beginToWrite(project, 'token', 'first half');
-    await delay(200);
+    await look();
     appendFileSync(project.path('token'), ', second half');
-    await until(reports, ['first half, second half']);
+    await look();
+    expect(reports).toEqual([]);
+    await look();
+    expect(reports).toEqual(['first half, second half']);
   });
 
   it('for a file that is removed and written anew', async () => {
     const project = createProject({ token: 'one' });
-    const { reports } = await watchFiles(project, ['token'], { timings: { vanishMs: 5_000 } });
+    const { reports, look } = await watchByHand(project, ['token']);
     rmSync(project.path('token'));
-    await delay(FAST.settleMs * 4);
+    for (let looks = 0; looks < LOOKS_AT_WHAT_IS_GONE; looks += 1) await look();
     project.write('token', 'two');
-    await until(reports, ['two']);
+    await look();
+    expect(reports).toEqual([]);
+    await look();
+    expect(reports).toEqual(['two']);
   });
 
   it('for the other files, when one of them is gone for a moment', async () => {
     const project = createProject({ token: 'one', key: 'one' });
-    const { reports } = await watchFiles(project, ['token', 'key'], { timings: { vanishMs: 5_000 } });
+    const { reports, look } = await watchByHand(project, ['token', 'key']);
     rmSync(project.path('key'));
     project.write('token', 'two');
-    await delay(FAST.settleMs * 4);
-    expect(reports).toEqual([]);
+    for (let looks = 0; looks < LOOKS_AT_WHAT_IS_GONE; looks += 1) await look();
     project.write('key', 'two');
-    await until(reports, ['two']);
+    await look();
+    expect(reports).toEqual([]);
+    await look();
+    expect(reports).toEqual(['two']);
   });
 
   it('until a hundred changes are over, and reports them together', async () => {
     const project = createProject({ token: 'one' });
-    const { reports } = await watchFiles(project, ['token'], { timings: { settleMs: 1_000 } });
+    const { reports, look } = await watchByHand(project, ['token']);
     for (let round = 1; round <= 100; round += 1) {
       project.write('token', `round ${round}`);
-      await delay(2);
+      await look();
     }
-    await until(reports, ['round 100']);
+    expect(reports).toEqual([]);
+    await look();
+    expect(reports).toEqual(['round 100']);
   });
 
   it('no longer than its limit for a file that never rests', async () => {
     const project = createProject({ token: 'one' });
-    const { reports } = await watchFiles(project, ['token'], {
-      timings: { settleMs: 1_000, longestSettleMs: 1_500 },
-    });
-    const writing = setInterval(() => project.write('token', String(performance.now())), 20);
-    await vi.waitFor(() => expect(reports.length).toBeGreaterThan(0), { timeout: 20_000 });
-    clearInterval(writing);
+    const { reports, look } = await watchByHand(project, ['token']);
+    const changeAndLook = async (): Promise<void> => {
+      project.write('token', `at ${performance.now()}`);
+      await look();
+    };
+    await changeAndLook();
+    const begunAt = performance.now();
+    while (performance.now() - begunAt < 29_700) await changeAndLook();
+    expect(reports).toEqual([]);
+    while (performance.now() - begunAt < 30_000) await changeAndLook();
+    expect(reports).toHaveLength(1);
   });
 });
 

@@ -1,13 +1,16 @@
 import { appendFileSync, readdirSync, readFileSync, readlinkSync, truncateSync } from 'node:fs';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { readMark } from '../../../src/config/index.js';
 import { FileWatcher, type FileWatcherOptions } from '../../../src/server/triggers/file-watcher.js';
 import type { WatchedFile } from '../../../src/server/triggers/watched-file.js';
 import { mountVolume } from '../../kit/kubernetes-volume.js';
+import { stopClock, untilHolds } from '../../kit/stopped-clock.js';
 import type { TemporaryProject } from '../../kit/temporary-project.js';
 
 /** Short, so that tests are; how they relate to each other is as in life. */
 export const FAST = { debounceMs: 10, settleMs: 60, vanishMs: 400, pollMs: 60_000 } as const;
+
+type WatchOptions = Omit<FileWatcherOptions, 'onChange'>;
 
 export interface Watching {
   readonly watcher: FileWatcher;
@@ -19,15 +22,45 @@ export interface Watching {
 export async function watchFiles(
   project: TemporaryProject,
   names: readonly string[],
-  options: Omit<FileWatcherOptions, 'onChange'> = {},
+  options: WatchOptions = {},
+): Promise<Watching> {
+  return startWatching(project, names, { ...options, timings: { ...FAST, ...options.timings } });
+}
+
+async function startWatching(
+  project: TemporaryProject,
+  names: readonly string[],
+  options: WatchOptions,
 ): Promise<Watching> {
   const reports: string[] = [];
   const first = project.path(names[0] ?? '');
   const onChange = (): void => void reports.push(contentOf(first));
-  const watcher = new FileWatcher({ onChange, ...options, timings: { ...FAST, ...options.timings } });
+  const watcher = new FileWatcher({ onChange, ...options });
   onTestFinished(() => watcher.dispose());
   watcher.watch(await Promise.all(names.map((name) => toWatched(project.path(name)))));
   return { watcher, reports };
+}
+
+export interface WatchingByHand {
+  readonly reports: readonly string[];
+  /** Lets time pass until the watcher looks, and resolves when it has judged what it saw. */
+  readonly look: () => Promise<void>;
+}
+
+/** As `watchFiles`, with the timings of a server, a clock that stands still, and a kernel that says nothing. */
+export async function watchByHand(
+  project: TemporaryProject,
+  names: readonly string[],
+): Promise<WatchingByHand> {
+  stopClock();
+  const { reports } = await startWatching(project, names, { maxFolders: 0 });
+  const look = async (): Promise<void> => {
+    vi.advanceTimersToNextTimer();
+    // Each look asks for the next when it is over.
+    await untilHolds(() => vi.getTimerCount() > 0, 'the end of a look');
+  };
+  await look();
+  return { reports, look };
 }
 
 export async function toWatched(path: string): Promise<WatchedFile> {
