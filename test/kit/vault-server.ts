@@ -28,6 +28,7 @@ export interface TokenOptions {
   readonly hasDefaultPolicy?: boolean;
 }
 
+/** By `performance.now()`, which a test can stop. */
 interface IssuedToken extends TokenOptions {
   readonly issuedAt: number;
   endsAt: number;
@@ -81,7 +82,11 @@ export class VaultServer extends LoopbackServer {
 
   issueToken(options: TokenOptions = {}, token = `hvs.${randomUUID()}`): string {
     const ttl = options.ttl ?? Infinity;
-    this.#tokens.set(token, { ...options, issuedAt: Date.now(), endsAt: Date.now() + ttl * 1000 });
+    this.#tokens.set(token, {
+      ...options,
+      issuedAt: performance.now(),
+      endsAt: performance.now() + ttl * 1000,
+    });
     return token;
   }
 
@@ -110,7 +115,7 @@ export class VaultServer extends LoopbackServer {
     if (path.startsWith('auth/') && path.endsWith('/login')) return this.#logIn(path, request);
     const name = request.headers['x-vault-token'] ?? this.agentToken ?? '';
     const token = this.#tokens.get(name);
-    if (token === undefined || token.endsAt <= Date.now()) return refuse(403, 'permission denied');
+    if (token === undefined || token.endsAt <= performance.now()) return refuse(403, 'permission denied');
     if (path.startsWith('auth/token/')) return this.#aboutToken(path, name, token);
     if (request.method === 'POST') return this.#write(path, request);
     return path.startsWith('sys/internal/ui/mounts/')
@@ -134,19 +139,19 @@ export class VaultServer extends LoopbackServer {
   #aboutToken(path: string, name: string, token: IssuedToken): Reply {
     if (token.hasDefaultPolicy === false) return refuse(403, '1 error occurred:\n\t* permission denied\n\n');
     if (path === 'auth/token/lookup-self') {
-      const ttl = token.ttl === undefined ? 0 : Math.round((token.endsAt - Date.now()) / 1000);
+      const ttl = token.ttl === undefined ? 0 : Math.round((token.endsAt - performance.now()) / 1000);
       return { status: 200, body: { data: { id: name, ttl, renewable: token.renewable ?? false } } };
     }
     if (path !== 'auth/token/renew-self') return { status: 404, body: { errors: [] } };
     if (token.renewable !== true) return refuse(400, 'lease is not renewable');
     const last = token.maxTtl === undefined ? Infinity : token.issuedAt + token.maxTtl * 1000;
-    token.endsAt = Math.min(Date.now() + (token.ttl ?? 0) * 1000, last);
+    token.endsAt = Math.min(performance.now() + (token.ttl ?? 0) * 1000, last);
     return { status: 200, body: { auth: this.#describeAuth(name) } };
   }
 
   #describeAuth(name: string): unknown {
     const { endsAt, renewable = false } = this.#tokens.get(name) ?? fail('there is no such token');
-    const left = Number.isFinite(endsAt) ? Math.round((endsAt - Date.now()) / 1000) : 0;
+    const left = Number.isFinite(endsAt) ? Math.round((endsAt - performance.now()) / 1000) : 0;
     return { client_token: name, lease_duration: left, renewable, policies: ['default'] };
   }
 

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
+import { stopClock, untilHolds } from '../../kit/stopped-clock.js';
 import { VaultServer, type TokenOptions } from '../../kit/vault-server.js';
 import { StoreProject, vaultSection } from './store-project.js';
 
@@ -29,17 +29,21 @@ async function withApprole(vault: VaultServer, token: TokenOptions): Promise<Sto
   return project.write(vaultSection(vault.address, APPROLE), REFERENCES);
 }
 
-/** Waits for a condition; a test that waits for too long fails. */
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
-    await delay(10);
-  }
-}
+/** Of a token, in seconds. */
+const TTL = 60;
+
+/** A token is renewed a little sooner, each time differently. */
+const RENEWED_AFTER_MS = TTL * 1000 * (2 / 3);
 
 const messageOf = (project: StoreProject): string => project.stores.reports()[0]?.message ?? '';
 const statusOf = (project: StoreProject): string => project.stores.reports()[0]?.status ?? '';
+
+/** Lets time pass until the token has to be renewed, and resolves when it says that it is good for the whole time again. */
+async function untilRenewed(project: StoreProject): Promise<void> {
+  vi.advanceTimersByTime(RENEWED_AFTER_MS);
+  expect(messageOf(project)).toContain(`ends in ${TTL / 3}s`);
+  await untilHolds(() => messageOf(project).includes(`ends in ${TTL}s`), 'the renewal');
+}
 
 describe('a login', () => {
   const cases: readonly [
@@ -192,14 +196,15 @@ describe('a login', () => {
   });
 
   it('in a namespace of its own has its token renewed and looked up there', async () => {
+    stopClock();
     await using vault = await openVault();
     const sent = { role_id: 'the-role', secret_id: 'the-secret-id' };
-    vault.allowLogin('auth/approle', sent, { ttl: 2, renewable: true, policies: ['kv/data/other'] });
+    vault.allowLogin('auth/approle', sent, { ttl: TTL, renewable: true, policies: ['kv/data/other'] });
     await using project = new StoreProject({}, { 'role-id': 'the-role', 'secret-id': 'the-secret-id' });
     const files = ['role_id_file_path: role-id', 'secret_id_file_path: secret-id'];
     const section = ['namespace: team', ...autoAuth('approle', files, ['namespace: admin'])];
     await project.write(vaultSection(vault.address, section), REFERENCES).failures();
-    await until(() => vault.seen(/renew-self$/).length > 0, 'a renewal');
+    await untilRenewed(project);
     const namespaceOf = (path: RegExp) =>
       new Set(vault.seen(path).map(({ headers }) => headers['x-vault-namespace']));
     expect(namespaceOf(/login$|renew-self$|lookup-self$/)).toEqual(new Set(['admin']));
@@ -245,28 +250,34 @@ describe('a login', () => {
 
 describe('a token', () => {
   it('is renewed in the background, before it ends', async () => {
+    stopClock();
     await using vault = await openVault();
-    await using project = await withApprole(vault, { ttl: 2, renewable: true });
+    await using project = await withApprole(vault, { ttl: TTL, renewable: true });
     await project.values();
-    await until(() => vault.seen(/renew-self$/).length >= 2, 'two renewals');
+    await untilRenewed(project);
+    await untilRenewed(project);
     expect(statusOf(project)).toBe('ok');
+    expect(vault.seen(/renew-self$/)).toHaveLength(2);
     expect(vault.seen(/login$/)).toHaveLength(1);
+    expect(vi.getTimerCount()).toBeGreaterThan(0);
     await project.stores.dispose();
-    const seen = vault.requests.length;
-    await delay(1_600);
-    expect(vault.requests).toHaveLength(seen);
+    // Nothing is left that could renew it.
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('that was given is renewed too', async () => {
+    stopClock();
     await using vault = await openVault();
     await using project = new StoreProject();
-    project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: 2, renewable: true });
+    project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: TTL, renewable: true });
     await project.write(vaultSection(vault.address), REFERENCES).values();
-    await until(() => vault.seen(/renew-self$/).length >= 2, 'two renewals');
+    await untilRenewed(project);
+    await untilRenewed(project);
     expect(await project.values()).toEqual({ A: 'value-1' });
   });
 
   it('whose renewal fails is told in the report and in one line of the log, and tried again', async () => {
+    stopClock();
     const lines: string[] = [];
     const logger = createLogger({
       level: 'debug',
@@ -276,50 +287,61 @@ describe('a token', () => {
     });
     await using vault = await openVault();
     await using project = new StoreProject({ logger });
-    const token = vault.issueToken({ ttl: 6, renewable: true });
+    const token = vault.issueToken({ ttl: TTL, renewable: true });
     project.env['VAULT_TOKEN'] = token;
     await project.write(vaultSection(vault.address), REFERENCES).values();
     vault.fail(
       { kind: 'reply', reply: { status: 500, body: { errors: [`broken ${token}`] } } },
       { on: /renew/ },
     );
-    await until(() => statusOf(project) === 'failing', 'the report to tell of it');
+    vi.advanceTimersByTime(RENEWED_AFTER_MS);
+    await untilHolds(() => statusOf(project) === 'failing', 'the report to tell of it');
     expect(messageOf(project)).toMatch(
-      /^the token of VAULT_TOKEN ends in \ds, renewal failing: Vault at .* answered 500 to POST auth\/token\/renew-self \(broken \[secret\]\); look at its log$/,
+      /^the token of VAULT_TOKEN ends in 20s, renewal failing: Vault at .* answered 500 to POST auth\/token\/renew-self \(broken \[secret\]\); look at its log$/,
     );
     vault.heal();
-    await until(() => statusOf(project) === 'ok', 'the renewal to go well again');
+    vi.advanceTimersByTime(1_000);
+    await untilHolds(() => statusOf(project) === 'ok', 'the renewal to go well again');
     expect(lines.join('')).not.toContain(token);
     expect(lines.filter((line) => line.includes('could not be renewed'))).toHaveLength(1);
     expect(lines.filter((line) => line.includes('renewed again'))).toHaveLength(1);
   });
 
   it('that nobody renews is told before and after its end', async () => {
+    stopClock();
     await using vault = await openVault();
     await using project = new StoreProject();
-    project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: 2 });
+    project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: TTL });
     await project.write(vaultSection(vault.address), REFERENCES).values();
     expect(messageOf(project)).toMatch(
-      /^the token of VAULT_TOKEN ends in 2s and cannot be renewed; put a new one there$/,
+      /^the token of VAULT_TOKEN ends in 60s and cannot be renewed; put a new one there$/,
     );
+    vi.advanceTimersByTime(48_000);
     expect(statusOf(project)).toBe('ok');
-    await until(() => statusOf(project) === 'failing', 'the report to warn');
-    await until(() => messageOf(project).includes('ended'), 'the end');
-    expect(messageOf(project)).toMatch(/^the token of VAULT_TOKEN ended \ds ago; put a new one there$/);
+    vi.advanceTimersByTime(1_000);
+    expect(statusOf(project)).toBe('failing');
+    expect(messageOf(project)).toContain('ends in 11s');
+    vi.advanceTimersByTime(15_000);
+    expect(messageOf(project)).toMatch(/^the token of VAULT_TOKEN ended 4s ago; put a new one there$/);
     project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: 3600 });
     expect(await project.values()).toEqual({ A: 'value-1' });
     expect(statusOf(project)).toBe('ok');
   });
 
   it('near its greatest age is replaced by a new login instead of being renewed for less and less', async () => {
+    stopClock();
     await using vault = await openVault();
-    await using project = await withApprole(vault, { ttl: 3, renewable: true, maxTtl: 4 });
+    await using project = await withApprole(vault, { ttl: TTL, renewable: true, maxTtl: 75 });
     await project.values();
-    await until(() => vault.seen(/renew-self$/).length >= 1, 'a renewal');
-    await delay(2_500);
-    expect(vault.seen(/renew-self$/).length).toBeLessThanOrEqual(3);
+    vi.advanceTimersByTime(RENEWED_AFTER_MS);
+    await untilHolds(() => messageOf(project).includes('ends in 35s'), 'the first renewal');
+    vi.advanceTimersByTime(24_000);
+    await untilHolds(() => messageOf(project).includes('cannot be renewed'), 'the second renewal');
+    expect(messageOf(project)).toContain('ends in 11s and cannot be renewed; the next reload logs in');
+    vi.advanceTimersByTime(11_000);
     expect(await project.values()).toEqual({ A: 'value-1' });
-    expect(vault.seen(/login$/).length).toBeGreaterThanOrEqual(2);
+    expect(vault.seen(/renew-self$/)).toHaveLength(2);
+    expect(vault.seen(/login$/)).toHaveLength(2);
   });
 
   it('that may not look itself up is used all the same', async () => {
