@@ -1,4 +1,5 @@
 import { appendFileSync, readdirSync, readFileSync, readlinkSync, truncateSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { onTestFinished, vi } from 'vitest';
 import { readMark } from '../../../src/config/index.js';
 import { FileWatcher, type FileWatcherOptions } from '../../../src/server/triggers/file-watcher.js';
@@ -95,6 +96,26 @@ export function mountVersion(
 export function beginToWrite(project: TemporaryProject, name: string, text: string): void {
   truncateSync(project.path(name));
   appendFileSync(project.path(name), text);
+}
+
+/**
+ * Writes something else in the file at every turn, so that no two looks see the same, until a watcher that looks later than
+ * that of a server has seen so many changes. Resolves with the number of the last text.
+ */
+export async function writeWithoutRest(
+  project: TemporaryProject,
+  name: string,
+  { textOf, changes }: { readonly textOf: (round: number) => string; readonly changes: number },
+): Promise<number> {
+  const timings = { debounceMs: 100, settleMs: 0 };
+  const { reports } = await watchFiles(project, [name], { timings });
+  let round = 0;
+  while (reports.length < changes) {
+    round += 1;
+    beginToWrite(project, name, textOf(round));
+    await turn();
+  }
+  return round;
 }
 
 /** What this process has the kernel watch, over all its descriptors. Linux only. */
