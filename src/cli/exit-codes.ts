@@ -10,9 +10,6 @@ export const EXIT_CODES: readonly { readonly code: number; readonly meaning: str
   { code: BUG_EXIT_CODE, meaning: 'a bug of mxcp' },
 ];
 
-/** Of a command line that is not understood. */
-export const USAGE_EXIT_CODE = 2;
-
 export function formatExitCodes(): string {
   const lines = EXIT_CODES.map(({ code, meaning }) => `  ${String(code).padEnd(4)}${meaning}`);
   return ['Exit codes:', ...lines].join('\n');

@@ -1,13 +1,11 @@
-import { CommanderError } from 'commander';
 import { SettingReader, SETTINGS } from '../config/settings/index.js';
 import { toMxcpError } from '../errors/index.js';
 import type { CommandModule, Options } from './command.js';
 import { COMMANDS } from './command-table.js';
 import type { EarlySignals } from './early-signals.js';
-import { USAGE_EXIT_CODE } from './exit-codes.js';
 import { createOutput, type Output } from './output.js';
-import { parseCommandLine, type Invocation } from './parse-command-line.js';
-import { reportFailure } from './report-failure.js';
+import { parseCommandLine, type Invocation, type Misuse } from './parse-command-line.js';
+import { printErrorJson, reportFailure } from './report-failure.js';
 
 /** The one entrance of the command `mxcp`, and the one place where its errors become output and an exit code. */
 export async function main(argv: readonly string[], early: EarlySignals): Promise<void> {
@@ -16,14 +14,23 @@ export async function main(argv: readonly string[], early: EarlySignals): Promis
 
 async function runCommandLine(argv: readonly string[], early: EarlySignals): Promise<number> {
   const output = createOutput();
-  try {
-    const invocation = parseCommandLine(argv, output);
-    return invocation === null ? 0 : await runCommand(invocation, output, early);
-  } catch (thrown) {
-    // Commander has told the person already.
-    if (thrown instanceof CommanderError) return USAGE_EXIT_CODE;
-    throw thrown;
+  const commandLine = parseCommandLine(argv, output);
+  switch (commandLine.kind) {
+    case 'answered':
+      return 0;
+    case 'misuse':
+      return endMisuse(commandLine, output);
+    case 'invocation':
+      return runCommand(commandLine, output, early);
   }
+}
+
+async function endMisuse({ error, wantsJson, load }: Misuse, output: Output): Promise<number> {
+  if (wantsJson) {
+    const module = await load?.();
+    printErrorJson(output, error, module?.toErrorJson);
+  }
+  return error.exitCode;
 }
 
 async function runCommand(invocation: Invocation, output: Output, early: EarlySignals): Promise<number> {

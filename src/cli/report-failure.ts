@@ -11,12 +11,18 @@ export interface FailureForm {
 
 /** How every failed command ends: a person reads standard error, a program may have asked for JSON besides. */
 export function reportFailure(output: Output, error: MxcpError, form: FailureForm): void {
-  if (form.json) {
-    const json = form.toErrorJson?.(error) ?? { status: 'error', error: error.message, code: error.code };
-    output.write(`${output.scrub(JSON.stringify(json, null, 2))}\n`);
-  }
+  if (form.json) printErrorJson(output, error, form.toErrorJson);
   const label = output.isErrorTerminal ? pc.red('Error:') : 'Error:';
   output.warn(`${label} ${error.message}`);
   // An error of ours that nobody foresaw is worth nothing without its place.
   if ((form.debug || error.code === 'internal') && error.detail !== undefined) output.warn(error.detail);
+}
+
+export function printErrorJson(
+  output: Output,
+  error: MxcpError,
+  toErrorJson: CommandModule['toErrorJson'] | undefined,
+): void {
+  const json = toErrorJson?.(error) ?? { status: 'error', error: error.message, code: error.code };
+  output.write(`${output.scrub(JSON.stringify(json, null, 2))}\n`);
 }

@@ -51,6 +51,47 @@ describe('help', () => {
   });
 });
 
+describe('misuse, where JSON was asked for', () => {
+  it.each([
+    ['an argument that is none of the choices', ['run', 'tol', 'x', '--json-output']],
+    ['an option that does not exist', ['query', 'SELECT 1', '--json-output', '--bogus']],
+    [
+      'an option without its value, before the one that asks for JSON',
+      ['run', '--json-output', 'tool', 'x', '-p'],
+    ],
+    ['a command that does not exist', ['qery', '--json-output']],
+  ])('is an answer as any failure is: %s', async (_what, args) => {
+    const { code, stdout, stderr } = await runMxcp(args);
+    const answer = JSON.parse(stdout);
+    expect(answer).toEqual({ status: 'error', error: expect.any(String), code: 'usage' });
+    expect(answer.error).not.toMatch(/^error|\n|--help/);
+    expect(stderr).toMatch(/^error: /);
+    expect(code).toBe(2);
+  });
+
+  it('has the form that the command has for its failures', async () => {
+    const serve = await runMxcp(['serve', '--json-output', '--prot', '1']);
+    expect(JSON.parse(serve.stdout)).toEqual({
+      status: 'error',
+      message: "unknown option '--prot' (Did you mean --port?)",
+      code: 'usage',
+    });
+    const option = await runMxcp(['admin', 'status', '--json', '--bogus']);
+    expect(JSON.parse(option.stdout)).toEqual({ error: 'usage', message: "unknown option '--bogus'" });
+    const command = await runMxcp(['admin', 'statsu', '--json']);
+    expect(JSON.parse(command.stdout)).toEqual({
+      error: 'usage',
+      message: "unknown command 'statsu' (Did you mean status?)",
+    });
+  });
+
+  it('asks for nothing with what stands behind `--`', async () => {
+    const { code, stdout } = await runMxcp(['query', '--bogus', '--', '--json-output']);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+});
+
 /** Which files a command loads, as V8's own coverage report lists them. */
 async function loadedBy(args: readonly string[]): Promise<readonly string[]> {
   const folder = temporaryFolder();
