@@ -59,7 +59,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'list',
     doc: 'List the endpoints of the project as they stand on disk; no database is opened',
-    options: [...PROJECT_SETTINGS, JSON_OUTPUT],
+    // It opens nothing and resolves no reference, so the other options of a project would change nothing.
+    options: [...toSettingOptions(['profile', 'debug']), JSON_OUTPUT],
     load: () => import('./commands/list.js'),
   },
   {

@@ -1,3 +1,4 @@
+export { checkNamedProfile } from './check-named-profile.js';
 export type { ConfigTemplate } from './config-template.js';
 export { MISSING, readMark, type ReadFile } from './files/file-ledger.js';
 export { parseYaml, YamlSource, type KeyPath } from './files/yaml-source.js';

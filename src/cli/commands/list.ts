@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { loadEndpointFolders } from '../../config/index.js';
+import { checkNamedProfile, loadEndpointFolders } from '../../config/index.js';
 import { loadEndpoints, type EndpointKind } from '../../endpoints/index.js';
 import { formatProblem } from '../../errors/index.js';
 import type { CommandModule } from '../command.js';
@@ -16,6 +16,7 @@ interface Listed {
 /** Lists what stands on disk. It opens no database and resolves no reference, so it also works beside a running server. */
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const settings = loadProjectSettings(options, context);
+  await checkNamedProfile(settings);
   const catalog = await loadEndpoints(await loadEndpointFolders(settings));
   const served = catalog.endpoints.map(({ path, kind, name }): Listed => ({ path, kind, name, error: null }));
   const failed = catalog.failures.map(

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, type Finished } from './mxcp-process.js';
+import {
+  cleanEnv,
+  MxcpProcess,
+  runMxcp,
+  SMALL_PROJECT,
+  temporaryFolder,
+  type Finished,
+} from './mxcp-process.js';
 
 let project: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
@@ -113,6 +120,34 @@ describe('mxcp list', () => {
       error: null,
     });
     expect(answer.endpoints).toHaveLength(6);
+  });
+
+  it('refuses a profile that is named and in neither file, with those that there are', async () => {
+    const flag = await mxcp(['list', '--profile', 'deb']);
+    expect(flag.stderr).toContain(
+      'the profile `deb` (--profile) is in neither configuration file; known profiles are dev; did you mean `dev`?',
+    );
+    expect(flag.code).toBe(2);
+    const env = { ...cleanEnv(project.path), MXCP_PROFILE: 'deb' };
+    const variable = await runMxcp(['list', '--json-output'], { cwd: project.path, env });
+    expect(JSON.parse(variable.stdout)).toMatchObject({ status: 'error', code: 'profile_unknown' });
+    expect(variable.code).toBe(2);
+    expect((await mxcp(['list', '--profile', 'dev'])).code).toBe(0);
+  });
+
+  it('knows the profiles of the user configuration, and needs no value of a reference in it', async () => {
+    write(
+      'config.yml',
+      'mxcp: 1\nprojects:\n  small: { profiles: { prod: { secrets: [{ name: s, type: http, parameters: { TOKEN: "${NOT_SET}" } }] } } }\n',
+    );
+    const env = { ...cleanEnv(project.path), MXCP_CONFIG: join(project.path, 'config.yml') };
+    expect((await runMxcp(['list', '--profile', 'prod'], { cwd: project.path, env })).code).toBe(0);
+  });
+
+  it('does not take an option that would change nothing', async () => {
+    const { code, stderr } = await mxcp(['list', '--readonly']);
+    expect(stderr).toContain("unknown option '--readonly'");
+    expect(code).toBe(2);
   });
 });
 
