@@ -41,7 +41,7 @@ export interface CommandModule {
   /** Runs the command to its end and answers with its exit code. Throws `MxcpError`; `main` turns that into output. */
   run(args: readonly string[], options: Options, context: CommandContext): Promise<number>;
   /** What a failure is on standard output when JSON was asked for, where it is not the usual `status` and `error`. */
-  toErrorJson?(error: MxcpError): unknown;
+  toErrorJson?(error: MxcpError, cwd: string): unknown;
   /** Where the error's own exit code is not the one. */
   toExitCode?(error: MxcpError): number;
 }

@@ -27,28 +27,22 @@ async function runCommandLine(argv: readonly string[], early: EarlySignals): Pro
 
 async function endMisuse({ error, wantsJson, load }: Misuse, output: Output): Promise<number> {
   if (wantsJson) {
-    const module = await load?.();
-    printErrorJson(output, error, module?.toErrorJson);
+    printErrorJson(output, error, { module: await load?.(), cwd: process.cwd() });
   }
   return error.exitCode;
 }
 
 async function runCommand(invocation: Invocation, output: Output, early: EarlySignals): Promise<number> {
   const { args, options } = invocation;
+  const cwd = process.cwd();
   let module: CommandModule | undefined;
   try {
     module = await invocation.load();
-    return await module.run(args, options, {
-      env: process.env,
-      cwd: process.cwd(),
-      output,
-      early,
-      commands: COMMANDS,
-    });
+    return await module.run(args, options, { env: process.env, cwd, output, early, commands: COMMANDS });
   } catch (thrown) {
     const error = toMxcpError(thrown);
     const json = options['jsonOutput'] === true || options['json'] === true;
-    reportFailure(output, error, { json, debug: isDebug(options), toErrorJson: module?.toErrorJson });
+    reportFailure(output, error, { json, debug: isDebug(options), module, cwd });
     return module?.toExitCode?.(error) ?? error.exitCode;
   }
 }

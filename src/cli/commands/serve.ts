@@ -1,4 +1,6 @@
-import { messageOf, type MxcpError } from '../../errors/index.js';
+import { resolve } from 'node:path';
+import { findProjectRoot } from '../../config/settings/index.js';
+import { formatProblem, messageOf, type MxcpError } from '../../errors/index.js';
 import { Server } from '../../server/index.js';
 import type { CommandContext, CommandModule } from '../command.js';
 import { watchForCrash } from '../crash-watch.js';
@@ -53,14 +55,21 @@ function passHangups(server: Server, { early }: CommandContext): void {
 }
 
 /** A start that fails because of endpoint files lists them, as users of the format know it. */
-export const toErrorJson: NonNullable<CommandModule['toErrorJson']> = (error) => {
-  const [message] = error.message.split('\n', 1);
-  if (error.code !== 'endpoint_invalid') return { status: 'error', message: error.message, code: error.code };
-  return { status: 'error', message, code: error.code, failed_endpoints: toFailedEndpoints(error) };
+export const toErrorJson: NonNullable<CommandModule['toErrorJson']> = (error, cwd) => {
+  const { message, code } = error;
+  if (code !== 'endpoint_invalid') return { status: 'error', message, code };
+  return {
+    status: 'error',
+    message: message.split('\n', 1)[0],
+    code,
+    failed_endpoints: toFailedEndpoints(error, findProjectRoot(cwd)),
+  };
 };
 
-function toFailedEndpoints({ problems }: MxcpError): { path: string; error: string }[] {
+function toFailedEndpoints({ problems }: MxcpError, root: string): { path: string; error: string }[] {
   const byFile = new Map<string, string[]>();
-  for (const { file, message } of problems) byFile.set(file, [...(byFile.get(file) ?? []), message]);
-  return [...byFile].map(([path, messages]) => ({ path, error: messages.join('; ') }));
+  for (const problem of problems) {
+    byFile.set(problem.file, [...(byFile.get(problem.file) ?? []), formatProblem(problem)]);
+  }
+  return [...byFile].map(([file, texts]) => ({ path: resolve(root, file), error: texts.join('; ') }));
 }

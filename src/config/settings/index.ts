@@ -3,6 +3,7 @@
  * that only asks a running server has no use for.
  */
 export { loadAdminSettings, loadSettings } from './load-settings.js';
+export { findProjectRoot } from './project-root.js';
 export type { ServerSettings } from './server-settings.js';
 export { SettingReader } from './setting-reader.js';
 export { SETTINGS, type Setting, type SettingName } from './settings-table.js';

@@ -183,7 +183,14 @@ describe('a start that cannot succeed', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       status: 'error',
       message: 'Found 1 endpoint with errors',
-      failed_endpoints: [{ path: 'tools/bad.yml' }],
+      failed_endpoints: [
+        {
+          path: join(folder.path, 'tools/bad.yml'),
+          error: expect.stringMatching(
+            /^tools\/bad\.yml:2:1: .*; tools\/bad\.yml:3:3: unknown key "tool\.nam"/,
+          ),
+        },
+      ],
     });
     expect(stderr).toMatch(/tools\/bad\.yml:3:3: /);
     expect(code).toBe(2);
