@@ -33,7 +33,10 @@ interface CodeEntry {
  * meaning. `docs/reference/errors.md` lists the same codes; a contract test compares the two.
  */
 export const ERROR_CODES = {
-  usage: { kind: 'user', doc: 'The command line or a setting in the environment is not understood.' },
+  usage: {
+    kind: 'user',
+    doc: 'The command line, a setting in the environment or an argument of `AdminClient` is not understood.',
+  },
   project_not_found: {
     kind: 'user',
     doc: 'No `mxcp-site.yml` in the working directory or any folder above it.',

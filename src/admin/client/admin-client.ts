@@ -7,7 +7,6 @@ import type {
   OpenApiDocument,
   ProbeFailed,
   ProbeOk,
-  QueryOf,
   ReloadAccepted,
   ReloadList,
   ReloadRecord,
@@ -17,42 +16,33 @@ import type {
 } from '../contract/index.js';
 import { MAX_WAIT_MS } from '../contract/wait-limit.js';
 import { AdminApiError } from './admin-api-error.js';
+import { checkClientOptions, type AdminClientOptions } from './client-options.js';
+import {
+  toReloadQuery,
+  toWaitQuery,
+  type QueuedReloadOptions,
+  type ReloadOptions,
+  type ReloadRequestOptions,
+  type WaitingReloadOptions,
+} from './reload-options.js';
 import { sendRequest } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-export interface AdminClientOptions {
-  readonly socketPath: string;
-  /** How long an answer may take, beside the time that a reload is waited for. Ten seconds unless given. */
-  readonly timeoutMs?: number;
-  /** What the record of a reload names as its trigger. */
-  readonly trigger?: 'api' | 'cli';
-}
-
-export interface ReloadOptions {
-  /** Wait for the end of the reload; it goes on when the time runs out. */
-  readonly waitMs?: number;
-  /** Build and check a candidate, then throw it away. Waits as long as it takes unless `waitMs` is given. */
-  readonly dryRun?: boolean;
-  /** Read endpoint definitions again too; the server's setting unless given. */
-  readonly definitions?: boolean;
-  /** Interrupt calls that stand in the way instead of waiting for them; not for a dry run. */
-  readonly force?: boolean;
-}
-
-export type WaitingReloadOptions = ReloadOptions & ({ readonly waitMs: number } | { readonly dryRun: true });
-
 type GetRoute = Exclude<RouteName, 'postReload'>;
 
 /**
- * The admin API of one running server, over its Unix socket. Every method makes one connection, throws
- * `connection_failed` with what to do when the server cannot be reached, `wait_timeout` when it does not answer in time,
- * and `AdminApiError` when it refuses.
+ * The admin API of one running server, over its Unix socket. Every method makes one connection, and throws `MxcpError`
+ * with the code `connection_failed` and what to do when the server cannot be reached, with `wait_timeout` when it does not
+ * answer in time, and `AdminApiError`, which is one too, when it refuses. Nothing is open between calls, so nothing has to
+ * be disposed.
  */
 export class AdminClient {
   readonly #options: AdminClientOptions;
 
+  /** Throws `MxcpError` with the code `usage` when no path of a socket is given. */
   constructor(options: AdminClientOptions) {
+    checkClientOptions(options);
     this.#options = options;
   }
 
@@ -87,23 +77,27 @@ export class AdminClient {
   }
 
   /**
-   * Reloads the server. With `waitMs` or `dryRun` resolves with the record of the reload once it has succeeded, and
-   * throws `AdminApiError` with the record when it failed; otherwise resolves as soon as it is queued.
+   * Reloads the server. With `waitMs` or `dryRun` resolves with the record of the reload once it has succeeded, and throws
+   * `AdminApiError` with the record as `reload` when it failed, or with its id as `reloadId` when it goes on after the
+   * wait; otherwise resolves as soon as it is queued. Throws `usage` for a wait of less than a millisecond.
    */
   reload(options: WaitingReloadOptions): Promise<ReloadRecord>;
+  reload(options?: QueuedReloadOptions): Promise<ReloadAccepted>;
   reload(options?: ReloadOptions): Promise<ReloadAccepted | ReloadRecord>;
   async reload(options: ReloadOptions = {}): Promise<ReloadAccepted | ReloadRecord> {
-    const { waitMs, dryRun, definitions, force } = options;
-    const query: Partial<Record<keyof QueryOf<'postReload'>, string>> = {
-      ...(waitMs === undefined ? {} : { wait: `${Math.round(waitMs)}ms` }),
-      ...(dryRun === undefined ? {} : { dry_run: String(dryRun) }),
-      ...(definitions === undefined ? {} : { definitions: String(definitions) }),
-      ...(force === undefined ? {} : { force: String(force) }),
-    };
+    const { waitMs, dryRun } = options;
+    const query = { ...toReloadQuery(options), ...toWaitQuery(waitMs) };
     const extraMs = waitMs ?? (dryRun === true ? MAX_WAIT_MS : 0);
     const answer = await this.#send('POST', withQuery('/reload', query), extraMs);
     // The server answers with what the contract lists for these options.
     return answer.body as ReloadAccepted | ReloadRecord;
+  }
+
+  /** Asks for a reload or a dry run and resolves as soon as it is queued; `reloadRecord` tells how it ends. */
+  async requestReload(options: ReloadRequestOptions = {}): Promise<ReloadAccepted> {
+    const answer = await this.#send('POST', withQuery('/reload', { ...toReloadQuery(options), wait: '0' }));
+    // What the contract lists for a request without a wait.
+    return answer.body as ReloadAccepted;
   }
 
   /** Newest first. */

@@ -233,9 +233,12 @@ describe('the client', () => {
     });
     await recording.client.reload({ waitMs: 1000, definitions: true, force: true });
     await new AdminClient({ socketPath: recording.socketPath, trigger: 'cli' }).reload({ dryRun: true });
+    const accepted = await recording.client.requestReload({ dryRun: true, definitions: false });
+    expect(accepted.status).toBe('reload_initiated');
     expect(requests).toEqual([
       { trigger: 'api', dryRun: false, definitions: true, force: true },
       { trigger: 'cli', dryRun: true, force: false },
+      { trigger: 'api', dryRun: true, definitions: false, force: false },
     ]);
   });
 });

@@ -4,7 +4,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AdminApiError, AdminClient } from '../../../src/admin/client/index.js';
+import { AdminApiError, AdminClient, MxcpError } from '../../../src/admin/client/index.js';
 import { createFolder, leaveDeadSocket } from './admin-fixture.js';
 
 let folder: string;
@@ -81,6 +81,35 @@ describe('a client that cannot reach the server says what to do', () => {
       message: expect.stringContaining('not JSON'),
     });
   });
+});
+
+describe('a client that is used wrongly', () => {
+  it('throws an error whose class comes with it', async () => {
+    const thrown = await client.health().catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(MxcpError);
+    expect(thrown).not.toBeInstanceOf(AdminApiError);
+  });
+
+  it.each([[{ socket: '/run/mxcp/mxcp.sock' }], [{ socketPath: '' }], [{}], [undefined], ['/run/mxcp.sock']])(
+    'says at once that %j names no socket',
+    (options) => {
+      // JavaScript has no compiler that says so.
+      const construct = (): AdminClient => new AdminClient(options as unknown as { socketPath: string });
+      expect(construct).toThrow(MxcpError);
+      expect(construct).toThrow(/^AdminClient needs the path of a socket as `socketPath`/);
+    },
+  );
+
+  it.each([0, 0.4, -1, Number.NaN, Number.POSITIVE_INFINITY, '30s'])(
+    'refuses to wait for %s: the answer would be another one than that of a wait',
+    async (waitMs) => {
+      // As above.
+      await expect(client.reload({ waitMs: waitMs as number })).rejects.toMatchObject({
+        code: 'usage',
+        message: `waitMs must be a number of milliseconds from 1 on, not ${waitMs}; requestReload() waits for nothing`,
+      });
+    },
+  );
 });
 
 describe('a client that is refused', () => {

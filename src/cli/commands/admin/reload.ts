@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  AdminApiError,
   MAX_WAIT_MS,
   type AdminClient,
   type ReloadRecord,
+  type ReloadRequestOptions,
 } from '../../../admin/client/index.js';
 import { parseDuration } from '../../../duration/index.js';
 import { MxcpError } from '../../../errors/index.js';
@@ -24,7 +24,7 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const timeoutMs = readTimeout(options['timeout']);
   const client = connectAdmin(options, context);
   if (options['wait'] === false) return askOnly(client, options, context);
-  const id = await askFor(client, options);
+  const { reload_request_id: id } = await client.requestReload(toRequest(options));
   const record = await follow(client, id, {
     timeoutMs,
     output: options['json'] === true ? undefined : output,
@@ -38,9 +38,9 @@ async function askOnly(client: AdminClient, options: Options, { output }: Comman
   if (options['dryRun'] === true) {
     throw new MxcpError('usage', '--dry-run is there for its result; leave out --no-wait');
   }
-  const accepted = await client.reload(toRequest(options));
+  const accepted = await client.requestReload(toRequest(options));
   if (options['json'] === true) output.json(accepted);
-  else if ('reload_request_id' in accepted) {
+  else {
     output.print(
       `reload ${accepted.reload_request_id} is queued; \`mxcp admin reloads ID\` tells how it ends`,
     );
@@ -48,25 +48,9 @@ async function askOnly(client: AdminClient, options: Options, { output }: Comman
   return 0;
 }
 
-/** Asks for the reload and answers with its id. */
-async function askFor(client: AdminClient, options: Options): Promise<string> {
-  const request = toRequest(options);
-  if (options['dryRun'] !== true) {
-    const accepted = await client.reload(request);
-    return 'reload_request_id' in accepted ? accepted.reload_request_id : accepted.id;
-  }
-  try {
-    // A dry run answers at its end unless the wait is short; its id then comes with the answer that it still runs.
-    return (await client.reload({ ...request, dryRun: true, waitMs: 1 })).id;
-  } catch (error) {
-    const id = error instanceof AdminApiError ? (error.reload?.id ?? error.reloadId) : undefined;
-    if (id === undefined) throw error;
-    return id;
-  }
-}
-
-function toRequest(options: Options): { readonly definitions?: true; readonly force?: true } {
+function toRequest(options: Options): ReloadRequestOptions {
   return {
+    ...(options['dryRun'] === true && { dryRun: true }),
     ...(options['definitions'] === true && { definitions: true }),
     ...(options['force'] === true && { force: true }),
   };
