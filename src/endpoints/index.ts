@@ -25,3 +25,4 @@ export type {
 } from './definitions/endpoint-definition.js';
 export { findPythonTargets } from './definitions/find-python-targets.js';
 export { loadEndpoints, type EndpointFolders } from './definitions/load-endpoints.js';
+export { selectEndpoint } from './definitions/select-endpoint.js';

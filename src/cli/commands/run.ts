@@ -5,7 +5,7 @@ import {
   findPythonTargets,
   loadEndpoints,
   runEndpoint,
-  type EndpointCatalog,
+  selectEndpoint,
   type EndpointKind,
   type EndpointRunResult,
   type ShapedResult,
@@ -63,7 +63,9 @@ async function callEndpoint(
   { options, context }: Invocation,
 ): Promise<EndpointRunResult> {
   const config = await loadProjectConfig(settings, context);
-  const catalog = onlyEndpoint(await loadEndpoints(config), kind, name);
+  const choice = { kind, name, hasSqlTools: config.sqlTools.enabled };
+  const catalog = selectEndpoint(await loadEndpoints(config), choice);
+  if (catalog.failures.length > 0) throw endpointReport(catalog.failures);
   const targets = findPythonTargets(catalog);
   const project = await openProject(config, {
     // A project may have Python code that this endpoint has nothing to do with.
@@ -103,17 +105,6 @@ function tell(output: Output, notification: CallNotification): void {
   output.warn(
     `progress: ${progress}${total === undefined ? '' : ` of ${total}`}${message === undefined ? '' : ` ${message}`}`,
   );
-}
-
-/** The other endpoints do not matter, right or wrong; what is wrong with this one does. */
-function onlyEndpoint(catalog: EndpointCatalog, kind: EndpointKind, name: string): EndpointCatalog {
-  const failures = catalog.failures.filter((failure) => failure.kind === kind && failure.name === name);
-  if (failures.length > 0) throw endpointReport(failures);
-  // A resource is also found by a URI that fits its template, so all of them stay.
-  const endpoints = catalog.endpoints.filter(
-    (endpoint) => endpoint.kind === kind && (kind === 'resource' || endpoint.name === name),
-  );
-  return { ...catalog, endpoints, failures: [] };
 }
 
 function readCaller(options: Options, { cwd }: CommandContext): CallerIdentity {

@@ -3,6 +3,7 @@ import { MxcpError } from '../../errors/index.js';
 import type { CallContext, PromptMessage, ResourceText, ShapedResult } from '../calls.js';
 import type { EndpointKind } from '../definitions/endpoint-definition.js';
 import { endpointLabel } from '../definitions/endpoint-label.js';
+import { nearSuggestion } from '../definitions/suggestion.js';
 import { UriTemplate } from '../resources/uri-template.js';
 import { CallGate } from './call-gate.js';
 import {
@@ -52,6 +53,7 @@ export async function runEndpoint(
 /** A resource is asked for by its URI; a template is filled in with the parameters, all of which it needs. */
 function toUri({ endpoints }: CallableGeneration, { name, parameters }: EndpointRun): string {
   const listing = endpoints.resources.find((resource) => resource.uri === name || resource.name === name);
+  if (listing === undefined && endpoints.resource(name) === undefined) throw noResource(endpoints, name);
   if (listing === undefined) return name;
   const template = new UriTemplate(listing.uri);
   const missing = template.placeholders.filter((placeholder) => parameters[placeholder] === undefined);
@@ -67,4 +69,9 @@ function toUri({ endpoints }: CallableGeneration, { name, parameters }: Endpoint
     );
   }
   return template.expand(parameters);
+}
+
+function noResource({ resources }: CallableGeneration['endpoints'], asked: string): MxcpError {
+  const known = resources.flatMap(({ name, uri }) => [name, uri]);
+  return new MxcpError('endpoint_not_found', `there is no resource ${asked}${nearSuggestion(asked, known)}`);
 }

@@ -194,8 +194,36 @@ describe('mxcp run', () => {
     expect(code).toBe(2);
   });
 
-  it('names an endpoint that does not exist, and a misspelt type', async () => {
-    expect((await mxcp(['run', 'tool', 'ad'])).stderr).toContain('ad');
+  it.each([
+    ['tool', 'ad', 'there is no tool "ad"; did you mean "add"?'],
+    ['tool', 'lst_tables', 'there is no tool "lst_tables"'],
+    ['prompt', 'aks', 'there is no prompt "aks"; did you mean "ask"?'],
+    ['prompt', 'add', 'there is no prompt "add"'],
+    ['resource', 'regio', 'there is no resource regio; did you mean "region"?'],
+    ['resource', 'sale://south', 'there is no resource sale://south'],
+  ])('names the nearest of what there is when there is no %s %s', async (type, name, message) => {
+    const { code, stderr } = await mxcp(['run', type, name]);
+    expect(stderr).toBe(`Error: ${message}\n`);
+    expect(code).toBe(2);
+  });
+
+  it('says of an endpoint that is switched off that it is', async () => {
+    write(
+      'tools/add.yml',
+      SMALL_PROJECT['tools/add.yml']?.replace('name: add', 'name: add\n  enabled: false') ?? '',
+    );
+    const { code, stderr } = await mxcp(['run', 'tool', 'add', '-p', 'a=1']);
+    expect(stderr).toBe('Error: the tool "add" is switched off with `enabled: false` in tools/add.yml\n');
+    expect(code).toBe(2);
+  });
+
+  it('calls a built-in tool, and knows its name, where the project has them', async () => {
+    write('mxcp-site.yml', 'mxcp: 1\nproject: small\nprofile: dev\nsql_tools: { enabled: true }\n');
+    expect(await run('tool', 'list_tables')).toEqual({ status: 'ok', result: [] });
+    expect((await mxcp(['run', 'tool', 'lst_tables'])).stderr).toContain('did you mean "list_tables"?');
+  });
+
+  it('refuses a misspelt type', async () => {
     const misspelt = await mxcp(['run', 'tol', 'add']);
     expect(misspelt.stderr).toContain('Allowed choices are tool, resource, prompt');
     expect(misspelt.code).toBe(2);

@@ -1,0 +1,41 @@
+import { MxcpError } from '../../errors/index.js';
+import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
+import type { EndpointCatalog, EndpointKind } from './endpoint-definition.js';
+import { nearSuggestion } from './suggestion.js';
+
+export interface EndpointChoice {
+  readonly kind: EndpointKind;
+  readonly name: string;
+  readonly hasSqlTools: boolean;
+}
+
+/**
+ * What a call of one endpoint needs: the other endpoints do not matter, right or wrong; what is wrong with this one is its
+ * only failure. Throws `endpoint_not_found`.
+ */
+export function selectEndpoint(catalog: EndpointCatalog, choice: EndpointChoice): EndpointCatalog {
+  const isChosen = (each: { readonly kind: EndpointKind | null; readonly name: string | null }): boolean =>
+    each.kind === choice.kind && each.name === choice.name;
+  const failures = catalog.failures.filter(isChosen);
+  // A resource is also found by a URI that fits its template, so all of them stay.
+  const endpoints = catalog.endpoints.filter(
+    (endpoint) => isChosen(endpoint) || (choice.kind === 'resource' && endpoint.kind === 'resource'),
+  );
+  const isBuiltIn = choice.hasSqlTools && choice.kind === 'tool' && SQL_TOOL_NAMES.includes(choice.name);
+  const isThere = endpoints.length > 0 || failures.length > 0 || isBuiltIn;
+  if (!isThere) throw whyNotThere(catalog, choice);
+  return { ...catalog, endpoints, failures };
+}
+
+function whyNotThere(catalog: EndpointCatalog, { kind, name, hasSqlTools }: EndpointChoice): MxcpError {
+  const disabled = catalog.disabled.find((each) => each.kind === kind && each.name === name);
+  if (disabled !== undefined) {
+    const reason = `is switched off with \`enabled: false\` in ${disabled.path}`;
+    return new MxcpError('endpoint_not_found', `the ${kind} "${name}" ${reason}`);
+  }
+  const known = [...catalog.endpoints, ...catalog.failures].filter((each) => each.kind === kind);
+  const names = known.flatMap((each) => each.name ?? []);
+  const builtIn = hasSqlTools && kind === 'tool' ? SQL_TOOL_NAMES : [];
+  const suggestion = nearSuggestion(name, [...names, ...builtIn]);
+  return new MxcpError('endpoint_not_found', `there is no ${kind} "${name}"${suggestion}`);
+}
