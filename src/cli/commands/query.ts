@@ -53,6 +53,7 @@ async function queryRows(
     await project.contents.database.query(sql, parameters, {
       caller: ANONYMOUS,
       onRow: (row) => rows.push(row),
+      refusesExcess: true,
     });
   } finally {
     await project.dispose();

@@ -64,7 +64,10 @@ export class OpenDatabase implements Disposable {
       const leave = instance.callerFunctions.enter(connection, options.caller);
       try {
         const read = (result: DuckDBResult) => readRows(result, { signal, onRow: options.onRow });
-        await executeQuery(connection, { sql, parameters, signal, read, isOneStatement: isPlainSelect });
+        const { refusesExcess = false } = options;
+        // As one statement it would not be compared with what was given.
+        const isOneStatement = isPlainSelect && !refusesExcess;
+        await executeQuery(connection, { sql, parameters, signal, read, isOneStatement, refusesExcess });
       } finally {
         leave();
       }

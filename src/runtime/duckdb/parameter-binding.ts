@@ -10,7 +10,7 @@ import {
   type DuckDBType,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { MxcpError } from '../../errors/index.js';
+import { MxcpError, nearestName } from '../../errors/index.js';
 import { toStructValue } from './column-values.js';
 import { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 import { toJson } from './json-conversion.js';
@@ -30,14 +30,25 @@ export function bindParameters(statement: DuckDBPreparedStatement, parameters: P
     const name = statement.parameterName(index);
     const given = findName(parameters, name);
     const parameter = given === undefined ? undefined : parameters[given];
-    if (given === undefined || parameter === undefined) {
-      throw new MxcpError('query_failed', `the SQL uses $${name}, but no parameter "${name}" was given`);
-    }
+    if (given === undefined || parameter === undefined) throw missing(name, statement, parameters);
     used.push(given);
     const shape = shapeOf(parameter);
     statement.bindValue(index, toValue(parameter, shape), toType(shape));
   }
   return used;
+}
+
+/** Names another parameter that was given where it is most likely the one that is meant. */
+function missing(name: string, statement: DuckDBPreparedStatement, parameters: Parameters): MxcpError {
+  const used = Array.from({ length: statement.parameterCount }, (_, index) =>
+    findName(parameters, statement.parameterName(index + 1)),
+  );
+  const nearest = nearestName(
+    name,
+    Object.keys(parameters).filter((given) => !used.includes(given)),
+  );
+  const hint = nearest === undefined ? '' : `; "${nearest}" was`;
+  return new MxcpError('query_failed', `the SQL uses $${name}, but no parameter "${name}" was given${hint}`);
 }
 
 function findName(parameters: Parameters, name: string): string | undefined {
@@ -50,8 +61,14 @@ function findName(parameters: Parameters, name: string): string | undefined {
 export function refuseExcess(parameters: Parameters, used: ReadonlySet<string>): void {
   const excess = Object.keys(parameters).filter((name) => !used.has(name));
   if (excess.length === 0) return;
-  const names = excess.map((name) => `"${name}"`).join(', ');
-  throw new MxcpError('query_failed', `the SQL does not use the parameters that were given as ${names}`);
+  throw new MxcpError(
+    'query_failed',
+    `the SQL does not use the parameters that were given as ${list(excess)}; it uses ${list([...used]) || 'none'}`,
+  );
+}
+
+function list(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
 }
 
 function toValue(parameter: ParameterValue, shape: Shape): DuckDBValue {

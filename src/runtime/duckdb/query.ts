@@ -24,6 +24,8 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
   readonly onRow: (row: JsonObject) => void;
+  /** A parameter that no statement uses is an error, told before the last statement runs. */
+  readonly refusesExcess?: boolean;
 }
 
 /** What preparing a statement tells about it, without running it. */

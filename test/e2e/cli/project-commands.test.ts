@@ -264,6 +264,23 @@ describe('mxcp query', () => {
     expect(code).toBe(1);
   });
 
+  it.each([
+    ['SELECT 1', ['zz=1'], 'the SQL does not use the parameters that were given as "zz"; it uses none'],
+    ['SELECT $a', ['a=2', 'b=1'], 'the SQL does not use the parameters that were given as "b"; it uses "a"'],
+    ['SELECT $name', ['nmae=1'], 'the SQL uses $name, but no parameter "name" was given; "nmae" was'],
+    ['SELECT $name', ['year=1'], 'the SQL uses $name, but no parameter "name" was given'],
+  ])('refuses parameters that are not those of %s: %j', async (sql, parameters, message) => {
+    const { code, stderr } = await mxcp(['query', sql, ...parameters.flatMap((each) => ['-p', each])]);
+    expect(stderr).toBe(`Error: ${message}\n`);
+    expect(code).toBe(1);
+  });
+
+  it('takes parameters that are spread over several statements', async () => {
+    const sql = 'CREATE TEMP TABLE t AS SELECT $a::INT AS n; SELECT n + $B::INT AS n FROM t';
+    const { stdout } = await mxcp(['query', sql, '-p', 'a=1', '-p', 'b=2', '--json-output']);
+    expect(JSON.parse(stdout)).toEqual({ status: 'ok', result: [{ n: 3 }] });
+  });
+
   it('refuses to write when it is told to read only', async () => {
     await mxcp(['query', 'CREATE TABLE t AS SELECT 1 AS n']);
     const { code, stderr } = await mxcp(['query', 'INSERT INTO t VALUES (2)', '--readonly']);

@@ -209,7 +209,7 @@ describe('parameters', () => {
     });
     await expect(rows(session, 'SELECT $a', { a: 1, c: 2, d: 3 })).rejects.toMatchObject({
       code: 'query_failed',
-      message: 'the SQL does not use the parameters that were given as "c", "d"',
+      message: 'the SQL does not use the parameters that were given as "c", "d"; it uses "a"',
     });
     await expect(rows(session, 'SELECT ?', { 1: 1, 2: 2 })).rejects.toMatchObject({ code: 'query_failed' });
   });
