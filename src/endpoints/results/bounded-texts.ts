@@ -21,7 +21,7 @@ export class BoundedTexts extends TextCollector {
     if (this.bytes <= this.#maxBytes) return;
     const message =
       `the result of ${this.#endpoint} is larger than ${this.#maxBytes} bytes (reached at ${reachedAt()}); ` +
-      'ask for less, or raise --max-result-bytes (MXCP_MAX_RESULT_BYTES)';
+      'ask for less, or raise --max-result-bytes';
     throw new MxcpError('result_too_large', message);
   }
 }

@@ -41,6 +41,6 @@ function resultTooLarge(reached: string, maxResultBytes: number): MxcpError {
   const where = reached === '' ? '' : ` (${reached})`;
   return new MxcpError(
     'result_too_large',
-    `the result is larger than ${maxResultBytes} bytes${where}; return less, or raise --max-result-bytes (MXCP_MAX_RESULT_BYTES)`,
+    `the result is larger than ${maxResultBytes} bytes${where}; return less, or raise --max-result-bytes`,
   );
 }

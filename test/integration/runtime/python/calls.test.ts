@@ -215,7 +215,7 @@ describe('the result of a call', () => {
     using project = new TemporaryProject({ 'python/big.py': SIZES });
     await using python = await PythonProject.build(project);
     const limit = { maxResultBytes: 1000 };
-    const advice = 'return less, or raise --max-result-bytes (MXCP_MAX_RESULT_BYTES)';
+    const advice = 'return less, or raise --max-result-bytes';
     expect(await python.value('big:text', { n: 998 }, limit)).toHaveLength(998);
     await expect(python.value('big:text', { n: 999 }, limit)).rejects.toMatchObject({
       code: 'result_too_large',
