@@ -2,7 +2,7 @@ import {
   type LoggingLevel,
   ProtocolError,
   ProtocolErrorCode,
-  Server,
+  type Server,
   type ServerCapabilities,
   type ServerContext,
 } from '@modelcontextprotocol/server';
@@ -11,6 +11,7 @@ import { MxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { ANONYMOUS } from '../runtime/index.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
+import { CheckedServer } from './checked-server.js';
 import { convertedOnce, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
 import type { ResultSplices } from './splice/index.js';
 import {
@@ -56,7 +57,7 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
   };
   const lists = createLists(calls);
   return () => {
-    const server = new Server({ name: info.name, version: info.version }, { capabilities });
+    const server = new CheckedServer({ name: info.name, version: info.version }, { capabilities });
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, lists);
     serveCalls(server, options);

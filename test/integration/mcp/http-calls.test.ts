@@ -106,6 +106,22 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
     expect(body.error.code).toBe(-32602);
   });
 
+  it.each([
+    [
+      'prompts/get',
+      { name: 'greet', arguments: { who: 5 } },
+      'arguments.who: expected string, received number',
+    ],
+    ['prompts/get', {}, 'name: expected string, received undefined'],
+    ['resources/read', { uri: 5 }, 'uri: expected string, received number'],
+    ['tools/list', { cursor: 5 }, 'cursor: expected string, received number'],
+    ['tools/call', { name: 'echo', arguments: [] }, 'arguments: expected record, received array'],
+  ])('refuses parameters that do not fit %s as such: %j', async (method, params, problem) => {
+    const { url } = await startListener();
+    const { body } = await send(url, request(method, params));
+    expect(body.error).toEqual({ code: -32602, message: `Invalid params: ${problem}` });
+  });
+
   it('reads a resource and renders a prompt', async () => {
     const { url } = await startListener();
     const resource = await send(url, request('resources/read', { uri: 'notes://all' }));
