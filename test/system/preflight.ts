@@ -8,8 +8,6 @@ const TOOLS = [
   { name: 'zsh', check: ['zsh', '--version'], install: 'apt-get install zsh' },
   { name: 'fish', check: ['fish', '--version'], install: 'apt-get install fish' },
   { name: 'python3', check: ['python3', '--version'], install: 'apt-get install python3' },
-  { name: 'zsh', check: ['zsh', '--version'], install: 'apt-get install zsh' },
-  { name: 'fish', check: ['fish', '--version'], install: 'apt-get install fish' },
   {
     name: 'mcp for python3, from version 2 on',
     check: ['python3', '-c', 'from mcp import Client'],
