@@ -3,7 +3,7 @@ import { MxcpError } from '../../errors/index.js';
 import type { JsonValue } from '../../runtime/index.js';
 import type { TypeDefinition } from '../definitions/definition-schema.js';
 import { explainMismatch } from '../values/explain-mismatch.js';
-import { toSchema } from '../values/json-schema.js';
+import { toCheck } from '../values/json-schema.js';
 import type { SchemaCheck, SchemaCompiler } from '../values/schema-compiler.js';
 import type { ResultTexts } from './result-texts.js';
 
@@ -28,9 +28,9 @@ export class ResultChecks {
     this.#endpoint = endpoint;
     this.#part = part;
     this.#returns = returns;
-    this.#item =
-      returns.items === undefined ? undefined : compiler.compile(toSchema(returns.items, 'output'));
-    this.#whole = compiler.compile(toSchema(returns, 'output'));
+    const { items } = returns;
+    this.#item = items === undefined ? undefined : compiler.compile(() => toCheck(items, 'output'));
+    this.#whole = compiler.compile(() => toCheck(returns, 'output'));
   }
 
   checkItem(value: JsonValue, number: number): void {

@@ -4,7 +4,7 @@ import type { ParameterDefinition } from '../definitions/definition-schema.js';
 import { toParameterValue } from './bind.js';
 import { coerce } from './coerce.js';
 import { explainMismatch } from './explain-mismatch.js';
-import { toInputSchema } from './json-schema.js';
+import { toInputCheck, toInputSchema } from './json-schema.js';
 import type { SchemaCheck, SchemaCompiler } from './schema-compiler.js';
 
 /** The arguments of one call after defaults, coercion and checks. */
@@ -27,7 +27,7 @@ export class ArgumentReader {
     this.#endpoint = endpoint;
     this.#parameters = parameters;
     this.inputSchema = toInputSchema(parameters);
-    this.#check = compiler.compile(this.inputSchema);
+    this.#check = compiler.compile(() => toInputCheck(parameters));
   }
 
   /** Throws `params_invalid`, which names every argument that does not fit. */

@@ -7,11 +7,16 @@ export function toParameterValue(type: TypeDefinition, value: unknown): Paramete
   if (value === null || value === undefined) return null;
   if (type.format === 'timestamp' && (typeof value === 'string' || typeof value === 'number'))
     return new TypedText('TIMESTAMP', epochSecondsToText(Number(value)) ?? String(value));
-  if (typeof value === 'string') return toTypedText(type, value);
+  if (typeof value === 'string') return isNumeric(type) ? BigInt(value) : toTypedText(type, value);
   if (Array.isArray(value)) return value.map((item) => toParameterValue(type.items ?? ANY, item));
   if (typeof value === 'object') return toStruct(type, value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return value;
   throw new Error(`an argument of type ${typeof value} passed its check`);
+}
+
+/** What comes as text then is a whole number that a double cannot hold. */
+function isNumeric({ type }: TypeDefinition): boolean {
+  return type === 'integer' || type === 'number';
 }
 
 /** A part that no type is declared for. */

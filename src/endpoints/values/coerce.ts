@@ -1,6 +1,9 @@
 import type { TypeDefinition } from '../definitions/definition-schema.js';
+import { parseExact, toWhole } from './exact-number.js';
 
-const NUMBER_TEXT = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+/** No way to match a part in two ways: the text comes from a caller and may be long. */
+const NUMBER_TEXT = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+const WHOLE_TEXT = /^\s*[+-]?\d+\s*$/;
 
 /**
  * Brings a value that was sent into its declared type where its meaning is not in doubt: scalars to text, numeric text to
@@ -9,10 +12,10 @@ const NUMBER_TEXT = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 export function coerce(type: TypeDefinition, value: unknown): unknown {
   switch (type.type) {
     case 'string':
-      return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+      return typeof value === 'boolean' || isKeptNumber(value) ? String(value) : value;
     case 'number':
     case 'integer':
-      return typeof value === 'string' && NUMBER_TEXT.test(value) ? exactNumber(value) : value;
+      return typeof value === 'string' && NUMBER_TEXT.test(value) ? fromNumberText(type, value) : value;
     case 'boolean':
       return toBoolean(value);
     case 'array':
@@ -22,11 +25,24 @@ export function coerce(type: TypeDefinition, value: unknown): unknown {
   }
 }
 
-/** Whole numbers too large for a double stay text, and the check refuses them: a rounded key would find another row. */
-function exactNumber(text: string): number | string {
+/** A JSON number whose digits are those that were sent; the others are left for the check to refuse. */
+function isKeptNumber(value: unknown): boolean {
+  return typeof value === 'number' && (Number.isSafeInteger(value) || !Number.isInteger(value));
+}
+
+/**
+ * A whole number that a double cannot hold stays text, its digits alone, so that one number has one text: a rounded key
+ * would find another row.
+ */
+function fromNumberText({ type }: TypeDefinition, text: string): number | string {
   const value = Number(text);
-  const isWholeText = /^\s*[+-]?\d+\s*$/.test(text);
-  return isWholeText && !Number.isSafeInteger(value) ? text : value;
+  const isWholeText = WHOLE_TEXT.test(text);
+  if (isWholeText ? Number.isSafeInteger(value) : type === 'number' && Number.isFinite(value)) return value;
+  const exact = parseExact(text);
+  const whole = exact === undefined ? undefined : toWhole(exact);
+  if (whole === undefined) return text;
+  const rounded = Number(whole);
+  return Number.isSafeInteger(rounded) ? rounded : String(whole);
 }
 
 function toBoolean(value: unknown): unknown {

@@ -4,7 +4,7 @@ import type { ParameterDefinition, TypeDefinition } from '../definitions/definit
 import { problemAt } from '../definitions/schema-problems.js';
 import { coerce } from './coerce.js';
 import { explainMismatch } from './explain-mismatch.js';
-import { toSchema } from './json-schema.js';
+import { toCheck } from './json-schema.js';
 import { SchemaCompiler, type SchemaCheck } from './schema-compiler.js';
 
 /**
@@ -38,12 +38,12 @@ export class DefaultCheck {
       default: undefined,
       examples: undefined,
     };
-    const schema = toSchema(bare, 'input');
+    const schema = toCheck(bare, 'input');
     const key = JSON.stringify(schema);
     const known = this.#checks.get(key);
     if (known !== undefined) return known;
     this.#compiler ??= new SchemaCompiler();
-    const check = this.#compiler.compile(schema);
+    const check = this.#compiler.compile(() => schema);
     this.#checks.set(key, check);
     return check;
   }

@@ -14,8 +14,12 @@ export function explainMismatch(error: ErrorObject, root: string): string {
       return `${join(place, String(params['missingProperty']))} is required`;
     case 'enum':
       return `${place} must be one of ${list(params['allowedValues'])}, not ${show(error.data)}`;
+    case 'keptDigits':
+      return lostDigits(place);
     case 'type':
-      return `${place} must be ${typeNames(params['type'])}, not ${show(error.data)}`;
+      return mayHaveLostDigits(error)
+        ? lostDigits(place)
+        : `${place} must be ${typeNames(params['type'], error)}, not ${show(error.data)}`;
     case 'format':
       return `${place} must be ${formatName(String(params['format']))}, not ${show(error.data)}`;
     case 'pattern':
@@ -47,11 +51,22 @@ function join(place: string, name: string): string {
   return place.startsWith('"') ? `${place.slice(0, -1)}.${name}"` : `"${name}"`;
 }
 
-function typeNames(type: unknown): string {
-  const types: unknown[] = Array.isArray(type) ? type : [type];
-  return types
+function lostDigits(place: string): string {
+  const limit = Number.MAX_SAFE_INTEGER;
+  return `${place} is a number beyond ±${limit}, which may have lost digits on its way; send it as text, in quotes`;
+}
+
+/** Such a number does not become text where text is wanted, so it breaks the type as well. */
+function mayHaveLostDigits({ data, parentSchema }: ErrorObject): boolean {
+  return parentSchema?.['keptDigits'] === true && Number.isInteger(data) && !Number.isSafeInteger(data);
+}
+
+function typeNames(type: unknown, { parentSchema }: ErrorObject): string {
+  const hidden = ['null', ...(parentSchema?.['exactText'] === undefined ? [] : ['string'])];
+  return [type]
+    .flat()
     .map(String)
-    .filter((name) => name !== 'null')
+    .filter((name) => !hidden.includes(name))
     .map((name) => TYPE_NAMES[name] ?? name)
     .join(' or ');
 }

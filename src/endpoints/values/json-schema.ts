@@ -1,12 +1,20 @@
 import type { JsonObject, JsonValue } from '../../runtime/index.js';
 import type { ParameterDefinition, TypeDefinition, ValueFormat } from '../definitions/definition-schema.js';
 import { coerce } from './coerce.js';
+import { toExactTextRules } from './exact-text.js';
+import { comesAsText } from './number-range.js';
 
 /**
  * Whether a schema describes what callers send or what SQL answers. In an answer every value may be null, as any column
  * may, and clocks have no zone, which the `time` and `date-time` of JSON Schema insist on.
  */
 export type SchemaDirection = 'input' | 'output';
+
+/** A schema for clients says what they have to know; one for checks also has the keywords that only our compiler knows. */
+interface SchemaUse {
+  readonly direction: SchemaDirection;
+  readonly isCheck: boolean;
+}
 
 const PLAIN_KEYS = [
   'description',
@@ -27,46 +35,79 @@ const PLAIN_KEYS = [
 
 const ZONED_FORMATS: ReadonlySet<ValueFormat> = new Set(['time', 'date-time', 'timestamp']);
 
-/** JSON Schema 2020-12 of the arguments of an endpoint. */
+/** JSON Schema 2020-12 of the arguments of an endpoint, for clients. */
 export function toInputSchema(parameters: readonly ParameterDefinition[]): JsonObject {
+  return toArgumentsSchema(parameters, { direction: 'input', isCheck: false });
+}
+
+export function toInputCheck(parameters: readonly ParameterDefinition[]): JsonObject {
+  return toArgumentsSchema(parameters, { direction: 'input', isCheck: true });
+}
+
+/**
+ * JSON Schema 2020-12 of the structured content of a tool, for clients: an object as it is declared, anything else under
+ * `result`, because MCP wants an object there.
+ */
+export function toOutputSchema(returns: TypeDefinition): JsonObject {
+  const schema = toSchema(returns, { direction: 'output', isCheck: false });
+  if (returns.type === 'object') return { ...schema, type: 'object' };
+  return { type: 'object', properties: { result: schema }, required: ['result'] };
+}
+
+export function toCheck(type: TypeDefinition, direction: SchemaDirection): JsonObject {
+  return toSchema(type, { direction, isCheck: true });
+}
+
+function toArgumentsSchema(parameters: readonly ParameterDefinition[], use: SchemaUse): JsonObject {
   const required = parameters.filter((parameter) => !('default' in parameter)).map(({ name }) => name);
   return {
     type: 'object',
-    properties: Object.fromEntries(
-      parameters.map((parameter) => [parameter.name, toSchema(parameter, 'input')]),
-    ),
+    properties: Object.fromEntries(parameters.map((parameter) => [parameter.name, toSchema(parameter, use)])),
     ...(required.length === 0 ? {} : { required }),
     additionalProperties: false,
   };
 }
 
-/**
- * JSON Schema 2020-12 of the structured content of a tool: an object as it is declared, anything else under `result`,
- * because MCP wants an object there.
- */
-export function toOutputSchema(returns: TypeDefinition): JsonObject {
-  if (returns.type === 'object') return { ...toSchema(returns, 'output'), type: 'object' };
-  return { type: 'object', properties: { result: toSchema(returns, 'output') }, required: ['result'] };
-}
-
-export function toSchema(type: TypeDefinition, direction: SchemaDirection): JsonObject {
+function toSchema(type: TypeDefinition, use: SchemaUse): JsonObject {
+  const { direction } = use;
   const isNullable = direction === 'output' || ('default' in type && type.default === null);
-  const schema: Record<string, JsonValue> = { type: isNullable ? [type.type, 'null'] : type.type };
+  const schema: Record<string, JsonValue> = { type: typeNames(type, use, isNullable) };
   if (type.format !== undefined && !(direction === 'output' && ZONED_FORMATS.has(type.format)))
     schema['format'] = type.format;
   for (const key of PLAIN_KEYS) {
     const value = type[key];
     if (value !== undefined) schema[key] = value;
   }
+  if (use.isCheck) addCheckKeywords(schema, type, direction);
   addValues(schema, type, isNullable);
-  if (type.items !== undefined) schema['items'] = toSchema(type.items, direction);
+  if (type.items !== undefined) schema['items'] = toSchema(type.items, use);
   if (type.properties !== undefined) {
     const entries = Object.entries(type.properties);
     schema['properties'] = Object.fromEntries(
-      entries.map(([name, property]) => [name, toSchema(property, direction)]),
+      entries.map(([name, property]) => [name, toSchema(property, use)]),
     );
   }
   return schema;
+}
+
+function typeNames(type: TypeDefinition, use: SchemaUse, isNullable: boolean): JsonValue {
+  const isAlsoText = use.isCheck ? isNumeric(type) : comesAsText(type, use.direction);
+  const names = [type.type, ...(isAlsoText ? ['string'] : []), ...(isNullable ? ['null'] : [])];
+  return names.length === 1 ? type.type : names;
+}
+
+function addCheckKeywords(
+  schema: Record<string, JsonValue>,
+  type: TypeDefinition,
+  direction: SchemaDirection,
+): void {
+  if (isNumeric(type)) schema['exactText'] = { ...toExactTextRules(type, direction) };
+  const mustKeepDigits = type.type === 'integer' || type.type === 'string';
+  if (direction === 'input' && mustKeepDigits) schema['keptDigits'] = true;
+}
+
+function isNumeric({ type }: TypeDefinition): boolean {
+  return type === 'integer' || type === 'number';
 }
 
 /** Values written in the file take the declared type, as arguments do: `enum: [1, 2]` of a string means "1" and "2". */
@@ -81,7 +122,7 @@ function addValues(schema: Record<string, JsonValue>, type: TypeDefinition, isNu
 }
 
 /** YAML can hold what JSON cannot (infinities, binary, sets); such values become their JSON text, or null. */
-export function toJsonValue(value: unknown): JsonValue {
+function toJsonValue(value: unknown): JsonValue {
   const text = JSON.stringify(value);
   // JSON.parse gives JSON values by definition.
   return text === undefined ? null : (JSON.parse(text) as JsonValue);

@@ -2,6 +2,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import ajvFormats from 'ajv-formats';
 import type { JsonObject } from '../../runtime/index.js';
 import { FORMATS } from './formats.js';
+import { NUMBER_KEYWORDS } from './number-keywords.js';
 import { compilePattern } from './pattern.js';
 
 export interface SchemaCheck {
@@ -23,6 +24,7 @@ export class SchemaCompiler {
     // The value that a check refuses is shown beside the reason.
     verbose: true,
     formats: { ...FORMATS },
+    keywords: [...NUMBER_KEYWORDS],
     code: { regExp: Object.assign(toRegExp, { code: 'new RegExp' }) },
   });
 
@@ -30,10 +32,11 @@ export class SchemaCompiler {
     ajvFormats.default(this.#ajv, ['email']);
   }
 
-  compile(schema: JsonObject): SchemaCheck {
+  /** The schema is asked for when it is first used. */
+  compile(toSchema: () => JsonObject): SchemaCheck {
     let validate: ValidateFunction | undefined;
     return (value) => {
-      validate ??= this.#ajv.compile(schema);
+      validate ??= this.#ajv.compile(toSchema());
       return validate(value) ? [] : (validate.errors ?? []);
     };
   }

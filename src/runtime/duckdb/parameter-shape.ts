@@ -27,7 +27,7 @@ export type Shape =
 const NULL: Shape = { kind: 'scalar', type: SQLNULL };
 const TEXT: Shape = { kind: 'scalar', type: VARCHAR };
 
-/** Integers are BIGINT whatever their size, so that the type of a result column does not depend on a value. */
+/** Integers are BIGINT as long as they fit, so that the type of a result column hardly ever depends on a value. */
 export function shapeOf(value: ParameterValue): Shape {
   if (value === null) return NULL;
   switch (typeof value) {
@@ -36,7 +36,7 @@ export function shapeOf(value: ParameterValue): Shape {
     case 'boolean':
       return { kind: 'scalar', type: BOOLEAN };
     case 'bigint':
-      return { kind: 'scalar', type: HUGEINT };
+      return { kind: 'scalar', type: BigInt.asIntN(64, value) === value ? BIGINT : HUGEINT };
     case 'number':
       return { kind: 'scalar', type: Number.isSafeInteger(value) ? BIGINT : DOUBLE };
     default:

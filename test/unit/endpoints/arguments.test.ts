@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { ParameterDefinition } from '../../../src/endpoints/definitions/definition-schema.js';
 import { ArgumentReader } from '../../../src/endpoints/values/argument-reader.js';
 import { SchemaCompiler } from '../../../src/endpoints/values/schema-compiler.js';
-import { TypedText } from '../../../src/runtime/index.js';
+import { TypedText, type JsonObject } from '../../../src/runtime/index.js';
+
+const LOST_DIGITS =
+  '"x" is a number beyond ±9007199254740991, which may have lost digits on its way; send it as text, in quotes';
 
 function reader(...parameters: ParameterDefinition[]) {
   return new ArgumentReader('tool "t"', parameters, new SchemaCompiler());
@@ -29,6 +32,30 @@ describe('reading arguments', () => {
     ['numeric text for a number', { type: 'number' }, ' 1.5e3 ', 1500],
     ['numeric text for a whole number', { type: 'integer' }, '-7', -7],
     ['a whole number for a number', { type: 'number' }, 3, 3],
+    ['a large number for a number', { type: 'number' }, 1e300, 1e300],
+    ['text of a large number for a number', { type: 'number' }, '1e300', 1e300],
+    ['digits for a number', { type: 'number' }, '9007199254740993', 9007199254740993n],
+    ['digits for a whole number', { type: 'integer' }, ' +09007199254740993 ', 9007199254740993n],
+    ['a whole number with an exponent', { type: 'integer' }, '9.007199254740993e15', 9007199254740993n],
+    ['a whole number with a fraction of zeros', { type: 'integer' }, '7.00', 7],
+    [
+      'bounds that a double keeps apart from the value',
+      { type: 'integer', exclusiveMinimum: 9007199254740992, maximum: 9007199254740994 },
+      '9007199254740993',
+      9007199254740993n,
+    ],
+    [
+      'a multiple that only the digits show',
+      { type: 'integer', multipleOf: 3 },
+      '9007199254740993',
+      9007199254740993n,
+    ],
+    [
+      'an enum of digits',
+      { type: 'integer', enum: ['9007199254740993'] },
+      '9007199254740993',
+      9007199254740993n,
+    ],
     ['"TRUE" for a boolean', { type: 'boolean' }, 'TRUE', true],
     ['JSON text for a list', { type: 'array', items: { type: 'integer' } }, '[1, "2"]', [1, 2]],
     [
@@ -67,7 +94,35 @@ describe('reading arguments', () => {
 
   it.each([
     [{ type: 'integer' }, 1.5, '"x" must be a whole number, not 1.5'],
-    [{ type: 'integer' }, '12345678901234567890', '"x" must be a whole number, not "12345678901234567890"'],
+    [{ type: 'integer' }, true, '"x" must be a whole number, not true'],
+    [{ type: 'integer' }, 'many', '"x" must be a whole number, not "many"'],
+    [{ type: 'integer' }, '9007199254740993.5', '"x" must be a whole number, not "9007199254740993.5"'],
+    [{ type: 'integer' }, '1e999999999', '"x" must be a whole number, not "1e999999999"'],
+    [
+      { type: 'integer' },
+      '170141183460469231731687303715884105728',
+      '"x" must be <= 170141183460469231731687303715884105727, not "170141183460469231731687303715884105728"',
+    ],
+    [{ type: 'integer', maximum: 10 }, '9007199254740993', '"x" must be <= 10, not "9007199254740993"'],
+    [{ type: 'integer', exclusiveMinimum: 9007199254740992 }, 1, '"x" must be > 9007199254740992, not 1'],
+    [
+      { type: 'integer', multipleOf: 2 },
+      '9007199254740993',
+      '"x" must be multiple of 2, not "9007199254740993"',
+    ],
+    [
+      { type: 'integer', enum: ['9007199254740993', 5] },
+      '9007199254740992',
+      '"x" must be one of "9007199254740993", 5, not "9007199254740992"',
+    ],
+    [{ type: 'integer' }, 2 ** 53, LOST_DIGITS],
+    [
+      { type: 'integer', enum: [1] },
+      -(2 ** 53),
+      `"x" must be one of 1, not -9007199254740992; ${LOST_DIGITS}`,
+    ],
+    [{ type: 'string' }, 2 ** 53, LOST_DIGITS],
+    [{ type: 'array', items: { type: 'integer' } }, '[9007199254740993]', LOST_DIGITS.replace('x', 'x[0]')],
     [{ type: 'boolean' }, 'maybe', '"x" must be true or false, not "maybe"'],
     [{ type: 'array' }, 'a, b', '"x" must be a list, not "a, b"'],
     [{ type: 'string' }, null, '"x" must be text, not null'],
@@ -92,6 +147,10 @@ describe('reading arguments', () => {
     [{ type: 'string', pattern: '^a' }, 'b', '"x" must match the pattern ^a, not "b"'],
   ] as const)('refuses for %j the value %j', (parameter, value, message) => {
     expect(refusal(parameter, value)).toBe(message);
+  });
+
+  it('says at once that a long text is no number', () => {
+    expect(() => read({ type: 'number' }, `${'1'.repeat(100_000)}x`)).toThrow('"x" must be a number');
   });
 
   it('takes null for an optional parameter as left out', () => {
@@ -123,5 +182,21 @@ describe('reading arguments', () => {
       required: ['day'],
       additionalProperties: false,
     });
+  });
+
+  it('advertises text for a whole number only where the declaration names one that needs it', () => {
+    const plain = { type: 'integer', minimum: 1, examples: [5] } as const;
+    expect(reader({ name: 'x', ...plain }).inputSchema['properties']).toEqual({ x: plain });
+    const named = [
+      { type: 'integer', examples: ['9007199254740993'] },
+      { type: 'integer', default: '-9007199254740993' },
+      { type: 'integer', enum: [1, '9007199254740993'] },
+      { type: 'integer', maximum: 2 ** 63 },
+      { type: 'number', examples: ['9007199254740993'] },
+    ] as const;
+    for (const type of named) {
+      const { x } = reader({ name: 'x', ...type }).inputSchema['properties'] as JsonObject;
+      expect(x).toEqual({ ...type, type: [type.type, 'string'] });
+    }
   });
 });

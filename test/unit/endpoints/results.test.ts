@@ -78,8 +78,56 @@ describe('shaping results', () => {
     [{ type: 'array', maxItems: 1 }, [{ a: 1 }, { a: 2 }], 'it has 2 rows, more than maxItems (1)'],
     [{ type: 'array', uniqueItems: true }, [{ a: 1 }, { a: 1 }], 'it has equal rows'],
     [{ type: 'string', format: 'email' }, [{ a: 'nobody' }], 'must be an email address'],
+    [{ type: 'integer' }, [{ a: '5' }], 'it must be a whole number, not "5"'],
+    [{ type: 'number' }, [{ a: '0.5' }], 'it must be a number, not "0.5"'],
+    [
+      { type: 'integer' },
+      [{ a: '12345678901234567.5' }],
+      'it must be a whole number, not "12345678901234567.5"',
+    ],
+    [
+      { type: 'integer', maximum: 9007199254740992 },
+      [{ a: '9007199254740993' }],
+      'it must be <= 9007199254740992, not "9007199254740993"',
+    ],
+    [
+      { type: 'number', exclusiveMinimum: 0.1 },
+      [{ a: '0.10000000000000000000' }],
+      'it must be > 0.1, not "0.10000000000000000000"',
+    ],
+    [
+      { type: 'number', multipleOf: 0.01 },
+      [{ a: '12345678901234567.891' }],
+      'it must be multiple of 0.01, not "12345678901234567.891"',
+    ],
   ] as const)('refuses for %j the rows %j', (returns, rows, message) => {
     expect(() => collect(returns, rows)).toThrow(message);
+  });
+
+  it.each([
+    [{ type: 'integer' }, '-9007199254740993'],
+    [{ type: 'integer', minimum: 9007199254740992 }, '340282366920938463463374607431768211455'],
+    [{ type: 'integer' }, '12345678901234567.00'],
+    [{ type: 'number', multipleOf: 0.01, minimum: 0.1 }, '12345678901234567.89'],
+    [{ type: 'number', exclusiveMinimum: 0.1 }, '0.10000000000000000001'],
+    [{ type: 'number' }, '1E+20'],
+  ] as const)('takes for %j the number that only a text holds: %s', (returns, a) => {
+    expect(collect(returns, [{ a }])).toMatchObject({ value: a, texts: [a] });
+  });
+
+  it('advertises that a number may be text, unless its declaration keeps it small', () => {
+    const properties = {
+      id: { type: 'integer', minimum: 1 },
+      year: { type: 'integer', minimum: 1900, exclusiveMaximum: 2101 },
+      level: { type: 'integer', enum: [1, 2] },
+      price: { type: 'number', minimum: 0, maximum: 1 },
+    } as const;
+    expect(toOutputSchema({ type: 'object', properties })['properties']).toEqual({
+      id: { type: ['integer', 'string', 'null'], minimum: 1 },
+      year: { type: ['integer', 'null'], minimum: 1900, exclusiveMaximum: 2101 },
+      level: { type: ['integer', 'null'], enum: [1, 2, null] },
+      price: { type: ['number', 'string', 'null'], minimum: 0, maximum: 1 },
+    });
   });
 
   it('counts bytes while rows arrive', () => {
