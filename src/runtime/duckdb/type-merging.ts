@@ -65,7 +65,9 @@ export function widen(value: Exclude<DuckDBValue, null>, type: DuckDBType): Duck
 }
 
 function toDecimal(value: Exclude<DuckDBValue, null>, { width, scale }: DuckDBDecimalType): DuckDBValue {
-  const [digits, ownScale] =
-    value instanceof DuckDBDecimalValue ? [value.value, value.scale] : [BigInt(Number(value)), 0];
+  const { digits, ownScale } =
+    value instanceof DuckDBDecimalValue
+      ? { digits: value.value, ownScale: value.scale }
+      : { digits: typeof value === 'bigint' ? value : BigInt(Number(value)), ownScale: 0 };
   return new DuckDBDecimalValue(digits * 10n ** BigInt(scale - ownScale), width, scale);
 }

@@ -1,6 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { TypedText, type JsonValue, type ParameterValue } from '../../../src/runtime/index.js';
+import {
+  parseTaggedParameters,
+  TypedText,
+  type JsonValue,
+  type ParameterValue,
+} from '../../../src/runtime/index.js';
 import { openDatabase, rowsOf, valueOf } from './temporary-database.js';
 
 const VALUES: readonly (readonly [ParameterValue, string, JsonValue])[] = [
@@ -134,6 +139,14 @@ describe('a parameter', () => {
       none: null,
     });
     expect(rows).toEqual([{ n: 42, next: '2024-02-29T00:00:00', has: true, inner: 'deep', missing: true }]);
+  });
+
+  test('that is a whole number keeps its digits in a list of decimals', async () => {
+    const database = await openDatabase();
+    const { x = null } = parseTaggedParameters({
+      x: [{ $: 'decimal', v: '1.5' }, { $: 'int', v: '9007199254740993' }, 2],
+    });
+    expect(await valueOf(database, 'SELECT $x AS v', { x })).toEqual([1.5, '9007199254740993.0', 2]);
   });
 
   test.each([
