@@ -68,12 +68,27 @@ function coerceItems(type: TypeDefinition, value: unknown): unknown {
   return Array.isArray(value) && items !== undefined ? value.map((item) => coerce(items, item)) : value;
 }
 
-function coerceProperties(type: TypeDefinition, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const { properties = {} } = type;
-  const entries = Object.entries(value).map(([key, item]) => {
-    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
-    return [key, property === undefined ? item : coerce(property, item)] as const;
-  });
-  return Object.fromEntries(entries);
+function coerceProperties({ properties, required = [] }: TypeDefinition, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || properties === undefined)
+    return value;
+  return coerceMembers(value, Object.entries(properties), (name) => required.includes(name));
+}
+
+/**
+ * Members coerced, and defaults filled in. Null for one that is not required means that it was left out; for a required
+ * one the check refuses it.
+ */
+export function coerceMembers(
+  sent: object,
+  declared: readonly (readonly [string, TypeDefinition])[],
+  isRequired: (name: string) => boolean,
+): Readonly<Record<string, unknown>> {
+  const members = new Map<string, unknown>(Object.entries(sent));
+  for (const [name, type] of declared) {
+    const value = members.get(name);
+    if (value !== undefined && value !== null) members.set(name, coerce(type, value));
+    else if ('default' in type) members.set(name, coerce(type, type.default));
+    else if (value === undefined || !isRequired(name)) members.delete(name);
+  }
+  return Object.fromEntries(members);
 }

@@ -21,19 +21,35 @@ export class DefaultCheck {
     source: YamlSource,
   ): readonly Problem[] {
     return parameters.flatMap((parameter, index) => {
-      if (parameter.default === undefined || parameter.default === null) return [];
-      const value = coerce(parameter, parameter.default);
-      return this.#checkFor(parameter)(value).map((mismatch) => {
-        const message = `the default of "${parameter.name}" does not fit: ${explainMismatch(mismatch, 'it')}`;
-        return problemAt([...base, 'parameters', index, 'default'], message, source);
-      });
+      const path = [...base, 'parameters', index];
+      return this.#findIn(parameter, { name: parameter.name, path, source });
     });
   }
 
-  /** Parameters that differ only in what a check does not look at share one. */
-  #checkFor(parameter: ParameterDefinition): SchemaCheck {
+  /** In a type and in what is declared within it. */
+  #findIn(type: TypeDefinition, place: TypePlace): readonly Problem[] {
+    const { name, path, source } = place;
+    const { items, properties = {} } = type;
+    const inMembers = Object.entries(properties).flatMap(([key, member]) =>
+      this.#findIn(member, { name: `${name}.${key}`, path: [...path, 'properties', key], source }),
+    );
+    const inItems =
+      items === undefined ? [] : this.#findIn(items, { name: `${name}[]`, path: [...path, 'items'], source });
+    return [...this.#findOwn(type, place), ...inMembers, ...inItems];
+  }
+
+  #findOwn(type: TypeDefinition, { name, path, source }: TypePlace): readonly Problem[] {
+    if (type.default === undefined || type.default === null) return [];
+    return this.#checkFor(type)(coerce(type, type.default)).map((mismatch) => {
+      const message = `the default of "${name}" does not fit: ${explainMismatch(mismatch, 'it')}`;
+      return problemAt([...path, 'default'], message, source);
+    });
+  }
+
+  /** Types that differ only in what a check does not look at share one. */
+  #checkFor(type: TypeDefinition): SchemaCheck {
     const bare: TypeDefinition = {
-      ...parameter,
+      ...type,
       description: undefined,
       default: undefined,
       examples: undefined,
@@ -47,4 +63,11 @@ export class DefaultCheck {
     this.#checks.set(key, check);
     return check;
   }
+}
+
+/** Where a type stands, and how it is called there. */
+interface TypePlace {
+  readonly name: string;
+  readonly path: KeyPath;
+  readonly source: YamlSource;
 }

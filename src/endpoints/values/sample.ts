@@ -8,12 +8,25 @@ export function toSampleParameters(
 ): Readonly<Record<string, ParameterValue>> {
   return Object.fromEntries(
     parameters.map(
-      (parameter) => [parameter.name, toParameterValue(parameter, sampleOf(parameter))] as const,
+      (parameter) => [parameter.name, toParameterValue(parameter, sampleOf(parameter, FREE))] as const,
     ),
   );
 }
 
-function sampleOf(type: TypeDefinition): unknown {
+/** A value with all that is declared of a type; what is free to be anything is null. */
+export function toTypeSample(type: TypeDefinition): ParameterValue {
+  return toParameterValue(type, sampleOf(type, { item: null, object: null }));
+}
+
+/** What stands for an item, and for an object, of which nothing is declared. */
+interface FreeSamples {
+  readonly item: unknown;
+  readonly object: unknown;
+}
+
+const FREE: FreeSamples = { item: 'text', object: {} };
+
+function sampleOf(type: TypeDefinition, free: FreeSamples): unknown {
   switch (type.type) {
     case 'string':
       return sampleText(type.format);
@@ -24,12 +37,16 @@ function sampleOf(type: TypeDefinition): unknown {
     case 'boolean':
       return true;
     case 'array':
-      return [type.items === undefined ? 'text' : sampleOf(type.items)];
+      return [type.items === undefined ? free.item : sampleOf(type.items, free)];
     case 'object':
-      return Object.fromEntries(
-        Object.entries(type.properties ?? {}).map(([name, property]) => [name, sampleOf(property)]),
-      );
+      return type.properties === undefined ? free.object : sampleMembers(type.properties, free);
   }
+}
+
+function sampleMembers(properties: Readonly<Record<string, TypeDefinition>>, free: FreeSamples): unknown {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, property]) => [name, sampleOf(property, free)]),
+  );
 }
 
 function sampleText(format: TypeDefinition['format']): string {

@@ -4,6 +4,7 @@ export { parseTaggedParameters } from './tagged-parameters.js';
 export { statDatabaseFile, type DatabaseFile } from './database-file.js';
 export { DatabaseRegistry } from './database-registry.js';
 export { GenerationDatabase, type DatabaseSpec } from './generation-database.js';
+export { DeclaredValue } from './sql-values.js';
 export { DatabaseHandover } from './handover/database-handover.js';
 export { FileCheck } from './handover/file-check.js';
 export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';

@@ -15,7 +15,7 @@ import { toStructValue } from './column-values.js';
 import { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 import { toJson } from './json-conversion.js';
 import { entriesOf, shapeOf, toType, type Shape } from './parameter-shape.js';
-import { MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
+import { DeclaredValue, MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
 import { widen } from './type-merging.js';
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
@@ -73,6 +73,7 @@ function list(names: readonly string[]): string {
 
 function toValue(parameter: ParameterValue, shape: Shape): DuckDBValue {
   if (parameter === null) return null;
+  if (parameter instanceof DeclaredValue) return toValue(parameter.value, shape);
   if (shape.kind === 'scalar') return toScalar(parameter, shape.type);
   if (typeof parameter !== 'object') throw new Error('a scalar has the shape of a list or object');
   if (shape.kind === 'struct') return toStruct(parameter, shape.fields);
@@ -114,6 +115,7 @@ function toPlain(parameter: ParameterValue): unknown {
   if (typeof parameter !== 'object' || parameter === null) return parameter;
   if (parameter instanceof TypedText) return parameter.text;
   if (parameter instanceof SqlValue) return toJson(parameter.value);
+  if (parameter instanceof DeclaredValue) return toPlain(parameter.value);
   if (parameter instanceof MapEntries)
     return Object.fromEntries(parameter.entries.map(([key, value]) => [toText(key ?? ''), toPlain(value)]));
   if (parameter instanceof StructEntries || !Array.isArray(parameter))

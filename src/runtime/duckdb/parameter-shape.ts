@@ -14,7 +14,7 @@ import {
   VARCHAR,
   type DuckDBType,
 } from '@duckdb/node-api';
-import { MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
+import { DeclaredValue, MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
 import { mergeTypes } from './type-merging.js';
 
 /** What SQL type a value has, while the values beside it in a list may still widen it. */
@@ -47,6 +47,7 @@ export function shapeOf(value: ParameterValue): Shape {
 type ParameterObject = Exclude<ParameterValue, string | number | bigint | boolean | null>;
 
 function shapeOfObject(value: ParameterObject): Shape {
+  if (value instanceof DeclaredValue) return complete(shapeOf(value.value), shapeOf(value.sample));
   if (isList(value)) return { kind: 'list', item: mergeAll(value) };
   if (value instanceof TypedText) return { kind: 'scalar', type: TYPED_TEXT_TYPES[value.sqlType] };
   if (value instanceof SqlValue) return { kind: 'scalar', type: value.type };
@@ -81,6 +82,21 @@ function mergeFields(a: ReadonlyMap<string, Shape>, b: ReadonlyMap<string, Shape
   const fields = new Map(a);
   for (const [key, shape] of b) fields.set(key, merge(fields.get(key) ?? NULL, shape));
   return { kind: 'struct', fields };
+}
+
+/** The shape with all that the declared one has and it lacks, declared fields first. */
+function complete(shape: Shape, declared: Shape): Shape {
+  if (isNull(shape)) return declared;
+  if (shape.kind === 'list' && declared.kind === 'list')
+    return { kind: 'list', item: complete(shape.item, declared.item) };
+  if (shape.kind !== 'struct' || declared.kind !== 'struct') return shape;
+  const others = [...shape.fields].filter(([key]) => !declared.fields.has(key));
+  // SQL takes names that differ in case for the same, and has no STRUCT with both.
+  const taken = new Set(others.map(([key]) => key.toLowerCase()));
+  const fields = [...declared.fields]
+    .filter(([key]) => shape.fields.has(key) || !taken.has(key.toLowerCase()))
+    .map(([key, field]) => [key, complete(shape.fields.get(key) ?? NULL, field)] as const);
+  return { kind: 'struct', fields: new Map([...fields, ...others]) };
 }
 
 /** Python's `{}` is a MAP of nothing; beside a STRUCT it is one whose fields are all missing. */

@@ -11,6 +11,20 @@ export class SqlValue {
   }
 }
 
+/**
+ * A value of a declared type, of which `sample` has all members and an item for each list. It is bound as that type also
+ * where it has nothing: members that it lacks are there and NULL, and an empty list is one of its items' type.
+ */
+export class DeclaredValue {
+  readonly value: ParameterValue;
+  readonly sample: ParameterValue;
+
+  constructor(value: ParameterValue, sample: ParameterValue) {
+    this.value = value;
+    this.sample = sample;
+  }
+}
+
 /** Bound as STRUCT, with its fields in this order and under any name. */
 export class StructEntries {
   readonly entries: readonly (readonly [string, ParameterValue])[];
@@ -51,5 +65,6 @@ export type ParameterValue =
   | SqlValue
   | StructEntries
   | MapEntries
+  | DeclaredValue
   | readonly ParameterValue[]
   | { readonly [key: string]: ParameterValue };

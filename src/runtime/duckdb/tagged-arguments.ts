@@ -1,7 +1,7 @@
 import { toJson } from './json-conversion.js';
 import { entriesOf } from './parameter-shape.js';
 import type { JsonObject, JsonValue } from './query.js';
-import { MapEntries, SqlValue, TypedText, type ParameterValue } from './sql-values.js';
+import { DeclaredValue, MapEntries, SqlValue, TypedText, type ParameterValue } from './sql-values.js';
 
 /**
  * The arguments of a call as the Python worker reads them (`values.py`): JSON, with what JSON does not have as
@@ -17,6 +17,8 @@ function toTagged(value: ParameterValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(toTagged);
   if (value instanceof TypedText) return tag(value.sqlType.toLowerCase(), value.text);
+  // A dict has what was sent and no more; `in` and `get` say what was left out.
+  if (value instanceof DeclaredValue) return toTagged(value.value);
   // Only what Python sent to the database is of these types; it does not come back as an argument.
   if (value instanceof SqlValue) return toJson(value.value);
   if (value instanceof MapEntries) return value.entries.map(([key, item]) => [toTagged(key), toTagged(item)]);

@@ -255,6 +255,13 @@ describe('problems of definitions', () => {
       'tools/a.yml:5:33: the default of "a" does not fit: it must be a whole number, not "many"',
     ],
     [
+      'a default of another type within a list of objects',
+      tool(
+        `  parameters:\n    - name: a\n      type: array\n      items: { type: object, properties: { n: { type: integer, default: many } } }\n${code}`,
+      ),
+      'tools/a.yml:7:64: the default of "a[].n" does not fit: it must be a whole number, not "many"',
+    ],
+    [
       'a required key that is not declared',
       tool(`  return: { type: object, properties: { name: { type: string } }, required: [nmae] }\n${code}`),
       'tools/a.yml:4:67: "required" names "nmae", which is not in "properties"; did you mean "name"?',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ParameterDefinition } from '../../../src/endpoints/definitions/definition-schema.js';
 import { ArgumentReader } from '../../../src/endpoints/values/argument-reader.js';
 import { SchemaCompiler } from '../../../src/endpoints/values/schema-compiler.js';
-import { TypedText, type JsonObject } from '../../../src/runtime/index.js';
+import { DeclaredValue, TypedText, type JsonObject } from '../../../src/runtime/index.js';
 
 const LOST_DIGITS =
   '"x" is a number beyond ±9007199254740991, which may have lost digits on its way; send it as text, in quotes';
@@ -12,7 +12,8 @@ function reader(...parameters: ParameterDefinition[]) {
 }
 
 function read(parameter: Omit<ParameterDefinition, 'name'>, value: unknown): unknown {
-  return reader({ name: 'x', ...parameter }).read({ x: value }).bindings['x'];
+  const binding = reader({ name: 'x', ...parameter }).read({ x: value }).bindings['x'];
+  return binding instanceof DeclaredValue ? binding.value : binding;
 }
 
 function refusal(parameter: Omit<ParameterDefinition, 'name'>, value: unknown): string {
@@ -157,6 +158,17 @@ describe('reading arguments', () => {
     expect(read({ type: 'integer', default: 3 }, null)).toBe(3);
     expect(read({ type: 'integer', default: null }, null)).toBeNull();
     expect(reader({ name: 'x', type: 'integer', default: '4' }).read({}).bindings).toEqual({ x: 4 });
+  });
+
+  it('takes null for an optional member as left out, and fills in defaults of members', () => {
+    const member = { type: 'integer', default: '4' } as const;
+    const properties = { a: member, b: { type: 'string' }, c: { ...member, default: null } } as const;
+    const object = { type: 'object', properties } as const;
+    expect(read(object, {})).toEqual({ a: 4, c: null });
+    expect(read(object, { a: null, b: null, c: 5, d: null })).toEqual({ a: 4, c: 5, d: null });
+    expect(read({ type: 'array', items: object }, [{ a: 1 }])).toEqual([{ a: 1, c: null }]);
+    expect(read({ ...object, default: {} }, null)).toEqual({ a: 4, c: null });
+    expect(refusal({ ...object, required: ['b'] }, { b: null })).toBe('"x.b" must be text, not null');
   });
 
   it('is not fooled by names that every object has', () => {

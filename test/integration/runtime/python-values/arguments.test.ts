@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  DeclaredValue,
   toTaggedArguments,
   TypedText,
   type JsonValue,
@@ -37,6 +38,7 @@ const ARGUMENTS: readonly (readonly [ParameterValue, string])[] = [
   [new TypedText('TIMESTAMPTZ', '2024-01-02T03:04:05 -0330'), 'datetime(2024-01-02T03:04:05-03:30)'],
   [new TypedText('TIMESTAMPTZ', '2024-01-02T03:04+01'), 'datetime(2024-01-02T03:04:00+01:00)'],
   [[new TypedText('DATE', '2024-01-01')], '[date(datetime.date(2024, 1, 1))]'],
+  [new DeclaredValue({ a: 1 }, { a: 1, b: 'x' }), "{str('a'): int(1)}"],
   [{ d: new TypedText('DATE', '2024-01-01') }, "{str('d'): date(datetime.date(2024, 1, 1))}"],
 ];
 
