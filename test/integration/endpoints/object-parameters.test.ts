@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
@@ -47,12 +48,18 @@ describe('objects for SQL', () => {
   });
   afterEach(() => disposer.dispose());
 
-  async function call(name: string, o: unknown): Promise<unknown> {
+  async function open(): Promise<(name: string, o: unknown) => Promise<unknown>> {
     const project = new TemporaryProject(FILES);
     onTestFinished(() => project[Symbol.dispose]());
     const { calls } = await openProject(foldersOf(project.root), disposer);
-    const result = await calls.callTool(name, { o }, anonymous());
-    return result.shape === 'array' ? result.items : result.value;
+    return async (name, o) => {
+      const result = await calls.callTool(name, { o }, anonymous());
+      return result.shape === 'array' ? result.items : result.value;
+    };
+  }
+
+  async function call(name: string, o: unknown): Promise<unknown> {
+    return (await open())(name, o);
   }
 
   const NONE = { s: null, t: null, d: null, n: 2.5, x: null, list: null };
@@ -103,6 +110,19 @@ describe('objects for SQL', () => {
     ]);
     expect(await call('rows', [{}])).toEqual([{ a: null, b: 'none' }]);
     expect(await call('rows', [])).toEqual([]);
+  });
+
+  it('may lack any members, in any mix of lists', async () => {
+    const callAgain = await open();
+    const members = { a: fc.maxSafeInteger(), b: fc.string({ unit: 'grapheme' }) };
+    const rows = fc.array(fc.record(members, { requiredKeys: [] }), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(rows, async (sent) => {
+        const filled = sent.map(({ a = null, b = 'none' }) => ({ a, b }));
+        expect(await callAgain('rows', sent)).toEqual(JSON.parse(JSON.stringify(filled)));
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('need what is required and has no default', async () => {
