@@ -4,7 +4,6 @@ export { parseTaggedParameters } from './tagged-parameters.js';
 export { statDatabaseFile, type DatabaseFile } from './database-file.js';
 export { DatabaseRegistry } from './database-registry.js';
 export { GenerationDatabase, type DatabaseSpec } from './generation-database.js';
-export { DeclaredValue } from './sql-values.js';
 export { DatabaseHandover } from './handover/database-handover.js';
 export { FileCheck } from './handover/file-check.js';
 export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
@@ -18,4 +17,4 @@ export {
   type QueryOptions,
   type StatementShape,
 } from './query.js';
-export { TypedText, type ParameterValue } from './sql-values.js';
+export { DeclaredValue, TypedText, type ParameterValue } from './sql-values.js';

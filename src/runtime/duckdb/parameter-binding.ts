@@ -15,7 +15,14 @@ import { toStructValue } from './column-values.js';
 import { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 import { toJson } from './json-conversion.js';
 import { entriesOf, shapeOf, toType, type Shape } from './parameter-shape.js';
-import { DeclaredValue, MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
+import {
+  DeclaredValue,
+  MapEntries,
+  SqlValue,
+  StructEntries,
+  TypedText,
+  type ParameterValue,
+} from './sql-values.js';
 import { widen } from './type-merging.js';
 
 type Parameters = Readonly<Record<string, ParameterValue>>;

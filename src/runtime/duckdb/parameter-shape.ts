@@ -14,7 +14,14 @@ import {
   VARCHAR,
   type DuckDBType,
 } from '@duckdb/node-api';
-import { DeclaredValue, MapEntries, SqlValue, StructEntries, TypedText, type ParameterValue } from './sql-values.js';
+import {
+  DeclaredValue,
+  MapEntries,
+  SqlValue,
+  StructEntries,
+  TypedText,
+  type ParameterValue,
+} from './sql-values.js';
 import { mergeTypes } from './type-merging.js';
 
 /** What SQL type a value has, while the values beside it in a list may still widen it. */
