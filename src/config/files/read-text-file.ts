@@ -24,10 +24,16 @@ export class FileReadError extends Error {
  */
 export async function readTextFile(path: string, options: ReadTextFileOptions): Promise<string> {
   // What the kernel holds cannot be stopped; whatever it opened it closes by itself.
-  const bytes = await raceSignal(readBytes(path, options.maxBytes), options.signal);
+  return decodeText(await raceSignal(readBytes(path, options.maxBytes), options.signal));
+}
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+/** What a whole file holds, as UTF-8 text without a byte order mark. Throws `FileReadError` when it is anything else. */
+export function decodeText(bytes: Uint8Array): string {
   if (bytes.includes(0)) throw new FileReadError('is not a text file', false);
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return UTF_8.decode(bytes);
   } catch (error) {
     throw new FileReadError('is not UTF-8 text', false, { cause: error });
   }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EventLoopBudget } from '../../lifecycle/index.js';
-import { hashOf, type DefinitionFingerprint } from './definition-fingerprint.js';
+import type { DefinitionFingerprint } from './definition-fingerprint.js';
+import { readDefinitionText } from './definition-text.js';
 import type { EndpointCatalog } from './endpoint-definition.js';
 import { findDefinitionFiles } from './find-definition-files.js';
 import type { EndpointFolders } from './load-endpoints.js';
@@ -24,8 +24,7 @@ export async function findDefinitionChanges(
       onDisk.add(path);
       const served = serving.fingerprints.get(path);
       if (served === undefined) changes.push(`${path}: added`);
-      else if ((await hashOnDisk(file, served, projectRoot)) !== served.hash)
-        changes.push(`${path}: changed`);
+      else if (await hasChanged(file, served, projectRoot)) changes.push(`${path}: changed`);
       await budget.spend();
     }
   }
@@ -33,18 +32,12 @@ export async function findDefinitionChanges(
   return [...changes, ...removed.map((path) => `${path}: removed`)].sort();
 }
 
-async function hashOnDisk(file: string, served: DefinitionFingerprint, projectRoot: string): Promise<string> {
-  const text = await readIfPossible(file);
-  const sqlFileText =
-    served.sqlFile === undefined ? undefined : await readIfPossible(join(projectRoot, served.sqlFile));
-  return hashOf(text, sqlFileText);
-}
-
-/** What cannot be read any more is a change, whatever the reason. */
-async function readIfPossible(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
-    return '\0unreadable';
-  }
+async function hasChanged(
+  file: string,
+  { mark, sqlFile }: DefinitionFingerprint,
+  projectRoot: string,
+): Promise<boolean> {
+  if ((await readDefinitionText(file)).mark !== mark) return true;
+  if (sqlFile === undefined) return false;
+  return (await readDefinitionText(join(projectRoot, sqlFile.path))).mark !== sqlFile.mark;
 }

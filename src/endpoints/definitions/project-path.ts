@@ -1,4 +1,5 @@
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { FileReadError } from '../../config/index.js';
 import { errorCodeOf } from '../../errors/index.js';
 
 /** A path as problems and listings show it: relative to the project, with forward slashes. */
@@ -12,11 +13,18 @@ export function resolveNamedFile(projectRoot: string, endpointFile: string, name
   return join(projectRoot, fromRoot);
 }
 
-/** Why a named file cannot be read, as the end of a sentence about it. */
+/** Why a file cannot be read, as the end of a sentence about it. */
 export function whyUnreadable(error: unknown): string {
+  if (error instanceof FileReadError) return error.message;
   const code = errorCodeOf(error) ?? 'unknown error';
-  if (code === 'ENOENT')
-    return 'does not exist; paths are relative to the YAML file, or to the project when they begin with "/"';
+  if (code === 'ENOENT') return 'does not exist';
   if (code === 'EISDIR') return 'is a folder';
   return code === 'EACCES' ? 'may not be read (permission denied)' : `cannot be read (${code})`;
+}
+
+/** The same for a file that a definition names. */
+export function whyNamedUnreadable(error: unknown): string {
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const hint = '; paths are relative to the YAML file, or to the project when they begin with "/"';
+  return `${whyUnreadable(error)}${isMissing ? hint : ''}`;
 }

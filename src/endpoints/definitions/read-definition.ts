@@ -1,6 +1,7 @@
 import { parseYaml, type YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
 import type { DefaultCheck } from '../values/default-check.js';
+import type { SqlFileMark } from './definition-fingerprint.js';
 import { checkParameters, checkPrompt, checkResourceUri, checkType } from './definition-rules.js';
 import {
   endpointFileSchema,
@@ -34,7 +35,7 @@ export interface DefinitionReading {
   readonly enabled: boolean;
   readonly description: string | undefined;
   readonly definition?: EndpointDefinition | undefined;
-  readonly source?: EndpointSource | undefined;
+  readonly sqlFile?: SqlFileMark | undefined;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
@@ -90,7 +91,7 @@ async function readFields(parsed: ParsedFile): Promise<DefinitionReading> {
     enabled: fields.enabled ?? true,
     description: fields.description,
     definition,
-    source: found?.read,
+    sqlFile: found?.sqlFile,
     problems,
     warnings: prompt?.warnings ?? [],
   };

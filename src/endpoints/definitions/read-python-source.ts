@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { resolveNamedFile, toProjectPath, whyUnreadable } from './project-path.js';
+import { resolveNamedFile, toProjectPath, whyNamedUnreadable } from './project-path.js';
 import { problemAt } from './schema-problems.js';
 import type { SourceRequest, SourceResult } from './source-request.js';
 
@@ -23,7 +23,7 @@ export async function readPythonSource(request: SourceRequest): Promise<SourceRe
   try {
     await readFile(path);
   } catch (error) {
-    return refuse('file', `the Python file ${file} ${whyUnreadable(error)}`);
+    return refuse('file', `the Python file ${file} ${whyNamedUnreadable(error)}`);
   }
   const namedAt = source.positionOfKey([...base, 'source', 'file']);
   const functionName = 'uri' in fields ? undefined : fields.name;

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { KeyPath } from '../../config/index.js';
+import { readDefinitionText } from './definition-text.js';
 import type { SqlSource } from './endpoint-definition.js';
-import { resolveNamedFile, toProjectPath, whyUnreadable } from './project-path.js';
+import { resolveNamedFile, toProjectPath, whyNamedUnreadable } from './project-path.js';
 import { problemAt } from './schema-problems.js';
 import type { SourceRequest, SourceResult } from './source-request.js';
 
@@ -25,11 +25,13 @@ async function readSqlFile(named: string, request: SourceRequest): Promise<Sourc
   const place = [...base, 'source', 'file'];
   const path = resolveNamedFile(projectRoot, source.file, named);
   const file = toProjectPath(projectRoot, path);
-  try {
-    const text = await readFile(path, 'utf8');
-    if (text.trim() === '') return { problems: [problemAt(place, `the SQL file ${file} is empty`, source)] };
-    return { read: { language: 'sql', sql: { text, file, firstLine: 1 } }, problems: [] };
-  } catch (error) {
-    return { problems: [problemAt(place, `the SQL file ${file} ${whyUnreadable(error)}`, source)] };
-  }
+  const read = await readDefinitionText(path);
+  const sqlFile = { path: file, mark: read.mark };
+  const refuse = (why: string): SourceResult => ({
+    sqlFile,
+    problems: [problemAt(place, `the SQL file ${file} ${why}`, source)],
+  });
+  if (read.text === undefined) return refuse(whyNamedUnreadable(read.error));
+  if (read.text.trim() === '') return refuse('is empty');
+  return { sqlFile, read: { language: 'sql', sql: { text: read.text, file, firstLine: 1 } }, problems: [] };
 }

@@ -1,5 +1,6 @@
 import type { KeyPath, YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
+import type { SqlFileMark } from './definition-fingerprint.js';
 import type { ResourceFields, ToolFields } from './definition-schema.js';
 import type { EndpointSource } from './endpoint-definition.js';
 
@@ -13,6 +14,7 @@ export interface SourceRequest {
   readonly projectRoot: string;
 }
 
-export type SourceResult =
+export type SourceResult = { readonly sqlFile?: SqlFileMark | undefined } & (
   | { readonly read: EndpointSource; readonly problems: readonly [] }
-  | { readonly read?: undefined; readonly problems: readonly Problem[] };
+  | { readonly read?: undefined; readonly problems: readonly Problem[] }
+);

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { sqlTool } from '../../kit/temporary-project.js';
 import type { Diagnosis } from './diagnosis.js';
 
@@ -34,6 +35,14 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
       'tools/price.yml:4:13:',
       'the SQL file sql/prices.sql does not exist; paths are relative to the YAML file, or to the project when they begin with "/"',
     ],
+  },
+  {
+    broken: 'the SQL file of an endpoint is in Latin-1',
+    command: 'serve',
+    files: { 'tools/price.yml': tool('name: price', 'source: { file: price.sql }') },
+    change: (project) =>
+      writeFileSync(project.path('tools/price.sql'), Buffer.from("SELECT 'caf\xe9'", 'latin1')),
+    says: ['tools/price.yml:4:13:', 'the SQL file tools/price.sql is not UTF-8 text'],
   },
   {
     broken: 'the SQL has a mistake',

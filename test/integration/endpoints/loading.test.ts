@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-async function write(files: Readonly<Record<string, string>>): Promise<void> {
+async function write(files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), text);
@@ -22,7 +22,7 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
 
 const load = () => loadEndpoints(foldersOf(root));
 
-async function problemsOf(files: Readonly<Record<string, string>>): Promise<string[]> {
+async function problemsOf(files: Readonly<Record<string, string | Uint8Array>>): Promise<string[]> {
   await write(files);
   const { failures } = await load();
   return failures.flatMap(({ problems }) => problems.map(formatProblem));
@@ -131,6 +131,34 @@ describe('loading the definitions of a project', () => {
       'tools/d.yml: added',
     ]);
     expect(await findDefinitionChanges(foldersOf(root), await load())).toEqual([]);
+  });
+
+  it('tells of files that could not be read only when they change, and of SQL that has come since', async () => {
+    await write({
+      'tools/a.yml': tool('  source: { file: a.sql }\n'),
+      'tools/b.yml': Buffer.from(tool(code), 'utf16le'),
+    });
+    await symlink(join(root, 'nowhere'), join(root, 'tools', 'dangling.yml'));
+    const serving = await load();
+    expect(serving.failures).toHaveLength(3);
+    expect(await findDefinitionChanges(foldersOf(root), serving)).toEqual([]);
+    await write({ 'tools/a.sql': 'SELECT 1', 'tools/b.yml': tool(code), nowhere: tool(code) });
+    expect(await findDefinitionChanges(foldersOf(root), serving)).toEqual([
+      'tools/a.yml: changed',
+      'tools/b.yml: changed',
+      'tools/dangling.yml: changed',
+    ]);
+  });
+
+  it('leaves out the byte order mark with which some editors begin a file', async () => {
+    await write({
+      'tools/a.yml': `\uFEFF${tool('  source: { file: a.sql }\n')}`,
+      'tools/a.sql': '\uFEFFSELECT 1',
+    });
+    expect(await load()).toMatchObject({
+      failures: [],
+      endpoints: [{ source: { sql: { text: 'SELECT 1' } } }],
+    });
   });
 });
 
@@ -274,6 +302,22 @@ describe('problems of definitions', () => {
   ])('tell of %s', async (_, text, expected) => {
     const problems = await problemsOf({ 'tools/a.yml': text });
     expect(problems).toEqual([typeof expected === 'string' ? expected : expect.stringMatching(expected)]);
+  });
+
+  it('tell of text in another encoding, which would be served as something else', async () => {
+    expect(
+      await problemsOf({
+        'tools/a.yml': Buffer.from(tool("  source:\n    code: SELECT 'caf\xe9'\n"), 'latin1'),
+        'tools/b.yml': tool('  source:\n    file: b.sql\n'),
+        'tools/b.sql': Buffer.from("SELECT 'caf\xe9'", 'latin1'),
+        'tools/c.yml': tool('  source:\n    file: c.sql\n'),
+        'tools/c.sql': Buffer.from('SELECT 1', 'utf16le'),
+      }),
+    ).toEqual([
+      'tools/a.yml: the file is not UTF-8 text',
+      'tools/b.yml:5:5: the SQL file tools/b.sql is not UTF-8 text',
+      'tools/c.yml:5:5: the SQL file tools/c.sql is not a text file',
+    ]);
   });
 
   it('tell of placeholders and parameters of a URI that do not meet', async () => {
