@@ -78,9 +78,11 @@ const typeFields = {
   additionalProperties: flag,
 };
 
-const typeSchema: z.ZodType<TypeDefinition> = z.lazy(() => z.strictObject({ name: text, ...typeFields }));
+export const typeSchema: z.ZodType<TypeDefinition> = z.lazy(() =>
+  z.strictObject({ name: text, ...typeFields }),
+);
 
-const parameterSchema = z.strictObject({
+export const parameterSchema = z.strictObject({
   name: z
     .string()
     .regex(
@@ -119,6 +121,11 @@ const sharedFields = {
 
 const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema };
 
+/** What an endpoint runs, whatever else is or is not in its mapping. */
+export const runSchema = z.object(sqlFields);
+
+export const messageSchema = z.strictObject({ prompt: z.string(), role: text, type: text });
+
 const toolSchema = z.strictObject({
   name: z.string().min(1, 'must not be empty'),
   annotations: maybe(
@@ -144,9 +151,7 @@ const resourceSchema = z.strictObject({
 
 const promptSchema = z.strictObject({
   name: z.string().min(1, 'must not be empty'),
-  messages: z
-    .array(z.strictObject({ prompt: z.string(), role: text, type: text }))
-    .min(1, 'must have at least one message'),
+  messages: z.array(messageSchema).min(1, 'must have at least one message'),
   ...sharedFields,
 });
 
@@ -163,5 +168,6 @@ export type EndpointFileContents = z.infer<typeof endpointFileSchema>;
 export type ToolFields = z.infer<typeof toolSchema>;
 export type ResourceFields = z.infer<typeof resourceSchema>;
 export type PromptFields = z.infer<typeof promptSchema>;
+export type MessageFields = z.infer<typeof messageSchema>;
 export type EndpointTest = z.infer<typeof testSchema>;
 export type ToolAnnotations = NonNullable<ToolFields['annotations']>;

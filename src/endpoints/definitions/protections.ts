@@ -1,32 +1,30 @@
 import type { Problem } from '../../errors/index.js';
-import type { ParameterDefinition, TypeDefinition } from './definition-schema.js';
+import type { DefinitionParts } from './definition-parts.js';
+import type { TypeDefinition } from './definition-schema.js';
 import { problemAt } from './schema-problems.js';
 import type { KeyPath, YamlSource } from '../../config/index.js';
-
-interface Protectable {
-  readonly policies?: unknown;
-  readonly parameters?: readonly ParameterDefinition[] | undefined;
-  readonly return?: TypeDefinition | undefined;
-}
 
 /**
  * Keys that protect something and that nothing enforces yet. An endpoint that has them is refused: serving it without
  * them would hand out what its author wanted kept.
  */
-export function findUnenforcedProtections(fields: Protectable, base: KeyPath, source: YamlSource): Problem[] {
+export function findUnenforcedProtections(
+  { policies, parameters, returns }: DefinitionParts,
+  base: KeyPath,
+  source: YamlSource,
+): Problem[] {
   const problems: Problem[] = [];
-  if (asksForPolicies(fields.policies)) {
+  if (asksForPolicies(policies)) {
     const message =
       'this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file';
     problems.push(problemAt([...base, 'policies'], message, source));
   }
-  const types: [KeyPath, TypeDefinition][] = (fields.parameters ?? []).map((parameter, index) => [
-    [...base, 'parameters', index],
-    parameter,
-  ]);
-  if (fields.return !== undefined) types.push([[...base, 'return'], fields.return]);
+  const types: [KeyPath, TypeDefinition | undefined][] = [
+    ...parameters.map((type, index): [KeyPath, typeof type] => [[...base, 'parameters', index], type]),
+    [[...base, 'return'], returns],
+  ];
   for (const [path, type] of types) {
-    for (const sensitive of sensitivePaths(type, path)) {
+    for (const sensitive of type === undefined ? [] : sensitivePaths(type, path)) {
       const message =
         'this version cannot enforce "sensitive", so it does not serve this endpoint; remove the key or the file';
       problems.push(problemAt([...sensitive, 'sensitive'], message, source));

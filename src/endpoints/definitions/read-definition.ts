@@ -1,8 +1,9 @@
 import { parseYaml, type YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
 import type { DefaultCheck } from '../values/default-check.js';
+import { checkParts } from './check-parts.js';
 import type { SqlFileMark } from './definition-fingerprint.js';
-import { checkParameters, checkPrompt, checkResourceUri, checkType } from './definition-rules.js';
+import { toParts, toSoundParts } from './definition-parts.js';
 import {
   endpointFileSchema,
   type EndpointFileContents,
@@ -11,8 +12,6 @@ import {
   type ToolFields,
 } from './definition-schema.js';
 import type { EndpointDefinition, EndpointKind, EndpointSource } from './endpoint-definition.js';
-import { findUnenforcedProtections } from './protections.js';
-import { readSource } from './read-source.js';
 import { problemAt, toProblems } from './schema-problems.js';
 
 const KINDS = ['tool', 'resource', 'prompt'] as const satisfies readonly EndpointKind[];
@@ -55,8 +54,10 @@ export async function readDefinition(file: DefinitionFile): Promise<DefinitionRe
   const kindProblem = checkKind(source, file);
   if (kindProblem !== undefined) return failed([kindProblem]);
   const parsed = endpointFileSchema.safeParse(source.value);
-  if (!parsed.success) return failed(toProblems(parsed.error, endpointFileSchema, source));
-  return readFields({ contents: parsed.data, source, file });
+  if (parsed.success) return readFields({ contents: parsed.data, source, file }, identity);
+  const rest = await checkParts(toSoundParts(source.value, file.kind), source, file);
+  const problems = [...toProblems(parsed.error, endpointFileSchema, source), ...rest.problems];
+  return { ...failed(problems), sqlFile: rest.sqlFile };
 }
 
 interface ParsedFile {
@@ -65,36 +66,12 @@ interface ParsedFile {
   readonly file: DefinitionFile;
 }
 
-async function readFields(parsed: ParsedFile): Promise<DefinitionReading> {
+async function readFields(parsed: ParsedFile, identity: Identity): Promise<DefinitionReading> {
   const { contents, source, file } = parsed;
-  const base = [file.kind];
   const fields = fieldsOf(contents);
-  const name = nameOf(fields);
-  const problems: Problem[] = [
-    ...checkParameters(fields.parameters ?? [], base, source),
-    ...(fields.return === undefined ? [] : checkType(fields.return, [...base, 'return'], source)),
-    ...findUnenforcedProtections(fields, base, source),
-  ];
-  // A default is tried against its type only once the type itself is known to be sound.
-  if (problems.length === 0)
-    problems.push(...file.defaults.findProblems(fields.parameters ?? [], base, source));
-  const prompt = 'messages' in fields ? checkPrompt(fields, source) : undefined;
-  problems.push(...(prompt?.problems ?? []));
-  if ('uri' in fields) problems.push(...checkResourceUri(fields, source));
-  const request = { base, source, text: file.text, projectRoot: file.projectRoot };
-  const found = 'source' in fields ? await readSource({ fields, ...request }) : undefined;
-  problems.push(...(found?.problems ?? []));
-  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, found?.read);
-  return {
-    kind: file.kind,
-    name,
-    enabled: fields.enabled ?? true,
-    description: fields.description,
-    definition,
-    sqlFile: found?.sqlFile,
-    problems,
-    warnings: prompt?.warnings ?? [],
-  };
+  const { problems, warnings, read, sqlFile } = await checkParts(toParts(fields), source, file);
+  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, read);
+  return { ...identity, description: fields.description, definition, sqlFile, problems, warnings };
 }
 
 function toDefinition(
@@ -165,8 +142,10 @@ function unknownRootKeys(value: object): string {
   return keys.length === 0 ? '' : `; it has ${keys.map((key) => `"${key}"`).join(', ')}`;
 }
 
+type Identity = Pick<DefinitionReading, 'kind' | 'name' | 'enabled'>;
+
 /** Kind and name as far as they can be made out, so that a broken file can still be reported by name. */
-function identityOf(value: unknown): Pick<DefinitionReading, 'kind' | 'name' | 'enabled'> {
+function identityOf(value: unknown): Identity {
   if (typeof value !== 'object' || value === null) return { kind: null, name: null, enabled: true };
   const kind = KINDS.find((candidate) => Object.hasOwn(value, candidate)) ?? null;
   const fields: unknown = kind === null ? null : Reflect.get(value, kind);

@@ -8,12 +8,13 @@ import type { SourceRequest, SourceResult } from './source-request.js';
  * it is when the generation is built, which every reload does anew.
  */
 export async function readPythonSource(request: SourceRequest): Promise<SourceResult> {
-  const { fields, base, source, projectRoot } = request;
+  const { run, base, source, projectRoot } = request;
+  const { functionName } = run;
   const refuse = (key: 'code' | 'file', message: string): SourceResult => ({
     problems: [problemAt([...base, 'source', key], message, source)],
   });
-  const { code, file: named } = fields.source;
-  if (code) return refuse('code', inlineCodeMessage(fields));
+  const { code, file: named } = run.source;
+  if (code) return refuse('code', inlineCodeMessage(functionName));
   const path = resolveNamedFile(projectRoot, source.file, String(named));
   const file = toProjectPath(projectRoot, path);
   if (!file.endsWith('.py'))
@@ -26,12 +27,10 @@ export async function readPythonSource(request: SourceRequest): Promise<SourceRe
     return refuse('file', `the Python file ${file} ${whyNamedUnreadable(error)}`);
   }
   const namedAt = source.positionOfKey([...base, 'source', 'file']);
-  const functionName = 'uri' in fields ? undefined : fields.name;
   return { read: { language: 'python', python: { file, functionName, namedAt } }, problems: [] };
 }
 
-function inlineCodeMessage(fields: SourceRequest['fields']): string {
-  const functionName = 'uri' in fields ? 'main' : fields.name;
+function inlineCodeMessage(functionName = 'main'): string {
   return (
     'Python code within the YAML file is not run, because a module needs a file to be imported from and to be shown in ' +
     `tracebacks; put it as the function "${functionName}" into a file below python/ and name that file with "file"`

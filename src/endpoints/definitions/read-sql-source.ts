@@ -7,7 +7,7 @@ import type { SourceRequest, SourceResult } from './source-request.js';
 
 /** Reads the SQL of an endpoint, from its YAML file or the file that names, once. */
 export async function readSqlSource(request: SourceRequest): Promise<SourceResult> {
-  const { code, file } = request.fields.source;
+  const { code, file } = request.run.source;
   if (!code) return readSqlFile(String(file), request);
   const sql = sqlInYaml(code, [...request.base, 'source', 'code'], request);
   return { read: { language: 'sql', sql }, problems: [] };

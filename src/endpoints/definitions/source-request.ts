@@ -1,11 +1,11 @@
 import type { KeyPath, YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
 import type { SqlFileMark } from './definition-fingerprint.js';
-import type { ResourceFields, ToolFields } from './definition-schema.js';
+import type { RunFields } from './definition-parts.js';
 import type { EndpointSource } from './endpoint-definition.js';
 
 export interface SourceRequest {
-  readonly fields: ToolFields | ResourceFields;
+  readonly run: RunFields;
   /** `['tool']` or `['resource']`. */
   readonly base: KeyPath;
   readonly source: YamlSource;

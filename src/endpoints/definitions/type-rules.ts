@@ -1,0 +1,121 @@
+import type { KeyPath, YamlSource } from '../../config/index.js';
+import type { Problem } from '../../errors/index.js';
+import { coerce } from '../values/coerce.js';
+import { compilePattern } from '../values/pattern.js';
+import type { TypeDefinition, ValueType } from './definition-schema.js';
+import { problemAt } from './schema-problems.js';
+import { suggestion } from './suggestion.js';
+
+const NUMBERS = ['number', 'integer'] as const;
+
+/** JSON Schema passes over a keyword of another type, so what its author wanted checked would go through unchecked. */
+const TYPES_OF_KEYWORD = {
+  minLength: ['string'],
+  maxLength: ['string'],
+  pattern: ['string'],
+  minimum: NUMBERS,
+  maximum: NUMBERS,
+  exclusiveMinimum: NUMBERS,
+  exclusiveMaximum: NUMBERS,
+  multipleOf: NUMBERS,
+  items: ['array'],
+  minItems: ['array'],
+  maxItems: ['array'],
+  uniqueItems: ['array'],
+  properties: ['object'],
+  required: ['object'],
+  additionalProperties: ['object'],
+} as const satisfies Partial<Record<keyof TypeDefinition, readonly ValueType[]>>;
+
+type Keyword = keyof typeof TYPES_OF_KEYWORD;
+
+interface Limits {
+  readonly lower: 'minLength' | 'minItems' | 'minimum' | 'exclusiveMinimum';
+  readonly upper: 'maxLength' | 'maxItems' | 'maximum' | 'exclusiveMaximum';
+  /** Whether both may be the same number. */
+  readonly mayMeet: boolean;
+}
+
+const LIMITS: readonly Limits[] = [
+  { lower: 'minLength', upper: 'maxLength', mayMeet: true },
+  { lower: 'minItems', upper: 'maxItems', mayMeet: true },
+  { lower: 'minimum', upper: 'maximum', mayMeet: true },
+  { lower: 'minimum', upper: 'exclusiveMaximum', mayMeet: false },
+  { lower: 'exclusiveMinimum', upper: 'maximum', mayMeet: false },
+  { lower: 'exclusiveMinimum', upper: 'exclusiveMaximum', mayMeet: false },
+];
+
+/** What no schema of a single key can say about a type: keys that do not go together, or that nothing can satisfy. */
+export function checkType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
+  const refusals = [...foreignKeywords(type), ...emptyRanges(type), ...unfitValues(type), ...badNames(type)];
+  const problems = refusals.map(({ at, message }) => problemAt([...path, ...at], message, source));
+  if (type.items !== undefined) problems.push(...checkType(type.items, [...path, 'items'], source));
+  for (const [name, property] of Object.entries(type.properties ?? {}))
+    problems.push(...checkType(property, [...path, 'properties', name], source));
+  return problems;
+}
+
+/** Something wrong with a type, and the key within it. */
+interface Refusal {
+  readonly at: KeyPath;
+  readonly message: string;
+}
+
+function foreignKeywords(type: TypeDefinition): Refusal[] {
+  // The keys of an object literal are those of its type.
+  return (Object.keys(TYPES_OF_KEYWORD) as Keyword[]).flatMap((keyword) => {
+    const types: readonly ValueType[] = TYPES_OF_KEYWORD[keyword];
+    if (type[keyword] === undefined || types.includes(type.type)) return [];
+    const message = `"${keyword}" is for ${types.join(' and ')}, and checks nothing of type ${type.type}; remove it or change the type`;
+    return [{ at: [keyword], message }];
+  });
+}
+
+function emptyRanges(type: TypeDefinition): Refusal[] {
+  return LIMITS.flatMap(({ lower, upper, mayMeet }) => {
+    const low = type[lower];
+    const high = type[upper];
+    if (low === undefined || high === undefined || low < high || (mayMeet && low === high)) return [];
+    return [{ at: [lower], message: `no value can have "${lower}" ${low} and "${upper}" ${high}` }];
+  });
+}
+
+function unfitValues(type: TypeDefinition): Refusal[] {
+  return (type.enum ?? []).flatMap((value, index) => {
+    // Null stands for a value that is left out.
+    if (value === null || hasType(type.type, coerce(type, value))) return [];
+    const message = `"enum" lists ${JSON.stringify(value)}, which cannot be a value of type ${type.type}`;
+    return [{ at: ['enum', index], message }];
+  });
+}
+
+function hasType(type: ValueType, value: unknown): boolean {
+  switch (type) {
+    case 'integer':
+      return Number.isInteger(value);
+    case 'array':
+      return Array.isArray(value);
+    case 'object':
+      return typeof value === 'object' && !Array.isArray(value);
+    default:
+      return typeof value === type;
+  }
+}
+
+function badNames({ pattern, properties, required = [] }: TypeDefinition): Refusal[] {
+  const error = pattern === undefined ? undefined : compilePattern(pattern).error;
+  const badPattern =
+    error === undefined
+      ? []
+      : [{ at: ['pattern'], message: `the pattern is not a regular expression: ${error}` }];
+  if (properties === undefined) return badPattern;
+  const unknown = required.filter((name) => !Object.hasOwn(properties, name));
+  const known = Object.keys(properties);
+  return [
+    ...badPattern,
+    ...unknown.map((name) => ({
+      at: ['required'],
+      message: `"required" names "${name}", which is not in "properties"${suggestion(name, known)}`,
+    })),
+  ];
+}

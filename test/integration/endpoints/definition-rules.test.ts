@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { loadEndpoints } from '../../../src/endpoints/index.js';
+import { formatProblem } from '../../../src/errors/index.js';
+import { TemporaryProject } from '../../kit/temporary-project.js';
+import { foldersOf } from './open-project.js';
+
+async function problemsOf(path: string, lines: readonly string[]): Promise<string[]> {
+  using project = new TemporaryProject({ [path]: lines });
+  const { failures } = await loadEndpoints(foldersOf(project.root));
+  return failures.flatMap(({ problems }) => problems.map((problem) => formatProblem(problem)));
+}
+
+describe('a type that nothing can satisfy is refused', () => {
+  it.each([
+    [
+      '{ type: integer, enum: [1, a, null, "2"], minimum: 9, maximum: 1 }',
+      '38: "enum" lists "a", which cannot be a value of type integer',
+      '53: no value can have "minimum" 9 and "maximum" 1',
+    ],
+    [
+      '{ type: boolean, enum: [true, "false", 1] }',
+      '50: "enum" lists 1, which cannot be a value of type boolean',
+    ],
+    ['{ type: string, enum: [1, [a]] }', '37: "enum" lists ["a"], which cannot be a value of type string'],
+    ['{ type: object, enum: [{}, []] }', '38: "enum" lists [], which cannot be a value of type object'],
+    ['{ type: array, enum: [[], {}] }', '37: "enum" lists {}, which cannot be a value of type array'],
+    ['{ type: string, minLength: 3, maxLength: 2 }', '27: no value can have "minLength" 3 and "maxLength" 2'],
+    ['{ type: array, minItems: 3, maxItems: 2 }', '26: no value can have "minItems" 3 and "maxItems" 2'],
+    [
+      '{ type: number, minimum: 3, exclusiveMaximum: 3 }',
+      '27: no value can have "minimum" 3 and "exclusiveMaximum" 3',
+    ],
+    [
+      '{ type: number, exclusiveMinimum: 3, maximum: 3 }',
+      '27: no value can have "exclusiveMinimum" 3 and "maximum" 3',
+    ],
+    [
+      '{ type: string, minimum: 1, items: { type: string } }',
+      '27: "minimum" is for number and integer, and checks nothing of type string; remove it or change the type',
+      '39: "items" is for array, and checks nothing of type string; remove it or change the type',
+    ],
+    [
+      '{ type: array, items: { type: integer, maxLength: 2 } }',
+      '50: "maxLength" is for string, and checks nothing of type integer; remove it or change the type',
+    ],
+  ])('%s', async (type, ...problems) => {
+    const lines = ['tool:', '  name: t', `  return: ${type}`, '  source: { code: SELECT 1 }'];
+    const expected = problems.map((problem) => `tools/a.yml:3:${problem}`);
+    expect(await problemsOf('tools/a.yml', lines)).toEqual(expected);
+  });
+
+  it.each([
+    '{ type: integer, minimum: 3, maximum: 3, enum: [3, null, "3"] }',
+    '{ type: string, enum: [1, true, a], minLength: 0, maxLength: 0, pattern: a, format: date }',
+    '{ type: array, items: { type: object, properties: {}, required: [] }, uniqueItems: true }',
+  ])('and one that something can is not: %s', async (type) => {
+    const lines = ['tool:', '  name: t', `  return: ${type}`, '  source: { code: SELECT 1 }'];
+    expect(await problemsOf('tools/a.yml', lines)).toEqual([]);
+  });
+});
+
+describe('one mistake in a file hides no other', () => {
+  it('in a tool', async () => {
+    const lines = [
+      'tool:',
+      '  source: { code: SELECT 1, file: a.sql }',
+      '  parameters:',
+      '    - { name: a, type: string, pattern: "(" }',
+      '    - { name: b, type: integer, default: many, enum: [1] }',
+      '    - { name: c, type: strin }',
+      '    - { name: c, type: integer, enum: [x] }',
+      '  policies: { input: [{ condition: "true", action: deny }] }',
+      '  return: { type: object, properties: { a: { type: string } }, required: [b] }',
+    ];
+    expect(await problemsOf('tools/a.yml', lines)).toEqual([
+      'tools/a.yml:1:1: "tool.name" is required',
+      'tools/a.yml:2:3: "source" has both "code" and "file"; keep one',
+      expect.stringMatching(/^tools\/a\.yml:4:32: the pattern is not a regular expression: /),
+      'tools/a.yml:5:33: the default of "b" does not fit: it must be a whole number, not "many"',
+      'tools/a.yml:5:33: the default of "b" does not fit: it must be one of 1, not "many"',
+      expect.stringContaining('tools/a.yml:6:18: "tool.parameters[2].type" must be one of'),
+      'tools/a.yml:7:9: parameter "c" is declared twice',
+      'tools/a.yml:7:40: "enum" lists "x", which cannot be a value of type integer',
+      'tools/a.yml:8:3: this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file',
+      'tools/a.yml:9:64: "required" names "b", which is not in "properties"; did you mean "a"?',
+    ]);
+  });
+
+  it('in a resource and in a prompt, and a parameter that is refused is still declared', async () => {
+    const parameters = '  parameters: [{ name: cat, type: strin }, { name: dog, type: string }]';
+    const resource = ['resource:', '  uri: x://{cat}/{cow}', parameters, '  sorce: {}'];
+    expect(await problemsOf('resources/a.yml', resource)).toEqual([
+      'resources/a.yml:1:1: "resource.source" is required',
+      'resources/a.yml:2:3: the URI uses {cow}, which is not a declared parameter; known: cat, dog',
+      expect.stringContaining('resources/a.yml:3:29: "resource.parameters[0].type" must be one of'),
+      'resources/a.yml:3:46: parameter "dog" does not occur in the URI x://{cat}/{cow}; add {dog} to it or remove the parameter',
+      'resources/a.yml:4:3: unknown key "resource.sorce"; did you mean "source"?',
+    ]);
+    const prompt = ['prompt:', parameters, '  messages:', '    - prompt: "{{ cat }} {{ cow }}"', '    - {}'];
+    expect(await problemsOf('prompts/a.yml', prompt)).toEqual([
+      'prompts/a.yml:1:1: "prompt.name" is required',
+      expect.stringContaining('prompts/a.yml:2:29: "prompt.parameters[0].type" must be one of'),
+      'prompts/a.yml:4:7: the template reads "cow", which is not a declared parameter; known: cat, dog',
+      'prompts/a.yml:5:7: "prompt.messages[1].prompt" is required',
+    ]);
+  });
+
+  it('and what is not a list of parameters at all declares any name', async () => {
+    const lines = ['resource:', '  uri: x://{cat}', '  parameters: cat', '  source: { code: SELECT 1 }'];
+    expect(await problemsOf('resources/a.yml', lines)).toEqual([
+      'resources/a.yml:3:3: "resource.parameters" must be a list, not "cat"',
+    ]);
+    expect(await problemsOf('tools/a.yml', ['tool: 3'])).toEqual([
+      'tools/a.yml:1:1: "tool" must be a mapping, not 3',
+    ]);
+  });
+});
