@@ -1,3 +1,4 @@
+import type { Problem } from '../errors/index.js';
 import type { ReadFile } from './files/file-ledger.js';
 import type { YamlSource } from './files/yaml-source.js';
 import type { ReferenceUse } from './references/reference-uses.js';
@@ -11,6 +12,8 @@ export interface ConfigTemplate {
   readonly userSource: YamlSource | undefined;
   /** Every reference of the user file, of all profiles. */
   readonly references: readonly ReferenceUse[];
+  /** What is wrong with the values of the user file. Only a template that has none can be resolved. */
+  readonly userProblems: readonly Problem[];
   /** Both files as they were when they were read, a missing one too. */
   readonly readFiles: readonly ReadFile[];
 }

@@ -1,9 +1,11 @@
 export { checkNamedProfile } from './check-named-profile.js';
 export type { ConfigTemplate } from './config-template.js';
+export { byPosition } from './files/by-position.js';
 export { MISSING, readMark, type ReadFile } from './files/file-ledger.js';
 export { decodeText, FileReadError } from './files/read-text-file.js';
 export { parseYaml, YamlSource, type KeyPath } from './files/yaml-source.js';
-export { loadConfigTemplate, loadEndpointFolders } from './load-config-template.js';
+export { loadConfigTemplate } from './load-config-template.js';
+export { loadEndpointFolders } from './load-endpoint-folders.js';
 export { redactText } from './redact.js';
 export { canHeal, failedReferences } from './references/reference-failure.js';
 export {
@@ -28,4 +30,5 @@ export type {
 export { Secret } from './secret.js';
 export { loadAdminSettings, loadSettings } from './settings/load-settings.js';
 export type { ServerSettings } from './settings/server-settings.js';
+export { SITE_FILE_NAME } from './settings/project-root.js';
 export { SETTINGS, type Setting, type SettingFlags } from './settings/settings-table.js';

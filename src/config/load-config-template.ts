@@ -1,30 +1,30 @@
 import type { z } from 'zod';
-import { MxcpError, problemsError, type Problem } from '../errors/index.js';
-import { deadlineIn } from '../lifecycle/index.js';
+import type { Problem } from '../errors/index.js';
 import type { ConfigTemplate } from './config-template.js';
 import { FileLedger } from './files/file-ledger.js';
-import { FileReadError } from './files/read-text-file.js';
-import { parseYaml, type KeyPath, type YamlSource } from './files/yaml-source.js';
+import { loadYamlMapping } from './files/load-yaml-mapping.js';
+import type { KeyPath } from './files/yaml-source.js';
+import { findMissingFolders } from './find-missing-folders.js';
+import { invalidConfig } from './invalid-config.js';
 import { findReferences, type ReferenceUse } from './references/reference-uses.js';
-import type { ResolvedConfig } from './resolved-config.js';
-import { toPaths } from './resolve/to-parts.js';
 import { checkSchema } from './schema/check-schema.js';
-import { isMapping } from './schema/conform.js';
 import { siteSchema } from './schema/site-schema.js';
 import { userSchema } from './schema/user-schema.js';
 import type { ServerSettings } from './settings/server-settings.js';
 
-const MAX_FILE_BYTES = 8 * 1024 * 1024;
+type SitePart = Pick<ConfigTemplate, 'site' | 'siteSource'>;
+type UserPart = Pick<ConfigTemplate, 'userSource' | 'references'>;
 
-/** Reading two small files takes no time; longer than this means a file system that hangs. */
-const READ_TIMEOUT_MS = 10_000;
-
-/** One of the two files after reading, or everything that is wrong with it. */
-type Loaded<T> = { readonly value: T; readonly problems: readonly Problem[] };
+/** One of the two files after reading, and everything that is wrong with it. */
+interface Loaded<T> {
+  readonly value: T;
+  readonly problems: readonly Problem[];
+}
 
 /**
  * Reads `mxcp-site.yml` and the user configuration. Throws `config_not_found` when a named file is missing, and
- * `config_invalid` with every problem of both files at once.
+ * `config_invalid` with every problem of both files at once, unless all of them are within the values of the user
+ * configuration: these the template keeps, for whoever resolves it to tell them with the references that have no value.
  */
 export async function loadConfigTemplate(
   settings: ServerSettings,
@@ -35,32 +35,11 @@ export async function loadConfigTemplate(
     loadSiteFile(settings, ledger),
     loadUserFile(settings, { ledger, addedSchemes }),
   ]);
-  const problems = [...site.problems, ...user.problems];
-  if (problems.length > 0 || site.value === undefined) {
-    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-    throw problemsError('config_invalid', `the configuration has ${count}:`, problems);
-  }
-  return { ...site.value, ...user.value, readFiles: ledger.files };
+  const canResolve = site.problems.length === 0 && user.value.userSource !== undefined;
+  if (site.value === undefined || (!canResolve && site.problems.length + user.problems.length > 0))
+    throw invalidConfig([...site.problems, ...user.problems]);
+  return { ...site.value, ...user.value, userProblems: user.problems, readFiles: ledger.files };
 }
-
-/** Where a project's endpoints are. Throws `config_not_found`, and `config_invalid` when the site file itself has problems. */
-export async function loadEndpointFolders(
-  settings: ServerSettings,
-): Promise<
-  Pick<ResolvedConfig, 'projectRoot' | 'paths'> & { readonly sqlTools: { readonly enabled: boolean } }
-> {
-  const { value, problems } = await loadSiteFile(settings, new FileLedger());
-  if (value === undefined) throw problemsError('config_invalid', 'the configuration has problems:', problems);
-  const { site } = value;
-  return {
-    projectRoot: settings.projectRoot,
-    paths: toPaths(site, settings.projectRoot),
-    sqlTools: { enabled: settings.sqlTools ?? site.sql_tools.enabled },
-  };
-}
-
-type SitePart = Pick<ConfigTemplate, 'site' | 'siteSource'>;
-type UserPart = Pick<ConfigTemplate, 'userSource' | 'references'>;
 
 async function loadSiteFile(
   settings: ServerSettings,
@@ -71,7 +50,8 @@ async function loadSiteFile(
   const source = parsed.source;
   const check = checkSchema({ schema: siteSchema, source, value: source.value });
   if (!check.ok) return { value: undefined, problems: check.problems };
-  return { value: { site: check.value, siteSource: source }, problems: [] };
+  const part = { site: check.value, siteSource: source };
+  return { value: part, problems: await findMissingFolders(part, settings.projectRoot) };
 }
 
 async function loadUserFile(
@@ -102,50 +82,4 @@ async function loadUserFile(
 function isOneOf(uses: readonly ReferenceUse[]): (path: KeyPath) => boolean {
   const paths = new Set(uses.map((use) => JSON.stringify(use.path)));
   return (path) => paths.has(JSON.stringify(path));
-}
-
-interface ParsedFile {
-  readonly source?: YamlSource;
-  readonly problems: readonly Problem[];
-}
-
-interface FileRole {
-  /** What a person should do when the file is not there; `ignore` when it need not be. */
-  readonly whenMissing: string;
-  readonly ledger: FileLedger;
-}
-
-async function loadYamlMapping(file: string, role: FileRole): Promise<ParsedFile> {
-  const text = await readConfigFile(file, role);
-  if (typeof text !== 'string') return { problems: text === undefined ? [] : [text] };
-  const parsed = parseYaml(file, text);
-  if (!parsed.ok) return { problems: parsed.problems };
-  if (isMapping(parsed.source.value)) return { source: parsed.source, problems: [] };
-  const message =
-    parsed.source.value === null
-      ? 'the file is empty; it needs at least `mxcp: 1`'
-      : 'the file must be a mapping (`key: value` lines)';
-  return { problems: [{ file, line: 1, column: 1, message }] };
-}
-
-/** The text, the problem with the file, or `undefined` for an optional file that is not there. */
-async function readConfigFile(
-  file: string,
-  { whenMissing, ledger }: FileRole,
-): Promise<string | Problem | undefined> {
-  const deadline = deadlineIn(READ_TIMEOUT_MS);
-  try {
-    return await ledger.read(file, { maxBytes: MAX_FILE_BYTES, signal: deadline });
-  } catch (error) {
-    if (!(error instanceof FileReadError)) {
-      return { file, message: `the file cannot be read: nothing came within ${READ_TIMEOUT_MS / 1000} s` };
-    }
-    if (!error.missing) return { file, message: `the file ${error.message}` };
-    if (whenMissing === 'ignore') return undefined;
-    throw new MxcpError('config_not_found', `the configuration file ${file} does not exist; ${whenMissing}`, {
-      cause: error,
-    });
-  } finally {
-    deadline.dispose();
-  }
 }

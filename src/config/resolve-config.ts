@@ -18,6 +18,7 @@ import {
 } from './resolve/active-user-config.js';
 import { toEffectiveConfig } from './resolve/effective-config.js';
 import { findWarnings } from './resolve/find-warnings.js';
+import { refuseUserFile } from './resolve/refuse-user-file.js';
 import { collectRestartOnly } from './resolve/restart-only.js';
 import { hiddenTexts } from './resolve/hidden-texts.js';
 import { secretTexts, toSecretDefinitions } from './resolve/secret-definitions.js';
@@ -63,6 +64,7 @@ export async function resolveConfig(
     profile: previous?.profile ?? selectProfile(template, settings),
   };
   assertProfileKnown(template, active, settings.profileNamedBy);
+  if (template.userProblems.length > 0) throw await refuseUserFile(template, active, input);
   const stores = input.stores ?? new SecretStores();
   try {
     const resolution = await resolveActive(template, active, { ...input, stores });

@@ -1,5 +1,5 @@
-import { problemsError } from '../../errors/index.js';
 import type { ConfigTemplate } from '../config-template.js';
+import { invalidConfig } from '../invalid-config.js';
 import type { KeyPath } from '../files/yaml-source.js';
 import type { ReferenceUse } from '../references/reference-uses.js';
 import type { ResolvedReferences } from '../references/resolve-references.js';
@@ -37,11 +37,7 @@ export function typeUserConfig(template: ConfigTemplate, value: unknown): UserCo
   if (source === undefined) return userSchema.parse({});
   const check = checkSchema({ schema: userSchema, source, value });
   if (check.ok) return check.value;
-  throw problemsError(
-    'config_invalid',
-    'with its references resolved, the configuration has problems:',
-    check.problems,
-  );
+  throw invalidConfig(check.problems, 'with its references resolved, the configuration has problems:');
 }
 
 /** Also what stands where a mapping on the way to the active profile should be, so that it is judged. */

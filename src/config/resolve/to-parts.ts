@@ -18,7 +18,7 @@ export function toExtensions(site: SiteConfig): readonly ExtensionDefinition[] {
   );
 }
 
-export function toPaths({ paths }: SiteConfig, projectRoot: string): ResolvedConfig['paths'] {
+export function toPaths({ paths }: Pick<SiteConfig, 'paths'>, projectRoot: string): ResolvedConfig['paths'] {
   return {
     tools: resolvePath(projectRoot, paths.tools),
     resources: resolvePath(projectRoot, paths.resources),

@@ -5,7 +5,7 @@ import { errorCodeOf } from '../../errors/index.js';
 
 /**
  * Absolute paths of all `.yml` and `.yaml` files under a folder, sorted. Names that begin with a dot are left out. Symbolic
- * links are followed; a folder that was already visited is not entered again, so a loop ends. A missing folder has none.
+ * links are followed; a folder that was already visited is not entered again, so a loop ends. What is no folder has none.
  */
 export async function findDefinitionFiles(folder: string): Promise<string[]> {
   const found: string[] = [];
@@ -32,7 +32,8 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
-    if (errorCodeOf(error) === 'ENOENT') return [];
+    const code = errorCodeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw error;
   }
 }

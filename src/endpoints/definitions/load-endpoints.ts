@@ -1,4 +1,4 @@
-import type { ResolvedConfig } from '../../config/index.js';
+import { byPosition, SITE_FILE_NAME, type ResolvedConfig } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
 import { deepFreeze, EventLoopBudget } from '../../lifecycle/index.js';
 import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
@@ -44,6 +44,7 @@ export async function loadEndpoints(config: EndpointFolders): Promise<EndpointCa
     }
   }
   if (config.sqlTools.enabled) draft.reserveSqlToolNames();
+  else draft.warnWhenEmpty();
   return draft.finish();
 }
 
@@ -90,10 +91,6 @@ async function readFileAs(
   return { path, reading, fingerprint: { mark, sqlFile: reading.sqlFile } };
 }
 
-function byPosition(a: Problem, b: Problem): number {
-  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
-}
-
 /** Collects readings until the catalogue is whole; afterwards nothing changes any more. */
 class CatalogDraft {
   readonly #definitions: EndpointDefinition[] = [];
@@ -122,6 +119,15 @@ class CatalogDraft {
       const message = `the name "${definition.name}" belongs to a built-in SQL tool; rename it or switch off "sql_tools"`;
       this.#fail(definition, { ...definition.positions.identity, message });
     }
+  }
+
+  /** Nothing to call is hardly ever meant, and a server that has nothing looks as healthy as any other. */
+  warnWhenEmpty(): void {
+    if (this.#definitions.length + this.#failures.length > 0) return;
+    const files =
+      this.#disabled.length === 0 ? 'have no endpoint file' : 'have only endpoints that are switched off';
+    const message = `clients will find nothing to call: the folders of tools, resources and prompts ${files}`;
+    this.#warnings.push({ file: SITE_FILE_NAME, message });
   }
 
   finish(): EndpointCatalog {

@@ -24,6 +24,26 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     ],
   },
   {
+    broken: 'the site file and an endpoint have mistakes',
+    command: 'validate',
+    files: {
+      'mxcp-site.yml': [...SITE, 'sql_tool: { enabled: true }'],
+      'tools/cost.yml': ['mxcp: 1', 'tool:', '  name: cost'],
+    },
+    says: [
+      'mxcp-site.yml:7:1: unknown key `sql_tool`; did you mean `sql_tools`?',
+      'tools/cost.yml:2:1: "tool.source" is required',
+    ],
+  },
+  {
+    broken: 'a folder of endpoints has another name',
+    command: 'serve',
+    files: { 'mxcp-site.yml': [...SITE, 'paths: { tools: tolls }'] },
+    says: [
+      'mxcp-site.yml:7:17: `paths.tools`: the folder tolls does not exist; create it, or correct the name',
+    ],
+  },
+  {
     broken: 'a setting has the wrong type',
     command: 'serve',
     files: { 'mxcp-site.yml': SITE.map((line) => line.replace('true', 'yes-please')) },

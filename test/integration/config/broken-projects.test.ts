@@ -85,6 +85,14 @@ const BROKEN_PROJECTS = [
     problems: ['mxcp-site.yml:1:1: the file must be a mapping (`key: value` lines)'],
   },
   {
+    project: 'site-missing-folder',
+    code: 'config_invalid',
+    problems: [
+      'mxcp-site.yml:5:10: `paths.tools`: the folder tolls does not exist; create it, or correct the name',
+      'mxcp-site.yml:7:11: `paths.python`: the folder mxcp-site.yml is not a folder; create it, or correct the name',
+    ],
+  },
+  {
     project: 'site-missing-project',
     code: 'config_invalid',
     problems: ['mxcp-site.yml:1:1: `project` is missing'],
@@ -146,6 +154,16 @@ const BROKEN_PROJECTS = [
     project: 'site-version-two',
     code: 'config_invalid',
     problems: ['mxcp-site.yml:1:7: `mxcp` must be 1, the only version of the format there is'],
+  },
+  {
+    project: 'user-and-references',
+    code: 'config_invalid',
+    problems: [
+      'config.yml:4:11: ${FIXTURE_PORT}: not set in the environment; set it, or give it a default with `${FIXTURE_PORT:-…}` (used by `transport.http.port`)',
+      'config.yml:6:3: unknown key `levl` in `logging`; did you mean `level`?',
+      'config.yml:21:25: `projects.shop.profiles.dev.secrets[0].parameters.PASSWORD`: a variable must be `${NAME}` or `${NAME:-default}` with letters, digits and `_` in its name; for a literal `${` write `$${`',
+      'config.yml:22:21: file://secrets/no-such-file: there is no file secrets/no-such-file; create it, or correct the reference (used by `projects.shop.profiles.dev.secrets[0].parameters.USER`)',
+    ],
   },
   {
     project: 'user-env-type-secret',

@@ -54,7 +54,20 @@ describe('loading the definitions of a project', () => {
   });
 
   it('is empty for a project without folders', async () => {
-    expect(await load()).toMatchObject({ endpoints: [], failures: [], disabled: [] });
+    expect(await load()).toMatchObject({ endpoints: [], failures: [], disabled: [], warnings: [] });
+  });
+
+  it('warns of a project in which clients find nothing to call', async () => {
+    const folders = { ...foldersOf(root), sqlTools: { enabled: false } };
+    const warnings = async (): Promise<string[]> =>
+      (await loadEndpoints(folders)).warnings.map((warning) => formatProblem(warning));
+    const nothing =
+      'mxcp-site.yml: clients will find nothing to call: the folders of tools, resources and prompts';
+    expect(await warnings()).toEqual([`${nothing} have no endpoint file`]);
+    await write({ 'tools/a.yml': tool(`  enabled: false\n${code}`) });
+    expect(await warnings()).toEqual([`${nothing} have only endpoints that are switched off`]);
+    await write({ 'tools/a.yml': tool(code) });
+    expect(await warnings()).toEqual([]);
   });
 
   it('leaves dotfiles out, follows links and survives a loop', async () => {
