@@ -15,5 +15,10 @@ export function resolvePath(base: string, path: string): string {
 
 /** As `resolvePath`; what only DuckDB understands (`:memory:`, `md:name`, `s3://…`) stays as it is. */
 export function resolveDatabasePath(base: string, path: string): string {
-  return path.startsWith(':') || /^[a-z][a-z0-9+.-]+:/i.test(path) ? path : resolvePath(base, path);
+  return isDatabaseFile(path) ? resolvePath(base, path) : path;
+}
+
+/** False for the names by which DuckDB means memory or another machine. */
+export function isDatabaseFile(path: string): boolean {
+  return !path.startsWith(':') && !/^[a-z][a-z0-9+.-]+:/i.test(path);
 }

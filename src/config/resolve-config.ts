@@ -18,7 +18,8 @@ import {
 } from './resolve/active-user-config.js';
 import { toEffectiveConfig } from './resolve/effective-config.js';
 import { findWarnings } from './resolve/find-warnings.js';
-import { refuseUserFile } from './resolve/refuse-user-file.js';
+import { assertResolvable } from './resolve/assert-resolvable.js';
+import { findDatabasePlace } from './resolve/database-place.js';
 import { collectRestartOnly } from './resolve/restart-only.js';
 import { hiddenTexts } from './resolve/hidden-texts.js';
 import { secretTexts, toSecretDefinitions } from './resolve/secret-definitions.js';
@@ -64,7 +65,7 @@ export async function resolveConfig(
     profile: previous?.profile ?? selectProfile(template, settings),
   };
   assertProfileKnown(template, active, settings.profileNamedBy);
-  if (template.userProblems.length > 0) throw await refuseUserFile(template, active, input);
+  await assertResolvable(template, active, input);
   const stores = input.stores ?? new SecretStores();
   try {
     const resolution = await resolveActive(template, active, { ...input, stores });
@@ -147,8 +148,8 @@ function build(input: BuildInput): ResolvedConfig {
     readFiles: [...template.readFiles, ...ledger.files],
     loadedAt: new Date(),
     refreshMs: toRefreshMs(config.user),
-    duckdb: config.siteProfile.duckdb,
-    extensions: toExtensions(config.site),
+    duckdb: { ...config.siteProfile.duckdb, declaredAt: findDatabasePlace(template, active, settings) },
+    extensions: toExtensions(template),
     secrets,
     paths: toPaths(config.site, settings.projectRoot),
     sqlTools: toSqlTools(config.site),

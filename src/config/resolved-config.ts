@@ -43,6 +43,15 @@ export interface ResolvedReference {
 export interface ExtensionDefinition {
   readonly name: string;
   readonly repository?: 'community' | 'core_nightly' | undefined;
+  /** Where it stands in `mxcp-site.yml`. */
+  readonly declaredAt?: SourcePosition | undefined;
+}
+
+export interface DatabaseConfig {
+  readonly path: string;
+  readonly readonly: boolean;
+  /** What names the path; undefined when it is the default. */
+  readonly declaredAt: SourcePosition | undefined;
 }
 
 export interface TransportConfig {
@@ -117,7 +126,7 @@ export interface ResolvedConfig {
   readonly loadedAt: Date;
   /** How often references are resolved anew without being asked; null is never. */
   readonly refreshMs: number | null;
-  readonly duckdb: { readonly path: string; readonly readonly: boolean };
+  readonly duckdb: DatabaseConfig;
   readonly extensions: readonly ExtensionDefinition[];
   readonly secrets: readonly SecretDefinition[];
   /** Absolute paths of the endpoint folders. */

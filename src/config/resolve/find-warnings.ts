@@ -1,6 +1,7 @@
 import type { Problem } from '../../errors/index.js';
 import type { JudgedConfig } from './unavailable-settings.js';
 import { likelyMisspelt } from './select-profile.js';
+import { settingPlace } from './setting-place.js';
 
 /** What stops nothing and is most likely not what was meant. */
 export function findWarnings(judged: JudgedConfig): readonly Problem[] {
@@ -38,7 +39,10 @@ function userWarnings({ config, template, settings, active }: JudgedConfig): rea
       path: path.join('.'),
       message,
     });
-  if (config.userProfile.telemetry.enabled) {
+  if (settings.telemetryEnabled === true) {
+    const message = 'this version sends no telemetry; the variable has no effect';
+    warnings.push({ ...settingPlace('MXCP_TELEMETRY_ENABLED'), message });
+  } else if (config.userProfile.telemetry.enabled) {
     warn(
       ['projects', active.project, 'profiles', active.profile, 'telemetry', 'enabled'],
       'this version sends no telemetry; the section has no effect',

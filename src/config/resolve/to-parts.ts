@@ -1,4 +1,5 @@
 import { parseDuration } from '../../duration/index.js';
+import type { ConfigTemplate } from '../config-template.js';
 import { resolvePath } from '../home-path.js';
 import type {
   ExtensionDefinition,
@@ -10,12 +11,13 @@ import type {
 import type { SiteConfig } from '../schema/site-schema.js';
 import type { UserConfig } from '../schema/user-schema.js';
 
-export function toExtensions(site: SiteConfig): readonly ExtensionDefinition[] {
-  return site.extensions.map((extension) =>
-    typeof extension === 'string'
-      ? { name: extension }
-      : { name: extension.name, repository: extension.repo },
-  );
+export function toExtensions({ site, siteSource }: ConfigTemplate): readonly ExtensionDefinition[] {
+  return site.extensions.map((extension, index) => {
+    const declaredAt = siteSource.positionOf(['extensions', index]);
+    return typeof extension === 'string'
+      ? { name: extension, declaredAt }
+      : { name: extension.name, repository: extension.repo, declaredAt };
+  });
 }
 
 export function toPaths({ paths }: Pick<SiteConfig, 'paths'>, projectRoot: string): ResolvedConfig['paths'] {

@@ -5,6 +5,7 @@ import type { UnavailableSetting } from '../resolved-config.js';
 import type { ServerSettings } from '../settings/server-settings.js';
 import type { ActiveProfile } from './active-user-config.js';
 import type { EffectiveConfig } from './effective-config.js';
+import { settingPlace } from './setting-place.js';
 
 export interface JudgedConfig {
   readonly config: EffectiveConfig;
@@ -57,11 +58,11 @@ function unavailableAudit({
 }: JudgedConfig): readonly UnavailableSetting[] {
   if (!config.siteProfile.audit.enabled) return [];
   const path = ['profiles', active.profile, 'audit', 'enabled'];
-  const message =
-    settings.auditEnabled === true
-      ? 'MXCP_AUDIT_ENABLED asks for the audit log, which this version cannot write; unset it if calls need no record'
-      : 'this version cannot write the audit log and does not serve without it; set `audit.enabled` to false if calls need no record';
-  return [protection(template.siteSource.positionOf(path), path, message)];
+  const byVariable = settings.auditEnabled === true;
+  const mend = byVariable ? 'unset it' : 'set `audit.enabled` to false';
+  const message = `this version cannot write the audit log and does not serve without it; ${mend} if calls need no record`;
+  const place = byVariable ? settingPlace('MXCP_AUDIT_ENABLED') : template.siteSource.positionOf(path);
+  return [protection(place, path, message)];
 }
 
 function unavailableFeatures({ config, template, settings }: JudgedConfig): readonly UnavailableSetting[] {
@@ -76,10 +77,11 @@ function unavailableFeatures({ config, template, settings }: JudgedConfig): read
   }
   if (config.user.transport.provider === 'sse') {
     const path = ['transport', 'provider'];
-    const where = settings.transport === 'sse' ? '`--transport sse`' : '`transport.provider: sse`';
-    const message = `${where}: this version has no \`sse\` transport; use \`streamable-http\`, which today's clients speak, or \`stdio\``;
-    const problem = { ...userPosition(template, settings, path), path: 'transport.provider', message };
-    found.push({ code: 'feature_unavailable', problem });
+    const byOption = settings.transport === 'sse';
+    const place = byOption ? settingPlace('--transport sse') : userPosition(template, settings, path);
+    const subject = byOption ? '' : '`transport.provider: sse`: ';
+    const message = `${subject}this version has no \`sse\` transport; use \`streamable-http\`, which today's clients speak, or \`stdio\``;
+    found.push({ code: 'feature_unavailable', problem: { ...place, path: path.join('.'), message } });
   }
   return found;
 }

@@ -68,7 +68,11 @@ export function integer(minimum: number, maximum: number): SettingKind<number> {
 export function choice<const T extends string>(...values: readonly T[]): SettingKind<T> {
   return {
     parse: (value) => values.find((allowed) => allowed === value.toLowerCase()),
-    allowed: `one of ${values.join(', ')}`,
-    values,
+    ...offering(...values),
   };
+}
+
+/** What errors and completions offer. */
+export function offering(...values: readonly string[]): Pick<SettingKind<unknown>, 'allowed' | 'values'> {
+  return { allowed: `one of ${values.join(', ')}`, values };
 }

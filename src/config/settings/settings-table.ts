@@ -5,6 +5,7 @@ import {
   duration,
   integer,
   octalMode,
+  offering,
   paths,
   text,
   type SettingKind,
@@ -70,7 +71,8 @@ export const SETTINGS = {
     doc: 'Files of `NAME=value` lines for `${NAME}`, read again at every reload; repeatable, later ones win.',
   },
   transport: {
-    kind: choice('streamable-http', 'stdio', 'sse'),
+    // `sse` is understood, so that its refusal can say what to use in its place, and offered nowhere.
+    kind: { ...choice('streamable-http', 'stdio', 'sse'), ...offering('streamable-http', 'stdio') },
     flag: '--transport <name>',
     doc: 'How clients connect; default: `transport.provider`.',
   },

@@ -1,5 +1,6 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isDatabaseFile } from '../../config/index.js';
 import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 
 /**
@@ -60,7 +61,7 @@ export function isMissing(thrown: unknown): boolean {
 
 /** Throws `database_failed` for the names by which DuckDB means memory or another machine. */
 export function assertOnDisk(path: string): void {
-  if (!path.startsWith(':') && !/^[a-z][a-z0-9+.-]+:/i.test(path)) return;
+  if (isDatabaseFile(path)) return;
   throw new MxcpError(
     'database_failed',
     `database ${path} is not a file; only database files can be served, so set duckdb.path to one`,

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { ExtensionDefinition } from '../../config/index.js';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { messageOf, MxcpError, problemsError } from '../../errors/index.js';
 
 const NAME = /^[A-Za-z0-9_]+$/;
 
@@ -13,17 +13,14 @@ export async function loadExtensions(
   extensions: readonly ExtensionDefinition[],
 ): Promise<void> {
   for (const extension of extensions) {
-    if (!NAME.test(extension.name)) {
-      throw new MxcpError('extension_failed', `"${extension.name}" cannot be the name of a DuckDB extension`);
-    }
+    if (!NAME.test(extension.name))
+      throw toExtensionError(extension, `"${extension.name}" cannot be the name of a DuckDB extension`);
     await loadExtension(connection, extension);
   }
 }
 
-async function loadExtension(
-  connection: DuckDBConnection,
-  { name, repository }: ExtensionDefinition,
-): Promise<void> {
+async function loadExtension(connection: DuckDBConnection, extension: ExtensionDefinition): Promise<void> {
+  const { name, repository } = extension;
   try {
     const reader = await connection.runAndReadAll(
       'SELECT installed, loaded FROM duckdb_extensions() WHERE extension_name = $name OR list_contains(aliases, $name)',
@@ -36,10 +33,20 @@ async function loadExtension(
     await connection.run(`LOAD ${name}`);
   } catch (error) {
     const firstLine = messageOf(error).split('\n', 1)[0] ?? '';
-    throw new MxcpError(
-      'extension_failed',
+    throw toExtensionError(
+      extension,
       `DuckDB extension "${name}" cannot be loaded (${firstLine}); install it on this machine first, or remove it from \`extensions\` in mxcp-site.yml`,
-      { cause: error },
+      error,
     );
   }
+}
+
+function toExtensionError({ declaredAt }: ExtensionDefinition, message: string, cause?: unknown): MxcpError {
+  if (declaredAt === undefined) return new MxcpError('extension_failed', message, { cause });
+  return problemsError(
+    'extension_failed',
+    'an extension cannot be loaded:',
+    [{ ...declaredAt, message }],
+    cause,
+  );
 }

@@ -24,7 +24,10 @@ it.each([
   ],
   [['mxcp', 'run', '-p', 'a=b', 'pr'], ['prompt']],
   [['mxcp', 'run', 'tool', ''], []],
-  [['mxcp', 'serve', '--transport', 'std'], ['stdio']],
+  [
+    ['mxcp', 'serve', '--transport', 's'],
+    ['streamable-http', 'stdio'],
+  ],
   [
     ['mxcp', 'serve', '--sql-tools', ''],
     ['on', 'off'],

@@ -143,16 +143,36 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     command: 'serve',
     files: { 'shop.duckdb': 'name,price\ntea,3\n' },
     says: [
+      'mxcp-site.yml:6:21:',
       'cannot open database shop.duckdb:',
       'not a valid DuckDB database file',
       'put a DuckDB database there, or change duckdb.path',
     ],
   },
   {
+    broken: 'the database is in memory',
+    command: 'serve',
+    files: {
+      'mxcp-site.yml': SITE.map((line) => line.replace('shop.duckdb', '":memory:"')),
+      'feed-token': null,
+    },
+    says: [
+      'mxcp-site.yml:6:21: `profiles.dev.duckdb.path` must name a file: databases in memory',
+      'config.yml:14:29: file://feed-token: there is no file feed-token',
+    ],
+  },
+  {
+    broken: 'the folder of the database cannot be made',
+    command: 'serve',
+    files: { 'mxcp-site.yml': SITE.map((line) => line.replace('shop.duckdb', 'config.yml/shop.duckdb')) },
+    says: ['mxcp-site.yml:6:21:', 'the folder of database config.yml/shop.duckdb cannot be used'],
+  },
+  {
     broken: 'an extension does not exist',
     command: 'serve',
     files: { 'mxcp-site.yml': [...SITE, 'extensions: [spatail]'] },
     says: [
+      'mxcp-site.yml:7:14:',
       'DuckDB extension "spatail" cannot be loaded',
       'install it on this machine first, or remove it from `extensions` in mxcp-site.yml',
     ],

@@ -97,7 +97,7 @@ describe('the configuration as Python code sees it', () => {
     await writeFile(join(root, 'a.env'), 'PORT=9001\nPASSWORD=changed\n');
     await writeFile(join(root, 'mxcp-site.yml'), SITE.replace('extensions: json', 'extensions: icu'));
     const next = withReloadable(running, await loadProject(root, { ...options(root), previous: running }));
-    expect(next.extensions).toEqual([{ name: 'json' }]);
+    expect(next.extensions).toMatchObject([{ name: 'json' }]);
     expect(next.files.reveal()).toMatchObject({
       site: { extensions: ['icu'] },
       user: { transport: { http: { port: 9001 } } },

@@ -48,7 +48,9 @@ describe('the smallest project', () => {
         'mxcp: 1\nproject: shop\nprofile: dev\nsecrets:\nextensions: httpfs\ndbt:\nprofiles:\n  dev:\n',
       'config.yml': 'mxcp: 1\ntransport:\nprojects:\n  shop:\n    profiles:\n      dev:\n',
     });
-    expect((await loadProject(root)).extensions).toEqual([{ name: 'httpfs' }]);
+    expect((await loadProject(root)).extensions).toMatchObject([
+      { name: 'httpfs', declaredAt: { line: 5, column: 1 } },
+    ]);
   });
 });
 
@@ -67,9 +69,14 @@ describe('the profile', () => {
     expect((await loadProject(root, { env: chosen })).duckdb).toEqual({
       path: join(root, 'data/prod.duckdb'),
       readonly: true,
+      declaredAt: { file: join(root, 'mxcp-site.yml'), line: 6, column: 25 },
     });
-    const env = { ...chosen, MXCP_DUCKDB_PATH: ':memory:', MXCP_READONLY: 'false' };
-    expect((await loadProject(root, { env })).duckdb).toEqual({ path: ':memory:', readonly: false });
+    const env = { ...chosen, MXCP_DUCKDB_PATH: 'other.duckdb', MXCP_READONLY: 'false' };
+    expect((await loadProject(root, { env })).duckdb).toEqual({
+      path: join(root, 'other.duckdb'),
+      readonly: false,
+      declaredAt: { file: 'MXCP_DUCKDB_PATH' },
+    });
   });
 
   it('that somebody named and neither file has is an error with the known ones', async () => {
@@ -170,11 +177,39 @@ describe('secrets', () => {
   });
 });
 
+describe('what an option or a variable says', () => {
+  const noFile = async (): Promise<string> =>
+    makeProject({ 'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\n' });
+
+  it('is told under its name when it is refused, and no file is blamed', async () => {
+    const root = await noFile();
+    const sse = await errorOf(loadProject(root, { flags: { transport: 'sse' } }));
+    expect(sse).toMatchObject({ code: 'feature_unavailable' });
+    expect(sse.message).toContain(
+      '\n  --transport sse: this version has no `sse` transport; use `streamable-http`',
+    );
+    const memory = await errorOf(loadProject(root, { env: { MXCP_DUCKDB_PATH: ':memory:' } }));
+    expect(memory.message).toBe(
+      'the configuration has a problem:\n  MXCP_DUCKDB_PATH: must name a file: databases in memory or on other machines cannot be served',
+    );
+  });
+
+  it('is told under its name when it has no effect', async () => {
+    const { warnings } = await loadProject(await noFile(), { env: { MXCP_TELEMETRY_ENABLED: 'true' } });
+    expect(warnings).toEqual([
+      {
+        file: 'MXCP_TELEMETRY_ENABLED',
+        message: 'this version sends no telemetry; the variable has no effect',
+      },
+    ]);
+  });
+});
+
 describe('protections', () => {
   it('switched on by a variable are refused by its name', async () => {
     const error = await errorOf(loadProject(await makeProject({}), { env: { MXCP_AUDIT_ENABLED: 'yes' } }));
     expect(error).toMatchObject({ code: 'protection_unavailable' });
-    expect(error.message).toContain('MXCP_AUDIT_ENABLED asks for the audit log');
+    expect(error.message).toContain('\n  MXCP_AUDIT_ENABLED: this version cannot write the audit log');
   });
 
   it('switched off by a variable are not asked for', async () => {

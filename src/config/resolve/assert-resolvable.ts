@@ -9,18 +9,21 @@ import type { ReferenceUse } from '../references/reference-uses.js';
 import { resolveReferences } from '../references/resolve-references.js';
 import type { ResolveConfigInput } from '../resolve-config.js';
 import { activeReferences, type ActiveProfile } from './active-user-config.js';
+import { findDatabaseProblems } from './database-place.js';
 
 /**
- * The error about a user file with problems. What this machine can tell of its sound references is told as well, so that
- * nobody meets it only after mending the rest. No store is asked for a configuration that cannot run.
+ * Throws `config_invalid` when the configuration cannot be resolved to one that runs. What this machine can tell of the sound
+ * references is told as well, so that nobody meets it only after mending the rest; no store is asked.
  */
-export async function refuseUserFile(
+export async function assertResolvable(
   template: ConfigTemplate,
   active: ActiveProfile,
   input: ResolveConfigInput,
-): Promise<MxcpError> {
+): Promise<void> {
+  const problems = [...findDatabaseProblems(template, active, input.settings), ...template.userProblems];
+  if (problems.length === 0) return;
   const uses = activeReferences(template, active).filter(isLocal);
-  return invalidConfig([...template.userProblems, ...(await findUnresolved(uses, template, input))]);
+  throw invalidConfig([...problems, ...(await findUnresolved(uses, template, input))]);
 }
 
 async function findUnresolved(
