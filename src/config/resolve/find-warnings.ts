@@ -1,11 +1,12 @@
 import type { Problem } from '../../errors/index.js';
 import type { JudgedConfig } from './unavailable-settings.js';
+import { findSecretWarnings } from './secret-warnings.js';
 import { likelyMisspelt } from './select-profile.js';
 import { settingPlace } from './setting-place.js';
 
 /** What stops nothing and is most likely not what was meant. */
 export function findWarnings(judged: JudgedConfig): readonly Problem[] {
-  return [...siteWarnings(judged), ...userWarnings(judged)];
+  return [...siteWarnings(judged), ...findSecretWarnings(judged), ...userWarnings(judged)];
 }
 
 function siteWarnings({ config, template, settings }: JudgedConfig): readonly Problem[] {

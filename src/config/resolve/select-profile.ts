@@ -68,7 +68,8 @@ function knownProfiles(template: ConfigTemplate, project: string): readonly stri
   return [...new Set(names)].sort();
 }
 
-function userProfiles(template: ConfigTemplate, project: string): readonly string[] {
+/** The profiles of a project in the user configuration. */
+export function userProfiles(template: ConfigTemplate, project: string): readonly string[] {
   const profiles = ['projects', project, 'profiles'].reduce<unknown>(
     (value, key) => (isMapping(value) && Object.hasOwn(value, key) ? value[key] : undefined),
     template.userSource?.value,

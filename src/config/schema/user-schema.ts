@@ -41,6 +41,17 @@ const userProfile = section({
   telemetry,
 });
 
+/** As a `Host` header has it. Nothing else is ever equal to one. */
+const hostName = text.refine(
+  (value) => /^(?:\[[\da-f:.]+\]|[a-z\d._-]+)(?::\d{1,5})?$/i.test(value),
+  'must be a host as requests name it, like `app.example.com` or `app.example.com:8000`; there are no patterns',
+);
+
+const origin = text.refine(
+  isOrigin,
+  'must be an origin as browsers send it, like `https://app.example.com` or `http://localhost:3000`; there are no patterns',
+);
+
 const transport = section({
   provider: z.enum(['streamable-http', 'sse', 'stdio']).default('streamable-http'),
   http: section({
@@ -50,8 +61,8 @@ const transport = section({
     base_url: text.optional(),
     trust_proxy: z.boolean().default(false),
     stateless: z.boolean().default(false),
-    allowed_hosts: z.array(text).default([]),
-    allowed_origins: z.array(text).default([]),
+    allowed_hosts: z.array(hostName).default([]),
+    allowed_origins: z.array(origin).default([]),
   }),
 });
 
@@ -95,3 +106,10 @@ export const userSchema = z.strictObject({
 export type UserConfig = z.output<typeof userSchema>;
 export type UserProfile = z.output<typeof userProfile>;
 export const defaultUserProfile = (): UserProfile => userProfile.parse({});
+
+/** A browser leaves out the port that a scheme has anyway. Pages in a sandbox have the origin `null`. */
+function isOrigin(value: string): boolean {
+  const plain = value.toLowerCase().replace(/\/$/, '');
+  if (!/^https?:/.test(plain)) return plain === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@*]+$/.test(plain);
+  return !plain.includes('*') && URL.canParse(plain) && new URL(plain).origin === plain;
+}
