@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
+import { MxcpError } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { assertOpen } from './assert-open.js';
 import { ReloadHistory } from './reload-history.js';
+import { logBug, logOutcome, logStart } from './reload-log.js';
+import { ReloadPayloads } from './reload-payloads.js';
 import type { ReloadRecord, ReloadTrigger, RestartRequired } from './reload-record.js';
 import {
   countQueued,
@@ -18,6 +19,7 @@ import {
 import type { HandoverLimits } from './quiet-hold.js';
 import type { ReloadPayload, ReloadSteps } from './reload-steps.js';
 import { runTransaction } from './reload-transaction.js';
+import { RetiredGenerations } from './retired-generations.js';
 import { RunLog } from './run-log.js';
 
 export interface ReloadOptions {
@@ -62,13 +64,10 @@ export class ReloadCoordinator<T> {
   readonly #active: ActiveGeneration<T>;
   readonly #execute: (log: RunLog) => Promise<Generation<T> | undefined>;
   readonly #logger: Logger;
-  readonly #limits: HandoverLimits;
+  readonly #retired: RetiredGenerations<T>;
   readonly #history = new ReloadHistory();
   readonly #waiters = new Map<string, (record: ReloadRecord) => void>();
-  /** By the id of the request. Apart from it, because records are remembered and what a payload keeps alive must not be. */
-  readonly #payloads = new Map<string, ReloadPayload>();
-  readonly #retiring = new Set<Promise<void>>();
-  readonly #releasing = new Set<Promise<void>>();
+  readonly #payloads = new ReloadPayloads();
   readonly #closing = new AbortController();
   #state = IDLE;
   #log: RunLog | undefined;
@@ -78,12 +77,12 @@ export class ReloadCoordinator<T> {
 
   constructor({ active, steps, limits, logger }: ReloadCoordinatorParts<T>) {
     this.#active = active;
-    this.#limits = limits;
     this.#logger = logger;
-    const earlierFreed = async (): Promise<void> => void (await Promise.all(this.#retiring));
+    this.#retired = new RetiredGenerations({ forceWaitMs: limits.holdTimeoutMs, logger });
+    const earlierFreed = (): Promise<void> => this.#retired.freed();
     const { signal } = this.#closing;
     this.#execute = (log) => {
-      const payload = this.#payloads.get(log.run.first.id);
+      const payload = this.#payloads.find(log.run.first.id);
       return runTransaction({ active, steps, logger, limits, signal, earlierFreed, payload }, log);
     };
   }
@@ -99,13 +98,13 @@ export class ReloadCoordinator<T> {
       hasPayload: payload !== undefined,
       requestedAt: new Date(),
     };
+    this.#payloads.keep(request.id, payload);
     try {
       this.#enqueue(request);
     } catch (error) {
-      this.#release(payload);
+      this.#payloads.release(request.id);
       throw error;
     }
-    if (payload !== undefined) this.#payloads.set(request.id, payload);
     const ended = new Promise<ReloadRecord>((resolve) => this.#waiters.set(request.id, resolve));
     if (this.#state.running === null) this.#idle = this.#runAll();
     return { id: request.id, ended };
@@ -125,7 +124,7 @@ export class ReloadCoordinator<T> {
   status(): ReloadStatus {
     return {
       inProgress: this.#state.running !== null,
-      draining: this.#retiring.size > 0 || this.#log?.isDraining === true,
+      draining: this.#retired.count > 0 || this.#log?.isDraining === true,
       queued: countQueued(this.#state),
       last: this.#last,
       restartRequired: this.#restartRequired,
@@ -139,7 +138,7 @@ export class ReloadCoordinator<T> {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#idle;
-    await Promise.all([...this.#retiring, ...this.#releasing]);
+    await Promise.all([this.#retired.freed(), this.#payloads.released()]);
   }
 
   #enqueue(request: ReloadRequest): void {
@@ -168,100 +167,33 @@ export class ReloadCoordinator<T> {
     this.#history.add(log);
     this.#log = log;
     log.start(this.#active.current.number);
-    this.#logger.info(
-      { trigger: run.first.trigger, dry_run: run.first.dryRun, id: run.first.id },
-      'reload started',
-    );
+    logStart(run.first, this.#logger);
     try {
       const previous = await this.#execute(log);
-      if (previous !== undefined) await this.#retire(previous, log);
+      if (previous !== undefined) await this.#retired.retire(previous, log);
       log.succeed();
     } catch (error) {
       log.fail(error);
-      this.#logBug(run, error);
+      logBug(run.first, error, this.#logger);
     }
     return log;
-  }
-
-  /** The record of an unexpected error only says that the log has the details. */
-  #logBug({ first }: PlannedRun, thrown: unknown): void {
-    const { code, detail } = toMxcpError(thrown);
-    if (code === 'internal') this.#logger.error({ id: first.id, detail }, 'bug in a reload');
-  }
-
-  /**
-   * Drains and disposes what was replaced. With calls still running on it that goes on in the background: one slow call
-   * must not keep the next reload, or whoever waits for this one, waiting. By force they are interrupted, and then it does
-   * not take long.
-   */
-  async #retire(previous: Generation<T>, log: RunLog): Promise<void> {
-    const isIdle = previous.activeLeases === 0;
-    if (log.run.first.force) for (const lease of previous.leases) lease.interrupt();
-    const retired = this.#drainAndDispose(previous, log).finally(() => this.#retiring.delete(retired));
-    this.#retiring.add(retired);
-    if (isIdle) await retired;
-    else if (log.run.first.force)
-      await Promise.race([retired, delay(this.#limits.holdTimeoutMs, undefined, { ref: false })]);
-  }
-
-  async #drainAndDispose(previous: Generation<T>, log: RunLog): Promise<void> {
-    try {
-      if (!log.hasDrained) await log.stage('drain', () => previous.leasesEnded());
-      await log.stage('dispose', () => previous.dispose());
-    } catch (error) {
-      // The new generation serves; what the old one could not free is reported, not a failure of the reload.
-      this.#logger.error(
-        { generation: previous.number, reason: messageOf(error) },
-        'old generation could not be freed',
-      );
-    }
   }
 
   #end(run: PlannedRun, log: RunLog): void {
     const record = log.recordFor(run.first);
     if (!record.dryRun) this.#remember(record);
-    this.#release(this.#payloads.get(run.first.id));
-    this.#payloads.delete(run.first.id);
-    this.#logOutcome(record);
+    this.#payloads.release(run.first.id);
+    logOutcome(record, this.#logger);
     for (const request of [run.first, ...run.others]) {
       this.#waiters.get(request.id)?.(log.recordFor(request));
       this.#waiters.delete(request.id);
     }
   }
 
-  /** Only the end of the coordinator waits for it: a worker may be kept for payloads of runs to come. */
-  #release(payload: ReloadPayload | undefined): void {
-    if (payload === undefined) return;
-    const released = payload.release().finally(() => this.#releasing.delete(released));
-    this.#releasing.add(released);
-  }
-
   #remember(record: ReloadRecord): void {
     this.#last = record;
     const hasCompared = record.stages.some(({ name, status }) => name === 'resolve' && status === 'success');
     if (hasCompared) this.#restartRequired = record.restartRequired;
-  }
-
-  #logOutcome(record: ReloadRecord): void {
-    const { id, trigger, durationMs, error, generation } = record;
-    const references = summariseReferences(record);
-    if (error !== null) {
-      this.#logger.error(
-        { id, trigger, stage: error.stage, code: error.code, references },
-        `reload failed: ${error.message}`,
-      );
-      return;
-    }
-    this.#logger.info(
-      {
-        id,
-        trigger,
-        generation: generation.to ?? generation.from,
-        duration_ms: durationMs,
-        references,
-      },
-      record.dryRun ? 'dry run succeeded' : 'reload succeeded',
-    );
   }
 
   #findWaiting(id: string): ReloadRecord | undefined {
@@ -275,15 +207,4 @@ export class ReloadCoordinator<T> {
   #waitingLog(run: PlannedRun): RunLog {
     return new RunLog(run, this.#active.current.number);
   }
-}
-
-/** `vault://… changed (version 3), 4 unchanged`: what is as it was is only counted. Undefined when nothing is known. */
-function summariseReferences({ references }: ReloadRecord): string | undefined {
-  if (references.length === 0) return undefined;
-  const different = references.filter(({ outcome }) => outcome !== 'unchanged');
-  const named = different.map(
-    ({ ref, outcome, version }) => `${ref} ${outcome}${version === null ? '' : ` (version ${version})`}`,
-  );
-  const unchanged = references.length - different.length;
-  return [...named, ...(unchanged === 0 ? [] : [`${unchanged} unchanged`])].join(', ');
 }
