@@ -5,22 +5,18 @@ import {
   type ResolvedConfig,
   type ServerSettings,
 } from '../config/index.js';
-import { CallGate, LiveEndpointCalls } from '../endpoints/index.js';
 import { formatProblem, messageOf, MxcpError } from '../errors/index.js';
-import { ActiveGeneration, Disposer } from '../lifecycle/index.js';
+import { Disposer } from '../lifecycle/index.js';
 import { Scrubber, type Logger, type LogSink } from '../logging/index.js';
-import { ReloadCoordinator, type AcceptedReload, type ReloadOptions } from '../reload/index.js';
+import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import { DatabaseRegistry, type PythonReloadRequest } from '../runtime/index.js';
 import { openAdmin } from './admin-opening.js';
 import { createAdminPorts } from './admin-ports.js';
-import { openClientDoor, type ClientDoor } from './client-door.js';
-import { buildFirstGeneration } from './first-generation.js';
-import { findListChanges } from './list-changes.js';
-import { GenerationBuilder, loadConfig, type Serving } from './project/index.js';
+import { loadConfig } from './project/index.js';
 import { ServerLogging } from './server-logging.js';
 import { ServerPhase } from './server-phase.js';
-import { ServerReloadSteps } from './server-reload-steps.js';
-import { shutdownCallsMs, shutdownHooksMs } from './shutdown-budget.js';
+import { shutdownCallsMs } from './shutdown-budget.js';
+import { startServing, type Running } from './start-serving.js';
 import { lowerThreads } from './thread-priority.js';
 import { ReloadTriggers } from './triggers/reload-triggers.js';
 import { waitForSecrets } from './wait-for-secrets.js';
@@ -34,14 +30,6 @@ export interface ServerOptions {
   readonly stores?: readonly ReferenceResolver[];
   /** Threads that keep their priority; all others run queries and give way to them. None given: all stay equal. */
   readonly keptThreads?: readonly number[];
-}
-
-/** Everything that exists once the first generation serves. */
-interface Running {
-  readonly active: ActiveGeneration<Serving>;
-  readonly calls: LiveEndpointCalls;
-  readonly coordinator: ReloadCoordinator<Serving>;
-  readonly door: ClientDoor;
 }
 
 /**
@@ -157,12 +145,12 @@ export class Server {
     });
     // Never forgotten, so that what a start that failed says about itself still passes the net.
     this.#scrubber.register(config.secretValues.map((secret) => secret.reveal()));
-    this.#throwIfStopped();
+    this.#stopped.signal.throwIfAborted();
     this.#logging.configure(config.logging);
     for (const warning of config.warnings) this.logger.warn(formatProblem(warning));
     this.#disposer.own(this.#databases);
     this.#running = await this.#serve(config);
-    this.#throwIfStopped();
+    this.#stopped.signal.throwIfAborted();
     this.#phase.serve();
     this.#triggers.update(this.#running.active.current.contents);
     this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');
@@ -176,54 +164,21 @@ export class Server {
 
   async #serve(config: ResolvedConfig): Promise<Running> {
     const { settings, env } = this.#options;
-    const { logger } = this;
-    const builder = new GenerationBuilder({
-      databases: this.#databases,
-      scrubber: this.#scrubber,
-      logger,
-      requestReload: (request) => this.#reloadFromCode(request),
-      shutdownHooksMs: shutdownHooksMs(settings.shutdownTimeoutMs),
-    });
-    const first = await buildFirstGeneration({
-      settings,
-      config,
-      builder,
-      phase: this.#phase,
-      logger,
-      stopped: this.#stopped.signal,
-    });
-    const active = new ActiveGeneration(first);
-    this.#disposer.defer(() => active.current.dispose());
-    this.#lowerQueryThreads();
-    this.#throwIfStopped();
-    const calls = new LiveEndpointCalls(active, {
-      gate: new CallGate(settings),
-      callTimeoutMs: settings.callTimeoutMs,
-      maxResultBytes: settings.maxResultBytes,
-      onCall: ({ kind, name, outcome, durationMs }) =>
-        logger.debug(
-          { component: 'calls', kind, name, outcome, duration_ms: Math.round(durationMs) },
-          'call ended',
-        ),
-    });
-    const door = await openClientDoor({ calls, config, logger, scrubber: this.#scrubber });
-    const onSwap = (candidate: Serving, previous: Serving): void => this.#announce(door, candidate, previous);
-    const reloadLogger = logger.child({ component: 'reload' });
-    const steps = new ServerReloadSteps({
+    return startServing({
       settings,
       env,
-      active,
-      builder,
+      config,
       databases: this.#databases,
       stores: this.#stores,
-      logger: reloadLogger,
-      onSwap,
-      onReopened: () => this.#lowerQueryThreads(),
+      scrubber: this.#scrubber,
+      logger: this.logger,
+      phase: this.#phase,
+      stopped: this.#stopped.signal,
+      disposer: this.#disposer,
+      requestReload: (request) => this.#reloadFromCode(request),
+      onInstance: () => lowerThreads(new Set(this.#options.keptThreads)),
+      onSwap: (serving) => this.#triggers.update(serving),
     });
-    const { reloadHoldTimeoutMs: holdTimeoutMs, reloadDrainTimeoutMs: drainTimeoutMs } = settings;
-    const limits = { holdTimeoutMs, drainTimeoutMs };
-    const coordinator = new ReloadCoordinator({ active, steps, limits, logger: reloadLogger });
-    return { active, calls, coordinator, door };
   }
 
   /** The code that asks has its answer already: what becomes of the reload is told by its record and the log. */
@@ -248,33 +203,10 @@ export class Server {
     });
   }
 
-  #announce(door: ClientDoor, candidate: Serving, previous: Serving): void {
-    this.#lowerQueryThreads();
-    this.#triggers.update(candidate);
-    const changes = findListChanges(previous.endpoints, candidate.endpoints);
-    if (changes === undefined) return;
-    door.notifyListChanged(changes).catch((error: unknown) => {
-      this.logger.warn(
-        { component: 'mcp', reason: messageOf(error) },
-        'clients could not be told of changed lists',
-      );
-    });
-  }
-
-  /** Again after each swap: a database that was replaced has threads of its own. */
-  #lowerQueryThreads(): void {
-    lowerThreads(new Set(this.#options.keptThreads));
-  }
-
-  #throwIfStopped(): void {
-    if (this.#stopped.signal.aborted)
-      throw new MxcpError('server_closing', 'the server was stopped while it started');
-  }
-
   async #close(): Promise<void> {
     const { shutdownTimeoutMs } = this.#options.settings;
     this.#phase.close();
-    this.#stopped.abort();
+    this.#stopped.abort(new MxcpError('server_closing', 'the server was stopped while it started'));
     await this.#triggers.dispose();
     // A start that goes on would open things after they were closed; it ends at its next step, and reports why itself.
     await this.#opening?.catch(() => {});

@@ -31,6 +31,8 @@ const WATCH_LIMIT_MS = 5_000;
 export interface FileWatcherOptions {
   /** Called when files have changed and rest again. */
   readonly onChange: () => void;
+  /** Called when a look is over, after what it led to. */
+  readonly onLooked?: (() => void) | undefined;
   readonly timings?: Partial<WatchTimings> | undefined;
   /** 0: nothing but the slow look. */
   readonly maxFolders?: number | undefined;
@@ -50,6 +52,7 @@ interface Unsettled {
  */
 export class FileWatcher implements Disposable {
   readonly #onChange: () => void;
+  readonly #onLooked: (() => void) | undefined;
   readonly #timings: WatchTimings;
   readonly #looks = new FileLooks();
   readonly #folders: FolderWatches;
@@ -64,8 +67,9 @@ export class FileWatcher implements Disposable {
   #watching: Promise<void> | undefined;
   #isDisposed = false;
 
-  constructor({ onChange, timings, maxFolders }: FileWatcherOptions) {
+  constructor({ onChange, onLooked, timings, maxFolders }: FileWatcherOptions) {
     this.#onChange = onChange;
+    this.#onLooked = onLooked;
     this.#timings = { ...TIMINGS, ...timings };
     this.#folders = new FolderWatches(() => this.#schedule(this.#timings.debounceMs), maxFolders);
   }
@@ -110,6 +114,7 @@ export class FileWatcher implements Disposable {
     // Others than when the look began have a look of their own, which is due.
     if (known === this.#files) this.#judge(marks);
     this.#schedule(this.#mustLookAgain ? this.#timings.debounceMs : this.#timings.pollMs);
+    this.#onLooked?.();
   }
 
   async #watchFolders(files: readonly WatchedFile[]): Promise<void> {

@@ -54,11 +54,13 @@ export async function watchByHand(
   names: readonly string[],
 ): Promise<WatchingByHand> {
   stopClock();
-  const { reports } = await startWatching(project, names, { maxFolders: 0 });
+  let looks = 0;
+  const onLooked = (): void => void (looks += 1);
+  const { reports } = await startWatching(project, names, { maxFolders: 0, onLooked });
   const look = async (): Promise<void> => {
+    const before = looks;
     vi.advanceTimersToNextTimer();
-    // Each look asks for the next when it is over.
-    await untilHolds(() => vi.getTimerCount() > 0, 'the end of a look');
+    await untilHolds(() => looks > before, 'the end of a look');
   };
   await look();
   return { reports, look };
