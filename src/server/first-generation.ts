@@ -7,7 +7,7 @@ import {
   withFailures,
   type EndpointCatalog,
 } from '../endpoints/index.js';
-import { formatProblem, MxcpError, problemsError } from '../errors/index.js';
+import { formatProblem } from '../errors/index.js';
 import type { Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import {
@@ -47,9 +47,7 @@ export async function buildFirstGeneration(parts: FirstGenerationParts): Promise
   };
   const targets = findPythonTargets(onDisk);
   const spec = { config, targets, endpointsOn, signal: parts.stopped };
-  const first = await builder.buildFirst(spec, { hooks: true }).catch((error: unknown) => {
-    throw atDatabasePath(error, config);
-  });
+  const first = await builder.buildFirst(spec, { hooks: true });
   for (const warning of await first.contents.database.settle()) logger.warn(warning);
   return first;
 }
@@ -59,13 +57,4 @@ function reportFailures({ failures }: EndpointCatalog, { settings, logger }: Fir
   const report = endpointReport(failures);
   if (!settings.ignoreErrors) throw report;
   logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
-}
-
-/** An error about the file of the database, told where that file is named. */
-function atDatabasePath(error: unknown, { duckdb: { declaredAt } }: ResolvedConfig): unknown {
-  const isAboutFile =
-    error instanceof MxcpError && (error.code === 'database_missing' || error.code === 'database_failed');
-  if (!isAboutFile || declaredAt === undefined) return error;
-  const problem = { ...declaredAt, path: 'duckdb.path', message: error.message };
-  return problemsError(error.code, 'the database cannot be opened:', [problem], error);
 }

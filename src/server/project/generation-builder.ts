@@ -10,6 +10,7 @@ import {
   type PythonTarget,
   type PythonWorkers,
 } from '../../runtime/index.js';
+import { atDatabasePath } from './at-database-path.js';
 import { buildPython, type PythonParts } from './build-python.js';
 import { runInitHooks } from './run-init-hooks.js';
 import { scrubError } from './scrub-error.js';
@@ -114,7 +115,9 @@ export class GenerationBuilder {
     { hooks }: { readonly hooks: boolean },
   ): Promise<Generation<Serving>> {
     const generation = await this.#build({ number: 1, ...spec }, async (database) => {
-      await database.open();
+      await database.open().catch((error: unknown) => {
+        throw atDatabasePath(error, spec.config);
+      });
       await database.commit();
     });
     const { python } = generation.contents;
