@@ -25,6 +25,11 @@ export async function reloadsOf({ admin }: InProcessServer): Promise<readonly st
   return reloads.map(({ trigger, status }) => `${trigger} ${status}`).reverse();
 }
 
+/** A reload serves a moment before it is over. */
+export async function untilReloads(server: InProcessServer, expected: readonly string[]): Promise<void> {
+  await vi.waitFor(async () => expect(await reloadsOf(server)).toEqual(expected), PATIENCE);
+}
+
 export async function lastReload({ admin }: InProcessServer): Promise<ReloadRecord | undefined> {
   return (await admin.reloads({ limit: 1 })).reloads[0];
 }

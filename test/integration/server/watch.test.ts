@@ -10,6 +10,7 @@ import {
   PATIENCE,
   reloadsOf,
   untilBackground,
+  untilReloads,
   untilServed,
 } from './reload-by-itself.js';
 import { replaceDatabase } from './reload-database-faults.js';
@@ -26,7 +27,7 @@ describe('with --watch', () => {
     project.write('second.txt.new', 'http://second-2.example:2\n');
     project.rename('second.txt.new', 'second.txt');
     await untilServed(server, 'http_proxy=http://second-2.example:2');
-    expect(await reloadsOf(server)).toEqual(['watch success', 'watch success']);
+    await untilReloads(server, ['watch success', 'watch success']);
     expect((await lastReload(server))?.references).toMatchObject([
       { ref: '${FIRST}', outcome: 'unchanged' },
       { ref: 'file://second.txt', outcome: 'changed' },
@@ -56,7 +57,7 @@ describe('with --watch', () => {
     await untilServed(server, 'http://mounted-1.example:1');
     mountVersion(project, 'volume', { proxy: 'http://mounted-22.example:1' });
     await untilServed(server, 'http://mounted-22.example:1');
-    expect(await reloadsOf(server)).toEqual(['watch success', 'watch success']);
+    await untilReloads(server, ['watch success', 'watch success']);
   });
 
   it('both configuration files count, and files that a new one names are watched from then on', async () => {
@@ -72,8 +73,7 @@ describe('with --watch', () => {
     // Watched no longer; had it been, the next reload would not be the third.
     project.write('second.txt', 'http://second-2.example:1\n');
     appendFileSync(project.path('mxcp-site.yml'), 'sql_tools: { enabled: true }\n');
-    const thrice = ['watch success', 'watch success', 'watch success'];
-    await vi.waitFor(async () => expect(await reloadsOf(server)).toEqual(thrice), PATIENCE);
+    await untilReloads(server, ['watch success', 'watch success', 'watch success']);
     const { restart_required: restartRequired } = await server.admin.config();
     expect(restartRequired).toEqual([{ setting: 'sql_tools.enabled', running: false, on_disk: true }]);
   });
@@ -100,7 +100,7 @@ describe('with --watch', () => {
     });
     appendFileSync(project.path('second.txt'), '.example:2\n');
     await untilServed(server, `http_proxy=http://second-${last}.example:2`);
-    expect(await reloadsOf(server)).toEqual(['watch success']);
+    await untilReloads(server, ['watch success']);
   });
 
   it('many writes are one reload, and the last one counts', async () => {
@@ -110,7 +110,7 @@ describe('with --watch', () => {
       changes: 5,
     });
     await untilServed(server, `http://round-${last}.example:1`);
-    expect(await reloadsOf(server)).toEqual(['watch success']);
+    await untilReloads(server, ['watch success']);
   });
 
   it('a reload that somebody else asked for is not done again', async () => {
@@ -119,7 +119,7 @@ describe('with --watch', () => {
     await server.admin.reload({ waitMs: 20_000 });
     project.write('second.txt', 'http://second-2.example:2\n');
     await untilServed(server, 'http_proxy=http://second-2.example:2');
-    expect(await reloadsOf(server)).toEqual(['api success', 'watch success']);
+    await untilReloads(server, ['api success', 'watch success']);
   });
 });
 
@@ -196,7 +196,7 @@ describe('the database', () => {
       expect(await lastReload(server)).toMatchObject({ trigger: 'watch', database: { action: 'handover' } });
     }
     await client.close();
-    expect(await reloadsOf(server)).toEqual(['watch success', 'watch success']);
+    await untilReloads(server, ['watch success', 'watch success']);
   });
 
   it('that is read-write may be written to, is never opened by the watcher, and stays locked', async () => {
@@ -211,7 +211,7 @@ describe('the database', () => {
     project.write('second.txt', 'http://second-2.example:2\n');
     await untilServed(server, 'http_proxy=http://second-2.example:2');
     await client.close();
-    expect(await reloadsOf(server)).toEqual(['watch success']);
+    await untilReloads(server, ['watch success']);
     expect(countOpen('self', project.path('shop.duckdb'))).toBe(openBefore);
     expect(locksOn(project.path('shop.duckdb'))).toEqual(locksBefore);
   });
