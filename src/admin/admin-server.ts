@@ -1,4 +1,3 @@
-import { messageOf } from '../errors/index.js';
 import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import type { AdminPorts } from './ports.js';
@@ -32,8 +31,8 @@ export interface AdminServer {
 }
 
 /**
- * Opens the admin socket and, where one is set, the probe socket. Throws what opening a socket throws, after saying so in
- * the log and closing what was open; whether the MCP server runs without it is the caller's decision.
+ * Opens the admin socket and, where one is set, the probe socket. Throws what opening a socket throws, after closing what
+ * was open; whether the MCP server runs without it is the caller's decision.
  */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const logger = options.logger.child({ component: 'admin' });
@@ -42,7 +41,6 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     const { path, probePath } = await opener.openAll();
     return { paths: { socket: path, probe: probePath }, close: () => opener.dispose() };
   } catch (error) {
-    logger.error(`admin socket refused: ${messageOf(error)}`);
     await opener.dispose();
     throw error;
   }

@@ -1,5 +1,6 @@
 import { startAdminServer, type AdminPorts } from '../admin/index.js';
 import type { ServerSettings } from '../config/index.js';
+import { messageOf } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 
@@ -33,11 +34,11 @@ export async function openAdmin(settings: ServerSettings, parts: AdminOpeningPar
     });
     return { dispose: () => server.close() };
   } catch (error) {
+    // Whoever ends with this error says it.
     if (admin.strict) throw error;
-    parts.logger.warn(
-      { component: 'admin' },
-      'serving without the admin socket; with --admin-strict the start would fail',
-    );
+    const logger = parts.logger.child({ component: 'admin' });
+    logger.error(`admin socket refused: ${messageOf(error)}`);
+    logger.warn('serving without the admin socket; with --admin-strict the start would fail');
     return NOTHING_OPEN;
   }
 }

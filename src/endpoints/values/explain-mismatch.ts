@@ -24,10 +24,28 @@ export function explainMismatch(error: ErrorObject, root: string): string {
       return `${place} must be ${formatName(String(params['format']))}, not ${show(error.data)}`;
     case 'pattern':
       return `${place} must match the pattern ${String(params['pattern'])}, not ${show(error.data)}`;
+    case 'minimum':
+    case 'maximum':
+    case 'exclusiveMinimum':
+    case 'exclusiveMaximum':
+    case 'multipleOf':
+      return `${place} must be ${boundOf(error.keyword, params)}, not ${show(error.data)}`;
     default:
       return `${place} ${(error.message ?? 'does not fit').replace(' NOT ', ' not ')}${isSmall(error.data) ? `, not ${show(error.data)}` : ''}`;
   }
 }
+
+function boundOf(keyword: keyof typeof BOUND_NAMES, params: Readonly<Record<string, unknown>>): string {
+  return `${BOUND_NAMES[keyword]} ${String(params['limit'] ?? params['multipleOf'])}`;
+}
+
+const BOUND_NAMES = {
+  minimum: 'at least',
+  maximum: 'at most',
+  exclusiveMinimum: 'more than',
+  exclusiveMaximum: 'less than',
+  multipleOf: 'a multiple of',
+} as const;
 
 function unknownProperty(place: string, name: string, error: ErrorObject): string {
   const properties: unknown = error.parentSchema?.['properties'];

@@ -66,7 +66,7 @@ describe('asking a server', () => {
   });
 
   it('prints status, configuration and endpoints for a person', async () => {
-    expect((await admin('status')).stdout).toContain('endpoints: 4 tools, 1 resources, 1 prompts\n');
+    expect((await admin('status')).stdout).toContain('endpoints: 4 tools, 1 resource, 1 prompt\n');
     const config = await admin('config');
     expect(config.stdout).toContain('project: small (profile dev)\n');
     expect(config.stdout).toContain('file://token.txt\tfile\t');

@@ -201,13 +201,18 @@ describe('a start that cannot succeed', () => {
     const tooLong = join(project.path, 'x'.repeat(120));
     const lenient = serve('--admin-socket', tooLong);
     await lenient.url();
-    expect(lenient.stderr).toContain('serving without the admin socket');
+    expect(lenient.stderr).toMatch(
+      /ERROR admin: admin socket refused: .*x{120}.*\n.*serving without the admin socket/,
+    );
     lenient.kill('SIGTERM');
     expect((await lenient.ended).code).toBe(0);
     const strict = serve('--admin-socket', tooLong, '--admin-strict');
     const { code, stderr } = await strict.ended;
     expect(code).toBe(3);
     expect(stderr).not.toContain(' ready ');
+    expect(stderr.split('\n').filter((line) => line.includes(tooLong))).toEqual([
+      expect.stringMatching(/^Error: /),
+    ]);
     rmSync(tooLong, { force: true });
   });
 

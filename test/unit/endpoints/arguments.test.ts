@@ -102,14 +102,18 @@ describe('reading arguments', () => {
     [
       { type: 'integer' },
       '170141183460469231731687303715884105728',
-      '"x" must be <= 170141183460469231731687303715884105727, not "170141183460469231731687303715884105728"',
+      '"x" must be at most 170141183460469231731687303715884105727, not "170141183460469231731687303715884105728"',
     ],
-    [{ type: 'integer', maximum: 10 }, '9007199254740993', '"x" must be <= 10, not "9007199254740993"'],
-    [{ type: 'integer', exclusiveMinimum: 9007199254740992 }, 1, '"x" must be > 9007199254740992, not 1'],
+    [{ type: 'integer', maximum: 10 }, '9007199254740993', '"x" must be at most 10, not "9007199254740993"'],
+    [
+      { type: 'integer', exclusiveMinimum: 9007199254740992 },
+      1,
+      '"x" must be more than 9007199254740992, not 1',
+    ],
     [
       { type: 'integer', multipleOf: 2 },
       '9007199254740993',
-      '"x" must be multiple of 2, not "9007199254740993"',
+      '"x" must be a multiple of 2, not "9007199254740993"',
     ],
     [
       { type: 'integer', enum: ['9007199254740993', 5] },
@@ -129,8 +133,11 @@ describe('reading arguments', () => {
     [{ type: 'string' }, null, '"x" must be text, not null'],
     [{ type: 'string', enum: ['a', 'b'] }, 'c', '"x" must be one of "a", "b", not "c"'],
     [{ type: 'string', minLength: 3 }, 'ab', '"x" must not have fewer than 3 characters, not "ab"'],
-    [{ type: 'number', exclusiveMinimum: 0 }, 0, '"x" must be > 0, not 0'],
-    [{ type: 'number', multipleOf: 5 }, 7, '"x" must be multiple of 5, not 7'],
+    [{ type: 'number', minimum: 1 }, 0, '"x" must be at least 1, not 0'],
+    [{ type: 'number', maximum: 3 }, 4, '"x" must be at most 3, not 4'],
+    [{ type: 'number', exclusiveMinimum: 0 }, 0, '"x" must be more than 0, not 0'],
+    [{ type: 'number', exclusiveMaximum: 3 }, 3, '"x" must be less than 3, not 3'],
+    [{ type: 'number', multipleOf: 5 }, 7, '"x" must be a multiple of 5, not 7'],
     [
       { type: 'array', uniqueItems: true },
       [1, 1],

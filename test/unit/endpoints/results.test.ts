@@ -88,17 +88,17 @@ describe('shaping results', () => {
     [
       { type: 'integer', maximum: 9007199254740992 },
       [{ a: '9007199254740993' }],
-      'it must be <= 9007199254740992, not "9007199254740993"',
+      'it must be at most 9007199254740992, not "9007199254740993"',
     ],
     [
       { type: 'number', exclusiveMinimum: 0.1 },
       [{ a: '0.10000000000000000000' }],
-      'it must be > 0.1, not "0.10000000000000000000"',
+      'it must be more than 0.1, not "0.10000000000000000000"',
     ],
     [
       { type: 'number', multipleOf: 0.01 },
       [{ a: '12345678901234567.891' }],
-      'it must be multiple of 0.01, not "12345678901234567.891"',
+      'it must be a multiple of 0.01, not "12345678901234567.891"',
     ],
   ] as const)('refuses for %j the rows %j', (returns, rows, message) => {
     expect(() => collect(returns, rows)).toThrow(message);

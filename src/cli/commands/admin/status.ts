@@ -1,4 +1,5 @@
 import type { Status } from '../../../admin/client/index.js';
+import { plural } from '../../../errors/index.js';
 import { connectAdmin } from '../../admin-connection.js';
 import { printChecks } from '../../admin-format.js';
 import type { CommandModule } from '../../command.js';
@@ -27,7 +28,7 @@ function toFields(status: Status): [string, string][] {
     ['pid', String(status.pid)],
     ['profile', `${status.profile} (${status.mode})`],
     ['generation', String(status.generation)],
-    ['endpoints', `${endpoints.tools} tools, ${endpoints.resources} resources, ${endpoints.prompts} prompts`],
+    ['endpoints', formatCounts(endpoints)],
     ['calls running', String(status.reload.active_requests)],
     ...toPython(status),
     ['last reload', formatLastReload(status.reload)],
@@ -54,4 +55,8 @@ function formatLastReload(reload: Status['reload']): string {
 function formatReloadNow(reload: Status['reload']): string {
   const state = reload.in_progress ? 'running' : 'no';
   return reload.queued > 0 ? `${state}, ${reload.queued} waiting` : state;
+}
+
+function formatCounts({ tools, resources, prompts }: Status['endpoints']): string {
+  return [plural(tools, 'tool'), plural(resources, 'resource'), plural(prompts, 'prompt')].join(', ');
 }
