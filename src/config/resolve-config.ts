@@ -20,6 +20,7 @@ import { toEffectiveConfig } from './resolve/effective-config.js';
 import { findWarnings } from './resolve/find-warnings.js';
 import { assertResolvable } from './resolve/assert-resolvable.js';
 import { findDatabasePlace } from './resolve/database-place.js';
+import type { ResolveConfigInput } from './resolve/resolve-config-input.js';
 import { collectRestartOnly } from './resolve/restart-only.js';
 import { hiddenTexts } from './resolve/hidden-texts.js';
 import { secretTexts, toSecretDefinitions } from './resolve/secret-definitions.js';
@@ -36,19 +37,6 @@ import { toConfigFiles } from './resolve/to-config-files.js';
 import { openResolvers } from './resolve/open-resolvers.js';
 import { findUnavailable } from './resolve/unavailable-settings.js';
 import { Secret } from './secret.js';
-import type { ServerSettings } from './settings/server-settings.js';
-import type { Environment } from './settings/setting-reader.js';
-
-export interface ResolveConfigInput {
-  readonly settings: ServerSettings;
-  /** The environment of the process. */
-  readonly env: Environment;
-  readonly signal?: AbortSignal | undefined;
-  /** Keeps logins from one resolve to the next; without it, each resolve logs in for itself. */
-  readonly stores?: SecretStores | undefined;
-  /** What serves now. Its project and profile stay, because only a restart changes them. */
-  readonly previous?: ResolvedConfig | undefined;
-}
 
 /**
  * Makes a configuration to run on: chooses the profile, reads the env files, resolves the references, applies defaults,

@@ -7,9 +7,9 @@ import { createFileResolver } from '../references/file.js';
 import { limitTime } from '../references/http/time-limit.js';
 import type { ReferenceUse } from '../references/reference-uses.js';
 import { resolveReferences } from '../references/resolve-references.js';
-import type { ResolveConfigInput } from '../resolve-config.js';
 import { activeReferences, type ActiveProfile } from './active-user-config.js';
 import { findDatabaseProblems } from './database-place.js';
+import type { ResolveConfigInput } from './resolve-config-input.js';
 
 /**
  * Throws `config_invalid` when the configuration cannot be resolved to one that runs. What this machine can tell of the sound

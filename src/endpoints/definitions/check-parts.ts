@@ -1,12 +1,12 @@
 import type { KeyPath, YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
+import type { DefinitionFile } from './definition-file.js';
 import type { DefinitionParts } from './definition-parts.js';
 import type { SqlFileMark } from './definition-fingerprint.js';
 import { checkMessages, checkResourceUri, findRepeatedNames } from './definition-rules.js';
 import type { ParameterDefinition } from './definition-schema.js';
 import type { EndpointSource } from './endpoint-definition.js';
 import { findUnenforcedProtections } from './protections.js';
-import type { DefinitionFile } from './read-definition.js';
 import { readSource } from './read-source.js';
 import { checkType } from './type-rules.js';
 

@@ -4,6 +4,7 @@ import { deepFreeze, EventLoopBudget } from '../../lifecycle/index.js';
 import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
 import { DefaultCheck } from '../values/default-check.js';
 import type { DefinitionFingerprint } from './definition-fingerprint.js';
+import type { DefinitionFile } from './definition-file.js';
 import { readDefinitionText } from './definition-text.js';
 import type {
   DisabledEndpoint,
@@ -14,7 +15,7 @@ import type {
 } from './endpoint-definition.js';
 import { findDefinitionFiles } from './find-definition-files.js';
 import { findDuplicates } from './find-duplicates.js';
-import { readDefinition, type DefinitionFile, type DefinitionReading } from './read-definition.js';
+import { readDefinition, type DefinitionReading } from './read-definition.js';
 import { toProjectPath, whyUnreadable } from './project-path.js';
 
 /** Files read at once: hides the latency of the disk; each is parsed as its text arrives. */

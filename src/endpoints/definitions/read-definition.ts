@@ -1,7 +1,7 @@
 import { parseYaml, type YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
-import type { DefaultCheck } from '../values/default-check.js';
 import { checkParts } from './check-parts.js';
+import type { DefinitionFile } from './definition-file.js';
 import type { SqlFileMark } from './definition-fingerprint.js';
 import { toParts, toSoundParts } from './definition-parts.js';
 import {
@@ -15,17 +15,6 @@ import type { EndpointDefinition, EndpointKind, EndpointSource } from './endpoin
 import { problemAt, toProblems } from './schema-problems.js';
 
 const KINDS = ['tool', 'resource', 'prompt'] as const satisfies readonly EndpointKind[];
-
-export interface DefinitionFile {
-  /** Relative to the project root. */
-  readonly path: string;
-  readonly text: string;
-  /** The kind that the folder stands for. */
-  readonly kind: EndpointKind;
-  readonly projectRoot: string;
-  /** Shared by all files of one load. */
-  readonly defaults: DefaultCheck;
-}
 
 /** What one file turned out to be. `definition` is absent when there are problems. */
 export interface DefinitionReading {
