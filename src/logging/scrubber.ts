@@ -1,5 +1,12 @@
+import { HiddenValue, ScrubberIndex } from './scrubber-index.js';
+
 /** Shorter values are left alone: replacing every `1` or `prod` would make diagnostics unreadable and protect nothing. */
 const MINIMUM_LENGTH = 6;
+
+const MAXIMUM_DEPTH = 64;
+
+/** Longer values are looked for in pieces: there is a limit to the size of a pattern. None shorter than the minimum. */
+const PIECE = /.{1,1000}(?:.{0,5}$)?/gsu;
 
 /**
  * The net under the `Secret` type: replaces resolved secret values in diagnostics (logs, errors, events), never in
@@ -7,14 +14,14 @@ const MINIMUM_LENGTH = 6;
  * holder is disposed.
  */
 export class Scrubber {
-  readonly #holders = new Map<string, number>();
-  #pattern: RegExp | undefined;
+  readonly #held = new Map<string, { readonly hidden: HiddenValue; holders: number }>();
+  #index: ScrubberIndex | undefined;
 
   /** Returns the function that forgets these values again. */
   register(values: Iterable<string>): () => void {
     const long = [...values].filter((value) => value.length >= MINIMUM_LENGTH);
-    const held = [...new Set(long.flatMap(linesOf).flatMap(spellings))];
-    for (const value of held) this.#holders.set(value, (this.#holders.get(value) ?? 0) + 1);
+    const held = [...new Set(long.flatMap(linesOf).flatMap(piecesOf))];
+    for (const value of held) this.#hold(value);
     this.#rebuild();
     let forgotten = false;
     return () => {
@@ -26,19 +33,42 @@ export class Scrubber {
   }
 
   scrub(text: string): string {
-    return this.#pattern === undefined ? text : text.replace(this.#pattern, '[secret]');
+    if (this.#index === undefined) return text;
+    // Only what is left between the secrets is searched further: a value could be part of the replacement.
+    let between: readonly string[] = [text];
+    for (const { pattern } of this.#index.find(text))
+      between = between.flatMap((part) => part.split(pattern));
+    return between.join('[secret]');
+  }
+
+  /** Every text in a value of JSON, keys too. What is nested deeper than anybody reads is left out. */
+  scrubData(data: unknown, depth = 0): unknown {
+    if (typeof data === 'string') return this.scrub(data);
+    if (typeof data !== 'object' || data === null) return data;
+    if (depth === MAXIMUM_DEPTH) return '[nested too deep]';
+    if (Array.isArray(data)) return data.map((item: unknown) => this.scrubData(item, depth + 1));
+    return Object.fromEntries(
+      Object.entries(data).map(([key, item]) => [this.scrub(key), this.scrubData(item, depth + 1)]),
+    );
+  }
+
+  #hold(value: string): void {
+    const known = this.#held.get(value);
+    if (known === undefined) this.#held.set(value, { hidden: new HiddenValue(value), holders: 1 });
+    else known.holders += 1;
   }
 
   #forget(value: string): void {
-    const holders = (this.#holders.get(value) ?? 0) - 1;
-    if (holders > 0) this.#holders.set(value, holders);
-    else this.#holders.delete(value);
+    const known = this.#held.get(value);
+    if (known === undefined) return;
+    known.holders -= 1;
+    if (known.holders === 0) this.#held.delete(value);
   }
 
   #rebuild(): void {
     // Longest first, so that a value that contains another is replaced whole.
-    const values = [...this.#holders.keys()].sort((a, b) => b.length - a.length);
-    this.#pattern = values.length === 0 ? undefined : new RegExp(values.map(escapeRegExp).join('|'), 'g');
+    const values = [...this.#held.values()].map(({ hidden }) => hidden).sort((a, b) => b.length - a.length);
+    this.#index = values.length === 0 ? undefined : new ScrubberIndex(values);
   }
 }
 
@@ -48,17 +78,6 @@ function linesOf(value: string): string[] {
   return [value, ...lines];
 }
 
-/** A value as it may appear inside JSON text, URLs and SQL as well as plain. */
-function spellings(value: string): string[] {
-  const inJson = JSON.stringify(value).slice(1, -1);
-  // JSON within JSON, as when a line quotes a body: each level escapes once more.
-  const inQuotedJson = JSON.stringify(inJson).slice(1, -1);
-  // Half a surrogate pair has no URL encoding; what a request then carries is the replacement character.
-  const inSql = value.replaceAll("'", "''");
-  const inUrl = encodeURIComponent(Buffer.from(value).toString());
-  return [value, inJson, inQuotedJson, inUrl, inSql, JSON.stringify(inSql).slice(1, -1)];
-}
-
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+function piecesOf(value: string): string[] {
+  return value.match(PIECE) ?? [];
 }

@@ -70,6 +70,86 @@ describe('the scrubber', () => {
     expect(scrubber.scrub("LINE 1: SELECT 'it''s ''mine''';")).toBe("LINE 1: SELECT '[secret]';");
   });
 
+  test.each([
+    ['repr of Python', 'pass\'wo"rd-quotes', "{'t': 'pass\\'wo\"rd-quotes'}", "{'t': '[secret]'}"],
+    ['repr of Python, in the other quotes', "it's-a-secret", "'it\\'s-a-secret\"'", "'[secret]\"'"],
+    ['repr of Python', 'back\\slash\ttab-new', "'back\\\\slash\\ttab-new'", "'[secret]'"],
+    [
+      'a repr of a repr',
+      'back\\slash\ttab-new',
+      "\"{'t': 'back\\\\\\\\slash\\\\ttab-new'}\"",
+      "\"{'t': '[secret]'}\"",
+    ],
+    [
+      'a repr of JSON',
+      'back\\slash\ttab-new',
+      '\'{"t": "back\\\\\\\\slash\\\\ttab-new"}\'',
+      '\'{"t": "[secret]"}\'',
+    ],
+    ['ascii of Python', 'geheimnis-ü-umlaut', "'geheimnis-\\xfc-umlaut'", "'[secret]'"],
+    ['bytes of Python', 'geheimnis-ü-umlaut', "b'geheimnis-\\xc3\\xbc-umlaut'", "b'[secret]'"],
+    ['JSON of Python', 'geheimnis-ü-umlaut', '"geheimnis-\\u00fc-umlaut"', '"[secret]"'],
+    ['bytes of DuckDB', 'geheimnis-ü-umlaut', 'geheimnis-\\xC3\\xBC-umlaut', '[secret]'],
+    ['ascii of Python', 'with-🔑-key', "'with-\\U0001f511-key'", "'[secret]'"],
+    ['bytes of Python', 'with-🔑-key', "b'with-\\xf0\\x9f\\x94\\x91-key'", "b'[secret]'"],
+    ['JSON of Python', 'with-🔑-key', '"with-\\ud83d\\udd11-key"', '"[secret]"'],
+    [
+      'JSON of Python',
+      'ключ-ключ',
+      '"\\u043a\\u043b\\u044e\\u0447-\\u043a\\u043b\\u044e\\u0447"',
+      '"[secret]"',
+    ],
+    ['a URL', 'ключ-ключ', '?key=%D0%BA%D0%BB%D1%8E%D1%87-%d0%ba%d0%bb%d1%8e%d1%87', '?key=[secret]'],
+    ['repr of Python', 'bell\u0007-\u007f-\u200b-marks', "'bell\\x07-\\x7f-\\u200b-marks'", "'[secret]'"],
+    ['JSON of Python', 'bell\u0007-\u007f-\u200b-marks', '"bell\\u0007-\\u007f-\\u200b-marks"', '"[secret]"'],
+    ['JSON for web pages', 'a<b>&c/d', '"a\\u003cb\\u003e\\u0026c\\/d"', '"[secret]"'],
+    ['a form', 'a/b c?d', 'key=a%2fb+c%3fd&x=1', 'key=[secret]&x=1'],
+    ['repr of Python', 'ends-with-\\', "'ends-with-\\\\'", "'[secret]'"],
+    ['base 64', 'hunter2-hunter2', 'Basic aHVudGVyMi1odW50ZXIy', 'Basic [secret]'],
+    ['base 64', 'hunter2-hunter2', 'Basic dTpodW50ZXIyLWh1bnRlcjI=', 'Basic dTp[secret]'],
+    ['base 64', 'hunter2-hunter2', 'Basic dXM6aHVudGVyMi1odW50ZXIy', 'Basic dXM6[secret]'],
+    ['base 64', 'hunter2-hunter2', 'Basic dXNlcjpodW50ZXIyLWh1bnRlcjI=', 'Basic dXNlcjp[secret]'],
+  ])('replaces a value as spelt in %s: %j', (_, secret, text, scrubbed) => {
+    const scrubber = new Scrubber();
+    scrubber.register([secret]);
+    expect(scrubber.scrub(text)).toBe(scrubbed);
+    // As in a line of the log, and in one that quotes another.
+    const quoted = JSON.stringify(text);
+    expect(scrubber.scrub(quoted)).toBe(JSON.stringify(scrubbed));
+    expect(scrubber.scrub(JSON.stringify(quoted))).toBe(JSON.stringify(JSON.stringify(scrubbed)));
+  });
+
+  test.each([
+    ['ends-with-\\', 'ends-with-"'],
+    ['ends-with-\\', 'ends-with-\\"'],
+    ['ends-with-\\', 'ends-with-\n'],
+    ['"quoted"', 'line\n"quoted"\n'],
+    ['\\begins', 'line\\\n\\\\begins\\'],
+  ])('leaves JSON whole, whatever stands around %j: %j', (secret, text) => {
+    const scrubber = new Scrubber();
+    scrubber.register([secret]);
+    expect(JSON.parse(scrubber.scrub(JSON.stringify({ text })))).toHaveProperty('text');
+  });
+
+  test('finds a value of any length, and is not held up by long runs of what is escaped', () => {
+    const scrubber = new Scrubber();
+    const long = Array.from({ length: 1_500 }, (_, at) => `long-value-${at}`).join(' ');
+    scrubber.register([long, String.raw`\'\'a'''b`, '\\'.repeat(20), "'".repeat(20)]);
+    expect(scrubber.scrub(`a ${long} b`)).toMatch(/^a (?:\[secret\])+ b$/);
+    const text = `${'\\'.repeat(9_999)}x${"'".repeat(9_999)}a''`;
+    expect(scrubber.scrub(text)).not.toContain('\\'.repeat(20));
+  });
+
+  test('replaces values in data, in keys too, and cuts what is nested without end', () => {
+    const scrubber = new Scrubber();
+    scrubber.register(['hunter2']);
+    expect(scrubber.scrubData({ 'by hunter2': ['hunter2', 7, true, null, { deep: 'is hunter2' }] })).toEqual({
+      'by [secret]': ['[secret]', 7, true, null, { deep: 'is [secret]' }],
+    });
+    const nested: unknown = JSON.parse(`${'['.repeat(5_000)}"hunter2"${']'.repeat(5_000)}`);
+    expect(JSON.stringify(scrubber.scrubData(nested))).toMatch(/^\[+"\[nested too deep\]"\]+$/);
+  });
+
   test('replaces each line of a value that has several, but no line that is short', () => {
     const scrubber = new Scrubber();
     scrubber.register(['-----BEGIN KEY-----\r\nMIIEvQIBADANBg\n}\nx=\n']);

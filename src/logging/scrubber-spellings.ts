@@ -1,0 +1,86 @@
+/** However many there are: each time a text is quoted within another, they double. Only from the first one on, or long runs take long. */
+const ESCAPING = String.raw`(?<!\\)\\+`;
+
+/** Escapes that have a letter in JSON, Python and JavaScript alike. */
+const LETTERS: Readonly<Record<string, string>> = { '\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': 'r' };
+
+/** In base 64, this much of a value is recognised; what follows goes with it. Keys and certificates would make the pattern huge. */
+const BASE64_LENGTH = 24;
+
+/**
+ * The source of a pattern for a value as diagnostics may spell it: plain, in SQL, in a URL, and with the escapes of JSON and of
+ * Python's `repr`, `ascii` and bytes. It is no list of spellings, because escapes are mixed and nested in too many ways.
+ */
+export function spellingsOf(value: string): string {
+  const runs = value.match(/\\+|'+|[A-Za-z0-9]+|./gsu) ?? [];
+  return runs
+    .map((run, at) => {
+      if (/^[A-Za-z0-9]/.test(run)) return run;
+      const follows = runs[at - 1]?.startsWith('\\') ?? false;
+      if (run.startsWith("'")) return quotes(run.length, follows);
+      if (!run.startsWith('\\')) return character(run, follows);
+      return at > 0 && at === runs.length - 1 ? lastBackslashes(run.length) : backslashes(run.length);
+    })
+    .join('');
+}
+
+/**
+ * What a value becomes within a text in base 64, like the credentials of a request: that depends on how many bytes stand before
+ * it. Only what holds nothing but bits of the value.
+ */
+export function base64PartsOf(value: string): readonly string[] {
+  const bytes = Buffer.from(value);
+  return [0, 1, 2].map((before) => {
+    const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const end = Math.floor(((before + bytes.length) * 8) / 6);
+    return text.slice(Math.ceil((before * 8) / 6), end).slice(0, BASE64_LENGTH);
+  });
+}
+
+/** The source of a pattern for such a part and all that follows it, in both alphabets of base 64. */
+export function base64SpellingsOf(part: string): string {
+  return `${part.replaceAll('+', '[+-]').replaceAll('/', '[/_]')}[A-Za-z0-9+/_-]*=*`;
+}
+
+/** `follows`: backslashes that belong to the value stand before, and have taken those of an escape along. */
+function character(char: string, follows: boolean): string {
+  const plain = char.replace(/[.*+?^${}()|[\]\\/]/, String.raw`\$&`);
+  const quoted = /[!-/:-@[-`{-~]/.test(char) ? `(?:${ESCAPING})?${plain}` : plain;
+  return `(?:${[quoted, ...(char === ' ' ? [String.raw`\+`] : []), ...escapes(char, follows)].join('|')})`;
+}
+
+/** SQL writes each one twice. As one run, because a pattern for each would be tried in countless ways. */
+function quotes(count: number, follows: boolean): string {
+  const plain = `(?:(?:${ESCAPING})?'){${count},${2 * count}}`;
+  return `(?:${plain}|(?:${escapes("'", follows).join('|')}){${count}})`;
+}
+
+function backslashes(count: number): string {
+  return String.raw`(?:(?<!\\)\\{${count},}|(?:%5[cC]){${count}})`;
+}
+
+/** Never one of those that escape what follows the value: JSON would break. */
+function lastBackslashes(count: number): string {
+  const nested = [8, 4, 2].map((times) => String.raw`\\{${count * times}}`);
+  return String.raw`(?:${nested.join('|')}|\\{${count}}(?!["\\])|(?:%5[cC]){${count}}|)`;
+}
+
+function escapes(char: string, follows: boolean): readonly string[] {
+  const code = char.codePointAt(0) ?? 0;
+  const bytes = [...Buffer.from(char)].map((byte) => hex(byte, 2));
+  const units = char.split('').map((unit) => `u${hex(unit.charCodeAt(0), 4)}`);
+  const forms = [
+    units.join(ESCAPING),
+    bytes.map((byte) => `x${byte}`).join(ESCAPING),
+    ...(code >= 0x80 && code <= 0xff ? [`x${hex(code, 2)}`] : []),
+    ...(code > 0xffff ? [`U${hex(code, 8)}`] : []),
+    ...(LETTERS[char] ?? []),
+  ];
+  return [`${follows ? '' : ESCAPING}(?:${forms.join('|')})`, bytes.map((byte) => `%${byte}`).join('')];
+}
+
+/** In upper and in lower case. */
+function hex(value: number, digits: number): string {
+  const text = value.toString(16).padStart(digits, '0');
+  return text.replaceAll(/[a-f]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
+}
