@@ -79,8 +79,10 @@ export class CallNotifications {
   }: CallNotification & { readonly kind: 'log' }): NotificationMessage | undefined {
     const threshold = this.#threshold();
     if (threshold === 'none' || SEVERITY[level] < SEVERITY[threshold]) return undefined;
-    const text = this.#options.scrubber.scrub(message);
-    const params = { level, data: data === undefined || data === null ? text : { message: text, data } };
+    const { scrubber } = this.#options;
+    const text = scrubber.scrub(message);
+    const isPlain = data === undefined || data === null;
+    const params = { level, data: isPlain ? text : { message: text, data: scrubber.scrubData(data) } };
     return { method: 'notifications/message', params };
   }
 

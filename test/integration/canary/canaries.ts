@@ -59,9 +59,11 @@ export const CANARY_PROJECT: ProjectFiles = {
 export const CANARY_PYTHON: ProjectFiles = {
   'tools/shout.yml': pythonTool('shout', 'string'),
   'tools/whisper.yml': pythonTool('whisper', 'string'),
+  'tools/spell.yml': pythonTool('spell', 'string'),
+  'tools/tell.yml': pythonTool('tell', 'string'),
   'python/voices.py': [
-    'import os, sys, warnings',
-    'from mxcp.runtime import config, on_init',
+    'import base64, json, os, sys, warnings',
+    'from mxcp.runtime import config, mcp, on_init',
     '',
     '@on_init',
     'def greet():',
@@ -72,6 +74,16 @@ export const CANARY_PYTHON: ProjectFiles = {
     "    print('to standard error:', text, file=sys.stderr)",
     '    warnings.warn(text)',
     "    raise ValueError('cannot use ' + text)",
+    '',
+    'def spell(text):',
+    "    print('spelt:', {'token': text}, repr({'token': text}.__repr__()), ascii(text), text.encode())",
+    "    print(json.dumps({'token': text}), base64.b64encode(f'user:{text}'.encode()))",
+    '    raise KeyError(text)',
+    '',
+    'async def tell(text):',
+    "    await mcp.warning('to say: ' + text, {'token': text, text: [text, {'deep': repr(text)}]})",
+    "    await mcp.progress(1, 2, 'with ' + text)",
+    "    return 'told'",
     '',
     'def whisper(text):',
     "    return text + ' prod 1 production'",
@@ -142,7 +154,8 @@ function pythonTool(name: string, type: string): readonly string[] {
   ];
 }
 
-/** Where canaries show in a text, with what stands around them. The spellings of other notations count too. */
+/** Where canaries show in a text, with what stands around them. The spellings of other notations count too, base 64 at last. */
 export function leaksIn(text: string): readonly string[] {
-  return [...text.matchAll(/.{0,80}canary.{0,80}/gi)].map(([around]) => around);
+  const shown = /.{0,80}(?:canary|Y2FuYXJ5|NhbmFyeS|jYW5hcn).{0,80}/gi;
+  return [...text.matchAll(shown)].map(([around]) => around);
 }

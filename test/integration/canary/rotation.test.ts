@@ -74,6 +74,33 @@ describe('a server that reloads by itself and runs Python', () => {
     },
   );
 
+  it.each(Object.entries(CANARIES))(
+    'takes a value (%s) out of every spelling that Python has for it',
+    async (_, value) => {
+      const spelt = (): number => server.stderr.split('spelt: ').length;
+      const before = spelt();
+      const told = await failure(callText(client, 'spell', { text: value }));
+      expect(told).toContain('KeyError');
+      expect(leaksIn(told)).toEqual([]);
+      await vi.waitFor(() => expect(spelt()).toBeGreaterThan(before), PATIENCE);
+      expect(leaksIn(server.stderr)).toEqual([]);
+    },
+  );
+
+  it.each(Object.entries(CANARIES))(
+    'takes a value (%s) out of what a client is told before the answer, data and its keys included',
+    async (_, value) => {
+      const told: unknown[] = [];
+      const speaking = await connectTo(server.url, { era: 'session' });
+      speaking.setNotificationHandler('notifications/message', ({ params }) => void told.push(params));
+      const onprogress = (progress: unknown): void => void told.push(progress);
+      await speaking.callTool({ name: 'tell', arguments: { text: value } }, { onprogress });
+      await speaking.close();
+      expect(told).toMatchObject([{ data: { message: 'to say: [secret]' } }, { message: 'with [secret]' }]);
+      expect(leaksIn(JSON.stringify(told))).toEqual([]);
+    },
+  );
+
   it('leaves results, names and log lines as they are where a secret is short', async () => {
     expect(await callText(client, 'whisper', { text: SHORT.one })).toBe('1 prod 1 production');
     expect(await callText(client, 'prod')).toBe(SHORT.prod);
