@@ -37,6 +37,7 @@ import { toConfigFiles } from './resolve/to-config-files.js';
 import { openResolvers } from './resolve/open-resolvers.js';
 import { findUnavailable } from './resolve/unavailable-settings.js';
 import { Secret } from './secret.js';
+import type { ServerSettings } from './settings/server-settings.js';
 
 /**
  * Makes a configuration to run on: chooses the profile, reads the env files, resolves the references, applies defaults,

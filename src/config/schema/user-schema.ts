@@ -10,15 +10,21 @@ const secret = z.strictObject({
   parameters: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** Two secrets of one name: DuckDB would keep the last and say nothing. */
+/**
+ * DuckDB does not tell upper from lower case in names: it would keep the last of two secrets and say nothing. A name may have
+ * come from a reference, so the other one is told by its place.
+ */
 const secrets = z.array(secret).superRefine((list, context) => {
-  const seen = new Set<string>();
+  const seen = new Map<string, number>();
   for (const [index, { name }] of list.entries()) {
-    if (seen.has(name)) {
-      const message = `repeats the name of another secret, \`${name}\`; give it its own`;
-      context.addIssue({ code: 'custom', path: [index, 'name'], message });
-    }
-    seen.add(name);
+    const other = seen.get(name.toLowerCase());
+    seen.set(name.toLowerCase(), index);
+    if (other === undefined) continue;
+    const message =
+      list[other]?.name === name
+        ? `is the name of \`secrets[${other}]\` too; give it its own`
+        : `differs from the name of \`secrets[${other}]\` only in upper and lower case, which DuckDB does not tell apart; give it another`;
+    context.addIssue({ code: 'custom', path: [index, 'name'], message });
   }
 });
 
