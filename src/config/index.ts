@@ -8,6 +8,7 @@ export { isDatabaseFile } from './home-path.js';
 export { loadConfigTemplate } from './load-config-template.js';
 export { loadEndpointFolders } from './load-endpoint-folders.js';
 export { redactText } from './redact.js';
+export { leaseDueAt } from './references/lease.js';
 export { canHeal, failedReferences } from './references/reference-failure.js';
 export {
   compareFailedReferences,
@@ -25,6 +26,7 @@ export type {
   ExtensionDefinition,
   LoggingConfig,
   ResolvedConfig,
+  ResolvedReference,
   SecretDefinition,
   SecretParameter,
 } from './resolved-config.js';

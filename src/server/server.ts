@@ -61,6 +61,7 @@ export class Server {
         settings: options.settings,
         request: (request) => this.reload(request),
         resolve: () => this.#loadConfig(this.#running?.active.current.contents.config),
+        keepLent: (serving, work) => this.#stores.keepLent(serving, work),
         logger: this.logger.child({ component: 'refresh' }),
       }),
     );

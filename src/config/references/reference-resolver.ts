@@ -8,6 +8,12 @@ export interface ResolvedValue {
   readonly source?: ReferenceSource | undefined;
   /** How long the value is good, where the store says: a refresh comes before. */
   readonly leaseSeconds?: number | undefined;
+  /** The store may have another one before that time is over, so that a refresh asks again. */
+  readonly mayChangeEarlier?: boolean | undefined;
+  /** When it was read, where that was before this resolve. */
+  readonly readAt?: Date | undefined;
+  /** What tells whether the value has changed, where the value itself does not: a one-time password is always another. */
+  readonly changesWith?: string | undefined;
   /** Something a person should look at although there is a value. Never contains it. */
   readonly warning?: string | undefined;
 }

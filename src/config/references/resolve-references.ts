@@ -3,7 +3,7 @@ import { raceSignal } from '../../lifecycle/index.js';
 import type { KeyPath, YamlSource } from '../files/yaml-source.js';
 import type { ResolvedReference } from '../resolved-config.js';
 import { toDotted } from '../schema/check-schema.js';
-import { fingerprint } from './fingerprint.js';
+import { fingerprintOf } from './fingerprint.js';
 import { LastingReferenceError, ReferenceFailures, type FailedReference } from './reference-failure.js';
 import type { ReferenceResolver, ResolvedValue } from './reference-resolver.js';
 import type { ReferenceUse } from './reference-uses.js';
@@ -134,14 +134,15 @@ function toRecord(
   found: ResolvedValue | undefined,
   { now, changes }: { now: Date; changes: ReadonlyMap<string, ResolvedReference> },
 ): ResolvedReference {
-  const mark = fingerprint(found === undefined ? 'unset' : `set:${found.value}`);
+  const mark = fingerprintOf(found);
+  const readAt = found?.readAt ?? now;
   const before = changes.get(distinct.ref);
   return {
     ref: distinct.ref,
     usedBy: usedBy(distinct),
     source: found?.source ?? (distinct.scheme === 'env' ? 'process_env' : distinct.scheme),
-    resolvedAt: now,
-    changedAt: before?.fingerprint === mark ? before.changedAt : now,
+    resolvedAt: readAt,
+    changedAt: before?.fingerprint === mark ? before.changedAt : readAt,
     version: found?.version ?? null,
     fingerprint: mark,
     leaseSeconds: found?.leaseSeconds,

@@ -4,6 +4,7 @@ import type { OnepasswordSection, VaultSection } from '../schema/store-schemas.j
 import type { Secret } from '../secret.js';
 import type { TimeLimit } from './http/time-limit.js';
 import type { OnepasswordSdk, OnepasswordSession } from './onepassword/index.js';
+import { LentValues, type ServedReference } from './lent-values.js';
 import { BUILT_IN_SCHEMES } from './reference-grammar.js';
 import type { ReferenceResolver } from './reference-resolver.js';
 import type { SettingsPlace } from './settings-place.js';
@@ -46,6 +47,7 @@ export class SecretStores implements Disposable {
   readonly #options: SecretStoresOptions;
   readonly #logger: Logger;
   readonly #net = new ValueNet(() => this.secrets());
+  readonly #lent = new LentValues();
   #vault: VaultSession | undefined;
   #onepassword: OnepasswordSession | undefined;
 
@@ -70,7 +72,12 @@ export class SecretStores implements Disposable {
     if (schemes.has('vault')) opening.push(orFailing('vault', this.#openVault(work)));
     if (schemes.has('op')) opening.push(orFailing('op', this.#openOnepassword(work)));
     const all = [...this.#added, ...(await Promise.all(opening))];
-    return all.map((resolver) => this.#net.under(resolver));
+    return all.map((resolver) => this.#lent.under(this.#net.under(resolver)));
+  }
+
+  /** While this work goes on, values on loan are not read anew, unless their leases are due. */
+  keepLent<T>(serving: readonly ServedReference[], work: () => Promise<T>): Promise<T> {
+    return this.#lent.keepWhile(serving, work);
   }
 
   /** Of what is kept alive between resolves. */
@@ -100,6 +107,7 @@ export class SecretStores implements Disposable {
       const previous = session;
       session = new VaultSession(settings, this.#logger);
       this.#vault = session;
+      this.#lent.forget('vault');
       await previous?.dispose();
     }
     return createVaultResolver(session, limit);

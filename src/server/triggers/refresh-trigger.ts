@@ -1,5 +1,10 @@
 import type { BackgroundReport } from '../../admin/index.js';
-import { compareReferences, type ResolvedConfig } from '../../config/index.js';
+import {
+  compareReferences,
+  leaseDueAt,
+  type ResolvedConfig,
+  type ResolvedReference,
+} from '../../config/index.js';
 import { LONGEST_TIMER_MS, withJitter } from '../../duration/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { Serving } from '../project/index.js';
@@ -7,8 +12,6 @@ import { reloadOrThrow, type BackgroundWork, type RequestReload } from './backgr
 import { toReport } from './failure-report.js';
 import { RetriedWork, type Failure } from './retried-work.js';
 
-/** A value is fetched anew when this part of its lease is over, so that there is time left to fail in. */
-const LEASE_PART = 2 / 3;
 /** A lease of no time at all must not keep a store busy. */
 const MINIMUM_MS = 1_000;
 
@@ -16,6 +19,8 @@ export interface RefreshTriggerParts {
   readonly request: RequestReload;
   /** Resolves what is on disk now, for comparison with what serves. */
   readonly resolve: () => Promise<ResolvedConfig>;
+  /** While this work goes on, values on loan stay, or are handed on where they were just read, unless their leases are due. */
+  readonly keepLent: (serving: readonly ResolvedReference[], work: () => Promise<void>) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -36,7 +41,8 @@ export class RefreshTrigger implements BackgroundWork {
   constructor(parts: RefreshTriggerParts) {
     this.#parts = parts;
     this.#refresh = new RetriedWork({
-      work: () => this.#resolveAnew(),
+      // The reload too: what was read for the comparison is what it serves, and not read a second time.
+      work: () => parts.keepLent(this.#serving?.references ?? [], () => this.#resolveAnew()),
       onFailure: (failure) => this.#log(failure),
     });
   }
@@ -100,14 +106,10 @@ export class RefreshTrigger implements BackgroundWork {
 }
 
 /** Undefined when nothing has to be resolved again. */
-export function findWait(
-  refreshMs: number | null,
-  references: readonly { readonly leaseSeconds?: number | null | undefined }[],
-): number | undefined {
-  const leases = references.flatMap(({ leaseSeconds }) => (leaseSeconds ? [leaseSeconds] : []));
+function findWait(refreshMs: number | null, references: readonly ResolvedReference[]): number | undefined {
   const waits = [
     ...(refreshMs === null ? [] : [withJitter(refreshMs)]),
-    ...leases.map((seconds) => seconds * 1000 * LEASE_PART),
+    ...references.flatMap((reference) => leaseDueAt(reference) ?? []).map((dueAt) => dueAt - Date.now()),
   ];
   if (waits.length === 0) return undefined;
   return Math.min(Math.max(Math.min(...waits), MINIMUM_MS), LONGEST_TIMER_MS);

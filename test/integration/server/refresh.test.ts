@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ReferenceResolver } from '../../../src/config/index.js';
-import { userConfig } from '../../kit/temporary-project.js';
+import { httpSecret, userConfig } from '../../kit/temporary-project.js';
 import {
   backgroundOf,
   lastReload,
@@ -12,7 +12,12 @@ import {
 import { PROXIES, startShop } from './shop-project.js';
 
 const EVERY_SECOND = [...PROXIES, 'reload: { refresh: 1s }'];
-const VAULTED = userConfig(['name: kept', 'type: http', 'parameters:', '  HTTP_PROXY: store://proxy']);
+const KEPT = ['name: kept', 'type: http', 'parameters:', '  HTTP_PROXY: store://proxy'];
+const VAULTED = userConfig(KEPT);
+
+const LENDER = ['name: lent', 'type: http', 'parameters:', '  HTTP_PROXY: lender://proxy'];
+const LENT = userConfig(LENDER);
+const BOTH = userConfig(KEPT, LENDER);
 
 /** A store whose values a test sets, and what it was asked. */
 function createStore(): { store: ReferenceResolver; asked: () => number; answer: Answer } {
@@ -34,6 +39,19 @@ interface Answer {
   version?: string;
   leaseSeconds?: number;
   error?: string;
+}
+
+/** A store that makes a new value whenever it is asked, as Vault does for the users of a database. */
+function createLender(leaseSeconds: number): { store: ReferenceResolver; lent: () => number } {
+  let lent = 0;
+  const store: ReferenceResolver = {
+    scheme: 'lender',
+    resolve: async () => {
+      lent += 1;
+      return { value: `http://lent-${lent}.example:1`, leaseSeconds };
+    },
+  };
+  return { store, lent: () => lent };
 }
 
 /** Resolves when the store was asked so many times more. */
@@ -123,8 +141,73 @@ describe('a value that the store lends', () => {
     await vi.waitFor(async () => {
       const [, at = ''] =
         /again at (\S+)$/.exec((await backgroundOf(server, 'refresh'))?.message ?? '') ?? [];
-      expect((Date.parse(at) - Date.now()) / 60_000).toBeCloseTo(40, 0);
+      const inMinutes = (Date.parse(at) - Date.now()) / 60_000;
+      // Two thirds of an hour, and up to a tenth earlier.
+      expect(inMinutes).toBeGreaterThan(35.9);
+      expect(inMinutes).toBeLessThan(40.1);
     }, PATIENCE);
     expect(await reloadsOf(server)).toEqual(['refresh success']);
+  });
+
+  it('is left alone until then, however often reload.refresh asks for the others', async () => {
+    const lender = createLender(3_600);
+    const { store, asked, answer } = createStore();
+    const { server } = await startShop('readonly', {
+      stores: [store, lender.store],
+      files: { 'config.yml': [...BOTH, 'reload: { refresh: 1s }'] },
+    });
+    await untilAsked(asked, 3);
+    expect(await reloadsOf(server)).toEqual([]);
+    expect(lender.lent()).toBe(1);
+    // Nor does it have to be lent again because another value has changed.
+    answer.value = 'http://store-2.example:1';
+    await untilServed(server, 'http://store-2.example:1');
+    await untilAsked(asked, 2);
+    expect(await reloadsOf(server)).toEqual(['refresh success']);
+    expect(lender.lent()).toBe(1);
+    // Whoever asks for a reload gets what there is now.
+    await server.admin.reload({ waitMs: 20_000 });
+    expect(lender.lent()).toBe(2);
+    await untilAsked(asked, 2);
+    expect(lender.lent()).toBe(2);
+  });
+
+  it('is lent once for each reload that it causes', async () => {
+    const lender = createLender(2);
+    const { server } = await startShop('readonly', {
+      stores: [lender.store],
+      files: { 'config.yml': LENT },
+    });
+    await untilServed(server, 'http://lent-3.example:1');
+    const reloads = await reloadsOf(server);
+    expect(reloads.length).toBe(lender.lent() - 1);
+    expect(new Set(reloads)).toEqual(new Set(['refresh success']));
+  });
+
+  it('is lent once, however often the reload fails that it causes', async () => {
+    const lender = createLender(6);
+    const { project, server } = await startShop('readonly', {
+      stores: [lender.store],
+      files: { 'config.yml': LENT },
+    });
+    project.write('config.yml', userConfig(LENDER, [...httpSecret('refused', 'x'), '  VERIFY_SSL: none']));
+    await vi.waitFor(async () => expect((await reloadsOf(server)).length).toBeGreaterThan(1), PATIENCE);
+    project.write('config.yml', LENT);
+    await untilServed(server, 'http://lent-2.example:1');
+    expect(lender.lent()).toBe(2);
+  });
+
+  it('is not taken from a dry run', async () => {
+    const lender = createLender(3_600);
+    const { store, asked } = createStore();
+    const { server } = await startShop('readonly', {
+      stores: [store, lender.store],
+      files: { 'config.yml': [...BOTH, 'reload: { refresh: 1s }'] },
+    });
+    await server.admin.reload({ waitMs: 20_000, dryRun: true });
+    expect(lender.lent()).toBe(2);
+    await untilAsked(asked, 2);
+    expect(await reloadsOf(server)).not.toContain('refresh success');
+    expect(lender.lent()).toBe(2);
   });
 });

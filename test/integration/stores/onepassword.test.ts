@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { compareReferences, type ResolvedConfig } from '../../../src/config/index.js';
 import { tlsFile, type Fault } from '../../kit/loopback-server.js';
 import { ConnectServer } from '../../kit/connect-server.js';
 import { StoreProject, type References } from './store-project.js';
@@ -99,6 +100,31 @@ describe('a reference to a Connect server', () => {
     expect((await project.failures())[0]).toMatch(
       /the field `password`: the key of the one-time password is not base 32/,
     );
+  });
+
+  it('with `attribute=otp` has changed when its key has, or the item, and not because the code is another', async () => {
+    await using connect = await openConnect();
+    await using project = projectOf(connect, {
+      A: 'op://Team/Login/keyed?attribute=otp',
+      B: 'op://Team/Login/keyless?attribute=otp',
+    });
+    const put = (key: string, code: string) =>
+      connect.put('Team', 'Login', [
+        { id: 'k', label: 'keyed', type: 'OTP', value: key, totp: code },
+        { id: 'n', label: 'keyless', type: 'OTP', totp: code },
+      ]);
+    const outcomes = async () => {
+      const before = await project.resolve();
+      return (after: ResolvedConfig) =>
+        compareReferences(before.references, after.references).map(({ outcome }) => outcome);
+    };
+    put('GEZDGNBVGY3TQOJQ', '111111');
+    const since = await outcomes();
+    put('GEZDGNBVGY3TQOJQ', '222222');
+    expect(since(await project.resolve())).toEqual(['unchanged', 'changed']);
+    expect(await project.values()).toEqual({ A: '222222', B: '222222' });
+    put('GEZDGNBVGY3TQOJA', '222222');
+    expect(since(await project.resolve())).toEqual(['changed', 'changed']);
   });
 
   it('comes over TLS with the CA file', async () => {
@@ -226,6 +252,18 @@ describe('a reference to a service account', () => {
     await project.values();
     expect(account.logins()).toBe(1);
     expect(account.asked).toHaveLength(4);
+  });
+
+  it('with `attribute=otp` never counts as changed, and is the code of the last resolve', async () => {
+    const answers = { 'op://v/i/c?attribute=totp': '111111' };
+    await using project = new StoreProject({ loadOnepasswordSdk: sdk(answers).load });
+    project.env['OP_SERVICE_ACCOUNT_TOKEN'] = ACCOUNT;
+    project.write(section, { A: 'op://v/i/c?attribute=otp' });
+    const before = await project.resolve();
+    answers['op://v/i/c?attribute=totp'] = '222222';
+    const after = await project.resolve();
+    expect(compareReferences(before.references, after.references)).toMatchObject([{ outcome: 'unchanged' }]);
+    expect(await project.values()).toEqual({ A: '222222' });
   });
 
   it('is not kept waiting by a login of before that has no end', async () => {

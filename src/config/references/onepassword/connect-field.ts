@@ -9,7 +9,14 @@ type Field = ConnectItem['fields'][number];
 export function readField(item: ConnectItem, locator: OnepasswordLocator, now: Date): ResolvedValue {
   const field = findField(item, locator);
   const version = item.version === undefined ? null : String(item.version);
-  if (locator.isOtp) return { value: readOtp(field, locator, now), version, source: 'onepassword' };
+  // The key tells whether it is another code; where Connect gives none, the version of the item has to do.
+  if (locator.isOtp)
+    return {
+      value: readOtp(field, locator, now),
+      version,
+      source: 'onepassword',
+      changesWith: field.value ?? version ?? '',
+    };
   const value = field.value ?? '';
   return { value, version, source: 'onepassword', ...(value === '' && { warning: 'the field is empty' }) };
 }

@@ -29,8 +29,15 @@ export class OnepasswordSession implements Disposable {
       return {
         scheme: 'op',
         resolve: async (locator) => {
-          const value = await source.resolve(splitOnepasswordLocator(locator), limit.signal);
-          return { value, source: 'onepassword', ...(value === '' && { warning: 'the field is empty' }) };
+          const parts = splitOnepasswordLocator(locator);
+          const value = await source.resolve(parts, limit.signal);
+          return {
+            value,
+            source: 'onepassword',
+            // The package tells nothing but the code.
+            ...(parts.isOtp && { changesWith: '' }),
+            ...(value === '' && { warning: 'the field is empty' }),
+          };
         },
       };
     }

@@ -12,6 +12,8 @@ export interface VaultSecret {
   readonly version: string | null;
   /** How long the values are good, where the store says. */
   readonly leaseSeconds: number | undefined;
+  /** Made by reading it. What is only kept has no lease, and its duration is advice. */
+  readonly isLent: boolean;
   /** The path in Vault's API, for messages. */
   readonly apiPath: string;
 }
@@ -29,7 +31,7 @@ const versioned = z.object({
 
 const plain = z.object({
   data: z.record(z.string(), z.unknown()),
-  /** Empty for what Vault only keeps: its duration is then advice, and no token takes it along. */
+  /** Empty for what Vault only keeps: no token takes it along. */
   lease_id: z.string().default(''),
   lease_duration: z.number().default(0),
 });
@@ -106,13 +108,14 @@ function toSecret(
     const parsed = versioned.safeParse(answer.body);
     if (!parsed.success || parsed.data.data.data === null) return undefined;
     const { data, metadata } = parsed.data.data;
-    return { data, version: String(metadata.version), leaseSeconds: undefined, apiPath };
+    return { data, version: String(metadata.version), leaseSeconds: undefined, isLent: false, apiPath };
   }
   const parsed = plain.safeParse(answer.body);
   if (!parsed.success) return undefined;
   const { data, lease_id: leaseId, lease_duration: lease } = parsed.data;
-  const leaseSeconds = leaseId === '' ? lease : session.boundLease(lease);
-  return { data, version: null, leaseSeconds: lease > 0 ? leaseSeconds : undefined, apiPath };
+  const isLent = leaseId !== '';
+  const leaseSeconds = isLent ? session.boundLease(lease) : lease;
+  return { data, version: null, leaseSeconds: lease > 0 ? leaseSeconds : undefined, isLent, apiPath };
 }
 
 interface Answered {

@@ -21,7 +21,7 @@ export function createVaultResolver(session: VaultSession, limit: TimeLimit): Re
   };
 }
 
-function toValue({ data, version, leaseSeconds, apiPath }: VaultSecret, key: string): ResolvedValue {
+function toValue({ data, version, leaseSeconds, isLent, apiPath }: VaultSecret, key: string): ResolvedValue {
   const found = Object.hasOwn(data, key) ? data[key] : undefined;
   if (found === undefined) {
     const keys = Object.keys(data)
@@ -39,6 +39,7 @@ function toValue({ data, version, leaseSeconds, apiPath }: VaultSecret, key: str
     version,
     source: 'vault',
     leaseSeconds,
+    mayChangeEarlier: !isLent,
     ...(value === '' && { warning: `the key is empty` }),
   };
 }
