@@ -6,6 +6,11 @@ if sys.version_info < (3, 9):
     sys.stderr.write("Python %d.%d is too old: 3.9 or newer is needed\n" % sys.version_info[:2])
     sys.exit(69)
 
-from mxcp_worker.main import main  # noqa: E402
+if __name__ == "__main__":
+    from mxcp_worker.main import main
 
-main()
+    main()
+else:
+    # A process of `multiprocessing`, which runs the main file under another name before it imports files of the project.
+    # It must not leave `__pycache__` beside them.
+    sys.dont_write_bytecode = True

@@ -107,13 +107,15 @@ def _notify(notification: Dict[str, Any]) -> None:
 
 def on_init(hook: _Hook) -> _Hook:
     """Runs the function, sync or async, once the code is loaded and before the first call. Its error refuses the start."""
-    _worker.present().hooks.on_init.append(hook)
+    if _worker.is_present():
+        _worker.present().hooks.on_init.append(hook)
     return hook
 
 
 def on_shutdown(hook: _Hook) -> _Hook:
     """Runs the function, sync or async, after the last call, within a few seconds."""
-    _worker.present().hooks.on_shutdown.append(hook)
+    if _worker.is_present():
+        _worker.present().hooks.on_shutdown.append(hook)
     return hook
 
 

@@ -127,7 +127,17 @@ _HANDLERS: dict[str, Callable[[Worker, dict[str, Any]], None]] = {
 _present: list[Worker] = []
 
 
+def is_present() -> bool:
+    """False in a process that `multiprocessing` has started afresh: it imports code of the project too."""
+    return bool(_present)
+
+
 def present() -> Worker:
+    if not _present:
+        raise RuntimeError(
+            "this process was started by code of the project and has no connection to the server: "
+            "mxcp.runtime works in the process of the call and in its threads"
+        )
     return _present[0]
 
 
