@@ -1,4 +1,5 @@
 import { HiddenValue, ScrubberIndex } from './scrubber-index.js';
+import { partAtEnd, partAtStart } from './value-parts.js';
 
 /** Shorter values are left alone: replacing every `1` or `prod` would make diagnostics unreadable and protect nothing. */
 const MINIMUM_LENGTH = 6;
@@ -39,6 +40,29 @@ export class Scrubber {
     for (const { pattern } of this.#index.find(text))
       between = between.flatMap((part) => part.split(pattern));
     return between.join('[secret]');
+  }
+
+  /** The same for a text that was cut at its end, where the beginning of a value may be left. */
+  scrubHead(text: string): string {
+    const end = text.length - partAtEnd(text, this.#held.keys());
+    return this.scrub(text.slice(0, this.#matchAround(text, end)?.start ?? end));
+  }
+
+  /** The same for a text that was cut at its beginning. */
+  scrubTail(text: string): string {
+    const start = partAtStart(text, this.#held.keys());
+    return this.scrub(text.slice(this.#matchAround(text, start)?.end ?? start));
+  }
+
+  /** A whole value that a cut at this place would halve. */
+  #matchAround(text: string, place: number): { readonly start: number; readonly end: number } | undefined {
+    for (const { pattern } of this.#index?.find(text) ?? []) {
+      for (const { 0: match, index: start } of text.matchAll(new RegExp(pattern, 'g'))) {
+        const end = start + match.length;
+        if (start < place && place < end) return { start, end };
+      }
+    }
+    return undefined;
   }
 
   /** Every text in a value of JSON, keys too. What is nested deeper than anybody reads is left out. */

@@ -1,3 +1,4 @@
+import { Scrubber } from '../../src/logging/index.js';
 import {
   ANONYMOUS,
   PythonWorkers,
@@ -104,6 +105,7 @@ export class PythonProject implements AsyncDisposable {
       environment: options.environment ?? process.env,
       configuration: { siteConfig: {}, userConfig: {}, secrets: [], ...options.configuration },
       targets: options.targets ?? [],
+      scrubber: new Scrubber(),
       output: ({ text }) => this.output.push(text),
       onWarning: (message) => this.warnings.push(message),
       onDebug: (message) => this.details.push(message),

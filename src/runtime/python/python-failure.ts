@@ -1,5 +1,12 @@
 import { MxcpError } from '../../errors/index.js';
-import type { JobFailure, RaisedError } from './worker-protocol.js';
+import type { PythonSpec } from './python-spec.js';
+import type { CutText, JobFailure, RaisedError } from './worker-protocol.js';
+
+/** A text that was too long, without what is left of a secret where it was cut. */
+export function joinCutText([head, leftOut, tail]: CutText, scrubber: PythonSpec['scrubber']): string {
+  const gap = ` … (${leftOut} characters left out) … `;
+  return scrubber.scrubHead(head) + gap + scrubber.scrubTail(tail);
+}
 
 /** `<Type>: <text> (python/x.py:12, in f)`. */
 export function describeRaised({ type, message, file, line, function: name }: RaisedError): string {

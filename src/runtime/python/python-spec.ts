@@ -1,4 +1,5 @@
 import type { ConfigObject, SecretDefinition } from '../../config/index.js';
+import type { Scrubber } from '../../logging/index.js';
 import type { CallerIdentity, DatabaseSession, JsonValue } from '../duckdb/index.js';
 
 /** A function of the user's. Without `functionName` (resources): `main`, then one named like the file, then the first public one. */
@@ -98,6 +99,8 @@ export interface PythonSpec {
   /** What endpoints call. Other files below `pythonFolder` are imported too, and only warn when they fail. */
   readonly targets: readonly PythonTarget[];
   readonly output: (line: PythonOutputLine) => void;
+  /** For texts that are cut: whoever takes them could no longer know a secret by the part that is left. */
+  readonly scrubber: Pick<Scrubber, 'scrubHead' | 'scrubTail'>;
   readonly onWarning: (message: string) => void;
   /** Details for whoever debugs, such as the full traceback of an error. */
   readonly onDebug: (message: string) => void;

@@ -1,14 +1,14 @@
 import { MxcpError } from '../../errors/index.js';
 import { within } from '../../lifecycle/index.js';
 import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
-import { describeRaised } from './python-failure.js';
+import { describeRaised, joinCutText } from './python-failure.js';
 import type { PythonLimits, PythonReloadRequest, PythonSpec, PythonTarget } from './python-spec.js';
 import { WorkerChild } from './worker-child.js';
 import { describeExit, TOO_OLD, type WorkerExit } from './worker-exit.js';
 import type { JobListener } from './worker-job.js';
 import { WorkerJobs } from './worker-jobs.js';
 import {
-  parseWorkerLine,
+  createLineParser,
   type ImportFailure,
   type ResultItem,
   type WorkerMessage,
@@ -59,10 +59,11 @@ export class PythonWorker {
     this.#hasStarted = new Promise((resolve) => {
       this.#resolveStarted = resolve;
     });
+    const parse = createLineParser((cut) => joinCutText(cut, spec.scrubber));
     this.#child = new WorkerChild({
       interpreter,
       spec,
-      onLine: (line) => this.#receive(parseWorkerLine(line)),
+      onLine: (line) => this.#receive(parse(line)),
     });
     this.#sessions = new WorkerSessions(spec, this.#child);
     this.#jobs = new WorkerJobs({

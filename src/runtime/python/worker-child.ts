@@ -3,7 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { Duplex, type Readable } from 'node:stream';
 import { within } from '../../lifecycle/index.js';
 import { LineReader } from './line-reader.js';
-import type { PythonOutputLine, PythonSpec } from './python-spec.js';
+import type { PythonSpec } from './python-spec.js';
 import type { WorkerExit } from './worker-exit.js';
 import { findWorkerScript } from './worker-files.js';
 import { WorkerOutput } from './worker-output.js';
@@ -20,7 +20,7 @@ const KEPT_ERROR_LINES = 6;
 
 export interface WorkerChildOptions {
   readonly interpreter: string;
-  readonly spec: Pick<PythonSpec, 'projectRoot' | 'environment' | 'output'>;
+  readonly spec: Pick<PythonSpec, 'projectRoot' | 'environment' | 'output' | 'scrubber'>;
   /** What it throws ends the process. */
   readonly onLine: (line: Buffer) => void;
 }
@@ -49,7 +49,7 @@ export class WorkerChild {
     const exit = exitOf(this.#child);
     this.#input = pipeOf(this.#child, 3);
     const lines = this.#readLines(pipeOf(this.#child, 4), options.onLine);
-    const outputs = this.#readOutput(spec.output);
+    const outputs = this.#readOutput(spec);
     this.exited = this.#watchExit(exit, [lines.ended, ...outputs.map(({ ended }) => ended)]).finally(() => {
       for (const { output } of outputs) output.dispose();
     });
@@ -120,15 +120,16 @@ export class WorkerChild {
       this.end('has lost its connection to the server, because code of the project has closed it');
   }
 
-  #readOutput(give: (line: PythonOutputLine) => void): readonly ReadOutput[] {
+  #readOutput(spec: Pick<PythonSpec, 'output' | 'scrubber'>): readonly ReadOutput[] {
     const { stdout, stderr } = this.#child;
     return (['stdout', 'stderr'] as const).flatMap((stream) => {
       const pipe = stream === 'stdout' ? stdout : stderr;
       if (pipe === null) return [];
-      const output = new WorkerOutput(pipe, (text) => {
+      const give = (text: string): void => {
         if (stream === 'stderr') this.#keepErrorLine(text);
-        give({ stream, text, processId: this.processId });
-      });
+        spec.output({ stream, text, processId: this.processId });
+      };
+      const output = new WorkerOutput(pipe, { give, scrubHead: (text) => spec.scrubber.scrubHead(text) });
       return [{ output, ended: new Promise<void>((resolve) => pipe.once('close', resolve)) }];
     });
   }

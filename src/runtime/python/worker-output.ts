@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 
 const NEWLINE = 10;
 const MAX_LINE_BYTES = 8 * 1024;
@@ -7,22 +8,30 @@ const BURST_LINES = 1000;
 const LINES_PER_SECOND = 100;
 const REPORT_INTERVAL_MS = 1000;
 
+export interface WorkerOutputOptions {
+  readonly give: (line: string) => void;
+  /** Takes secrets out of a text that was cut at its end. */
+  readonly scrubHead: (text: string) => string;
+}
+
 /**
  * What code prints, as lines of bounded length at a bounded rate. Everything is read at once, so that a `print()` never
  * waits, and what is too much is counted and forgotten. Disposed with the process.
  */
 export class WorkerOutput {
-  readonly #give: (line: string) => void;
+  readonly #options: WorkerOutputOptions;
   #begun: Buffer[] = [];
   #begunBytes = 0;
   #cutBytes = 0;
   #allowance = BURST_LINES;
   #refilledAt = performance.now();
   #dropped = 0;
+  /** The line that goes on has lost its beginning: without it, nobody could know a secret by its rest. */
+  #isSkipping = false;
   #report: NodeJS.Timeout | undefined;
 
-  constructor(stream: Readable, give: (line: string) => void) {
-    this.#give = give;
+  constructor(stream: Readable, options: WorkerOutputOptions) {
+    this.#options = options;
     stream.on('data', (chunk: Buffer) => this.#read(chunk));
     // A pipe that breaks has ended, which is all there is to know.
     stream.on('error', () => undefined);
@@ -31,7 +40,7 @@ export class WorkerOutput {
   /** Gives what stands in an unfinished line, and how many were dropped. */
   dispose(): void {
     clearTimeout(this.#report);
-    if (this.#begunBytes > 0) this.#endLine();
+    if (this.#begunBytes > 0) this.#endLine({ isWhole: false });
     this.#reportDropped();
   }
 
@@ -40,9 +49,11 @@ export class WorkerOutput {
     while (start < chunk.length) {
       if (!this.#isAllowed()) return this.#drop(chunk, start);
       const end = chunk.indexOf(NEWLINE, start);
-      this.#keep(chunk.subarray(start, end === -1 ? chunk.length : end));
+      const part = chunk.subarray(start, end === -1 ? chunk.length : end);
+      if (!this.#isSkipping) this.#keep(part);
       if (end === -1) return;
-      this.#endLine();
+      if (this.#isSkipping) this.#endSkipping();
+      else this.#endLine({ isWhole: this.#cutBytes === 0 });
       start = end + 1;
     }
   }
@@ -52,10 +63,21 @@ export class WorkerOutput {
     for (let index = start; index < chunk.length; index += 1) {
       if (chunk[index] === NEWLINE) this.#dropped += 1;
     }
+    this.#isSkipping = chunk.at(-1) !== NEWLINE;
+    this.#forgetLine();
+    this.#report ??= setTimeout(() => this.#reportDropped(), REPORT_INTERVAL_MS);
+  }
+
+  #endSkipping(): void {
+    this.#isSkipping = false;
+    this.#dropped += 1;
+    this.#report ??= setTimeout(() => this.#reportDropped(), REPORT_INTERVAL_MS);
+  }
+
+  #forgetLine(): void {
     this.#begun = [];
     this.#begunBytes = 0;
     this.#cutBytes = 0;
-    this.#report ??= setTimeout(() => this.#reportDropped(), REPORT_INTERVAL_MS);
   }
 
   #keep(part: Buffer): void {
@@ -66,14 +88,19 @@ export class WorkerOutput {
     this.#cutBytes += Math.max(0, part.length - room);
   }
 
-  #endLine(): void {
-    const text = Buffer.concat(this.#begun).toString('utf8').replace(/\r$/, '');
+  #endLine({ isWhole }: { readonly isWhole: boolean }): void {
+    const bytes = Buffer.concat(this.#begun);
+    const text = isWhole ? bytes.toString('utf8') : this.#scrubHead(bytes);
     const cut = this.#cutBytes === 0 ? '' : ` … (${this.#cutBytes} more bytes)`;
-    this.#begun = [];
-    this.#begunBytes = 0;
-    this.#cutBytes = 0;
+    this.#forgetLine();
     this.#allowance -= 1;
-    if (text !== '') this.#give(text + cut);
+    const line = text.replace(/\r$/, '') + cut;
+    if (line !== '') this.#options.give(line);
+  }
+
+  /** Without the piece of a character at its end, before which the beginning of a secret would not be known. */
+  #scrubHead(bytes: Buffer): string {
+    return this.#options.scrubHead(new StringDecoder('utf8').write(bytes));
   }
 
   #isAllowed(): boolean {
@@ -90,7 +117,7 @@ export class WorkerOutput {
   #reportDropped(): void {
     this.#report = undefined;
     if (this.#dropped === 0) return;
-    this.#give(`(${this.#dropped} lines dropped: more than ${LINES_PER_SECOND} a second)`);
+    this.#options.give(`(${this.#dropped} lines dropped: more than ${LINES_PER_SECOND} a second)`);
     this.#dropped = 0;
   }
 }

@@ -4,26 +4,24 @@ import type { JsonObject, JsonValue } from '../duckdb/index.js';
 /** What JSON.parse gave is a JSON value already; only what surrounds it is looked at. */
 const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
 
-/** Where in the user's files, and what. `line` is null where Python knows the file only. */
-const place = { file: z.string().optional(), line: z.number().nullish(), function: z.string().optional() };
+/** A text that is too long: its beginning, how many characters were left out, its end. */
+export type CutText = readonly [head: string, leftOut: number, tail: string];
 
-const raised = z.object({ type: z.string(), message: z.string(), traceback: z.string(), ...place });
-
-const problem = z.object({
-  message: z.string(),
-  file: z.string(),
-  line: z.number().nullish(),
-});
-
-/** A file that could not be imported: `imported` is the one that was asked for, `file` where it went wrong. */
-const importFailure = problem.extend({ imported: z.string(), traceback: z.string() });
-
-const failure = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('cancelled') }),
-  z.object({ kind: z.literal('too_large'), message: z.string() }),
-  problem.extend({ kind: z.literal('not_callable') }),
-  raised.extend({ kind: z.literal('raised') }),
-]);
+/** The failures of code. `text` reads what may be cut; `line` is null where Python knows the file only. */
+function createFailures(text: z.ZodType<string>) {
+  const place = { file: z.string().optional(), line: z.number().nullish(), function: z.string().optional() };
+  const raised = z.object({ type: z.string(), message: text, traceback: text, ...place });
+  const problem = z.object({ message: text, file: z.string(), line: z.number().nullish() });
+  /** A file that could not be imported: `imported` is the one that was asked for, `file` where it went wrong. */
+  const importFailure = problem.extend({ imported: z.string(), traceback: text });
+  const failure = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('cancelled') }),
+    z.object({ kind: z.literal('too_large'), message: z.string() }),
+    problem.extend({ kind: z.literal('not_callable') }),
+    raised.extend({ kind: z.literal('raised') }),
+  ]);
+  return { raised, problem, importFailure, failure };
+}
 
 const notification = z.discriminatedUnion('kind', [
   z.object({
@@ -42,35 +40,39 @@ const notification = z.discriminatedUnion('kind', [
 
 const job = z.number();
 
-const message = z.discriminatedUnion('op', [
-  z.object({ op: z.literal('importing'), file: z.string() }),
-  z.object({ op: z.literal('started'), failures: z.array(importFailure) }),
-  z.object({ op: z.literal('shape'), job, shape: z.enum(['list', 'value']) }),
-  z.object({ op: z.literal('notify'), job, notification }),
-  z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),
-  z.object({ op: z.literal('done'), job, failure: failure.optional() }),
-  z.object({ op: z.literal('answer'), id: z.number(), problems: z.array(problem) }),
-  z.object({
-    op: z.literal('db'),
-    id: z.number(),
-    session: z.string(),
-    sql: z.string(),
-    parameters: jsonValue,
-    blocksLoop: z.boolean(),
-  }),
-  z.object({ op: z.literal('db.close'), session: z.string() }),
-  z.object({ op: z.literal('reload'), payload: z.number().nullable(), description: z.string().nullable() }),
-]);
+type Failures = ReturnType<typeof createFailures>;
 
-export type RaisedError = z.infer<typeof raised>;
-export type ImportFailure = z.infer<typeof importFailure>;
-export type JobFailure = z.infer<typeof failure>;
-export type WorkerProblem = z.infer<typeof problem>;
+function createMessage({ raised, problem, importFailure, failure }: Failures) {
+  return z.discriminatedUnion('op', [
+    z.object({ op: z.literal('importing'), file: z.string() }),
+    z.object({ op: z.literal('started'), failures: z.array(importFailure) }),
+    z.object({ op: z.literal('shape'), job, shape: z.enum(['list', 'value']) }),
+    z.object({ op: z.literal('notify'), job, notification }),
+    z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),
+    z.object({ op: z.literal('done'), job, failure: failure.optional() }),
+    z.object({ op: z.literal('answer'), id: z.number(), problems: z.array(problem) }),
+    z.object({
+      op: z.literal('db'),
+      id: z.number(),
+      session: z.string(),
+      sql: z.string(),
+      parameters: jsonValue,
+      blocksLoop: z.boolean(),
+    }),
+    z.object({ op: z.literal('db.close'), session: z.string() }),
+    z.object({ op: z.literal('reload'), payload: z.number().nullable(), description: z.string().nullable() }),
+  ]);
+}
+
+export type RaisedError = z.infer<Failures['raised']>;
+export type ImportFailure = z.infer<Failures['importFailure']>;
+export type JobFailure = z.infer<Failures['failure']>;
+export type WorkerProblem = z.infer<Failures['problem']>;
 export type WorkerNotification = z.infer<typeof notification>;
 export type DatabaseRequest = Extract<WorkerMessage, { op: 'db' }>;
 
 /** What a worker says, but for the items of results. */
-export type WorkerMessage = z.infer<typeof message>;
+export type WorkerMessage = z.infer<ReturnType<typeof createMessage>>;
 
 /** A line that is an item of a result: `<job> <JSON>`, so that the text of the item is there without another parse. */
 export interface ResultItem {
@@ -118,9 +120,16 @@ export type ServerMessage =
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** Throws when a line is not of the protocol: code of the project has written to the pipe. */
-export function parseWorkerLine(line: Buffer): WorkerMessage | ResultItem {
-  if (line[0] === BRACE) return message.parse(JSON.parse(line.toString('utf8')));
+/** The function throws when a line is not of the protocol: code of the project has written to the pipe. */
+export function createLineParser(
+  join: (cut: CutText) => string,
+): (line: Buffer) => WorkerMessage | ResultItem {
+  const cut = z.tuple([z.string(), z.number(), z.string()]);
+  const message = createMessage(createFailures(z.union([z.string(), cut.transform(join)])));
+  return (line) => (line[0] === BRACE ? message.parse(JSON.parse(line.toString('utf8'))) : parseItem(line));
+}
+
+function parseItem(line: Buffer): ResultItem {
   const space = line.indexOf(SPACE);
   const number = Number(line.toString('latin1', 0, Math.max(0, space)));
   if (space < 1 || !Number.isSafeInteger(number)) throw new Error('no job in front of an item');

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
 import { errorCodeOf, MxcpError } from '../../errors/index.js';
-import type { Logger } from '../../logging/index.js';
+import type { Logger, Scrubber } from '../../logging/index.js';
 import {
   PythonWorkers,
   type GenerationDatabase,
@@ -18,6 +18,7 @@ export interface PythonParts {
   readonly targets: readonly PythonTarget[];
   /** Where what the code prints goes. */
   readonly logger: Logger;
+  readonly scrubber: Scrubber;
   readonly requestReload: (request: PythonReloadRequest) => void;
   /** What stops nothing, such as a file that no endpoint needs and that cannot be imported; to the log unless given. */
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -34,7 +35,7 @@ export async function buildPython(
   parts: PythonParts,
   signal?: AbortSignal,
 ): Promise<PythonWorkers | undefined> {
-  const { config, database, targets, requestReload } = parts;
+  const { config, database, targets, scrubber, requestReload } = parts;
   if (targets.length === 0 && !(await hasPythonFiles(config.paths.python))) return undefined;
   const logger = parts.logger.child({ component: 'python' });
   const { site: siteConfig, user: userConfig } = config.files.reveal();
@@ -47,6 +48,7 @@ export async function buildPython(
     configuration: { siteConfig, userConfig, secrets: config.secrets },
     targets,
     output: (line) => writeOutput(line, logger),
+    scrubber,
     onWarning: parts.onWarning ?? ((message) => logger.warn(message)),
     onDebug: (message) => logger.debug(message),
     openSession: (caller) => database.openSession(caller),

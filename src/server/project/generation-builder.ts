@@ -139,8 +139,8 @@ export class GenerationBuilder {
 
   async #buildPython({ config, targets, signal }: GenerationSpec, database: GenerationDatabase) {
     if (targets === undefined) return undefined;
-    const { logger, requestReload, onWarning, shutdownHooksMs } = this.#options;
-    const output = { logger, requestReload, onWarning };
+    const { logger, scrubber, requestReload, onWarning, shutdownHooksMs } = this.#options;
+    const output = { logger, scrubber, requestReload, onWarning };
     return buildPython({ config, database, targets, ...output, shutdownHooksMs }, signal);
   }
 }

@@ -57,6 +57,35 @@ describe('the scrubber', () => {
     );
   });
 
+  test('leaves no part of a value where a text was cut, and all else', () => {
+    const values = fc.array(fc.stringMatching(/^[ab]{6,9}$/), { minLength: 1, maxLength: 3 });
+    const around = fc.stringMatching(/^ [xy]* $/);
+    fc.assert(
+      fc.property(values, around, fc.nat(9), (secrets, text, cut) => {
+        const scrubber = new Scrubber();
+        scrubber.register(secrets);
+        const [secret = ''] = secrets;
+        const part = Math.min(cut, secret.length);
+        const head = scrubber.scrubHead(`${text}${secret.slice(0, part)}`);
+        const tail = scrubber.scrubTail(`${secret.slice(secret.length - part)}${text}`);
+        for (const each of [head, tail]) {
+          expect(each).toContain(text);
+          expect(each).not.toMatch(/[ab]{3}/);
+        }
+      }),
+    );
+  });
+
+  test('takes nothing from a cut text that has no part of a value', () => {
+    const scrubber = new Scrubber();
+    expect(scrubber.scrubHead('any text')).toBe('any text');
+    scrubber.register(['value-one']);
+    expect(scrubber.scrubHead('value-one and va')).toBe('[secret] and va');
+    expect(scrubber.scrubTail('ne and value-one')).toBe('ne and [secret]');
+    expect(scrubber.scrubHead('and val')).toBe('and ');
+    expect(scrubber.scrubTail('one and')).toBe(' and');
+  });
+
   test('replaces a value as JSON and as a URL spell it', () => {
     const scrubber = new Scrubber();
     scrubber.register(['pa"ss\\wo\nrd', 'a/b c?d']);

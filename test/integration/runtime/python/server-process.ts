@@ -12,6 +12,7 @@ const workers = await PythonWorkers.build({
   configuration: { siteConfig: {}, userConfig: {}, secrets: [] },
   targets: [],
   output: () => undefined,
+  scrubber: { scrubHead: (text) => text, scrubTail: (text) => text },
   onWarning: () => undefined,
   onDebug: () => undefined,
   openSession: () => {

@@ -1,12 +1,14 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WorkerOutput } from '../../../../src/runtime/python/worker-output.js';
+
+const scrubHead = (text: string): string => text;
 
 async function print(...chunks: readonly (string | Buffer)[]): Promise<readonly string[]> {
   const stream = new PassThrough();
   const lines: string[] = [];
-  const output = new WorkerOutput(stream, (line) => lines.push(line));
+  const output = new WorkerOutput(stream, { scrubHead, give: (line) => lines.push(line) });
   for (const chunk of chunks) stream.write(chunk);
   await turn();
   output.dispose();
@@ -36,5 +38,46 @@ describe('printed lines', () => {
     const report = lines.at(-1) ?? '';
     const dropped = Number(/^\((\d+) lines dropped: more than 100 a second\)$/.exec(report)?.[1]);
     expect(dropped + lines.length - 1).toBe(5000);
+  });
+
+  describe('of a flood that ends', () => {
+    afterEach(() => vi.useRealTimers());
+
+    it('begin again with a whole line', async () => {
+      vi.useFakeTimers({ toFake: ['performance'] });
+      const stream = new PassThrough();
+      const lines: string[] = [];
+      const output = new WorkerOutput(stream, { scrubHead, give: (line) => lines.push(line) });
+      const write = async (text: string): Promise<void> => {
+        stream.write(text);
+        await turn();
+      };
+      await write('line\n'.repeat(1000) + 'one that ');
+      vi.advanceTimersByTime(1000);
+      await write('is kept\n' + 'line\n'.repeat(200) + 'one that is ');
+      await write('dropped in the middle, ');
+      vi.advanceTimersByTime(1000);
+      await write('and its end too\nwhole\n');
+      output.dispose();
+      expect(lines.filter((line) => line !== 'line')).toEqual([
+        'whole',
+        expect.stringMatching(/^\(10[0-9] lines dropped/),
+      ]);
+    });
+  });
+
+  it('are cut between characters, and where no secret begins', async () => {
+    const long = `${'x'.repeat(8181)}${'€'.repeat(10)}\n`;
+    expect((await print(long))[0]).toBe(`${'x'.repeat(8181)}€€€ … (19 more bytes)`);
+    const stream = new PassThrough();
+    const lines: string[] = [];
+    const output = new WorkerOutput(stream, {
+      scrubHead: (text) => text.replace('€€€', ''),
+      give: (line) => lines.push(line),
+    });
+    stream.write(`€€€\n${long}no end €€€`);
+    await turn();
+    output.dispose();
+    expect(lines).toEqual(['€€€', `${'x'.repeat(8181)} … (19 more bytes)`, 'no end ']);
   });
 });

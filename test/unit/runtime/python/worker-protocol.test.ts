@@ -1,13 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { parseWorkerLine } from '../../../../src/runtime/python/worker-protocol.js';
+import { createLineParser } from '../../../../src/runtime/python/worker-protocol.js';
 
-const parse = (text: string) => parseWorkerLine(Buffer.from(text));
+const parseLine = createLineParser(([head, leftOut, tail]) => `${head}|${leftOut}|${tail}`);
+const parse = (text: string) => parseLine(Buffer.from(text));
 
 describe('a line of a worker', () => {
   it('is an item of a result with its text, or a message', () => {
     expect(parse('12 {"a":[1]}')).toEqual({ op: 'item', job: 12, value: { a: [1] }, text: '{"a":[1]}' });
     expect(parse('{"op":"shape","job":1,"shape":"list"}')).toEqual({ op: 'shape', job: 1, shape: 'list' });
     expect(parse('{"op":"done","job":1}')).toEqual({ op: 'done', job: 1 });
+  });
+
+  it('has texts that are cut, which are joined', () => {
+    const problem = { file: 'a.py', line: 1, message: ['begin', 7, 'end'] };
+    expect(parse(JSON.stringify({ op: 'answer', id: 1, problems: [problem] }))).toMatchObject({
+      problems: [{ message: 'begin|7|end' }],
+    });
   });
 
   it.each([

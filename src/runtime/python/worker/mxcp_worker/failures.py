@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import traceback
 from types import TracebackType
-from typing import Any
+from typing import Any, List, Union
+
+#: A text, or its beginning, how many characters were left out, and its end: the server, which knows the secrets, joins them.
+Text = Union[str, List[Any]]
 
 _MAX_MESSAGE = 2000
 _MAX_TRACEBACK = 16_000
@@ -73,8 +76,12 @@ def _format(error: BaseException) -> str:
         return "the traceback raised %s" % type(second).__name__
 
 
-def _bounded(text: str, limit: int) -> str:
+def prefixed(prefix: str, text: Text) -> Text:
+    return prefix + text if isinstance(text, str) else [prefix + text[0], *text[1:]]
+
+
+def _bounded(text: str, limit: int) -> Text:
     if len(text) <= limit:
         return text
     half = limit // 2
-    return "%s … (%d characters left out) … %s" % (text[:half], len(text) - limit, text[-half:])
+    return [text[:half], len(text) - limit, text[-half:]]

@@ -12,14 +12,14 @@ from types import ModuleType
 from typing import Any, Callable
 
 from .code_snapshot import CodeSnapshot
-from .failures import ProjectFiles
+from .failures import ProjectFiles, prefixed
 
 
 class NotCallable(Exception):
     """Why a function cannot be called. `problem` has the message, the file and the line."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
-        super().__init__(problem["message"])
+        super().__init__()
         self.problem = problem
 
 
@@ -114,7 +114,7 @@ class ProjectCode:
 
     def _describe(self, file: str, error: BaseException) -> dict[str, Any]:
         described = self._files.describe(error)
-        message = "cannot be imported: %s: %s" % (described["type"], described["message"])
+        message = prefixed("cannot be imported: %s: " % described["type"], described["message"])
         traceback = described["traceback"]
         place = {"file": described.get("file", file), "line": described.get("line")}
         return {"message": message, "imported": file, "traceback": traceback, **place}
