@@ -71,12 +71,13 @@ export class WorkerJobs {
     job.settle(failure);
   }
 
-  /** Runs a statement for a job, or for code that belongs to none. */
+  /** Runs a statement for a job, beside it in its name (`j1t2`), or for code that belongs to none. */
   execute(request: DatabaseRequest): void {
     const { child, sessions } = this.#parts;
-    const number = /^j(\d+)$/.exec(request.session)?.[1];
+    const [, number, apart] = /^j(\d+)(t\d+)?$/.exec(request.session) ?? [];
     const job = number === undefined ? undefined : this.#jobs.get(Number(number));
-    if (number !== undefined && (job === undefined || job.isUnwanted)) {
+    const hasEnded = number !== undefined && apart === undefined && job === undefined;
+    if (hasEnded || job?.isUnwanted === true) {
       child.send({ op: 'db.error', id: request.id, message: 'the call has ended' });
       return;
     }

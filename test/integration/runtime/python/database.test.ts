@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { DatabaseSession, GenerationDatabase } from '../../../../src/runtime/index.js';
 import { PythonProject } from '../../../kit/python-project.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
-import { countDescriptors, openDatabase, rowsOf } from '../temporary-database.js';
+import { openDatabase, rowsOf } from '../temporary-database.js';
 
 const ALICE = { username: 'alice', email: null, provider: null, externalToken: null };
 
@@ -116,37 +116,6 @@ describe('the database of Python code', () => {
     });
     const rows = await rowsOf(database, 'FROM t ORDER BY n');
     expect(rows.map(({ n }) => n)).toEqual([1, 2, 3, 8]);
-  });
-
-  it('refuses code whose call has ended, and leaves no connection open', async () => {
-    using project = new TemporaryProject({
-      'python/data.py': [
-        'import asyncio, contextvars, threading',
-        'from mxcp.runtime import db',
-        'go = threading.Event()',
-        'said = []',
-        'def late():',
-        '    go.wait()',
-        '    try: db.execute("SELECT 1")',
-        '    except RuntimeError as error: said.append(str(error))',
-        'def start():',
-        '    db.execute("SELECT 1")',
-        '    context = contextvars.copy_context()',
-        '    threading.Thread(target=lambda: context.run(late)).start()',
-        'def finish():',
-        '    go.set()',
-        '    while not said: pass',
-        '    return said[0]',
-      ],
-    });
-    const database = await openDatabase();
-    await using python = await build(project, database);
-    const before = countDescriptors(database.path);
-    await python.call('data:start');
-    expect(await python.value('data:finish')).toBe(
-      'the call that this code belongs to has ended, and its connection with it',
-    );
-    expect(countDescriptors(database.path)).toBe(before);
   });
 
   it('brings rows of any number, and fetches none while the worker does not read those that it has', async () => {

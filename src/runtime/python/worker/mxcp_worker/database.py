@@ -11,6 +11,7 @@ from typing import Any, Iterator
 
 from .channel import MAX_LINE_BYTES, Channel, to_json
 from .job import CallCancelled, Job, current_job
+from .pool_work import current_piece
 from .rows import decode_rows, encode_parameters
 
 
@@ -18,29 +19,40 @@ class DatabaseError(Exception):
     """A statement failed; the text is DuckDB's."""
 
 
+class _Transaction:
+    """Within its block, also in tasks that were started there, and never after it."""
+
+    def __init__(self, session: str, owner: Job | None) -> None:
+        self.session = session
+        #: The job whose connection it is on.
+        self.owner = owner
+        self.piece = current_piece.get()
+        self.is_open = True
+
+
 class Database:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._numbers = itertools.count(1)
         self._inboxes: dict[int, queue.SimpleQueue] = {}
-        self._transaction: contextvars.ContextVar[str | None] = contextvars.ContextVar("mxcp_tx", default=None)
+        self._transaction: contextvars.ContextVar[_Transaction | None] = contextvars.ContextVar("mxcp_tx", default=None)
 
     def execute(self, sql: str, params: Any = None) -> list[dict[str, Any]]:
         job = self._job()
-        session = self._transaction.get() or (None if job is None else job.session)
-        if session is not None:
-            return self._run(job, session, sql, params)
-        with self._lone_session() as session:
+        transaction = self._open_transaction()
+        if transaction is not None:
+            return self._run(job, transaction.session, sql, params)
+        with self._session(job) as session:
             return self._run(job, session, sql, params)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         job = self._job()
-        if self._transaction.get() is not None:
+        if self._open_transaction() is not None:
             raise RuntimeError("a transaction is open already; DuckDB has none within another")
-        with contextlib.ExitStack() as stack:
-            session = stack.enter_context(self._lone_session()) if job is None else job.session
-            token = self._transaction.set(session)
+        with self._session(job) as session:
+            transaction = _Transaction(session, job if job is not None and session == job.session else None)
+            token = self._transaction.set(transaction)
             try:
                 self._run(job, session, "BEGIN TRANSACTION", None)
                 try:
@@ -50,6 +62,7 @@ class Database:
                     raise
                 self._run(job, session, "COMMIT", None)
             finally:
+                transaction.is_open = False
                 self._transaction.reset(token)
 
     def deliver(self, message: dict[str, Any]) -> None:
@@ -59,14 +72,28 @@ class Database:
             inbox.put(message)
 
     def _job(self) -> Job | None:
-        job = current_job.get()
+        """The job in whose name the code runs; None for code that belongs to none, or whose job has ended."""
         if self._channel.is_forked:
             raise RuntimeError("the database cannot be used in a forked process; use threads")
-        if job is not None and job.has_ended:
-            raise RuntimeError("the call that this code belongs to has ended, and its connection with it")
-        if job is not None and not job.has_database:
+        job = current_job.get()
+        if job is None:
+            return None
+        if job.has_ended:
+            # What has outlived a call on purpose goes on; what was to be stopped does not.
+            if job.is_cancelled:
+                raise RuntimeError("the call that this code belongs to was cancelled")
+            return None
+        if not job.has_database:
             raise RuntimeError("the database is closed while the payload of a reload runs")
         return job
+
+    def _open_transaction(self) -> _Transaction | None:
+        transaction = self._transaction.get()
+        if transaction is None or not transaction.is_open or transaction.piece is not current_piece.get():
+            return None
+        if transaction.owner is not None and transaction.owner.has_ended:
+            raise RuntimeError("the call that this transaction belongs to has ended, and rolled it back")
+        return transaction
 
     def _roll_back(self, job: Job | None, session: str) -> None:
         if job is not None and job.is_cancelled:
@@ -79,9 +106,12 @@ class Database:
             pass
 
     @contextlib.contextmanager
-    def _lone_session(self) -> Iterator[str]:
-        """For code that belongs to no call, such as a thread that user code has started."""
-        session = "t%d" % next(self._numbers)
+    def _session(self, job: Job | None) -> Iterator[str]:
+        """The one of the job, or one of its own for code that may run beside it: as its caller, or as nobody."""
+        if job is not None and current_piece.get() is None:
+            yield job.session
+            return
+        session = "%st%d" % ("" if job is None else job.session, next(self._numbers))
         try:
             yield session
         finally:

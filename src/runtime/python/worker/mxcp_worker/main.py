@@ -6,7 +6,7 @@ import faulthandler
 import logging
 import sys
 
-from . import process, thread_starts
+from . import pool_work, process, thread_starts
 from .channel import Channel
 from .worker import serve
 
@@ -14,6 +14,7 @@ from .worker import serve
 def main() -> None:
     process.die_with_parent()
     thread_starts.install()
+    pool_work.install()
     channel = Channel()
     for stream in (sys.stdout, sys.stderr):
         # Each line reaches the log when it is printed, whatever the locale and whatever is in it.
