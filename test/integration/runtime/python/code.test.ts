@@ -76,6 +76,19 @@ describe('code that cannot be imported', () => {
     expect(await python.value('good:f')).toBe(1);
   });
 
+  it('because it needs plugins is told that there are none', async () => {
+    using project = new TemporaryProject({
+      'python/one.py': ['from mxcp.plugins import MXCPBasePlugin, udf'],
+      'python/two.py': ['import mxcp.plugins.base'],
+    });
+    await using python = await PythonProject.build(project);
+    const problem = 'cannot be imported: ImportError: this version does not have plugins';
+    expect(python.warnings).toEqual([
+      `python/one.py:1: ${problem}; import the code from python/ instead`,
+      `python/two.py:1: ${problem}; import the code from python/ instead`,
+    ]);
+  });
+
   it('because it hangs or ends the process fails the build, which names the file and leaves no process', async () => {
     using project = new TemporaryProject({ 'python/a.py': ['x = 1'], 'python/b.py': ['while True: pass'] });
     const limits = { startMs: 1500 };
@@ -258,6 +271,21 @@ describe('the modules of a project', () => {
     await using python = await PythonProject.build(project);
     expect(await python.value('a:f')).toBe(1);
     expect(() => project.remove('python/__pycache__')).toThrow('ENOENT');
+  });
+});
+
+describe('events for an audit log', () => {
+  it('are taken and go nowhere', async () => {
+    using project = new TemporaryProject({
+      'python/events.py': [
+        'from mxcp.runtime import add_execution_event, begin_execution_event',
+        'def f():',
+        '    with begin_execution_event("lookup", source="crm"): add_execution_event("found", {"rows": 1})',
+        '    return 1',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    expect(await python.value('events:f')).toBe(1);
   });
 });
 

@@ -14,6 +14,8 @@ from mxcp_worker.job import CallCancelled, current_job
 __all__ = [
     "CallCancelled",
     "DatabaseError",
+    "add_execution_event",
+    "begin_execution_event",
     "config",
     "db",
     "mcp",
@@ -134,6 +136,15 @@ def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description:
     job = current_job.get()
     with contextlib.nullcontext() if job is None else job.shield():
         worker.channel.send(message)
+
+
+def begin_execution_event(*_: Any, **__: Any) -> ContextManager[None]:
+    """Does nothing: a server whose audit log is switched on does not start, so there is none that events could go to."""
+    return contextlib.nullcontext()
+
+
+def add_execution_event(*_: Any, **__: Any) -> None:
+    """Does nothing, as `begin_execution_event`."""
 
 
 db = _Database()
