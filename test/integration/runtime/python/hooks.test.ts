@@ -73,6 +73,37 @@ describe('hooks', () => {
     expect(python.warnings).toEqual([]);
   });
 
+  it('of a file that cannot be imported do not run, those of files that it imports do', async () => {
+    using project = new TemporaryProject({
+      'python/bad.py': [
+        'from mxcp.runtime import on_init, on_shutdown',
+        '@on_init',
+        'def begin(): print("bad begin")',
+        'import good',
+        '@on_shutdown',
+        'def end(): print("bad end")',
+        'raise ValueError("broken")',
+      ],
+      'python/good.py': [
+        'from mxcp.runtime import on_init',
+        'try: import worse',
+        'except ImportError: pass',
+        '@on_init',
+        'def begin(): print("good begin")',
+      ],
+      'python/worse.py': [
+        'from mxcp.runtime import on_init',
+        'on_init(lambda: print("worse begin"))',
+        'import no_such_package',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    await python.workers.initialise();
+    await python.workers.dispose();
+    expect(python.output).toEqual(['good begin']);
+    expect(python.warnings).toHaveLength(2);
+  });
+
   it('that raise refuse the start, with file and line', async () => {
     using project = new TemporaryProject({
       'python/hooks.py': [
@@ -146,5 +177,37 @@ describe('hooks', () => {
       code: 'worker_exited',
       message: expect.stringContaining('exited with code 4'),
     });
+  });
+
+  it('and files that are imported cannot ask for a reload, which would ask again; what they start can', async () => {
+    using project = new TemporaryProject({
+      'python/asks.py': [
+        'import asyncio',
+        'from mxcp.runtime import on_init, on_shutdown, reload_duckdb',
+        'reload_duckdb()',
+        '@on_init',
+        'def at_once(): reload_duckdb(lambda: None)',
+        '@on_init',
+        'async def later():',
+        '    await asyncio.to_thread(reload_duckdb)',
+        '    asyncio.get_running_loop().call_later(0.01, reload_duckdb, None, "later")',
+        '@on_shutdown',
+        'def at_the_end(): reload_duckdb()',
+        'def call(): reload_duckdb(description="call")',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    await python.workers.initialise();
+    await python.call('asks:call');
+    await vi.waitFor(() => expect(python.reloads.length).toBeGreaterThan(1));
+    await python.workers.dispose();
+    const asked = python.reloads.map(({ description }) => description);
+    expect(asked.sort()).toEqual(['call', 'later']);
+    const warnings = python.output.filter((line) => line.includes('Warning'));
+    expect(warnings).toHaveLength(4);
+    expect(warnings[0]).toBe(
+      `${project.path('python/asks.py')}:3: RuntimeWarning: reload_duckdb() is ignored while files are imported and in hooks: ` +
+        'each reload does both again, and would never be the last one',
+    );
   });
 });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import warnings
 from typing import Any, Callable, ContextManager, Dict, List, Optional, TypeVar
 
 from mxcp_worker import worker as _worker
@@ -110,30 +111,37 @@ def _notify(notification: Dict[str, Any]) -> None:
 def on_init(hook: _Hook) -> _Hook:
     """Runs the function, sync or async, once the code is loaded and before the first call. Its error refuses the start."""
     if _worker.is_present():
-        _worker.present().hooks.on_init.append(hook)
+        _worker.present().hooks.on_init(hook)
     return hook
 
 
 def on_shutdown(hook: _Hook) -> _Hook:
     """Runs the function, sync or async, after the last call, within a few seconds."""
     if _worker.is_present():
-        _worker.present().hooks.on_shutdown.append(hook)
+        _worker.present().hooks.on_shutdown(hook)
     return hook
 
 
+_IGNORED_RELOAD = (
+    "reload_duckdb() is ignored while files are imported and in hooks: "
+    "each reload does both again, and would never be the last one"
+)
 _payload_numbers = itertools.count(1)
 
 
 def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description: Optional[str] = None) -> None:
     """Asks for a reload and returns at once. `payload_func`, sync or async, runs while the database file is closed."""
     worker = _worker.present()
+    job = current_job.get()
+    if worker.is_importing or (job is not None and job.is_hooks and not job.has_ended):
+        warnings.warn(_IGNORED_RELOAD, RuntimeWarning, stacklevel=2)
+        return
     payload = None
     if payload_func is not None:
         payload = next(_payload_numbers)
         worker.payloads[payload] = payload_func
     text = None if description is None else str(description)
     message = {"op": "reload", "payload": payload, "description": text}
-    job = current_job.get()
     with contextlib.nullcontext() if job is None else job.shield():
         worker.channel.send(message)
 

@@ -7,14 +7,16 @@ import importlib.util
 import linecache
 import os
 import sys
-from typing import Any
+from typing import Any, Callable, ContextManager
 
 
 class CodeSnapshot:
     """All Python sources of the project by absolute path."""
 
-    def __init__(self, sources: dict[str, bytes]) -> None:
+    def __init__(self, sources: dict[str, bytes], around_file: Callable[[], ContextManager[None]]) -> None:
         self._sources = sources
+        #: Entered while the top level of a file runs.
+        self.around_file = around_file
         self._folders = {folder for path in sources for folder in _parents(path)}
 
     def __contains__(self, path: str) -> bool:
@@ -71,7 +73,8 @@ class _SnapshotLoader(importlib.machinery.SourceFileLoader):
         # Tracebacks show the lines that run, not those that are on disk by then: an entry without a time is kept.
         text = self.get_source(module.__name__) or ""
         linecache.cache[self.path] = (len(text), None, text.splitlines(keepends=True), self.path)
-        super().exec_module(module)
+        with self._snapshot.around_file():
+            super().exec_module(module)
 
 
 class _ModuleFinder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import inspect
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from .calls import in_thread
 from .failures import ProjectFiles
@@ -11,20 +13,46 @@ from .failures import ProjectFiles
 Hook = Callable[[], Any]
 
 
+#: Stands for the file whose top level runs.
+_file: contextvars.ContextVar[object | None] = contextvars.ContextVar("mxcp_file", default=None)
+
+
 class Hooks:
+    """In the order in which they were registered, each with the file that did it."""
+
     def __init__(self) -> None:
-        self.on_init: list[Hook] = []
-        self.on_shutdown: list[Hook] = []
+        self._on_init: list[tuple[object | None, Hook]] = []
+        self._on_shutdown: list[tuple[object | None, Hook]] = []
+
+    def on_init(self, hook: Hook) -> None:
+        self._on_init.append((_file.get(), hook))
+
+    def on_shutdown(self, hook: Hook) -> None:
+        self._on_shutdown.append((_file.get(), hook))
+
+    @contextlib.contextmanager
+    def of_file(self) -> Iterator[None]:
+        """Hooks that a file registers are forgotten if it fails; those of files that it imports are theirs."""
+        file = object()
+        token = _file.set(file)
+        try:
+            yield
+        except BaseException:
+            for hooks in (self._on_init, self._on_shutdown):
+                hooks[:] = [each for each in hooks if each[0] is not file]
+            raise
+        finally:
+            _file.reset(token)
 
     async def run_init(self) -> None:
-        """In the order in which they were registered. The first one that raises ends it: the server does not start on it."""
-        for hook in self.on_init:
+        """The first one that raises ends it: the server does not start on it."""
+        for _, hook in self._on_init:
             await _run(hook)
 
     async def run_shutdown(self, files: ProjectFiles) -> list[dict[str, Any]]:
         """All of them, and tells what they raised."""
         failures = []
-        for hook in self.on_shutdown:
+        for _, hook in self._on_shutdown:
             try:
                 await _run(hook)
             except BaseException as error:  # noqa: BLE001

@@ -29,6 +29,7 @@ class Job:
         self.user = user
         #: False while a payload runs: the database is closed then.
         self.has_database = True
+        self.is_hooks = False
         self._channel = channel
         self._lock = threading.Lock()
         self._thread: int | None = None

@@ -32,12 +32,13 @@ class Worker:
         self.hooks = Hooks()
         self.payloads: dict[int, Callable[[], Any]] = {}
         self.loop = asyncio.new_event_loop()
-        self._snapshot = CodeSnapshot(_sources(start))
+        self._snapshot = CodeSnapshot(_sources(start), self.hooks.of_file)
         self._files = ProjectFiles(start["root"], self._snapshot.__contains__)
         self._code = ProjectCode(start["root"], start["pythonFolder"], self._snapshot, self._files)
         self._calls = Calls(channel, self.loop, self._files)
         self._folders = [start["pythonFolder"], start["root"]]
         self._imports: list[str] = start["imports"]
+        self.is_importing = True
 
     def import_all(self) -> list[dict[str, Any]]:
         """Imports every file, in the main thread and before there is any call. Returns what failed."""
@@ -49,6 +50,7 @@ class Worker:
             failures.append(self._code.import_file(file))
         # A file that ran a loop of its own has taken this one away.
         asyncio.set_event_loop(self.loop)
+        self.is_importing = False
         return [failure for failure in failures if failure is not None]
 
     def run_loop(self) -> None:
@@ -80,6 +82,7 @@ class Worker:
 
     def _hooks(self, message: dict[str, Any]) -> None:
         job = Job(self.channel, message["job"])
+        job.is_hooks = True
 
         def report(failures: list[dict[str, Any]] | None) -> None:
             if failures:
