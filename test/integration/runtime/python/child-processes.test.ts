@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PythonProject } from '../../../kit/python-project.js';
-import { runningDescendants } from '../../../kit/processes.js';
+import { isRunning, runningDescendants } from '../../../kit/processes.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
 
 describe('a Python process that code starts', () => {
@@ -63,5 +63,48 @@ describe('a Python process that code starts', () => {
           'mxcp.runtime works in the process of the call and in its threads',
       ),
     );
+  });
+
+  it('outlives the thread that has forked it', async () => {
+    using project = new TemporaryProject({
+      'python/forks.py': [
+        'import multiprocessing, threading',
+        'started = []',
+        'def wait(begun, go):',
+        '    begun.set()',
+        '    go.wait()',
+        'def start(begun, go):',
+        '    process = multiprocessing.get_context("fork").Process(target=wait, args=(begun, go))',
+        '    process.start()',
+        '    started.append(process)',
+        '    begun.wait()',
+        'def fork():',
+        '    begun, go = multiprocessing.Event(), multiprocessing.Event()',
+        '    thread = threading.Thread(target=start, args=(begun, go))',
+        '    thread.start()',
+        '    thread.join()',
+        '    go.set()',
+        '    started[0].join()',
+        '    return started[0].exitcode',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    expect(await python.value('forks:fork')).toBe(0);
+  });
+
+  it('ends with its worker, unless it has left the group of it', async () => {
+    using project = new TemporaryProject({
+      'python/programs.py': [
+        'import subprocess',
+        'def start(own): return subprocess.Popen(["sleep", "600"], start_new_session=own).pid',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    const ends = Number(await python.value('programs:start', { own: false }));
+    const stays = Number(await python.value('programs:start', { own: true }));
+    onTestFinished(() => void process.kill(stays, 'SIGKILL'));
+    await python.workers.dispose();
+    await vi.waitFor(() => expect(isRunning(ends)).toBe(false));
+    expect(isRunning(stays)).toBe(true);
   });
 });

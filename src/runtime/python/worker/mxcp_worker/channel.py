@@ -8,7 +8,7 @@ import os
 import threading
 from typing import Any, Callable
 
-from . import process
+from . import process, threads
 
 #: The server refuses longer lines, and would have to take them for garbage.
 MAX_LINE_BYTES = 200 * 1024 * 1024
@@ -75,6 +75,9 @@ class Channel:
             except OSError:
                 # User code has closed it before.
                 pass
+        if not threads.is_lasting():
+            # For the kernel, the parent is the thread, and this one may end long before its process.
+            return
         process.die_with_parent()
         if os.getppid() != self._worker_pid:
             os._exit(0)

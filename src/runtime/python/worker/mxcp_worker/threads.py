@@ -11,6 +11,8 @@ from . import process
 
 _lock = threading.Lock()
 _idle: list[queue.SimpleQueue] = []
+#: Threads that end with the process only.
+_lasting = {threading.main_thread().ident}
 
 
 def run(work: Callable[[], None]) -> None:
@@ -29,7 +31,13 @@ def run(work: Callable[[], None]) -> None:
         process.give_up(process.OUT_OF_RESOURCES, "no thread can be started: %s" % error)
 
 
+def is_lasting() -> bool:
+    """Of the thread that runs, also when a forked process has just gone on with it."""
+    return threading.get_ident() in _lasting
+
+
 def _serve(work: Callable[[], None]) -> None:
+    _lasting.add(threading.get_ident())
     inbox: queue.SimpleQueue = queue.SimpleQueue()
     while True:
         work()
