@@ -3,6 +3,10 @@ import { PythonProject } from '../../../kit/python-project.js';
 import { isRunning, runningDescendants } from '../../../kit/processes.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
 
+const NO_SERVER =
+  'this process was started by code of the project and has no connection to the server: ' +
+  'mxcp.runtime works in the process of the call and in its threads';
+
 describe('a Python process that code starts', () => {
   it.each(['spawn', 'forkserver'])('by %s imports the modules of the project and works', async (method) => {
     using project = new TemporaryProject({
@@ -57,12 +61,30 @@ describe('a Python process that code starts', () => {
     });
     await using python = await PythonProject.build(project);
     const { items } = await python.call('asks:ask_all');
-    expect(items).toEqual(
-      Array(3).fill(
-        'this process was started by code of the project and has no connection to the server: ' +
-          'mxcp.runtime works in the process of the call and in its threads',
-      ),
-    );
+    expect(items).toEqual([NO_SERVER, NO_SERVER, NO_SERVER]);
+  });
+
+  it('by fork tells the client nothing, and cannot ask for a reload', async () => {
+    using project = new TemporaryProject({
+      'python/asks.py': [
+        'import asyncio, multiprocessing',
+        'from mxcp.runtime import mcp, reload_duckdb',
+        'def ask(queue):',
+        '    asyncio.run(mcp.info("from the child"))',
+        '    try: reload_duckdb()',
+        '    except RuntimeError as error: queue.put(str(error))',
+        '    queue.put("nothing more")',
+        'def start():',
+        '    queue = multiprocessing.get_context("fork").SimpleQueue()',
+        '    multiprocessing.get_context("fork").Process(target=ask, args=(queue,)).start()',
+        '    return [queue.get(), queue.get()]',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    const { items } = await python.call('asks:start');
+    expect(items).toEqual([NO_SERVER, 'nothing more']);
+    expect(python.notifications).toEqual([]);
+    expect(python.reloads).toEqual([]);
   });
 
   it('outlives the thread that has forked it', async () => {

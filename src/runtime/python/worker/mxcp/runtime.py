@@ -82,7 +82,7 @@ class _Plugins:
 
 
 class _Client:
-    """Messages to the client of the call that runs. Outside of a call they go nowhere."""
+    """Messages to the client of the call that runs. Outside of a call, and in forked processes, they go nowhere."""
 
     async def debug(self, message: str, data: Any = None) -> None:
         _notify({"kind": "log", "level": "debug", "message": str(message), "data": data})
@@ -104,7 +104,7 @@ class _Client:
 
 def _notify(notification: Dict[str, Any]) -> None:
     job = current_job.get()
-    if job is not None and not job.has_ended:
+    if job is not None and not job.has_ended and not _worker.present().channel.is_forked:
         job.notify(notification)
 
 
@@ -131,7 +131,7 @@ _payload_numbers = itertools.count(1)
 
 def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description: Optional[str] = None) -> None:
     """Asks for a reload and returns at once. `payload_func`, sync or async, runs while the database file is closed."""
-    worker = _worker.present()
+    worker = _worker.connected()
     job = current_job.get()
     if worker.is_importing or (job is not None and job.is_hooks and not job.has_ended):
         warnings.warn(_IGNORED_RELOAD, RuntimeWarning, stacklevel=2)

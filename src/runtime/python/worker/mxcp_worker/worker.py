@@ -127,6 +127,11 @@ _HANDLERS: dict[str, Callable[[Worker, dict[str, Any]], None]] = {
     "db.error": lambda worker, message: worker.database.deliver(message),
 }
 
+_NO_SERVER = (
+    "this process was started by code of the project and has no connection to the server: "
+    "mxcp.runtime works in the process of the call and in its threads"
+)
+
 _present: list[Worker] = []
 
 
@@ -136,12 +141,17 @@ def is_present() -> bool:
 
 
 def present() -> Worker:
+    """In a forked process it is a copy, which knows what the worker knew and cannot reach the server."""
     if not _present:
-        raise RuntimeError(
-            "this process was started by code of the project and has no connection to the server: "
-            "mxcp.runtime works in the process of the call and in its threads"
-        )
+        raise RuntimeError(_NO_SERVER)
     return _present[0]
+
+
+def connected() -> Worker:
+    worker = present()
+    if worker.channel.is_forked:
+        raise RuntimeError(_NO_SERVER)
+    return worker
 
 
 def serve(channel: Channel) -> None:
