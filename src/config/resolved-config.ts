@@ -1,6 +1,7 @@
 import type { Problem, SourcePosition } from '../errors/index.js';
 import type { Concealed } from './concealed.js';
 import type { ReadFile } from './files/file-ledger.js';
+import type { ReferenceSource } from './references/reference-resolver.js';
 import type { Secret } from './secret.js';
 import type { Environment } from './settings/setting-reader.js';
 
@@ -18,9 +19,6 @@ export interface SecretDefinition {
   /** Where it stands in the user configuration. */
   readonly declaredAt?: SourcePosition | undefined;
 }
-
-/** `env_file`, `process_env`, `file`, `vault`, `onepassword`, or the scheme of a store that was added. */
-export type ReferenceSource = string;
 
 /** One distinct reference and what is known about its value. The value itself is not here. */
 export interface ResolvedReference {

@@ -5,7 +5,13 @@ const MINIMUM_PART = 3;
 function commonSpellings(value: string): readonly string[] {
   const inJson = JSON.stringify(value).slice(1, -1);
   const inPython = value.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n');
-  const spellings = [value, inJson, JSON.stringify(inJson).slice(1, -1), inPython, value.replaceAll("'", "''")];
+  const spellings = [
+    value,
+    inJson,
+    JSON.stringify(inJson).slice(1, -1),
+    inPython,
+    value.replaceAll("'", "''"),
+  ];
   return [...new Set(spellings)];
 }
 

@@ -1,4 +1,5 @@
-import type { ReferenceSource } from '../resolved-config.js';
+/** `env_file`, `process_env`, `file`, `vault`, `onepassword`, or the scheme of a store that was added. */
+export type ReferenceSource = string;
 
 export interface ResolvedValue {
   readonly value: string;
