@@ -105,7 +105,7 @@ export class SecretStores implements Disposable {
     let session = this.#vault;
     if (session?.identity !== settings.identity) {
       const previous = session;
-      session = new VaultSession(settings, this.#logger);
+      session = new VaultSession(settings, this.#logger, previous);
       this.#vault = session;
       this.#lent.forget('vault');
       await previous?.dispose();

@@ -263,7 +263,33 @@ describe('a Vault reference without a value says what to do', () => {
       'Vault at ADDRESS answered 403 to GET kv/data/app/db (1 error occurred: * permission denied); the token of VAULT_TOKEN is not good any more, or may not: put a new one there, or let a policy of it allow `read` on `kv/data/app/db`',
     );
     const blind = await refused((vault) => vault.issueToken({ policies: ['old/*'] }));
-    expect(blind).toContain('let a policy of it allow `read` on `kv/data/app/db`');
+    expect(blind).toMatch(
+      /let a policy of it allow `read` on the right one of `kv\/data\/app\/db`, `kv\/app\/data\/db`, `kv\/app\/db`, `secret\/data\/kv\/app\/db`, `secret\/kv\/app\/db`: Vault does not tell this token where the mount ends and whether it keeps versions$/,
+    );
+  });
+
+  it('about a permission where Vault does not tell the mount: the right path is among those it names', async () => {
+    const others = { policies: ['else/*'] };
+    const prepare = (vault: VaultServer) => {
+      vault.mount('team/blue/', 2).mount('one/', 1);
+      return vault.issueToken(others);
+    };
+    expect(await refused(prepare, 'vault://one/app#password')).toContain('`one/app`');
+    expect(await refused(prepare, 'vault://team/blue/x#k')).toContain('`team/blue/data/x`');
+    expect(await refused((vault) => vault.issueToken(others), 'vault://db#password')).toContain(
+      'the right one of `secret/data/db`, `secret/db`: ',
+    );
+  });
+
+  it('about a permission that another token does not have: the mount is known from the one before', async () => {
+    await using vault = await openVault();
+    vault.mount('team/blue/', 2).put('team/blue/x', { k: 'blue-word' });
+    await using project = projectOf(vault, { A: 'vault://team/blue/x#k', B: 'vault://old/app/db#password' });
+    expect(await project.values()).toEqual({ A: 'blue-word', B: 'old-word-1' });
+    project.env['VAULT_TOKEN'] = vault.issueToken({ policies: ['else/*'] });
+    const [blue, old] = await project.failures();
+    expect(blue).toMatch(/let a policy of it allow `read` on `team\/blue\/data\/x`$/);
+    expect(old).toMatch(/let a policy of it allow `read` on `old\/app\/db`$/);
   });
 
   it('about a token that is not good', async () => {

@@ -27,23 +27,31 @@ const mountAnswer = z.object({
 
 /**
  * Where mounts begin, asked once for each: Vault has no mount within another, so that one answer serves for all paths
- * below it. Kept for the life of a session; `forget` when a mount turns out to be another.
+ * below it. Kept from one session to the next; `forget` when a mount turns out to be another.
  */
 export class VaultMounts {
   readonly #session: VaultAsker;
-  readonly #known = new Map<string, VaultMount>();
+  readonly #told: Map<string, VaultMount>;
+  /** Where Vault did not tell and a guess had a secret: such a mount may begin elsewhere. Only for the life of a session. */
+  readonly #guessed = new Map<string, VaultMount>();
   /** By first part of the path: whoever else needs such a path waits and looks again. */
   readonly #asking = new Map<string, Promise<VaultMount | undefined>>();
 
-  constructor(session: VaultAsker) {
+  constructor(session: VaultAsker, told: readonly VaultMount[]) {
     this.#session = session;
+    this.#told = new Map(told.map((mount) => [mount.prefix, mount]));
+  }
+
+  /** What Vault itself has said. */
+  get told(): readonly VaultMount[] {
+    return [...this.#told.values()];
   }
 
   /** The mount of a path; `undefined` when Vault does not tell. Throws when Vault cannot be asked. */
   async find(path: string, limit: TimeLimit): Promise<VaultMount | undefined> {
     const [first = ''] = path.split('/', 1);
     for (;;) {
-      const known = [...this.#known.values()].find(({ prefix }) => path.startsWith(prefix));
+      const known = [...this.told, ...this.#guessed.values()].find(({ prefix }) => path.startsWith(prefix));
       if (known !== undefined) return known;
       const asking = this.#asking.get(first);
       if (asking === undefined) break;
@@ -58,12 +66,13 @@ export class VaultMounts {
     return asking;
   }
 
-  remember(mount: VaultMount): void {
-    this.#known.set(mount.prefix, mount);
+  guess(mount: VaultMount): void {
+    this.#guessed.set(mount.prefix, mount);
   }
 
   forget({ prefix }: VaultMount): void {
-    this.#known.delete(prefix);
+    this.#told.delete(prefix);
+    this.#guessed.delete(prefix);
   }
 
   async #ask(path: string, limit: TimeLimit): Promise<VaultMount | undefined> {
@@ -81,7 +90,7 @@ export class VaultMounts {
       prefix: `${prefix.replace(/\/+$/, '')}/`,
       kind: kindOf(type, options?.version),
     };
-    this.remember(mount);
+    this.#told.set(mount.prefix, mount);
     return mount;
   }
 }

@@ -77,7 +77,7 @@ async function readByGuess(session: VaultSession, path: string, limit: TimeLimit
     const answer = await session.ask(request, limit);
     const secret = toSecret(session, { answer, place, request });
     if (secret !== undefined) {
-      session.mounts.remember(place.mount);
+      session.mounts.guess(place.mount);
       return secret;
     }
     tried.push({ answer, place, request });
@@ -86,7 +86,17 @@ async function readByGuess(session: VaultSession, path: string, limit: TimeLimit
   const told = tried.find(({ answer }) => answer.status !== 404) ?? tried[0];
   if (told === undefined || told.answer.status === 404)
     throw new Error(notFoundAnywhere(session, path, tried));
-  throw refusal(session, told);
+  throw refusal(session, told, policyPaths(path));
+}
+
+/** All that may be the path of a policy while nobody knows where the mount ends. */
+function policyPaths(path: string): readonly string[] {
+  const parts = path.split('/');
+  const withVersions = parts
+    .slice(1)
+    .map((_, at) => [...parts.slice(0, at + 1), 'data', ...parts.slice(at + 1)].join('/'));
+  const ownMount = parts.length === 1 ? [] : [...withVersions, path];
+  return [...ownMount, `secret/data/${path}`, `secret/${path}`];
 }
 
 function bothKinds(prefix: string, path: string): Place[] {
@@ -124,14 +134,18 @@ interface Answered {
   readonly request: VaultRequest;
 }
 
-function refusal(session: VaultSession, { answer, place, request }: Answered): Error {
+function refusal(
+  session: VaultSession,
+  { answer, place, request }: Answered,
+  paths: readonly string[] = [request.path],
+): Error {
   const { client } = session;
   if (answer.status === 200) return notOfVault(client, request);
   if (answer.status === 404) return new Error(notFound(client.name, { answer, place, request }));
   return new VaultRefusal(answer, {
     name: client.name,
     request,
-    whenForbidden: session.forbiddenHint(request.path),
+    whenForbidden: session.forbiddenHint(paths),
   });
 }
 

@@ -19,11 +19,13 @@ export class VaultSession implements Disposable {
   readonly #settings: VaultSettings;
   readonly #disposer = new Disposer();
 
-  constructor(settings: VaultSettings, logger: Logger) {
+  /** Of the session before, what it knows of the mounts is kept: another token may not be allowed to ask. */
+  constructor(settings: VaultSettings, logger: Logger, previous?: VaultSession) {
     this.#settings = settings;
     this.client = this.#disposer.own(new VaultClient(settings));
     this.#tokens = this.#disposer.own(new VaultTokenKeeper(this.client, settings.login, logger));
-    this.mounts = new VaultMounts(this);
+    const isSame = previous !== undefined && previous.#isAt(settings);
+    this.mounts = new VaultMounts(this, isSame ? previous.mounts.told : []);
   }
 
   get identity(): string {
@@ -54,10 +56,14 @@ export class VaultSession implements Disposable {
     return Math.min(leaseSeconds, this.#tokens.leftSeconds ?? Infinity);
   }
 
-  /** What to do when Vault refuses to let us read something. */
-  forbiddenHint(policyPath: string): string {
+  /** What to do when Vault refuses to let us read something; one of the paths is that of the policy. */
+  forbiddenHint(policyPaths: readonly string[]): string {
     const { login } = this.#settings;
-    const allow = `let a policy of it allow \`read\` on \`${policyPath}\``;
+    const paths = policyPaths.map((path) => `\`${path}\``).join(', ');
+    const allow =
+      policyPaths.length === 1
+        ? `let a policy of it allow \`read\` on ${paths}`
+        : `let a policy of it allow \`read\` on the right one of ${paths}: Vault does not tell this token where the mount ends and whether it keeps versions`;
     switch (login.kind) {
       case 'given':
         return `the token of ${login.from} is not good any more, or may not: put a new one there, or ${allow}`;
@@ -79,6 +85,10 @@ export class VaultSession implements Disposable {
 
   dispose(): Promise<void> {
     return this.#disposer.dispose();
+  }
+
+  #isAt({ address, namespace }: VaultSettings): boolean {
+    return this.#settings.address === address && this.#settings.namespace === namespace;
   }
 
   #askWith(token: Secret | undefined, request: VaultRequest, limit: TimeLimit): Promise<VaultAnswer> {
