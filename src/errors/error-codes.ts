@@ -92,7 +92,7 @@ export const ERROR_CODES = {
   database_failed: { kind: 'environment', doc: 'The database file cannot be opened or does not answer.' },
   database_replaced: {
     kind: 'environment',
-    doc: 'The file of a read-write database was replaced or overwritten while it was open.',
+    doc: 'The database file was replaced while it was being opened, or a read-only file was overwritten in place.',
   },
   extension_failed: { kind: 'environment', doc: 'A DuckDB extension cannot be installed or loaded.' },
   secret_failed: { kind: 'user', doc: 'DuckDB refused to create a secret.' },

@@ -8,7 +8,7 @@ import type { ParameterDefinition } from './definition-schema.js';
 import type { EndpointSource } from './endpoint-definition.js';
 import { findUnenforcedProtections } from './protections.js';
 import { readSource } from './read-source.js';
-import { checkType } from './type-rules.js';
+import { checkType, warnOfType } from './type-rules.js';
 
 export interface PartsFindings {
   readonly problems: readonly Problem[];
@@ -39,7 +39,7 @@ export async function checkParts(
       ...(uri === undefined ? [] : checkResourceUri(uri, declared, source)),
       ...(found?.problems ?? []),
     ],
-    warnings: messages.warnings,
+    warnings: [...messages.warnings, ...warnOfTypes(parts, base, source)],
     read: found?.read,
     sqlFile: found?.sqlFile,
   };
@@ -49,6 +49,16 @@ interface Place {
   readonly base: KeyPath;
   readonly source: YamlSource;
   readonly file: DefinitionFile;
+}
+
+function warnOfTypes({ parameters, returns }: DefinitionParts, base: KeyPath, source: YamlSource): Problem[] {
+  const ofParameters = parameters.flatMap((parameter, index) =>
+    parameter === undefined ? [] : warnOfType(parameter, [...base, 'parameters', index], source),
+  );
+  return [
+    ...ofParameters,
+    ...(returns === undefined ? [] : warnOfType(returns, [...base, 'return'], source)),
+  ];
 }
 
 function checkParameterTypes({ parameters }: DefinitionParts, { base, source, file }: Place): Problem[] {

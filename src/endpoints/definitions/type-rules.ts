@@ -8,7 +8,7 @@ import { suggestion } from './suggestion.js';
 
 const NUMBERS = ['number', 'integer'] as const;
 
-/** JSON Schema passes over a keyword of another type, so what its author wanted checked would go through unchecked. */
+/** JSON Schema passes over a keyword of another type, so what its author wanted checked goes through unchecked. */
 const TYPES_OF_KEYWORD = {
   minLength: ['string'],
   maxLength: ['string'],
@@ -47,31 +47,49 @@ const LIMITS: readonly Limits[] = [
 
 /** What no schema of a single key can say about a type: keys that do not go together, or that nothing can satisfy. */
 export function checkType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
-  const refusals = [...foreignKeywords(type), ...emptyRanges(type), ...unfitValues(type), ...badNames(type)];
-  const problems = refusals.map(({ at, message }) => problemAt([...path, ...at], message, source));
-  if (type.items !== undefined) problems.push(...checkType(type.items, [...path, 'items'], source));
-  for (const [name, property] of Object.entries(type.properties ?? {}))
-    problems.push(...checkType(property, [...path, 'properties', name], source));
-  return problems;
+  const findings = (one: TypeDefinition): Finding[] => [
+    ...emptyRanges(one),
+    ...unfitValues(one),
+    ...badNames(one),
+  ];
+  return findInAll(type, path, findings).map(({ at, message }) => problemAt(at, message, source));
 }
 
-/** Something wrong with a type, and the key within it. */
-interface Refusal {
+/** What does no harm and is no use: projects that were written for other implementations have it, and are served. */
+export function warnOfType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
+  return findInAll(type, path, foreignKeywords).map(({ at, message }) => problemAt(at, message, source));
+}
+
+/** Something about a type, and the key that it is about. */
+interface Finding {
   readonly at: KeyPath;
   readonly message: string;
 }
 
-function foreignKeywords(type: TypeDefinition): Refusal[] {
+function findInAll(
+  type: TypeDefinition,
+  path: KeyPath,
+  findIn: (type: TypeDefinition) => readonly Finding[],
+): Finding[] {
+  const own = findIn(type).map(({ at, message }) => ({ at: [...path, ...at], message }));
+  const inItems = type.items === undefined ? [] : findInAll(type.items, [...path, 'items'], findIn);
+  const inProperties = Object.entries(type.properties ?? {}).flatMap(([name, property]) =>
+    findInAll(property, [...path, 'properties', name], findIn),
+  );
+  return [...own, ...inItems, ...inProperties];
+}
+
+function foreignKeywords(type: TypeDefinition): Finding[] {
   // The keys of an object literal are those of its type.
   return (Object.keys(TYPES_OF_KEYWORD) as Keyword[]).flatMap((keyword) => {
     const types: readonly ValueType[] = TYPES_OF_KEYWORD[keyword];
     if (type[keyword] === undefined || types.includes(type.type)) return [];
-    const message = `"${keyword}" is for ${types.join(' and ')}, and checks nothing of type ${type.type}; remove it or change the type`;
+    const message = `"${keyword}" is for ${types.join(' and ')}, and checks nothing of type ${type.type}`;
     return [{ at: [keyword], message }];
   });
 }
 
-function emptyRanges(type: TypeDefinition): Refusal[] {
+function emptyRanges(type: TypeDefinition): Finding[] {
   return LIMITS.flatMap(({ lower, upper, mayMeet }) => {
     const low = type[lower];
     const high = type[upper];
@@ -80,7 +98,7 @@ function emptyRanges(type: TypeDefinition): Refusal[] {
   });
 }
 
-function unfitValues(type: TypeDefinition): Refusal[] {
+function unfitValues(type: TypeDefinition): Finding[] {
   return (type.enum ?? []).flatMap((value, index) => {
     // Null stands for a value that is left out.
     if (value === null || hasType(type.type, coerce(type, value))) return [];
@@ -92,7 +110,9 @@ function unfitValues(type: TypeDefinition): Refusal[] {
 function hasType(type: ValueType, value: unknown): boolean {
   switch (type) {
     case 'integer':
-      return Number.isInteger(value);
+      return Number.isInteger(value) || isExactText(value);
+    case 'number':
+      return typeof value === 'number' || isExactText(value);
     case 'array':
       return Array.isArray(value);
     case 'object':
@@ -102,7 +122,12 @@ function hasType(type: ValueType, value: unknown): boolean {
   }
 }
 
-function badNames({ pattern, properties, required = [] }: TypeDefinition): Refusal[] {
+/** A whole number that a double cannot hold. */
+function isExactText(value: unknown): boolean {
+  return typeof value === 'string' && /^-?\d{16,}$/.test(value);
+}
+
+function badNames({ pattern, properties, required = [] }: TypeDefinition): Finding[] {
   const error = pattern === undefined ? undefined : compilePattern(pattern).error;
   const badPattern =
     error === undefined
