@@ -16,7 +16,7 @@ import {
   typeUserConfig,
   type ActiveProfile,
 } from './resolve/active-user-config.js';
-import { toEffectiveConfig } from './resolve/effective-config.js';
+import { toEffectiveConfig, type EffectiveConfig } from './resolve/effective-config.js';
 import { findWarnings } from './resolve/find-warnings.js';
 import { assertResolvable } from './resolve/assert-resolvable.js';
 import { findDatabasePlace } from './resolve/database-place.js';
@@ -117,56 +117,58 @@ interface BuildInput extends Resolution {
 }
 
 function build(input: BuildInput): ResolvedConfig {
-  const { template, settings, active, environment, resolved, ledger, user } = input;
-  const config = toEffectiveConfig({ template, user, settings, active });
+  const { template, settings, active, resolved } = input;
+  const config = toEffectiveConfig(input);
   const judged = { config, template, settings, active };
+  return {
+    project: active.project,
+    profile: active.profile,
+    projectRoot: settings.projectRoot,
+    loadedAt: new Date(),
+    ...filesOf(input),
+    ...partsOf(input, config),
+    ...secretsOf(input, config),
+    references: resolved?.references ?? [],
+    restartOnly: collectRestartOnly(config, template.references),
+    warnings: [...findWarnings(judged), ...(resolved?.warnings ?? [])],
+    unavailable: findUnavailable(judged),
+  };
+}
+
+function filesOf({ template, settings, ledger }: BuildInput) {
+  const { siteSource, userSource } = template;
+  return {
+    configFiles: [siteSource.file, ...(userSource === undefined ? [] : [userSource.file])],
+    envFiles: settings.envFiles,
+    readFiles: [...template.readFiles, ...ledger.files],
+  };
+}
+
+/** What each part of the server runs with. */
+function partsOf({ template, settings, active, environment, userFile }: BuildInput, config: EffectiveConfig) {
+  const { siteProfile, userProfile, user, site } = config;
+  const { profile } = active;
+  return {
+    duckdb: { ...siteProfile.duckdb, declaredAt: findDatabasePlace(template, active, settings) },
+    extensions: toExtensions(template),
+    paths: toPaths(site, settings.projectRoot),
+    sqlTools: toSqlTools(site),
+    python: { interpreter: settings.python, workers: settings.pythonWorkers },
+    environment: new Concealed(environment.toEnvironment()),
+    files: new Concealed(toConfigFiles({ template, userFile, profile, siteProfile })),
+    transport: toTransport(user),
+    logging: toLogging(user),
+    refreshMs: toRefreshMs(user),
+    features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
+  };
+}
+
+function secretsOf({ template, active, resolved, stores }: BuildInput, config: EffectiveConfig) {
   const profilePath = ['projects', active.project, 'profiles', active.profile];
   const secrets = toSecretDefinitions(config.userProfile.secrets, (index) =>
     template.userSource?.positionOf([...profilePath, 'secrets', index]),
   );
   const values = resolved?.values.map((value) => new Secret(value)) ?? [];
-  return {
-    project: active.project,
-    profile: active.profile,
-    projectRoot: settings.projectRoot,
-    configFiles: [
-      template.siteSource.file,
-      ...(template.userSource === undefined ? [] : [template.userSource.file]),
-    ],
-    envFiles: settings.envFiles,
-    readFiles: [...template.readFiles, ...ledger.files],
-    loadedAt: new Date(),
-    refreshMs: toRefreshMs(config.user),
-    duckdb: { ...config.siteProfile.duckdb, declaredAt: findDatabasePlace(template, active, settings) },
-    extensions: toExtensions(template),
-    secrets,
-    paths: toPaths(config.site, settings.projectRoot),
-    sqlTools: toSqlTools(config.site),
-    python: { interpreter: settings.python, workers: settings.pythonWorkers },
-    environment: new Concealed(environment.toEnvironment()),
-    files: new Concealed(
-      toConfigFiles({
-        template,
-        userFile: input.userFile,
-        profile: active.profile,
-        siteProfile: config.siteProfile,
-      }),
-    ),
-    transport: toTransport(config.user),
-    logging: toLogging(config.user),
-    features: {
-      auditLogging: config.siteProfile.audit.enabled,
-      telemetry: config.userProfile.telemetry.enabled,
-    },
-    references: resolved?.references ?? [],
-    restartOnly: collectRestartOnly(config, template.references),
-    secretValues: [
-      ...secretTexts(secrets),
-      ...hiddenTexts(config.user),
-      ...values,
-      ...input.stores.secrets(),
-    ],
-    warnings: [...findWarnings(judged), ...(resolved?.warnings ?? [])],
-    unavailable: findUnavailable(judged),
-  };
+  const secretValues = [...secretTexts(secrets), ...hiddenTexts(config.user), ...values, ...stores.secrets()];
+  return { secrets, secretValues };
 }

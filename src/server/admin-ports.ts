@@ -24,7 +24,7 @@ interface RunningParts {
 
 /** What the admin API asks of the server, answered from the generation that serves and the coordinator. */
 export function createAdminPorts({ phase, debug, running, reload, background }: AdminPortsParts): AdminPorts {
-  const require = (): RunningParts => {
+  const serving = (): RunningParts => {
     const parts = running();
     if (parts === undefined) throw phase.startingError();
     return parts;
@@ -37,7 +37,7 @@ export function createAdminPorts({ phase, debug, running, reload, background }: 
     }),
     status: {
       status: () => {
-        const { active, calls, coordinator } = require();
+        const { active, calls, coordinator } = serving();
         return toStatusSnapshot(active.current, coordinator.status(), {
           startedAt: phase.startedAt,
           uptimeSeconds: phase.uptimeSeconds,
@@ -50,15 +50,15 @@ export function createAdminPorts({ phase, debug, running, reload, background }: 
     },
     config: {
       config: () => {
-        const { active, coordinator } = require();
+        const { active, coordinator } = serving();
         return toConfigSnapshot(active.current, coordinator.status(), debug);
       },
     },
-    endpoints: { endpoints: () => toEndpointSnapshots(require().active.current.contents) },
+    endpoints: { endpoints: () => toEndpointSnapshots(serving().active.current.contents) },
     reloads: {
       request: reload,
-      find: (id) => require().coordinator.find(id),
-      list: (limit) => require().coordinator.list(limit),
+      find: (id) => serving().coordinator.find(id),
+      list: (limit) => serving().coordinator.list(limit),
     },
   };
 }
