@@ -1,30 +1,47 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import type { DatabaseInstance } from './database-instance.js';
+import { StatementType, type DuckDBConnection, type DuckDBPreparedStatement } from '@duckdb/node-api';
+import type { CallerFunctions } from './caller-functions.js';
 import type { DatabaseSession, SessionExecution } from './database-session.js';
 import { interrupted, throwIfInterrupted, toQueryError } from './duckdb-errors.js';
+import type { IdleConnections } from './idle-connections.js';
 import type { InstanceConnection } from './instance-connection.js';
 import { executeQuery } from './query-execution.js';
 import type { CallerIdentity } from './query.js';
 import type { ParameterValue } from './sql-values.js';
 import { mayHaveTimeZone, readTypedRows } from './typed-rows.js';
 
+/** These leave nothing on a connection, as long as no transaction is open on it. */
+const WITHOUT_TRACE: ReadonlySet<StatementType> = new Set([
+  StatementType.SELECT,
+  StatementType.INSERT,
+  StatementType.UPDATE,
+  StatementType.DELETE,
+  StatementType.MERGE_INTO,
+  StatementType.EXPLAIN,
+]);
+
+export interface CallSessionParts {
+  readonly caller: CallerIdentity;
+  readonly callers: CallerFunctions;
+  readonly connections: Pick<IdleConnections, 'take' | 'giveBack'>;
+  readonly onDisposed: () => void;
+}
+
 /**
  * The database of one call of a function: what a statement leaves behind (a temporary table, a variable, an open
- * transaction) is there for the next one, and gone with the call. The connection is opened by the first statement.
+ * transaction) is there for the next one, and gone with the call. The first statement takes a connection; only one that is
+ * as it was is used by other calls again.
  */
 export class CallSession implements DatabaseSession {
-  readonly #instance: DatabaseInstance;
-  readonly #caller: CallerIdentity;
-  readonly #onDisposed: () => void;
+  readonly #parts: CallSessionParts;
+  #isAsItWas = true;
+  #running = 0;
   #connection: Promise<InstanceConnection> | undefined;
   /** Settles when the last statement that was asked for has; never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
-  constructor(instance: DatabaseInstance, caller: CallerIdentity, onDisposed: () => void) {
-    this.#instance = instance;
-    this.#caller = caller;
-    this.#onDisposed = onDisposed;
+  constructor(parts: CallSessionParts) {
+    this.#parts = parts;
   }
 
   execute(
@@ -38,7 +55,7 @@ export class CallSession implements DatabaseSession {
     return executed;
   }
 
-  /** Interrupts what runs. An open transaction is rolled back by closing its connection. Idempotent. */
+  /** Interrupts what runs. What was left on the connection, an open transaction too, goes with it. Idempotent. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#end();
     return this.#disposed;
@@ -53,19 +70,36 @@ export class CallSession implements DatabaseSession {
     const connection = await this.#connect();
     // Nothing may begin once the end waits for what has begun.
     if (this.#disposed !== undefined) throw interrupted();
-    await connection.run(async (native, signal) => {
-      const leave = this.#instance.callerFunctions.enter(native, this.#caller);
-      try {
-        await runStatements(native, sql, parameters, { ...execution, signal });
-      } finally {
-        leave();
-      }
-    }, execution.signal);
+    this.#running += 1;
+    try {
+      await connection.run(
+        (native, signal) => this.#runOn(native, { sql, parameters, execution: { ...execution, signal } }),
+        execution.signal,
+      );
+    } catch (error) {
+      // What a failed or interrupted query leaves behind is not looked into.
+      this.#isAsItWas = false;
+      throw error;
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  async #runOn(connection: DuckDBConnection, statements: Statements): Promise<void> {
+    const { callers, caller } = this.#parts;
+    const leave = callers.enter(connection, caller);
+    try {
+      await runStatements(connection, statements, ({ statementType }) => {
+        if (!WITHOUT_TRACE.has(statementType)) this.#isAsItWas = false;
+      });
+    } finally {
+      leave();
+    }
   }
 
   async #connect(): Promise<InstanceConnection> {
     if (this.#disposed !== undefined) throw interrupted();
-    this.#connection ??= this.#instance.connect();
+    this.#connection ??= this.#parts.connections.take();
     try {
       return await this.#connection;
     } catch (error) {
@@ -75,12 +109,17 @@ export class CallSession implements DatabaseSession {
   }
 
   async #end(): Promise<void> {
+    const { connections, onDisposed } = this.#parts;
     try {
-      (await this.#opened())?.interrupt();
+      const running = await this.#opened();
+      if (this.#running > 0) running?.interrupt();
       await this.#last;
-      (await this.#opened())?.close();
+      const connection = await this.#opened();
+      if (connection === undefined) return;
+      if (this.#isAsItWas) connections.giveBack(connection);
+      else connection.close();
     } finally {
-      this.#onDisposed();
+      onDisposed();
     }
   }
 
@@ -94,11 +133,16 @@ export class CallSession implements DatabaseSession {
   }
 }
 
+interface Statements {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly execution: SessionExecution;
+}
+
 async function runStatements(
   connection: DuckDBConnection,
-  sql: string,
-  parameters: Readonly<Record<string, ParameterValue>>,
-  execution: SessionExecution,
+  { sql, parameters, execution }: Statements,
+  onStatement: (statement: DuckDBPreparedStatement) => void,
 ): Promise<void> {
   let timeZone = 'UTC';
   await executeQuery(connection, {
@@ -106,6 +150,7 @@ async function runStatements(
     parameters,
     signal: execution.signal,
     refusesExcess: true,
+    onStatement,
     beforeLast: async (statement) => {
       if (mayHaveTimeZone(statement)) timeZone = await readTimeZone(connection);
     },

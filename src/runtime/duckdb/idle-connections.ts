@@ -19,10 +19,10 @@ export class IdleConnections implements Disposable {
   }
 
   async use<T>(work: ConnectionWork<T>, cancelled?: AbortSignal): Promise<T> {
-    const connection = this.#idle.pop() ?? (await this.#instance.connect());
+    const connection = await this.take();
     try {
       const result = await connection.run(work, cancelled);
-      this.#keep(connection);
+      this.giveBack(connection);
       return result;
     } catch (error) {
       // What a failed or interrupted query leaves behind is not looked into.
@@ -36,7 +36,12 @@ export class IdleConnections implements Disposable {
     for (const connection of this.#idle.splice(0)) connection.close();
   }
 
-  #keep(connection: InstanceConnection): void {
+  /** Whoever takes one gives it back when it is as it was, and else closes it. */
+  async take(): Promise<InstanceConnection> {
+    return this.#idle.pop() ?? this.#instance.connect();
+  }
+
+  giveBack(connection: InstanceConnection): void {
     if (this.#isDisposed || this.#idle.length >= MAX_IDLE) connection.close();
     else this.#idle.push(connection);
   }

@@ -76,7 +76,12 @@ export class OpenDatabase implements Disposable {
 
   /** Whoever gets it disposes it; what is left goes with the database. */
   openSession(caller: CallerIdentity): CallSession {
-    const session = new CallSession(this.#share.instance, caller, () => this.#sessions.delete(session));
+    const session = new CallSession({
+      caller,
+      callers: this.#share.instance.callerFunctions,
+      connections: this.#idle,
+      onDisposed: () => this.#sessions.delete(session),
+    });
     this.#sessions.add(session);
     return session;
   }

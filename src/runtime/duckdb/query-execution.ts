@@ -20,6 +20,8 @@ export interface Query {
   readonly read: (result: DuckDBResult) => Promise<void>;
   /** Known to be one statement, which saves parsing it apart. */
   readonly isOneStatement?: boolean;
+  /** Told of each statement before it runs. */
+  readonly onStatement?: (statement: DuckDBPreparedStatement) => void;
   /** A parameter that no statement uses is an error. */
   readonly refusesExcess?: boolean;
   /** Before the last statement runs: while it gives rows, another one would end it. */
@@ -70,12 +72,14 @@ async function runStatements(connection: DuckDBConnection, query: Query): Promis
     const statement = await statements.prepare(index);
     for (const name of bindParameters(statement, query.parameters)) used.add(name);
     throwIfInterrupted(query.signal);
+    query.onStatement?.(statement);
     if (index < statements.count - 1) await statement.run();
     else {
       if (query.refusesExcess === true) refuseExcess(query.parameters, used);
       await query.beforeLast?.(statement);
       await streamRows(connection, statement, query);
     }
+    statement.destroySync();
   }
 }
 
