@@ -1,4 +1,4 @@
-import { relative, resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import pc from 'picocolors';
 import type { EndpointCatalog } from '../../endpoints/index.js';
 import { exitCodeOf, formatProblem, MxcpError, plural, type Problem } from '../../errors/index.js';
@@ -67,7 +67,8 @@ function toConfigVerdicts({ configError }: ProjectCheck, root: string): readonly
     byFile.set(problem.file, [...(byFile.get(problem.file) ?? []), problem]);
   }
   return [...byFile].map(([file, problems]) => {
-    const inProject = relative(root, file);
+    // An option or a variable stands in no file; its name is no path.
+    const inProject = isAbsolute(file) ? relative(root, file) : file;
     const path = inProject.startsWith('..') ? file : inProject;
     const message = problems.map((problem) => formatProblem({ ...problem, file: path })).join('\n');
     return { status: 'error', path, message };

@@ -17,11 +17,7 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     ['reload', ['p99 during to without', 'calls that failed: 0', 'reload, swap']],
     [
       'python',
-      [
-        'bare, 4 clients: time per call',
-        'sync, 4 clients: time per call to bare',
-        'database, 4 clients: p50',
-      ],
+      ['bare, 1 client: time per call', 'sync, 1 client: time per call to bare', 'database, 1 client: p50'],
     ],
     ['references', ['in a reload to bare', '200 keys at 10 paths of Vault']],
     ['handover', ['1 MB: pause', '1 MB, full log: longest call', '1 MB: calls that failed: 0']],

@@ -56,6 +56,13 @@ describe('mxcp validate', () => {
     expect(both.code).toBe(2);
   });
 
+  it('names a variable as it is, wherever it is run', async () => {
+    const env = { ...process.env, MXCP_AUDIT_ENABLED: 'true' };
+    const { code, stdout } = await runMxcp(['validate'], { cwd: join(project.path, 'tools'), env });
+    expect(stdout).toMatch(/^error +MXCP_AUDIT_ENABLED: /m);
+    expect(code).toBe(2);
+  });
+
   it('answers in the JSON of the format', async () => {
     write('tools/add.yml', SMALL_PROJECT['tools/add.yml']?.replace('$a + $b', 'nope + $a + $b') ?? '');
     const { code, stdout } = await mxcp(['validate', '--json-output']);
