@@ -14,6 +14,7 @@ import { loadExtensions } from './extension-loading.js';
 import { setForeignLogAside } from './handover/earlier-files.js';
 import { fileNamesOf, type FileNames } from './handover/file-names.js';
 import { HeldFile } from './handover/held-file.js';
+import { IdleConnections } from './idle-connections.js';
 import { InstanceConnection, type ConnectionWork } from './instance-connection.js';
 import { openNative } from './native-instance.js';
 
@@ -42,12 +43,13 @@ export class DatabaseInstance {
   readonly names: FileNames;
   readonly openedAs: string;
   readonly callerFunctions = new CallerFunctions();
+  readonly idleConnections = new IdleConnections(() => this.connect());
   /** Names of the secrets that the configuration put here, as opposed to those a query created. */
   installedSecrets: ReadonlySet<string> = new Set();
   readonly #native: DuckDBInstance;
   readonly #held: HeldFile | undefined;
   readonly #connections = new Set<InstanceConnection>();
-  readonly #idle: (() => void)[] = [];
+  readonly #whenUnused: (() => void)[] = [];
   #disposed: Promise<void> | undefined;
 
   private constructor(spec: InstanceSpec, { native, file, names, openedAs, held }: OpenedFile) {
@@ -152,15 +154,16 @@ export class DatabaseInstance {
   }
 
   async #dispose(): Promise<void> {
+    this.idleConnections.dispose();
     this.interruptAll();
-    if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#whenUnused.push(resolve));
     this.#native.closeSync();
     await this.#held?.release();
   }
 
   #forget(connection: InstanceConnection): void {
     this.#connections.delete(connection);
-    if (this.#connections.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#connections.size === 0) for (const resolve of this.#whenUnused.splice(0)) resolve();
   }
 }
 

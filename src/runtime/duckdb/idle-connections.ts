@@ -1,21 +1,20 @@
 import type { Disposable } from '../../lifecycle/index.js';
-import type { DatabaseInstance } from './database-instance.js';
 import type { ConnectionWork, InstanceConnection } from './instance-connection.js';
 
 /** Connections kept for the next query; more than this many at once are closed after use. */
 const MAX_IDLE = 16;
 
 /**
- * Connections of one generation that are used again, for queries that leave nothing behind on them: opening one for each
- * costs a tenth of a short call. The generation disposes them when it has drained.
+ * Connections of one instance that are used again, for queries that leave nothing behind on them: opening one for each costs
+ * more than a tenth of a short call. Generations share them as they share the instance, which disposes them.
  */
 export class IdleConnections implements Disposable {
-  readonly #instance: DatabaseInstance;
+  readonly #connect: () => Promise<InstanceConnection>;
   readonly #idle: InstanceConnection[] = [];
   #isDisposed = false;
 
-  constructor(instance: DatabaseInstance) {
-    this.#instance = instance;
+  constructor(connect: () => Promise<InstanceConnection>) {
+    this.#connect = connect;
   }
 
   async use<T>(work: ConnectionWork<T>, cancelled?: AbortSignal): Promise<T> {
@@ -38,7 +37,7 @@ export class IdleConnections implements Disposable {
 
   /** Whoever takes one gives it back when it is as it was, and else closes it. */
   async take(): Promise<InstanceConnection> {
-    return this.#idle.pop() ?? this.#instance.connect();
+    return this.#idle.pop() ?? this.#connect();
   }
 
   giveBack(connection: InstanceConnection): void {

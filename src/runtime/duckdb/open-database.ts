@@ -5,7 +5,7 @@ import { Disposer, type Disposable } from '../../lifecycle/index.js';
 import { CallSession } from './call-session.js';
 import type { DatabaseInstance } from './database-instance.js';
 import type { InstanceShare } from './database-registry.js';
-import { IdleConnections } from './idle-connections.js';
+import type { IdleConnections } from './idle-connections.js';
 import { executeQuery } from './query-execution.js';
 import type { CallerIdentity, QueryOptions, StatementShape } from './query.js';
 import type { ParameterValue } from './sql-values.js';
@@ -27,7 +27,6 @@ interface Staging {
 export class OpenDatabase implements Disposable {
   readonly #share: InstanceShare;
   readonly #disposer = new Disposer();
-  readonly #idle: IdleConnections;
   /** Texts that are one SELECT: it leaves nothing on a connection that another caller could find. */
   readonly #plainSelects: Set<string>;
   /** Those that are not disposed yet. */
@@ -37,11 +36,14 @@ export class OpenDatabase implements Disposable {
   constructor(share: InstanceShare, plainSelects: Set<string>) {
     this.#share = this.#disposer.own(share);
     this.#plainSelects = plainSelects;
-    this.#idle = this.#disposer.own(new IdleConnections(share.instance));
     this.#disposer.defer(() => this.#endStaging('ROLLBACK'));
     this.#disposer.defer(async () => {
       await Promise.all([...this.#sessions].map((session) => session.dispose()));
     });
+  }
+
+  get #idle(): IdleConnections {
+    return this.#share.instance.idleConnections;
   }
 
   get instance(): DatabaseInstance {
