@@ -5,6 +5,7 @@ import {
   type CallNotification,
   type CallerIdentity,
   type DatabaseSession,
+  type GenerationDatabase,
   type JsonValue,
   type ParameterValue,
   type PythonCallOptions,
@@ -48,6 +49,14 @@ export class PythonProject implements AsyncDisposable {
     const built = new PythonProject();
     built.#workers = await PythonWorkers.build(built.#spec(project, options), options.signal);
     return built;
+  }
+
+  /** With a database that the code can use. */
+  static buildOn(
+    project: TemporaryProject,
+    database: Pick<GenerationDatabase, 'openSession'>,
+  ): Promise<PythonProject> {
+    return PythonProject.build(project, { openSession: (caller) => database.openSession(caller) });
   }
 
   get workers(): PythonWorkers {

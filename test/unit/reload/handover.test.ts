@@ -8,6 +8,21 @@ function createHandover(limits: { holdTimeoutMs?: number; drainTimeoutMs?: numbe
   return created;
 }
 
+/** A handover that began while generation 1 is being freed, which goes on until the gate is opened. */
+async function startWhileFreeing(limits: { drainTimeoutMs?: number } = {}) {
+  const { coordinator, steps, active } = createHandover(limits);
+  const gate = createGate();
+  steps.needsHandover = false;
+  const lease = active.current.acquire(createHolder());
+  await coordinator.request({ trigger: 'api' }).ended;
+  steps.before = (step, generation) => (step === 'dispose' && generation === 1 ? gate.pass() : undefined);
+  steps.needsHandover = true;
+  const { ended } = coordinator.request({ trigger: 'api' });
+  lease.release();
+  await gate.arrived;
+  return { active, ended, gate };
+}
+
 describe('a handover', () => {
   test('drains before it swaps, and its record says so in that order', async () => {
     const { steps, active, coordinator } = createHandover();
@@ -102,32 +117,14 @@ describe('a handover', () => {
   });
 
   test('waits for an earlier generation that is still being freed', async () => {
-    const { coordinator, steps, active } = createHandover();
-    const gate = createGate();
-    steps.needsHandover = false;
-    const lease = active.current.acquire(createHolder());
-    await coordinator.request({ trigger: 'api' }).ended;
-    steps.before = (step, generation) => (step === 'dispose' && generation === 1 ? gate.pass() : undefined);
-    steps.needsHandover = true;
-    const { ended } = coordinator.request({ trigger: 'api' });
-    lease.release();
-    await gate.arrived;
+    const { active, ended, gate } = await startWhileFreeing();
     expect(active.current.number).toBe(2);
     gate.open();
     expect(await ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
   });
 
   test('says so when an earlier generation is not freed in time', async () => {
-    const { coordinator, steps, active } = createHandover({ drainTimeoutMs: 50 });
-    const gate = createGate();
-    steps.needsHandover = false;
-    const lease = active.current.acquire(createHolder());
-    await coordinator.request({ trigger: 'api' }).ended;
-    steps.before = (step, generation) => (step === 'dispose' && generation === 1 ? gate.pass() : undefined);
-    steps.needsHandover = true;
-    const { ended } = coordinator.request({ trigger: 'api' });
-    lease.release();
-    await gate.arrived;
+    const { ended, gate } = await startWhileFreeing({ drainTimeoutMs: 50 });
     const record = await ended;
     expect(record.error).toMatchObject({
       code: 'drain_timeout',

@@ -37,9 +37,7 @@ describe('a task that goes on', () => {
     using project = new TemporaryProject({ 'python/work.py': [...REFRESHER, hook] });
     const database = await openDatabase();
     await rowsOf(database, 'CREATE TABLE t (who VARCHAR)');
-    await using python = await PythonProject.build(project, {
-      openSession: (caller) => database.openSession(caller),
-    });
+    await using python = await PythonProject.buildOn(project, database);
     await python.workers.initialise();
     const before = countDescriptors(database.path);
     if (call !== undefined) await python.call(call, {}, callerOf('ada'));
@@ -71,9 +69,7 @@ describe('a task that goes on', () => {
       ],
     });
     const database = await openDatabase();
-    await using python = await PythonProject.build(project, {
-      openSession: (caller) => database.openSession(caller),
-    });
+    await using python = await PythonProject.buildOn(project, database);
     const signal = AbortSignal.timeout(100);
     await expect(python.call('work:start', {}, { signal })).rejects.toMatchObject({
       code: 'query_interrupted',
@@ -107,9 +103,7 @@ describe('a task that goes on', () => {
       ],
     });
     const database = await openDatabase();
-    await using python = await PythonProject.build(project, {
-      openSession: (caller) => database.openSession(caller),
-    });
+    await using python = await PythonProject.buildOn(project, database);
     await python.call('work:start');
     expect(await python.value('work:finish')).toBe(
       'the call that this transaction belongs to has ended, and rolled it back',
@@ -142,9 +136,7 @@ describe('a pool of threads', () => {
       ],
     });
     const database = await openDatabase();
-    await using python = await PythonProject.build(project, {
-      openSession: (caller) => database.openSession(caller),
-    });
+    await using python = await PythonProject.buildOn(project, database);
     for (const name of ['ada', 'bob']) {
       expect((await python.call('pools:call', {}, callerOf(name))).items).toEqual([name, name, name, name]);
       expect((await python.call('pools:on_loop', {}, callerOf(name))).items).toEqual([
@@ -178,9 +170,7 @@ describe('a pool of threads', () => {
     });
     const database = await openDatabase();
     await rowsOf(database, 'CREATE TABLE t (n INT, who VARCHAR)');
-    await using python = await PythonProject.build(project, {
-      openSession: (caller) => database.openSession(caller),
-    });
+    await using python = await PythonProject.buildOn(project, database);
     const before = countDescriptors(database.path);
     await expect(python.call('pools:call', {}, callerOf('ada'))).rejects.toThrow('rolls back');
     expect(await rowsOf(database, 'FROM t ORDER BY n')).toEqual([
@@ -205,9 +195,7 @@ describe('a pool of threads', () => {
       ],
     });
     const database = await openDatabase();
-    await using python = await PythonProject.build(project, {
-      openSession: (caller) => database.openSession(caller),
-    });
+    await using python = await PythonProject.buildOn(project, database);
     const signal = AbortSignal.timeout(300);
     await expect(python.call('pools:call', {}, { signal })).rejects.toMatchObject({
       code: 'query_interrupted',

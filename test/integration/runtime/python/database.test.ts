@@ -1,15 +1,11 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import type { DatabaseSession, GenerationDatabase } from '../../../../src/runtime/index.js';
+import type { DatabaseSession } from '../../../../src/runtime/index.js';
 import { PythonProject } from '../../../kit/python-project.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
 import { openDatabase, rowsOf } from '../temporary-database.js';
 
 const ALICE = { username: 'alice', email: null, provider: null, externalToken: null };
-
-async function build(project: TemporaryProject, database: GenerationDatabase): Promise<PythonProject> {
-  return await PythonProject.build(project, { openSession: (caller) => database.openSession(caller) });
-}
 
 describe('the database of Python code', () => {
   it('gives rows to sync and async code, in the identity of the caller', async () => {
@@ -29,7 +25,7 @@ describe('the database of Python code', () => {
       ],
     });
     const database = await openDatabase();
-    await using python = await build(project, database);
+    await using python = await PythonProject.buildOn(project, database);
     const alice = { caller: ALICE };
     expect((await python.call('data:rows', { low: 1 }, alice)).items).toEqual([
       { i: 1, who: 'alice' },
@@ -57,7 +53,7 @@ describe('the database of Python code', () => {
       ],
     });
     const database = await openDatabase();
-    await using python = await build(project, database);
+    await using python = await PythonProject.buildOn(project, database);
     expect((await python.call('data:first')).items).toEqual([{ x: 7 }]);
     expect((await python.call('data:second')).items).toEqual([{ x: null, n: 0 }]);
     await expect(python.call('data:third')).rejects.toMatchObject({
@@ -97,7 +93,7 @@ describe('the database of Python code', () => {
     });
     const database = await openDatabase();
     await rowsOf(database, 'CREATE TABLE t (n INT)');
-    await using python = await build(project, database);
+    await using python = await PythonProject.buildOn(project, database);
     await python.call('data:add', { n: 1, how: '' });
     await python.call('data:add_later', { n: 2 });
     await python.call('data:in_thread', { n: 3 });

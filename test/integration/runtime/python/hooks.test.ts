@@ -63,9 +63,7 @@ describe('hooks', () => {
       ],
     });
     const database = await openDatabase();
-    await using python = await PythonProject.build(project, {
-      openSession: (caller) => database.openSession(caller),
-    });
+    await using python = await PythonProject.buildOn(project, database);
     await python.workers.initialise();
     expect(await rowsOf(database, 'FROM t')).toEqual([{ n: 1 }]);
     await python.workers.dispose();
