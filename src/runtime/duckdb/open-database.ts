@@ -67,9 +67,14 @@ export class OpenDatabase implements Disposable {
       try {
         const read = (result: DuckDBResult) => readRows(result, { signal, onRow: options.onRow });
         const { refusesExcess = false } = options;
-        // As one statement it would not be compared with what was given.
-        const isOneStatement = isPlainSelect && !refusesExcess;
-        await executeQuery(connection, { sql, parameters, signal, read, isOneStatement, refusesExcess });
+        await executeQuery(connection, {
+          sql,
+          parameters,
+          signal,
+          read,
+          isOneStatement: isPlainSelect,
+          refusesExcess,
+        });
       } finally {
         leave();
       }

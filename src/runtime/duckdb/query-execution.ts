@@ -58,7 +58,8 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
 
 async function runOneStatement(connection: DuckDBConnection, query: Query): Promise<void> {
   const statement = await connection.prepare(query.sql);
-  bindParameters(statement, query.parameters);
+  const used = bindParameters(statement, query.parameters);
+  if (query.refusesExcess === true) refuseExcess(query.parameters, new Set(used));
   throwIfInterrupted(query.signal);
   await streamRows(connection, statement, query);
   statement.destroySync();
