@@ -73,5 +73,8 @@ function toUri({ endpoints }: CallableGeneration, { name, parameters }: Endpoint
 
 function noResource({ resources }: CallableGeneration['endpoints'], asked: string): MxcpError {
   const known = resources.flatMap(({ name, uri }) => [name, uri]);
-  return new MxcpError('endpoint_not_found', `there is no resource ${asked}${nearSuggestion(asked, known)}`);
+  return new MxcpError(
+    'endpoint_not_found',
+    `there is no ${endpointLabel('resource', asked)}${nearSuggestion(asked, known)}`,
+  );
 }

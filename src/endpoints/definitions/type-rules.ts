@@ -1,6 +1,7 @@
 import type { KeyPath, YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
 import { coerce } from '../values/coerce.js';
+import { parseExact, toWhole } from '../values/exact-number.js';
 import { compilePattern } from '../values/pattern.js';
 import type { TypeDefinition, ValueType } from './definition-schema.js';
 import { problemAt } from './schema-problems.js';
@@ -124,7 +125,8 @@ function hasType(type: ValueType, value: unknown): boolean {
 
 /** A whole number that a double cannot hold. */
 function isExactText(value: unknown): boolean {
-  return typeof value === 'string' && /^-?\d{16,}$/.test(value);
+  const exact = typeof value === 'string' ? parseExact(value) : undefined;
+  return exact !== undefined && toWhole(exact) !== undefined;
 }
 
 function badNames({ pattern, properties, required = [] }: TypeDefinition): Finding[] {

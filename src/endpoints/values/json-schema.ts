@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../../runtime/index.js';
 import type { ParameterDefinition, TypeDefinition, ValueFormat } from '../definitions/definition-schema.js';
 import { coerce } from './coerce.js';
 import { toExactTextRules } from './exact-text.js';
-import { comesAsText } from './number-range.js';
+import { comesAsText, isNumeric } from './number-range.js';
 
 /**
  * Whether a schema describes what callers send or what SQL answers. In an answer every value may be null, as any column
@@ -104,10 +104,6 @@ function addCheckKeywords(
   if (isNumeric(type)) schema['exactText'] = { ...toExactTextRules(type, direction) };
   const mustKeepDigits = type.type === 'integer' || type.type === 'string';
   if (direction === 'input' && mustKeepDigits) schema['keptDigits'] = true;
-}
-
-function isNumeric({ type }: TypeDefinition): boolean {
-  return type === 'integer' || type === 'number';
 }
 
 /** Values written in the file take the declared type, as arguments do: `enum: [1, 2]` of a string means "1" and "2". */

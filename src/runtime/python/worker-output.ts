@@ -65,12 +65,16 @@ export class WorkerOutput {
     }
     this.#isSkipping = chunk.at(-1) !== NEWLINE;
     this.#forgetLine();
-    this.#report ??= setTimeout(() => this.#reportDropped(), REPORT_INTERVAL_MS);
+    this.#planReport();
   }
 
   #endSkipping(): void {
     this.#isSkipping = false;
     this.#dropped += 1;
+    this.#planReport();
+  }
+
+  #planReport(): void {
     this.#report ??= setTimeout(() => this.#reportDropped(), REPORT_INTERVAL_MS);
   }
 
