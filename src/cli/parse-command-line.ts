@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { MxcpError } from '../errors/index.js';
+import { MxcpError, toOneLine } from '../errors/index.js';
 import { version } from '../version/index.js';
 import type { ArgumentSpec, CommandEntry, OptionSpec, Options } from './command.js';
 import { COMMANDS } from './command-table.js';
@@ -56,7 +56,7 @@ export function parseCommandLine(argv: readonly string[], output: Output): Comma
 }
 
 function toMisuse(error: CommanderError, argv: readonly string[], entry: CommandEntry | undefined): Misuse {
-  const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const message = toOneLine(error.message.replace(/^error: /, ''));
   return {
     kind: 'misuse',
     error: new MxcpError('usage', message),

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { Problem } from '../errors/index.js';
+import { isMissing, type Problem } from '../errors/index.js';
 import type { ConfigTemplate } from './config-template.js';
 import { resolvePath } from './home-path.js';
 
@@ -29,8 +29,7 @@ async function whyNoFolder(path: string): Promise<'does not exist' | 'is not a f
   try {
     return (await stat(path)).isDirectory() ? undefined : 'is not a folder';
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
     // What cannot be looked at is told by whoever reads from it.
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : undefined;
+    return isMissing(error) ? 'does not exist' : undefined;
   }
 }

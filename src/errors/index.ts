@@ -1,6 +1,7 @@
 export { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from './error-codes.js';
 export {
   errorCodeOf,
+  isMissing,
   messageOf,
   MxcpError,
   problemsError,
@@ -10,4 +11,4 @@ export {
 } from './mxcp-error.js';
 export { nearestName, suggestion } from './nearest-name.js';
 export { plural } from './plural.js';
-export { formatProblem, type Problem, type SourcePosition } from './problem.js';
+export { formatProblem, groupByFile, type Problem, type SourcePosition } from './problem.js';

@@ -66,6 +66,12 @@ export function errorCodeOf(thrown: unknown): string | undefined {
     : undefined;
 }
 
+/** Whether a look at a path failed because nothing is there. */
+export function isMissing(thrown: unknown): boolean {
+  const code = errorCodeOf(thrown);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
 /** A message made of lines, as one. */
 export function toOneLine(message: string): string {
   return message.replaceAll(/\s*\n\s*/g, ' ');

@@ -13,6 +13,13 @@ export interface Problem extends SourcePosition {
   readonly message: string;
 }
 
+/** Files in the order of their first problem. */
+export function groupByFile(problems: readonly Problem[]): ReadonlyMap<string, readonly Problem[]> {
+  const byFile = new Map<string, Problem[]>();
+  for (const problem of problems) byFile.set(problem.file, [...(byFile.get(problem.file) ?? []), problem]);
+  return byFile;
+}
+
 /** `file:line:column: message`, the form editors and terminals make clickable. */
 export function formatProblem(problem: Problem): string {
   const position = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column]

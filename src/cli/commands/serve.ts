@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { findProjectRoot } from '../../config/settings/index.js';
-import { formatProblem, messageOf, type MxcpError } from '../../errors/index.js';
+import { formatProblem, groupByFile, messageOf, type MxcpError } from '../../errors/index.js';
 import { Server } from '../../server/index.js';
 import type { CommandContext, CommandModule } from '../command.js';
 import { watchForCrash } from '../crash-watch.js';
@@ -67,9 +67,8 @@ export const toErrorJson: NonNullable<CommandModule['toErrorJson']> = (error, cw
 };
 
 function toFailedEndpoints({ problems }: MxcpError, root: string): { path: string; error: string }[] {
-  const byFile = new Map<string, string[]>();
-  for (const problem of problems) {
-    byFile.set(problem.file, [...(byFile.get(problem.file) ?? []), formatProblem(problem)]);
-  }
-  return [...byFile].map(([file, texts]) => ({ path: resolve(root, file), error: texts.join('; ') }));
+  return [...groupByFile(problems)].map(([file, found]) => ({
+    path: resolve(root, file),
+    error: found.map(formatProblem).join('; '),
+  }));
 }

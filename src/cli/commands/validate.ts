@@ -1,7 +1,7 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import pc from 'picocolors';
 import type { EndpointCatalog } from '../../endpoints/index.js';
-import { exitCodeOf, formatProblem, MxcpError, plural, type Problem } from '../../errors/index.js';
+import { exitCodeOf, formatProblem, groupByFile, MxcpError, plural } from '../../errors/index.js';
 import { visibleLines } from '../../logging/terminal-text/index.js';
 import { checkProject, type ProjectCheck } from '../../server/project/index.js';
 import { createCommandLogger } from '../command-logger.js';
@@ -62,11 +62,7 @@ function toFailed({ failures }: EndpointCatalog): readonly Verdict[] {
 
 /** The configuration files are listed only when something is wrong with them. */
 function toConfigVerdicts({ configError }: ProjectCheck, root: string): readonly Verdict[] {
-  const byFile = new Map<string, Problem[]>();
-  for (const problem of configError?.problems ?? []) {
-    byFile.set(problem.file, [...(byFile.get(problem.file) ?? []), problem]);
-  }
-  return [...byFile].map(([file, problems]) => {
+  return [...groupByFile(configError?.problems ?? [])].map(([file, problems]) => {
     // An option or a variable stands in no file; its name is no path.
     const inProject = isAbsolute(file) ? relative(root, file) : file;
     const path = inProject.startsWith('..') ? file : inProject;

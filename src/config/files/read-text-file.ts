@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { errorCodeOf } from '../../errors/index.js';
+import { errorCodeOf, isMissing } from '../../errors/index.js';
 import { raceSignal } from '../../lifecycle/index.js';
 
 export interface ReadTextFileOptions {
@@ -70,6 +70,5 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function toReadError(error: unknown): FileReadError {
   const code = errorCodeOf(error) ?? 'unknown error';
-  const missing = code === 'ENOENT' || code === 'ENOTDIR';
-  return new FileReadError(REASONS[code] ?? `cannot be read (${code})`, missing, { cause: error });
+  return new FileReadError(REASONS[code] ?? `cannot be read (${code})`, isMissing(error), { cause: error });
 }

@@ -2,7 +2,7 @@ import type { Problem } from '../../errors/index.js';
 import type { JudgedConfig } from './unavailable-settings.js';
 import { findSecretWarnings } from './secret-warnings.js';
 import { likelyMisspelt } from './select-profile.js';
-import { settingPlace } from './setting-place.js';
+import { settingPlace, userPosition } from './setting-place.js';
 
 /** What stops nothing and is most likely not what was meant. */
 export function findWarnings(judged: JudgedConfig): readonly Problem[] {
@@ -35,11 +35,7 @@ function siteWarnings({ config, template, settings }: JudgedConfig): readonly Pr
 function userWarnings({ config, template, settings, active }: JudgedConfig): readonly Problem[] {
   const warnings: Problem[] = [];
   const warn = (path: readonly string[], message: string) =>
-    warnings.push({
-      ...(template.userSource?.positionOf(path) ?? { file: settings.userConfigFile }),
-      path: path.join('.'),
-      message,
-    });
+    warnings.push({ ...userPosition(template, settings, path), path: path.join('.'), message });
   if (settings.telemetryEnabled === true) {
     const message = 'this version sends no telemetry; the variable has no effect';
     warnings.push({ ...settingPlace('MXCP_TELEMETRY_ENABLED'), message });

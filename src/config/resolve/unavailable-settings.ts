@@ -5,7 +5,7 @@ import type { UnavailableSetting } from '../resolved-config.js';
 import type { ServerSettings } from '../settings/server-settings.js';
 import type { ActiveProfile } from './active-user-config.js';
 import type { EffectiveConfig } from './effective-config.js';
-import { settingPlace } from './setting-place.js';
+import { settingPlace, userPosition } from './setting-place.js';
 
 export interface JudgedConfig {
   readonly config: EffectiveConfig;
@@ -88,8 +88,4 @@ function unavailableFeatures({ config, template, settings }: JudgedConfig): read
 
 function protection(position: SourcePosition, path: KeyPath, message: string): UnavailableSetting {
   return { code: 'protection_unavailable', problem: { ...position, path: path.join('.'), message } };
-}
-
-function userPosition(template: ConfigTemplate, settings: ServerSettings, path: KeyPath): SourcePosition {
-  return template.userSource?.positionOf(path) ?? { file: settings.userConfigFile };
 }

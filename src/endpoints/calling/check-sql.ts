@@ -1,4 +1,4 @@
-import { toMxcpError, type Problem } from '../../errors/index.js';
+import { toMxcpError, toOneLine, type Problem } from '../../errors/index.js';
 import type { InspectedDatabase } from '../../runtime/index.js';
 import type { ResourceDefinition, SqlSource, ToolDefinition } from '../definitions/endpoint-definition.js';
 import { suggestion } from '../definitions/suggestion.js';
@@ -72,7 +72,5 @@ function sqlProblem({ file, firstLine }: SqlSource, message: string): Problem {
 /** DuckDB's reason on one line, without the excerpt and the caret under it, which only make sense in a fixed-width terminal. */
 function reasonOf(message: string): string {
   const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
-  return reason
-    .replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, '')
-    .replace(/\s*\n\s*/g, ' ');
+  return toOneLine(reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, ''));
 }

@@ -24,7 +24,6 @@ export function whyUnreadable(error: unknown): string {
 
 /** The same for a file that a definition names. */
 export function whyNamedUnreadable(error: unknown): string {
-  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
   const hint = '; paths are relative to the YAML file, or to the project when they begin with "/"';
-  return `${whyUnreadable(error)}${isMissing ? hint : ''}`;
+  return `${whyUnreadable(error)}${errorCodeOf(error) === 'ENOENT' ? hint : ''}`;
 }

@@ -1,7 +1,7 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isDatabaseFile } from '../../config/index.js';
-import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
+import { isMissing, messageOf, MxcpError } from '../../errors/index.js';
 
 /**
  * What tells one database file from another: device and inode, because a path can name a new file at any time. Only
@@ -51,12 +51,6 @@ export async function findDatabaseFile(path: string): Promise<DatabaseFile | nul
     if (error instanceof MxcpError) return null;
     throw error;
   }
-}
-
-/** Whether a look at a path failed because nothing is there. */
-export function isMissing(thrown: unknown): boolean {
-  const code = errorCodeOf(thrown);
-  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 /** Throws `database_failed` for the names by which DuckDB means memory or another machine. */

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
-import { errorCodeOf, MxcpError } from '../../errors/index.js';
+import { isMissing, MxcpError } from '../../errors/index.js';
 import type { Logger, Scrubber } from '../../logging/index.js';
 import {
   PythonWorkers,
@@ -73,8 +73,7 @@ async function hasPythonFiles(folder: string): Promise<boolean> {
     const entries = await readdir(folder, { withFileTypes: true, recursive: true });
     return entries.some(({ name }) => name.endsWith('.py') && !name.startsWith('_'));
   } catch (error) {
-    const code = errorCodeOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }

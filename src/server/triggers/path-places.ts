@@ -1,6 +1,6 @@
 import { readlink } from 'node:fs/promises';
 import { join, parse, resolve, sep } from 'node:path';
-import { errorCodeOf } from '../../errors/index.js';
+import { isMissing } from '../../errors/index.js';
 
 /** As the kernel does. */
 const MAX_LINKS = 40;
@@ -58,7 +58,6 @@ async function readLink(path: string): Promise<Link> {
   try {
     return { kind: 'link', target: await readlink(path) };
   } catch (error) {
-    const code = errorCodeOf(error);
-    return { kind: code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'other' };
+    return { kind: isMissing(error) ? 'missing' : 'other' };
   }
 }

@@ -1,5 +1,5 @@
 import { rename, stat } from 'node:fs/promises';
-import { isMissing } from '../database-file.js';
+import { isMissing } from '../../../errors/index.js';
 
 /** What DuckDB 1.5.6 keeps beside a file under its name: the log, and two that a checkpoint in progress leaves at a kill. */
 const SUFFIXES = ['.wal', '.wal.checkpoint', '.wal.recovery'];

@@ -1,7 +1,7 @@
 import { link, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { messageOf, MxcpError } from '../../../errors/index.js';
-import { isMissing, isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
+import { isMissing, messageOf, MxcpError } from '../../../errors/index.js';
+import { isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
 import { openNative } from '../native-instance.js';
 import { hasLog, moveLog } from './database-log.js';
 import { earlierName, isOfAnother, temporaryName, type FileNames } from './file-names.js';

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errorCodeOf } from '../../../errors/index.js';
-import { isMissing } from '../database-file.js';
+import { errorCodeOf, isMissing } from '../../../errors/index.js';
 
 /**
  * The names of ours beside a database file. They are hidden, and DuckDB calls a database the same by all of them: it takes

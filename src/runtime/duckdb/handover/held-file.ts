@@ -1,6 +1,6 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { messageOf } from '../../../errors/index.js';
-import { isMissing, isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
+import { isMissing, messageOf } from '../../../errors/index.js';
+import { isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
 import { hasLog } from './database-log.js';
 import { temporaryName, type FileNames } from './file-names.js';
 
