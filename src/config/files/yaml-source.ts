@@ -1,150 +1,124 @@
-import {
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  visit,
-  type Document,
-  type Node,
-  type Pair,
-  type YAMLError,
-} from 'yaml';
+import { parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { Problem, SourcePosition } from '../../errors/index.js';
-import { YAML_DIALECT } from './yaml-dialect.js';
-import { describeYamlError } from './yaml-problems.js';
+import { composeYaml, type Composed } from './yaml-composer.js';
+import { TextPlaces } from './text-places.js';
+import type { YamlMistake, YamlNode } from './yaml-nodes.js';
+import { explainSyntaxError } from './yaml-problems.js';
+
+/** How far above a mistake in the syntax lines are left out until the rest can be read. */
+const MAX_LINES_BEFORE = 3;
 
 /** Keys and list indexes from the root of a file to a value in it. */
 export type KeyPath = readonly (string | number)[];
 
-/** More repeats of anchored parts than this is no configuration but a file made to fill the memory. */
-const MAX_ALIAS_COUNT = 100;
-
 export type YamlParseResult =
   | { readonly ok: true; readonly source: YamlSource }
   | { readonly ok: false; readonly problems: readonly Problem[] };
+
+interface Found {
+  readonly keyOffset?: number | undefined;
+  readonly node: YamlNode;
+}
 
 /** A parsed YAML file that remembers where each of its values stands. */
 export class YamlSource {
   readonly file: string;
   /** Plain values; `null` for an empty file. */
   readonly value: unknown;
-  readonly #document: Document;
-  readonly #lines: LineCounter;
+  readonly #root: YamlNode | undefined;
+  readonly #places: TextPlaces;
 
-  constructor(parsed: { file: string; value: unknown; document: Document; lines: LineCounter }) {
-    this.file = parsed.file;
-    this.value = parsed.value;
-    this.#document = parsed.document;
-    this.#lines = parsed.lines;
+  constructor(file: string, root: YamlNode | undefined, places: TextPlaces) {
+    this.file = file;
+    this.value = root?.value ?? null;
+    this.#root = root;
+    this.#places = places;
   }
 
   /** Where the value at `path` begins, or the nearest thing around it that the file holds. */
   positionOf(path: KeyPath): SourcePosition {
-    return this.#position(this.#walk(path).value);
+    return this.#position(this.#find(path)?.node.offset);
   }
 
   /** Where the key of the last step of `path` stands. */
   positionOfKey(path: KeyPath): SourcePosition {
-    const { key, value } = this.#walk(path);
-    return this.#position(key ?? value);
+    const found = this.#find(path);
+    return this.#position(found?.keyOffset ?? found?.node.offset);
   }
 
-  #position(node: Node | undefined): SourcePosition {
-    const offset = node?.range?.[0];
-    if (offset === undefined) return { file: this.file };
-    const { line, col } = this.#lines.linePos(offset);
-    return { file: this.file, line, column: col };
+  /** The line on which the text of the value at `path` begins: for a block, the one below its `|` or `>`. */
+  lineOfText(path: KeyPath): number {
+    const node = this.#find(path)?.node;
+    const isBlock =
+      node?.kind === 'scalar' &&
+      (node.event.style === SCALAR_STYLE.LITERAL_BLOCK || node.event.style === SCALAR_STYLE.FOLDED_BLOCK);
+    return this.#places.placeOf(isBlock ? node.event.valueStart : (node?.offset ?? 0)).line;
   }
 
-  #walk(path: KeyPath): { key?: Node | undefined; value: Node | undefined } {
-    let found: { key?: Node | undefined; value: Node | undefined } = {
-      value: this.#document.contents ?? undefined,
-    };
+  #position(offset: number | undefined): SourcePosition {
+    return { file: this.file, ...(offset === undefined ? {} : this.#places.placeOf(offset)) };
+  }
+
+  #find(path: KeyPath): Found | undefined {
+    let found: Found | undefined = this.#root && { node: this.#root };
     for (const step of path) {
-      const next = this.#step(found.value, step);
-      if (next === undefined) return { value: found.key ?? found.value };
+      const next = found && childOf(found.node, step);
+      // The key is what is left of a value that does not hold what was looked for.
+      if (next === undefined) return found?.keyOffset === undefined ? found : atKey(found, found.keyOffset);
       found = next;
     }
     return found;
   }
-
-  #step(
-    parent: Node | undefined,
-    step: string | number,
-  ): { key?: Node; value: Node | undefined } | undefined {
-    const node = isAlias(parent) ? parent.resolve(this.#document) : parent;
-    if (isSeq(node)) {
-      const item: unknown = typeof step === 'number' ? node.items[step] : undefined;
-      return isNode(item) ? { value: item } : undefined;
-    }
-    if (!isMap(node)) return undefined;
-    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step));
-    return pair === undefined ? undefined : keyAndValue(pair);
-  }
 }
 
-function keyAndValue(pair: Pair): { key?: Node; value: Node | undefined } {
-  const key = isNode(pair.key) ? pair.key : undefined;
-  const value = isNode(pair.value) ? pair.value : undefined;
-  return key === undefined ? { value } : { key, value: value ?? key };
+function childOf(parent: YamlNode, step: string | number): Found | undefined {
+  if (parent.kind === 'mapping') return parent.entries.get(String(step));
+  if (parent.kind !== 'sequence' || typeof step !== 'number') return undefined;
+  const node = parent.items[step];
+  return node && { node };
+}
+
+function atKey({ node }: Found, offset: number): Found {
+  return { node: { ...node, offset } };
 }
 
 /** Parses the text of a file. Never throws; every problem has its line and column and quotes nothing of the file. */
 export function parseYaml(file: string, text: string): YamlParseResult {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { ...YAML_DIALECT, lineCounter: lines });
-  const mistakes = withoutFollowUps([...document.errors, ...document.warnings]);
-  if (mistakes.length > 0) {
-    return { ok: false, problems: mistakes.map((mistake) => toProblem(file, mistake, lines)) };
-  }
-  const unusable = MAY_BE_UNUSABLE.test(text) ? findUnusable(document) : undefined;
-  if (unusable !== undefined) {
-    const { line, col } = lines.linePos(unusable.offset);
-    return { ok: false, problems: [{ file, line, column: col, message: unusable.message }] };
-  }
+  const places = new TextPlaces(text);
+  const { root, mistakes } = parse(text);
+  if (mistakes.length === 0) return { ok: true, source: new YamlSource(file, root, places) };
+  const problems = mistakes.map(({ offset, message }) => ({ file, ...places.placeOf(offset), message }));
+  return { ok: false, problems };
+}
+
+function parse(text: string): Composed {
   try {
-    const value: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
-    return { ok: true, source: new YamlSource({ file, value, document, lines }) };
-  } catch {
-    // The parser's own message quotes the file. With every alias resolved, only one reason is left.
-    const message = 'aliases (`*name`) repeat too much of the file; write the values out';
-    return { ok: false, problems: [{ file, message }] };
+    return composeYaml(parseEvents(text, {}), text);
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const mistake = explainSyntaxError(error, text);
+    return { root: undefined, mistakes: [...findMistakesBefore(mistake, text), mistake] };
   }
 }
 
-/** An alias is `*` with its name right behind, and a key can only be spelt otherwise with escapes; most files have neither. */
-const MAY_BE_UNUSABLE = /\*[^\s,()[\]{}]|__proto__|\\/;
-
-/** Finds what is good YAML and has no value: an alias that repeats nothing, or a key that no mapping here can hold. */
-function findUnusable(document: Document): { offset: number; message: string } | undefined {
-  let found: { offset: number; message: string } | undefined;
-  const stop = (node: Node, message: string) => {
-    found = { offset: node.range?.[0] ?? 0, message };
-    return visit.BREAK;
-  };
-  visit(document, {
-    Alias: (_key, alias) =>
-      alias.resolve(document) === undefined
-        ? stop(alias, 'this alias (`*name`) has no anchor (`&name`) before it')
-        : undefined,
-    Pair: (_key, { key }) =>
-      isScalar(key) && key.value === '__proto__'
-        ? stop(key, '`__proto__` cannot be a key or a name')
-        : undefined,
-  });
-  return found;
+/**
+ * The parser stops at the first mistake in the syntax; what stands before it is looked at nevertheless. A bracket or quote
+ * that is not closed began some lines before the place where the parser stopped.
+ */
+function findMistakesBefore({ offset }: YamlMistake, text: string): readonly YamlMistake[] {
+  let end = startOfLine(offset, text);
+  for (let tries = 0; tries < MAX_LINES_BEFORE && end > 0; tries += 1) {
+    const lines = text.slice(0, end);
+    try {
+      return composeYaml(parseEvents(lines, {}), lines).mistakes;
+    } catch (error) {
+      if (!(error instanceof YAMLException)) throw error;
+    }
+    end = startOfLine(end - 1, text);
+  }
+  return [];
 }
 
-/** After one mistake in the syntax a parser trips over everything that follows; repeated keys are always told. */
-function withoutFollowUps(mistakes: readonly YAMLError[]): readonly YAMLError[] {
-  const first = mistakes.findIndex((mistake) => mistake.code !== 'DUPLICATE_KEY');
-  return mistakes.filter((mistake, index) => mistake.code === 'DUPLICATE_KEY' || index === first);
-}
-
-function toProblem(file: string, mistake: YAMLError, lines: LineCounter): Problem {
-  const { line, col } = lines.linePos(mistake.pos[0]);
-  return { file, line, column: col, message: describeYamlError(mistake.code) };
+function startOfLine(offset: number, text: string): number {
+  return text.lastIndexOf('\n', offset - 1) + 1;
 }

@@ -1,23 +1,15 @@
-import type { KeyPath } from '../../config/index.js';
 import { readDefinitionText } from './definition-text.js';
-import type { SqlSource } from './endpoint-definition.js';
 import { resolveNamedFile, toProjectPath, whyNamedUnreadable } from './project-path.js';
 import { problemAt } from './schema-problems.js';
 import type { SourceRequest, SourceResult } from './source-request.js';
 
 /** Reads the SQL of an endpoint, from its YAML file or the file that names, once. */
 export async function readSqlSource(request: SourceRequest): Promise<SourceResult> {
-  const { code, file } = request.run.source;
+  const { base, source, run } = request;
+  const { code, file } = run.source;
   if (!code) return readSqlFile(String(file), request);
-  const sql = sqlInYaml(code, [...request.base, 'source', 'code'], request);
-  return { read: { language: 'sql', sql }, problems: [] };
-}
-
-function sqlInYaml(code: string, path: KeyPath, { source, text }: SourceRequest): SqlSource {
-  const { line = 1, column = 1 } = source.positionOf(path);
-  // The text of a block scalar begins on the line below its `|` or `>`.
-  const isBlock = /^[|>]/.test(text.split('\n', line)[line - 1]?.slice(column - 1) ?? '');
-  return { text: code, file: source.file, firstLine: isBlock ? line + 1 : line };
+  const firstLine = source.lineOfText([...base, 'source', 'code']);
+  return { read: { language: 'sql', sql: { text: code, file: source.file, firstLine } }, problems: [] };
 }
 
 async function readSqlFile(named: string, request: SourceRequest): Promise<SourceResult> {

@@ -9,8 +9,6 @@ export interface SourceRequest {
   /** `['tool']` or `['resource']`. */
   readonly base: KeyPath;
   readonly source: YamlSource;
-  /** The text of the YAML file. */
-  readonly text: string;
   readonly projectRoot: string;
 }
 

@@ -57,7 +57,7 @@ const BROKEN_PROJECTS = [
   {
     project: 'site-alias-bomb',
     code: 'config_invalid',
-    problems: ['mxcp-site.yml: aliases (`*name`) repeat too much of the file; write the values out'],
+    problems: ['mxcp-site.yml:7:33: aliases (`*name`) repeat too much of the file; write the values out'],
   },
   {
     project: 'site-alias-without-anchor',
@@ -106,7 +106,7 @@ const BROKEN_PROJECTS = [
     project: 'site-open-bracket',
     code: 'config_invalid',
     problems: [
-      'mxcp-site.yml:4:1: the indentation is not consistent, or a bracket or quote before it is not closed',
+      'mxcp-site.yml:4:1: a bracket or quote before this line is not closed; if it goes on here, indent this line deeper',
     ],
   },
   {

@@ -207,7 +207,7 @@ describe('problems of definitions', () => {
     [
       'broken YAML',
       'tool:\n  name: [1\n',
-      'tools/a.yml:3:1: the indentation is not consistent, or a bracket or quote before it is not closed',
+      'tools/a.yml:3:1: a bracket or quote before this line is not closed; if it goes on here, indent this line deeper',
     ],
     [
       'a key twice',

@@ -85,6 +85,39 @@ describe('positions', () => {
   });
 });
 
+describe('positions of what is not plain', () => {
+  const text = [
+    'quoted: "a"',
+    'empty:',
+    'list:',
+    '  - # nothing',
+    '  -',
+    'base: &base {x: 1}',
+    'other:',
+    '  <<: *base',
+    'code: |- # SQL | more',
+    '  SELECT 1',
+    '',
+  ].join('\n');
+  const parsed = parseYaml('x.yml', text);
+  const source = parsed.ok ? parsed.source : undefined;
+
+  it.each([
+    ['a quoted value at its quote', ['quoted'], 1, 9],
+    ['an empty value at its key', ['empty'], 2, 1],
+    ['an empty item at its dash', ['list', 1], 5, 3],
+    ['a merged key where it is written', ['other', 'x'], 6, 17],
+    ['a block at its indicator', ['code'], 9, 7],
+  ])('finds %s', (_what, path, line, column) => {
+    expect(source?.positionOf(path)).toEqual({ file: 'x.yml', line, column });
+  });
+
+  it('knows on which line the text of a value begins', () => {
+    expect(source?.lineOfText(['code'])).toBe(10);
+    expect(source?.lineOfText(['quoted'])).toBe(1);
+  });
+});
+
 describe('broken YAML', () => {
   it('never quotes the file, whatever is wrong with it', () => {
     const marker = 'hunter2hunter2';
