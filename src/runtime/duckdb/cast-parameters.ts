@@ -11,7 +11,7 @@ const PLAIN_TYPE = /^[A-Z ]+(?:\[\])*$/;
 /**
  * The statement with each `$name` as a cast to the type of its sample, `CAST($name AS VARCHAR)`, so that DuckDB knows all
  * types without values. Undefined when that cannot be written without a doubt. Whoever compiles it compares the names of its
- * parameters with those of the original: they are the same only when parameters alone were replaced.
+ * parameters with those in the original: they are the same only when parameters alone were replaced.
  */
 export function castParameters(
   sql: string,
