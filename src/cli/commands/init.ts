@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { messageOf, MxcpError } from '../../errors/index.js';
+import { Disposer } from '../../lifecycle/index.js';
 import type { CommandModule, Options } from '../command.js';
 import type { Output } from '../output.js';
 import { exampleFiles, firstFiles, IGNORED, type ProjectFile } from '../project-template.js';
@@ -50,21 +51,28 @@ function refuseExisting(folder: string, files: readonly ProjectFile[]): void {
   );
 }
 
-/** A write that fails half-way leaves the files before it. */
+/** All of them, or none: a half-written project would refuse the next attempt. */
 async function writeFiles(folder: string, files: readonly ProjectFile[]): Promise<readonly string[]> {
   const ignored = existsSync(join(folder, IGNORED.path)) ? [] : [IGNORED];
   const all = [...files, ...ignored];
+  const written = new Disposer();
   try {
-    for (const { path, text } of all) {
-      const file = join(folder, path);
-      await mkdir(dirname(file), { recursive: true });
-      // `wx`: also what appeared in the meantime is not overwritten.
-      await writeFile(file, text, { flag: 'wx' });
-    }
+    for (const { path, text } of all) await writeNewFile(join(folder, path), text, written);
   } catch (error) {
+    await written.dispose();
     throw new MxcpError('usage', `cannot write the project: ${messageOf(error)}`, { cause: error });
   }
   return all.map(({ path }) => path);
+}
+
+async function writeNewFile(file: string, text: string, written: Disposer): Promise<void> {
+  const firstMade = await mkdir(dirname(file), { recursive: true });
+  // Only what is new is in it: the files that were written, which are removed before.
+  if (firstMade !== undefined) written.defer(() => rm(firstMade, { recursive: true }));
+  // `wx`: also what appeared in the meantime is not overwritten.
+  const handle = await open(file, 'wx');
+  written.defer(() => rm(file));
+  await handle.writeFile(text).finally(() => handle.close());
 }
 
 function tell(output: Output, written: readonly string[], folder: string): void {

@@ -1,6 +1,7 @@
 import { MxcpError } from '../../errors/index.js';
 import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
 import type { EndpointCatalog, EndpointKind } from './endpoint-definition.js';
+import { endpointLabel } from './endpoint-label.js';
 import { nearSuggestion } from './suggestion.js';
 
 export interface EndpointChoice {
@@ -31,11 +32,11 @@ function whyNotThere(catalog: EndpointCatalog, { kind, name, hasSqlTools }: Endp
   const disabled = catalog.disabled.find((each) => each.kind === kind && each.name === name);
   if (disabled !== undefined) {
     const reason = `is switched off with \`enabled: false\` in ${disabled.path}`;
-    return new MxcpError('endpoint_not_found', `the ${kind} "${name}" ${reason}`);
+    return new MxcpError('endpoint_not_found', `the ${endpointLabel(kind, name)} ${reason}`);
   }
   const known = [...catalog.endpoints, ...catalog.failures].filter((each) => each.kind === kind);
   const names = known.flatMap((each) => each.name ?? []);
   const builtIn = hasSqlTools && kind === 'tool' ? SQL_TOOL_NAMES : [];
   const suggestion = nearSuggestion(name, [...names, ...builtIn]);
-  return new MxcpError('endpoint_not_found', `there is no ${kind} "${name}"${suggestion}`);
+  return new MxcpError('endpoint_not_found', `there is no ${endpointLabel(kind, name)}${suggestion}`);
 }

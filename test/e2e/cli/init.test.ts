@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { connectClient, MxcpProcess, runMxcp, temporaryFolder } from './mxcp-process.js';
@@ -63,6 +63,14 @@ it('overwrites nothing', async () => {
   expect(refused.code).toBe(2);
   expect(readFileSync(join(folder.path, 'mxcp-site.yml'), 'utf8')).toBe('mine');
   expect(existsSync(join(folder.path, 'tools'))).toBe(false);
+});
+
+it('leaves nothing behind when it cannot write everything', async () => {
+  writeFileSync(join(folder.path, 'resources'), 'no folder');
+  const refused = await runMxcp(['init', '--bootstrap'], { cwd: folder.path });
+  expect(refused.stderr).toContain('cannot write the project: ');
+  expect(refused.code).toBe(2);
+  expect(readdirSync(folder.path)).toEqual(['resources']);
 });
 
 it('keeps a .gitignore that is there', async () => {
