@@ -1,9 +1,11 @@
 import type { YAMLException } from 'js-yaml';
 import type { YamlMistake } from './yaml-nodes.js';
+import { findUnclosed } from './yaml-unclosed.js';
 
 const WRONG_PLACE =
   'text stands where none can be; a quote or bracket before it may be closed too early, or quotes are missing';
-const WRONG_INDENTATION = 'the indentation is not consistent, or a bracket or quote before it is not closed';
+const WRONG_INDENTATION =
+  'this line fits nothing above it: it is indented otherwise, or list items (`- x`) and keys (`x:`) are mixed';
 const WRONG_CONTINUATION =
   'this line goes on with the one above it; a `:` and a space are missing there, or this line is indented too deep';
 const NO_COLON =
@@ -34,11 +36,6 @@ const REASONS: readonly (readonly [reason: RegExp, message: string])[] = [
   [/^alias node should not have/, 'an alias (`*name`) cannot have an anchor or a tag'],
   [/^name of an alias node/, 'this alias (`*name`) is not valid; quote the text if a literal `*` is meant'],
   [
-    /^deficient indentation/,
-    'a bracket or quote before this line is not closed; if it goes on here, indent this line deeper',
-  ],
-  [/within a (?:single|double) quoted scalar$/, 'the file ends, and a quote in it is not closed'],
-  [
     /^unknown escape sequence|^expected hexadecimal character/,
     'a backslash in double quotes begins an escape, and this one is not valid; use single quotes or `\\\\`',
   ],
@@ -48,7 +45,6 @@ const REASONS: readonly (readonly [reason: RegExp, message: string])[] = [
   ],
   [/^tab characters/, 'a tab is used for indentation; YAML takes only spaces'],
   [/^expected the node content/, 'a value is missing before this comma'],
-  [/within a flow collection$/, 'the file ends, and a bracket in it is not closed'],
   [/^a whitespace character is expected after/, 'a space is missing behind the `:`'],
   [/^nesting exceeded/, 'the file is nested too deeply'],
   [/directive|YAML version/, 'a line that starts with `%` is a YAML directive, and this one is not valid'],
@@ -59,12 +55,22 @@ export function explainSyntaxError({ reason, mark }: YAMLException, text: string
   const offset = mark?.position ?? text.length;
   const [, message] = REASONS.find(([known]) => known.test(reason)) ?? [];
   if (message !== undefined) return { offset, message };
+  if (/^deficient indentation|^unexpected end/.test(reason)) return explainUnclosed(offset, text);
   if (/^the stream contains non-printable|^expected valid JSON character|^null byte/.test(reason))
     return explainInvisible(offset, text);
   // The parser has read the key, and for one that goes over lines the line below it as well.
   if (reason.includes('multiline key')) return { offset: keyAbove(offset, text), message: NO_COLON };
   if (reason.startsWith("expected ':'")) return { offset: indentedStart(offset, text), message: NO_COLON };
   return explainPlace(offset, text, reason.startsWith('missed comma'));
+}
+
+function explainUnclosed(offset: number, text: string): YamlMistake {
+  const opening = findUnclosed(text, offset);
+  if (opening === undefined)
+    return { offset, message: 'a bracket or quote that opens before this place is not closed' };
+  const what = /["']/.test(text.charAt(opening)) ? 'quote' : 'bracket';
+  const message = `this ${what} is not closed, or a line that belongs to it is not indented deeper than its key`;
+  return { offset: opening, message };
 }
 
 /** A person cannot see the character, and the parser looks only at the end of the text that holds it. */

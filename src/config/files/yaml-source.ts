@@ -5,9 +5,6 @@ import { TextPlaces } from './text-places.js';
 import type { YamlMistake, YamlNode } from './yaml-nodes.js';
 import { explainSyntaxError } from './yaml-problems.js';
 
-/** How far above a mistake in the syntax lines are left out until the rest can be read. */
-const MAX_LINES_BEFORE = 3;
-
 /** Keys and list indexes from the root of a file to a value in it. */
 export type KeyPath = readonly (string | number)[];
 
@@ -102,23 +99,15 @@ function parse(text: string): Composed {
 }
 
 /**
- * The parser stops at the first mistake in the syntax; what stands before it is looked at nevertheless. A bracket or quote
- * that is not closed began some lines before the place where the parser stopped.
+ * The parser stops at the first mistake in the syntax; the lines above it are looked at nevertheless. What begins above it
+ * and goes over lines leaves them unfinished; then nobody can tell.
  */
 function findMistakesBefore({ offset }: YamlMistake, text: string): readonly YamlMistake[] {
-  let end = startOfLine(offset, text);
-  for (let tries = 0; tries < MAX_LINES_BEFORE && end > 0; tries += 1) {
-    const lines = text.slice(0, end);
-    try {
-      return composeYaml(parseEvents(lines, {}), lines).mistakes;
-    } catch (error) {
-      if (!(error instanceof YAMLException)) throw error;
-    }
-    end = startOfLine(end - 1, text);
+  const lines = text.slice(0, text.lastIndexOf('\n', offset - 1) + 1);
+  try {
+    return composeYaml(parseEvents(lines, {}), lines).mistakes;
+  } catch (error) {
+    if (error instanceof YAMLException) return [];
+    throw error;
   }
-  return [];
-}
-
-function startOfLine(offset: number, text: string): number {
-  return text.lastIndexOf('\n', offset - 1) + 1;
 }

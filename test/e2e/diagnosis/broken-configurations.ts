@@ -12,7 +12,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'a bracket in the site file is not closed',
     command: 'serve',
     files: { 'mxcp-site.yml': [...SITE, 'extensions: [json'] },
-    says: ['mxcp-site.yml:8:1:', 'a bracket or quote before it is not closed'],
+    says: ['mxcp-site.yml:7:13:', 'this bracket is not closed'],
   },
   {
     broken: 'a key of the site file is misspelt',

@@ -13,7 +13,7 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     broken: 'an endpoint file is not YAML',
     command: 'validate',
     files: { 'tools/price.yml': ['mxcp: 1', 'tool: {name: price'] },
-    says: ['tools/price.yml:3:1:', 'a bracket or quote before it is not closed'],
+    says: ['tools/price.yml:2:7:', 'this bracket is not closed'],
   },
   {
     broken: 'a key of an endpoint is misspelt',

@@ -106,7 +106,7 @@ const BROKEN_PROJECTS = [
     project: 'site-open-bracket',
     code: 'config_invalid',
     problems: [
-      'mxcp-site.yml:4:1: a bracket or quote before this line is not closed; if it goes on here, indent this line deeper',
+      'mxcp-site.yml:3:13: this bracket is not closed, or a line that belongs to it is not indented deeper than its key',
     ],
   },
   {

@@ -207,7 +207,7 @@ describe('problems of definitions', () => {
     [
       'broken YAML',
       'tool:\n  name: [1\n',
-      'tools/a.yml:3:1: a bracket or quote before this line is not closed; if it goes on here, indent this line deeper',
+      'tools/a.yml:2:9: this bracket is not closed, or a line that belongs to it is not indented deeper than its key',
     ],
     [
       'a key twice',

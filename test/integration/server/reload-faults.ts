@@ -34,8 +34,8 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     mend: mendSite,
     stage: 'load',
     code: 'config_invalid',
-    at: 'mxcp-site.yml:3:1',
-    says: ['a bracket or quote before it is not closed'],
+    at: 'mxcp-site.yml:2:10',
+    says: ['this bracket is not closed'],
   },
   {
     what: 'the user configuration is not YAML',
@@ -85,7 +85,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     mend: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',
-    at: 'tools/extra.yml:3:1',
+    at: 'tools/extra.yml:2:7',
     says: ['bracket'],
   },
   {

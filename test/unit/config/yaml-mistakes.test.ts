@@ -9,11 +9,11 @@ const MISSING_COLON =
   'a `:` is missing behind this key; if this is text that goes on from above, indent it deeper';
 const GOES_ON =
   'this line goes on with the one above it; a `:` and a space are missing there, or this line is indented too deep';
-const NOT_CLOSED =
-  'a bracket or quote before this line is not closed; if it goes on here, indent this line deeper';
+const NOT_CLOSED = 'is not closed, or a line that belongs to it is not indented deeper than its key';
 const TWO_PAIRS = 'two `key: value` pairs on one line; put the value in quotes, or on its own line';
 const CANNOT_START = 'text cannot start with this character; put it in quotes';
-const INDENTATION = 'the indentation is not consistent, or a bracket or quote before it is not closed';
+const INDENTATION =
+  'this line fits nothing above it: it is indented otherwise, or list items (`- x`) and keys (`x:`) are mixed';
 const WRONG_PLACE =
   'text stands where none can be; a quote or bracket before it may be closed too early, or quotes are missing';
 const NO_COMMA = 'a comma or a closing bracket is missing before this, or quotes around it';
@@ -37,10 +37,11 @@ describe('a slip in the syntax', () => {
     ['a:\n  - b: 1\n    - c\n', `3:5 ${INDENTATION}`],
     ['a:\n\tb: 1\n', '2:1 a tab is used for indentation; YAML takes only spaces'],
     ['description: Sales: by day\n', `1:19 ${TWO_PAIRS}`],
-    ['a: "x\nb: 1\n', `2:1 ${NOT_CLOSED}`],
-    ['"a: 1\n', '2:1 the file ends, and a quote in it is not closed'],
-    ['tags: [a, b\nname: c\n', `2:1 ${NOT_CLOSED}`],
-    ['tags: [a,', '1:10 the file ends, and a bracket in it is not closed'],
+    ['a: "x\nb: 1\n', `1:4 this quote ${NOT_CLOSED}`],
+    ['"a: 1\n', `1:1 this quote ${NOT_CLOSED}`],
+    ['tags: [a, "b]", {c: d}\nname: c\n', `1:7 this bracket ${NOT_CLOSED}`],
+    ['list:\n  - [a, {b: [c]}\n', `2:5 this bracket ${NOT_CLOSED}`],
+    ["a: it's\nb: [it's, 'c]\n", `2:11 this quote ${NOT_CLOSED}`],
     ['a: [b, , c]\n', '1:8 a value is missing before this comma'],
     ['a: {b: 1 c: 2}\n', `1:11 ${NO_COMMA}`],
     ['a: {b: "c" d: 1}\n', `1:12 ${NO_COMMA}`],
@@ -75,11 +76,11 @@ describe('a slip in the syntax', () => {
     expect(problems.length === 0 ? ['1:1 ok'] : problems).toEqual([expected]);
   });
 
-  it('hides none of the mistakes before it', () => {
+  it('hides none of the mistakes above it', () => {
     expect(problemsOf('a: 1\na: 2\nb: *c\nd: [\n')).toEqual([
       '2:1 this key is already there in the same mapping; remove one of the two',
       '3:4 this alias (`*name`) has no anchor (`&name`) before it',
-      `5:1 ${NOT_CLOSED}`,
+      `4:4 this bracket ${NOT_CLOSED}`,
     ]);
   });
 });
