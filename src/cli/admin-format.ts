@@ -70,7 +70,7 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
   const { database } = record;
   if (database?.action === 'handover' && record.error === null)
     output.print(formatHandover(record, database));
-  output.print(visibleLines(formatResult(record, output.isTerminal)));
+  output.print(formatResult(record, output.isTerminal));
 }
 
 type DatabaseOutcome = NonNullable<ReloadRecord['database']>;
@@ -101,5 +101,6 @@ function formatFailure(error: NonNullable<ReloadRecord['error']>, colour: boolea
   // A message that lists problems names the file in each; otherwise the position goes before it.
   const text =
     file === null || message.includes(file) ? message : formatProblem({ file, ...position, message });
-  return `${colour ? pc.red(head) : head}\n${text}`;
+  // Made visible before colours are added, which are escapes themselves.
+  return `${colour ? pc.red(head) : head}\n${visibleLines(text)}`;
 }

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { cleanEnv, LAUNCHER, MxcpProcess, SMALL_PROJECT, temporaryFolder } from './mxcp-process.js';
+
+/** Python gives the command a terminal; what it writes there comes out of Python's own standard output. */
+const ON_A_TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+const ESCAPE = String.fromCharCode(27);
+
+let project: ReturnType<typeof temporaryFolder>;
+let server: MxcpProcess;
+let socket: string;
+
+beforeAll(async () => {
+  project = temporaryFolder({ ...SMALL_PROJECT, 'tools/broken.yml': 'mxcp: 1\ntool: [\n' });
+  socket = join(project.path, 'admin.sock');
+  const args = ['serve', '--port', '0', '--ignore-errors', '--admin-socket', socket];
+  server = new MxcpProcess(args, { cwd: project.path });
+  await server.url();
+});
+
+afterAll(async () => {
+  server.kill('SIGTERM');
+  expect((await server.ended).code).toBe(0);
+  project.dispose();
+});
+
+async function onTerminal(...args: readonly string[]): Promise<string> {
+  const command = ['-c', ON_A_TERMINAL, process.execPath, LAUNCHER, ...args];
+  const env = { ...cleanEnv(project.path), TERM: 'xterm-256color' };
+  const child = spawn('python3', command, { cwd: project.path, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await once(child, 'close');
+  return text;
+}
+
+it.each([
+  ['a reload', ['admin', 'reload']],
+  ['a failed reload', ['admin', 'reload', '--definitions']],
+  ['the list of reloads', ['admin', 'reloads']],
+  ['the status', ['admin', 'status']],
+  ['the endpoints', ['admin', 'endpoints']],
+  ['a validation', ['validate']],
+])('%s has colours, and none of them as text', async (_what, args) => {
+  const isAdmin = args[0] === 'admin';
+  const text = await onTerminal(...args, ...(isAdmin ? ['--socket', socket] : []));
+  expect(text).toContain(`${ESCAPE}[`);
+  expect(text).not.toMatch(/\\u001b|\\x1b/i);
+});
