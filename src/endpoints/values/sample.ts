@@ -29,7 +29,8 @@ const FREE: FreeSamples = { item: 'text', object: {} };
 function sampleOf(type: TypeDefinition, free: FreeSamples): unknown {
   switch (type.type) {
     case 'string':
-      return sampleText(type.format);
+      // What is declared may be more than text to the statement: the name of a table, or the unit of a date.
+      return firstText(type.enum) ?? firstText([type.default]) ?? sampleText(type.format);
     case 'integer':
       return 1;
     case 'number':
@@ -47,6 +48,11 @@ function sampleMembers(properties: Readonly<Record<string, TypeDefinition>>, fre
   return Object.fromEntries(
     Object.entries(properties).map(([name, property]) => [name, sampleOf(property, free)]),
   );
+}
+
+function firstText(declared: readonly unknown[] | undefined): string | undefined {
+  const [first] = declared ?? [];
+  return typeof first === 'string' ? first : undefined;
 }
 
 function sampleText(format: TypeDefinition['format']): string {

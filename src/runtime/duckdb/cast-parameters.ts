@@ -4,7 +4,12 @@ import { shapeOf, toType } from './parameter-shape.js';
 /** What makes it hard to tell where a string, an identifier or a comment ends; rare enough to be left alone. */
 const INTRICATE = /[\\\r]|\/\*|\$\$|\$[A-Za-z_]\w*\$/;
 /** Strings, quoted identifiers, comments, and last a parameter, unless its `$` is within an identifier. */
-const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|(?<![\w$\u0080-\uffff])\$(?<parameter>[A-Za-z_]\w*)/g;
+const TOKENS =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|(?<![\w$\u0080-\uffff])\$(?<parameter>[A-Za-z_][\w\u0080-\uffff]*)/g;
+/** Lists in which DuckDB takes no parameter (`ORDER BY $a`), but the cast of one. */
+const KEY_LIST = /\bBY\b|\bDISTINCT\s+ON\b/i;
+/** What stands before an item of a list. */
+const BEFORE_ITEM = /(?:\bBY|[,(])\s*$/i;
 /** Types whose name can stand in SQL as it is: scalars, and lists of them. */
 const PLAIN_TYPE = /^[A-Z ]+(?:\[\])*$/;
 
@@ -19,13 +24,18 @@ export function castParameters(
 ): string | undefined {
   if (INTRICATE.test(sql)) return undefined;
   let isWhole = true;
-  const cast = sql.replace(TOKENS, (token, parameter: string | undefined) => {
+  const cast = sql.replace(TOKENS, (token, parameter: string | undefined, offset: number) => {
     if (parameter === undefined) return token;
+    if (mayBeKey(sql.slice(0, offset))) isWhole = false;
     const type = typeNameOf(Object.hasOwn(samples, parameter) ? samples[parameter] : undefined);
     if (type === undefined) isWhole = false;
     return `CAST(${token} AS ${type})`;
   });
   return isWhole ? cast : undefined;
+}
+
+function mayBeKey(before: string): boolean {
+  return KEY_LIST.test(before) && BEFORE_ITEM.test(before.replaceAll(/--[^\n]*/g, ''));
 }
 
 function typeNameOf(sample: ParameterValue | undefined): string | undefined {

@@ -3,7 +3,7 @@
  * and, last, the parameter itself.
  */
 const TOKENS =
-  /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|\$(?<parameter>[A-Za-z_]\w*|\d+)/g;
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\/|\$(?<parameter>[A-Za-z_][\w\u0080-\uffff]*|\d+)/g;
 
 /** The names of `$name` parameters as the text shows them, for statements that cannot be prepared yet. */
 export function scanParameterNames(sql: string): readonly string[] {

@@ -364,6 +364,41 @@ describe('looking at a text without running it', () => {
     },
   );
 
+  describe('with the types that its parameters will have', () => {
+    const samples = { text: 'text', count: 1 };
+    const rows = "(SELECT 1 AS id, 'a' AS name, DATE '2024-01-01' AS day)";
+
+    test.each([
+      `SELECT id FROM ${rows} ORDER BY $text`,
+      `SELECT id FROM ${rows} GROUP BY id, $text`,
+      `SELECT DISTINCT ON ($text) id FROM ${rows}`,
+      'SELECT upper($count)',
+      `SELECT coalesce(name, $count) FROM ${rows}`,
+      `SELECT id FROM ${rows} WHERE day > $count`,
+    ])('refuses what would fail in every call: %s', async (sql) => {
+      const database = await openDatabase();
+      await expect(database.inspect(sql, samples)).rejects.toMatchObject({ code: 'query_failed' });
+    });
+
+    test.each([
+      `SELECT id FROM ${rows} WHERE name = $text ORDER BY id LIMIT $count`,
+      `SELECT id FROM ${rows} WHERE day > $text`,
+      `SELECT sum(id) OVER (PARTITION BY name ORDER BY id), $text FROM ${rows}`,
+      'SELECT * FROM query_table($text)',
+      'SELECT * FROM read_csv($text)',
+    ])('takes what depends on the value: %s', async (sql) => {
+      const database = await openDatabase();
+      const { parameterNames } = await database.inspect(sql, samples);
+      expect(parameterNames.length).toBeGreaterThan(0);
+    });
+
+    test('knows names with letters of all alphabets', async () => {
+      const database = await openDatabase();
+      const { parameterNames } = await database.inspect('SELECT $countä', samples);
+      expect(parameterNames).toEqual(['countä']);
+    });
+  });
+
   describe('behind a parameter whose type DuckDB cannot tell', () => {
     const samples = { text: 'text', count: 1, day: new TypedText('DATE', '2000-01-01'), object: { a: 1 } };
 

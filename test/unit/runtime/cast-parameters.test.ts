@@ -23,6 +23,10 @@ describe('writing parameters as casts', () => {
     ['SELECT $day', 'SELECT CAST($day AS DATE)'],
     ['SELECT $moment', 'SELECT CAST($moment AS TIMESTAMP WITH TIME ZONE)'],
     ['SELECT $names, $grid', 'SELECT CAST($names AS VARCHAR[]), CAST($grid AS BIGINT[][])'],
+    [
+      'SELECT $text ORDER BY 1 LIMIT $count',
+      'SELECT CAST($text AS VARCHAR) ORDER BY 1 LIMIT CAST($count AS BIGINT)',
+    ],
     ['SELECT $text::DATE', 'SELECT CAST($text AS VARCHAR)::DATE'],
   ])('%s becomes %s', (sql, cast) => {
     expect(castParameters(sql, SAMPLES)).toBe(cast);
@@ -44,6 +48,11 @@ describe('writing parameters as casts', () => {
     'SELECT $$ $text $$',
     'SELECT $tag$ $text $tag$',
     'SELECT 1 -- one\r, $text',
+    'SELECT 1 ORDER BY $text',
+    'SELECT a FROM t GROUP BY a, ($text)',
+    'SELECT a FROM t GROUP BY -- all\n $text',
+    'SELECT DISTINCT ON ($text) a FROM t',
+    'SELECT $textä',
     'SELECT $unknown, $text',
     'SELECT $toString',
     'SELECT $object',

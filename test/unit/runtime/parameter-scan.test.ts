@@ -7,6 +7,7 @@ describe('scanning a text for parameters', () => {
     ['SELECT $a, $b_2, $A1', ['a', 'b_2', 'A1']],
     ['SELECT $a + $a', ['a']],
     ['SELECT $1, $2', ['1', '2']],
+    ['SELECT $größe', ['größe']],
     ['SELECT 1', []],
     ["SELECT '$no', $yes", ['yes']],
     ["SELECT 'it''s $no', $yes", ['yes']],
