@@ -1,6 +1,6 @@
 import type { Problem } from '../errors/index.js';
 import type { ReadFile } from './files/file-ledger.js';
-import type { YamlSource } from './files/yaml-source.js';
+import type { YamlSource } from './yaml/yaml-source.js';
 import type { ReferenceUse } from './references/reference-uses.js';
 import type { SiteConfig } from './schema/site-schema.js';
 

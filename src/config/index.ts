@@ -3,7 +3,7 @@ export type { ConfigTemplate } from './config-template.js';
 export { byPosition } from './files/by-position.js';
 export { MISSING, readMark, type ReadFile } from './files/file-ledger.js';
 export { decodeText, FileReadError } from './files/read-text-file.js';
-export { parseYaml, YamlSource, type KeyPath } from './files/yaml-source.js';
+export { parseYaml, YamlSource, type KeyPath } from './yaml/yaml-source.js';
 export { isDatabaseFile } from './home-path.js';
 export { loadConfigTemplate } from './load-config-template.js';
 export { loadEndpointFolders } from './load-endpoint-folders.js';

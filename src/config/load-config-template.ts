@@ -3,7 +3,7 @@ import type { Problem } from '../errors/index.js';
 import type { ConfigTemplate } from './config-template.js';
 import { FileLedger } from './files/file-ledger.js';
 import { loadYamlMapping } from './files/load-yaml-mapping.js';
-import type { KeyPath } from './files/yaml-source.js';
+import type { KeyPath } from './yaml/yaml-source.js';
 import { findMissingFolders } from './find-missing-folders.js';
 import { invalidConfig } from './invalid-config.js';
 import { findReferences, type ReferenceUse } from './references/reference-uses.js';

@@ -28,7 +28,7 @@ export function parseRanks(document: string): Ranks {
   );
 }
 
-/** The top folder a file belongs to: `config` of `src/config/files/yaml.ts`. */
+/** The top folder a file belongs to: `config` of `src/config/yaml/yaml-source.ts`. */
 export function folderOf(path: string): string {
   return path.split('/')[1] ?? '';
 }

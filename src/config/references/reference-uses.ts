@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors/index.js';
-import type { KeyPath, YamlSource } from '../files/yaml-source.js';
+import type { KeyPath, YamlSource } from '../yaml/yaml-source.js';
 import { toDotted } from '../schema/check-schema.js';
 import { parseReference, type Reference } from './reference-grammar.js';
 

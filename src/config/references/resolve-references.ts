@@ -1,6 +1,6 @@
 import { problemsError, messageOf, type MxcpError, type Problem } from '../../errors/index.js';
 import { raceSignal } from '../../lifecycle/index.js';
-import type { KeyPath, YamlSource } from '../files/yaml-source.js';
+import type { KeyPath, YamlSource } from '../yaml/yaml-source.js';
 import type { ResolvedReference } from '../resolved-config.js';
 import { toDotted } from '../schema/check-schema.js';
 import { fingerprintOf } from './fingerprint.js';

@@ -1,6 +1,6 @@
 import type { ConfigTemplate } from '../config-template.js';
 import { invalidConfig } from '../invalid-config.js';
-import type { KeyPath } from '../files/yaml-source.js';
+import type { KeyPath } from '../yaml/yaml-source.js';
 import type { ReferenceUse } from '../references/reference-uses.js';
 import type { ResolvedReferences } from '../references/resolve-references.js';
 import { checkSchema } from '../schema/check-schema.js';

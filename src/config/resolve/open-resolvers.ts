@@ -1,4 +1,4 @@
-import type { YamlSource } from '../files/yaml-source.js';
+import type { YamlSource } from '../yaml/yaml-source.js';
 import { partOf, type TimeLimit } from '../references/http/time-limit.js';
 import type { ReferenceResolver } from '../references/reference-resolver.js';
 import type { ReferenceUse } from '../references/reference-uses.js';

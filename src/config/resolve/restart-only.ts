@@ -1,4 +1,4 @@
-import type { KeyPath } from '../files/yaml-source.js';
+import type { KeyPath } from '../yaml/yaml-source.js';
 import { REDACTED, redactValue } from '../redact.js';
 import { fingerprint } from '../references/fingerprint.js';
 import type { ReferenceUse } from '../references/reference-uses.js';

@@ -1,6 +1,6 @@
 import type { SourcePosition } from '../../errors/index.js';
 import type { ConfigTemplate } from '../config-template.js';
-import type { KeyPath } from '../files/yaml-source.js';
+import type { KeyPath } from '../yaml/yaml-source.js';
 import type { ServerSettings } from '../settings/server-settings.js';
 
 /** Where a value stands that came from an option or a variable: in no file, so its name is the place. */

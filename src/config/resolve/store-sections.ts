@@ -1,5 +1,5 @@
 import { problemsError } from '../../errors/index.js';
-import type { YamlSource } from '../files/yaml-source.js';
+import type { YamlSource } from '../yaml/yaml-source.js';
 import { LastingReferenceError } from '../references/reference-failure.js';
 import type { ReferenceResolver } from '../references/reference-resolver.js';
 import type { ReferenceUse } from '../references/reference-uses.js';

@@ -1,6 +1,6 @@
 import type { SourcePosition } from '../../errors/index.js';
 import type { ConfigTemplate } from '../config-template.js';
-import type { KeyPath } from '../files/yaml-source.js';
+import type { KeyPath } from '../yaml/yaml-source.js';
 import type { UnavailableSetting } from '../resolved-config.js';
 import type { ServerSettings } from '../settings/server-settings.js';
 import type { ActiveProfile } from './active-user-config.js';

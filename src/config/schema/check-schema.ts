@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { suggestion, type Problem } from '../../errors/index.js';
-import type { KeyPath, YamlSource } from '../files/yaml-source.js';
+import type { KeyPath, YamlSource } from '../yaml/yaml-source.js';
 import { conform } from './conform.js';
 import { childSchema, jsonSchemaOf, type JsonSchema } from './json-schema.js';
 

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { YAMLException } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { explainSyntaxError } from '../../../src/config/files/yaml-problems.js';
+import { TextLines } from '../../../src/config/yaml/text-lines.js';
+import { explainSyntaxError } from '../../../src/config/yaml/yaml-syntax.js';
 import { parseYaml } from '../../../src/config/index.js';
 
 const MISSING_COLON =
@@ -17,6 +18,8 @@ const INDENTATION =
 const WRONG_PLACE =
   'text stands where none can be; a quote or bracket before it may be closed too early, or quotes are missing';
 const NO_COMMA = 'a comma or a closing bracket is missing before this, or quotes around it';
+const KEY_IS_NO_TEXT =
+  'a key must be plain text; a value that begins with `{` or `[` and is text must be in quotes';
 const BLOCK_HEADER = 'behind `|` or `>` only `+`, `-` and one digit can stand on the same line';
 
 function problemsOf(text: string): string[] {
@@ -35,6 +38,8 @@ describe('a slip in the syntax', () => {
     ['a:1\nb: 2\n', `2:1 ${GOES_ON}`],
     ['a:\n   b: 1\n  c: 2\n', `3:3 ${INDENTATION}`],
     ['a:\n  - b: 1\n    - c\n', `3:5 ${INDENTATION}`],
+    ['\ta: 1\n', '1:1 a tab is used for indentation; YAML takes only spaces'],
+    ['a: [\n\tb\n]\n', '2:1 a tab is used for indentation; YAML takes only spaces'],
     ['a:\n\tb: 1\n', '2:1 a tab is used for indentation; YAML takes only spaces'],
     ['description: Sales: by day\n', `1:19 ${TWO_PAIRS}`],
     ['a: "x\nb: 1\n', `1:4 this quote ${NOT_CLOSED}`],
@@ -85,14 +90,33 @@ describe('a slip in the syntax', () => {
   });
 });
 
+describe('a mistake above another one', () => {
+  it.each(['b:\n  <<:\n    *a b\n', 'a: !!int\n  5 : [\n'])(
+    'is not made up from lines that are cut off: %j',
+    (text) => {
+      expect(problemsOf(text)).toHaveLength(1);
+    },
+  );
+});
+
 describe('good syntax without a meaning', () => {
   it.each([
     ['a: &a [*a]\n', '1:8 this alias (`*name`) stands inside what it repeats, and so has no end'],
     ['a: !env HOME\n', '1:4 this tag (`!name`) means nothing here; remove it'],
     ['a: !!set {b}\n', '1:4 this tag (`!name`) means nothing here; remove it'],
-    ['a: !!int b\n', '1:4 this tag (`!name`) means nothing here; remove it'],
-    ['[a]: 1\n', '1:1 a key must be plain text'],
-    ['a: &x b\n*x : 1\n', '2:1 a key must be plain text'],
+    ['a: !!int b\n', '1:4 this tag (`!name`) does not fit the value behind it; remove it'],
+    ['a: !!map [b]\n', '1:4 this tag (`!name`) does not fit the value behind it; remove it'],
+    ['[a]: 1\n', `1:1 ${KEY_IS_NO_TEXT}`],
+    ['a: &x b\n*x : 1\n', `2:1 ${KEY_IS_NO_TEXT}`],
+    ['prompt: {{ who }}\n', `1:10 ${KEY_IS_NO_TEXT}`],
+    [
+      'a: &a {x: 1}\nc:\n  <<: *a\n  <<: *a\n',
+      '4:3 this key is already there in the same mapping; remove one of the two',
+    ],
+    [
+      '---\n---\na: 1\n',
+      '2:1 the file holds more than one document; keep one and remove the `---` between them',
+    ],
     ['<<: 1\n', '1:5 `<<` takes a mapping or a list of mappings, mostly an alias (`*name`)'],
     [
       '--- \na: 1\n---\nb: 2\n',
@@ -118,7 +142,9 @@ describe('the words of the parser', () => {
       .filter((reason) => !/bad indentation|document separator|can not read a document/.test(reason))
       .filter((reason) => {
         const mark = { buffer: place, position: 3, line: 0, column: 3 };
-        return explainSyntaxError(new YAMLException(reason, mark), place).message === WRONG_PLACE;
+        return (
+          explainSyntaxError(new YAMLException(reason, mark), new TextLines(place)).message === WRONG_PLACE
+        );
       });
     expect(unknown).toEqual([]);
   });

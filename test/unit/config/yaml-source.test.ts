@@ -36,6 +36,12 @@ describe('the YAML dialect', () => {
     ['~', null],
     ['null', null],
     ['', null],
+    ['-0', 0],
+    ['!!str 010', '010'],
+    ['! 5', '5'],
+    ['!<tag:yaml.org,2002:int> "5"', 5],
+    ['!!float 5', 5],
+    ['!!float 1e3', 1000],
   ])('reads %s as %j', (written, value) => {
     expect(read(`key: ${written}`)).toEqual({ key: value });
   });
@@ -61,6 +67,38 @@ describe('the YAML dialect', () => {
       ok: false,
       problems: [{ file: 'x.yml', line: 2, column: 3, message: '`__proto__` cannot be a key or a name' }],
     });
+  });
+});
+
+describe('a closing bracket in the column of its key', () => {
+  it.each([
+    ['a: [\n  b,\n  c\n]\n', { a: ['b', 'c'] }],
+    ['a: {\n  b: 1\n}\nc: [\n]\n', { a: { b: 1 }, c: [] }],
+    ['x:\n  a: [\n    b # one\n    # two\n\n  ]\n  c: d\n', { x: { a: ['b'], c: 'd' } }],
+    ['x:\n    a: {\n    b: [\n  c ]\n}\n', undefined],
+    ['- {\n  a: "b # c"\n}\n- [\n]\n', [{ a: 'b # c' }, []]],
+    ["a: [\n  it's # isn't\n]\n", undefined],
+    ['json: |\n  [\n    1\n  ]\na: [\n]\n', { json: '[\n  1\n]\n', a: [] }],
+    ['a: "x\n  ] y"\nb: [\n]\n', { a: 'x ] y', b: [] }],
+    ['json: |\n  ]\n  ]\na: [\n]\n', { json: ']\n]\n', a: [] }],
+    ['a: [\r\n  b\r\n]\r\nc: 1\r\n', { a: ['b'], c: 1 }],
+  ])('%j', (text, value) => {
+    const parsed = parseYaml('x.yml', text);
+    expect(parsed.ok ? parsed.source.value : undefined).toEqual(value);
+  });
+
+  it('moves nothing', () => {
+    const parsed = parseYaml('x.yml', 'a: [\n  b\n]\nc:\n  - {\n    d: 1\n  }\n');
+    expect(parsed.ok && parsed.source.positionOf(['c', 0, 'd'])).toEqual({
+      file: 'x.yml',
+      line: 6,
+      column: 8,
+    });
+  });
+
+  it('does not hide another mistake', () => {
+    const parsed = parseYaml('x.yml', 'a: [\n  b\n]\nc: d: e\n');
+    expect(parsed.ok ? [] : parsed.problems.map(({ line }) => line)).toEqual([4]);
   });
 });
 
@@ -105,11 +143,22 @@ describe('positions of what is not plain', () => {
   it.each([
     ['a quoted value at its quote', ['quoted'], 1, 9],
     ['an empty value at its key', ['empty'], 2, 1],
-    ['an empty item at its dash', ['list', 1], 5, 3],
+    ['an empty item at its dash', ['list', 0], 4, 3],
+    ['an empty item behind another one', ['list', 1], 5, 3],
     ['a merged key where it is written', ['other', 'x'], 6, 17],
     ['a block at its indicator', ['code'], 9, 7],
   ])('finds %s', (_what, path, line, column) => {
     expect(source?.positionOf(path)).toEqual({ file: 'x.yml', line, column });
+  });
+
+  it.each([
+    ['a:\n  -\n  - b\n', ['a', 0], 2, 3],
+    ['- a:\n-\n', [1], 2, 1],
+    ['a:\n- x\n-\n-\n', ['a', 2], 4, 1],
+    ['a: 1\rb: 2\r', ['b'], 2, 4],
+  ])('finds in %j what stands at %j', (written, path, line, column) => {
+    const found = parseYaml('x.yml', written);
+    expect(found.ok && found.source.positionOf(path)).toEqual({ file: 'x.yml', line, column });
   });
 
   it('knows on which line the text of a value begins', () => {

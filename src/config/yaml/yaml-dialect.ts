@@ -7,7 +7,7 @@ interface Reading {
   readonly read: (text: string) => YamlScalarValue;
 }
 
-/** Tried in this order. The four types exclude each other, so the order matters only within one. */
+/** No text fits two of them. */
 const READINGS: readonly Reading[] = [
   { type: 'null', test: /^(?:~|null|Null|NULL)?$/, read: () => null },
   { type: 'bool', test: /^(?:true|True|TRUE|yes|Yes|YES|on|On|ON)$/, read: () => true },
@@ -35,11 +35,21 @@ export function readPlainScalar(text: string): YamlScalarValue {
   return reading === undefined ? text : reading.read(text);
 }
 
-/** Reads a value that has a tag (`!!int 5`). Undefined when the tag means nothing here, or does not fit the text. */
+const TAG = /^!(?:!|<tag:yaml\.org,2002:)(str|int|float|bool|null|seq|map)>?$/;
+/** What `!!float` takes and nothing without a tag does: a float without a dot, or without a sign in its exponent. */
+const TAGGED_FLOAT = /^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?$/;
+
+/** `int` of `!!int`. Undefined for a tag that means nothing here. */
+export function typeOfTag(tag: string): string | undefined {
+  return TAG.exec(tag)?.[1];
+}
+
+/** Reads a value that has a tag (`!!int "5"`). Undefined when the tag means nothing here, or does not fit the text. */
 export function readTaggedScalar(tag: string, text: string): YamlScalarValue | undefined {
-  if (tag === '!' || tag === '!!str') return text;
-  const reading = READINGS.find(({ type, test }) => tag === `!!${type}` && test.test(text));
-  return reading?.read(text);
+  const tagged = typeOfTag(tag);
+  if (tag === '!' || tagged === 'str') return text;
+  if (tagged === 'float' && TAGGED_FLOAT.test(text)) return decimal(text);
+  return READINGS.find(({ type, test }) => type === tagged && test.test(text))?.read(text);
 }
 
 /** An integer beyond what a number holds exactly stays the text it is: digits of an account number must not change. */
@@ -50,7 +60,7 @@ function integer(text: string, radix: number): number | string {
     .replace(/^0[bx]/, '');
   const magnitude = Number.parseInt(digits, radix);
   if (!Number.isSafeInteger(magnitude)) return text;
-  return text.startsWith('-') ? -magnitude : magnitude;
+  return text.startsWith('-') && magnitude !== 0 ? -magnitude : magnitude;
 }
 
 function decimal(text: string): number {

@@ -1,9 +1,11 @@
-import { parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
+import { SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { Problem, SourcePosition } from '../../errors/index.js';
-import { composeYaml, type Composed } from './yaml-composer.js';
-import { TextPlaces } from './text-places.js';
-import type { YamlMistake, YamlNode } from './yaml-nodes.js';
-import { explainSyntaxError } from './yaml-problems.js';
+import { TextLines } from './text-lines.js';
+import { composeYaml } from './yaml-composer.js';
+import { readEvents } from './yaml-events.js';
+import type { YamlMistake, YamlMistakeKind } from './yaml-mistakes.js';
+import type { YamlNode } from './yaml-nodes.js';
+import { explainSyntaxError } from './yaml-syntax.js';
 
 /** Keys and list indexes from the root of a file to a value in it. */
 export type KeyPath = readonly (string | number)[];
@@ -23,13 +25,13 @@ export class YamlSource {
   /** Plain values; `null` for an empty file. */
   readonly value: unknown;
   readonly #root: YamlNode | undefined;
-  readonly #places: TextPlaces;
+  readonly #lines: TextLines;
 
-  constructor(file: string, root: YamlNode | undefined, places: TextPlaces) {
+  constructor(file: string, root: YamlNode | undefined, lines: TextLines) {
     this.file = file;
     this.value = root?.value ?? null;
     this.#root = root;
-    this.#places = places;
+    this.#lines = lines;
   }
 
   /** Where the value at `path` begins, or the nearest thing around it that the file holds. */
@@ -49,11 +51,11 @@ export class YamlSource {
     const isBlock =
       node?.kind === 'scalar' &&
       (node.event.style === SCALAR_STYLE.LITERAL_BLOCK || node.event.style === SCALAR_STYLE.FOLDED_BLOCK);
-    return this.#places.placeOf(isBlock ? node.event.valueStart : (node?.offset ?? 0)).line;
+    return this.#lines.placeOf(isBlock ? node.event.valueStart : (node?.offset ?? 0)).line;
   }
 
   #position(offset: number | undefined): SourcePosition {
-    return { file: this.file, ...(offset === undefined ? {} : this.#places.placeOf(offset)) };
+    return { file: this.file, ...(offset === undefined ? {} : this.#lines.placeOf(offset)) };
   }
 
   #find(path: KeyPath): Found | undefined {
@@ -81,31 +83,39 @@ function atKey({ node }: Found, offset: number): Found {
 
 /** Parses the text of a file. Never throws; every problem has its line and column and quotes nothing of the file. */
 export function parseYaml(file: string, text: string): YamlParseResult {
-  const places = new TextPlaces(text);
-  const { root, mistakes } = parse(text);
-  if (mistakes.length === 0) return { ok: true, source: new YamlSource(file, root, places) };
-  const problems = mistakes.map(({ offset, message }) => ({ file, ...places.placeOf(offset), message }));
+  const lines = new TextLines(text);
+  const { root, mistakes } = parse(lines);
+  if (mistakes.length === 0) return { ok: true, source: new YamlSource(file, root, lines) };
+  const problems = mistakes.map(({ offset, message }) => ({ file, ...lines.placeOf(offset), message }));
   return { ok: false, problems };
 }
 
-function parse(text: string): Composed {
+interface Parsed {
+  readonly root: YamlNode | undefined;
+  readonly mistakes: readonly YamlMistake[];
+}
+
+function parse(lines: TextLines): Parsed {
   try {
-    return composeYaml(parseEvents(text, {}), text);
+    return composeYaml(readEvents(lines.text), lines);
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
-    const mistake = explainSyntaxError(error, text);
-    return { root: undefined, mistakes: [...findMistakesBefore(mistake, text), mistake] };
+    const mistake = explainSyntaxError(error, lines);
+    return { root: undefined, mistakes: [...findMistakesAbove(mistake, lines), mistake] };
   }
 }
+
+/** These hold whatever comes after the lines that were looked at; of others, the cut may be the cause. */
+const CERTAIN: ReadonlySet<YamlMistakeKind> = new Set(['aliasWithoutAnchor', 'proto', 'repeatedKey']);
 
 /**
  * The parser stops at the first mistake in the syntax; the lines above it are looked at nevertheless. What begins above it
  * and goes over lines leaves them unfinished; then nobody can tell.
  */
-function findMistakesBefore({ offset }: YamlMistake, text: string): readonly YamlMistake[] {
-  const lines = text.slice(0, text.lastIndexOf('\n', offset - 1) + 1);
+function findMistakesAbove({ offset }: YamlMistake, lines: TextLines): readonly YamlMistake[] {
+  const above = new TextLines(lines.text.slice(0, lines.startOfLine(offset)));
   try {
-    return composeYaml(parseEvents(lines, {}), lines).mistakes;
+    return composeYaml(readEvents(above.text), above).mistakes.filter(({ kind }) => CERTAIN.has(kind));
   } catch (error) {
     if (error instanceof YAMLException) return [];
     throw error;

@@ -1,4 +1,5 @@
-import { parseEvents, YAMLException } from 'js-yaml';
+import { YAMLException } from 'js-yaml';
+import { readEvents } from './yaml-events.js';
 
 /** Each try reads the file up to a bracket or quote; more of them than this do not stand in one value. */
 const MAX_TRIES = 50;
@@ -34,7 +35,7 @@ function isInBrackets(reason: string): boolean {
 
 function whyBad(text: string): string | undefined {
   try {
-    parseEvents(text, {});
+    readEvents(text);
     return undefined;
   } catch (error) {
     if (error instanceof YAMLException) return error.reason;

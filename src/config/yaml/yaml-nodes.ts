@@ -34,9 +34,3 @@ export interface YamlEntry {
   readonly keyOffset: number;
   readonly node: YamlNode;
 }
-
-/** Good syntax without a meaning here, or a mistake in the syntax. The message quotes nothing of the file. */
-export interface YamlMistake {
-  readonly offset: number;
-  readonly message: string;
-}
