@@ -54,6 +54,17 @@ export class YamlSource {
     return this.#lines.placeOf(isBlock ? node.event.valueStart : (node?.offset ?? 0)).line;
   }
 
+  /** Whether each line of the text at `path` is one of the file: not when lines are folded into one, or escaped. */
+  keepsLines(path: KeyPath): boolean {
+    const node = this.#find(path)?.node;
+    if (node?.kind !== 'scalar') return false;
+    const { style, valueStart, valueEnd } = node.event;
+    const isOneLine = !/[\r\n]/.test(this.#lines.text.slice(valueStart, valueEnd).trimEnd());
+    return (
+      style === SCALAR_STYLE.LITERAL_BLOCK || (isOneLine && !String(node.value).trimEnd().includes('\n'))
+    );
+  }
+
   #position(offset: number | undefined): SourcePosition {
     return { file: this.file, ...(offset === undefined ? {} : this.#lines.placeOf(offset)) };
   }

@@ -26,21 +26,18 @@ export async function checkSql(
 }
 
 function compareParameters(
-  { file, firstLine, text }: SqlSource,
+  sql: SqlSource,
   definition: CheckedDefinition,
   used: readonly string[],
 ): Problem[] {
   const declared = definition.parameters.map(({ name }) => name);
   const undeclared = used
     .filter((name) => !declared.includes(name))
-    .map((name) => {
-      const line = firstLine + lineOfParameter(text, name);
-      return {
-        file,
-        line,
-        message: `the SQL uses $${name}, which is not a declared parameter${suggestion(name, declared)}`,
-      };
-    });
+    .map((name) => ({
+      file: sql.file,
+      line: lineInFile(sql, lineOfParameter(sql.text, name)),
+      message: `the SQL uses $${name}, which is not a declared parameter${suggestion(name, declared)}`,
+    }));
   const unused = definition.parameters.flatMap(({ name }, index) => {
     if (used.includes(name)) return [];
     const position = definition.positions.parameters[index] ?? definition.positions.identity;
@@ -54,17 +51,22 @@ function compareParameters(
   return [...undeclared, ...unused];
 }
 
+/** Of a text whose lines were folded, only the first is known. `index` counts from 0. */
+function lineInFile({ firstLine, keepsLines }: SqlSource, index: number): number {
+  return keepsLines ? firstLine + index : firstLine;
+}
+
 function lineOfParameter(sql: string, name: string): number {
   const before = sql.split(new RegExp(`\\$${name}(?![A-Za-z0-9_])`), 1)[0] ?? '';
   return before === sql ? 0 : before.split('\n').length - 1;
 }
 
 /** DuckDB says `LINE n:` of the SQL it was given; that becomes the line of the file the SQL stands in. */
-function sqlProblem({ file, firstLine }: SqlSource, message: string): Problem {
-  const line = /^LINE (\d+):/m.exec(message)?.[1];
+function sqlProblem(sql: SqlSource, message: string): Problem {
+  const [, line = '1'] = /^LINE (\d+):/m.exec(message) ?? [];
   return {
-    file,
-    line: firstLine + (line === undefined ? 0 : Number(line) - 1),
+    file: sql.file,
+    line: lineInFile(sql, Number(line) - 1),
     message: `the SQL does not compile: ${reasonOf(message)}`,
   };
 }

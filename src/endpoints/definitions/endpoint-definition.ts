@@ -16,6 +16,8 @@ export interface SqlSource {
   readonly file: string;
   /** The line of `file` on which the text begins. */
   readonly firstLine: number;
+  /** Whether its lines are lines of `file`. */
+  readonly keepsLines: boolean;
 }
 
 /** A Python function, by the file it stands in: the code itself belongs to the generation that runs it. */

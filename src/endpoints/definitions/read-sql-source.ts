@@ -8,8 +8,13 @@ export async function readSqlSource(request: SourceRequest): Promise<SourceResul
   const { base, source, run } = request;
   const { code, file } = run.source;
   if (!code) return readSqlFile(String(file), request);
-  const firstLine = source.lineOfText([...base, 'source', 'code']);
-  return { read: { language: 'sql', sql: { text: code, file: source.file, firstLine } }, problems: [] };
+  const path = [...base, 'source', 'code'];
+  const place = {
+    file: source.file,
+    firstLine: source.lineOfText(path),
+    keepsLines: source.keepsLines(path),
+  };
+  return { read: { language: 'sql', sql: { text: code, ...place } }, problems: [] };
 }
 
 async function readSqlFile(named: string, request: SourceRequest): Promise<SourceResult> {
@@ -25,5 +30,6 @@ async function readSqlFile(named: string, request: SourceRequest): Promise<Sourc
   });
   if (read.text === undefined) return refuse(whyNamedUnreadable(read.error));
   if (read.text.trim() === '') return refuse('is empty');
-  return { sqlFile, read: { language: 'sql', sql: { text: read.text, file, firstLine: 1 } }, problems: [] };
+  const sql = { text: read.text, file, firstLine: 1, keepsLines: true };
+  return { sqlFile, read: { language: 'sql', sql }, problems: [] };
 }

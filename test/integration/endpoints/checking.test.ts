@@ -45,6 +45,22 @@ describe('checking endpoints against the database', () => {
     ]);
   });
 
+  it('names the line on which folded SQL begins, because its lines are not those of the file', async () => {
+    const folded =
+      'tool:\n  name: t\n  source:\n    code: >\n      SELECT 1\n      -- c\n\n      , bogus\n\n      FROM range(3)\n';
+    const quoted = 'tool:\n  name: u\n  source:\n    code: "SELECT 1,\\n\n      bogus"\n';
+    expect(await check({ 'a.yml': folded, 'b.yml': quoted })).toEqual([
+      expect.stringMatching(/^tools\/a\.yml:5: the SQL does not compile: /),
+      expect.stringMatching(/^tools\/b\.yml:4: the SQL does not compile: /),
+    ]);
+  });
+
+  it('takes a declared value where any other would be a mistake', async () => {
+    const text =
+      'tool:\n  name: t\n  parameters:\n    - { name: unit, type: string, enum: [month, year] }\n  source:\n    code: SELECT date_trunc($unit, now())\n';
+    expect(await check({ 'a.yml': text })).toEqual([]);
+  });
+
   it('names the line of the SQL file', async () => {
     const text = 'tool:\n  name: t\n  source: { file: a.sql }\n';
     expect(await check({ 'a.yml': text, 'a.sql': 'SELECT 1;\n\nSELCT 2;\n' })).toEqual([

@@ -105,8 +105,11 @@ describe('loading the definitions of a project', () => {
     });
     const { endpoints } = await load();
     expect(endpoints.map((endpoint) => 'source' in endpoint && endpoint.source)).toEqual([
-      { language: 'sql', sql: { text: 'SELECT 2', file: 'sql/b.sql', firstLine: 1 } },
-      { language: 'sql', sql: { text: 'SELECT 1', file: 'tools/deep/a.sql', firstLine: 1 } },
+      { language: 'sql', sql: { text: 'SELECT 2', file: 'sql/b.sql', firstLine: 1, keepsLines: true } },
+      {
+        language: 'sql',
+        sql: { text: 'SELECT 1', file: 'tools/deep/a.sql', firstLine: 1, keepsLines: true },
+      },
     ]);
   });
 

@@ -165,6 +165,18 @@ describe('positions of what is not plain', () => {
     expect(source?.lineOfText(['code'])).toBe(10);
     expect(source?.lineOfText(['quoted'])).toBe(1);
   });
+
+  it.each([
+    ['a: |\n  b\n  c\n', true],
+    ['a: >\n  b\n  c\n', false],
+    ['a: >\n  b\n', true],
+    ['a: b\n', true],
+    ['a: b\n  c\n', false],
+    ['a: "b\\nc"\n', false],
+  ])('knows whether the lines of a text are those of the file: %j', (written, keeps) => {
+    const found = parseYaml('x.yml', written);
+    expect(found.ok && found.source.keepsLines(['a'])).toBe(keeps);
+  });
 });
 
 describe('broken YAML', () => {
