@@ -11,9 +11,14 @@ import { toRawReply, writeReply } from './reply-writer.js';
 interface Connection {
   readonly gone: AbortController;
   readonly answering: Set<ServerResponse>;
+  /** The caller sends nothing any more. It may still read, or may be gone: only an answer shows which. */
+  hasEnded: boolean;
 }
 
-const CODE_OF_CLIENT_ERROR: Readonly<Record<string, ['request_timeout' | 'headers_too_large', string]>> = {
+const CODE_OF_CLIENT_ERROR: Readonly<
+  Record<string, ['request_timeout' | 'headers_too_large' | 'bad_request', string]>
+> = {
+  HPE_INVALID_METHOD: ['bad_request', 'this method is none of HTTP, or this is not an HTTP request'],
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'the request did not arrive in time'],
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'the headers of the request are too large'],
 };
@@ -45,8 +50,14 @@ export class AdminHttpServer {
     // By default Node drops every header after the 2000th, and with it an Origin that stands there. The size is limited.
     this.server.maxHeadersCount = 0;
     this.server.maxConnections = limits.connections;
+    // Node's types do not know it: what ends its side after the request (`nc -N`, `socat`) still gets the answer.
+    Object.assign(this.server, { httpAllowHalfOpen: true });
     this.server.on('connection', (socket: Socket) => this.#remember(socket));
-    this.server.on('drop', () => this.server.closeIdleConnections());
+    this.server.on('drop', () => this.#makeRoom());
+    this.server.on('connect', (_request, socket) => this.#refuse(socket, noTunnel()));
+    this.server.on('checkExpectation', (_request, response: ServerResponse) =>
+      writeReply(response, this.#router.refuse(unknownExpectation()), true),
+    );
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseBytes(error, socket));
   }
 
@@ -70,11 +81,20 @@ export class AdminHttpServer {
     clearTimeout(cut);
   }
 
+  /** There are too many connections: those that nobody uses, or nobody may be there for, end first. */
+  #makeRoom(): void {
+    this.server.closeIdleConnections();
+    for (const [socket, { hasEnded }] of this.#connections) if (hasEnded) socket.destroy();
+  }
+
   #remember(socket: Socket): void {
-    const connection = { gone: new AbortController(), answering: new Set<ServerResponse>() };
+    const connection: Connection = { gone: new AbortController(), answering: new Set(), hasEnded: false };
     // Each of its waiting requests listens.
     setMaxListeners(this.#limits.requestsPerConnection + 1, connection.gone.signal);
     this.#connections.set(socket, connection);
+    socket.once('end', () => {
+      connection.hasEnded = true;
+    });
     socket.once('close', () => {
       connection.gone.abort();
       this.#connections.delete(socket);
@@ -95,6 +115,11 @@ export class AdminHttpServer {
     writeReply(response, reply, this.#closed !== undefined);
   }
 
+  /** For what never became a request with a response. */
+  #refuse(socket: Duplex, error: MxcpError): void {
+    socket.end(toRawReply(this.#router.refuse(error)), () => socket.destroy());
+  }
+
   /** Bytes that are no request, or not in time. Answers of earlier requests of the connection go out first. */
   #refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
     const unanswered = [...(this.#connections.get(socket)?.answering ?? [])];
@@ -106,12 +131,22 @@ export class AdminHttpServer {
         'bad_request',
         'this is not an HTTP request',
       ];
-      const reply = this.#router.refuse(new MxcpError(code, message));
-      socket.end(toRawReply(reply), () => socket.destroy());
+      this.#refuse(socket, new MxcpError(code, message));
     } else {
       last.once('close', () => socket.destroy());
     }
   }
+}
+
+function noTunnel(): MxcpError {
+  return new MxcpError(
+    'bad_request',
+    'CONNECT is not a method of this server; GET /openapi.json lists the routes',
+  );
+}
+
+function unknownExpectation(): MxcpError {
+  return new MxcpError('bad_request', 'the only expectation that this server knows is 100-continue');
 }
 
 function tooManyRequests(): MxcpError {

@@ -30,7 +30,6 @@ export function matchRoute(method: string, path: string, access: SocketAccess): 
     const pathParameters = matchSegments(compiled.segments, path.split('/'));
     return pathParameters === undefined ? [] : [{ ...compiled, pathParameters }];
   });
-  if (candidates.length === 0) throw routeNotFound(path);
   const match = candidates.find(({ route }) => methodsOf(route).includes(method));
   if (access === 'probe' && match?.route.probe !== true) {
     throw new MxcpError(
@@ -38,6 +37,7 @@ export function matchRoute(method: string, path: string, access: SocketAccess): 
       'the probe socket serves GET of the probes only; use the admin socket',
     );
   }
+  if (candidates.length === 0) throw routeNotFound(path);
   if (match !== undefined) return match;
   const allowed = candidates.flatMap(({ route }) => methodsOf(route)).join(', ');
   throw new AnswerError('method_not_allowed', `${method} is not a method of this route; it has ${allowed}`, {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import type { ReloadRecord } from '../../../src/admin/index.js';
 import {
   connect,
   createPorts,
@@ -11,6 +12,7 @@ import {
   RELOAD_ID,
   sendRaw,
   startTestServer,
+  succeededReload,
 } from './admin-fixture.js';
 
 function errorOf(text: string): unknown {
@@ -20,6 +22,14 @@ function errorOf(text: string): unknown {
 const pendingReload = {
   ...createPorts().reloads,
   request: () => ({ id: RELOAD_ID, ended: new Promise<never>(() => undefined) }),
+};
+
+const soonEndedReload = {
+  ...createPorts().reloads,
+  request: () => ({
+    id: RELOAD_ID,
+    ended: new Promise<ReloadRecord>((resolve) => setImmediate(resolve, succeededReload)),
+  }),
 };
 
 describe('limits of a request', () => {
@@ -104,6 +114,51 @@ describe('limits of a request', () => {
   ])('%s → %i', async (header, status) => {
     await using server = await startTestServer();
     expect((await sendRaw(server.socketPath, `GET /health HTTP/1.1\n${header}`)).status).toBe(status);
+  });
+});
+
+describe('what is unusual', () => {
+  it.each([
+    ['CONNECT localhost:80 HTTP/1.1', 'CONNECT is not a method of this server'],
+    ['FOO /health HTTP/1.1', 'this method is none of HTTP'],
+    ['GET /health HTTP/1.1\nExpect: miracles', 'the only expectation that this server knows is 100-continue'],
+  ])('%j gets 400 with its reason', async (head, reason) => {
+    await using server = await startTestServer();
+    const answer = await sendRaw(server.socketPath, head);
+    expect([answer.status, errorOf(answer.text)]).toEqual([400, 'bad_request']);
+    expect(answer.text).toContain(reason);
+  });
+});
+
+describe('a caller that has sent all it wants to send', () => {
+  it.each([
+    ['GET', '/status'],
+    ['GET', '/readyz'],
+    ['GET', '/config'],
+    ['POST', '/reload?wait=10s'],
+  ])('and ends its side of %s %s gets the answer', async (method, path) => {
+    await using server = await startTestServer({ ports: createPorts({ reloads: soonEndedReload }) });
+    for (let times = 0; times < 20; times += 1) {
+      const socket = await connect(server.socketPath);
+      socket.end(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      expect(parseAnswer(await readToEnd(socket)).status).toBe(200);
+    }
+  });
+
+  it('keeps no place from others: it may have gone while it waits', async () => {
+    const limits = { connections: 4 };
+    const ports = createPorts({ reloads: pendingReload });
+    await using server = await startTestServer({ limits, ports });
+    const gone: Socket[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      const socket = await connect(server.socketPath);
+      socket.end('POST /reload?wait=60s HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      gone.push(socket);
+    }
+    await vi.waitFor(async () => {
+      expect((await sendRaw(server.socketPath, 'GET /health HTTP/1.1')).status).toBe(200);
+    });
+    for (const socket of gone) socket.destroy();
   });
 });
 
