@@ -75,6 +75,8 @@ export interface ResourceText {
   readonly texts: Iterable<string>;
   /** UTF-8 bytes of the text. */
   readonly bytes: number;
+  /** Whether the text is bytes in base 64. */
+  readonly isBinary: boolean;
 }
 
 export interface PromptMessage {

@@ -88,10 +88,10 @@ function scalarPieces(value: JsonValue): Generator<string> {
 }
 
 export function toResourceResult(resource: ResourceText, splices: ResultSplices): ReadResourceResult {
-  const { uri, mimeType, texts, bytes } = resource;
+  const { uri, mimeType, texts, bytes, isBinary } = resource;
   const isLarge = bytes >= SPLICE_FROM_BYTES;
   const text = isLarge ? splices.addString(() => jsonStringPieces(texts)) : [...texts].join('');
-  return { contents: [{ uri, mimeType, text }] };
+  return { contents: [isBinary ? { uri, mimeType, blob: text } : { uri, mimeType, text }] };
 }
 
 /**

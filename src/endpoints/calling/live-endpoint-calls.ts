@@ -13,6 +13,7 @@ import type {
 import type { EndpointKind } from '../definitions/endpoint-definition.js';
 import { endpointLabel } from '../definitions/endpoint-label.js';
 import { nearSuggestion } from '../definitions/suggestion.js';
+import { toBinaryContent } from '../resources/binary-content.js';
 import type { CallArguments } from '../values/argument-reader.js';
 import { CallDeadline } from './call-deadline.js';
 import type { CallGate } from './call-gate.js';
@@ -101,12 +102,7 @@ export class LiveEndpointCalls implements EndpointCalls {
         );
       const { resource, values } = match;
       const result = await this.#answer(resource, resource.arguments.read(values), call);
-      return {
-        uri,
-        mimeType: resource.mimeType,
-        texts: result.shape === 'array' ? toJsonList(result.texts) : result.texts,
-        bytes: result.bytes,
-      };
+      return { uri, mimeType: resource.mimeType, ...toContent(result, resource.mimeType) };
     });
   }
 
@@ -197,6 +193,16 @@ export class LiveEndpointCalls implements EndpointCalls {
 function notFound({ kind, name }: CallTarget, known: readonly string[]): MxcpError {
   const what = endpointLabel(kind, name);
   return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, known)}`);
+}
+
+function toContent(
+  result: ShapedResult,
+  mimeType: string,
+): Pick<ResourceText, 'texts' | 'bytes' | 'isBinary'> {
+  const binary = toBinaryContent(result, mimeType);
+  if (binary !== undefined) return { texts: [binary], bytes: binary.length, isBinary: true };
+  const texts = result.shape === 'array' ? toJsonList(result.texts) : result.texts;
+  return { texts, bytes: result.bytes, isBinary: false };
 }
 
 /** The pieces of a JSON array whose items are already text. */

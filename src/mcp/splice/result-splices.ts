@@ -45,7 +45,8 @@ export class ResultSplices {
   }
 
   #add(splice: Splice): string {
-    const token = randomUUID();
+    // Without its dashes it passes for base 64 as well, where the SDK asks for that.
+    const token = randomUUID().replaceAll('-', '');
     this.#splices.set(token, splice);
     return token;
   }

@@ -82,6 +82,7 @@ describe('calling endpoints of a project over a real database', () => {
       mimeType: 'text/markdown',
       texts: ['# far east'],
       bytes: 10,
+      isBinary: false,
     });
   });
 

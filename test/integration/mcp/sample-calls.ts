@@ -144,5 +144,6 @@ export class SampleCalls implements EndpointCalls {
 }
 
 function toText(uri: string, texts: readonly string[]): ResourceText {
-  return { uri, mimeType: 'application/json', texts, bytes: Buffer.byteLength(texts.join('')) };
+  const bytes = Buffer.byteLength(texts.join(''));
+  return { uri, mimeType: 'application/json', texts, bytes, isBinary: false };
 }

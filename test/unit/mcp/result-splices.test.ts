@@ -103,7 +103,8 @@ describe('a result that is written in slices', () => {
         const texts = [...pieces, 'ä"\n'.repeat(30_000)];
         const splices = new ResultSplices();
         const bytes = Buffer.byteLength(texts.join(''));
-        const result = toResourceResult({ uri: 'a://b', mimeType: 'text/plain', texts, bytes }, splices);
+        const resource = { uri: 'a://b', mimeType: 'text/plain', texts, bytes, isBinary: false };
+        const result = toResourceResult(resource, splices);
         const message = JSON.parse(await written(result, splices));
         expect(message.result.contents).toEqual([
           { uri: 'a://b', mimeType: 'text/plain', text: texts.join('') },
