@@ -17,8 +17,8 @@ export interface HandoverLimits {
 export interface QuietRequest<T> {
   readonly active: ActiveGeneration<T>;
   readonly limits: HandoverLimits;
-  /** Calls that run are interrupted instead of waited for. */
-  readonly force: boolean;
+  /** From its abort on, calls that run are interrupted instead of waited for. */
+  readonly forced: AbortSignal;
   /** Aborted when the server closes. */
   readonly signal: AbortSignal;
   /** Resolves when the generations that were replaced before are freed. */
@@ -39,17 +39,17 @@ const NAMED_CALLS = 5;
  * `drain_timeout` naming the calls that stood in the way, `server_closing`.
  */
 export async function holdWhenQuiet<T>(request: QuietRequest<T>): Promise<Hold<T>> {
-  const { active, limits, force, signal } = request;
+  const { active, limits, forced, signal } = request;
   const deadline = deadlineIn(limits.drainTimeoutMs, signal);
-  let inTheWay = active.leases;
+  const interrupt = (): void => interruptAll(active.leases);
+  forced.addEventListener('abort', interrupt, { once: true });
   try {
     for (;;) {
-      if (force) interruptAll(inTheWay);
+      if (forced.aborted) interrupt();
       await quiet(request, deadline);
       await request.beforeHold();
       const hold = await tryHold(request, deadline);
       if (hold !== undefined) return hold;
-      inTheWay = active.leases;
     }
   } catch (error) {
     if (signal.aborted)
@@ -57,6 +57,7 @@ export async function holdWhenQuiet<T>(request: QuietRequest<T>): Promise<Hold<T
     if (error !== deadline.reason) throw error;
     throw drainTimeout(active.leases, request);
   } finally {
+    forced.removeEventListener('abort', interrupt);
     deadline.dispose();
   }
 }
@@ -88,7 +89,7 @@ function interruptAll(leases: readonly LeaseInUse[]): void {
   for (const lease of leases) lease.interrupt();
 }
 
-function drainTimeout<T>(leases: readonly LeaseInUse[], { limits, force }: QuietRequest<T>): MxcpError {
+function drainTimeout<T>(leases: readonly LeaseInUse[], { limits, forced }: QuietRequest<T>): MxcpError {
   const named = leases
     .slice(0, NAMED_CALLS)
     .map(({ label, since }) => `${label} since ${since.toISOString()}`);
@@ -99,7 +100,7 @@ function drainTimeout<T>(leases: readonly LeaseInUse[], { limits, force }: Quiet
     const message = `${failure} an earlier generation is still being freed; reload again later, or raise --reload-drain-timeout`;
     return new MxcpError('drain_timeout', message);
   }
-  const message = force
+  const message = forced.aborted
     ? `${failure} of calls that were interrupted and have not ended (${calls}); reload again when they have ended, or raise --reload-drain-timeout`
     : `${failure} of calls that still run (${calls}); reload again when they have ended, raise --reload-drain-timeout, or interrupt them with --force`;
   return new MxcpError('drain_timeout', message);

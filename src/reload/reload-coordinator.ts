@@ -4,7 +4,7 @@ import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { assertOpen } from './assert-open.js';
 import { ReloadHistory } from './reload-history.js';
-import { logBug, logOutcome, logStart } from './reload-log.js';
+import { logBug, logForced, logOutcome, logStart } from './reload-log.js';
 import { ReloadPayloads } from './reload-payloads.js';
 import type { ReloadRecord, ReloadTrigger, RestartRequired } from './reload-record.js';
 import {
@@ -12,6 +12,7 @@ import {
   enqueue,
   finish,
   IDLE,
+  isForced,
   startNext,
   type PlannedRun,
   type ReloadRequest,
@@ -71,6 +72,8 @@ export class ReloadCoordinator<T> {
   readonly #closing = new AbortController();
   #state = IDLE;
   #log: RunLog | undefined;
+  /** Of the run that goes on: aborted when it interrupts calls instead of waiting for them. */
+  #forced = new AbortController();
   #last: ReloadRecord | null = null;
   #restartRequired: readonly RestartRequired[] = [];
   #idle: Promise<void> = Promise.resolve();
@@ -83,7 +86,8 @@ export class ReloadCoordinator<T> {
     const { signal } = this.#closing;
     this.#execute = (log) => {
       const payload = this.#payloads.find(log.run.first.id);
-      return runTransaction({ active, steps, logger, limits, signal, earlierFreed, payload }, log);
+      const forced = this.#forced.signal;
+      return runTransaction({ active, steps, logger, limits, signal, forced, earlierFreed, payload }, log);
     };
   }
 
@@ -148,6 +152,15 @@ export class ReloadCoordinator<T> {
       throw new MxcpError('server_busy', 'too many reloads are waiting; try again', { retryAfterSeconds: 1 });
     }
     this.#state = next;
+    this.#forceWhenAsked();
+  }
+
+  /** A forced reload would otherwise wait behind the very one that it is to break. */
+  #forceWhenAsked(): void {
+    const { running } = this.#state;
+    if (running === null || this.#forced.signal.aborted || !isForced(this.#state)) return;
+    if (!running.first.force) logForced(running.first, this.#logger);
+    this.#forced.abort();
   }
 
   async #runAll(): Promise<void> {
@@ -168,9 +181,12 @@ export class ReloadCoordinator<T> {
     this.#log = log;
     log.start(this.#active.current.number);
     logStart(run.first, this.#logger);
+    this.#forced = new AbortController();
+    this.#forceWhenAsked();
     try {
       const previous = await this.#execute(log);
-      if (previous !== undefined) await this.#retired.retire(previous, log);
+      const force = this.#forced.signal.aborted;
+      if (previous !== undefined) await this.#retired.retire(previous, log, { force });
       log.succeed();
     } catch (error) {
       log.fail(error);

@@ -7,6 +7,11 @@ export function logStart({ trigger, dryRun, id }: ReloadRequest, logger: Logger)
   logger.info({ trigger, dry_run: dryRun, id }, 'reload started');
 }
 
+/** Whoever finds calls interrupted by a reload that nobody has forced, finds the reason here. */
+export function logForced({ trigger, id }: ReloadRequest, logger: Logger): void {
+  logger.info({ trigger, id }, 'a forced reload waits for this one, which interrupts calls from now on');
+}
+
 /** The record of an unexpected error only says that the log has the details. */
 export function logBug({ id }: ReloadRequest, thrown: unknown, logger: Logger): void {
   const { code, detail } = toMxcpError(thrown);

@@ -58,6 +58,15 @@ export function finish(state: ReloadState): ReloadState {
   return { ...state, running: null };
 }
 
+/**
+ * Whether the run that goes on interrupts calls: it was asked to, or one that was asked to waits for its end. A dry run stands
+ * in nobody's way for long, and interrupts nobody.
+ */
+export function isForced({ running, waiting }: ReloadState): boolean {
+  if (running === null || running.first.dryRun) return false;
+  return [running, ...waiting].some(({ first }) => first.force);
+}
+
 /** How many requests wait for a run that has not started. */
 export function countQueued(state: ReloadState): number {
   return state.waiting.reduce((count, run) => count + 1 + run.others.length, 0);

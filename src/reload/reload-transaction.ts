@@ -14,6 +14,8 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
   readonly limits: HandoverLimits;
   /** Aborted when the server closes. */
   readonly signal: AbortSignal;
+  /** From its abort on, calls that stand in the way are interrupted. */
+  readonly forced: AbortSignal;
   /** Resolves when the generations that were replaced before are freed. */
   readonly earlierFreed: () => Promise<void>;
   readonly payload: ReloadPayload | undefined;
@@ -92,13 +94,12 @@ async function handOver<Loaded, Resolved, T>(
   log: RunLog,
 ): Promise<Generation<T>> {
   const holds: Hold<T>[] = [];
-  const { active, limits, signal, earlierFreed } = transaction;
-  const { force } = log.run.first;
+  const { active, limits, signal, forced, earlierFreed } = transaction;
   const onHold = (hold: Hold<T>): void => void holds.push(hold);
   try {
     await log.stage('drain', async () => {
       const beforeHold = (): Promise<void> => candidate.shortenHandover();
-      await holdWhenQuiet({ active, limits, force, signal, earlierFreed, beforeHold, onHold });
+      await holdWhenQuiet({ active, limits, forced, signal, earlierFreed, beforeHold, onHold });
     });
     return await swap(candidate, transaction, log);
   } finally {

@@ -32,8 +32,7 @@ export class RetiredGenerations<T> {
    * must not keep the next reload, or whoever waits for this one, waiting. By force they are interrupted, and then it does
    * not take long.
    */
-  async retire(previous: Generation<T>, log: RunLog): Promise<void> {
-    const { force } = log.run.first;
+  async retire(previous: Generation<T>, log: RunLog, { force }: { readonly force: boolean }): Promise<void> {
     const isIdle = previous.activeLeases === 0;
     if (force) for (const lease of previous.leases) lease.interrupt();
     const retired = this.#drainAndDispose(previous, log).finally(() => this.#retiring.delete(retired));

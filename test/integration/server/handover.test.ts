@@ -144,6 +144,16 @@ async function startSlowCall(shop: HandoverShop) {
   return { gate, ended };
 }
 
+/** A call that ends when it is interrupted. */
+async function startEndlessCall(shop: HandoverShop) {
+  const client = await connectTo(shop.server.url);
+  onTestFinished(() => client.close());
+  const sql = 'SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE (a.range * b.range) % 7 = 9';
+  const ended = callText(client, 'execute_sql_query', { sql }).catch(String);
+  await vi.waitFor(async () => expect((await shop.server.admin.status()).reload.active_requests).toBe(1));
+  return { ended };
+}
+
 describe('calls that run when a read-write database was replaced', () => {
   it('are waited for while nobody is held: short calls never wait long, and the swap comes when the long one ends', {
     timeout: 60_000,
@@ -206,28 +216,33 @@ describe('calls that run when a read-write database was replaced', () => {
 
   it('are interrupted by force, with an error that says so', async () => {
     const shop = await HandoverShop.start();
-    const client = await connectTo(shop.server.url);
-    const sql = 'SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE (a.range * b.range) % 7 = 9';
-    const ended = callText(client, 'execute_sql_query', { sql }).catch(String);
-    await vi.waitFor(async () => expect((await shop.server.admin.status()).reload.active_requests).toBe(1));
+    const { ended } = await startEndlessCall(shop);
     await shop.replace(2);
     expect(await shop.reload({ force: true })).toMatchObject({ status: 'success' });
     expect(await ended).toContain('was ended by a forced reload');
     expect(await shop.price()).toBe('2');
-    await client.close();
+  });
+
+  it('are interrupted by force also when an earlier reload waits for them already, which then goes on', async () => {
+    const shop = await HandoverShop.start();
+    const { ended } = await startEndlessCall(shop);
+    await shop.replace(2);
+    const waiting = shop.reload();
+    await vi.waitFor(async () => expect((await shop.server.admin.status()).reload.draining).toBe(true));
+    const forced = shop.reload({ force: true });
+    expect(await waiting).toMatchObject({ status: 'success', database: { action: 'handover' } });
+    expect(await forced).toMatchObject({ status: 'success', database: { action: 'kept' } });
+    expect(await ended).toContain('was ended by a forced reload');
+    expect(await shop.price()).toBe('2');
   });
 
   it('on the old generation are interrupted by force also where nothing is handed over', async () => {
     const shop = await HandoverShop.start();
-    const client = await connectTo(shop.server.url);
-    const sql = 'SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE (a.range * b.range) % 7 = 9';
-    const ended = callText(client, 'execute_sql_query', { sql }).catch(String);
-    await vi.waitFor(async () => expect((await shop.server.admin.status()).reload.active_requests).toBe(1));
+    const { ended } = await startEndlessCall(shop);
     const record = await shop.reload({ force: true });
     expect(record).toMatchObject({ status: 'success', requests_draining: 1, database: { action: 'kept' } });
     expect(stagesOf(record).slice(-2)).toEqual(['drain success', 'dispose success']);
     expect(await ended).toContain('was ended by a forced reload');
-    await client.close();
   });
 
   it('cannot be interrupted for a trial run', async () => {

@@ -210,6 +210,65 @@ describe('calls that stand in the way', () => {
     expect(steps.disposed).toEqual([1]);
   });
 
+  test('are interrupted when a forced reload comes while an earlier one waits for them', async () => {
+    const { active, coordinator, lines } = createHandover();
+    const lease = active.current.acquire({ label: 'tool "slow"', interrupt: () => lease.release() });
+    const waiting = coordinator.request({ trigger: 'watch' });
+    await vi.waitFor(() => expect(coordinator.status().draining).toBe(true));
+    const forced = coordinator.request({ trigger: 'cli', force: true });
+    expect(await waiting.ended).toMatchObject({ status: 'success', generation: { from: 1, to: 2 } });
+    expect(await forced.ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
+    expect(lines.join('')).toContain(
+      'a forced reload waits for this one, which interrupts calls from now on',
+    );
+  });
+
+  test('are interrupted by a reload that waits its turn before a forced one', async () => {
+    const { active, coordinator, steps } = createHandover();
+    const gate = createGate();
+    steps.before = (step, generation) => (step === 'check' && generation === 2 ? gate.pass() : undefined);
+    const first = coordinator.request({ trigger: 'api' });
+    await gate.arrived;
+    const second = coordinator.request({ trigger: 'watch' });
+    const forced = coordinator.request({ trigger: 'cli', force: true });
+    const interrupted: string[] = [];
+    const lease = active.current.acquire({
+      label: 'tool "slow"',
+      interrupt: () => {
+        interrupted.push('on generation 1');
+        lease.release();
+      },
+    });
+    steps.before = (step, generation) => {
+      if (step !== 'check' || generation !== 3) return;
+      const next = active.current.acquire({
+        label: 'tool "slow"',
+        interrupt: () => {
+          interrupted.push('on generation 2');
+          next.release();
+        },
+      });
+    };
+    gate.open();
+    await Promise.all([first.ended, second.ended, forced.ended]);
+    expect(interrupted).toEqual(['on generation 1', 'on generation 2']);
+    expect(active.current.number).toBe(4);
+  });
+
+  test('of the old generation are interrupted by a reload that holds nobody when a forced one waits for it', async () => {
+    const { active, coordinator, steps } = createCoordinator();
+    const gate = createGate();
+    steps.before = (step, generation) => (step === 'check' && generation === 2 ? gate.pass() : undefined);
+    const lease = active.current.acquire({ label: 'slow', interrupt: () => lease.release() });
+    const first = coordinator.request({ trigger: 'api' });
+    await gate.arrived;
+    const forced = coordinator.request({ trigger: 'cli', force: true });
+    gate.open();
+    expect(await first.ended).toMatchObject({ status: 'success', requestsDraining: 1 });
+    await forced.ended;
+    expect(steps.disposed).toEqual([1, 2]);
+  });
+
   test('that do not hear force are reported without the advice to use it', async () => {
     const { active, coordinator } = createHandover({ drainTimeoutMs: 50 });
     active.current.acquire(createHolder('tool "deaf"'));

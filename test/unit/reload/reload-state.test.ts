@@ -5,6 +5,7 @@ import {
   enqueue,
   finish,
   IDLE,
+  isForced,
   startNext,
   type ReloadRequest,
   type ReloadState,
@@ -109,6 +110,31 @@ describe('the next run', () => {
   test('leaves those that wait alone when it ends', () => {
     const state = startNext(enqueueAll(IDLE, [createRequest({ dryRun: true }), createRequest()]));
     expect(finish(state)).toEqual({ running: null, waiting: state.waiting });
+  });
+});
+
+describe('the run that goes on interrupts calls', () => {
+  const start = (...kinds: readonly Partial<ReloadRequest>[]): ReloadState =>
+    startNext(enqueueAll(IDLE, kinds.map(createRequest)));
+
+  test.each([
+    ['when it was asked to', [{ force: true }]],
+    ['when one that was asked to waits for it', [{}, { force: true }]],
+    ['when others come before the one that was asked to', [{}, { dryRun: true }, { force: true }]],
+  ])('%s', (_, kinds) => {
+    expect(isForced(start(...kinds))).toBe(true);
+  });
+
+  test.each([
+    ['when nobody has asked for it', [{}, { hasPayload: true }]],
+    ['when it is a dry run, whatever waits for it', [{ dryRun: true }, { force: true }]],
+  ])('not %s', (_, kinds) => {
+    expect(isForced(start(...kinds))).toBe(false);
+  });
+
+  test('not when the forced one has ended', () => {
+    const state = enqueueAll(start({ force: true }), [createRequest()]);
+    expect(isForced(startNext(finish(state)))).toBe(false);
   });
 });
 
