@@ -216,7 +216,7 @@ export class Server {
       const { active, coordinator, door } = this.#running;
       // First: a reload that waits for calls gives up, and those that it holds go on to their end.
       const reloadsEnded = coordinator.close();
-      const hasHooks = active.current.contents.python !== undefined;
+      const hasHooks = active.current.contents.python?.hasShutdownHooks === true;
       await door.close({ deadlineMs: shutdownCallsMs(shutdownTimeoutMs, hasHooks) });
       // Calls have ended or were told to; a query that has not heard it would keep its file open for ever.
       this.#databases.interruptAll();

@@ -7,7 +7,10 @@ export function shutdownHooksMs(shutdownTimeoutMs: number): number {
   return Math.min(MAX_HOOKS_MS, shutdownTimeoutMs * HOOKS_SHARE);
 }
 
-/** How long running calls may take; the rest is for what comes after them, `on_shutdown` hooks among it where there are any. */
+/**
+ * How long running calls may take. The rest is for what comes after them; where there are `on_shutdown` hooks, their time is
+ * taken from that of the calls.
+ */
 export function shutdownCallsMs(shutdownTimeoutMs: number, hasHooks: boolean): number {
-  return shutdownTimeoutMs * (hasHooks ? CALLS_SHARE - HOOKS_SHARE : CALLS_SHARE);
+  return shutdownTimeoutMs * CALLS_SHARE - (hasHooks ? shutdownHooksMs(shutdownTimeoutMs) : 0);
 }

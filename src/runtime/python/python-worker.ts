@@ -43,6 +43,7 @@ export interface CallRequest {
 export class PythonWorker {
   readonly exited: Promise<WorkerExit>;
   hasInitialised = false;
+  #hasShutdownHooks = false;
   readonly #options: PythonWorkerOptions;
   readonly #child: WorkerChild;
   readonly #sessions: WorkerSessions;
@@ -79,6 +80,11 @@ export class PythonWorker {
       return exit;
     });
     void this.#child.sendLine(options.startLine);
+  }
+
+  /** Whether there is something to run before it leaves: code registers hooks when it is imported, or at any time later. */
+  get hasShutdownHooks(): boolean {
+    return this.hasInitialised && this.#hasShutdownHooks;
   }
 
   get processId(): number {
@@ -200,6 +206,9 @@ export class PythonWorker {
         return this.#jobs.deliver(message.job, ({ onNotification }) =>
           onNotification?.(message.notification),
         );
+      case 'hook.shutdown':
+        this.#hasShutdownHooks = true;
+        return;
       case 'hook.failures':
         return this.#jobs.deliver(message.job, ({ onHookFailures }) => onHookFailures?.(message.failures));
       case 'done':

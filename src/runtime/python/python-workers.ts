@@ -119,6 +119,11 @@ export class PythonWorkers implements Disposable {
     return { workers: this.#slots.length, busy: this.#pool.busy, restarts };
   }
 
+  /** Whether `dispose` would run any hook now. */
+  get hasShutdownHooks(): boolean {
+    return this.#slots.some((slot) => slot.hasShutdownHooks);
+  }
+
   /** Runs the `on_shutdown` hooks of workers whose `on_init` hooks ran, bounded, and leaves no process behind. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#dispose();

@@ -48,6 +48,7 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
     z.object({ op: z.literal('started'), failures: z.array(importFailure) }),
     z.object({ op: z.literal('shape'), job, shape: z.enum(['list', 'value']) }),
     z.object({ op: z.literal('notify'), job, notification }),
+    z.object({ op: z.literal('hook.shutdown') }),
     z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),
     z.object({ op: z.literal('done'), job, failure: failure.optional() }),
     z.object({ op: z.literal('answer'), id: z.number(), problems: z.array(problem) }),

@@ -59,6 +59,10 @@ export class WorkerSlot implements Disposable {
     return this.#current;
   }
 
+  get hasShutdownHooks(): boolean {
+    return this.#current?.hasShutdownHooks === true;
+  }
+
   dispose(): Promise<void> {
     this.#disposed ??= this.#dispose();
     return this.#disposed;
@@ -70,7 +74,7 @@ export class WorkerSlot implements Disposable {
     for (const worker of this.#retiring.keys()) worker.end('was ended with its generation');
     const worker = this.#current;
     if (worker !== undefined) {
-      if (worker.hasInitialised) await worker.runShutdownHooks();
+      if (worker.hasShutdownHooks) await worker.runShutdownHooks();
       await worker.leave();
     }
     await Promise.all([this.#arrival, this.#coming?.exited, ...this.#retiring.values()]);

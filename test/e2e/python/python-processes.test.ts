@@ -42,6 +42,8 @@ const CODE = [
   '    return "told"',
 ];
 
+const WITHOUT_HOOK = CODE.filter((line) => line !== '@on_shutdown');
+
 let project: TemporaryProject;
 beforeEach(() => {
   project = new TemporaryProject({
@@ -92,6 +94,36 @@ describe('the end of a server with Python code', () => {
     await call;
     // The worker that slept was killed; the other one has ended in order.
     expect(workers('end').length).toBeGreaterThanOrEqual(1);
+    await allGone();
+    await client.close();
+  });
+
+  it('ends such a call in time also where calls have the time of the hooks', async () => {
+    project.write('python/code.py', WITHOUT_HOOK);
+    const server = await ChildServer.start(project, { args: [...args, '--shutdown-timeout', '4s'] });
+    const client = await connectTo(server.url);
+    const call = expect(callText(client, 'sleep', { seconds: 60 })).rejects.toThrow();
+    await vi.waitFor(() => expect(existsSync(project.path('asleep'))).toBe(true));
+    const stoppedAt = performance.now();
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+    expect(performance.now() - stoppedAt).toBeLessThan(4500);
+    await call;
+    await allGone();
+    await client.close();
+  });
+
+  it('lets a call go on longer where no code has registered an on_shutdown hook', async () => {
+    project.write('python/code.py', WITHOUT_HOOK);
+    const server = await ChildServer.start(project, { args: [...args, '--shutdown-timeout', '4s'] });
+    const client = await connectTo(server.url);
+    // With a hook, calls have 2 s, and without one 3.2 s.
+    const call = callText(client, 'sleep', { seconds: 2.5 });
+    await vi.waitFor(() => expect(existsSync(project.path('asleep'))).toBe(true));
+    server.child.kill('SIGTERM');
+    expect(await call).toBe('slept');
+    expect(await server.ended).toBe(0);
+    expect(workers('end')).toEqual([]);
     await allGone();
     await client.close();
   });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { PythonProject } from '../../../kit/python-project.js';
 import { runningChildren } from '../../../kit/processes.js';
@@ -44,6 +44,45 @@ describe('hooks', () => {
     await another.workers.dispose();
     expect(readFileSync(project.path('ended'), 'utf8')).toBe('xx');
     expect(runningChildren()).toEqual([]);
+  });
+
+  it('that run at the end are known to the server, wherever they were registered', async () => {
+    using project = new TemporaryProject({
+      'python/hooks.py': [
+        'import os',
+        'from mxcp.runtime import on_init, on_shutdown',
+        'def note():',
+        '    with open("ended", "a") as file: file.write("x")',
+        '@on_init',
+        'def begin():',
+        '    if os.path.exists("in-init"): on_shutdown(note)',
+        'if os.path.exists("at-import"): on_shutdown(note)',
+        'def register(): on_shutdown(note)',
+        'def register_in_child():',
+        '    child = os.fork()',
+        '    if child == 0:',
+        '        on_shutdown(note)',
+        '        os._exit(7)',
+        '    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    expect(python.workers.hasShutdownHooks).toBe(false);
+    await python.workers.initialise();
+    expect(await python.value('hooks:register_in_child')).toBe(7);
+    expect(python.workers.hasShutdownHooks).toBe(false);
+    await python.value('hooks:register');
+    expect(python.workers.hasShutdownHooks).toBe(true);
+    await python.workers.dispose();
+    expect(readFileSync(project.path('ended'), 'utf8')).toBe('x');
+    for (const place of ['in-init', 'at-import']) {
+      project.write(place, '');
+      await using another = await PythonProject.build(project);
+      await another.workers.initialise();
+      expect(another.workers.hasShutdownHooks).toBe(true);
+      rmSync(project.path(place));
+    }
+    expect(readFileSync(project.path('ended'), 'utf8')).toBe('xxx');
   });
 
   it('use the database, each run on a connection of its own that is closed after it', async () => {

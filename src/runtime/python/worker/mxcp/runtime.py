@@ -118,7 +118,7 @@ def on_init(hook: _Hook) -> _Hook:
 def on_shutdown(hook: _Hook) -> _Hook:
     """Runs the function, sync or async, after the last call, within a few seconds."""
     if _worker.is_present():
-        _worker.present().hooks.on_shutdown(hook)
+        _worker.present().add_shutdown_hook(hook)
     return hook
 
 
@@ -142,8 +142,7 @@ def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description:
         worker.payloads[payload] = payload_func
     text = None if description is None else str(description)
     message = {"op": "reload", "payload": payload, "description": text}
-    with contextlib.nullcontext() if job is None else job.shield():
-        worker.channel.send(message)
+    worker.tell(message)
 
 
 def begin_execution_event(*_: Any, **__: Any) -> ContextManager[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -16,8 +17,8 @@ from .channel import Channel
 from .code_snapshot import CodeSnapshot
 from .database import Database
 from .failures import ProjectFiles
-from .hooks import Hooks
-from .job import Job
+from .hooks import Hook, Hooks
+from .job import Job, current_job
 from .project_code import NotCallable, ProjectCode
 from .values import decode_arguments
 
@@ -52,6 +53,18 @@ class Worker:
         asyncio.set_event_loop(self.loop)
         self.is_importing = False
         return [failure for failure in failures if failure is not None]
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """For a message that the code of a call may send at any moment."""
+        job = current_job.get()
+        with contextlib.nullcontext() if job is None else job.shield():
+            self.channel.send(message)
+
+    def add_shutdown_hook(self, hook: Hook) -> None:
+        """The server hears of it first: a hook that it does not know of would not run."""
+        if not self.channel.is_forked:
+            self.tell({"op": "hook.shutdown"})
+        self.hooks.on_shutdown(hook)
 
     def run_loop(self) -> None:
         """Never returns. What a task of the user's throws past the loop does not end the other calls."""
