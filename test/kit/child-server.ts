@@ -11,6 +11,8 @@ const COMMAND = join(import.meta.dirname, '../../bin/mxcp');
 export interface SpawnOptions {
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** What begins the command, for a server that runs in a special way. */
+  readonly begin?: readonly string[];
 }
 
 /** `mxcp serve` of a project as a process of its own, with its admin socket open. */
@@ -20,10 +22,11 @@ export class ChildServer implements AsyncDisposable {
   readonly ended: Promise<number | null>;
   #stderr = '';
 
-  private constructor(project: TemporaryProject, { args = [], env = {} }: SpawnOptions) {
+  private constructor(project: TemporaryProject, { args = [], env = {}, begin = [] }: SpawnOptions) {
+    const [command = process.execPath, ...commandArgs] = [...begin, process.execPath, COMMAND, 'serve'];
     this.child = spawn(
-      process.execPath,
-      [COMMAND, 'serve', '--port', '0', '--admin-socket', project.socketPath, ...args],
+      command,
+      [...commandArgs, '--port', '0', '--admin-socket', project.socketPath, ...args],
       { cwd: project.root, env: childEnvironment(project, env), stdio: ['ignore', 'ignore', 'pipe'] },
     );
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {

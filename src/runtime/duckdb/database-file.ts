@@ -62,6 +62,24 @@ export function assertOnDisk(path: string): void {
   );
 }
 
+/**
+ * Throws `database_failed` when this user may not do with the file what serving it needs. A missing file is not refused:
+ * DuckDB may create it.
+ */
+export async function assertPermitted(
+  path: string,
+  { readonly }: { readonly readonly: boolean },
+): Promise<void> {
+  try {
+    await access(path, readonly ? constants.R_OK : constants.R_OK | constants.W_OK);
+  } catch (error) {
+    if (isMissing(error)) return;
+    const failure = `database ${path} cannot be ${readonly ? 'read' : 'read and written'} by this user (${messageOf(error)})`;
+    const mend = `give the user that runs mxcp the right to do so${readonly ? '' : ', or serve the file with readonly: true'}`;
+    throw new MxcpError('database_failed', `${failure}; ${mend}`, { cause: error });
+  }
+}
+
 /** Creates the folder of a database. Throws `database_missing` naming what stands in the way. */
 export async function ensureDatabaseFolder(path: string): Promise<void> {
   const folder = dirname(path);

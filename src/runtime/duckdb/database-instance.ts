@@ -4,6 +4,7 @@ import { messageOf, MxcpError } from '../../errors/index.js';
 import { CallerFunctions } from './caller-functions.js';
 import {
   assertOnDisk,
+  assertPermitted,
   ensureDatabaseFolder,
   findDatabaseFile,
   isSameFile,
@@ -170,6 +171,7 @@ export class DatabaseInstance {
 /** Opens the file and remembers which one it is. */
 async function openFile(spec: InstanceSpec): Promise<OpenedFile> {
   const { path, readonly } = spec;
+  await assertPermitted(path, spec);
   const names = await fileNamesOf(path);
   await keepingOutForeignRows(names);
   if (readonly && (await statDatabaseFile(path)) === null) await createEmpty(path);

@@ -228,7 +228,10 @@ describe('calls that run when a read-write database was replaced', () => {
     const { ended } = await startEndlessCall(shop);
     await shop.replace(2);
     const waiting = shop.reload();
-    await vi.waitFor(async () => expect((await shop.server.admin.status()).reload.draining).toBe(true));
+    await vi.waitFor(
+      async () => expect((await shop.server.admin.status()).reload.draining).toBe(true),
+      20_000,
+    );
     const forced = shop.reload({ force: true });
     expect(await waiting).toMatchObject({ status: 'success', database: { action: 'handover' } });
     expect(await forced).toMatchObject({ status: 'success', database: { action: 'kept' } });

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { rm } from 'node:fs/promises';
 import { messageOf, MxcpError } from '../../../errors/index.js';
-import { isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
+import { assertPermitted, isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
 import type { DatabaseInstance } from '../database-instance.js';
 import { lockHolderOf } from '../duckdb-errors.js';
 import type { InstanceShare } from '../database-registry.js';
 import type { GenerationDatabase } from '../generation-database.js';
 import { findFile, keepAsEarlier, setHeldAside, sweepEarlier } from './earlier-files.js';
 import { fileNamesOf } from './file-names.js';
-import { assertLinkable } from './held-file.js';
+import { assertSecondName } from './held-file.js';
 
 export interface HandoverParts {
   /** Of the generation that serves. */
@@ -51,20 +51,15 @@ export class DatabaseHandover {
     return old !== undefined && next !== undefined && !isSameFile(old, next);
   }
 
-  /** Throws `database_failed` when the old file could not be reached any more if the new one does not open. */
+  /**
+   * Throws `database_failed` when this user may not serve the new file, and when the old one could not be reached any more if
+   * the new one does not open.
+   */
   async assertPossible(): Promise<void> {
-    const { path } = this.#parts.old;
-    try {
-      const instance = this.#instance;
-      if (instance?.unlinkedBecause !== undefined) throw new Error(instance.unlinkedBecause);
-      await assertLinkable(await fileNamesOf(path));
-    } catch (error) {
-      throw new MxcpError(
-        'database_failed',
-        `database ${path} cannot be handed over while it serves: its folder has no hard links (${messageOf(error)}), so the old file would be lost if the new one did not open; restart the server instead`,
-        { cause: error },
-      );
-    }
+    const { old, next } = this.#parts;
+    // First: what may not be written, Linux does not let everybody link either, and that is not the reason then.
+    await assertPermitted(next.path, next.spec);
+    await assertSecondName(await fileNamesOf(old.path), this.#instance?.unlinkedBecause);
   }
 
   /** Puts the log of the old file into it, as far as running calls allow: closing it then takes no time. Never throws. */

@@ -1,5 +1,5 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { isMissing, messageOf } from '../../../errors/index.js';
+import { access, constants, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { isMissing, messageOf, MxcpError } from '../../../errors/index.js';
 import { isSameFile, findDatabaseFile, type DatabaseFile } from '../database-file.js';
 import { hasLog } from './database-log.js';
 import { temporaryName, type FileNames } from './file-names.js';
@@ -47,11 +47,40 @@ export class HeldFile {
   }
 }
 
-/** Throws why hard links are impossible. */
-export async function assertLinkable(names: FileNames): Promise<void> {
-  const trial = temporaryName(names);
-  await link(names.database, trial);
-  await rm(trial);
+/**
+ * Throws `database_failed` when the old file of a handover could not be reached any more if the new one does not open.
+ * `unlinkedBecause` is why the old one has no second name, if it has none.
+ */
+export async function assertSecondName(names: FileNames, unlinkedBecause: string | undefined): Promise<void> {
+  await assertFolderWritable(names);
+  try {
+    if (unlinkedBecause !== undefined) throw new Error(unlinkedBecause);
+    const trial = temporaryName(names);
+    await link(names.database, trial);
+    await rm(trial);
+  } catch (error) {
+    const why = `no hard link can be made in its folder (${messageOf(error)}), so the old file would be lost if the new one did not open`;
+    throw impossible(names, `${why}; restart the server instead`, error);
+  }
+}
+
+async function assertFolderWritable(names: FileNames): Promise<void> {
+  try {
+    await access(names.folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const why = `its folder cannot be written by this user (${messageOf(error)}), and the old file needs a second name there`;
+    throw impossible(names, `${why}; give the user that runs mxcp the right to do so`, error);
+  }
+}
+
+function impossible({ database }: FileNames, why: string, cause: unknown): MxcpError {
+  return new MxcpError(
+    'database_failed',
+    `database ${database} cannot be handed over while it serves: ${why}`,
+    {
+      cause,
+    },
+  );
 }
 
 /** Inode of the file that was open when the log was written, as noted where it could not be linked. */

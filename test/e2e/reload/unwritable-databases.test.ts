@@ -1,0 +1,89 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { failedReload } from '../../integration/server/failed-reload.js';
+import { createShop } from '../../integration/server/shop-project.js';
+import { ChildServer } from '../../kit/child-server.js';
+import { callText, connectTo } from '../../kit/mcp-client.js';
+import { ordinaryUserCommand } from '../../kit/ordinary-user.js';
+import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
+
+const begin = ordinaryUserCommand();
+const DATABASE = 'data/shop.duckdb';
+
+async function createProject(): Promise<TemporaryProject> {
+  const project = new TemporaryProject({
+    'mxcp-site.yml': [
+      'mxcp: 1',
+      'project: shop',
+      'profile: dev',
+      'profiles:',
+      '  dev:',
+      `    duckdb: { path: ${DATABASE} }`,
+    ],
+    'tools/price.yml': sqlTool('price', 'SELECT price FROM item', ['return: { type: integer }']),
+    'data/.keep': '',
+  });
+  await createShop(project.path(DATABASE), 1);
+  onTestFinished(() => {
+    project.chmod('data', 0o755);
+    project[Symbol.dispose]();
+  });
+  return project;
+}
+
+async function serve(project: TemporaryProject) {
+  const server = await ChildServer.start(project, { begin: begin ?? [] });
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const client = await connectTo(server.url);
+  onTestFinished(() => client.close());
+  return { server, price: () => callText(client, 'price') };
+}
+
+describe.skipIf(begin === undefined)('a read-write database that this user may not write', () => {
+  it('is refused by the check of a reload, while the old one is open and stays so', async () => {
+    const project = await createProject();
+    const { server, price } = await serve(project);
+    await createShop(project.path('data/next.duckdb'), 2);
+    project.chmod('data/next.duckdb', 0o400);
+    project.rename('data/next.duckdb', DATABASE);
+    const { record } = await failedReload(server);
+    expect(record).toMatchObject({
+      error: { stage: 'check', code: 'database_failed' },
+      database: { pause_ms: 0 },
+    });
+    expect(record.error?.message).toBe(
+      `database ${project.path(DATABASE)} cannot be read and written by this user (EACCES: permission denied, access '${project.path(DATABASE)}'); give the user that runs mxcp the right to do so, or serve the file with readonly: true`,
+    );
+    expect(readdirSync(project.path('data')).filter((name) => name.includes('earlier'))).toEqual([]);
+    expect(await price()).toBe('1');
+    project.chmod(DATABASE, 0o600);
+    expect(await server.admin.reload({ waitMs: 20_000 })).toMatchObject({ status: 'success' });
+    expect(await price()).toBe('2');
+  });
+
+  it('is refused in a folder that has become read-only, which is said to be the reason', async () => {
+    const project = await createProject();
+    const { server, price } = await serve(project);
+    await createShop(project.path('data/next.duckdb'), 2);
+    project.rename('data/next.duckdb', DATABASE);
+    project.chmod('data', 0o555);
+    const { record } = await failedReload(server);
+    expect(record.error).toMatchObject({ stage: 'check', code: 'database_failed' });
+    expect(record.error?.message).toBe(
+      `database ${project.path(DATABASE)} cannot be handed over while it serves: its folder cannot be written by this user (EACCES: permission denied, access '${project.path('data')}'), and the old file needs a second name there; give the user that runs mxcp the right to do so`,
+    );
+    expect(await price()).toBe('1');
+    project.chmod('data', 0o755);
+    expect(await server.admin.reload({ waitMs: 20_000 })).toMatchObject({ status: 'success' });
+    expect(await price()).toBe('2');
+  });
+
+  it('is refused at a start, with the same words', async () => {
+    const project = await createProject();
+    project.chmod(DATABASE, 0o400);
+    const server = ChildServer.spawn(project, { begin: begin ?? [] });
+    expect(await server.ended).toBe(3);
+    expect(server.stderr).toContain('cannot be read and written by this user');
+    expect(server.stderr).toContain('or serve the file with readonly: true');
+  });
+});
