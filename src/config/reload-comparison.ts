@@ -7,7 +7,8 @@ export interface ReferenceComparison {
   readonly usedBy: readonly string[];
   readonly outcome: 'changed' | 'unchanged' | 'added' | 'removed';
   readonly version: string | null;
-  readonly error: null;
+  /** What is wrong with a value that is there all the same. */
+  readonly error: string | null;
 }
 
 /** One that has no value now, and why. */
@@ -70,10 +71,10 @@ function outcomeOf(
 }
 
 function toComparison(
-  { ref, usedBy, version }: ResolvedReference,
+  { ref, usedBy, version, warning }: ResolvedReference,
   outcome: ReferenceComparison['outcome'],
 ): ReferenceComparison {
-  return { ref, usedBy, outcome, version, error: null };
+  return { ref, usedBy, outcome, version, error: outcome === 'removed' ? null : (warning ?? null) };
 }
 
 /** The settings in which the files differ from what runs and that a reload leaves as they are. */

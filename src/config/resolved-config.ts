@@ -36,6 +36,8 @@ export interface ResolvedReference {
   readonly fingerprint: string;
   /** How long the store says the value is good for, where it says so. */
   readonly leaseSeconds?: number | undefined;
+  /** Something a person should look at although there is a value, such as that it is empty. */
+  readonly warning?: string | undefined;
 }
 
 export interface ExtensionDefinition {

@@ -40,7 +40,10 @@ const referenceOutcome = component(
     used_by: z.array(z.string()).describe('Dotted configuration paths.'),
     outcome: z.enum(['changed', 'unchanged', 'added', 'removed', 'failed']),
     version: z.string().nullable(),
-    error: z.string().nullable(),
+    error: z
+      .string()
+      .nullable()
+      .describe('Why there is no value; or what is wrong with one that is applied, such as an empty file.'),
   }),
 );
 

@@ -146,6 +146,7 @@ function toRecord(
     version: found?.version ?? null,
     fingerprint: mark,
     leaseSeconds: found?.leaseSeconds,
+    warning: found?.warning,
   };
 }
 

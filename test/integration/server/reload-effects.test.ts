@@ -70,15 +70,21 @@ describe('after a reload', () => {
       expect(everything).not.toContain(value);
   });
 
-  it('a secret file that was emptied is warned about once, as at a start', async () => {
+  it('a secret file that was emptied is warned about once, as at a start, and told in each record', async () => {
     const { project, server } = await startShop('readonly');
     const warnings = (): number =>
       server.logLines.filter((line) => line.includes('the file is empty')).length;
+    const emptied = async () => {
+      const { references } = await server.admin.reload(RELOAD);
+      return references.find(({ ref }) => ref === 'file://second.txt');
+    };
     project.write('second.txt', '');
-    await server.admin.reload(RELOAD);
+    expect(await emptied()).toMatchObject({ outcome: 'changed', error: 'the file is empty' });
     await vi.waitFor(() => expect(warnings()).toBe(1));
-    await server.admin.reload(RELOAD);
+    expect(await emptied()).toMatchObject({ outcome: 'unchanged', error: 'the file is empty' });
     expect(warnings()).toBe(1);
+    project.write('second.txt', 'http://second-2.example:1');
+    expect(await emptied()).toMatchObject({ outcome: 'changed', error: null });
   });
 
   it('secrets that were added or removed are there or gone, and which one DuckDB would use follows', async () => {
