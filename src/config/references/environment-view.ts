@@ -1,7 +1,7 @@
-import { parseEnv } from 'node:util';
 import { messageOf, problemsError, type Problem } from '../../errors/index.js';
 import { FileReadError, readTextFile } from '../files/read-text-file.js';
 import type { TextReader } from '../files/file-ledger.js';
+import { parseEnvFile } from './env-file.js';
 import { EnvFilesMissing } from './reference-failure.js';
 import type { Environment } from '../settings/setting-reader.js';
 
@@ -22,36 +22,36 @@ export interface EnvironmentInput {
   readonly read?: TextReader | undefined;
 }
 
-/** Reads the env files anew. Throws `config_invalid` naming every one that cannot be read. */
+/** Reads the env files anew. Throws `config_invalid` naming every one that cannot be read, and every line that is none. */
 export async function loadEnvironment(input: EnvironmentInput): Promise<EnvironmentView> {
   const { envFiles, env, signal, read = readTextFile } = input;
   const results = await Promise.allSettled(
     envFiles.map((file) => read(file, { maxBytes: MAX_ENV_FILE_BYTES, signal })),
   );
-  const problems: Problem[] = [];
-  const values = new Map<string, string>();
-  for (const [index, result] of results.entries()) {
+  const files = results.map((result, index) => {
     const file = envFiles[index] ?? '';
-    if (result.status === 'rejected')
-      problems.push({ file, message: `the env file ${messageOf(result.reason)}` });
-    else for (const [name, value] of Object.entries(parseEnv(result.value))) values.set(name, value ?? '');
+    return result.status === 'fulfilled'
+      ? parseEnvFile(file, result.value)
+      : { values: new Map<string, string>(), problems: [unreadable(file, result.reason)] };
+  });
+  const problems = files.flatMap((file) => file.problems);
+  if (problems.length > 0) {
+    const missing = results.filter(isMissingFile).length;
+    // Whatever else is wrong, time alone does not mend it.
+    const cause = missing === problems.length ? new EnvFilesMissing('env files are missing') : undefined;
+    const summary = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+    throw problemsError('config_invalid', `the env files have ${summary}:`, problems, cause);
   }
-  if (problems.length > 0)
-    throw problemsError(
-      'config_invalid',
-      'env files cannot be read; correct --env-file (MXCP_ENV_FILE) or put them there:',
-      problems,
-      areMissing(results) ? new EnvFilesMissing('env files are missing') : undefined,
-    );
-  return createEnvironmentView(values, env);
+  return createEnvironmentView(new Map(files.flatMap(({ values }) => [...values])), env);
 }
 
-/** Whether all that is wrong is that files are not there. */
-function areMissing(results: readonly PromiseSettledResult<string>[]): boolean {
-  return results.every(
-    (result) =>
-      result.status === 'fulfilled' || (result.reason instanceof FileReadError && result.reason.missing),
-  );
+function unreadable(file: string, reason: unknown): Problem {
+  const mend = 'put a readable text file there, or correct --env-file (MXCP_ENV_FILE)';
+  return { file, message: `the env file ${messageOf(reason)}; ${mend}` };
+}
+
+function isMissingFile(result: PromiseSettledResult<string>): boolean {
+  return result.status === 'rejected' && result.reason instanceof FileReadError && result.reason.missing;
 }
 
 function createEnvironmentView(fromFiles: ReadonlyMap<string, string>, env: Environment): EnvironmentView {

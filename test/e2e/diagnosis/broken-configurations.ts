@@ -96,7 +96,17 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     env: { MXCP_ENV_FILE: 'production.env' },
     says: [
       'production.env: the env file does not exist',
-      'correct --env-file (MXCP_ENV_FILE) or put them there',
+      'put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
+    ],
+  },
+  {
+    broken: 'a line of an env file has no sign',
+    command: 'validate',
+    files: { 'production.env': 'DB USER\nPASSWORD=x\n' },
+    env: { MXCP_ENV_FILE: 'production.env' },
+    says: [
+      'production.env:1:1: this line is neither `NAME=value` nor a comment; write it so',
+      'put quotes around a value of several lines',
     ],
   },
   {

@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { failedReferences, parseYaml, Secret, type ResolvedConfig } from '../../../src/config/index.js';
+import {
+  canHeal,
+  failedReferences,
+  parseYaml,
+  Secret,
+  type ResolvedConfig,
+} from '../../../src/config/index.js';
 import type { ReferenceResolver } from '../../../src/config/references/reference-resolver.js';
 import { findReferences } from '../../../src/config/references/reference-uses.js';
 import { resolveReferences } from '../../../src/config/references/resolve-references.js';
@@ -90,8 +96,32 @@ describe('env files', () => {
     const root = await makeProject({ 'folder/x': '' });
     const error = await errorOf(loadProject(root, { flags: { envFiles: ['no.env', 'folder'] } }));
     expect(error.message.replaceAll(root, '')).toBe(
-      'env files cannot be read; correct --env-file (MXCP_ENV_FILE) or put them there:\n  /no.env: the env file does not exist\n  /folder: the env file is a folder',
+      [
+        'the env files have 2 problems:',
+        '  /no.env: the env file does not exist; put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
+        '  /folder: the env file is a folder; put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
+      ].join('\n'),
     );
+  });
+
+  it('with lines that are none are refused, every line told by its place and not by what it holds', async () => {
+    const root = await makeProject({
+      'a.env': 'PW=first\nhunter2 hunter2\nPW=new\n',
+      'b.env': '# hunter2\nQUOTED="hunter2\nOTHER=x\nhunter2',
+      'config.yml': userConfig('VALUE: ${PW}'),
+    });
+    const flags = { envFiles: ['a.env', 'none.env', 'b.env'] };
+    const error = await errorOf(loadProject(root, { flags, env: { PW: 'hunter2-old' } }));
+    expect(error).toMatchObject({ code: 'config_invalid' });
+    expect(canHeal(error)).toBe(false);
+    expect(error.message.replaceAll(`${root}/`, '').split('\n')).toEqual([
+      'the env files have 4 problems:',
+      expect.stringMatching(/^ {2}a\.env:2:1: this line is neither `NAME=value` nor a comment; /),
+      expect.stringMatching(/^ {2}none\.env: the env file does not exist; /),
+      expect.stringMatching(/^ {2}b\.env:2:8: this quote is not closed; /),
+      expect.stringMatching(/^ {2}b\.env:4:1: this line is neither/),
+    ]);
+    expect(error.message).not.toContain('hunter2');
   });
 
   it('are read again at every resolve', async () => {

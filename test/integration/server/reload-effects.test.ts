@@ -273,7 +273,7 @@ describe('a sequence', () => {
       rmSync(project.path('shop.env'));
       await failedReload(server);
       expect(await call(server.url, 'secrets')).toBe(seen.at(-1));
-      expect((await server.admin.config()).last_rejected?.error).toContain('env files cannot be read');
+      expect((await server.admin.config()).last_rejected?.error).toContain('the env file does not exist');
     }
     expect(new Set(seen).size).toBe(4);
     const { reloads } = await server.admin.reloads();

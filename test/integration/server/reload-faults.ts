@@ -164,7 +164,16 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
     stage: 'resolve',
     code: 'config_invalid',
     at: 'shop.env',
-    says: ['env files cannot be read', 'the env file does not exist'],
+    says: ['the env files have a problem', 'the env file does not exist; put a readable text file there'],
+  },
+  {
+    what: 'a line of an env file is none, and the next one has a new value',
+    damage: (project) => project.write('shop.env', ['hunter 2', 'FIRST=http://first-2.example:1']),
+    mend: mendEnv,
+    stage: 'resolve',
+    code: 'config_invalid',
+    at: 'shop.env:1:1',
+    says: ['this line is neither `NAME=value` nor a comment'],
   },
   {
     what: 'one reference changed, one is gone, one was added before them',
