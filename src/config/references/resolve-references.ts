@@ -1,8 +1,9 @@
 import { problemsError, messageOf, type MxcpError, type Problem } from '../../errors/index.js';
 import { raceSignal } from '../../lifecycle/index.js';
-import type { KeyPath, YamlSource } from '../yaml/yaml-source.js';
+import type { YamlSource } from '../yaml/yaml-source.js';
 import type { ResolvedReference } from '../resolved-config.js';
 import { toDotted } from '../schema/check-schema.js';
+import { collectDistinct, usedBy, type DistinctReference } from './distinct-references.js';
 import { fingerprintOf } from './fingerprint.js';
 import { LastingReferenceError, ReferenceFailures, type FailedReference } from './reference-failure.js';
 import type { ReferenceResolver, ResolvedValue } from './reference-resolver.js';
@@ -24,16 +25,6 @@ export interface ResolvedReferences {
   /** Values of the references, for the scrubber. */
   readonly values: readonly string[];
   readonly warnings: readonly Problem[];
-}
-
-/** One distinct reference and everything that uses it. */
-interface DistinctReference {
-  readonly ref: string;
-  readonly scheme: string;
-  readonly locator: string;
-  readonly usedBy: KeyPath[];
-  /** Every use has a default, so that a missing value is none. */
-  optional: boolean;
 }
 
 type Outcome = { readonly distinct: DistinctReference } & (
@@ -68,34 +59,6 @@ export async function resolveReferences(input: ResolveInput): Promise<ResolvedRe
   };
 }
 
-function collectDistinct(uses: readonly ReferenceUse[]): readonly DistinctReference[] {
-  const found = new Map<string, DistinctReference>();
-  const add = (reference: Omit<DistinctReference, 'usedBy'>, path: KeyPath) => {
-    const known = found.get(reference.ref);
-    if (known === undefined) {
-      found.set(reference.ref, { ...reference, usedBy: [path] });
-      return;
-    }
-    known.optional &&= reference.optional;
-    if (known.usedBy.at(-1) !== path) known.usedBy.push(path);
-  };
-  for (const { path, reference } of uses) {
-    if (reference.kind === 'store') {
-      add(
-        { ref: reference.ref, scheme: reference.scheme, locator: reference.locator, optional: false },
-        path,
-      );
-      continue;
-    }
-    for (const part of reference.parts) {
-      if (typeof part === 'string') continue;
-      const optional = part.fallback !== undefined;
-      add({ ref: `\${${part.name}}`, scheme: 'env', locator: part.name, optional }, path);
-    }
-  }
-  return [...found.values()];
-}
-
 async function resolveOne(distinct: DistinctReference, input: ResolveInput): Promise<Outcome> {
   const resolver = input.resolvers.get(distinct.scheme);
   if (resolver === undefined) {
@@ -106,7 +69,8 @@ async function resolveOne(distinct: DistinctReference, input: ResolveInput): Pro
     return { distinct, resolved };
   } catch (error) {
     if (input.signal.aborted) return { distinct, error: describeAbort(input.signal), canHeal: true };
-    if (distinct.optional) return { distinct, resolved: undefined };
+    // With a default at every place, a missing value is none.
+    if (!distinct.fallbacks.includes(undefined)) return { distinct, resolved: undefined };
     return { distinct, error: messageOf(error), canHeal: !(error instanceof LastingReferenceError) };
   }
 }
@@ -122,11 +86,23 @@ function substitute(use: ReferenceUse, values: ReadonlyMap<string, string | unde
   return reference.parts
     .map((part) => {
       if (typeof part === 'string') return part;
-      const value = values.get(`\${${part.name}}`);
-      // As in a shell: a default also stands for a variable that is set to nothing.
-      return part.fallback === undefined ? (value ?? '') : value || part.fallback;
+      return orDefault(values.get(`\${${part.name}}`), part.fallback);
     })
     .join('');
+}
+
+/** As in a shell: a default also stands for a variable that is set to nothing. */
+function orDefault(value: string | undefined, fallback: string | undefined): string {
+  return fallback === undefined ? (value ?? '') : value || fallback;
+}
+
+/** Of what the reference stands for, defaults included: with different ones it has a value at each place. */
+function markOf({ fallbacks }: DistinctReference, found: ResolvedValue | undefined): string {
+  const values = fallbacks.map((fallback) => orDefault(found?.value, fallback));
+  const [value = '', ...others] = new Set(values);
+  return fingerprintOf(
+    others.length === 0 ? { ...found, value } : { value, changesWith: JSON.stringify(values) },
+  );
 }
 
 function toRecord(
@@ -134,7 +110,7 @@ function toRecord(
   found: ResolvedValue | undefined,
   { now, changes }: { now: Date; changes: ReadonlyMap<string, ResolvedReference> },
 ): ResolvedReference {
-  const mark = fingerprintOf(found);
+  const mark = markOf(distinct, found);
   const readAt = found?.readAt ?? now;
   const before = changes.get(distinct.ref);
   return {
@@ -148,10 +124,6 @@ function toRecord(
     leaseSeconds: found?.leaseSeconds,
     warning: found?.warning,
   };
-}
-
-function usedBy(distinct: DistinctReference): readonly string[] {
-  return [...new Set(distinct.usedBy.map(toDotted))].sort();
 }
 
 function failuresError(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   canHeal,
+  compareReferences,
   failedReferences,
   parseYaml,
   Secret,
@@ -67,6 +68,41 @@ describe('a variable', () => {
       ['${TWO}', 'env_file'],
       ['${THREE}', 'process_env'],
     ]);
+  });
+
+  it.each([
+    ['another default', 'changed', [['${PW:-a}'], ['${PW:-b}']], [{}, {}]],
+    [
+      'another default that does not count',
+      'unchanged',
+      [['${PW:-a}'], ['${PW:-b}']],
+      [{ PW: 'x' }, { PW: 'x' }],
+    ],
+    ['the default as its value', 'unchanged', [['${PW:-a}'], ['${PW:-a}']], [{}, { PW: 'a' }]],
+    ['nothing for a value', 'changed', [['${PW:-a}'], ['${PW:-a}']], [{ PW: 'x' }, { PW: '' }]],
+    ['a default for nothing', 'changed', [['${PW}'], ['${PW:-a}']], [{ PW: '' }, { PW: '' }]],
+    ['one more place', 'unchanged', [['${PW:-a}'], ['${PW:-a}', '${PW:-a}']], [{}, {}]],
+    ['one more default', 'changed', [['${PW:-a}'], ['${PW:-a}', '${PW:-b}']], [{}, {}]],
+    [
+      'exchanged defaults',
+      'changed',
+      [
+        ['${PW:-a}', '${PW:-b}'],
+        ['${PW:-b}', '${PW:-a}'],
+      ],
+      [{}, {}],
+    ],
+    ['other text around it', 'unchanged', [['${PW:-a}'], ['x${PW:-a}']], [{}, {}]],
+  ] as const)('with %s is %s', async (_what, outcome, [before, after], [env, newEnv]) => {
+    const written = (values: readonly string[]) =>
+      userConfig(...values.map((value, index) => `VALUE${index}: "${value}"`));
+    const root = await makeProject({ 'config.yml': written(before) });
+    const previous = await loadProject(root, { env });
+    await writeFile(join(root, 'config.yml'), written(after));
+    const config = await loadProject(root, { env: newEnv, previous });
+    const [was, is] = [previous, config].map(({ references }) => references);
+    expect(compareReferences(was ?? [], is ?? [])).toMatchObject([{ ref: '${PW}', outcome }]);
+    expect(is?.[0]?.changedAt === was?.[0]?.changedAt).toBe(outcome === 'unchanged');
   });
 
   it('that another profile uses may be unset', async () => {

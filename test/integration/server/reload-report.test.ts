@@ -98,6 +98,23 @@ describe('what a reload says of references', () => {
     expect(line?.trimEnd()).not.toContain('\n');
   });
 
+  it('says that a default which stands for a variable has changed', async () => {
+    const { project, server } = await startShop('readonly', {
+      files: { 'config.yml': proxies('${UNSET:-http://one.example:1}') },
+    });
+    const [before] = (await server.admin.config()).references;
+    expect(before).toMatchObject({ ref: '${UNSET}', source: 'process_env' });
+    project.write('config.yml', proxies('${UNSET:-http://two.example:1}'));
+    const { references } = await server.admin.reload(RELOAD);
+    expect(references).toMatchObject([{ ref: '${UNSET}', outcome: 'changed' }]);
+    const [after] = (await server.admin.config()).references;
+    expect(after?.fingerprint).not.toBe(before?.fingerprint);
+    expect(await server.admin.reload(RELOAD)).toMatchObject({ references: [{ outcome: 'unchanged' }] });
+    expect((await server.admin.config()).references).toMatchObject([
+      { fingerprint: after?.fingerprint, changed_at: after?.changed_at },
+    ]);
+  });
+
   it('is what would change, when it is only tried', async () => {
     const { server } = await startStored();
     const before = await server.admin.config();
