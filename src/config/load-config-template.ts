@@ -7,6 +7,7 @@ import type { KeyPath } from './yaml/yaml-source.js';
 import { findMissingFolders } from './find-missing-folders.js';
 import { invalidConfig } from './invalid-config.js';
 import { findReferences, type ReferenceUse } from './references/reference-uses.js';
+import type { ResolvedConfig } from './resolved-config.js';
 import { checkSchema } from './schema/check-schema.js';
 import { siteSchema } from './schema/site-schema.js';
 import { userSchema } from './schema/user-schema.js';
@@ -21,19 +22,26 @@ interface Loaded<T> {
   readonly problems: readonly Problem[];
 }
 
+export interface LoadTemplateOptions {
+  /** Of the stores that were added. */
+  readonly addedSchemes?: readonly string[] | undefined;
+  /** What serves now: a file that it was read from has to be there still. */
+  readonly running?: Pick<ResolvedConfig, 'configFiles'> | undefined;
+}
+
 /**
- * Reads `mxcp-site.yml` and the user configuration. Throws `config_not_found` when a named file is missing, and
+ * Reads `mxcp-site.yml` and the user configuration. Throws `config_not_found` when a file that was named, or that serves, is missing, and
  * `config_invalid` with every problem of both files at once, unless all of them are within the values of the user
  * configuration: these the template keeps, for whoever resolves it to tell them with the references that have no value.
  */
 export async function loadConfigTemplate(
   settings: ServerSettings,
-  addedSchemes: readonly string[] = [],
+  options: LoadTemplateOptions = {},
 ): Promise<ConfigTemplate> {
   const ledger = new FileLedger();
   const [site, user] = await Promise.all([
     loadSiteFile(settings, ledger),
-    loadUserFile(settings, { ledger, addedSchemes }),
+    loadUserFile(settings, { ledger, ...options }),
   ]);
   const canResolve = site.problems.length === 0 && user.value.userSource !== undefined;
   if (site.value === undefined || (!canResolve && site.problems.length + user.problems.length > 0))
@@ -56,12 +64,10 @@ async function loadSiteFile(
 
 async function loadUserFile(
   settings: ServerSettings,
-  { ledger, addedSchemes }: { readonly ledger: FileLedger; readonly addedSchemes: readonly string[] },
+  { ledger, addedSchemes, running }: LoadTemplateOptions & { readonly ledger: FileLedger },
 ): Promise<Loaded<UserPart>> {
-  const parsed = await loadYamlMapping(settings.userConfigFile, {
-    whenMissing: settings.userConfigNamed ? 'create it, or correct MXCP_CONFIG' : 'ignore',
-    ledger,
-  });
+  const whenMissing = whenUserFileMissing(settings, running);
+  const parsed = await loadYamlMapping(settings.userConfigFile, { whenMissing, ledger });
   const source = parsed.source;
   if (source === undefined) {
     return { value: { userSource: undefined, references: [] }, problems: parsed.problems };
@@ -77,6 +83,17 @@ async function loadUserFile(
     value: { userSource: source, references: uses },
     problems: [...problems, ...(check.ok ? [] : check.problems)],
   };
+}
+
+function whenUserFileMissing(
+  { userConfigNamed, userConfigFile }: ServerSettings,
+  running: LoadTemplateOptions['running'],
+): string {
+  if (userConfigNamed) return 'create it, or correct MXCP_CONFIG';
+  // Going on without it would take every secret away from a server that still needs them.
+  return running?.configFiles.includes(userConfigFile) === true
+    ? 'what serves was read from it: put it back, or restart to serve without it'
+    : 'ignore';
 }
 
 function isOneOf(uses: readonly ReferenceUse[]): (path: KeyPath) => boolean {

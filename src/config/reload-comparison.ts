@@ -96,6 +96,7 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
   return Object.freeze({
     ...running,
     loadedAt: candidate.loadedAt,
+    configFiles: candidate.configFiles,
     readFiles: candidate.readFiles,
     refreshMs: candidate.refreshMs,
     secrets: candidate.secrets,

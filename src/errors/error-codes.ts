@@ -41,7 +41,10 @@ export const ERROR_CODES = {
     kind: 'user',
     doc: 'No `mxcp-site.yml` in the working directory or any folder above it.',
   },
-  config_not_found: { kind: 'user', doc: 'A configuration file that was named does not exist.' },
+  config_not_found: {
+    kind: 'user',
+    doc: 'A configuration file that was named, or that serves, does not exist.',
+  },
   config_invalid: {
     kind: 'user',
     doc: 'A configuration file has problems; every one is listed with file, line and column.',

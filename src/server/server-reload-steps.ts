@@ -73,13 +73,13 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
   }
 
   async load(context: ReloadContext): Promise<Loaded> {
-    const template = await loadConfigTemplate(this.#parts.settings, this.#parts.stores.schemes);
+    const { settings, stores } = this.#parts;
     const { config, endpoints } = this.#running;
+    const template = await loadConfigTemplate(settings, { addedSchemes: stores.schemes, running: config });
     context.report({ definitionsChanged: await findDefinitionChanges(config, endpoints.catalog) });
     if (!context.definitions) return { template, catalog: undefined };
     const catalog = await loadEndpoints(config);
-    if (catalog.failures.length > 0 && !this.#parts.settings.ignoreErrors)
-      throw endpointReport(catalog.failures);
+    if (catalog.failures.length > 0 && !settings.ignoreErrors) throw endpointReport(catalog.failures);
     return { template, catalog };
   }
 

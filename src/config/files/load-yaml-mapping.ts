@@ -52,6 +52,7 @@ async function readConfigFile(
     if (whenMissing === 'ignore') return undefined;
     throw new MxcpError('config_not_found', `the configuration file ${file} does not exist; ${whenMissing}`, {
       cause: error,
+      problems: [{ file, message: `the file does not exist; ${whenMissing}` }],
     });
   } finally {
     deadline.dispose();

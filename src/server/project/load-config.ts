@@ -20,7 +20,10 @@ export async function loadConfig(
   env: NodeJS.ProcessEnv,
   options: LoadConfigOptions = {},
 ): Promise<ResolvedConfig> {
-  const template = await loadConfigTemplate(settings, options.stores?.schemes);
+  const template = await loadConfigTemplate(settings, {
+    addedSchemes: options.stores?.schemes,
+    running: options.previous,
+  });
   const config = await resolveConfig(template, { settings, env, ...options });
   assertProtections(config);
   return config;

@@ -54,7 +54,7 @@ export async function loadProject(root: string, options: ProjectOptions = {}): P
   const named = existsSync(join(root, 'config.yml')) ? { MXCP_CONFIG: 'config.yml' } : {};
   const environment = { HOME: join(root, 'home'), ...named, ...env };
   const settings = loadSettings({ flags, env: environment, cwd: root });
-  const template = await loadConfigTemplate(settings);
+  const template = await loadConfigTemplate(settings, { running: previous });
   const config = await resolveConfig(template, { settings, env: environment, previous, signal });
   assertProtections(config);
   return config;

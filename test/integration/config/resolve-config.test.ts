@@ -1,5 +1,5 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compareReferences, findRestartRequired, Secret, withReloadable } from '../../../src/config/index.js';
 import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
@@ -135,6 +135,25 @@ describe('configuration files', () => {
       code: 'config_not_found',
       message: `the configuration file ${join(root, 'other.yml')} does not exist; create it, or correct MXCP_CONFIG`,
     });
+  });
+
+  it('that serve may not go missing, also the usual one, and may come later', async () => {
+    const root = await makeProject({});
+    const before = await loadProject(root);
+    expect(before.configFiles).toEqual([join(root, 'mxcp-site.yml')]);
+    const file = join(root, 'home/.mxcp/config.yml');
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, userConfig('A: x'));
+    const running = withReloadable(before, await loadProject(root, { previous: before }));
+    expect(running.configFiles).toEqual([join(root, 'mxcp-site.yml'), file]);
+    await rm(file);
+    const error = await errorOf(loadProject(root, { previous: running }));
+    expect(error).toMatchObject({
+      code: 'config_not_found',
+      message: `the configuration file ${file} does not exist; what serves was read from it: put it back, or restart to serve without it`,
+      problems: [{ file }],
+    });
+    expect((await loadProject(root)).secrets).toEqual([]);
   });
 
   it('are found in the home folder', async () => {

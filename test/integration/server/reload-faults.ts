@@ -61,6 +61,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     mend: mendConfig,
     stage: 'load',
     code: 'config_not_found',
+    at: 'config.yml',
     says: ['config.yml does not exist'],
   },
   {

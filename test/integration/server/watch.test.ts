@@ -8,6 +8,7 @@ import {
   backgroundOf,
   lastReload,
   PATIENCE,
+  proxiesOf,
   reloadsOf,
   untilBackground,
   untilReloads,
@@ -88,8 +89,22 @@ describe('with --watch', () => {
       userConfig(['name: late', 'type: http', 'parameters:', '  HTTP_PROXY: http://late-1.example:1']),
     );
     await untilServed(server, 'http://late-1.example:1');
+  });
+
+  it('a user configuration that goes missing takes no secret away, and is live again when it is back', async () => {
+    const named = (host: string) =>
+      userConfig(['name: usual', 'type: http', 'parameters:', `  HTTP_PROXY: http://${host}.example:1`]);
+    using project = new TemporaryProject({
+      'tools/secrets.yml': sqlTool('secrets', 'SELECT name, secret_string FROM duckdb_secrets()'),
+      'home/.mxcp/config.yml': named('usual-1'),
+    });
+    await using server = await InProcessServer.start(project, WATCH);
     project.remove('home/.mxcp/config.yml');
-    await vi.waitFor(async () => expect(await reloadsOf(server)).toHaveLength(2), PATIENCE);
+    await untilBackground(server, 'watch', 'failing');
+    expect((await backgroundOf(server, 'watch'))?.message).toContain('config_not_found');
+    expect(await proxiesOf(server)).toContain('http://usual-1.example:1');
+    project.write('home/.mxcp/config.yml', named('usual-2'));
+    await untilServed(server, 'http://usual-2.example:1');
   });
 
   it('half a file is not taken for the whole', async () => {

@@ -45,7 +45,7 @@ export class StoreProject implements AsyncDisposable {
     const envFiles = existsSync(this.project.path('service.env')) ? [this.project.path('service.env')] : [];
     const flags = { reloadResolveTimeout: this.resolveTimeout, envFiles };
     const settings = loadSettings({ flags, env, cwd: this.project.root });
-    const template = await loadConfigTemplate(settings, this.stores.schemes);
+    const template = await loadConfigTemplate(settings, { addedSchemes: this.stores.schemes });
     const config = await resolveConfig(template, {
       settings,
       env,
