@@ -19,10 +19,7 @@ const NOTHING_OPEN: Disposable = { dispose: () => {} };
 export async function openAdmin(settings: ServerSettings, parts: AdminOpeningParts): Promise<Disposable> {
   const { admin, debug } = settings;
   if (!admin.enabled) {
-    parts.logger.info(
-      { component: 'admin' },
-      'admin socket off; MXCP_ADMIN_ENABLED=true or --admin opens it',
-    );
+    logClosed(admin, parts.logger.child({ component: 'admin' }));
     return NOTHING_OPEN;
   }
   try {
@@ -41,4 +38,13 @@ export async function openAdmin(settings: ServerSettings, parts: AdminOpeningPar
     logger.warn('serving without the admin socket; with --admin-strict the start would fail');
     return NOTHING_OPEN;
   }
+}
+
+/** No error: a service file may name both sockets, and one variable switches them on or off. */
+function logClosed({ probe }: ServerSettings['admin'], logger: Logger): void {
+  if (probe === undefined) logger.info('admin socket off; MXCP_ADMIN_ENABLED=true or --admin opens it');
+  else
+    logger.warn(
+      `the probe socket ${probe.path} is not opened, because the admin socket is off; MXCP_ADMIN_ENABLED=true or --admin opens both`,
+    );
 }

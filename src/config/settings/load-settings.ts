@@ -5,7 +5,7 @@ import { expandHome, resolveDatabasePath, resolvePath } from '../home-path.js';
 import { findProjectRoot, SITE_FILE_NAME } from './project-root.js';
 import type { AdminSettings, ServerSettings, SocketSettings } from './server-settings.js';
 import { SettingReader, type Environment } from './setting-reader.js';
-import { SETTINGS, type SettingFlags } from './settings-table.js';
+import { SETTINGS, type Setting, type SettingFlags } from './settings-table.js';
 import { findUnknownVariables } from './unknown-variables.js';
 
 export interface SettingsInput {
@@ -35,10 +35,13 @@ export function loadSettings(input: SettingsInput): ServerSettings {
   return Object.freeze({ ...settings, projectRoot, siteFile: join(projectRoot, SITE_FILE_NAME) });
 }
 
+/** The same setting, as `mxcp admin …` names it. */
+const CLIENT_SOCKET = { ...SETTINGS.adminSocket, flag: '--socket <path>' } as const;
+
 /** What `mxcp admin …` needs to find the socket: no project has to be there. Throws `usage`. */
 export function loadAdminSettings(input: SettingsInput): AdminSettings {
   const reader = new SettingReader(input.env);
-  const settings = readAdminSettings(reader, input);
+  const settings = readAdminSettings(reader, input, CLIENT_SOCKET);
   refuse(reader.problems);
   return settings;
 }
@@ -114,8 +117,12 @@ function readLimits(reader: SettingReader, flags: SettingFlags) {
   };
 }
 
-function readAdminSettings(reader: SettingReader, { flags, cwd }: SettingsInput): AdminSettings {
-  const socketPath = resolvePath(cwd, reader.require(SETTINGS.adminSocket, flags.adminSocket));
+function readAdminSettings(
+  reader: SettingReader,
+  { flags, cwd }: SettingsInput,
+  socket: Setting<string> & { readonly fallback: string } = SETTINGS.adminSocket,
+): AdminSettings {
+  const socketPath = resolvePath(cwd, reader.require(socket, flags.adminSocket));
   const mode = reader.require(SETTINGS.adminSocketMode, flags.adminSocketMode);
   if ((mode & 0o007) !== 0) {
     const name = reader.namedBy(SETTINGS.adminSocketMode, flags.adminSocketMode);

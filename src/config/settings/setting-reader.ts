@@ -4,7 +4,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads settings from flags, then from the environment, and collects what it does not understand, so that one run
- * names every mistake. An empty variable counts as not set.
+ * names every mistake. An empty variable counts as not set. An empty option is a mistake, most often a variable of a shell
+ * that has no value.
  */
 export class SettingReader {
   readonly problems: string[] = [];
@@ -34,10 +35,12 @@ export class SettingReader {
 
   /** The text that was given, or `undefined` when there is none or it was refused, which is then a problem. */
   #given(setting: Setting<unknown>, flag: unknown): string | undefined {
-    const given = flag === undefined ? this.#fromEnvironment(setting) : flagText(flag);
-    if (given === undefined || setting.kind.parse(given) !== undefined) return given;
-    const name = this.namedBy(setting, flag) ?? '';
-    this.problems.push(`${name} must be ${setting.kind.allowed}, not ${quote(given)}`);
+    const texts = textsOf(flag);
+    const given = flag === undefined ? this.#fromEnvironment(setting) : texts.join(':');
+    if (given === undefined) return undefined;
+    const problem = texts.includes('') ? EMPTY : judge(setting, given);
+    if (problem === undefined) return given;
+    this.problems.push(`${this.namedBy(setting, flag) ?? ''} ${problem}`);
     return undefined;
   }
 
@@ -47,9 +50,17 @@ export class SettingReader {
   }
 }
 
-function flagText(flag: unknown): string {
-  if (Array.isArray(flag)) return flag.join(':');
-  return typeof flag === 'string' ? flag.trim() : String(flag);
+const EMPTY = 'must not be empty; give it a value, or leave it out';
+
+/** Undefined for a text that is understood. */
+function judge({ kind }: Setting<unknown>, given: string): string | undefined {
+  return kind.parse(given) === undefined ? `must be ${kind.allowed}, not ${quote(given)}` : undefined;
+}
+
+/** What was typed: one text for each time that the option was given. */
+function textsOf(flag: unknown): readonly string[] {
+  if (flag === undefined) return [];
+  return (Array.isArray(flag) ? flag : [flag]).map((text) => String(text).trim());
 }
 
 function quote(text: string): string {

@@ -167,6 +167,16 @@ describe('flags', () => {
     });
   });
 
+  it('are refused when they are empty, all of them', () => {
+    const flags = { profile: ' ', port: '', adminSocket: '', envFiles: ['a.env', ''] };
+    expect(() => load({ MXCP_ADMIN_SOCKET: '/run/shop/a.sock' }, flags)).toThrow(
+      ['--env-file', '--profile', '--port', '--admin-socket']
+        .map((name) => `${name} must not be empty; give it a value, or leave it out`)
+        .join('\n'),
+    );
+    expect(load({}, { envFiles: [] }).envFiles).toEqual([]);
+  });
+
   it('are refused by the name they have on the command line', () => {
     expect(() => load({}, { callTimeout: 'long' })).toThrow(
       '--call-timeout must be a time like 500ms, 30s or 2m (a bare number is seconds), not "long"',
@@ -232,5 +242,11 @@ describe('the admin socket', () => {
       cwd: tmpdir(),
     });
     expect(settings.socketPath).toBe('/run/shop/a.sock');
+  });
+
+  it('is named to clients by an option of another name', () => {
+    expect(() => loadAdminSettings({ flags: { adminSocket: '' }, env: {}, cwd: tmpdir() })).toThrow(
+      /^--socket must not be empty/,
+    );
   });
 });
