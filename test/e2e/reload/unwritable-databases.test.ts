@@ -4,10 +4,9 @@ import { failedReload } from '../../integration/server/failed-reload.js';
 import { createShop } from '../../integration/server/shop-project.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import { ordinaryUserCommand } from '../../kit/ordinary-user.js';
+import { canBeOrdinary, ordinaryUserCommand } from '../../kit/ordinary-user.js';
 import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
 
-const begin = ordinaryUserCommand();
 const DATABASE = 'data/shop.duckdb';
 
 async function createProject(): Promise<TemporaryProject> {
@@ -32,14 +31,14 @@ async function createProject(): Promise<TemporaryProject> {
 }
 
 async function serve(project: TemporaryProject) {
-  const server = await ChildServer.start(project, { begin: begin ?? [] });
+  const server = await ChildServer.start(project, { begin: ordinaryUserCommand() });
   onTestFinished(() => server[Symbol.asyncDispose]());
   const client = await connectTo(server.url);
   onTestFinished(() => client.close());
   return { server, price: () => callText(client, 'price') };
 }
 
-describe.skipIf(begin === undefined)('a read-write database that this user may not write', () => {
+describe.runIf(canBeOrdinary)('a read-write database that this user may not write', () => {
   it('is refused by the check of a reload, while the old one is open and stays so', async () => {
     const project = await createProject();
     const { server, price } = await serve(project);
@@ -81,7 +80,7 @@ describe.skipIf(begin === undefined)('a read-write database that this user may n
   it('is refused at a start, with the same words', async () => {
     const project = await createProject();
     project.chmod(DATABASE, 0o400);
-    const server = ChildServer.spawn(project, { begin: begin ?? [] });
+    const server = ChildServer.spawn(project, { begin: ordinaryUserCommand() });
     expect(await server.ended).toBe(3);
     expect(server.stderr).toContain('cannot be read and written by this user');
     expect(server.stderr).toContain('or serve the file with readonly: true');
