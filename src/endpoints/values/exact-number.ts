@@ -33,6 +33,19 @@ export function isMultipleOf(value: ExactNumber, step: ExactNumber): boolean {
   return digitsAt(value, scale) % digitsAt(step, scale) === 0n;
 }
 
+/**
+ * Tells of doubles whether they are multiples of this one, both taken as the decimals that they are written as. Whole
+ * numbers, most of all there are, need no more than a division.
+ */
+export function createMultipleCheck(step: number): (value: number) => boolean {
+  const exactStep = parseExact(String(step));
+  return (value) => {
+    if (Number.isSafeInteger(value) && Number.isSafeInteger(step)) return value % step === 0;
+    const exact = parseExact(String(value));
+    return exact !== undefined && exactStep !== undefined && isMultipleOf(exact, exactStep);
+  };
+}
+
 /** Undefined when there is a fraction. */
 export function toWhole({ digits, scale }: ExactNumber): bigint | undefined {
   const unit = 10n ** BigInt(scale);

@@ -17,6 +17,7 @@ interface SchemaUse {
 }
 
 const PLAIN_KEYS = [
+  'format',
   'description',
   'minLength',
   'maxLength',
@@ -72,12 +73,13 @@ function toSchema(type: TypeDefinition, use: SchemaUse): JsonObject {
   const { direction } = use;
   const isNullable = direction === 'output' || ('default' in type && type.default === null);
   const schema: Record<string, JsonValue> = { type: typeNames(type, use, isNullable) };
-  if (type.format !== undefined && !(direction === 'output' && ZONED_FORMATS.has(type.format)))
-    schema['format'] = type.format;
   for (const key of PLAIN_KEYS) {
     const value = type[key];
-    if (value !== undefined) schema[key] = value;
+    if (value !== undefined && !isMisjudged(key, type, use)) schema[key] = value;
   }
+  // Clients divide doubles, for which 19.99 is no multiple of 0.01: those that check would refuse right answers.
+  if (direction === 'output' && !use.isCheck && !Number.isInteger(type.multipleOf))
+    delete schema['multipleOf'];
   if (use.isCheck) addCheckKeywords(schema, type, direction);
   addValues(schema, type, isNullable);
   if (type.items !== undefined) schema['items'] = toSchema(type.items, use);
@@ -88,6 +90,13 @@ function toSchema(type: TypeDefinition, use: SchemaUse): JsonObject {
     );
   }
   return schema;
+}
+
+/** Clients check answers, some in another way: for those that divide doubles, 19.99 is no multiple of 0.01. */
+function isMisjudged(key: (typeof PLAIN_KEYS)[number], type: TypeDefinition, use: SchemaUse): boolean {
+  if (use.direction === 'input') return false;
+  if (key === 'format') return type.format !== undefined && ZONED_FORMATS.has(type.format);
+  return key === 'multipleOf' && !use.isCheck && !Number.isInteger(type.multipleOf);
 }
 
 function typeNames(type: TypeDefinition, use: SchemaUse, isNullable: boolean): JsonValue {

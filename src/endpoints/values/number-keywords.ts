@@ -1,4 +1,5 @@
-import { _, type FuncKeywordDefinition, type KeywordDefinition } from 'ajv/dist/2020.js';
+import { _, type Ajv2020, type FuncKeywordDefinition, type KeywordDefinition } from 'ajv/dist/2020.js';
+import { createMultipleCheck } from './exact-number.js';
 import { createExactTextCheck, type ExactTextRules } from './exact-text.js';
 
 /** A number that comes as text, as results write those that a double cannot hold. */
@@ -29,5 +30,23 @@ const keptDigits: KeywordDefinition = {
   error: { message: 'may have lost digits' },
 };
 
-/** What checks know of numbers beyond JSON Schema. */
-export const NUMBER_KEYWORDS: readonly KeywordDefinition[] = [exactText, keptDigits];
+/** Takes the place of Ajv's own, which divides doubles and finds that 19.99 is no multiple of 0.01. */
+const multipleOf: KeywordDefinition = {
+  keyword: 'multipleOf',
+  type: 'number',
+  schemaType: 'number',
+  code: (context) => {
+    const { gen, data, schema } = context;
+    const isMultiple = gen.scopeValue('func', { ref: createMultipleCheck(Number(schema)) });
+    context.fail(_`!${isMultiple}(${data})`);
+  },
+  error: {
+    message: ({ schema }) => `must be multiple of ${String(schema)}`,
+    params: ({ schema }) => _`{multipleOf: ${schema}}`,
+  },
+};
+
+/** Adds what checks know of numbers beyond JSON Schema. */
+export function addNumberKeywords(ajv: Ajv2020): void {
+  ajv.removeKeyword('multipleOf').addKeyword(multipleOf).addKeyword(keptDigits).addKeyword(exactText);
+}

@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import ajvFormats from 'ajv-formats';
 import type { JsonObject } from '../../runtime/index.js';
 import { FORMATS } from './formats.js';
-import { NUMBER_KEYWORDS } from './number-keywords.js';
+import { addNumberKeywords } from './number-keywords.js';
 import { compilePattern } from './pattern.js';
 
 export interface SchemaCheck {
@@ -24,12 +24,12 @@ export class SchemaCompiler {
     // The value that a check refuses is shown beside the reason.
     verbose: true,
     formats: { ...FORMATS },
-    keywords: [...NUMBER_KEYWORDS],
     code: { regExp: Object.assign(toRegExp, { code: 'new RegExp' }) },
   });
 
   constructor() {
     ajvFormats.default(this.#ajv, ['email']);
+    addNumberKeywords(this.#ajv);
   }
 
   /** The schema is asked for when it is first used. */

@@ -26,6 +26,10 @@ function openTools(disposer: Disposer) {
     'tools/price.yml': sqlTool('price', "SELECT '12345678901234567.89'::DECIMAL(38,2)", [
       'return: { type: number, minimum: 1.2e+16 }',
     ]),
+    'tools/rate.yml': sqlTool('rate', 'SELECT $rate::DOUBLE', [
+      'parameters: [{ name: rate, type: number, multipleOf: 0.1, default: 0.3 }]',
+      'return: { type: number, multipleOf: 0.01 }',
+    ]),
     'resources/item.yml': [
       'resource:',
       '  uri: "items://{id}"',
@@ -90,6 +94,15 @@ describe('numbers that a double cannot hold', () => {
   it('fit a declared number, and are held against its bounds', async () => {
     const { calls } = await openTools(disposer);
     expect(await calls.callTool('price', {}, anonymous())).toMatchObject({ value: '12345678901234567.89' });
+  });
+
+  it('or that it holds only nearly, are multiples of what they are multiples of as they are written', async () => {
+    const { calls } = await openTools(disposer);
+    expect(await calls.callTool('rate', {}, anonymous())).toMatchObject({ value: 0.3 });
+    expect(await calls.callTool('rate', { rate: '19.9' }, anonymous())).toMatchObject({ value: 19.9 });
+    await expect(calls.callTool('rate', { rate: 19.95 }, anonymous())).rejects.toThrow(
+      '"rate" must be a multiple of 0.1, not 19.95',
+    );
   });
 
   it('of 64 and of 128 bits come back the same when they are sent as text', async () => {

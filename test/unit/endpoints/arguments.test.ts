@@ -51,6 +51,10 @@ describe('reading arguments', () => {
       '9007199254740993',
       9007199254740993n,
     ],
+    ['a multiple of a decimal', { type: 'number', multipleOf: 0.01 }, 19.99, 19.99],
+    ['text that is a multiple of a decimal', { type: 'number', multipleOf: 0.01 }, '4.35', 4.35],
+    ['a negative multiple of a decimal', { type: 'number', multipleOf: 0.1 }, -0.3, -0.3],
+    ['a multiple that is far from its step', { type: 'number', multipleOf: 1e-7 }, 1e22, 1e22],
     [
       'an enum of digits',
       { type: 'integer', enum: ['9007199254740993'] },
@@ -138,6 +142,12 @@ describe('reading arguments', () => {
     [{ type: 'number', exclusiveMinimum: 0 }, 0, '"x" must be more than 0, not 0'],
     [{ type: 'number', exclusiveMaximum: 3 }, 3, '"x" must be less than 3, not 3'],
     [{ type: 'number', multipleOf: 5 }, 7, '"x" must be a multiple of 5, not 7'],
+    [{ type: 'number', multipleOf: 0.01 }, 19.995, '"x" must be a multiple of 0.01, not 19.995'],
+    [
+      { type: 'number', multipleOf: 0.1 },
+      0.1 + 0.2,
+      '"x" must be a multiple of 0.1, not 0.30000000000000004',
+    ],
     [
       { type: 'array', uniqueItems: true },
       [1, 1],

@@ -130,6 +130,17 @@ describe('shaping results', () => {
     });
   });
 
+  it('advertises no fraction as a step, which clients would reckon in doubles', () => {
+    const properties = {
+      price: { type: 'number', multipleOf: 0.01, maximum: 10 },
+      dozens: { type: 'integer', multipleOf: 12, enum: [12, 24] },
+    } as const;
+    expect(toOutputSchema({ type: 'object', properties })['properties']).toEqual({
+      price: { type: ['number', 'string', 'null'], maximum: 10 },
+      dozens: { type: ['integer', 'null'], multipleOf: 12, enum: [12, 24, null] },
+    });
+  });
+
   it('counts bytes while rows arrive', () => {
     expect(() => collect(undefined, [{ a: 'x'.repeat(30) }, { a: 1 }], 40)).toThrow(
       'the result of tool "t" is larger than 40 bytes (reached at row 2); ask for less, or raise --max-result-bytes',
