@@ -103,7 +103,7 @@ function formatName(format: string): string {
     email: 'an email address',
     uri: 'a URI with its scheme',
     date: 'a date (YYYY-MM-DD)',
-    time: 'a time (HH:MM:SS)',
+    time: 'a time (HH:MM:SS, with or without a zone)',
     'date-time': 'a date and time (YYYY-MM-DDTHH:MM:SS, with or without a zone)',
     duration: 'an ISO 8601 duration (such as P1DT2H)',
     timestamp: 'a number of seconds since 1970-01-01',

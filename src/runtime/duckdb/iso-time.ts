@@ -91,15 +91,28 @@ export function parseIsoDate(text: string): number | undefined {
   return day <= 28 || toIsoDate(days) === text ? days : undefined;
 }
 
-/** Microseconds since midnight of `HH:MM[:SS[.ffffff]]`. */
+// No way to match a part in two ways: the text comes from a caller and may be long.
+const CLOCK = String.raw`(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?`;
+const ZONE = String.raw`\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?`;
+const TIME_WITH_ZONE = new RegExp(`^${CLOCK}${ZONE}$`);
+const DATE_WITH_TIME = new RegExp(String.raw`^(\d{4}-\d{2}-\d{2})(?:[Tt ]${CLOCK}${ZONE})?$`);
+
+/**
+ * Microseconds since midnight of `HH:MM[:SS[.ffffff]]`. A zone behind it changes nothing: this is the clock as it was
+ * written.
+ */
 export function parseIsoTime(text: string): bigint | undefined {
-  const match = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$/.exec(text);
-  if (match === null) return undefined;
-  const [hours, minutes, seconds] = [match[1], match[2], match[3] ?? '0'].map(Number);
-  if (hours === undefined || minutes === undefined || seconds === undefined) return undefined;
+  const [, hours, minutes, seconds, fraction, zone] = TIME_WITH_ZONE.exec(text) ?? [];
+  if (hours === undefined || offsetMinutes(zone ?? 'Z') === undefined) return undefined;
+  return microsOfDay([hours, minutes, seconds], fraction);
+}
+
+/** A date may be without a clock, and a clock without seconds: they are zero. */
+function microsOfDay(clock: readonly (string | undefined)[], fraction = ''): bigint | undefined {
+  const [hours = 0, minutes = 0, seconds = 0] = clock.map((text) => Number(text ?? '0'));
   if (hours > 23 || minutes > 59 || seconds > 59) return undefined;
-  const fraction = BigInt((match[4] ?? '').slice(0, 6).padEnd(6, '0'));
-  return BigInt(hours * 3600 + minutes * 60 + seconds) * MICROS_PER_SECOND + fraction;
+  const micros = BigInt(fraction.slice(0, 6).padEnd(6, '0'));
+  return BigInt(hours * 3600 + minutes * 60 + seconds) * MICROS_PER_SECOND + micros;
 }
 
 /**
@@ -107,10 +120,10 @@ export function parseIsoTime(text: string): bigint | undefined {
  * applied); with one it is converted to UTC.
  */
 export function parseIsoTimestamp(text: string): bigint | undefined {
-  const match = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](.+?))?\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?$/.exec(text);
-  const days = parseIsoDate(match?.[1] ?? '');
-  const time = parseIsoTime(match?.[2] ?? '00:00');
-  const offset = offsetMinutes(match?.[3] ?? 'Z');
+  const [, date, hours, minutes, seconds, fraction, zone] = DATE_WITH_TIME.exec(text) ?? [];
+  const days = parseIsoDate(date ?? '');
+  const time = microsOfDay([hours, minutes, seconds], fraction);
+  const offset = offsetMinutes(zone ?? 'Z');
   if (days === undefined || time === undefined || offset === undefined) return undefined;
   return BigInt(days) * MICROS_PER_DAY + time - BigInt(offset) * 60n * MICROS_PER_SECOND;
 }

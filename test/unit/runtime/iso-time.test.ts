@@ -65,16 +65,30 @@ describe('a time of day', () => {
     ['01:02:03', 3_723_000_000n],
     ['01:02:03.5', 3_723_500_000n],
     ['01:02:03.123456789', 3_723_123_456n],
+    ['01:02:03Z', 3_723_000_000n],
+    ['01:02:03.5+02:00', 3_723_500_000n],
+    ['01:02 -0530', 3_720_000_000n],
   ])('%s is %i microseconds', (text, micros) => {
     expect(parseIsoTime(text)).toBe(micros);
   });
 
-  test.each(['24:00', '12:60', '12:00:60', '1:00', '12', '12:00:00.', '12:00:00.1234567890', 'noon'])(
-    'is not read from %j',
-    (text) => {
-      expect(parseIsoTime(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    '24:00',
+    '12:60',
+    '12:00:60',
+    '1:00',
+    '12',
+    '12:00:00.',
+    '12:00:00.1234567890',
+    'noon',
+    '12:00:00+25:00',
+    '12:00:00ZZ',
+    '12:00:00 UTC',
+    'Z',
+    '',
+  ])('is not read from %j', (text) => {
+    expect(parseIsoTime(text)).toBeUndefined();
+  });
 });
 
 describe('a date with a time', () => {
@@ -119,9 +133,17 @@ describe('a date with a time', () => {
     '2024-01-02T',
     '2024-01-02T03:04:05+25:00',
     '2024-01-02T03:04:05+01:99',
+    '2024-01-02T03:04:05Z+01',
+    '2024-01-02Z',
     '2024-01-02T03:04:05 Europe/Berlin',
   ])('is not read from %j', (text) => {
     expect(parseIsoTimestamp(text)).toBeUndefined();
+  });
+
+  test('is told at once from a long text', () => {
+    expect(parseIsoTimestamp(`2024-01-02T${' '.repeat(150_000)}x`)).toBeUndefined();
+    expect(parseIsoTimestamp(`2024-01-02T03:04${' '.repeat(150_000)}x`)).toBeUndefined();
+    expect(parseIsoTime(`03:04${' '.repeat(150_000)}x`)).toBeUndefined();
   });
 
   test('reads any text without throwing', () => {

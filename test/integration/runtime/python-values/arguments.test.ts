@@ -26,6 +26,7 @@ const ARGUMENTS: readonly (readonly [ParameterValue, string])[] = [
   [new TypedText('DATE', '2024-02-29'), 'date(datetime.date(2024, 2, 29))'],
   [new TypedText('TIME', '01:02'), 'time(datetime.time(1, 2))'],
   [new TypedText('TIME', '01:02:03.123456789'), 'time(datetime.time(1, 2, 3, 123456))'],
+  [new TypedText('TIME', '01:02:03+05:30'), 'time(01:02:03+05:30)'],
   [new TypedText('TIMESTAMP', '2024-01-02'), 'datetime(datetime.datetime(2024, 1, 2, 0, 0))'],
   [new TypedText('TIMESTAMP', '2024-01-02 03:04'), 'datetime(datetime.datetime(2024, 1, 2, 3, 4))'],
   [
