@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { isJsonContentType } from '@modelcontextprotocol/server';
 import { PARSE_ERROR, REFUSED, type Refusal } from './json-rpc-error.js';
@@ -23,6 +24,12 @@ const MALFORMED: Refusal = {
   status: 400,
   code: PARSE_ERROR,
   message: 'Parse error: the body is not valid JSON',
+};
+
+const NOT_UTF8: Refusal = {
+  status: 400,
+  code: PARSE_ERROR,
+  message: 'Parse error: the body is not valid UTF-8',
 };
 
 /** Reads and parses the body once. Rejects only when the client goes away. */
@@ -51,6 +58,7 @@ async function readBounded(incoming: IncomingMessage): Promise<Buffer | undefine
 }
 
 function parseMessage(bytes: Buffer): MessageBody {
+  if (!isUtf8(bytes)) return { refused: NOT_UTF8 };
   try {
     return { parsed: JSON.parse(bytes.toString('utf8')) };
   } catch {

@@ -82,6 +82,23 @@ describe('paths, methods and headers', () => {
     });
   });
 
+  it('refuses a body that is not UTF-8, whose bytes nobody could tell', async () => {
+    const { url } = await startListener();
+    const [before, after] = JSON.stringify(callOf('echo', { text: 'caf|' })).split('|');
+    const body = Buffer.concat([Buffer.from(`${before}`), Buffer.from([0xe9]), Buffer.from(`${after}`)]);
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({
+      jsonrpc: '2.0',
+      id: null,
+      error: { code: -32700, message: 'Parse error: the body is not valid UTF-8' },
+    });
+  });
+
   it.each(['null', '42', '"x"', '[]', '{}', '[null]', '{"jsonrpc":"2.0","id":{},"method":"ping"}'])(
     'refuses %s, which is JSON but no message',
     async (message) => {
