@@ -52,9 +52,9 @@ function readLate(vector: DuckDBVector): ColumnRows {
   return { at: (row) => vector.getItem(row) };
 }
 
-/** A STRUCT of `row(…)`: its fields have a place and no name. */
+/** A STRUCT of `row(…)`: its fields have a place and no name. DuckDB goes by the first one. */
 export function isUnnamed(type: DuckDBStructType): boolean {
-  return type.entryNames.includes('');
+  return type.entryNames[0] === '';
 }
 
 function losesFields(type: DuckDBType): boolean {

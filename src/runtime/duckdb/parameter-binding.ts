@@ -14,6 +14,7 @@ import { MxcpError, nearestName } from '../../errors/index.js';
 import { toStructValue } from './column-values.js';
 import { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 import { toJson } from './json-conversion.js';
+import { refuseUnclearNames } from './member-names.js';
 import { entriesOf, shapeOf, toType, type Shape } from './parameter-shape.js';
 import {
   DeclaredValue,
@@ -40,6 +41,7 @@ export function bindParameters(statement: DuckDBPreparedStatement, parameters: P
     if (given === undefined || parameter === undefined) throw missing(name, statement, parameters);
     used.push(given);
     const shape = shapeOf(parameter);
+    refuseUnclearNames(shape, given);
     statement.bindValue(index, toValue(parameter, shape), toType(shape));
   }
   return used;

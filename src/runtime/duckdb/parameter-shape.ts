@@ -29,7 +29,14 @@ export type Shape =
   | { readonly kind: 'scalar'; readonly type: DuckDBType }
   | { readonly kind: 'list'; readonly item: Shape }
   | { readonly kind: 'map'; readonly key: Shape; readonly value: Shape }
-  | { readonly kind: 'struct'; readonly fields: ReadonlyMap<string, Shape> };
+  | StructShape;
+
+export interface StructShape {
+  readonly kind: 'struct';
+  readonly fields: ReadonlyMap<string, Shape>;
+  /** Whether it is Python's, which has the names that DuckDB's own package lets through. */
+  readonly hasAnyNames: boolean;
+}
 
 const NULL: Shape = { kind: 'scalar', type: SQLNULL };
 const TEXT: Shape = { kind: 'scalar', type: VARCHAR };
@@ -62,7 +69,8 @@ function shapeOfObject(value: ParameterObject): Shape {
     const [key, item] = [mergeAll(value.entries.map(([k]) => k)), mergeAll(value.entries.map(([, v]) => v))];
     return { kind: 'map', key, value: item };
   }
-  return { kind: 'struct', fields: new Map(entriesOf(value).map(([key, item]) => [key, shapeOf(item)])) };
+  const fields = new Map(entriesOf(value).map(([key, item]) => [key, shapeOf(item)]));
+  return { kind: 'struct', fields, hasAnyNames: value instanceof StructEntries };
 }
 
 /** The fields of what is bound as STRUCT. */
@@ -80,15 +88,15 @@ function merge(a: Shape, b: Shape): Shape {
   if (a.kind === 'list' && b.kind === 'list') return { kind: 'list', item: merge(a.item, b.item) };
   if (a.kind === 'map' && b.kind === 'map')
     return { kind: 'map', key: merge(a.key, b.key), value: merge(a.value, b.value) };
-  if (a.kind === 'struct' && b.kind === 'struct') return mergeFields(a.fields, b.fields);
+  if (a.kind === 'struct' && b.kind === 'struct') return mergeFields(a, b);
   if (a.kind !== 'scalar' || b.kind !== 'scalar') return mergeEmptyMap(a, b) ?? TEXT;
   return { kind: 'scalar', type: mergeTypes(a.type, b.type) ?? VARCHAR };
 }
 
-function mergeFields(a: ReadonlyMap<string, Shape>, b: ReadonlyMap<string, Shape>): Shape {
-  const fields = new Map(a);
-  for (const [key, shape] of b) fields.set(key, merge(fields.get(key) ?? NULL, shape));
-  return { kind: 'struct', fields };
+function mergeFields(a: StructShape, b: StructShape): Shape {
+  const fields = new Map(a.fields);
+  for (const [key, shape] of b.fields) fields.set(key, merge(fields.get(key) ?? NULL, shape));
+  return { ...a, fields };
 }
 
 /** The shape with all that the declared one has and it lacks, declared fields first. */
@@ -98,12 +106,10 @@ function complete(shape: Shape, declared: Shape): Shape {
     return { kind: 'list', item: complete(shape.item, declared.item) };
   if (shape.kind !== 'struct' || declared.kind !== 'struct') return shape;
   const others = [...shape.fields].filter(([key]) => !declared.fields.has(key));
-  // SQL takes names that differ in case for the same, and has no STRUCT with both.
-  const taken = new Set(others.map(([key]) => key.toLowerCase()));
-  const fields = [...declared.fields]
-    .filter(([key]) => shape.fields.has(key) || !taken.has(key.toLowerCase()))
-    .map(([key, field]) => [key, complete(shape.fields.get(key) ?? NULL, field)] as const);
-  return { kind: 'struct', fields: new Map([...fields, ...others]) };
+  const fields = [...declared.fields].map(
+    ([key, field]) => [key, complete(shape.fields.get(key) ?? NULL, field)] as const,
+  );
+  return { ...shape, fields: new Map([...fields, ...others]) };
 }
 
 /** Python's `{}` is a MAP of nothing; beside a STRUCT it is one whose fields are all missing. */

@@ -94,8 +94,29 @@ describe('objects for SQL', () => {
   it('come back whole, with members that were not declared', async () => {
     expect(await call('whole', {})).toEqual({ o: { a: null } });
     expect(await call('whole', { more: 'm', a: 1 })).toEqual({ o: { a: 1, more: 'm' } });
-    expect(await call('whole', { A: 1 })).toEqual({ o: { A: 1 } });
     expect(await call('free', { more: 'm' })).toEqual({ o: { more: 'm' } });
+  });
+
+  it.each([
+    ['free', '{"a b": 1, "": 2}', '"o" has a member without a name, which SQL cannot have; give it a name'],
+    ['free', '{"in": {"x": [{"": 2}]}}', '"o.in.x[]" has a member without a name, which SQL cannot have'],
+    [
+      'free',
+      '{"a": 1, "A": 2}',
+      '"o" has the members "a" and "A", which are the same to SQL; send one of them',
+    ],
+    ['free', '{"l": [{"a": 1}, {"A": 2}]}', '"o.l[]" has the members "a" and "A", which are the same to SQL'],
+    ['whole', '{"A": 1}', '"o" has the members "a" and "A", which are the same to SQL'],
+  ])('are refused by %s when SQL cannot name their members: %s', async (name, sent, message) => {
+    await expect(call(name, JSON.parse(sent))).rejects.toMatchObject({
+      code: 'params_invalid',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('may have members that differ in more than the case of ASCII letters', async () => {
+    const sent = { a: 1, ä: 2, Ä: 3, 'a b': 4, __proto__x: 5 };
+    expect(await call('free', sent)).toEqual({ o: sent });
   });
 
   it('are NULL when an optional one is left out', async () => {
