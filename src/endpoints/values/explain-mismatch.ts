@@ -22,6 +22,8 @@ export function explainMismatch(error: ErrorObject, root: string): string {
         : `${place} must be ${typeNames(params['type'], error)}, not ${show(error.data)}`;
     case 'format':
       return `${place} must be ${formatName(String(params['format']))}, not ${show(error.data)}`;
+    case 'epochSeconds':
+      return `${place} must be ${formatName('timestamp')}, not ${show(error.data)}`;
     case 'pattern':
       return `${place} must match the pattern ${String(params['pattern'])}, not ${show(error.data)}`;
     case 'minimum':
@@ -106,7 +108,7 @@ function formatName(format: string): string {
     time: 'a time (HH:MM:SS, with or without a zone)',
     'date-time': 'a date and time (YYYY-MM-DDTHH:MM:SS, with or without a zone)',
     duration: 'an ISO 8601 duration (such as P1DT2H)',
-    timestamp: 'a number of seconds since 1970-01-01',
+    timestamp: 'a number of seconds since 1970-01-01, from year 0 to 9999',
   };
   return names[format] ?? format;
 }

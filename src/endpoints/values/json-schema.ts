@@ -111,6 +111,7 @@ function addCheckKeywords(
   direction: SchemaDirection,
 ): void {
   if (isNumeric(type)) schema['exactText'] = { ...toExactTextRules(type, direction) };
+  if (direction === 'input' && isNumeric(type) && type.format === 'timestamp') schema['epochSeconds'] = true;
   const mustKeepDigits = type.type === 'integer' || type.type === 'string';
   if (direction === 'input' && mustKeepDigits) schema['keptDigits'] = true;
 }

@@ -1,6 +1,7 @@
 import { _, type Ajv2020, type FuncKeywordDefinition, type KeywordDefinition } from 'ajv/dist/2020.js';
 import { createMultipleCheck } from './exact-number.js';
 import { createExactTextCheck, type ExactTextRules } from './exact-text.js';
+import { epochSecondsToText } from './formats.js';
 
 /** A number that comes as text, as results write those that a double cannot hold. */
 const exactText: FuncKeywordDefinition = {
@@ -46,7 +47,21 @@ const multipleOf: KeywordDefinition = {
   },
 };
 
+/** The format `timestamp` of declared numbers: in JSON Schema, formats are of text alone. */
+const epochSeconds: KeywordDefinition = {
+  keyword: 'epochSeconds',
+  type: ['number', 'string'],
+  schemaType: 'boolean',
+  code: (context) => {
+    const { gen, data } = context;
+    const toText = gen.scopeValue('func', { ref: epochSecondsToText });
+    context.fail(_`${toText}(Number(${data})) === undefined`);
+  },
+  error: { message: 'is not a time of a calendar' },
+};
+
 /** Adds what checks know of numbers beyond JSON Schema. */
 export function addNumberKeywords(ajv: Ajv2020): void {
-  ajv.removeKeyword('multipleOf').addKeyword(multipleOf).addKeyword(keptDigits).addKeyword(exactText);
+  ajv.removeKeyword('multipleOf');
+  for (const keyword of [multipleOf, keptDigits, exactText, epochSeconds]) ajv.addKeyword(keyword);
 }

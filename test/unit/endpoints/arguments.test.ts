@@ -90,6 +90,11 @@ describe('reading arguments', () => {
     expect(read({ type: 'string', format }, value)).toEqual(new TypedText(sqlType, text));
   });
 
+  it('binds a number as a timestamp', () => {
+    const expected = new TypedText('TIMESTAMP', '1969-12-31T23:59:59.500000');
+    expect(read({ type: 'number', format: 'timestamp' }, -0.5)).toEqual(expected);
+  });
+
   it('binds dates inside lists and objects as well', () => {
     const day = { type: 'string', format: 'date' } as const;
     expect(
@@ -161,6 +166,21 @@ describe('reading arguments', () => {
       '"x.nmae" is not known; did you mean "name"?',
     ],
     [{ type: 'string', format: 'date' }, '2023-02-29', '"x" must be a date (YYYY-MM-DD), not "2023-02-29"'],
+    [
+      { type: 'number', format: 'timestamp' },
+      1e300,
+      '"x" must be a number of seconds since 1970-01-01, from year 0 to 9999, not 1e+300',
+    ],
+    [
+      { type: 'integer', format: 'timestamp' },
+      '9007199254740993',
+      '"x" must be a number of seconds since 1970-01-01, from year 0 to 9999, not "9007199254740993"',
+    ],
+    [
+      { type: 'string', format: 'timestamp' },
+      '-1e300',
+      '"x" must be a number of seconds since 1970-01-01, from year 0 to 9999, not "-1e300"',
+    ],
     [{ type: 'string', format: 'email' }, 'a@b', '"x" must be an email address, not "a@b"'],
     [{ type: 'string', pattern: '^a' }, 'b', '"x" must match the pattern ^a, not "b"'],
   ] as const)('refuses for %j the value %j', (parameter, value, message) => {
