@@ -1,6 +1,7 @@
 export { checkNamedProfile } from './check-named-profile.js';
 export type { ConfigTemplate } from './config-template.js';
 export { byPosition } from './files/by-position.js';
+export { createFolder } from './files/create-folder.js';
 export { MISSING, readMark, type ReadFile } from './files/file-ledger.js';
 export { decodeText, FileReadError } from './files/read-text-file.js';
 export { parseYaml, YamlSource, type KeyPath } from './yaml/yaml-source.js';

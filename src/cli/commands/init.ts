@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { createFolder } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { Disposer } from '../../lifecycle/index.js';
 import type { CommandModule, Options } from '../command.js';
@@ -66,7 +67,7 @@ async function writeFiles(folder: string, files: readonly ProjectFile[]): Promis
 }
 
 async function writeNewFile(file: string, text: string, written: Disposer): Promise<void> {
-  const firstMade = await mkdir(dirname(file), { recursive: true });
+  const firstMade = await createFolder(dirname(file));
   // Only what is new is in it: the files that were written, which are removed before.
   if (firstMade !== undefined) written.defer(() => rm(firstMade, { recursive: true }));
   // `wx`: also what appeared in the meantime is not overwritten.

@@ -1,6 +1,6 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isDatabaseFile } from '../../config/index.js';
+import { createFolder, isDatabaseFile } from '../../config/index.js';
 import { isMissing, messageOf, MxcpError } from '../../errors/index.js';
 
 /**
@@ -84,7 +84,7 @@ export async function assertPermitted(
 export async function ensureDatabaseFolder(path: string): Promise<void> {
   const folder = dirname(path);
   try {
-    await mkdir(folder, { recursive: true });
+    await createFolder(folder);
     await access(folder, constants.R_OK | constants.X_OK);
   } catch (error) {
     throw new MxcpError(

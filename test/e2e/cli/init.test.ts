@@ -73,6 +73,12 @@ it('leaves nothing behind when it cannot write everything', async () => {
   expect(readdirSync(folder.path)).toEqual(['resources']);
 });
 
+it('names the folder that cannot be made, also where nothing can be', async () => {
+  const refused = await runMxcp(['init', '/proc/mxcp-no-such-folder/shop'], { cwd: folder.path });
+  expect(refused.stderr).toContain("mkdir '/proc/mxcp-no-such-folder'");
+  expect(refused.code).toBe(2);
+});
+
 it('keeps a .gitignore that is there', async () => {
   writeFileSync(join(folder.path, '.gitignore'), 'mine\n');
   expect((await runMxcp(['init'], { cwd: folder.path })).code).toBe(0);

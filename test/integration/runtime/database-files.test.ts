@@ -271,6 +271,15 @@ describe('a file that cannot be served', () => {
     });
   });
 
+  test('because its folder takes no other is told so', async () => {
+    await expect(
+      buildGeneration(createRegistry(), specOf('/proc/mxcp-no-such-folder/in/data.duckdb')),
+    ).rejects.toMatchObject({
+      code: 'database_missing',
+      message: expect.stringContaining("mkdir '/proc/mxcp-no-such-folder'"),
+    });
+  });
+
   test.each([':memory:', ':memory:named', 'md:shared', 's3://bucket/data.duckdb'])(
     'because it is none is told so: %s',
     async (path) => {
