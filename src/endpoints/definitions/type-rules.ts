@@ -6,6 +6,7 @@ import { compilePattern } from '../values/pattern.js';
 import type { TypeDefinition, ValueType } from './definition-schema.js';
 import { problemAt } from './schema-problems.js';
 import { suggestion } from './suggestion.js';
+import { findUnquoted } from './unquoted-values.js';
 
 const NUMBERS = ['number', 'integer'] as const;
 
@@ -51,14 +52,16 @@ export function checkType(type: TypeDefinition, path: KeyPath, source: YamlSourc
   const findings = (one: TypeDefinition): Finding[] => [
     ...emptyRanges(one),
     ...unfitValues(one),
+    ...unquotedInEnum(one),
     ...badNames(one),
   ];
   return findInAll(type, path, findings).map(({ at, message }) => problemAt(at, message, source));
 }
 
-/** What does no harm and is no use: projects that were written for other implementations have it, and are served. */
+/** What is hardly meant as it stands: projects that were written for other implementations have it, and are served. */
 export function warnOfType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
-  return findInAll(type, path, foreignKeywords).map(({ at, message }) => problemAt(at, message, source));
+  const findings = (one: TypeDefinition): Finding[] => [...foreignKeywords(one), ...unquotedElsewhere(one)];
+  return findInAll(type, path, findings).map(({ at, message }) => problemAt(at, message, source));
 }
 
 /** Something about a type, and the key that it is about. */
@@ -106,6 +109,30 @@ function unfitValues(type: TypeDefinition): Finding[] {
     const message = `"enum" lists ${JSON.stringify(value)}, which cannot be a value of type ${type.type}`;
     return [{ at: ['enum', index], message }];
   });
+}
+
+/** No text that a caller sends is `yes` when `true` is listed, so nothing that was ever called loses by a refusal. */
+function unquotedInEnum(type: TypeDefinition): Finding[] {
+  return (type.enum ?? []).flatMap((listed, index) =>
+    findUnquoted(type, listed).map(({ value }) => {
+      const message = `"enum" lists ${value} without quotes, which is ${kindOf(value)} and no text; put it in quotes`;
+      return { at: ['enum', index], message };
+    }),
+  );
+}
+
+function unquotedElsewhere(type: TypeDefinition): Finding[] {
+  const { default: standard, examples = [] } = type;
+  const toFinding = (key: string, declared: unknown): Finding[] =>
+    findUnquoted(type, declared).map(({ value, text }) => {
+      const message = `"${key}" has ${value} without quotes, which is ${kindOf(value)} and becomes the text "${text}"; put it in quotes`;
+      return { at: [key], message };
+    });
+  return [...toFinding('default', standard), ...examples.flatMap((each) => toFinding('examples', each))];
+}
+
+function kindOf(value: number | boolean): string {
+  return typeof value === 'number' ? 'a number' : 'a truth value';
 }
 
 function hasType(type: ValueType, value: unknown): boolean {

@@ -116,7 +116,7 @@ function addCheckKeywords(
   if (direction === 'input' && mustKeepDigits) schema['keptDigits'] = true;
 }
 
-/** Values written in the file take the declared type, as arguments do: `enum: [1, 2]` of a string means "1" and "2". */
+/** Values written in the file take the declared type, as arguments do: `enum: ["1", "2"]` of an integer means 1 and 2. */
 function addValues(schema: Record<string, JsonValue>, type: TypeDefinition, isNullable: boolean): void {
   if (type.enum !== undefined) {
     const values = type.enum.map((value) => toJsonValue(coerce(type, value)));

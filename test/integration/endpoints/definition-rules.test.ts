@@ -27,7 +27,12 @@ describe('a type that nothing can satisfy is refused', () => {
       '{ type: boolean, enum: [true, "false", 1] }',
       '50: "enum" lists 1, which cannot be a value of type boolean',
     ],
-    ['{ type: string, enum: [1, [a]] }', '37: "enum" lists ["a"], which cannot be a value of type string'],
+    ['{ type: string, enum: ["1", [a]] }', '39: "enum" lists ["a"], which cannot be a value of type string'],
+    [
+      '{ type: string, enum: [yes, "no", 010, a, null] }',
+      '34: "enum" lists true without quotes, which is a truth value and no text; put it in quotes',
+      '45: "enum" lists 8 without quotes, which is a number and no text; put it in quotes',
+    ],
     ['{ type: object, enum: [{}, []] }', '38: "enum" lists [], which cannot be a value of type object'],
     ['{ type: array, enum: [[], {}] }', '37: "enum" lists {}, which cannot be a value of type array'],
     ['{ type: string, minLength: 3, maxLength: 2 }', '27: no value can have "minLength" 3 and "maxLength" 2'],
@@ -49,7 +54,7 @@ describe('a type that nothing can satisfy is refused', () => {
   it.each([
     '{ type: integer, minimum: 3, maximum: 3, enum: [3, null, "3"] }',
     '{ type: integer, enum: [9007199254740993, "-9007199254740993"] }',
-    '{ type: string, enum: [1, true, a], minLength: 0, maxLength: 0, pattern: a, format: date }',
+    '{ type: string, enum: ["1", "true", a, 9007199254740993], minLength: 0, maxLength: 0, pattern: a, format: date }',
     '{ type: array, items: { type: object, properties: {}, required: [] }, uniqueItems: true }',
   ])('and one that something can is not: %s', async (type) => {
     const lines = ['tool:', '  name: t', `  return: ${type}`, '  source: { code: SELECT 1 }'];
@@ -70,6 +75,34 @@ it('a keyword of another type is told and does no harm', async () => {
     'tools/a.yml:3:41: "minimum" is for number and integer, and checks nothing of type string',
     'tools/a.yml:3:53: "items" is for array, and checks nothing of type string',
     'tools/a.yml:4:50: "maxLength" is for string, and checks nothing of type integer',
+  ]);
+});
+
+it('a default and an example that YAML reads as no text are told, and are served', async () => {
+  const list = '{ name: list, type: array, items: { type: string }, default: [on, off, "on"] }';
+  const object =
+    '{ name: o, type: object, properties: { zip: { type: string, default: 01234 } }, default: { zip: 1_000 } }';
+  const lines = [
+    'tool:',
+    '  name: t',
+    '  parameters:',
+    '    - { name: a, type: string, default: no, examples: [1.0, x, "2"] }',
+    `    - ${list}`,
+    `    - ${object}`,
+    '    - { name: big, type: string, default: 9007199254740993 }',
+    '    - { name: n, type: number, default: 1.0 }',
+    '  source: { code: "SELECT $a, $list, $o, $big, $n" }',
+  ];
+  expect(await problemsOf('tools/a.yml', lines)).toEqual([]);
+  const truth = 'which is a truth value and becomes the text';
+  const number = 'which is a number and becomes the text';
+  expect(await warningsOf('tools/a.yml', lines)).toEqual([
+    `tools/a.yml:4:32: "default" has false without quotes, ${truth} "false"; put it in quotes`,
+    `tools/a.yml:4:45: "examples" has 1 without quotes, ${number} "1"; put it in quotes`,
+    `tools/a.yml:5:59: "default" has true without quotes, ${truth} "true"; put it in quotes`,
+    `tools/a.yml:5:59: "default" has false without quotes, ${truth} "false"; put it in quotes`,
+    `tools/a.yml:6:87: "default" has 1000 without quotes, ${number} "1000"; put it in quotes`,
+    `tools/a.yml:6:67: "default" has 668 without quotes, ${number} "668"; put it in quotes`,
   ]);
 });
 
