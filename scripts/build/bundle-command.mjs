@@ -17,8 +17,9 @@ export async function bundleCommand(root) {
   const bundle = await rolldown({
     input: {
       main: join(root, 'dist/cli/main.js'),
-      // Forked by its file name, beside whatever the fork is bundled into.
+      // Forked by their file names, beside whatever the forks are bundled into.
       'file-check-process': join(root, 'dist/runtime/duckdb/handover/file-check-process.js'),
+      'render-process': join(root, 'dist/endpoints/prompts/render-process.js'),
     },
     external: (id) => NOT_BUNDLED.test(id),
     platform: 'node',

@@ -16,6 +16,7 @@ export type {
   ShapedResult,
   ToolListing,
 } from './calls.js';
+export { Renderers } from './prompts/renderers.js';
 export { findDefinitionChanges } from './definitions/find-definition-changes.js';
 export type {
   EndpointCatalog,

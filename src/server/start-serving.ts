@@ -1,5 +1,5 @@
 import type { ResolvedConfig, SecretStores, ServerSettings } from '../config/index.js';
-import { CallGate, LiveEndpointCalls, type CallReport } from '../endpoints/index.js';
+import { CallGate, LiveEndpointCalls, Renderers, type CallReport } from '../endpoints/index.js';
 import { messageOf } from '../errors/index.js';
 import { ActiveGeneration, type Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
@@ -52,8 +52,9 @@ export async function startServing(parts: ServingParts): Promise<Running> {
   stopped.throwIfAborted();
   const { callTimeoutMs, maxResultBytes } = settings;
   const onCall = (report: CallReport): void => logCall(report, logger);
-  const limits = { gate: new CallGate(settings), callTimeoutMs, maxResultBytes };
-  const calls = new LiveEndpointCalls(active, { ...limits, onCall });
+  const renderers = parts.disposer.own(new Renderers());
+  const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, onCall };
+  const calls = new LiveEndpointCalls(active, options);
   const door = await openClientDoor({ calls, config, logger, scrubber });
   return { active, calls, door, coordinator: createCoordinator(parts, { active, builder, door }) };
 }

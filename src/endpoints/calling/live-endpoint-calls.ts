@@ -15,6 +15,7 @@ import { endpointLabel } from '../definitions/endpoint-label.js';
 import { nearSuggestion } from '../definitions/suggestion.js';
 import { toBinaryContent } from '../resources/binary-content.js';
 import type { CallArguments } from '../values/argument-reader.js';
+import type { Renderers } from '../prompts/renderers.js';
 import { CallDeadline } from './call-deadline.js';
 import type { CallGate } from './call-gate.js';
 import type { Callable, EndpointSet } from './endpoint-set.js';
@@ -38,6 +39,8 @@ type CallTarget = Pick<CallReport, 'kind' | 'name'>;
 
 export interface LiveEndpointCallsOptions {
   readonly gate: CallGate;
+  /** Whoever gives them disposes them, after the last call. */
+  readonly renderers: Renderers;
   readonly callTimeoutMs: number;
   readonly maxResultBytes: number;
   /** For `mxcp run --skip-output-validation`. */
@@ -111,14 +114,16 @@ export class LiveEndpointCalls implements EndpointCalls {
     parameters: Readonly<Record<string, unknown>>,
     context: CallContext,
   ): Promise<readonly PromptMessage[]> {
-    return this.#perform({ kind: 'prompt', name }, context, ({ generation }) => {
+    return this.#perform({ kind: 'prompt', name }, context, async ({ generation, deadline: { signal } }) => {
+      const { maxResultBytes, renderers } = this.#options;
       const prompt = generation.endpoints.prompt(name);
       if (prompt === undefined)
         throw notFound(
           { kind: 'prompt', name },
           generation.endpoints.prompts.map((listing) => listing.name),
         );
-      return prompt.renderer.render(prompt.arguments.read(parameters).values);
+      const { values } = prompt.arguments.read(parameters);
+      return prompt.renderer.render(values, { maxResultBytes, renderers, signal });
     });
   }
 
@@ -144,7 +149,7 @@ export class LiveEndpointCalls implements EndpointCalls {
   async #perform<T>(
     target: CallTarget,
     context: CallContext,
-    run: (call: RunningCall<CallableGeneration>) => T | Promise<T>,
+    run: (call: RunningCall<CallableGeneration>) => Promise<T>,
   ): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
     const holder = { label: endpointLabel(target.kind, target.name), interrupt: () => deadline.interrupt() };

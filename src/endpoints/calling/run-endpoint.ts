@@ -1,10 +1,11 @@
 import { ActiveGeneration, Generation } from '../../lifecycle/index.js';
 import { MxcpError } from '../../errors/index.js';
-import type { CallContext, PromptMessage, ResourceText, ShapedResult } from '../calls.js';
+import type { CallContext, EndpointCalls, PromptMessage, ResourceText, ShapedResult } from '../calls.js';
 import type { EndpointKind } from '../definitions/endpoint-definition.js';
 import { endpointLabel } from '../definitions/endpoint-label.js';
 import { nearSuggestion } from '../definitions/suggestion.js';
 import { UriTemplate } from '../resources/uri-template.js';
+import { Renderers } from '../prompts/renderers.js';
 import { CallGate } from './call-gate.js';
 import {
   LiveEndpointCalls,
@@ -39,19 +40,36 @@ export async function runEndpoint(
 ): Promise<EndpointRunResult> {
   const generation = new Generation(1, contents, () => Promise.resolve());
   const gate = new CallGate({ maxConcurrentCalls: 1, maxQueuedCalls: 0 });
-  const calls = new LiveEndpointCalls(new ActiveGeneration(generation), { gate, ...run.limits });
-  switch (run.kind) {
+  const renderers = new Renderers();
+  const options = { gate, renderers, ...run.limits };
+  try {
+    return await callOn(new LiveEndpointCalls(new ActiveGeneration(generation), options), contents, run);
+  } finally {
+    await renderers.dispose();
+  }
+}
+
+async function callOn(
+  calls: EndpointCalls,
+  contents: CallableGeneration,
+  { kind, name, parameters, context }: EndpointRun,
+): Promise<EndpointRunResult> {
+  switch (kind) {
     case 'tool':
-      return { kind: 'tool', result: await calls.callTool(run.name, run.parameters, run.context) };
+      return { kind, result: await calls.callTool(name, parameters, context) };
     case 'resource':
-      return { kind: 'resource', resource: await calls.readResource(toUri(contents, run), run.context) };
+      return { kind, resource: await calls.readResource(toUri(contents, name, parameters), context) };
     case 'prompt':
-      return { kind: 'prompt', messages: await calls.getPrompt(run.name, run.parameters, run.context) };
+      return { kind, messages: await calls.getPrompt(name, parameters, context) };
   }
 }
 
 /** A resource is asked for by its URI; a template is filled in with the parameters, all of which it needs. */
-function toUri({ endpoints }: CallableGeneration, { name, parameters }: EndpointRun): string {
+function toUri(
+  { endpoints }: CallableGeneration,
+  name: string,
+  parameters: EndpointRun['parameters'],
+): string {
   const listing = endpoints.resources.find((resource) => resource.uri === name || resource.name === name);
   if (listing === undefined && endpoints.resource(name) === undefined) throw noResource(endpoints, name);
   if (listing === undefined) return name;

@@ -1,31 +1,66 @@
-import { Template } from '@huggingface/jinja';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { MxcpError } from '../../errors/index.js';
 import type { PromptMessage } from '../calls.js';
 import type { PromptDefinition } from '../definitions/endpoint-definition.js';
 import { endpointLabel } from '../definitions/endpoint-label.js';
+import { parseTemplate } from './jinja-library.js';
+import { isPredictable } from './predictable.js';
+import { renderAll, type RenderAnswer, type RenderRequest } from './render-messages.js';
+import type { SyntaxNode } from './syntax-nodes.js';
+import type { Renderers } from './renderers.js';
 
-/** A prompt with its templates parsed. */
+/** Characters of the templates times characters of the values: 10 million take a few milliseconds at most. */
+const MAX_HERE = 10_000_000;
+
+export interface RenderLimits {
+  readonly maxResultBytes: number;
+  readonly signal: AbortSignal;
+  /** Where prompts are rendered that may take long. */
+  readonly renderers: Renderers;
+}
+
+/** Renders the messages of one prompt: here when that is quick for certain, else where it holds nobody up. */
 export class PromptRenderer {
   readonly #label: string;
-  readonly #messages: readonly { readonly role: PromptMessage['role']; readonly template: Template }[];
+  readonly #roles: readonly PromptMessage['role'][];
+  readonly #templates: readonly string[];
+  readonly #parsed: readonly SyntaxNode[];
+  readonly #isPredictable: boolean;
 
-  constructor(definition: PromptDefinition) {
-    this.#label = endpointLabel('prompt', definition.name);
-    this.#messages = definition.messages.map(({ role, template }) => ({
-      role,
-      template: new Template(template),
-    }));
+  constructor({ name, messages }: PromptDefinition) {
+    this.#label = endpointLabel('prompt', name);
+    this.#roles = messages.map(({ role }) => role);
+    this.#templates = messages.map(({ template }) => template);
+    this.#parsed = this.#templates.map(parseTemplate);
+    this.#isPredictable = this.#parsed.every(isPredictable);
   }
 
-  /** Throws `prompt_failed`. */
-  render(values: Readonly<Record<string, unknown>>): PromptMessage[] {
-    return this.#messages.map(({ role, template }, index) => {
-      try {
-        return { role, text: template.render({ ...values }) };
-      } catch (error) {
-        const message = `message ${index + 1} of ${this.#label} cannot be rendered: ${messageOf(error)}`;
-        throw new MxcpError('prompt_failed', message, { cause: error });
-      }
-    });
+  /** Throws `prompt_failed`, `result_too_large`, `server_busy`, and the signal's reason when that aborts. */
+  async render(
+    values: Readonly<Record<string, unknown>>,
+    { maxResultBytes, signal, renderers }: RenderLimits,
+  ): Promise<readonly PromptMessage[]> {
+    const request = { templates: this.#templates, values, maxBytes: maxResultBytes };
+    const answer = this.#isQuick(request)
+      ? renderAll(this.#parsed, request)
+      : await renderers.render(this.#label, request, signal);
+    return this.#toMessages(answer, maxResultBytes);
+  }
+
+  #isQuick({ templates, values }: RenderRequest): boolean {
+    return this.#isPredictable && templates.join('').length * JSON.stringify(values).length <= MAX_HERE;
+  }
+
+  #toMessages(answer: RenderAnswer, maxResultBytes: number): readonly PromptMessage[] {
+    if (answer.kind === 'rendered')
+      return this.#roles.map((role, index) => ({ role, text: answer.texts[index] ?? '' }));
+    if (answer.kind === 'ended')
+      throw new MxcpError('prompt_failed', `${this.#label} cannot be rendered: ${answer.reason}`);
+    const message = `message ${answer.index + 1} of ${this.#label}`;
+    if (answer.kind === 'failed')
+      throw new MxcpError('prompt_failed', `${message} cannot be rendered: ${answer.reason}`);
+    throw new MxcpError(
+      'result_too_large',
+      `${this.#label} is larger than ${maxResultBytes} bytes (reached in message ${answer.index + 1}); ask for less, or raise --max-result-bytes`,
+    );
   }
 }

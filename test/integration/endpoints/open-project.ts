@@ -7,6 +7,7 @@ import {
   EndpointSet,
   LiveEndpointCalls,
   loadEndpoints,
+  Renderers,
   type CallReport,
   type EndpointFolders,
   type LiveEndpointCallsOptions,
@@ -55,6 +56,7 @@ export async function openProject(
   const reports: CallReport[] = [];
   const calls = new LiveEndpointCalls(active, {
     gate: new CallGate({ maxConcurrentCalls: 4, maxQueuedCalls: 10 }),
+    renderers: disposer.own(new Renderers()),
     callTimeoutMs: 20_000,
     maxResultBytes: 1_000_000,
     onCall: (report) => reports.push(report),

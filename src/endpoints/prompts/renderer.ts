@@ -1,0 +1,82 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { MxcpError } from '../../errors/index.js';
+import type { Disposable } from '../../lifecycle/index.js';
+import type { RenderAnswer, RenderRequest } from './render-messages.js';
+
+/** Beside this file, whether it is compiled or bundled. */
+const ENTRY = fileURLToPath(new URL('./render-process.js', import.meta.url));
+const MAX_HEAP_MIB = 256;
+
+interface Pending {
+  readonly resolve: (answer: RenderAnswer) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** A process that renders one prompt at a time. Whoever starts it disposes it; one that was interrupted has ended. */
+export class Renderer implements Disposable {
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<void>;
+  #pending: Pending | undefined;
+  #hasEnded = false;
+
+  constructor() {
+    this.#child = fork(ENTRY, [], {
+      execArgv: [...process.execArgv, `--max-old-space-size=${MAX_HEAP_MIB}`],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    this.#closed = new Promise((resolve) => {
+      this.#child.once('close', (code, signal) => {
+        this.#pending?.resolve({ kind: 'ended', reason: explainEnd(signal ?? `exit code ${code}`) });
+        this.#end(undefined);
+        resolve();
+      });
+      this.#child.on('error', (error) => {
+        this.#pending?.resolve({ kind: 'ended', reason: `no process could render it: ${error.message}` });
+        this.#end(undefined);
+        // One that was never started does not close.
+        if (this.#child.pid === undefined) resolve();
+      });
+    });
+    // Sent by the process that was started here, of the same version.
+    this.#child.on('message', (answer) => this.#pending?.resolve(answer as RenderAnswer));
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Throws the signal's reason when that aborts, and `server_closing` when this is disposed: the process is then ended. */
+  async render(request: RenderRequest, signal: AbortSignal): Promise<RenderAnswer> {
+    signal.throwIfAborted();
+    const answered = new Promise<RenderAnswer>((resolve, reject) => {
+      this.#pending = { resolve, reject };
+    });
+    const interrupt = (): void => this.#end(signal.reason);
+    signal.addEventListener('abort', interrupt, { once: true });
+    // What is sent in vain fails with the process, whose end is told.
+    this.#child.send(request, () => undefined);
+    try {
+      return await answered;
+    } finally {
+      signal.removeEventListener('abort', interrupt);
+      this.#pending = undefined;
+    }
+  }
+
+  dispose(): Promise<void> {
+    this.#end(new MxcpError('server_closing', 'the server was stopped while a prompt was rendered'));
+    return this.#closed;
+  }
+
+  #end(reason: unknown): void {
+    this.#hasEnded = true;
+    this.#child.kill('SIGKILL');
+    this.#pending?.reject(reason);
+  }
+}
+
+function explainEnd(how: string): string {
+  return `its process ended (${how}), as one does that needs more than ${MAX_HEAP_MIB} MiB of memory; let it loop over less`;
+}

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { parseTemplate } from '../../../src/endpoints/prompts/jinja-library.js';
+import { isPredictable } from '../../../src/endpoints/prompts/predictable.js';
+import { renderAll } from '../../../src/endpoints/prompts/render-messages.js';
+
+const render = (template: string, values: Readonly<Record<string, unknown>> = {}) =>
+  renderAll([parseTemplate(template)], { values, maxBytes: 1_000 });
+
+/** The texts are those of Python's jinja2 3.1.6. */
+describe('a template is rendered as Jinja2 does', () => {
+  it.each([
+    [
+      'Dear {{ who }},{% if b %}\nplease pay now.{% endif %}\nBye',
+      { who: 'Ann', b: true },
+      'Dear Ann,\nplease pay now.\nBye',
+    ],
+    ['  {% if b %}\n  x\n  {% endif %}\n{# c #}\ny\n', { b: true }, '  \n  x\n  \n\ny'],
+    ['  {%- if b -%}\n  x\n  {%- endif %}\ny\n\n', { b: true }, 'x\ny\n'],
+    ['{{ true }} {{ b }} {{ none }} {{ u.v }}|', { b: false, u: {} }, 'True False None |'],
+    [
+      '{{ a }} {{ d }} {{ e }}',
+      { a: ['x', "it's", 1, 1.5, true, null, ['y']], d: { k: 'v\n"\'', n: null }, e: [] },
+      `['x', "it's", 1, 1.5, True, None, ['y']] {'k': 'v\\n"\\'', 'n': None} []`,
+    ],
+    ["{{ 'n: ' ~ n ~ b ~ none ~ u.v }}", { n: 1, b: true, u: {} }, 'n: 1TrueNone'],
+    ["{{ (1, 'a') }}", {}, "(1, 'a')"],
+    [
+      '{% for i in range(3) %}{{ i }},{% endfor %}{% for i in range(5, 0, -2) %}{{ i }}{% endfor %}',
+      {},
+      '0,1,2,531',
+    ],
+    [
+      '{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(true) }}{% set s %}{{ true }}{% endset %}{{ s }}',
+      {},
+      '<True>True',
+    ],
+    ['{% if a %}1{% elif b %}{{ b }}{% else %}{{ none }}{% endif %}', { a: false, b: true }, 'True'],
+    ['{% for x in xs %}{{ x }}{% else %}{{ none }}{% endfor %}', { xs: [] }, 'None'],
+    ['{% filter upper %}{{ b }}{% endfilter %}', { b: true }, 'TRUE'],
+    ['{{ range }}{{ true if b }}', { range: 'own', b: false }, 'own'],
+    [
+      '{{ s | e }} {{ s | escape }}',
+      { s: "<a href='x'>&\"</a>" },
+      '&lt;a href=&#39;x&#39;&gt;&amp;&#34;&lt;/a&gt; &lt;a href=&#39;x&#39;&gt;&amp;&#34;&lt;/a&gt;',
+    ],
+    [
+      "{{ l | join(', ') }}|{{ l | join }}|{{ 'abc' | join('-') }}|{{ o | join(d=' ', attribute='n') }}",
+      { l: [1, true, null, 'x', ['y']], o: [{ n: 'a' }, { n: 2 }] },
+      "1, True, None, x, ['y']|1TrueNonex['y']|a-b-c|a 2",
+    ],
+    [
+      "{{ [3,1,2] | max }} {{ [3,1.5] | min }} {{ ['b','A'] | min }} {{ ['b','A'] | max(case_sensitive=true) }} {{ o | max(attribute='n') }} {{ [] | min }}|",
+      { o: [{ n: 1 }, { n: 2 }] },
+      "3 1.5 A b {'n': 2} |",
+    ],
+    [
+      "{{ x | round }} {{ 2.5 | round }} {{ 3.5 | round }} {{ 2.675 | round(2) }} {{ 0.125 | round(2) }} {{ 4.35 | round(1) }} {{ 7 | round }} {{ 1.21 | round(1, 'ceil') }} {{ 1.29 | round(precision=1, method='floor') }} {{ 7 | round(0, 'ceil') }}",
+      { x: 42.55 },
+      '43.0 2.0 4.0 2.67 0.12 4.3 7 1.3 1.2 7.0',
+    ],
+    [
+      "{{ [1,2] | sum }} {{ [1.5,2] | sum }} {{ o | sum(attribute='n') }} {{ [] | sum }} {{ [1] | sum(start=5) }}",
+      { o: [{ n: 1 }, { n: 2 }] },
+      '3 3.5 3 0 6',
+    ],
+    [
+      "{{ 'foo bar baz qux' | truncate(9) }}|{{ 'foo bar baz qux' | truncate(9, true) }}|{{ 'foo bar baz qux' | truncate(11) }}|{{ 'foo bar baz qux' | truncate(11, false, '…', 0) }}|{{ 'foobarbazquxquux' | truncate(5, end='>') }}",
+      {},
+      'foo...|foo ba...|foo bar baz qux|foo bar…|foob>',
+    ],
+    ["{{ 'a b/c&d=é!(~)' | urlencode }}", {}, 'a%20b/c%26d%3D%C3%A9%21%28~%29'],
+    ["{{ 'one, two  three_4 é' | wordcount }}", {}, '4'],
+    [
+      "{{ 'hELLO wORLD-x (yZ) it\\'s' | title }} {{ 'hELLO wORLD' | capitalize }} {{ '' | capitalize }}|",
+      {},
+      "Hello World-X (Yz) It's Hello world |",
+    ],
+    [
+      "{{ 5 | upper }} {{ none | lower }} {{ true | trim }} {{ 12 | replace('1','x') }} {{ u.v | upper }}|",
+      { u: {} },
+      '5 none True x2 |',
+    ],
+    [
+      "{{ u.v | default }}|{{ u.v | d('x') }} {{ '' | d('y', true) }} {{ [1,2] | count }}",
+      { u: {} },
+      '|x y 2',
+    ],
+    ['{{ true | string }}{{ [1] | string }}', {}, 'True[1]'],
+    [
+      '{% filter escape %}<{{ true }}>{% endfilter %}{% for i in [1] %}{% filter upper %} a{{ i }}{% endfilter %}{% endfor %}',
+      {},
+      '&lt;True&gt; A1',
+    ],
+    [
+      '{% for w in l %}{{ w | upper ~ loop.index }}{% if not loop.last %}, {% endif %}{% endfor %}',
+      { l: ['a', 'b'] },
+      'A1, B2',
+    ],
+    ["{{ {'a': 1} | tojson }} {{ 'x' | indent }} {{ 'a\\nb' | indent(2) }}", {}, '{"a": 1} x a\n  b'],
+    [
+      "{{ n | float | round(2) | string | length }} {{ 'a,b' .split(',') | last | upper }}",
+      { n: '1.239' },
+      '4 B',
+    ],
+    [
+      "{% macro m(t) %}{{ t | truncate(n, end='') }}{% endmacro %}{% set n = 3 %}{{ m('abcdefghijkl') }}",
+      {},
+      'abc',
+    ],
+  ])('%j', (template, values, expected) => {
+    expect(render(template, values)).toEqual({ kind: 'rendered', texts: [expected] });
+  });
+
+  it.each([
+    ['{{ n | first }}', 'the filter "first" cannot be used on a number'],
+    ['{{ none | int }}', 'the filter "int" cannot be used on none'],
+    ['{{ n | sum }}', 'the filter needs a list'],
+    ['{{ range(n / 7) }}', 'range() takes whole numbers'],
+    ['{{ [1, "a"] | sort }}', 'Cannot compare different types: a text and a number'],
+  ])('or cannot be: %s', (template, reason) => {
+    expect(render(template, { n: 600 })).toEqual({ kind: 'failed', index: 0, reason });
+  });
+
+  it('as far as texts may be large', () => {
+    const values = { n: 600 };
+    const each = '{% for i in range(n) %}é{% endfor %}';
+    const templates = ['a', each].map(parseTemplate);
+    expect(renderAll(templates, { values, maxBytes: 1_201 }).kind).toBe('rendered');
+    expect(renderAll(templates, { values, maxBytes: 1_200 })).toEqual({
+      kind: 'too_large',
+      index: 1,
+    });
+  });
+});
+
+describe('how long a template takes can be told before', () => {
+  it.each([
+    [
+      'Dear {{ a.b[0] | upper | default("x") }}{% if a == 1 and b is defined %}{% set c = a ~ b %}{{ c }}{% endif %}',
+      true,
+    ],
+    ['{{ a | join(", ") }} {{ a | default(b) }} {{ a | replace("x", "y") }}', true],
+    ['{% for i in a %}{% endfor %}', false],
+    ['{% if a %}{{ range(a) }}{% endif %}', false],
+    ['{% macro m() %}{% endmacro %}', false],
+    ['{{ a | join(b) }}', false],
+    ['{{ a | truncate(20) }} {{ a | round(1) }}', true],
+    ['{{ a | indent(b) }}', false],
+    ['{{ a | indent(900000000) }}', false],
+    ['{{ a.replace("", b) }}', false],
+    ['{{ a | default(b.replace("", b)) }}', false],
+    ['{% filter replace("", a) %}{{ a }}{% endfilter %}', false],
+  ])('%s', (template, expected) => {
+    expect(isPredictable(parseTemplate(template))).toBe(expected);
+  });
+});
