@@ -65,6 +65,16 @@ export class YamlSource {
     );
   }
 
+  /**
+   * Where line `line`, counted from 0, of the text at `path` stands. Only a literal block has the lines that its text has;
+   * any other text is known by its key.
+   */
+  positionInText(path: KeyPath, line: number): SourcePosition {
+    const node = this.#find(path)?.node;
+    const isLiteral = node?.kind === 'scalar' && node.event.style === SCALAR_STYLE.LITERAL_BLOCK;
+    return isLiteral ? { file: this.file, line: this.lineOfText(path) + line } : this.positionOfKey(path);
+  }
+
   #position(offset: number | undefined): SourcePosition {
     return { file: this.file, ...(offset === undefined ? {} : this.#lines.placeOf(offset)) };
   }

@@ -1,10 +1,9 @@
 import type { Problem } from '../../errors/index.js';
-import { messageOf } from '../../errors/index.js';
-import { findFreeVariables } from '../prompts/template-variables.js';
+import { checkTemplate } from '../prompts/check-template.js';
 import { UriTemplate } from '../resources/uri-template.js';
 import type { DefinitionParts } from './definition-parts.js';
 import { suggestion } from './suggestion.js';
-import { problemAt } from './schema-problems.js';
+import { problemAt, problemInText } from './schema-problems.js';
 import type { KeyPath, YamlSource } from '../../config/index.js';
 
 /** Names that are used twice. */
@@ -30,7 +29,10 @@ export function checkResourceUri(
   const template = new UriTemplate(uri);
   if (template.syntaxError !== undefined)
     return [problemAt(['resource', 'uri'], `the URI ${template.syntaxError}`, source)];
-  const undeclared = findUndeclared(template.placeholders, declared).map(({ name, hint }) => {
+  const undeclared = findUndeclared(
+    template.placeholders.map((name) => ({ name })),
+    declared,
+  ).map(({ name, hint }) => {
     const message = `the URI uses {${name}}, which is not a declared parameter${hint}`;
     return problemAt(['resource', 'uri'], message, source);
   });
@@ -43,15 +45,15 @@ export function checkResourceUri(
 }
 
 /** What a URI or a template uses and nobody declares. Nothing, as long as the name of a parameter cannot be made out. */
-function findUndeclared(
-  used: readonly string[],
+function findUndeclared<Use extends { readonly name: string }>(
+  used: readonly Use[],
   declared: DefinitionParts['declared'],
-): readonly { readonly name: string; readonly hint: string }[] {
+): readonly (Use & { readonly hint: string })[] {
   const known = declared.filter((name) => name !== undefined);
   if (known.length < declared.length) return [];
   return used
-    .filter((name) => !known.includes(name))
-    .map((name) => ({ name, hint: suggestion(name, known) }));
+    .filter(({ name }) => !known.includes(name))
+    .map((use) => ({ ...use, hint: suggestion(use.name, known) }));
 }
 
 export interface PromptFindings {
@@ -70,7 +72,7 @@ export function checkMessages(
     if (message === undefined) continue;
     const path = ['prompt', 'messages', index];
     const { prompt, role, type } = message;
-    problems.push(...checkTemplate(prompt, declared, { path: [...path, 'prompt'], source }));
+    problems.push(...checkTemplateText(prompt, declared, { path: [...path, 'prompt'], source }));
     if (role === 'system')
       warnings.push(
         problemAt([...path, 'role'], 'MCP has no role "system": the message is delivered as "user"', source),
@@ -92,17 +94,16 @@ interface TemplatePlace {
   readonly source: YamlSource;
 }
 
-function checkTemplate(
+function checkTemplateText(
   template: string,
   declared: DefinitionParts['declared'],
-  place: TemplatePlace,
+  { path, source }: TemplatePlace,
 ): Problem[] {
-  try {
-    return findUndeclared(findFreeVariables(template), declared).map(({ name, hint }) => {
-      const message = `the template reads "${name}", which is not a declared parameter${hint}`;
-      return problemAt(place.path, message, place.source);
-    });
-  } catch (error) {
-    return [problemAt(place.path, `the template is not valid Jinja: ${messageOf(error)}`, place.source)];
-  }
+  const { mistakes, variables } = checkTemplate(template);
+  const undeclared = findUndeclared(variables, declared).map(({ name, hint, line }) => {
+    const message = `the template reads "${name}", which is not a declared parameter${hint}`;
+    return { line, message };
+  });
+  const inOrder = [...mistakes, ...undeclared].sort((a, b) => a.line - b.line);
+  return inOrder.map(({ message, line }) => problemInText(path, message, { source, line }));
 }

@@ -20,6 +20,16 @@ export function problemAt(path: KeyPath, message: string, source: YamlSource): P
   return { ...source.positionOfKey(path), path: dotted(path), message };
 }
 
+/** A problem in line `line`, counted from 0, of the text at `path`. */
+export function problemInText(path: KeyPath, message: string, { source, line }: TextLine): Problem {
+  return { ...source.positionInText(path, line), path: dotted(path), message };
+}
+
+interface TextLine {
+  readonly source: YamlSource;
+  readonly line: number;
+}
+
 function unknownKey(path: KeyPath, known: readonly string[], source: YamlSource): Problem {
   const key = String(path.at(-1));
   return problemAt(path, `unknown key "${dotted(path)}"${suggestion(key, known)}`, source);

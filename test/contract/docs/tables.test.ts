@@ -4,6 +4,7 @@ import type { RouteContract } from '../../../src/admin/contract/route-contract.j
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/exit-codes.js';
 import { RELOAD_TABLE, SETTINGS, type Setting } from '../../../src/config/index.js';
+import { KNOWN_NAMES } from '../../../src/endpoints/prompts/template-names.js';
 import { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from '../../../src/errors/index.js';
 import { codesOf, readPage, tableUnder } from './doc-blocks.js';
 
@@ -21,6 +22,25 @@ describe('the table of errors', () => {
       ERROR_CODES[name].doc,
     ]);
     expect(sorted(shown)).toEqual(sorted(real));
+  });
+});
+
+describe('the table of what prompts may use', () => {
+  const shown = new Map(
+    tableUnder('docs/reference/prompts.md', 'What is supported').map(([kind = '', names = '']) => [
+      kind,
+      names,
+    ]),
+  );
+
+  it.each(Object.entries(KNOWN_NAMES))('has exactly the %s', (kind, names) => {
+    // Behind the semicolon and in brackets stands how something is used.
+    const [listed = ''] =
+      shown
+        .get(kind)
+        ?.replaceAll(/\([^)]*\)/g, '')
+        .split(';') ?? [];
+    expect([...codesOf(listed)].sort()).toEqual([...names].sort());
   });
 });
 

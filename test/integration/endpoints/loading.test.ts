@@ -346,13 +346,29 @@ describe('problems of definitions', () => {
     ]);
   });
 
+  it('stand in the line of a template that is a literal block, else at its key', async () => {
+    const file = (style: string) =>
+      `prompt:\n  name: p\n  messages:\n    - role: user\n      prompt: ${style}\n        Hello\n\n        {{ topic }}\n        {{ 1 | uper }}\n`;
+    const unknown = 'the template reads "topic", which is not a declared parameter';
+    const misspelt = 'prompts know no filter "uper"; did you mean "upper"?';
+    expect(await problemsOf({ 'prompts/a.yml': file('|') })).toEqual([
+      `prompts/a.yml:8: ${unknown}`,
+      `prompts/a.yml:9: ${misspelt}`,
+    ]);
+    expect(await problemsOf({ 'prompts/a.yml': file('>') })).toEqual([
+      `prompts/a.yml:5:7: ${misspelt}`,
+      `prompts/a.yml:5:7: ${unknown}`,
+    ]);
+  });
+
   it('tell of templates that read what is not declared, and of roles that MCP does not know', async () => {
     const file =
       'prompt:\n  name: p\n  parameters:\n    - { name: topic, type: string }\n  messages:\n    - prompt: "{{ topc }}"\n    - { role: tool, prompt: "{% if %}" }\n';
     expect(await problemsOf({ 'prompts/a.yml': file })).toEqual([
       'prompts/a.yml:6:7: the template reads "topc", which is not a declared parameter; did you mean "topic"?',
       'prompts/a.yml:7:9: "role" must be user or assistant, not "tool"',
-      expect.stringMatching(/^prompts\/a\.yml:7:21: the template is not valid Jinja: /),
+      'prompts/a.yml:7:21: {% if %} has no end; put {% endif %} where it ends',
+      'prompts/a.yml:7:21: "{% if %}" cannot be read as Jinja: something in it is missing or too much',
     ]);
   });
 

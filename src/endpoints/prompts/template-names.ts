@@ -1,0 +1,99 @@
+import { nearSuggestion } from '../definitions/suggestion.js';
+import { parameterOf } from './filter-use.js';
+import { OWN_FILTERS } from './template-filters.js';
+import { isNode, nameOf, type SyntaxNode } from './syntax-nodes.js';
+import type { TemplateUse } from './template-uses.js';
+
+/** How a filter of the library may be written: by its name alone, with arguments, or either way. */
+const LIBRARY_FILTERS = {
+  alone: 'abs bool count first last length list lower reverse safe trim unique upper',
+  given: 'map rejectattr replace selectattr',
+  either: 'd default dictsort float indent int items keys sort tojson values',
+};
+
+const FILTERS: ReadonlyMap<string, keyof typeof LIBRARY_FILTERS> = new Map([
+  ...LIBRARY_FILTERS.alone.split(' ').map((name) => [name, 'alone'] as const),
+  ...LIBRARY_FILTERS.given.split(' ').map((name) => [name, 'given'] as const),
+  ...LIBRARY_FILTERS.either.split(' ').map((name) => [name, 'either'] as const),
+]);
+
+const TESTS =
+  'boolean callable defined even false integer iterable lower mapping none number odd sequence string true undefined upper'.split(
+    ' ',
+  );
+/** These compare with a value, which only `selectattr` and `rejectattr` can give. */
+const COMPARING_TESTS = ['eq', 'equalto'];
+
+const FUNCTIONS = ['range', 'namespace', 'caller'];
+
+const METHODS =
+  'capitalize dictsort endswith get items keys lower lstrip replace rstrip split startswith strip title upper values'.split(
+    ' ',
+  );
+
+const VARIABLES = ['true', 'false', 'none', 'True', 'False', 'None', 'loop', 'varargs', 'kwargs'];
+
+/** What templates may use, by kind. */
+export const KNOWN_NAMES = {
+  filters: [...FILTERS.keys(), ...OWN_FILTERS.keys()],
+  tests: TESTS,
+  functions: FUNCTIONS,
+  methods: METHODS,
+} as const;
+
+/** Whether the template language itself provides a variable. */
+export function isBuiltIn(name: string): boolean {
+  return VARIABLES.includes(name) || FUNCTIONS.includes(name);
+}
+
+/** Why a name cannot be used as it is; undefined when it can. Variables are those of the prompt. */
+export function explainUse({ kind, name, given }: TemplateUse): string | undefined {
+  switch (kind) {
+    case 'variable':
+      return undefined;
+    case 'filter':
+      return explainFilter(name, given);
+    case 'test':
+      return TESTS.includes(name) ? undefined : notSupported(kind, name, TESTS);
+    case 'function':
+      return FUNCTIONS.includes(name) ? undefined : notSupported(kind, name, FUNCTIONS);
+    case 'method':
+      return METHODS.includes(name) ? undefined : notSupported(kind, name, METHODS);
+  }
+}
+
+function notSupported(kind: string, name: string, known: readonly string[]): string {
+  return `prompts know no ${kind} "${name}"${nearSuggestion(name, known)}`;
+}
+
+function explainFilter(name: string, given: readonly SyntaxNode[] | undefined): string | undefined {
+  const own = OWN_FILTERS.get(name);
+  if (own !== undefined) return explainArguments(name, given ?? [], own.parameters);
+  const usage = FILTERS.get(name);
+  if (usage === undefined) return notSupported('filter', name, KNOWN_NAMES.filters);
+  if (usage === 'alone' && given !== undefined) return `in prompts, the filter "${name}" takes no arguments`;
+  if (usage === 'given' && given === undefined) return `in prompts, the filter "${name}" needs arguments`;
+  if (name === 'map' && given?.some(isAttribute) !== true)
+    return 'in prompts, the filter "map" needs an attribute: map(attribute="name")';
+  const [, test] = name === 'selectattr' || name === 'rejectattr' ? (given ?? []) : [];
+  return test === undefined ? undefined : explainTestByName(test['value']);
+}
+
+function explainArguments(
+  name: string,
+  given: readonly SyntaxNode[],
+  parameters: readonly string[],
+): string | undefined {
+  if (given.every((node, index) => parameterOf(node, index, parameters) !== undefined)) return undefined;
+  const taken = parameters.length === 0 ? 'no arguments' : `only ${parameters.join(', ')}`;
+  return `in prompts, the filter "${name}" takes ${taken}`;
+}
+
+function isAttribute(argument: SyntaxNode): boolean {
+  return isNode(argument['key']) && nameOf(argument['key']) === 'attribute';
+}
+
+function explainTestByName(name: unknown): string | undefined {
+  const known = [...TESTS, ...COMPARING_TESTS];
+  return typeof name !== 'string' || known.includes(name) ? undefined : notSupported('test', name, known);
+}

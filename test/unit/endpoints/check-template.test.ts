@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { checkTemplate } from '../../../src/endpoints/prompts/check-template.js';
+
+const variablesOf = (template: string) => checkTemplate(template).variables.map(({ name }) => name);
+const mistakesOf = (template: string) =>
+  checkTemplate(template).mistakes.map(({ line, message }) => `${line}: ${message}`);
+
+describe('the variables of a template', () => {
+  it.each([
+    ['plain text', []],
+    ['{{ a }} {{ a.b }} {{ c["d"] }} {{ c[e] }}', ['a', 'c', 'e']],
+    ['{{ join }} {{ a | join(",") }}', ['join', 'a']],
+    ['{{ a | upper }} {{ b | default("x") }} {{ c | join(d) }}', ['a', 'b', 'c', 'd']],
+    ['{{ a and b or not c not in d }}', ['a', 'b', 'c', 'd']],
+    [
+      '{% if a is defined and not b %}{{ c }}{% elif d == 1 %}{% else %}{{ e }}{% endif %}',
+      ['a', 'b', 'c', 'd', 'e'],
+    ],
+    ['{% for x in xs %}{{ loop.index }}{{ x.name }}{{ y }}{% endfor %}', ['xs', 'y']],
+    ['{% for x in xs if x.ok and z %}{{ x }}{% else %}{{ w }}{% endfor %}', ['xs', 'z', 'w']],
+    ['{% for k, v in m.items() %}{{ k }}{{ v }}{% endfor %}', ['m']],
+    ['{% set a = b %}{{ a }}', ['b']],
+    ['{% set a %}{{ b }}{% endset %}{{ a }}', ['b']],
+    ['{% macro m(x, y=1) %}{{ x }}{{ y }}{{ z }}{% endmacro %}{{ m(q) }}', ['z', 'q']],
+    ['{% macro m() %}{{ caller(1) }}{% endmacro %}{% call(u) m() %}{{ u }}{{ v }}{% endcall %}', ['v']],
+    ['{{ a if b else c }} {{ [d, {"k": e}] }} {{ f[1:g] }}', ['a', 'b', 'c', 'd', 'e', 'f', 'g']],
+    ['{{ range(n) }} {{ true }} {{ none }}', ['n']],
+    ['{% filter upper %}{{ a }}{% endfilter %}', ['a']],
+    ['{% set ns = namespace(n=a) %}{% set ns.n = b %}{{ ns.n }}', ['a', 'b']],
+    ['{# {{ a }} #}', []],
+    ['{{ "}}" ~ a }} {{ {"k": {"l": b}} }} {{ "{{" ~ \'%}\' }}', ['a', 'b']],
+    ['{%- if a -%} {{- b -}} {%- endif -%}', ['a', 'b']],
+  ])('of %s', (template, expected) => {
+    expect(checkTemplate(template).mistakes).toEqual([]);
+    expect(variablesOf(template).sort()).toEqual([...expected].sort());
+  });
+
+  it('stand in the line that reads them first', () => {
+    expect(checkTemplate('{{ a }}\n\n{{ b }}{% if a %}\n{{ c }}{% endif %}').variables).toEqual([
+      { name: 'a', line: 0 },
+      { name: 'b', line: 2 },
+      { name: 'c', line: 3 },
+    ]);
+  });
+});
+
+describe('a mistake in a template', () => {
+  it.each([
+    ['x\n{{ a', ['1: "{{" is not closed; put "}}" behind what it holds']],
+    ['{{ a }', ['0: "{{" is not closed; put "}}" behind what it holds']],
+    ['{{ a\n{% if b %}{% endif %}', ['0: "{{" is not closed; put "}}" behind what it holds']],
+    ['{{ "a }}', ['0: "{{ "a }}" cannot be read as Jinja: a quote in it is not closed']],
+    ['a\n{% if b }', ['1: "{%" is not closed; put "%}" behind what it holds']],
+    ['{# a', ['0: "{#" is not closed; put "#}" behind what it holds']],
+    ['\n{% if a %}x', ['1: {% if %} has no end; put {% endif %} where it ends']],
+    ['{% for a in b %}\n{% if a %}\n{% endfor %}', ['1: {% if %} has no end; put {% endif %} where it ends']],
+    ['{% set a %}x', ['0: {% set %} has no end; put {% endset %} where it ends']],
+    ['a {% endif %}', ['0: {% endif %} ends nothing: no {% if %} is open']],
+    ['{% else %}', ['0: {% else %} must stand directly in {% if %} or {% for %}']],
+    ['{% for a in b %}{% elif a %}{% endfor %}', ['0: {% elif %} must stand directly in {% if %}']],
+    ['{% endfr %}', ['0: there is no statement "endfr"; did you mean "endfor"?']],
+    [
+      '{% if %}{% endif %}',
+      ['0: "{% if %}" cannot be read as Jinja: something in it is missing or too much'],
+    ],
+    ['{%+ if a %}', ['0: a statement must follow "{%", such as "if" or "for"']],
+    ['{{ a b }}', ['0: "{{ a b }}" cannot be read as Jinja: something in it is missing or too much']],
+    ['{{ }}', ['0: "{{ }}" cannot be read as Jinja: something in it is missing or too much']],
+    [
+      '{{ a is divisibleby(3) }}',
+      ['0: "{{ a is divisibleby(3) }}" cannot be read as Jinja: tests take no arguments here'],
+    ],
+    ['{{ a | uper }}', ['0: prompts know no filter "uper"; did you mean "upper"?']],
+    ['{{ a | trim("-") }}', ['0: in prompts, the filter "trim" takes no arguments']],
+    [
+      '{{ a | truncate(5, True, "", 0, 1) }}',
+      ['0: in prompts, the filter "truncate" takes only length, killwords, end, leeway'],
+    ],
+    ['{{ a | e(size=1) }}', ['0: in prompts, the filter "e" takes no arguments']],
+    ['{{ a | replace }}', ['0: in prompts, the filter "replace" needs arguments']],
+    ['{% filter uper %}x{% endfilter %}', ['0: prompts know no filter "uper"; did you mean "upper"?']],
+    ['{{ a is definde }}', ['0: prompts know no test "definde"; did you mean "defined"?']],
+    ['{{ a | selectattr("b", "od") }}', ['0: prompts know no test "od"; did you mean "odd"?']],
+    ['{{ a | map("upper") }}', ['0: in prompts, the filter "map" needs an attribute: map(attribute="name")']],
+    ['{{ rnge(3) }}', ['0: prompts know no function "rnge"; did you mean "range"?']],
+    ['{{ a.uppr() }}', ['0: prompts know no method "uppr"; did you mean "upper"?']],
+    [
+      '{{ a | x1y }}\n{{ b is x2y }}\n{{ c',
+      [
+        '0: prompts know no filter "x1y"',
+        '1: prompts know no test "x2y"',
+        '2: "{{" is not closed; put "}}" behind what it holds',
+      ],
+    ],
+  ])('in %j', (template, expected) => {
+    expect(mistakesOf(template)).toEqual(expected);
+  });
+
+  it('that no tag shows by itself is told for the whole', () => {
+    expect(mistakesOf('{% if a %}{% endif b %}')).toEqual([
+      expect.stringMatching(/^0: the template cannot be read as Jinja: /),
+    ]);
+  });
+});
