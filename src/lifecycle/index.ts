@@ -6,4 +6,5 @@ export { Generation, type Lease } from './generation.js';
 export type { Hold } from './hold.js';
 export type { LeaseInUse } from './lease-book.js';
 export { deadlineIn } from './deadline.js';
+export { mapParallel } from './map-parallel.js';
 export { raceSignal, within } from './within.js';

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { MxcpError } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { assertOpen } from './assert-open.js';
 import { ReloadHistory } from './reload-history.js';
 import { logBug, logForced, logOutcome, logStart } from './reload-log.js';
 import { ReloadPayloads } from './reload-payloads.js';
@@ -140,13 +139,15 @@ export class ReloadCoordinator<T> {
    * but an exchange that has begun comes to its end. Resolves when old generations are disposed and payloads released too.
    */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort(
+      new MxcpError('server_closing', 'the server is shutting down; nothing is reloaded any more'),
+    );
     await this.#idle;
     await Promise.all([this.#retired.freed(), this.#payloads.released()]);
   }
 
   #enqueue(request: ReloadRequest): void {
-    assertOpen(this.#closing.signal);
+    this.#closing.signal.throwIfAborted();
     const next = enqueue(this.#state, request);
     if (next === null) {
       throw new MxcpError('server_busy', 'too many reloads are waiting; try again', { retryAfterSeconds: 1 });

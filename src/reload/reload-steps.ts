@@ -26,7 +26,7 @@ export interface ReloadContext {
   readonly payload: ReloadPayload | undefined;
   /** The number the candidate will have. */
   readonly nextNumber: number;
-  /** Aborted when the server closes: what waits gives up, what has to be finished is finished. */
+  /** Aborted when the server closes, with `server_closing`: what waits gives up, what has to be finished is finished. */
   readonly signal: AbortSignal;
   report(findings: ReloadFindings): void;
 }
@@ -56,6 +56,7 @@ export interface Candidate<T> {
  * changes nothing that a caller can see, and frees what it made when it throws.
  */
 export interface ReloadSteps<Loaded, Resolved, T> {
+  /** Only reads: nobody waits for its end once the server closes. */
   load(context: ReloadContext): Promise<Loaded>;
   resolve(loaded: Loaded, context: ReloadContext): Promise<Resolved>;
   build(resolved: Resolved, context: ReloadContext): Promise<Candidate<T>>;

@@ -1,7 +1,6 @@
 import { messageOf } from '../errors/index.js';
-import type { ActiveGeneration, Generation, Hold } from '../lifecycle/index.js';
+import { raceSignal, type ActiveGeneration, type Generation, type Hold } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { assertOpen } from './assert-open.js';
 import { holdWhenQuiet, type HandoverLimits } from './quiet-hold.js';
 import type { ReloadStageName } from './reload-record.js';
 import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-steps.js';
@@ -12,7 +11,7 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
   readonly steps: ReloadSteps<Loaded, Resolved, T>;
   readonly logger: Logger;
   readonly limits: HandoverLimits;
-  /** Aborted when the server closes. */
+  /** Aborted when the server closes, with `server_closing` as its reason. */
   readonly signal: AbortSignal;
   /** From its abort on, calls that stand in the way are interrupted. */
   readonly forced: AbortSignal;
@@ -41,7 +40,8 @@ export async function runTransaction<Loaded, Resolved, T>(
     report: (findings) => log.report(findings),
   };
   const stage = stagesUntil(signal, log);
-  const loaded = await stage('load', () => steps.load(context));
+  // What is read may lie on a disk that hangs; it holds nothing that would have to be freed.
+  const loaded = await stage('load', () => raceSignal(steps.load(context), signal));
   const resolved = await stage('resolve', () => steps.resolve(loaded, context));
   const candidate = await stage('build', () => steps.build(resolved, context));
   let previous: Generation<T> | undefined;
@@ -61,7 +61,7 @@ export async function runTransaction<Loaded, Resolved, T>(
 function stagesUntil(closing: AbortSignal, log: RunLog) {
   return <R>(name: ReloadStageName, work: () => Promise<R>): Promise<R> =>
     log.stage(name, async () => {
-      assertOpen(closing);
+      closing.throwIfAborted();
       return work();
     });
 }

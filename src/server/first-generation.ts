@@ -8,7 +8,7 @@ import {
   type EndpointCatalog,
 } from '../endpoints/index.js';
 import { formatProblem } from '../errors/index.js';
-import type { Generation } from '../lifecycle/index.js';
+import { raceSignal, type Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import {
   endpointReport,
@@ -35,7 +35,7 @@ export interface FirstGenerationParts {
 export async function buildFirstGeneration(parts: FirstGenerationParts): Promise<Generation<Serving>> {
   const { config, builder, phase, logger } = parts;
   phase.startActivity('reading endpoint definitions');
-  const onDisk = await loadEndpoints(config);
+  const onDisk = await raceSignal(loadEndpoints(config), parts.stopped);
   for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
   phase.startActivity('opening the database');
   const endpointsOn = async (contents: CheckableContents): Promise<EndpointSet> => {

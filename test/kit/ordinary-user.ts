@@ -16,3 +16,14 @@ export const canBeOrdinary = process.getuid?.() !== 0 || process.platform === 'l
 export function ordinaryUserCommand(): readonly string[] {
   return process.getuid?.() === 0 ? ['python3', '-c', DROP_CAPABILITIES] : [];
 }
+
+/** Root may read everything, so a test of permissions takes another user's place for a moment. */
+export async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid?.(65_534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}

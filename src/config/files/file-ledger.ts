@@ -1,4 +1,5 @@
-import { FileReadError, readTextFile, type ReadTextFileOptions } from './read-text-file.js';
+import { FileReadError } from './file-read-error.js';
+import { readTextFile, type ReadTextFileOptions } from './read-text-file.js';
 import { fingerprint } from '../references/fingerprint.js';
 
 /** How a text file is read; `FileLedger` gives one that takes notes. */

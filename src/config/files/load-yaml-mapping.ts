@@ -2,7 +2,7 @@ import { MxcpError, type Problem } from '../../errors/index.js';
 import { deadlineIn } from '../../lifecycle/index.js';
 import { isMapping } from '../schema/conform.js';
 import type { FileLedger } from './file-ledger.js';
-import { FileReadError } from './read-text-file.js';
+import { FileReadError } from './file-read-error.js';
 import { parseYaml, type YamlSource } from '../yaml/yaml-source.js';
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024;

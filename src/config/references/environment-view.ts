@@ -1,5 +1,6 @@
 import { messageOf, problemsError, type Problem } from '../../errors/index.js';
-import { FileReadError, readTextFile } from '../files/read-text-file.js';
+import { FileReadError } from '../files/file-read-error.js';
+import { readTextFile } from '../files/read-text-file.js';
 import type { TextReader } from '../files/file-ledger.js';
 import { parseEnvFile } from './env-file.js';
 import { EnvFilesMissing } from './reference-failure.js';

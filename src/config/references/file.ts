@@ -1,6 +1,7 @@
 import { dirname, isAbsolute } from 'node:path';
 import type { TextReader } from '../files/file-ledger.js';
-import { FileReadError, readTextFile } from '../files/read-text-file.js';
+import { FileReadError } from '../files/file-read-error.js';
+import { readTextFile } from '../files/read-text-file.js';
 import { resolvePath } from '../home-path.js';
 import { LastingReferenceError } from './reference-failure.js';
 import type { ReferenceResolver } from './reference-resolver.js';

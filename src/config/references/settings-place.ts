@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { TextReader } from '../files/file-ledger.js';
-import { FileReadError } from '../files/read-text-file.js';
+import { FileReadError } from '../files/file-read-error.js';
 import { resolvePath } from '../home-path.js';
 import type { EnvironmentView } from './environment-view.js';
 

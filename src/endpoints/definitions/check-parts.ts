@@ -27,7 +27,7 @@ export async function checkParts(
   const base = [file.kind];
   const { run, uri, declared, returns } = parts;
   const messages = checkMessages(parts, source);
-  const request = { base, source, projectRoot: file.projectRoot };
+  const request = { base, source, projectRoot: file.projectRoot, disk: file.disk };
   const found = run === undefined ? undefined : await readSource({ run, ...request });
   return {
     problems: [

@@ -1,3 +1,4 @@
+import type { DiskReader } from '../../config/index.js';
 import type { DefaultCheck } from '../values/default-check.js';
 import type { EndpointKind } from './endpoint-definition.js';
 
@@ -9,6 +10,7 @@ export interface DefinitionFile {
   /** The kind that the folder stands for. */
   readonly kind: EndpointKind;
   readonly projectRoot: string;
-  /** Shared by all files of one load. */
+  /** The same for all files of one load, as is the next. */
+  readonly disk: DiskReader;
   readonly defaults: DefaultCheck;
 }

@@ -78,7 +78,7 @@ export interface PromptDefinition extends DefinitionBase {
 /** One endpoint as it was read from disk. Deeply frozen: nothing on disk changes it afterwards. */
 export type EndpointDefinition = ToolDefinition | ResourceDefinition | PromptDefinition;
 
-/** An endpoint file that cannot be served, and everything that is wrong with it. */
+/** An endpoint file that cannot be served, or a folder of them that cannot be looked into, and everything that is wrong with it. */
 export interface EndpointFailure {
   readonly path: string;
   readonly kind: EndpointKind | null;

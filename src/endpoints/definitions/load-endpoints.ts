@@ -1,11 +1,17 @@
-import { byPosition, SITE_FILE_NAME, type ResolvedConfig } from '../../config/index.js';
+import {
+  byPosition,
+  DiskReader,
+  SITE_FILE_NAME,
+  type FileReadError,
+  type ResolvedConfig,
+} from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
-import { deepFreeze, EventLoopBudget } from '../../lifecycle/index.js';
+import { deepFreeze, EventLoopBudget, mapParallel } from '../../lifecycle/index.js';
 import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
 import { DefaultCheck } from '../values/default-check.js';
 import type { DefinitionFingerprint } from './definition-fingerprint.js';
 import type { DefinitionFile } from './definition-file.js';
-import { readDefinitionText } from './definition-text.js';
+import { PARALLEL_READS, readDefinitionText, UNREADABLE } from './definition-text.js';
 import type {
   DisabledEndpoint,
   EndpointCatalog,
@@ -13,13 +19,10 @@ import type {
   EndpointFailure,
   EndpointKind,
 } from './endpoint-definition.js';
-import { findDefinitionFiles } from './find-definition-files.js';
+import { findDefinitionFiles, type FoundDefinition } from './find-definition-files.js';
 import { findDuplicates } from './find-duplicates.js';
 import { readDefinition, type DefinitionReading } from './read-definition.js';
-import { toProjectPath, whyUnreadable } from './project-path.js';
-
-/** Files read at once: hides the latency of the disk; each is parsed as its text arrives. */
-const PARALLEL_READS = 8;
+import { toProjectPath } from './project-path.js';
 
 /** The part of the configuration that says where endpoints are. */
 export type EndpointFolders = Pick<ResolvedConfig, 'projectRoot'> & {
@@ -29,31 +32,24 @@ export type EndpointFolders = Pick<ResolvedConfig, 'projectRoot'> & {
 
 /**
  * Reads every endpoint file of a project and the SQL files they name, once. What is wrong with a file becomes a failure
- * of that file. Throws only when a folder itself cannot be listed.
+ * of that file, and so does a folder that cannot be looked into.
  */
 export async function loadEndpoints(config: EndpointFolders): Promise<EndpointCatalog> {
   const draft = new CatalogDraft();
   const shared = {
     projectRoot: config.projectRoot,
+    disk: new DiskReader(),
     defaults: new DefaultCheck(),
     budget: new EventLoopBudget(),
   };
   for (const [kind, folder] of foldersOf(config)) {
-    for (const files of inBatches(await findDefinitionFiles(folder))) {
-      const readings = await Promise.all(files.map((file) => readFileAs(kind, file, shared)));
-      for (const reading of readings) draft.add(reading);
-    }
+    const found = await findDefinitionFiles(folder, shared.disk);
+    const readings = await mapParallel(found, PARALLEL_READS, (each) => readFound(kind, each, shared));
+    for (const reading of readings) draft.add(reading);
   }
   if (config.sqlTools.enabled) draft.reserveSqlToolNames();
   else draft.warnWhenEmpty();
   return draft.finish();
-}
-
-function inBatches(files: readonly string[]): string[][] {
-  const count = Math.ceil(files.length / PARALLEL_READS);
-  return Array.from({ length: count }, (_, index) =>
-    files.slice(index * PARALLEL_READS, (index + 1) * PARALLEL_READS),
-  );
 }
 
 function foldersOf({ paths }: EndpointFolders): [EndpointKind, string][] {
@@ -70,26 +66,44 @@ interface FileReading {
   readonly fingerprint: DefinitionFingerprint;
 }
 
-async function readFileAs(
+type Shared = Pick<DefinitionFile, 'projectRoot' | 'disk' | 'defaults'> & {
+  readonly budget: EventLoopBudget;
+};
+
+async function readFound(
   kind: EndpointKind,
-  file: string,
-  {
-    budget,
-    ...shared
-  }: Pick<DefinitionFile, 'projectRoot' | 'defaults'> & { readonly budget: EventLoopBudget },
+  found: FoundDefinition,
+  { budget, ...shared }: Shared,
 ): Promise<FileReading> {
-  const path = toProjectPath(shared.projectRoot, file);
-  const read = await readDefinitionText(file);
+  const path = toProjectPath(shared.projectRoot, found.path);
+  if ('folderError' in found)
+    return unreadable({ path, kind, mark: UNREADABLE, message: whyNoFolder(found.folderError) });
+  const read = await readDefinitionText(found.path, shared.disk);
   const { mark } = read;
-  if (read.text === undefined) {
-    const problems = [{ file: path, message: `the file ${whyUnreadable(read.error)}` }];
-    const reading = { kind, name: null, enabled: true, description: undefined, problems, warnings: [] };
-    return { path, reading, fingerprint: { mark } };
-  }
+  if (read.text === undefined)
+    return unreadable({ path, kind, mark, message: `the file ${read.error.message}` });
   // Texts of several files may arrive in one turn of the loop.
   await budget.spend();
   const reading = await readDefinition({ path, text: read.text, kind, ...shared });
   return { path, reading, fingerprint: { mark, sqlFile: reading.sqlFile } };
+}
+
+interface Unreadable {
+  readonly path: string;
+  readonly kind: EndpointKind;
+  readonly mark: string;
+  readonly message: string;
+}
+
+function unreadable({ path, kind, mark, message }: Unreadable): FileReading {
+  const problems = [{ file: path, message }];
+  const reading = { kind, name: null, enabled: true, description: undefined, problems, warnings: [] };
+  return { path, reading, fingerprint: { mark } };
+}
+
+function whyNoFolder({ message, isRefused }: FileReadError): string {
+  const mend = '; let this user read it (chmod u+rx, chown), or move it out of the folder of the endpoints';
+  return `the folder ${message}${isRefused ? mend : ''}`;
 }
 
 /** Collects readings until the catalogue is whole; afterwards nothing changes any more. */

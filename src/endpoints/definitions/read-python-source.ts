@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { FileReadError } from '../../config/index.js';
+import { MAX_FILE_BYTES } from './definition-text.js';
 import { resolveNamedFile, toProjectPath, whyNamedUnreadable } from './project-path.js';
 import { problemAt } from './schema-problems.js';
 import type { SourceRequest, SourceResult } from './source-request.js';
@@ -8,7 +9,7 @@ import type { SourceRequest, SourceResult } from './source-request.js';
  * it is when the generation is built, which every reload does anew.
  */
 export async function readPythonSource(request: SourceRequest): Promise<SourceResult> {
-  const { run, base, source, projectRoot } = request;
+  const { run, base, source, projectRoot, disk } = request;
   const { functionName } = run;
   const refuse = (key: 'code' | 'file', message: string): SourceResult => ({
     problems: [problemAt([...base, 'source', key], message, source)],
@@ -22,8 +23,9 @@ export async function readPythonSource(request: SourceRequest): Promise<SourceRe
   if (file.startsWith('../'))
     return refuse('file', `"${named}" lies outside the project; Python code is loaded from the project only`);
   try {
-    await readFile(path);
+    await disk.readFile(path, MAX_FILE_BYTES);
   } catch (error) {
+    if (!(error instanceof FileReadError)) throw error;
     return refuse('file', `the Python file ${file} ${whyNamedUnreadable(error)}`);
   }
   const namedAt = source.positionOfKey([...base, 'source', 'file']);

@@ -18,11 +18,11 @@ export async function readSqlSource(request: SourceRequest): Promise<SourceResul
 }
 
 async function readSqlFile(named: string, request: SourceRequest): Promise<SourceResult> {
-  const { base, source, projectRoot } = request;
+  const { base, source, projectRoot, disk } = request;
   const place = [...base, 'source', 'file'];
   const path = resolveNamedFile(projectRoot, source.file, named);
   const file = toProjectPath(projectRoot, path);
-  const read = await readDefinitionText(path);
+  const read = await readDefinitionText(path, disk);
   const sqlFile = { path: file, mark: read.mark };
   const refuse = (why: string): SourceResult => ({
     sqlFile,

@@ -38,5 +38,8 @@ function whyNotThere(catalog: EndpointCatalog, { kind, name, hasSqlTools }: Endp
   const names = known.flatMap((each) => each.name ?? []);
   const builtIn = hasSqlTools && kind === 'tool' ? SQL_TOOL_NAMES : [];
   const suggestion = nearSuggestion(name, [...names, ...builtIn]);
-  return new MxcpError('endpoint_not_found', `there is no ${endpointLabel(kind, name)}${suggestion}`);
+  const unread = known.flatMap((each) => (each.name === null ? each.path : []));
+  const doubt =
+    unread.length === 0 ? '' : ` (unless it stands in ${unread.join(', ')}, which cannot be read)`;
+  return new MxcpError('endpoint_not_found', `there is no ${endpointLabel(kind, name)}${doubt}${suggestion}`);
 }

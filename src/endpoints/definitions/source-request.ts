@@ -1,4 +1,4 @@
-import type { KeyPath, YamlSource } from '../../config/index.js';
+import type { DiskReader, KeyPath, YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
 import type { SqlFileMark } from './definition-fingerprint.js';
 import type { RunFields } from './definition-parts.js';
@@ -10,6 +10,7 @@ export interface SourceRequest {
   readonly base: KeyPath;
   readonly source: YamlSource;
   readonly projectRoot: string;
+  readonly disk: DiskReader;
 }
 
 export type SourceResult = { readonly sqlFile?: SqlFileMark | undefined } & (

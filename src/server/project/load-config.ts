@@ -6,6 +6,7 @@ import {
   type SecretStores,
   type ServerSettings,
 } from '../../config/index.js';
+import { raceSignal } from '../../lifecycle/index.js';
 
 export interface LoadConfigOptions {
   readonly signal?: AbortSignal | undefined;
@@ -20,10 +21,11 @@ export async function loadConfig(
   env: NodeJS.ProcessEnv,
   options: LoadConfigOptions = {},
 ): Promise<ResolvedConfig> {
-  const template = await loadConfigTemplate(settings, {
+  const reading = loadConfigTemplate(settings, {
     addedSchemes: options.stores?.schemes,
     running: options.previous,
   });
+  const template = await raceSignal(reading, options.signal);
   const config = await resolveConfig(template, { settings, env, ...options });
   assertProtections(config);
   return config;

@@ -13,22 +13,12 @@ import {
 import type { ReferenceResolver } from '../../../src/config/references/reference-resolver.js';
 import { findReferences } from '../../../src/config/references/reference-uses.js';
 import { resolveReferences } from '../../../src/config/references/resolve-references.js';
+import { asOrdinaryUser } from '../../kit/ordinary-user.js';
 import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
 
 function parameter(config: ResolvedConfig, name: string): unknown {
   const value = config.secrets[0]?.parameters[name];
   return value instanceof Secret ? value.reveal() : value;
-}
-
-/** Root may read everything, so a test of permissions takes another user's place for a moment. */
-async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
-  if (process.geteuid?.() !== 0) return work();
-  process.seteuid?.(65_534);
-  try {
-    return await work();
-  } finally {
-    process.seteuid?.(0);
-  }
 }
 
 async function resolveOne(

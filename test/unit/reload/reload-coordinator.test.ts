@@ -321,6 +321,21 @@ describe('closing', () => {
     expect(steps.disposed).toEqual([2]);
   });
 
+  test('does not wait for what is read from a disk that hangs', async () => {
+    const { steps, coordinator } = createCoordinator();
+    const gate = createGate();
+    steps.before = (step) => (step === 'load' ? gate.pass() : undefined);
+    const accepted = [coordinator.request({ trigger: 'api' }), coordinator.request({ trigger: 'api' })];
+    await gate.arrived;
+    await coordinator.close();
+    const records = await Promise.all(accepted.map(({ ended }) => ended));
+    expect(records.map(({ error }) => [error?.code, error?.stage])).toEqual([
+      ['server_closing', 'load'],
+      ['server_closing', 'load'],
+    ]);
+    expect(steps.stepNames()).toEqual(['load']);
+  });
+
   test('lets a swap that has begun come to its end, and waits for old generations', async () => {
     const { steps, active, coordinator } = createCoordinator();
     const lease = active.current.acquire(createHolder());

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { FileReadError, readTextFile } from '../../files/read-text-file.js';
+import { FileReadError } from '../../files/file-read-error.js';
+import { readTextFile } from '../../files/read-text-file.js';
 import { Secret } from '../../secret.js';
 import type { TimeLimit } from '../http/time-limit.js';
 import type { VaultClient, VaultAnswer, VaultRequest } from './vault-client.js';
