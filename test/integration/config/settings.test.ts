@@ -5,6 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { loadAdminSettings, loadSettings, SETTINGS, type SettingFlags } from '../../../src/config/index.js';
+import { asOrdinaryUser } from '../../kit/ordinary-user.js';
+import { TemporaryProject } from '../../kit/temporary-project.js';
 
 const root = mkdtempSync(join(tmpdir(), 'mxcp-settings-'));
 beforeAll(() => {
@@ -205,6 +207,19 @@ describe('paths', () => {
   it('outside a project are an error that says what to do', () => {
     expect(() => loadSettings({ flags: {}, env: {}, cwd: tmpdir() })).toThrow(
       /no mxcp-site\.yml in .* or any folder above/,
+    );
+  });
+
+  it('below folders that this user may not look into are found, or the folders are named', async () => {
+    using project = new TemporaryProject({ 'private/x': '' });
+    const cwd = project.path('private');
+    project.chmod('.', 0o755);
+    project.chmod('private', 0o000);
+    const settings = await asOrdinaryUser(async () => loadSettings({ flags: {}, env: {}, cwd }));
+    expect(settings.projectRoot).toBe(project.root);
+    project.remove('mxcp-site.yml');
+    await expect(asOrdinaryUser(async () => loadSettings({ flags: {}, env: {}, cwd }))).rejects.toMatchObject(
+      { code: 'project_not_found', message: expect.stringContaining(`(${cwd} cannot be looked into)`) },
     );
   });
 });
