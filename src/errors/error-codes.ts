@@ -117,7 +117,7 @@ export const ERROR_CODES = {
   },
   python_failed: {
     kind: 'execution',
-    doc: "A project's Python code raised an error, or cannot be imported.",
+    doc: "A project's Python code raised an error, or cannot be read or imported.",
   },
   worker_exited: {
     kind: 'execution',

@@ -1,7 +1,8 @@
 import type { Dirent } from 'node:fs';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { errorCodeOf, MxcpError } from '../../errors/index.js';
+import { DiskReader, FileReadError } from '../../config/index.js';
+import { messageOf, MxcpError } from '../../errors/index.js';
+import { codeNotReadable, listCodeFolder } from './python-folder.js';
 
 /** More than any project writes itself; a folder of installed packages reaches it, and is better not read at each reload. */
 const MAX_FILES = 20_000;
@@ -26,13 +27,14 @@ export interface SnapshotFolders {
   readonly targetFiles: readonly string[];
 }
 
-/** Throws `python_failed` when there is too much, or a file cannot be read. */
+/** Throws `python_failed` when there is too much, or when a file, or a folder whose code is needed, cannot be read. */
 export async function readCodeSnapshot(folders: SnapshotFolders): Promise<CodeSnapshot> {
   const { projectRoot, pythonFolder } = folders;
-  const reader = new SnapshotReader();
+  const reader = new SnapshotReader(pythonFolder);
   await reader.readFolder(projectRoot);
   if (!isWithin(pythonFolder, projectRoot)) await reader.readFolder(pythonFolder);
   const { sources, otherSources } = reader;
+  reader.assertReadable(folders.targetFiles.map((file) => join(projectRoot, file)));
   const own = [...Object.keys(sources), ...Object.keys(otherSources)]
     .filter((path) => isWithin(path, pythonFolder) && !path.slice(path.lastIndexOf(sep) + 1).startsWith('_'))
     .map((path) => relative(projectRoot, path).replaceAll(sep, '/'));
@@ -44,70 +46,85 @@ class SnapshotReader {
   readonly otherSources: Record<string, string> = {};
   /** Real paths: a link may lead back to a folder above it. */
   readonly #seen = new Set<string>();
+  readonly #pythonFolder: string;
+  readonly #disk = new DiskReader();
+  /** Folders that this user may not look into, and that may have nothing to do with Python. */
+  readonly #refused = new Map<string, FileReadError>();
   #files = 0;
   #bytes = 0;
 
+  constructor(pythonFolder: string) {
+    this.#pythonFolder = pythonFolder;
+  }
+
+  /** Throws `python_failed` when one of these files was not found because a folder above it may not be read. */
+  assertReadable(files: readonly string[]): void {
+    for (const [folder, error] of this.#refused)
+      if (files.some((file) => isWithin(file, folder))) throw codeNotReadable(folder, error);
+  }
+
   async readFolder(folder: string): Promise<void> {
-    const entries = await listFolder(folder);
+    const entries = await this.#list(folder);
     if (entries.some((entry) => ENVIRONMENT_MARKS.has(entry.name))) return;
     for (const entry of entries) {
       const path = join(folder, entry.name);
       if (entry.name.startsWith('.') || SKIPPED_FOLDERS.has(entry.name)) continue;
-      const kind = await kindOf(entry, path);
+      const kind = await this.#kindOf(entry, path);
       if (kind === 'file' && entry.name.endsWith('.py')) await this.#readFile(path);
       if (kind === 'folder' && (await this.#isNew(path))) await this.readFolder(path);
     }
   }
 
   async #isNew(folder: string): Promise<boolean> {
-    const real = await realpath(folder);
+    const real = await this.#disk.realPath(folder);
     const isNew = !this.#seen.has(real);
     this.#seen.add(real);
     return isNew;
   }
 
+  async #list(folder: string): Promise<readonly Dirent[]> {
+    if (isWithin(folder, this.#pythonFolder)) return listCodeFolder(folder, this.#disk);
+    try {
+      return await this.#disk.listFolder(folder);
+    } catch (error) {
+      if (!(error instanceof FileReadError)) throw error;
+      if (!error.missing && !error.isRefused) throw codeNotReadable(folder, error);
+      if (error.isRefused) this.#refused.set(folder, error);
+      return [];
+    }
+  }
+
+  async #kindOf(entry: Dirent, path: string): Promise<'file' | 'folder' | undefined> {
+    if (entry.isFile()) return 'file';
+    if (entry.isDirectory()) return 'folder';
+    if (!entry.isSymbolicLink()) return undefined;
+    try {
+      const target = await this.#disk.stat(path);
+      if (target.isFile()) return 'file';
+      return target.isDirectory() ? 'folder' : undefined;
+    } catch {
+      // A link that leads nowhere.
+      return undefined;
+    }
+  }
+
+  async #readBytes(path: string): Promise<Buffer> {
+    try {
+      return await this.#disk.readFile(path, MAX_BYTES);
+    } catch (error) {
+      const message = `the Python file ${path} ${messageOf(error)}`;
+      throw new MxcpError('python_failed', message, { cause: error, problems: [{ file: path, message }] });
+    }
+  }
+
   async #readFile(path: string): Promise<void> {
-    const bytes = await readSource(path);
+    const bytes = await this.#readBytes(path);
     this.#files += 1;
     this.#bytes += bytes.length;
     if (this.#files > MAX_FILES || this.#bytes > MAX_BYTES) throw tooMuch(path);
     const text = bytes.toString('utf8');
     if (Buffer.from(text).equals(bytes)) this.sources[path] = text;
     else this.otherSources[path] = bytes.toString('latin1');
-  }
-}
-
-async function listFolder(folder: string): Promise<readonly Dirent[]> {
-  try {
-    return await readdir(folder, { withFileTypes: true });
-  } catch {
-    // A folder that is not there, or that nobody may look into, has no code: an endpoint that names a file in it says so.
-    return [];
-  }
-}
-
-async function kindOf(entry: Dirent, path: string): Promise<'file' | 'folder' | undefined> {
-  if (entry.isFile()) return 'file';
-  if (entry.isDirectory()) return 'folder';
-  if (!entry.isSymbolicLink()) return undefined;
-  try {
-    const target = await stat(path);
-    if (target.isFile()) return 'file';
-    return target.isDirectory() ? 'folder' : undefined;
-  } catch {
-    // A link that leads nowhere.
-    return undefined;
-  }
-}
-
-async function readSource(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const reason = errorCodeOf(error) ?? 'unknown reason';
-    throw new MxcpError('python_failed', `the Python file ${path} cannot be read: ${reason}`, {
-      cause: error,
-    });
   }
 }
 

@@ -1,3 +1,4 @@
+export { hasPythonFiles } from './python-folder.js';
 export type {
   CallNotification,
   PythonCallOptions,

@@ -1,5 +1,5 @@
 import { MxcpError } from '../../errors/index.js';
-import type { Disposable } from '../../lifecycle/index.js';
+import { raceSignal, type Disposable } from '../../lifecycle/index.js';
 import { toTaggedArguments, type ParameterValue } from '../duckdb/index.js';
 import { readCodeSnapshot } from './code-snapshot.js';
 import { findPython } from './find-python.js';
@@ -63,8 +63,7 @@ export class PythonWorkers implements Disposable {
     const { projectRoot, pythonFolder } = spec;
     const targetFiles = spec.targets.map(({ file }) => file);
     const interpreter = await findPython(projectRoot, spec.interpreter);
-    const snapshot = await readCodeSnapshot({ projectRoot, pythonFolder, targetFiles });
-    signal?.throwIfAborted();
+    const snapshot = await raceSignal(readCodeSnapshot({ projectRoot, pythonFolder, targetFiles }), signal);
     const workers = new PythonWorkers(spec, interpreter, toStartLine(spec, snapshot));
     const onAbort = (): void => void workers.dispose();
     signal?.addEventListener('abort', onAbort, { once: true });

@@ -1,8 +1,9 @@
-import { readdir } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
-import { isMissing, MxcpError } from '../../errors/index.js';
+import { MxcpError } from '../../errors/index.js';
+import { raceSignal } from '../../lifecycle/index.js';
 import type { Logger, Scrubber } from '../../logging/index.js';
 import {
+  hasPythonFiles,
   PythonWorkers,
   type GenerationDatabase,
   type PythonOutputLine,
@@ -36,7 +37,8 @@ export async function buildPython(
   signal?: AbortSignal,
 ): Promise<PythonWorkers | undefined> {
   const { config, database, targets, scrubber, requestReload } = parts;
-  if (targets.length === 0 && !(await hasPythonFiles(config.paths.python))) return undefined;
+  if (targets.length === 0 && !(await raceSignal(hasPythonFiles(config.paths.python), signal)))
+    return undefined;
   const logger = parts.logger.child({ component: 'python' });
   const { site: siteConfig, user: userConfig } = config.files.reveal();
   const spec: PythonSpec = {
@@ -65,15 +67,4 @@ export async function buildPython(
 
 function writeOutput({ stream, text, processId }: PythonOutputLine, logger: Logger): void {
   logger.info({ stream, worker: processId }, text);
-}
-
-/** Whether anything would be imported: names that begin with `_` are only for other files. A missing folder has none. */
-async function hasPythonFiles(folder: string): Promise<boolean> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-    return entries.some(({ name }) => name.endsWith('.py') && !name.startsWith('_'));
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

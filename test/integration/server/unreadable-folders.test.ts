@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import type { ReloadRecord } from '../../../src/reload/reload-record.js';
+import type { InProcessServer } from '../../kit/in-process-server.js';
+import { asOrdinaryUser } from '../../kit/ordinary-user.js';
+import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/temporary-project.js';
+import { createPythonProject, startPython } from './python-shop.js';
+
+const SQL = { 'tools/one.yml': sqlTool('one', 'SELECT 1 AS one') };
+const MEND = 'may not be read by this user; let this user read it (chmod u+rx, chown), or move it';
+
+function reloadWithout(
+  project: TemporaryProject,
+  folder: string,
+  { server }: InProcessServer,
+  definitions = false,
+): Promise<ReloadRecord> {
+  project.chmod('.', 0o755);
+  project.chmod(folder, 0o000);
+  return asOrdinaryUser(() => server.reload({ trigger: 'api', definitions }).ended);
+}
+
+describe('a reload when a folder may not be read', () => {
+  it('needs no folder of endpoints unless definitions are read again, and names it then', async () => {
+    const project = createPythonProject(SQL);
+    const server = await startPython(project);
+    expect(await reloadWithout(project, 'tools', server)).toMatchObject({
+      status: 'success',
+      definitionsChanged: ['tools: unreadable'],
+    });
+    expect((await reloadWithout(project, 'tools', server, true)).error).toMatchObject({
+      stage: 'load',
+      code: 'endpoint_invalid',
+      file: 'tools',
+      message: expect.stringContaining(`tools: the folder ${MEND}`),
+    });
+  });
+
+  it('names the folder of Python code, also one that no endpoint needs', async () => {
+    for (const tools of [SQL, { 'tools/f.yml': pythonTool('f', 'python/f.py') }]) {
+      const project = createPythonProject({ ...tools, 'python/f.py': 'def f():\n    return 1\n' });
+      const server = await startPython(project);
+      expect((await reloadWithout(project, 'python', server)).error).toMatchObject({
+        stage: 'build',
+        code: 'python_failed',
+        file: project.path('python'),
+        message: expect.stringContaining(`the folder ${project.path('python')} ${MEND}`),
+      });
+    }
+  });
+
+  it('names another folder only when code that is called stands in it', async () => {
+    const project = createPythonProject({
+      'tools/f.yml': pythonTool('f', 'lib/f.py'),
+      'lib/f.py': 'def f():\n    return 1\n',
+      'notes/other.py': '',
+    });
+    const server = await startPython(project);
+    expect(await reloadWithout(project, 'notes', server)).toMatchObject({ status: 'success', error: null });
+    expect((await reloadWithout(project, 'lib', server)).error).toMatchObject({
+      stage: 'build',
+      code: 'python_failed',
+      file: project.path('lib'),
+    });
+  });
+});
