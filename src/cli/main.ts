@@ -9,11 +9,18 @@ import { printErrorJson, reportFailure } from './report-failure.js';
 
 /** The one entrance of the command `mxcp`, and the one place where its errors become output and an exit code. */
 export async function main(argv: readonly string[], early: EarlySignals): Promise<void> {
-  process.exit(await runCommandLine(argv, early));
+  const output = createOutput();
+  try {
+    process.exit(await runCommandLine(argv, output, early));
+  } catch (thrown) {
+    // Also JSON of a failure can find no place; a person is told of both.
+    const error = toMxcpError(thrown);
+    reportFailure(output, error, { json: false, debug: false, module: undefined, cwd: process.cwd() });
+    process.exit(error.exitCode);
+  }
 }
 
-async function runCommandLine(argv: readonly string[], early: EarlySignals): Promise<number> {
-  const output = createOutput();
+async function runCommandLine(argv: readonly string[], output: Output, early: EarlySignals): Promise<number> {
   const commandLine = parseCommandLine(argv, output);
   switch (commandLine.kind) {
     case 'answered':

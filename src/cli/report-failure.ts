@@ -17,7 +17,15 @@ export interface FailureForm extends FailureSource {
 
 /** How every failed command ends: a person reads standard error, a program may have asked for JSON besides. */
 export function reportFailure(output: Output, error: MxcpError, form: FailureForm): void {
-  if (form.json) printErrorJson(output, error, form);
+  try {
+    // Where the result could not be written, there is no place for its JSON either.
+    if (form.json && error.code !== 'output_failed') printErrorJson(output, error, form);
+  } finally {
+    tellFailure(output, error, form);
+  }
+}
+
+function tellFailure(output: Output, error: MxcpError, form: FailureForm): void {
   const label = output.isErrorTerminal ? pc.red('Error:') : 'Error:';
   output.warn(`${label} ${error.message}`);
   // An error of ours that nobody foresaw is worth nothing without its place.

@@ -111,6 +111,10 @@ export const ERROR_CODES = {
   socket_failed: { kind: 'environment', doc: 'The socket could not be created for another reason.' },
   port_in_use: { kind: 'environment', doc: 'The MCP port is taken, or this user may not open it.' },
   connection_failed: { kind: 'environment', doc: 'A client command cannot reach the admin socket.' },
+  output_failed: {
+    kind: 'environment',
+    doc: 'A command cannot write its standard output, for example because the disk is full.',
+  },
   python_not_found: {
     kind: 'environment',
     doc: 'The Python interpreter cannot be started, or is older than 3.9.',
