@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { messageOf, MxcpError } from '../../errors/index.js';
 
 /** DuckDB's errors have no code; the class of an error is the start of its message (DuckDB 1.5.6). */
@@ -36,8 +37,19 @@ export function lockHolderOf({ cause }: MxcpError): number | undefined {
 
 const HOLDER = /\(PID (\d+)\)/;
 
-/** What went wrong when a database file was opened, with the mend. DuckDB may know the file by another name. */
-export function toOpenError(path: string, thrown: unknown, openedAs = path): MxcpError {
+/** How a database file was to be opened. */
+export interface OpenAttempt {
+  /** As people know the file. */
+  readonly path: string;
+  /** As DuckDB was told it. */
+  readonly openedAs: string;
+  readonly readonly: boolean;
+  readonly isThere: boolean;
+}
+
+/** What went wrong when a database file was opened, with the mend. */
+export function toOpenError(thrown: unknown, attempt: OpenAttempt): MxcpError {
+  const { path, openedAs } = attempt;
   const message = messageOf(thrown).replaceAll(openedAs, path);
   if (message.includes('Could not set lock')) {
     const holder = HOLDER.exec(message)?.[1];
@@ -49,9 +61,19 @@ export function toOpenError(path: string, thrown: unknown, openedAs = path): Mxc
     );
   }
   const firstLine = message.split('\n', 1)[0] ?? message;
-  return new MxcpError(
-    'database_failed',
-    `cannot open database ${path}: ${firstLine}; put a DuckDB database there, or change duckdb.path`,
-    { cause: thrown },
-  );
+  const why = isRefused(firstLine)
+    ? whyRefused(attempt)
+    : `${firstLine}; put a DuckDB database there, or change duckdb.path`;
+  return new MxcpError('database_failed', `cannot open database ${path}: ${why}`, { cause: thrown });
+}
+
+function isRefused(message: string): boolean {
+  return /: (?:Permission denied|Operation not permitted|Read-only file system)$/.test(message);
+}
+
+function whyRefused({ path, readonly, isThere }: OpenAttempt): string {
+  if (!isThere)
+    return `it is not there, and this user may not create it; let this user write to ${dirname(path)}, or change duckdb.path`;
+  if (readonly) return 'this user may not read it; let this user read it';
+  return 'this user may not open it for writing; open it read-only (`--readonly`, or `readonly: true` beside duckdb.path), or let this user write to it and its folder';
 }

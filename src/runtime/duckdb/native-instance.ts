@@ -1,4 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
+import { findDatabaseFile } from './database-file.js';
 import { toOpenError } from './duckdb-errors.js';
 
 /**
@@ -14,6 +15,7 @@ export async function openNative(
   try {
     return await DuckDBInstance.create(path, { access_mode: readonly ? 'READ_ONLY' : 'READ_WRITE' });
   } catch (error) {
-    throw toOpenError(shownAs, error, path);
+    const isThere = (await findDatabaseFile(path)) !== null;
+    throw toOpenError(error, { path: shownAs, openedAs: path, readonly, isThere });
   }
 }

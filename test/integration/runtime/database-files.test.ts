@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { asOrdinaryUser } from '../../kit/ordinary-user.js';
 import {
   mkdirSync,
   existsSync,
@@ -10,7 +11,7 @@ import {
 } from 'node:fs';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
@@ -298,14 +299,36 @@ describe('a file that cannot be served', () => {
     expect(await valueOf(database, 'SELECT 1')).toBe(1);
   });
 
-  test('because this user may not is told so', async () => {
-    const path = await createFile(join(createFolder(), 'data.duckdb'), 1);
-    chmodSync(dirname(path), 0o555);
-    onTestFinished(() => chmodSync(dirname(path), 0o755));
-    const mayAnyway = process.getuid?.() === 0;
-    const outcome = await buildGeneration(createRegistry(), specOf(join(dirname(path), 'new.duckdb'))).catch(
-      (error: unknown) => error,
+  test.each([
+    [
+      'is there and read-only',
+      'old.duckdb',
+      false,
+      'this user may not open it for writing; open it read-only',
+    ],
+    ['is there and private', 'private.duckdb', true, 'this user may not read it; let this user read it'],
+    ['would have to be made', 'new.duckdb', false, 'this user may not create it; let this user write to'],
+    [
+      'would have to be made empty',
+      'new.duckdb',
+      true,
+      'this user may not create it; let this user write to',
+    ],
+  ])('because this user may not is told with the mend: it %s', async (_what, name, readonly, mend) => {
+    const folder = createFolder();
+    const [old, privateFile] = await Promise.all(
+      ['old.duckdb', 'private.duckdb'].map((each) => createFile(join(folder, each), 1)),
     );
-    if (!mayAnyway) expect(outcome).toMatchObject({ code: 'database_failed' });
+    chmodSync(old ?? '', 0o444);
+    chmodSync(privateFile ?? '', 0o000);
+    chmodSync(folder, 0o555);
+    onTestFinished(() => chmodSync(folder, 0o755));
+    const opening = asOrdinaryUser(() =>
+      buildGeneration(createRegistry(), specOf(join(folder, name), { readonly })),
+    );
+    await expect(opening).rejects.toMatchObject({
+      code: 'database_failed',
+      message: expect.stringContaining(mend),
+    });
   });
 });
