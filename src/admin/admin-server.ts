@@ -28,6 +28,8 @@ export interface AdminServer {
   readonly paths: { readonly socket: string; readonly probe: string | null };
   /** Removes the sockets that are still ours, lets answers arrive for a moment, and ends. Idempotent. */
   close(): Promise<void>;
+  /** Removes the sockets that are still ours, at once, for a process that ends without closing. Throws what stands in the way. */
+  abandon(): void;
 }
 
 /**
@@ -39,7 +41,11 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   const opener = new SocketOpener({ ...options, logger });
   try {
     const { path, probePath } = await opener.openAll();
-    return { paths: { socket: path, probe: probePath }, close: () => opener.dispose() };
+    return {
+      paths: { socket: path, probe: probePath },
+      close: () => opener.dispose(),
+      abandon: () => opener.removeSockets(),
+    };
   } catch (error) {
     await opener.dispose();
     throw error;
@@ -51,6 +57,7 @@ class SocketOpener {
   readonly #options: AdminServerOptions;
   readonly #handlers: RouteHandlers;
   readonly #owned = new Disposer();
+  readonly #sockets: AdminSocket[] = [];
   #facts: SocketFacts;
 
   constructor(options: AdminServerOptions) {
@@ -68,6 +75,10 @@ class SocketOpener {
       this.#facts = { ...this.#facts, probePath: probe.path };
     }
     return this.#facts;
+  }
+
+  removeSockets(): void {
+    for (const socket of this.#sockets) socket.dispose();
   }
 
   dispose(): Promise<void> {
@@ -94,8 +105,9 @@ class SocketOpener {
       mayBeActivated: access === 'full',
     });
     const name = access === 'full' ? 'admin socket' : 'probe socket';
-    this.#owned.defer(async () => {
-      await socket.dispose();
+    this.#sockets.push(socket);
+    this.#owned.defer(() => {
+      socket.dispose();
       logger.info(`${name} closed: ${socket.path}`);
     });
     logger.info(`${name} listening: ${socket.path} (mode ${socket.mode})`);

@@ -10,13 +10,18 @@ export interface AdminOpeningParts {
   readonly scrubber: Scrubber;
 }
 
-const NOTHING_OPEN: Disposable = { dispose: () => {} };
+export interface OpenAdmin extends Disposable {
+  /** As `AdminServer.abandon`. */
+  abandon(): void;
+}
+
+const NOTHING_OPEN: OpenAdmin = { dispose: () => {}, abandon: () => {} };
 
 /**
  * Opens the admin socket where the settings ask for one. One that cannot be opened is told in the log and the server runs
  * without it, unless the settings are strict: then it throws what opening a socket throws. The server disposes it.
  */
-export async function openAdmin(settings: ServerSettings, parts: AdminOpeningParts): Promise<Disposable> {
+export async function openAdmin(settings: ServerSettings, parts: AdminOpeningParts): Promise<OpenAdmin> {
   const { admin, debug } = settings;
   if (!admin.enabled) {
     logClosed(admin, parts.logger.child({ component: 'admin' }));
@@ -29,7 +34,7 @@ export async function openAdmin(settings: ServerSettings, parts: AdminOpeningPar
       debug,
       ...parts,
     });
-    return { dispose: () => server.close() };
+    return { dispose: () => server.close(), abandon: () => server.abandon() };
   } catch (error) {
     // Whoever ends with this error says it.
     if (admin.strict) throw error;

@@ -10,7 +10,7 @@ import { Disposer } from '../lifecycle/index.js';
 import { Scrubber, type Logger, type LogSink } from '../logging/index.js';
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import { DatabaseRegistry, type PythonReloadRequest } from '../runtime/index.js';
-import { openAdmin } from './admin-opening.js';
+import { openAdmin, type OpenAdmin } from './admin-opening.js';
 import { createAdminPorts } from './admin-ports.js';
 import { loadConfig } from './project/index.js';
 import { ServerLogging } from './server-logging.js';
@@ -46,6 +46,7 @@ export class Server {
   readonly #databases = new DatabaseRegistry();
   readonly #disposer = new Disposer();
   readonly #stopped = new AbortController();
+  #admin: OpenAdmin | undefined;
   #running: Running | undefined;
   #starting: Promise<void> | undefined;
   #opening: Promise<void> | undefined;
@@ -110,6 +111,14 @@ export class Server {
     return this.#closed;
   }
 
+  /**
+   * For a process that ends without `close()`: at once takes away what would lead others to it. The second name of the
+   * database stays: a log that is being written may need it. Throws what stands in the way.
+   */
+  abandon(): void {
+    this.#admin?.abandon();
+  }
+
   async #start(): Promise<void> {
     this.#opening = this.#open();
     try {
@@ -130,7 +139,7 @@ export class Server {
         `${name} is not a variable of mxcp${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
       );
     }
-    this.#disposer.own(
+    this.#admin = this.#disposer.own(
       await openAdmin(settings, {
         ports: this.#createPorts(),
         logger: this.logger,

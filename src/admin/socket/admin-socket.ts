@@ -1,4 +1,4 @@
-import { lstat, rm } from 'node:fs/promises';
+import { lstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
@@ -35,9 +35,9 @@ export interface AdminSocket {
   readonly mode: string;
   /**
    * Takes the path away, if it is still ours. Before the server closes: as long as it listens nobody can have put another
-   * socket there. A socket of systemd stays. Idempotent.
+   * socket there. A socket of systemd stays. Idempotent. At once, for a process that has no time left.
    */
-  dispose(): Promise<void>;
+  dispose(): void;
 }
 
 /**
@@ -57,7 +57,7 @@ export async function openAdminSocket(options: OpenSocketOptions): Promise<Admin
 
 async function useActivated({ server, environment }: OpenSocketOptions): Promise<AdminSocket> {
   const { path, mode } = await listenOnActivated(server, environment);
-  return { path, mode: toOctal(mode), dispose: () => Promise.resolve() };
+  return { path, mode: toOctal(mode), dispose: () => {} };
 }
 
 async function createSocket(place: SocketPlace, options: OpenSocketOptions): Promise<AdminSocket> {
@@ -84,10 +84,10 @@ async function createSocket(place: SocketPlace, options: OpenSocketOptions): Pro
   }
 }
 
-async function removeIfOurs(path: string, identity: SocketIdentity): Promise<void> {
+function removeIfOurs(path: string, identity: SocketIdentity): void {
   try {
-    const { dev, ino } = await lstat(path, { bigint: true });
-    if (dev === identity.dev && ino === identity.ino) await rm(path);
+    const { dev, ino } = lstatSync(path, { bigint: true });
+    if (dev === identity.dev && ino === identity.ino) unlinkSync(path);
   } catch (error) {
     if (errorCodeOf(error) !== 'ENOENT') throw error;
   }

@@ -16,30 +16,39 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const server = new Server({ settings, env: context.env, keptThreads: context.early.threads });
   context.output.scrubWith((text) => server.scrub(text));
   const crash = watchForCrash(server.logger);
-  const stopped = Promise.race([stopSignal(context), crash.crashed]);
+  const stopped = Promise.race([stopSignal(server, context), crash.crashed]);
   const progress = startProgress(context.output, () => server.activity);
   const stoppedEarly = await Promise.race([server.start(), stopped]).finally(() => progress.end());
   if (stoppedEarly === undefined) {
     passHangups(server, context);
     await Promise.race([stopped, server.clientGone]);
   }
-  startWatchdog(settings.shutdownTimeoutMs);
+  startWatchdog(server, settings.shutdownTimeoutMs);
   await server.close();
   return crash.exitCode;
 };
 
 /** Resolves at the first stop signal; a second one ends the process at once. */
-function stopSignal({ early }: CommandContext): Promise<'stopped'> {
+function stopSignal(server: Server, { early }: CommandContext): Promise<'stopped'> {
   return new Promise((resolveStopped) => {
     early.onStop = () => {
-      if (early.stops > 1) process.kill(process.pid, 'SIGKILL');
+      if (early.stops > 1) endAtOnce(server);
       resolveStopped('stopped');
     };
   });
 }
 
-function startWatchdog(shutdownTimeoutMs: number): void {
-  setTimeout(() => process.kill(process.pid, 'SIGKILL'), shutdownTimeoutMs + WATCHDOG_GRACE_MS).unref();
+function startWatchdog(server: Server, shutdownTimeoutMs: number): void {
+  setTimeout(() => endAtOnce(server), shutdownTimeoutMs + WATCHDOG_GRACE_MS).unref();
+}
+
+function endAtOnce(server: Server): void {
+  try {
+    server.abandon();
+  } finally {
+    // Not `process.exit`, which waits for threads that may be what hangs.
+    process.kill(process.pid, 'SIGKILL');
+  }
 }
 
 /** A hangup that came before the server was ready is made good now. */

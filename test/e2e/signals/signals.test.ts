@@ -60,7 +60,7 @@ describe('a stop signal', () => {
     },
   );
 
-  it('ends at once when it comes twice', async () => {
+  it('ends at once when it comes twice, and still takes its socket away', async () => {
     const server = serve();
     const client = await connectClient(await server.url());
     const call = client.callTool({ name: 'slow', arguments: {} }).catch(() => 'ended');
@@ -71,6 +71,7 @@ describe('a stop signal', () => {
     server.kill('SIGTERM');
     await server.ended;
     expect(performance.now() - before).toBeLessThan(2_000);
+    expect(leftovers()).toEqual([]);
     await call;
     await client.close();
   });
