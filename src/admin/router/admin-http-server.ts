@@ -117,6 +117,8 @@ export class AdminHttpServer {
 
   /** For what never became a request with a response. */
   #refuse(socket: Duplex, error: MxcpError): void {
+    // Node has let go of the socket of a CONNECT: an error that nobody listens to would end the process.
+    socket.on('error', () => socket.destroy());
     socket.end(toRawReply(this.#router.refuse(error)), () => socket.destroy());
   }
 

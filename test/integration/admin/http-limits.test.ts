@@ -130,6 +130,16 @@ describe('what is unusual', () => {
   });
 });
 
+it('a caller that asks for a tunnel and is gone does no harm', async () => {
+  await using server = await startTestServer();
+  for (let times = 0; times < 20; times += 1) {
+    const socket = await connect(server.probePath);
+    socket.write('CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    socket.destroy();
+  }
+  expect((await sendRaw(server.socketPath, 'GET /health HTTP/1.1')).status).toBe(200);
+});
+
 describe('a caller that has sent all it wants to send', () => {
   it.each([
     ['GET', '/status'],
