@@ -33,7 +33,8 @@ const TEXT_BEHIND =
 
 /**
  * Reads `NAME=value` lines. What `util.parseEnv` (Node 20.20 to 24.21) does not understand it passes over or makes part of a
- * neighbour, and any `#` begins a comment there; of a file without such lines this makes the same.
+ * neighbour, and any `#` begins a comment there. Of a file without such lines this makes the same, but for tabs around values,
+ * which do not count.
  */
 export function parseEnvFile(file: string, text: string): EnvFile {
   const source = text.replaceAll(/\r\n?/g, '\n');

@@ -3,7 +3,6 @@ import { EVENT_ID, parseEvents, YAMLException, type Event } from 'js-yaml';
 const CLOSING_LINE = /^[ \t]*[\]}]/gm;
 /** The line above a block. Its text begins below, whatever it looks like. */
 const BLOCK_HEADER = /(?:^|[\s:-])[|>][-+\d]*$/;
-const COMMENT = /(?:^|\s)#/;
 
 /**
  * Splits a text into the parser's events, whose offsets are those of the text. Throws `YAMLException`.
@@ -65,12 +64,24 @@ function endOfContent(text: string, offset: number): number {
   for (;;) {
     while (end > 0 && /\s/.test(text.charAt(end - 1))) end -= 1;
     const lineStart = startOfLine(text, end);
-    const line = text.slice(lineStart, end);
-    const comment = line.search(COMMENT);
-    if (comment === -1 || isInQuotes(line.slice(0, comment))) return end;
+    const comment = findComment(text.slice(lineStart, end));
+    if (comment === undefined) return end;
     end = lineStart + comment;
     if (end === 0) return 0;
   }
+}
+
+/** Where the comment of a line begins. A quote in the middle of a word (`don't`) opens nothing. */
+function findComment(line: string): number | undefined {
+  let quote = '';
+  for (let at = 0; at < line.length; at += 1) {
+    const character = line.charAt(at);
+    const before = line.charAt(at - 1);
+    if (quote !== '') quote = character === quote ? '' : quote;
+    else if (/["']/.test(character) && !/\w/.test(before)) quote = character;
+    else if (character === '#' && /^\s?$/.test(before)) return at;
+  }
+  return undefined;
 }
 
 /** Looks back only as far as the line goes: once for each closing line, of which there may be many. */
@@ -78,8 +89,4 @@ function startOfLine(text: string, offset: number): number {
   let start = offset;
   while (start > 0 && !/[\r\n]/.test(text.charAt(start - 1))) start -= 1;
   return start;
-}
-
-function isInQuotes(before: string): boolean {
-  return ['"', "'"].some((quote) => (before.split(quote).length - 1) % 2 === 1);
 }
