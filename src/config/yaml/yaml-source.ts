@@ -75,6 +75,13 @@ export class YamlSource {
     return isLiteral ? { file: this.file, line: this.lineOfText(path) + line } : this.positionOfKey(path);
   }
 
+  /** The value at `path` as it is written, when it is written without quotes. */
+  plainText(path: KeyPath): string | undefined {
+    const node = this.#find(path)?.node;
+    if (node?.kind !== 'scalar' || node.event.style !== SCALAR_STYLE.PLAIN) return undefined;
+    return this.#lines.text.slice(node.event.valueStart, node.event.valueEnd);
+  }
+
   #position(offset: number | undefined): SourcePosition {
     return { file: this.file, ...(offset === undefined ? {} : this.#lines.placeOf(offset)) };
   }

@@ -6,7 +6,7 @@ import { compilePattern } from '../values/pattern.js';
 import type { TypeDefinition, ValueType } from './definition-schema.js';
 import { problemAt } from './schema-problems.js';
 import { suggestion } from './suggestion.js';
-import { findUnquoted } from './unquoted-values.js';
+import { findUnquoted, type UnquotedValue } from './unquoted-values.js';
 
 const NUMBERS = ['number', 'integer'] as const;
 
@@ -55,19 +55,27 @@ export function checkType(type: TypeDefinition, path: KeyPath, source: YamlSourc
     ...unquotedInEnum(one),
     ...badNames(one),
   ];
-  return findInAll(type, path, findings).map(({ at, message }) => problemAt(at, message, source));
+  return toProblems(findInAll(type, path, findings), source);
 }
 
 /** What is hardly meant as it stands: projects that were written for other implementations have it, and are served. */
 export function warnOfType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
   const findings = (one: TypeDefinition): Finding[] => [...foreignKeywords(one), ...unquotedElsewhere(one)];
-  return findInAll(type, path, findings).map(({ at, message }) => problemAt(at, message, source));
+  return toProblems(findInAll(type, path, findings), source);
+}
+
+function toProblems(findings: readonly Finding[], source: YamlSource): Problem[] {
+  return findings
+    .filter(({ at, becomes }) => becomes === undefined || source.plainText(at) !== becomes)
+    .map(({ at, message }) => problemAt(at, message, source));
 }
 
 /** Something about a type, and the key that it is about. */
 interface Finding {
   readonly at: KeyPath;
   readonly message: string;
+  /** The text that the value there becomes: when it is the one that stands in the file, nothing is wrong. */
+  readonly becomes?: string;
 }
 
 function findInAll(
@@ -75,7 +83,7 @@ function findInAll(
   path: KeyPath,
   findIn: (type: TypeDefinition) => readonly Finding[],
 ): Finding[] {
-  const own = findIn(type).map(({ at, message }) => ({ at: [...path, ...at], message }));
+  const own = findIn(type).map((finding) => ({ ...finding, at: [...path, ...finding.at] }));
   const inItems = type.items === undefined ? [] : findInAll(type.items, [...path, 'items'], findIn);
   const inProperties = Object.entries(type.properties ?? {}).flatMap(([name, property]) =>
     findInAll(property, [...path, 'properties', name], findIn),
@@ -114,21 +122,23 @@ function unfitValues(type: TypeDefinition): Finding[] {
 /** No text that a caller sends is `yes` when `true` is listed, so nothing that was ever called loses by a refusal. */
 function unquotedInEnum(type: TypeDefinition): Finding[] {
   return (type.enum ?? []).flatMap((listed, index) =>
-    findUnquoted(type, listed).map(({ value }) => {
+    findUnquoted(type, listed, ['enum', index]).map(({ at, value, text }) => {
       const message = `"enum" lists ${value} without quotes, which is ${kindOf(value)} and no text; put it in quotes`;
-      return { at: ['enum', index], message };
+      return { at, message, becomes: text };
     }),
   );
 }
 
 function unquotedElsewhere(type: TypeDefinition): Finding[] {
   const { default: standard, examples = [] } = type;
-  const toFinding = (key: string, declared: unknown): Finding[] =>
-    findUnquoted(type, declared).map(({ value, text }) => {
-      const message = `"${key}" has ${value} without quotes, which is ${kindOf(value)} and becomes the text "${text}"; put it in quotes`;
-      return { at: [key], message };
-    });
-  return [...toFinding('default', standard), ...examples.flatMap((each) => toFinding('examples', each))];
+  const toFinding = ({ at, value, text }: UnquotedValue): Finding => {
+    const message = `"${at[0]}" has ${value} without quotes, which is ${kindOf(value)} and becomes the text "${text}"; put it in quotes`;
+    return { at, message, becomes: text };
+  };
+  return [
+    ...findUnquoted(type, standard, ['default']),
+    ...examples.flatMap((each, index) => findUnquoted(type, each, ['examples', index])),
+  ].map(toFinding);
 }
 
 function kindOf(value: number | boolean): string {

@@ -78,6 +78,13 @@ it('a keyword of another type is told and does no harm', async () => {
   ]);
 });
 
+it('what YAML reads as no text and means the same as one is neither refused nor told', async () => {
+  const year = '{ name: year, type: string, enum: [2023, true, 1.5], default: 2023, examples: [2023] }';
+  const lines = ['tool:', '  name: t', `  parameters: [${year}]`, '  source: { code: SELECT $year }'];
+  expect(await problemsOf('tools/a.yml', lines)).toEqual([]);
+  expect(await warningsOf('tools/a.yml', lines)).toEqual([]);
+});
+
 it('a default and an example that YAML reads as no text are told, and are served', async () => {
   const list = '{ name: list, type: array, items: { type: string }, default: [on, off, "on"] }';
   const object =
@@ -98,10 +105,10 @@ it('a default and an example that YAML reads as no text are told, and are served
   const number = 'which is a number and becomes the text';
   expect(await warningsOf('tools/a.yml', lines)).toEqual([
     `tools/a.yml:4:32: "default" has false without quotes, ${truth} "false"; put it in quotes`,
-    `tools/a.yml:4:45: "examples" has 1 without quotes, ${number} "1"; put it in quotes`,
-    `tools/a.yml:5:59: "default" has true without quotes, ${truth} "true"; put it in quotes`,
-    `tools/a.yml:5:59: "default" has false without quotes, ${truth} "false"; put it in quotes`,
-    `tools/a.yml:6:87: "default" has 1000 without quotes, ${number} "1000"; put it in quotes`,
+    `tools/a.yml:4:56: "examples" has 1 without quotes, ${number} "1"; put it in quotes`,
+    `tools/a.yml:5:69: "default" has true without quotes, ${truth} "true"; put it in quotes`,
+    `tools/a.yml:5:73: "default" has false without quotes, ${truth} "false"; put it in quotes`,
+    `tools/a.yml:6:98: "default" has 1000 without quotes, ${number} "1000"; put it in quotes`,
     `tools/a.yml:6:67: "default" has 668 without quotes, ${number} "668"; put it in quotes`,
   ]);
 });
