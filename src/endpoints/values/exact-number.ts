@@ -34,13 +34,15 @@ export function isMultipleOf(value: ExactNumber, step: ExactNumber): boolean {
 }
 
 /**
- * Tells of doubles whether they are multiples of this one, both taken as the decimals that they are written as. Whole
- * numbers, most of all there are, need no more than a division.
+ * Tells of doubles whether they are multiples of this one, both taken as the decimals that they are written as; or by
+ * division, because 7 * 0.1 was computed where it is 0.7000000000000001. Whole numbers, most of all there are, need no more
+ * than a division.
  */
 export function createMultipleCheck(step: number): (value: number) => boolean {
   const exactStep = parseExact(String(step));
   return (value) => {
     if (Number.isSafeInteger(value) && Number.isSafeInteger(step)) return value % step === 0;
+    if (Number.isInteger(value / step)) return true;
     const exact = parseExact(String(value));
     return exact !== undefined && exactStep !== undefined && isMultipleOf(exact, exactStep);
   };

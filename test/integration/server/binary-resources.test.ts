@@ -32,6 +32,7 @@ const RESOURCES = {
     'audio/wav',
     `code: "SELECT from_hex('${PNG.toString('hex')}' || repeat('00', 1000000))"`,
   ),
+  letters: resource('letters', 'image/png', `code: "SELECT repeat('A', 8000000)"`),
   chart: resource('chart', 'image/png', 'file: ../python/chart.py', 'python'),
 };
 
@@ -53,6 +54,8 @@ describe('a resource of a binary type', () => {
     expect(await read('image')).toEqual({ uri: 'files://image', ...png });
     expect(await read('encoded')).toEqual({ uri: 'files://encoded', ...png });
     expect(await read('chart')).toEqual({ uri: 'files://chart', ...png });
+    const letters = { mimeType: 'image/png', blob: 'A'.repeat(8_000_000) };
+    expect(await read('letters')).toEqual({ uri: 'files://letters', ...letters });
     const report = { mimeType: 'application/pdf', blob: Buffer.from(PDF).toString('base64') };
     expect(await read('report')).toEqual({ uri: 'files://report', ...report });
     const large = { mimeType: 'audio/wav', blob: LARGE.toString('base64') };

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   compareExact,
+  createMultipleCheck,
   isMultipleOf,
   parseExact,
   toWhole,
@@ -60,5 +61,18 @@ describe('exact numbers', () => {
   it('are whole when nothing but zeros is behind the point', () => {
     expect(toWhole(parse('12345678901234567.00'))).toBe(12_345_678_901_234_567n);
     expect(toWhole(parse('12345678901234567.01'))).toBeUndefined();
+  });
+});
+
+describe('multiples among doubles', () => {
+  it.each([
+    [0.01, 19.99, true],
+    [0.1, 7 * 0.1, true],
+    [0.1, 0.3, true],
+    [0.1, 0.35, false],
+    [12, 24, true],
+    [12, 25, false],
+  ])('of %d: %d is one: %s', (step, value, expected) => {
+    expect(createMultipleCheck(step)(value)).toBe(expected);
   });
 });
