@@ -2,6 +2,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createFolder, isDatabaseFile } from '../../config/index.js';
 import { isMissing, messageOf, MxcpError } from '../../errors/index.js';
+import { toRefusal } from './duckdb-errors.js';
 
 /**
  * What tells one database file from another: device and inode, because a path can name a new file at any time. Only
@@ -74,9 +75,7 @@ export async function assertPermitted(
     await access(path, readonly ? constants.R_OK : constants.R_OK | constants.W_OK);
   } catch (error) {
     if (isMissing(error)) return;
-    const failure = `database ${path} cannot be ${readonly ? 'read' : 'read and written'} by this user (${messageOf(error)})`;
-    const mend = `give the user that runs mxcp the right to do so${readonly ? '' : ', or serve the file with readonly: true'}`;
-    throw new MxcpError('database_failed', `${failure}; ${mend}`, { cause: error });
+    throw toRefusal({ path, readonly, isThere: true }, error);
   }
 }
 

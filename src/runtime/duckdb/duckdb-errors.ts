@@ -61,17 +61,22 @@ export function toOpenError(thrown: unknown, attempt: OpenAttempt): MxcpError {
     );
   }
   const firstLine = message.split('\n', 1)[0] ?? message;
-  const why = isRefused(firstLine)
-    ? whyRefused(attempt)
-    : `${firstLine}; put a DuckDB database there, or change duckdb.path`;
+  if (isRefused(firstLine)) return toRefusal(attempt, thrown);
+  const why = `${firstLine}; put a DuckDB database there, or change duckdb.path`;
   return new MxcpError('database_failed', `cannot open database ${path}: ${why}`, { cause: thrown });
+}
+
+/** For a file that this user may not open in this way. */
+export function toRefusal(attempt: Omit<OpenAttempt, 'openedAs'>, cause: unknown): MxcpError {
+  const { path } = attempt;
+  return new MxcpError('database_failed', `cannot open database ${path}: ${whyRefused(attempt)}`, { cause });
 }
 
 function isRefused(message: string): boolean {
   return /: (?:Permission denied|Operation not permitted|Read-only file system)$/.test(message);
 }
 
-function whyRefused({ path, readonly, isThere }: OpenAttempt): string {
+function whyRefused({ path, readonly, isThere }: Omit<OpenAttempt, 'openedAs'>): string {
   if (!isThere)
     return `it is not there, and this user may not create it; let this user write to ${dirname(path)}, or change duckdb.path`;
   if (readonly) return 'this user may not read it; let this user read it';

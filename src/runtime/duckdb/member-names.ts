@@ -16,7 +16,7 @@ export function refuseUnclearNames(shape: Shape, place: string): void {
     if (twin !== undefined)
       throw refused(
         place,
-        `the members "${twin}" and "${name}", which are the same to SQL; send one of them`,
+        `the members "${twin}" and "${name}", sent or declared, which are the same to SQL; use one spelling`,
       );
     known.set(toSqlName(name), name);
     refuseUnclearNames(member, `${place}.${name}`);

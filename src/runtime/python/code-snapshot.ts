@@ -75,11 +75,18 @@ class SnapshotReader {
     }
   }
 
+  /** A folder that is gone by now is nothing new. */
   async #isNew(folder: string): Promise<boolean> {
-    const real = await this.#disk.realPath(folder);
-    const isNew = !this.#seen.has(real);
-    this.#seen.add(real);
-    return isNew;
+    try {
+      const real = await this.#disk.realPath(folder);
+      const isNew = !this.#seen.has(real);
+      this.#seen.add(real);
+      return isNew;
+    } catch (error) {
+      if (!(error instanceof FileReadError)) throw error;
+      if (error.missing) return false;
+      throw codeNotReadable(folder, error);
+    }
   }
 
   async #list(folder: string): Promise<readonly Dirent[]> {

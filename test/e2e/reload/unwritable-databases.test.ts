@@ -51,7 +51,7 @@ describe.runIf(canBeOrdinary)('a read-write database that this user may not writ
       database: { pause_ms: 0 },
     });
     expect(record.error?.message).toBe(
-      `database ${project.path(DATABASE)} cannot be read and written by this user (EACCES: permission denied, access '${project.path(DATABASE)}'); give the user that runs mxcp the right to do so, or serve the file with readonly: true`,
+      `cannot open database ${project.path(DATABASE)}: this user may not open it for writing; open it read-only (\`--readonly\`, or \`readonly: true\` beside duckdb.path), or let this user write to it and its folder`,
     );
     expect(readdirSync(project.path('data')).filter((name) => name.includes('earlier'))).toEqual([]);
     expect(await price()).toBe('1');
@@ -82,7 +82,7 @@ describe.runIf(canBeOrdinary)('a read-write database that this user may not writ
     project.chmod(DATABASE, 0o400);
     const server = ChildServer.spawn(project, { begin: ordinaryUserCommand() });
     expect(await server.ended).toBe(3);
-    expect(server.stderr).toContain('cannot be read and written by this user');
-    expect(server.stderr).toContain('or serve the file with readonly: true');
+    expect(server.stderr).toContain('this user may not open it for writing');
+    expect(server.stderr).toContain('open it read-only (`--readonly`, or `readonly: true`');
   });
 });

@@ -103,10 +103,14 @@ describe('objects for SQL', () => {
     [
       'free',
       '{"a": 1, "A": 2}',
-      '"o" has the members "a" and "A", which are the same to SQL; send one of them',
+      '"o" has the members "a" and "A", sent or declared, which are the same to SQL; use one spelling',
     ],
-    ['free', '{"l": [{"a": 1}, {"A": 2}]}', '"o.l[]" has the members "a" and "A", which are the same to SQL'],
-    ['whole', '{"A": 1}', '"o" has the members "a" and "A", which are the same to SQL'],
+    [
+      'free',
+      '{"l": [{"a": 1}, {"A": 2}]}',
+      '"o.l[]" has the members "a" and "A", sent or declared, which are the same to SQL',
+    ],
+    ['whole', '{"A": 1}', '"o" has the members "a" and "A", sent or declared, which are the same to SQL'],
   ])('are refused by %s when SQL cannot name their members: %s', async (name, sent, message) => {
     await expect(call(name, JSON.parse(sent))).rejects.toMatchObject({
       code: 'params_invalid',
