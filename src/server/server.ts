@@ -112,10 +112,12 @@ export class Server {
   }
 
   /**
-   * For a process that ends without `close()`: at once takes away what would lead others to it. The second name of the
-   * database stays: a log that is being written may need it. Throws what stands in the way.
+   * For a process that ends without `close()`: at once takes away what would lead others to it, and ends what would go on
+   * without it. The second name of the database stays: a log that is being written may need it. Throws what stands in the
+   * way.
    */
   abandon(): void {
+    this.#running?.renderers.abandon();
     this.#admin?.abandon();
   }
 

@@ -19,6 +19,7 @@ export interface Running {
   readonly calls: LiveEndpointCalls;
   readonly coordinator: ReloadCoordinator<Serving>;
   readonly door: ClientDoor;
+  readonly renderers: Renderers;
 }
 
 export interface ServingParts {
@@ -56,7 +57,7 @@ export async function startServing(parts: ServingParts): Promise<Running> {
   const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, onCall };
   const calls = new LiveEndpointCalls(active, options);
   const door = await openClientDoor({ calls, config, logger, scrubber });
-  return { active, calls, door, coordinator: createCoordinator(parts, { active, builder, door }) };
+  return { active, calls, door, renderers, coordinator: createCoordinator(parts, { active, builder, door }) };
 }
 
 function createBuilder({ databases, scrubber, logger, requestReload, settings }: ServingParts) {

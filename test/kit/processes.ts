@@ -4,12 +4,19 @@ interface ProcessStatus {
   readonly state: string;
   readonly parent: number;
   readonly group: number;
+  /** In its own code, in hundredths of a second. */
+  readonly busy: number;
 }
 
 /** Whether the process runs; one that only waits to be collected does not. Linux only. */
 export function isRunning(pid: number): boolean {
   const status = statusOf(pid);
   return status !== undefined && status.state !== 'Z' && status.state !== 'X';
+}
+
+/** For how many hundredths of a second a process has run code of its own, on all threads; 0 when it has ended. */
+export function busyTimeOf(pid: number): number {
+  return statusOf(pid)?.busy ?? 0;
 }
 
 /** Processes that this one has started and that run. */
@@ -35,8 +42,9 @@ function statusOf(pid: number): ProcessStatus | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name of the program may hold spaces and parentheses.
-    const [state = '', parent, group] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state, parent: Number(parent), group: Number(group) };
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const [state = '', parent, group] = fields;
+    return { state, parent: Number(parent), group: Number(group), busy: Number(fields[11]) };
   } catch {
     // It has ended since the folder was read.
     return undefined;

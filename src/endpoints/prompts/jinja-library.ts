@@ -31,7 +31,7 @@ export interface Environment {
 }
 
 interface Interpreter {
-  evaluate(node: SyntaxNode, environment: Environment): RuntimeValue;
+  evaluate(node: SyntaxNode | undefined, environment: Environment): RuntimeValue;
 }
 
 /** Line ends and spaces around blocks are kept, as Jinja2 does unless told otherwise. Throws what the library throws. */

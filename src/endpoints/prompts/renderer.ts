@@ -8,6 +8,9 @@ import type { RenderAnswer, RenderRequest } from './render-messages.js';
 const ENTRY = fileURLToPath(new URL('./render-process.js', import.meta.url));
 const MAX_HEAP_MIB = 256;
 
+/** How V8 ends a process that has no memory left; which one depends on its version and the processor. */
+const OUT_OF_MEMORY: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL']);
+
 interface Pending {
   readonly resolve: (answer: RenderAnswer) => void;
   readonly reject: (reason: unknown) => void;
@@ -22,13 +25,15 @@ export class Renderer implements Disposable {
 
   constructor() {
     this.#child = fork(ENTRY, [], {
-      execArgv: [...process.execArgv, `--max-old-space-size=${MAX_HEAP_MIB}`],
+      // Of the server's own, templates need nothing, and secrets may be in it. `execArgv` is left to Node, which takes a
+      // program given with `--eval` out of it: it would run again in every process.
+      env: { NODE_OPTIONS: `--max-old-space-size=${MAX_HEAP_MIB}` },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     this.#closed = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => {
-        this.#pending?.resolve({ kind: 'ended', reason: explainEnd(signal ?? `exit code ${code}`) });
+        this.#pending?.resolve({ kind: 'ended', reason: explainEnd(code, signal) });
         this.#end(undefined);
         resolve();
       });
@@ -55,8 +60,9 @@ export class Renderer implements Disposable {
     });
     const interrupt = (): void => this.#end(signal.reason);
     signal.addEventListener('abort', interrupt, { once: true });
-    // What is sent in vain fails with the process, whose end is told.
-    this.#child.send(request, () => undefined);
+    // Without free descriptors there is neither a process nor a channel. What is sent in vain fails with the process. Either
+    // way the end is told.
+    if (this.#child.connected) this.#child.send(request, () => undefined);
     try {
       return await answered;
     } finally {
@@ -70,6 +76,11 @@ export class Renderer implements Disposable {
     return this.#closed;
   }
 
+  /** As `dispose`, for a server that ends without waiting. */
+  abandon(): void {
+    this.#child.kill('SIGKILL');
+  }
+
   #end(reason: unknown): void {
     this.#hasEnded = true;
     this.#child.kill('SIGKILL');
@@ -77,6 +88,8 @@ export class Renderer implements Disposable {
   }
 }
 
-function explainEnd(how: string): string {
-  return `its process ended (${how}), as one does that needs more than ${MAX_HEAP_MIB} MiB of memory; let it loop over less`;
+function explainEnd(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal !== null && OUT_OF_MEMORY.has(signal))
+    return `its process ended (${signal}), as one does that needs more than ${MAX_HEAP_MIB} MiB of memory; let it loop over less`;
+  return `its process ended unexpectedly (${signal ?? `exit code ${code}`}); call it again`;
 }

@@ -33,6 +33,11 @@ export class Renderers implements Disposable {
     await Promise.all([...this.#running].map((renderer) => renderer.dispose()));
   }
 
+  /** Ends all processes at once, for a server that ends without waiting: one that renders would go on without it. */
+  abandon(): void {
+    for (const renderer of this.#running) renderer.abandon();
+  }
+
   async #renderNow(request: RenderRequest, signal: AbortSignal): Promise<RenderAnswer> {
     const renderer = this.#take();
     try {

@@ -26,7 +26,9 @@ class TemplateInterpreter extends JinjaInterpreter {
     this.#printed = findPrinted(template);
   }
 
-  override evaluate(node: SyntaxNode, environment: Environment): RuntimeValue {
+  /** Of no node for a part that a template leaves out, such as the end of a slice. */
+  override evaluate(node: SyntaxNode | undefined, environment: Environment): RuntimeValue {
+    if (node === undefined) return super.evaluate(node, environment);
     const value = this.#evaluate(node, environment);
     return this.#printed.has(node) ? this.#make(environment).text(toPythonText(value)) : value;
   }

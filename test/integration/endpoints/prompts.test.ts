@@ -15,6 +15,8 @@ const promptFile = (name: string, template: string) =>
     prompt: { name, parameters: [{ name: 'n', type: 'integer' }], messages: [{ prompt: template }] },
   });
 
+const children = () => process.getActiveResourcesInfo().filter((kind) => kind === 'ProcessWrap').length;
+
 describe('a prompt that may take long', () => {
   let disposer: Disposer;
 
@@ -28,6 +30,7 @@ describe('a prompt that may take long', () => {
       'prompts/loop.yml': promptFile('loop', LOOP),
       'prompts/other.yml': promptFile('other', LOOP),
       'prompts/line.yml': promptFile('line', '{{ n }} items'),
+      'prompts/long.yml': promptFile('long', `{{ n | e }} ${'items '.repeat(20_000)}`),
     });
     disposer.defer(() => project[Symbol.dispose]());
     return openProject(foldersOf(project.root), disposer, options);
@@ -41,11 +44,11 @@ describe('a prompt that may take long', () => {
   });
 
   it('holds nobody up, and ends with its time limit', async () => {
-    const { calls } = await open({ callTimeoutMs: 3_000 });
+    const { calls } = await open({ callTimeoutMs: 1_000 });
     const long = calls.getPrompt('loop', { n: 500_000 }, anonymous());
     const failure = expect(long).rejects.toMatchObject({
       code: 'call_timeout',
-      message: expect.stringContaining('the call of prompt "loop" took longer than 3 s'),
+      message: expect.stringContaining('the call of prompt "loop" took longer than 1 s'),
     });
     expect(await calls.getPrompt('line', { n: 5 }, anonymous())).toEqual([{ role: 'user', text: '5 items' }]);
     expect(await calls.getPrompt('other', { n: 1 }, anonymous())).toEqual([
@@ -87,9 +90,17 @@ describe('a prompt that may take long', () => {
     });
   });
 
+  it('is rendered elsewhere when its text is long, also without a loop', async () => {
+    const { calls } = await open();
+    const before = children();
+    await calls.getPrompt('line', { n: 5 }, anonymous());
+    expect(children()).toBe(before);
+    await calls.getPrompt('long', { n: 5 }, anonymous());
+    expect(children()).toBe(before + 1);
+  });
+
   it('leaves no process behind when a command has run it', async () => {
     const { endpoints, database } = await open();
-    const children = () => process.getActiveResourcesInfo().filter((kind) => kind === 'ProcessWrap').length;
     const before = children();
     const limits = { callTimeoutMs: 20_000, maxResultBytes: 1_000 };
     await runEndpoint(
