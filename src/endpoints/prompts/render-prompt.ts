@@ -9,8 +9,8 @@ import type { SyntaxNode } from './syntax-nodes.js';
 import type { Renderers } from './renderers.js';
 
 /**
- * Characters of the templates times characters of the values. The slowest filters, `dictsort` and `sort`, need about 20 ms
- * for a million, so this much takes about ten at most (Node 20.20).
+ * Characters of the templates times characters of the values. The slowest filters, `dictsort` and `sort`, took up to 30 ms
+ * for this much, the first time included (Node 20.20).
  */
 const MAX_HERE = 500_000;
 
