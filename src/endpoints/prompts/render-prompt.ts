@@ -2,6 +2,7 @@ import { MxcpError } from '../../errors/index.js';
 import type { PromptMessage } from '../calls.js';
 import type { PromptDefinition } from '../definitions/endpoint-definition.js';
 import { endpointLabel } from '../definitions/endpoint-label.js';
+import { tooLarge } from '../results/too-large.js';
 import { parseTemplate } from './jinja-library.js';
 import { isPredictable } from './predictable.js';
 import { renderAll, type RenderAnswer, type RenderRequest } from './render-messages.js';
@@ -61,9 +62,6 @@ export class PromptRenderer {
     const message = `message ${answer.index + 1} of ${this.#label}`;
     if (answer.kind === 'failed')
       throw new MxcpError('prompt_failed', `${message} cannot be rendered: ${answer.reason}`);
-    throw new MxcpError(
-      'result_too_large',
-      `${this.#label} is larger than ${maxResultBytes} bytes (reached in message ${answer.index + 1}); ask for less, or raise --max-result-bytes`,
-    );
+    throw tooLarge(this.#label, maxResultBytes, `in message ${answer.index + 1}`);
   }
 }

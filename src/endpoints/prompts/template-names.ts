@@ -11,11 +11,11 @@ const LIBRARY_FILTERS = {
   either: 'd default dictsort float indent int items keys sort tojson values',
 };
 
-const FILTERS: ReadonlyMap<string, keyof typeof LIBRARY_FILTERS> = new Map([
-  ...LIBRARY_FILTERS.alone.split(' ').map((name) => [name, 'alone'] as const),
-  ...LIBRARY_FILTERS.given.split(' ').map((name) => [name, 'given'] as const),
-  ...LIBRARY_FILTERS.either.split(' ').map((name) => [name, 'either'] as const),
-]);
+const FILTERS: ReadonlyMap<string, string> = new Map(
+  Object.entries(LIBRARY_FILTERS).flatMap(([usage, names]) =>
+    names.split(' ').map((name) => [name, usage] as const),
+  ),
+);
 
 const TESTS =
   'boolean callable defined even false integer iterable lower mapping none number odd sequence string true undefined upper'.split(

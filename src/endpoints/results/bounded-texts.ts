@@ -1,5 +1,5 @@
-import { MxcpError } from '../../errors/index.js';
 import { TextCollector } from './result-texts.js';
+import { tooLarge } from './too-large.js';
 
 /** Parts of a list are kept as they are up to here; a longer list is kept as text only. */
 export const KEPT_PARTS = 16;
@@ -19,9 +19,6 @@ export class BoundedTexts extends TextCollector {
   addPart(text: string, reachedAt: () => string): void {
     this.add(text);
     if (this.bytes <= this.#maxBytes) return;
-    const message =
-      `the result of ${this.#endpoint} is larger than ${this.#maxBytes} bytes (reached at ${reachedAt()}); ` +
-      'ask for less, or raise --max-result-bytes';
-    throw new MxcpError('result_too_large', message);
+    throw tooLarge(`the result of ${this.#endpoint}`, this.#maxBytes, `at ${reachedAt()}`);
   }
 }

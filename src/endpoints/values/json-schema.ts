@@ -77,9 +77,6 @@ function toSchema(type: TypeDefinition, use: SchemaUse): JsonObject {
     const value = type[key];
     if (value !== undefined && !isMisjudged(key, type, use)) schema[key] = value;
   }
-  // Clients divide doubles, for which 19.99 is no multiple of 0.01: those that check would refuse right answers.
-  if (direction === 'output' && !use.isCheck && !Number.isInteger(type.multipleOf))
-    delete schema['multipleOf'];
   if (use.isCheck) addCheckKeywords(schema, type, direction);
   addValues(schema, type, isNullable);
   if (type.items !== undefined) schema['items'] = toSchema(type.items, use);
