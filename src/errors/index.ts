@@ -1,6 +1,7 @@
 export { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from './error-codes.js';
 export {
   errorCodeOf,
+  firstLineOf,
   isMissing,
   messageOf,
   MxcpError,

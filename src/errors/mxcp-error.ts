@@ -77,6 +77,11 @@ export function toOneLine(message: string): string {
   return message.replaceAll(/\s*\n\s*/g, ' ');
 }
 
+/** What a message says before its details. */
+export function firstLineOf(message: string): string {
+  return message.split('\n', 1)[0] ?? message;
+}
+
 /** The message of anything that was thrown, for adding to another message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

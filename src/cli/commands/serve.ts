@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { findProjectRoot } from '../../config/settings/index.js';
-import { formatProblem, groupByFile, messageOf, type MxcpError } from '../../errors/index.js';
+import { firstLineOf, formatProblem, groupByFile, messageOf, type MxcpError } from '../../errors/index.js';
 import { Server } from '../../server/index.js';
 import type { CommandContext, CommandModule } from '../command.js';
 import { watchForCrash } from '../crash-watch.js';
@@ -69,7 +69,7 @@ export const toErrorJson: NonNullable<CommandModule['toErrorJson']> = (error, cw
   if (code !== 'endpoint_invalid') return { status: 'error', message, code };
   return {
     status: 'error',
-    message: message.split('\n', 1)[0],
+    message: firstLineOf(message),
     code,
     failed_endpoints: toFailedEndpoints(error, findProjectRoot(cwd)),
   };

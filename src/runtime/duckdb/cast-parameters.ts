@@ -1,13 +1,17 @@
 import type { ParameterValue } from './sql-values.js';
 import { shapeOf, toType } from './parameter-shape.js';
+import { LINE_COMMENT, PARAMETER_NAME, QUOTED } from './sql-tokens.js';
 
 /** What makes it hard to tell where a string, an identifier or a comment ends; rare enough to be left alone. */
 const INTRICATE = /[\\\r]|\/\*|\$\$|\$[A-Za-z_]\w*\$/;
 /** Strings, quoted identifiers, comments, and last a parameter, unless its `$` is within an identifier. */
-const TOKENS =
-  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|(?<![\w$\u0080-\uffff])\$(?<parameter>[A-Za-z_][\w\u0080-\uffff]*)/g;
+const TOKENS = new RegExp(
+  String.raw`${QUOTED}|${LINE_COMMENT}|(?<![\w$\u0080-\uffff])\$(?<parameter>${PARAMETER_NAME})`,
+  'g',
+);
 /** Lists in which DuckDB takes no parameter (`ORDER BY $a`), but the cast of one. */
 const KEY_LIST = /\bBY\b|\bDISTINCT\s+ON\b/i;
+const COMMENTS = new RegExp(LINE_COMMENT, 'g');
 /** What stands before an item of a list. */
 const BEFORE_ITEM = /(?:\bBY|[,(])\s*$/i;
 /** Types whose name can stand in SQL as it is: scalars, and lists of them. */
@@ -35,7 +39,7 @@ export function castParameters(
 }
 
 function mayBeKey(before: string): boolean {
-  return KEY_LIST.test(before) && BEFORE_ITEM.test(before.replaceAll(/--[^\n]*/g, ''));
+  return KEY_LIST.test(before) && BEFORE_ITEM.test(before.replaceAll(COMMENTS, ''));
 }
 
 function typeNameOf(sample: ParameterValue | undefined): string | undefined {

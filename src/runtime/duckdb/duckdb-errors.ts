@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { firstLineOf, messageOf, MxcpError } from '../../errors/index.js';
 
 /** DuckDB's errors have no code; the class of an error is the start of its message (DuckDB 1.5.6). */
 export function isInterrupt(thrown: unknown): boolean {
@@ -60,7 +60,7 @@ export function toOpenError(thrown: unknown, attempt: OpenAttempt): MxcpError {
       { cause: thrown },
     );
   }
-  const firstLine = message.split('\n', 1)[0] ?? message;
+  const firstLine = firstLineOf(message);
   if (isRefused(firstLine)) return toRefusal(attempt, thrown);
   const why = `${firstLine}; put a DuckDB database there, or change duckdb.path`;
   return new MxcpError('database_failed', `cannot open database ${path}: ${why}`, { cause: thrown });

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { ExtensionDefinition } from '../../config/index.js';
-import { messageOf, MxcpError, problemsError } from '../../errors/index.js';
+import { firstLineOf, messageOf, MxcpError, problemsError } from '../../errors/index.js';
 
 const NAME = /^[A-Za-z0-9_]+$/;
 
@@ -32,7 +32,7 @@ async function loadExtension(connection: DuckDBConnection, extension: ExtensionD
       await connection.run(`INSTALL ${name}${repository === undefined ? '' : ` FROM ${repository}`}`);
     await connection.run(`LOAD ${name}`);
   } catch (error) {
-    const firstLine = messageOf(error).split('\n', 1)[0] ?? '';
+    const firstLine = firstLineOf(messageOf(error));
     throw toExtensionError(
       extension,
       `DuckDB extension "${name}" cannot be loaded (${firstLine}); install it on this machine first, or remove it from \`extensions\` in mxcp-site.yml`,

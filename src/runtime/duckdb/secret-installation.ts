@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SecretDefinition } from '../../config/index.js';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { firstLineOf, messageOf, MxcpError } from '../../errors/index.js';
 import {
   isForDuckDB,
   toCreateSecret,
@@ -78,7 +78,7 @@ function mend(message: string): string {
   if (message.includes('write-write conflict'))
     return 'a query that still runs is changing it too; reload again when it has ended';
   const extension = /required extension '([^']+)'/.exec(message)?.[1];
-  const firstLine = message.split('\n', 1)[0] ?? message;
+  const firstLine = firstLineOf(message);
   return extension === undefined
     ? `${firstLine}; correct the secret or remove it`
     : `it needs the extension ${extension}, which cannot be installed here; install it first (INSTALL ${extension}) or remove the secret`;

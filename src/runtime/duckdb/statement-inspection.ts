@@ -5,7 +5,7 @@ import {
   type DuckDBExtractedStatements,
   type DuckDBPreparedStatement,
 } from '@duckdb/node-api';
-import { messageOf } from '../../errors/index.js';
+import { firstLineOf, messageOf } from '../../errors/index.js';
 import { castParameters } from './cast-parameters.js';
 import { isBinderError, isCatalogError, toQueryError } from './duckdb-errors.js';
 import { bindParameters } from './parameter-binding.js';
@@ -32,7 +32,8 @@ export async function inspectStatements(
     const cast = castParameters(sql, samples);
     const typed = cast === undefined ? undefined : await prepareOnlyStatement(connection, cast);
     if (typed !== undefined && provesOriginal(typed, sql)) return toInspected(typed);
-    const only = await prepareOnlyStatement(connection, sql);
+    // Without parameters both are the same text.
+    const only = cast === sql ? typed : await prepareOnlyStatement(connection, sql);
     if (only === undefined) return await inspectEach(connection, sql, samples);
     const castFails = cast !== undefined && typed === undefined;
     if (!only.isResolved || (only.isSelect && castFails)) await explain(connection, sql, samples);
@@ -155,7 +156,7 @@ async function explain(
 }
 
 function namesValue(error: unknown, samples: Readonly<Record<string, ParameterValue>>): boolean {
-  const [firstLine = ''] = messageOf(error).split('\n', 1);
+  const firstLine = firstLineOf(messageOf(error));
   return Object.values(samples).some(
     (value) => typeof value === 'string' && firstLine.includes(` ${value} `),
   );
