@@ -10,6 +10,10 @@ export function invalidConfig(problems: readonly Problem[], summary = summarize(
   return problemsError('config_invalid', summary, sorted);
 }
 
-function summarize({ length }: readonly Problem[]): string {
-  return `the configuration has ${length === 1 ? 'a problem' : `${length} problems`}:`;
+function summarize(problems: readonly Problem[]): string {
+  return `the configuration has ${howMany(problems)}:`;
+}
+
+export function howMany({ length }: readonly Problem[]): string {
+  return length === 1 ? 'a problem' : `${length} problems`;
 }

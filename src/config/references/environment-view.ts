@@ -2,6 +2,7 @@ import { messageOf, problemsError, type Problem } from '../../errors/index.js';
 import { FileReadError } from '../files/file-read-error.js';
 import { readTextFile } from '../files/read-text-file.js';
 import type { TextReader } from '../files/file-ledger.js';
+import { howMany } from '../invalid-config.js';
 import { parseEnvFile } from './env-file.js';
 import { EnvFilesMissing } from './reference-failure.js';
 import type { Environment } from '../settings/setting-reader.js';
@@ -40,8 +41,7 @@ export async function loadEnvironment(input: EnvironmentInput): Promise<Environm
     const missing = results.filter(isMissingFile).length;
     // Whatever else is wrong, time alone does not mend it.
     const cause = missing === problems.length ? new EnvFilesMissing('env files are missing') : undefined;
-    const summary = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-    throw problemsError('config_invalid', `the env files have ${summary}:`, problems, cause);
+    throw problemsError('config_invalid', `the env files have ${howMany(problems)}:`, problems, cause);
   }
   return createEnvironmentView(new Map(files.flatMap(({ values }) => [...values])), env);
 }

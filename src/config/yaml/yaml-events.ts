@@ -1,4 +1,5 @@
 import { EVENT_ID, parseEvents, YAMLException, type Event } from 'js-yaml';
+import { TextLines } from './text-lines.js';
 
 const CLOSING_LINE = /^[ \t]*[\]}]/gm;
 /** The line above a block. Its text begins below, whatever it looks like. */
@@ -46,12 +47,13 @@ function positionOf({ mark }: YAMLException): number {
 }
 
 function joinClosingLines(text: string): string {
+  const lines = new TextLines(text);
   const parts: string[] = [];
   let done = 0;
   for (const { 0: line, index } of text.matchAll(CLOSING_LINE)) {
     const bracket = index + line.length - 1;
-    const end = Math.max(done, endOfContent(text, index));
-    if (BLOCK_HEADER.test(text.slice(startOfLine(text, end), end))) continue;
+    const end = Math.max(done, endOfContent(lines, index));
+    if (BLOCK_HEADER.test(text.slice(lines.startOfLine(end), end))) continue;
     parts.push(text.slice(done, end), ' '.repeat(bracket - end));
     done = bracket;
   }
@@ -59,11 +61,12 @@ function joinClosingLines(text: string): string {
 }
 
 /** Behind the last thing before `offset` that is neither white space nor a comment. */
-function endOfContent(text: string, offset: number): number {
+function endOfContent(lines: TextLines, offset: number): number {
+  const { text } = lines;
   let end = offset;
   for (;;) {
     while (end > 0 && /\s/.test(text.charAt(end - 1))) end -= 1;
-    const lineStart = startOfLine(text, end);
+    const lineStart = lines.startOfLine(end);
     const comment = findComment(text.slice(lineStart, end));
     if (comment === undefined) return end;
     end = lineStart + comment;
@@ -82,11 +85,4 @@ function findComment(line: string): number | undefined {
     else if (character === '#' && /^\s?$/.test(before)) return at;
   }
   return undefined;
-}
-
-/** Looks back only as far as the line goes: once for each closing line, of which there may be many. */
-function startOfLine(text: string, offset: number): number {
-  let start = offset;
-  while (start > 0 && !/[\r\n]/.test(text.charAt(start - 1))) start -= 1;
-  return start;
 }

@@ -4,7 +4,7 @@ import { TextLines } from './text-lines.js';
 import { composeYaml } from './yaml-composer.js';
 import { readEvents } from './yaml-events.js';
 import type { YamlMistake, YamlMistakeKind } from './yaml-mistakes.js';
-import type { YamlNode } from './yaml-nodes.js';
+import type { YamlNode, YamlScalar } from './yaml-nodes.js';
 import { explainSyntaxError } from './yaml-syntax.js';
 
 /** Keys and list indexes from the root of a file to a value in it. */
@@ -47,22 +47,20 @@ export class YamlSource {
 
   /** The line on which the text of the value at `path` begins: for a block, the one below its `|` or `>`. */
   lineOfText(path: KeyPath): number {
-    const node = this.#find(path)?.node;
-    const isBlock =
-      node?.kind === 'scalar' &&
-      (node.event.style === SCALAR_STYLE.LITERAL_BLOCK || node.event.style === SCALAR_STYLE.FOLDED_BLOCK);
-    return this.#lines.placeOf(isBlock ? node.event.valueStart : (node?.offset ?? 0)).line;
+    const scalar = this.#findScalar(path);
+    const style = scalar?.event.style;
+    const isBlock = style === SCALAR_STYLE.LITERAL_BLOCK || style === SCALAR_STYLE.FOLDED_BLOCK;
+    const offset = isBlock ? scalar?.event.valueStart : this.#find(path)?.node.offset;
+    return this.#lines.placeOf(offset ?? 0).line;
   }
 
   /** Whether each line of the text at `path` is one of the file: not when lines are folded into one, or escaped. */
   keepsLines(path: KeyPath): boolean {
-    const node = this.#find(path)?.node;
-    if (node?.kind !== 'scalar') return false;
-    const { style, valueStart, valueEnd } = node.event;
-    const isOneLine = !/[\r\n]/.test(this.#lines.text.slice(valueStart, valueEnd).trimEnd());
-    return (
-      style === SCALAR_STYLE.LITERAL_BLOCK || (isOneLine && !String(node.value).trimEnd().includes('\n'))
-    );
+    const scalar = this.#findScalar(path);
+    if (scalar === undefined) return false;
+    if (scalar.event.style === SCALAR_STYLE.LITERAL_BLOCK) return true;
+    const isOneLine = !/[\r\n]/.test(this.#written(scalar).trimEnd());
+    return isOneLine && !String(scalar.value).trimEnd().includes('\n');
   }
 
   /**
@@ -70,16 +68,24 @@ export class YamlSource {
    * any other text is known by its key.
    */
   positionInText(path: KeyPath, line: number): SourcePosition {
-    const node = this.#find(path)?.node;
-    const isLiteral = node?.kind === 'scalar' && node.event.style === SCALAR_STYLE.LITERAL_BLOCK;
-    return isLiteral ? { file: this.file, line: this.lineOfText(path) + line } : this.positionOfKey(path);
+    return this.#findScalar(path)?.event.style === SCALAR_STYLE.LITERAL_BLOCK
+      ? { file: this.file, line: this.lineOfText(path) + line }
+      : this.positionOfKey(path);
   }
 
   /** The value at `path` as it is written, when it is written without quotes. */
   plainText(path: KeyPath): string | undefined {
+    const scalar = this.#findScalar(path);
+    return scalar?.event.style === SCALAR_STYLE.PLAIN ? this.#written(scalar) : undefined;
+  }
+
+  #written({ event: { valueStart, valueEnd } }: YamlScalar): string {
+    return this.#lines.text.slice(valueStart, valueEnd);
+  }
+
+  #findScalar(path: KeyPath): YamlScalar | undefined {
     const node = this.#find(path)?.node;
-    if (node?.kind !== 'scalar' || node.event.style !== SCALAR_STYLE.PLAIN) return undefined;
-    return this.#lines.text.slice(node.event.valueStart, node.event.valueEnd);
+    return node?.kind === 'scalar' ? node : undefined;
   }
 
   #position(offset: number | undefined): SourcePosition {
