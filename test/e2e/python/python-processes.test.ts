@@ -68,6 +68,21 @@ function workers(word: 'begin' | 'end'): readonly number[] {
 const allGone = () => vi.waitFor(() => expect(workers('begin').filter(isRunning)).toEqual([]), 5000);
 
 describe('the end of a server with Python code', () => {
+  /** A call that takes too long is ended, within the time that a stop may take, and no process is left. */
+  async function expectCallEnded(): Promise<void> {
+    const server = await ChildServer.start(project, { args: [...args, '--shutdown-timeout', '4s'] });
+    const client = await connectTo(server.url);
+    const call = expect(callText(client, 'sleep', { seconds: 60 })).rejects.toThrow();
+    await vi.waitFor(() => expect(existsSync(project.path('asleep'))).toBe(true));
+    const stoppedAt = performance.now();
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+    expect(performance.now() - stoppedAt).toBeLessThan(4500);
+    await call;
+    await allGone();
+    await client.close();
+  }
+
   it('lets a call end after SIGTERM, runs the hooks of every worker, and leaves no process', async () => {
     const server = await ChildServer.start(project, { args });
     const client = await connectTo(server.url);
@@ -83,34 +98,14 @@ describe('the end of a server with Python code', () => {
   });
 
   it('ends a call that takes too long, within the time that a stop may take, and still runs hooks', async () => {
-    const server = await ChildServer.start(project, { args: [...args, '--shutdown-timeout', '4s'] });
-    const client = await connectTo(server.url);
-    const call = expect(callText(client, 'sleep', { seconds: 60 })).rejects.toThrow();
-    await vi.waitFor(() => expect(existsSync(project.path('asleep'))).toBe(true));
-    const stoppedAt = performance.now();
-    server.child.kill('SIGTERM');
-    expect(await server.ended).toBe(0);
-    expect(performance.now() - stoppedAt).toBeLessThan(4500);
-    await call;
+    await expectCallEnded();
     // The worker that slept was killed; the other one has ended in order.
     expect(workers('end').length).toBeGreaterThanOrEqual(1);
-    await allGone();
-    await client.close();
   });
 
   it('ends such a call in time also where calls have the time of the hooks', async () => {
     project.write('python/code.py', WITHOUT_HOOK);
-    const server = await ChildServer.start(project, { args: [...args, '--shutdown-timeout', '4s'] });
-    const client = await connectTo(server.url);
-    const call = expect(callText(client, 'sleep', { seconds: 60 })).rejects.toThrow();
-    await vi.waitFor(() => expect(existsSync(project.path('asleep'))).toBe(true));
-    const stoppedAt = performance.now();
-    server.child.kill('SIGTERM');
-    expect(await server.ended).toBe(0);
-    expect(performance.now() - stoppedAt).toBeLessThan(4500);
-    await call;
-    await allGone();
-    await client.close();
+    await expectCallEnded();
   });
 
   it('lets a call go on longer where no code has registered an on_shutdown hook', async () => {
