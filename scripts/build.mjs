@@ -10,7 +10,7 @@ rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
 const compiled = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 // What Python runs, beside the compiled code that starts it.
-cpSync(`${root}src/runtime/python/worker`, `${root}dist/runtime/python/worker`, {
+cpSync(`${root}src/python/worker`, `${root}dist/python/worker`, {
   recursive: true,
   filter: (path) => !path.endsWith('__pycache__'),
 });

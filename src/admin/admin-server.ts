@@ -1,14 +1,12 @@
 import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
-import type { AdminPorts } from './ports.js';
-import { AdminHttpServer, AdminRouter, DEFAULT_LIMITS, type AdminLimits } from './router/index.js';
-import { createRouteHandlers, type RouteHandlers, type SocketFacts } from './routes/index.js';
-import {
-  openAdminSocket,
-  type AdminSocket,
-  type AdminSocketSettings,
-  type Environment,
-} from './socket/index.js';
+import { AdminRouter } from './router/admin-router.js';
+import { AdminHttpServer, type AdminLimits, DEFAULT_LIMITS } from './router/http-server.js';
+import type { SocketFacts } from './routes/answers.js';
+import type { AdminPorts } from './routes/ports.js';
+import { createRouteHandlers, type RouteHandlers } from './routes/route-handlers.js';
+import { type AdminSocket, type AdminSocketSettings, openAdminSocket } from './socket/admin-socket.js';
+import type { Environment } from './socket/socket-path.js';
 
 export interface AdminServerOptions {
   readonly socket: AdminSocketSettings;

@@ -1,2 +1,12 @@
-export { startAdminServer, type AdminServer, type AdminServerOptions } from './admin-server.js';
-export type * from './ports.js';
+export { startAdminServer } from './admin-server.js';
+export type {
+  AdminPorts,
+  BackgroundReport,
+  Check,
+  ConfigSnapshot,
+  EndpointSnapshot,
+  ReadinessReport,
+  ReadinessSource,
+  ReloadStatusSnapshot,
+  StatusSnapshot,
+} from './routes/ports.js';

@@ -1,11 +1,10 @@
-import { SettingReader, SETTINGS } from '../config/settings/index.js';
-import { toMxcpError } from '../errors/index.js';
-import type { CommandModule, Options } from './command.js';
+import pc from 'picocolors';
+import { type MxcpError, toMxcpError } from '../errors/index.js';
+import { SettingReader, SETTINGS } from '../settings/index.js';
 import { COMMANDS } from './command-table.js';
-import type { EarlySignals } from './early-signals.js';
-import { createOutput, type Output } from './output.js';
-import { parseCommandLine, type Invocation, type Misuse } from './parse-command-line.js';
-import { printErrorJson, reportFailure } from './report-failure.js';
+import type { CommandModule, EarlySignals, Options } from './kit/command.js';
+import { createOutput, type Output } from './kit/output.js';
+import { type Invocation, type Misuse, parseCommandLine } from './parse-command-line.js';
 
 /** The one entrance of the command `mxcp`, and the one place where its errors become output and an exit code. */
 export async function main(argv: readonly string[], early: EarlySignals): Promise<void> {
@@ -56,4 +55,39 @@ async function runCommand(invocation: Invocation, output: Output, early: EarlySi
 
 function isDebug(options: Options): boolean {
   return new SettingReader(process.env).require(SETTINGS.debug, options['debug']);
+}
+
+/** What JSON of a failure is made with besides the error. */
+export interface FailureSource {
+  /** Absent when it was not loaded. */
+  readonly module: CommandModule | undefined;
+  readonly cwd: string;
+}
+
+export interface FailureForm extends FailureSource {
+  readonly json: boolean;
+  readonly debug: boolean;
+}
+
+/** How every failed command ends: a person reads standard error, a program may have asked for JSON besides. */
+export function reportFailure(output: Output, error: MxcpError, form: FailureForm): void {
+  try {
+    // Where the result could not be written, there is no place for its JSON either.
+    if (form.json && error.code !== 'output_failed') printErrorJson(output, error, form);
+  } finally {
+    tellFailure(output, error, form);
+  }
+}
+
+function tellFailure(output: Output, error: MxcpError, form: FailureForm): void {
+  const label = output.isErrorTerminal ? pc.red('Error:') : 'Error:';
+  output.warn(`${label} ${error.message}`);
+  // An error of ours that nobody foresaw is worth nothing without its place.
+  if ((form.debug || error.code === 'internal') && error.detail !== undefined) output.warn(error.detail);
+}
+
+export function printErrorJson(output: Output, error: MxcpError, { module, cwd }: FailureSource): void {
+  const usual = { status: 'error', error: error.message, code: error.code };
+  const json = module?.toErrorJson?.(error, cwd) ?? usual;
+  output.write(`${output.scrub(JSON.stringify(json, null, 2))}\n`);
 }

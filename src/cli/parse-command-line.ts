@@ -1,10 +1,15 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { MxcpError, toOneLine } from '../errors/index.js';
 import { version } from '../version/index.js';
-import type { ArgumentSpec, CommandEntry, OptionSpec, Options } from './command.js';
 import { COMMANDS } from './command-table.js';
-import { formatExitCodes } from './exit-codes.js';
-import type { Output } from './output.js';
+import {
+  type ArgumentSpec,
+  type CommandEntry,
+  formatExitCodes,
+  type Options,
+  type OptionSpec,
+} from './kit/command.js';
+import type { Output } from './kit/output.js';
 
 type Load = NonNullable<CommandEntry['load']>;
 

@@ -1,43 +1,58 @@
+import { invalidConfig, MxcpError, type Problem, problemsError } from '../errors/index.js';
+import { FileLedger } from '../files/index.js';
 import { deepFreeze } from '../lifecycle/index.js';
-import { Concealed } from './concealed.js';
-import type { ConfigTemplate } from './config-template.js';
-import { FileLedger } from './files/file-ledger.js';
-import { createEnvResolver } from './references/env.js';
-import { loadEnvironment, type EnvironmentView } from './references/environment-view.js';
-import { createFileResolver } from './references/file.js';
-import { limitTime } from './references/http/time-limit.js';
-import type { ReferenceResolver } from './references/reference-resolver.js';
-import { resolveReferences, type ResolvedReferences } from './references/resolve-references.js';
-import { SecretStores } from './references/secret-stores.js';
-import type { ResolvedConfig } from './resolved-config.js';
 import {
-  activeReferences,
-  resolveUserFile,
-  typeUserConfig,
+  Concealed,
+  createEnvResolver,
+  createFileResolver,
+  type EnvironmentView,
+  LastingReferenceError,
+  limitTime,
+  loadEnvironment,
+  type OnepasswordSection,
+  partOf,
+  type ReferenceResolver,
+  type ReferenceUse,
+  type ResolvedReferences,
+  resolveReferences,
+  Secret,
+  SecretStores,
+  type SettingsPlace,
+  type StoreSections,
+  storeSections,
+  type TimeLimit,
+  type VaultSection,
+} from '../secrets/index.js';
+import type { Environment, ServerSettings } from '../settings/index.js';
+import { checkSchema, isMapping, type YamlSource } from '../yaml/index.js';
+import {
   type ActiveProfile,
-} from './resolve/active-user-config.js';
-import { toEffectiveConfig, type EffectiveConfig } from './resolve/effective-config.js';
-import { findWarnings } from './resolve/find-warnings.js';
-import { assertResolvable } from './resolve/assert-resolvable.js';
-import { findDatabasePlace } from './resolve/database-place.js';
-import type { ResolveConfigInput } from './resolve/resolve-config-input.js';
-import { collectRestartOnly } from './resolve/restart-only.js';
-import { hiddenTexts } from './resolve/hidden-texts.js';
-import { secretTexts, toSecretDefinitions } from './resolve/secret-definitions.js';
-import { assertProfileKnown, assertStillThere, selectProfile } from './resolve/select-profile.js';
+  activeReferences,
+  assertProfileKnown,
+  assertStillThere,
+  replaceTexts,
+  resolveUserFile,
+  selectProfile,
+  typeUserConfig,
+} from './active-profile.js';
 import {
+  type EffectiveConfig,
+  findDatabasePlace,
+  findDatabaseProblems,
+  toConfigFiles,
+  toEffectiveConfig,
   toExtensions,
   toLogging,
   toPaths,
   toRefreshMs,
   toSqlTools,
   toTransport,
-} from './resolve/to-parts.js';
-import { toConfigFiles } from './resolve/to-config-files.js';
-import { openResolvers } from './resolve/open-resolvers.js';
-import { findUnavailable } from './resolve/unavailable-settings.js';
-import { Secret } from './secret.js';
-import type { ServerSettings } from './settings/server-settings.js';
+} from './effective-config.js';
+import type { ConfigTemplate } from './load-config.js';
+import { collectRestartOnly, hiddenTexts } from './reload-effects.js';
+import type { ResolvedConfig } from './resolved-config.js';
+import { findWarnings, secretTexts, toSecretDefinitions } from './secret-definitions.js';
+import { findUnavailable } from './unavailable-settings.js';
 
 /**
  * Makes a configuration to run on: chooses the profile, reads the env files, resolves the references, applies defaults,
@@ -171,4 +186,131 @@ function secretsOf({ template, active, resolved, stores }: BuildInput, config: E
   const values = resolved?.values.map((value) => new Secret(value)) ?? [];
   const secretValues = [...secretTexts(secrets), ...hiddenTexts(config.user), ...values, ...stores.secrets()];
   return { secrets, secretValues };
+}
+
+/**
+ * Throws `config_invalid` when the configuration cannot be resolved to one that runs. What this machine can tell of the sound
+ * references is told as well, so that nobody meets it only after mending the rest; no store is asked.
+ */
+export async function assertResolvable(
+  template: ConfigTemplate,
+  active: ActiveProfile,
+  input: ResolveConfigInput,
+): Promise<void> {
+  const problems = [...findDatabaseProblems(template, active, input.settings), ...template.userProblems];
+  if (problems.length === 0) return;
+  const uses = activeReferences(template, active).filter(isLocal);
+  throw invalidConfig([...problems, ...(await findUnresolved(uses, template, input))]);
+}
+
+async function findUnresolved(
+  uses: readonly ReferenceUse[],
+  { userSource: source }: ConfigTemplate,
+  { settings, env, signal }: ResolveConfigInput,
+): Promise<readonly Problem[]> {
+  if (source === undefined) return [];
+  const limit = limitTime(settings.reloadResolveTimeoutMs, signal);
+  const { envFiles, cwd } = settings;
+  try {
+    const view = await loadEnvironment({ envFiles, env, signal: limit.signal });
+    const resolvers = new Map([
+      ['env', createEnvResolver(view, envFiles)],
+      ['file', createFileResolver({ configFile: source.file, cwd })],
+    ]);
+    await resolveReferences({ uses, source, resolvers, signal: limit.signal, previous: [] });
+    return [];
+  } catch (error) {
+    if (error instanceof MxcpError) return error.problems;
+    throw error;
+  }
+}
+
+function isLocal({ reference }: ReferenceUse): boolean {
+  return reference.kind === 'template' || reference.scheme === 'file';
+}
+
+/** What a configuration is resolved with, beside its files. */
+export interface ResolveConfigInput {
+  readonly settings: ServerSettings;
+  /** The environment of the process. */
+  readonly env: Environment;
+  readonly signal?: AbortSignal | undefined;
+  /** Keeps logins from one resolve to the next; without it, each resolve logs in for itself. */
+  readonly stores?: SecretStores | undefined;
+  /** What serves now. Its project and profile stay, because only a restart changes them. */
+  readonly previous?: ResolvedConfig | undefined;
+}
+
+export interface OpeningInput {
+  readonly uses: readonly ReferenceUse[];
+  readonly source: YamlSource;
+  /** Those that need no settings: variables and files. */
+  readonly local: readonly ReferenceResolver[];
+  readonly stores: SecretStores;
+  readonly place: SettingsPlace;
+  readonly limit: TimeLimit;
+}
+
+/** A store that gives up itself says why; what is left of the time is for saying it. */
+const STORES_PART = 0.9;
+
+/** What resolves each scheme. Opens only the stores that a reference points to. */
+export async function openResolvers(input: OpeningInput): Promise<ReadonlyMap<string, ReferenceResolver>> {
+  const { uses, source, local, stores, place, limit } = input;
+  const schemes = new Set(
+    uses.flatMap(({ reference }) => (reference.kind === 'store' ? reference.scheme : [])),
+  );
+  const resolvers = byScheme(local);
+  const sections = createStoreSections({ uses, source, resolvers, signal: limit.signal });
+  const opened = await stores.openResolvers(schemes, { sections, place, limit: partOf(limit, STORES_PART) });
+  return byScheme([...local, ...opened]);
+}
+
+function byScheme(resolvers: readonly ReferenceResolver[]): ReadonlyMap<string, ReferenceResolver> {
+  return new Map(resolvers.map((resolver) => [resolver.scheme, resolver]));
+}
+
+export interface SectionInput {
+  readonly source: YamlSource;
+  readonly uses: readonly ReferenceUse[];
+  /** Those that need no settings: variables and files. */
+  readonly resolvers: ReadonlyMap<string, ReferenceResolver>;
+  readonly signal: AbortSignal;
+}
+
+/** The settings of secret stores, which are references themselves and have to be known before the stores are asked. */
+export function createStoreSections(input: SectionInput): StoreSections {
+  return {
+    vault: async () => (await resolveSection('vault', input)).vault,
+    onepassword: async () => (await resolveSection('onepassword', input)).onepassword,
+  };
+}
+
+interface Sections {
+  readonly vault: VaultSection;
+  readonly onepassword: OnepasswordSection;
+}
+
+async function resolveSection(key: keyof Sections, input: SectionInput): Promise<Sections> {
+  const uses = input.uses.filter(({ path }) => path[0] === key);
+  const fromStore = uses.find(({ reference }) => reference.kind === 'store' && reference.scheme !== 'file');
+  if (fromStore !== undefined)
+    throw new LastingReferenceError(
+      `cannot be asked: a setting of \`${key}\` can come from variables and files, not from a store`,
+    );
+  const resolved = await resolveReferences({ ...input, uses, previous: [] }).catch((error: unknown) => {
+    // Which ones is told at those references themselves.
+    throw new Error(`cannot be asked: settings of \`${key}\` have no value`, { cause: error });
+  });
+  const texts = new Map(uses.map((use) => [JSON.stringify(use.path), resolved.textOf(use)]));
+  const file = input.source.value;
+  const section = isMapping(file) && Object.hasOwn(file, key) ? file[key] : {};
+  const value = { [key]: replaceTexts(section, [key], texts) };
+  const check = checkSchema({ schema: storeSections, source: input.source, value });
+  if (check.ok) return check.value;
+  throw problemsError(
+    'config_invalid',
+    `cannot be asked: with its references resolved, \`${key}\` has problems:`,
+    check.problems,
+  );
 }

@@ -1,9 +1,7 @@
 import type { Problem, SourcePosition } from '../errors/index.js';
-import type { Concealed } from './concealed.js';
-import type { ReadFile } from './files/file-ledger.js';
-import type { ReferenceSource } from './references/reference-resolver.js';
-import type { Secret } from './secret.js';
-import type { Environment } from './settings/setting-reader.js';
+import type { ReadFile } from '../files/index.js';
+import type { Concealed, ResolvedReference, Secret } from '../secrets/index.js';
+import type { Environment } from '../settings/index.js';
 
 /** What a secret parameter holds: text is always wrapped, also when it stands literally in the file. */
 export type SecretParameter = Secret | number | boolean | readonly SecretParameter[] | SecretParameterMap;
@@ -18,26 +16,6 @@ export interface SecretDefinition {
   readonly parameters: SecretParameterMap;
   /** Where it stands in the user configuration. */
   readonly declaredAt?: SourcePosition | undefined;
-}
-
-/** One distinct reference and what is known about its value. The value itself is not here. */
-export interface ResolvedReference {
-  /** As it stands in the file, e.g. `${DB_PASSWORD}` or `file://token.txt`. */
-  readonly ref: string;
-  /** Dotted configuration paths, sorted. */
-  readonly usedBy: readonly string[];
-  readonly source: ReferenceSource;
-  readonly resolvedAt: Date;
-  /** When a resolve first saw the present value. */
-  readonly changedAt: Date;
-  /** The store's own version of the value, where it has one. */
-  readonly version: string | null;
-  /** Keyed hash of the value; the key is random per process, so a rotation shows and nothing can be guessed. */
-  readonly fingerprint: string;
-  /** How long the store says the value is good for, where it says so. */
-  readonly leaseSeconds?: number | undefined;
-  /** Something a person should look at although there is a value, such as that it is empty. */
-  readonly warning?: string | undefined;
 }
 
 export interface ExtensionDefinition {

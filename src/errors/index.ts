@@ -1,15 +1,20 @@
-export { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from './error-codes.js';
+export { ERROR_CODES, type ErrorCode, exitCodeOf, httpStatusOf } from './error-codes.js';
 export {
+  MxcpError,
+  type MxcpErrorOptions,
+  type Problem,
+  type SourcePosition,
+  byPosition,
   errorCodeOf,
   firstLineOf,
+  formatProblem,
+  groupByFile,
+  howMany,
+  invalidConfig,
   isMissing,
   messageOf,
-  MxcpError,
   problemsError,
   toMxcpError,
   toOneLine,
-  type MxcpErrorOptions,
 } from './mxcp-error.js';
-export { nearestName, suggestion } from './nearest-name.js';
-export { plural } from './plural.js';
-export { formatProblem, groupByFile, type Problem, type SourcePosition } from './problem.js';
+export { keySuggestion, nearSuggestion, nearestName, plural, suggestion } from './wording.js';

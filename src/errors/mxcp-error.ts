@@ -1,5 +1,4 @@
-import { exitCodeOf, httpStatusOf, type ErrorCode } from './error-codes.js';
-import { formatProblem, type Problem } from './problem.js';
+import { type ErrorCode, exitCodeOf, httpStatusOf } from './error-codes.js';
 
 export interface MxcpErrorOptions {
   readonly cause?: unknown;
@@ -85,4 +84,56 @@ export function firstLineOf(message: string): string {
 /** The message of anything that was thrown, for adding to another message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Where in a file something is. Lines and columns count from 1. */
+export interface SourcePosition {
+  readonly file: string;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+}
+
+/** One thing that is wrong with a file a person wrote, told so that they can mend it. */
+export interface Problem extends SourcePosition {
+  /** Dotted path of the key, e.g. `profiles.dev.duckdb.path`; absent when the file as a whole is meant. */
+  readonly path?: string | undefined;
+  /** What is wrong and what to do, one sentence, without the position. */
+  readonly message: string;
+}
+
+/** Files in the order of their first problem. */
+export function groupByFile(problems: readonly Problem[]): ReadonlyMap<string, readonly Problem[]> {
+  const byFile = new Map<string, Problem[]>();
+  for (const problem of problems) byFile.set(problem.file, [...(byFile.get(problem.file) ?? []), problem]);
+  return byFile;
+}
+
+/** `file:line:column: message`, the form editors and terminals make clickable. */
+export function formatProblem(problem: Problem): string {
+  const position = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column]
+    .filter((part) => part !== undefined)
+    .join(':');
+  return `${position}: ${problem.message}`;
+}
+
+/** Sorts the problems of one file as they stand in it; what has no line stands first. */
+export function byPosition(a: Problem, b: Problem): number {
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+}
+
+/** `config_invalid` with all these problems: file after file, each from its first line to its last. */
+export function invalidConfig(problems: readonly Problem[], summary = summarize(problems)): MxcpError {
+  const files = [...new Set(problems.map(({ file }) => file))];
+  const sorted = problems.toSorted(
+    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || byPosition(a, b),
+  );
+  return problemsError('config_invalid', summary, sorted);
+}
+
+function summarize(problems: readonly Problem[]): string {
+  return `the configuration has ${howMany(problems)}:`;
+}
+
+export function howMany({ length }: readonly Problem[]): string {
+  return length === 1 ? 'a problem' : `${length} problems`;
 }

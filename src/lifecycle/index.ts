@@ -1,10 +1,5 @@
-export { deepFreeze } from './deep-freeze.js';
-export { ActiveGeneration } from './active-generation.js';
-export { Disposer, type Disposable } from './disposer.js';
-export { EventLoopBudget } from './event-loop-budget.js';
-export { Generation, type Lease } from './generation.js';
-export type { Hold } from './hold.js';
-export type { LeaseInUse } from './lease-book.js';
-export { deadlineIn } from './deadline.js';
-export { mapParallel } from './map-parallel.js';
-export { raceSignal, within } from './within.js';
+export { CallGate } from './call-gate.js';
+export { type Disposable, Disposer, deepFreeze } from './disposer.js';
+export { Backoff, LONGEST_TIMER_MS, formatUptime, parseDuration, withJitter } from './duration.js';
+export { ActiveGeneration, Generation, Hold, type Lease, type LeaseInUse } from './generation.js';
+export { EventLoopBudget, deadlineIn, mapParallel, raceSignal, within } from './waiting.js';

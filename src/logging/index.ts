@@ -1,10 +1,12 @@
-export type { LogFormat } from './log-format.js';
 export {
+  type LogFormat,
+  type LogSink,
+  type Logger,
+  type RotatingFile,
+  type RotatingFileSink,
   createLogger,
   createSilentLogger,
+  openRotatingFile,
   stderrSink,
-  type Logger,
-  type LogSink,
 } from './logger.js';
-export { openRotatingFile, type RotatingFile, type RotatingFileSink } from './rotating-file-sink.js';
 export { Scrubber } from './scrubber.js';

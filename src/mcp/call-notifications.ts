@@ -1,6 +1,6 @@
 import { LOG_LEVEL_META_KEY, type LoggingLevel, type ServerContext } from '@modelcontextprotocol/server';
 import type { Logger, Scrubber } from '../logging/index.js';
-import type { CallNotification } from '../runtime/index.js';
+import type { CallNotification } from '../python/index.js';
 
 /** What a call tells its client before it is answered, as both eras of the protocol know it. */
 export type NotificationMessage =

@@ -1,3 +1,3 @@
-export { type HttpListenerOptions, type McpListener, startHttpListener } from './http/index.js';
-export type { ListChanges } from './list-changes.js';
-export { startStdio, type StdioConnection } from './stdio/index.js';
+export { startHttpListener } from './http/http-listener.js';
+export type { ListChanges } from './listings.js';
+export { startStdio } from './stdio.js';

@@ -1,4 +1,4 @@
-import type { Prompt, Resource, ResourceTemplateType, Tool } from '@modelcontextprotocol/server';
+import type { Prompt, Resource, ResourceTemplateType, Server, Tool } from '@modelcontextprotocol/server';
 import type { PromptListing, ResourceListing, ToolListing } from '../endpoints/index.js';
 
 export function toTool(listing: ToolListing): Tool {
@@ -62,4 +62,18 @@ export function convertedOnce<From extends object, To>(
     converted.set(list, { value });
     return value;
   };
+}
+
+/** Which lists have changed. */
+export interface ListChanges {
+  readonly tools?: boolean;
+  readonly resources?: boolean;
+  readonly prompts?: boolean;
+}
+
+/** Tells a client that is connected all the time. */
+export async function sendListChanges(server: Server, changes: ListChanges): Promise<void> {
+  if (changes.tools === true) await server.sendToolListChanged();
+  if (changes.resources === true) await server.sendResourceListChanged();
+  if (changes.prompts === true) await server.sendPromptListChanged();
 }

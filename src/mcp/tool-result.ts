@@ -5,11 +5,12 @@ import {
   type ReadResourceResult,
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
-import type { ResourceText, ShapedResult } from '../endpoints/index.js';
+import type { JsonValue } from '../duckdb/index.js';
+import type { ResourceText } from '../endpoints/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
-import type { JsonValue } from '../runtime/index.js';
-import { jsonArrayPieces, jsonPieces, jsonStringPieces, type ResultSplices } from './splice/index.js';
+import type { ShapedResult } from '../values/index.js';
+import { jsonArrayPieces, jsonPieces, jsonStringPieces, type ResultSplices } from './result-splices.js';
 
 /** Where errors of calls go besides the client, and the net that what the client sees passes through. */
 export interface FailureOutput {

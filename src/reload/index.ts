@@ -1,7 +1,7 @@
 export {
-  ReloadCoordinator,
   type AcceptedReload,
+  ReloadCoordinator,
   type ReloadOptions,
   type ReloadStatus,
 } from './reload-coordinator.js';
-export type { Candidate, ReloadContext, ReloadSteps } from './reload-steps.js';
+export type { Candidate, ReloadContext, ReloadSteps } from './reload-record.js';

@@ -1,10 +1,10 @@
 import { MxcpError } from '../errors/index.js';
 import {
-  deadlineIn,
-  raceSignal,
   type ActiveGeneration,
+  deadlineIn,
   type Hold,
   type LeaseInUse,
+  raceSignal,
 } from '../lifecycle/index.js';
 
 export interface HandoverLimits {

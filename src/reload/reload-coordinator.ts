@@ -1,23 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { MxcpError } from '../errors/index.js';
+import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { ReloadHistory } from './reload-history.js';
-import { logBug, logForced, logOutcome, logStart } from './reload-log.js';
-import { ReloadPayloads } from './reload-payloads.js';
-import type { ReloadRecord, ReloadTrigger, RestartRequired } from './reload-record.js';
+import type { HandoverLimits } from './quiet-hold.js';
+import type {
+  ReloadPayload,
+  ReloadRecord,
+  ReloadSteps,
+  ReloadTrigger,
+  RestartRequired,
+} from './reload-record.js';
 import {
   countQueued,
   enqueue,
   finish,
   IDLE,
   isForced,
-  startNext,
   type PlannedRun,
   type ReloadRequest,
+  startNext,
 } from './reload-state.js';
-import type { HandoverLimits } from './quiet-hold.js';
-import type { ReloadPayload, ReloadSteps } from './reload-steps.js';
 import { runTransaction } from './reload-transaction.js';
 import { RetiredGenerations } from './retired-generations.js';
 import { RunLog } from './run-log.js';
@@ -223,5 +225,97 @@ export class ReloadCoordinator<T> {
 
   #waitingLog(run: PlannedRun): RunLog {
     return new RunLog(run, this.#active.current.number);
+  }
+}
+
+const REMEMBERED_RUNS = 50;
+
+/** The last runs, newest first. Runs are counted, not requests, so that a flood of requests pushes nothing out. */
+export class ReloadHistory {
+  #logs: readonly RunLog[] = [];
+
+  add(log: RunLog): void {
+    this.#logs = [log, ...this.#logs].slice(0, REMEMBERED_RUNS);
+  }
+
+  list(limit: number): readonly ReloadRecord[] {
+    return this.#logs.slice(0, limit).map((log) => log.recordFor(log.run.first));
+  }
+
+  find(id: string): ReloadRecord | undefined {
+    for (const log of this.#logs) {
+      const request = [log.run.first, ...log.run.others].find((candidate) => candidate.id === id);
+      if (request !== undefined) return log.recordFor(request);
+    }
+    return undefined;
+  }
+}
+
+export function logStart({ trigger, dryRun, id }: ReloadRequest, logger: Logger): void {
+  logger.info({ trigger, dry_run: dryRun, id }, 'reload started');
+}
+
+/** Whoever finds calls interrupted by a reload that nobody has forced, finds the reason here. */
+export function logForced({ trigger, id }: ReloadRequest, logger: Logger): void {
+  logger.info({ trigger, id }, 'a forced reload waits for this one, which interrupts calls from now on');
+}
+
+/** The record of an unexpected error only says that the log has the details. */
+export function logBug({ id }: ReloadRequest, thrown: unknown, logger: Logger): void {
+  const { code, detail } = toMxcpError(thrown);
+  if (code === 'internal') logger.error({ id, detail }, 'bug in a reload');
+}
+
+export function logOutcome(record: ReloadRecord, logger: Logger): void {
+  const { id, trigger, durationMs, error, generation, dryRun } = record;
+  const references = summariseReferences(record);
+  if (error !== null) {
+    const facts = { id, trigger, stage: error.stage, code: error.code, references };
+    logger.error(facts, `reload failed: ${error.message}`);
+    return;
+  }
+  const facts = { generation: generation.to ?? generation.from, duration_ms: durationMs, references };
+  logger.info({ id, trigger, ...facts }, dryRun ? 'dry run succeeded' : 'reload succeeded');
+}
+
+/** `vault://… changed (version 3), 4 unchanged`: what is as it was is only counted. Undefined when nothing is known. */
+function summariseReferences({ references }: ReloadRecord): string | undefined {
+  if (references.length === 0) return undefined;
+  const different = references.filter(({ outcome }) => outcome !== 'unchanged');
+  const named = different.map(
+    ({ ref, outcome, version }) => `${ref} ${outcome}${version === null ? '' : ` (version ${version})`}`,
+  );
+  const unchanged = references.length - different.length;
+  return [...named, ...(unchanged === 0 ? [] : [`${unchanged} unchanged`])].join(', ');
+}
+
+/**
+ * Payloads of requests that have not ended, by the id of the request. Apart from the requests, because records of those are
+ * remembered and what a payload keeps alive must not be.
+ */
+export class ReloadPayloads {
+  readonly #kept = new Map<string, ReloadPayload>();
+  readonly #releasing = new Set<Promise<void>>();
+
+  keep(id: string, payload: ReloadPayload | undefined): void {
+    if (payload !== undefined) this.#kept.set(id, payload);
+  }
+
+  find(id: string): ReloadPayload | undefined {
+    return this.#kept.get(id);
+  }
+
+  /** Waits for nothing: a worker may be kept for payloads of runs to come. */
+  release(id: string): void {
+    const released = this.#kept.get(id)?.release();
+    this.#kept.delete(id);
+    if (released === undefined) return;
+    this.#releasing.add(released);
+    void released.finally(() => this.#releasing.delete(released));
+  }
+
+  /** Resolves when nothing is left that was only there for payloads that are released. */
+  async released(): Promise<void> {
+    await Promise.all(this.#releasing);
   }
 }

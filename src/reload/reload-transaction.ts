@@ -1,9 +1,14 @@
 import { messageOf } from '../errors/index.js';
-import { raceSignal, type ActiveGeneration, type Generation, type Hold } from '../lifecycle/index.js';
+import { type ActiveGeneration, type Generation, type Hold, raceSignal } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { holdWhenQuiet, type HandoverLimits } from './quiet-hold.js';
-import type { ReloadStageName } from './reload-record.js';
-import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-steps.js';
+import { type HandoverLimits, holdWhenQuiet } from './quiet-hold.js';
+import type {
+  Candidate,
+  ReloadContext,
+  ReloadPayload,
+  ReloadStageName,
+  ReloadSteps,
+} from './reload-record.js';
 import type { RunLog } from './run-log.js';
 
 export interface ReloadTransaction<Loaded, Resolved, T> {

@@ -1,5 +1,5 @@
 import { messageOf } from '../errors/index.js';
-import { within, type Generation } from '../lifecycle/index.js';
+import { type Generation, within } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { RunLog } from './run-log.js';
 

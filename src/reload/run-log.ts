@@ -1,7 +1,12 @@
-import { toMxcpError, type MxcpError } from '../errors/index.js';
-import type { ReloadFailure, ReloadRecord, ReloadStage, ReloadStageName } from './reload-record.js';
+import { type MxcpError, toMxcpError } from '../errors/index.js';
+import type {
+  ReloadFailure,
+  ReloadFindings,
+  ReloadRecord,
+  ReloadStage,
+  ReloadStageName,
+} from './reload-record.js';
 import type { PlannedRun, ReloadRequest } from './reload-state.js';
-import type { ReloadFindings } from './reload-steps.js';
 
 const STAGES: readonly ReloadStageName[] = ['load', 'resolve', 'build', 'check', 'swap', 'drain', 'dispose'];
 

@@ -1,10 +1,6 @@
 /** The door for programs that embed the server: `new Server({ settings: loadSettings(…), env })`, `start()`, `close()`. */
-export {
-  loadSettings,
-  type ReferenceResolver,
-  type ResolvedValue,
-  type ServerSettings,
-} from '../config/index.js';
+export { loadSettings, type ServerSettings } from '../settings/index.js';
+export type { ReferenceResolver, ResolvedValue } from '../secrets/index.js';
 export { MxcpError } from '../errors/index.js';
 export type { Logger, LogSink } from '../logging/index.js';
 export type { AcceptedReload, ReloadOptions } from '../reload/index.js';

@@ -1,14 +1,17 @@
-import type { LoggingConfig, ServerSettings } from '../config/index.js';
+import { readdirSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import type { LoggingConfig } from '../config/index.js';
 import {
   createLogger,
-  openRotatingFile,
-  stderrSink,
   type Logger,
   type LogSink,
+  openRotatingFile,
   type RotatingFile,
   type RotatingFileSink,
   type Scrubber,
+  stderrSink,
 } from '../logging/index.js';
+import type { ServerSettings } from '../settings/index.js';
 
 /** After a file could not be written, e.g. because the disk was full, how long it is left alone. */
 const REOPEN_AFTER_MS = 60_000;
@@ -75,4 +78,33 @@ export class ServerLogging {
       this.#openFile(this.#target);
     this.#file?.write(line);
   };
+}
+
+/** Linux lists the threads of a process here; elsewhere there is no such folder, and priorities stay as they are. */
+const OWN_THREADS = '/proc/self/task';
+
+function listThreads(): readonly number[] {
+  try {
+    return readdirSync(OWN_THREADS).map(Number);
+  } catch {
+    // Not Linux.
+    return [];
+  }
+}
+
+/**
+ * Lets queries give way: every thread but `kept` (the workers of DuckDB and of libuv's pool) gets a lower priority, so that
+ * the event loop is not one of twenty threads that want two processors. A probe is then answered while queries fill the
+ * pool; the queries themselves only wait for each other. Threads that end meanwhile are passed over.
+ */
+export function lowerThreads(kept: ReadonlySet<number>): void {
+  if (kept.size === 0) return;
+  for (const thread of listThreads()) {
+    if (kept.has(thread)) continue;
+    try {
+      setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
+    } catch {
+      // The thread has ended, or this system does not let a process lower itself: then all stay equal, as before.
+    }
+  }
 }

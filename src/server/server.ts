@@ -1,23 +1,18 @@
 import type { AdminPorts } from '../admin/index.js';
-import {
-  SecretStores,
-  type ReferenceResolver,
-  type ResolvedConfig,
-  type ServerSettings,
-} from '../config/index.js';
+import type { ResolvedConfig } from '../config/index.js';
+import { DatabaseRegistry } from '../duckdb/index.js';
 import { formatProblem, messageOf, MxcpError } from '../errors/index.js';
 import { Disposer } from '../lifecycle/index.js';
-import { Scrubber, type Logger, type LogSink } from '../logging/index.js';
+import { type Logger, type LogSink, Scrubber } from '../logging/index.js';
+import { loadConfig } from '../project/index.js';
+import type { PythonReloadRequest } from '../python/index.js';
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
-import { DatabaseRegistry, type PythonReloadRequest } from '../runtime/index.js';
-import { openAdmin, type OpenAdmin } from './admin-opening.js';
-import { createAdminPorts } from './admin-ports.js';
-import { loadConfig } from './project/index.js';
-import { ServerLogging } from './server-logging.js';
-import { ServerPhase } from './server-phase.js';
-import { shutdownCallsMs } from './shutdown-budget.js';
-import { startServing, type Running } from './start-serving.js';
-import { lowerThreads } from './thread-priority.js';
+import { type ReferenceResolver, SecretStores } from '../secrets/index.js';
+import type { ServerSettings } from '../settings/index.js';
+import { createAdminPorts, openAdmin, type OpenAdmin } from './admin-ports.js';
+import { ServerPhase } from './readiness.js';
+import { lowerThreads, ServerLogging } from './server-logging.js';
+import { type Running, shutdownCallsMs, startServing } from './start-serving.js';
 import { ReloadTriggers } from './triggers/reload-triggers.js';
 import { waitForSecrets } from './wait-for-secrets.js';
 

@@ -1,17 +1,36 @@
-import type { ResolvedConfig, SecretStores, ServerSettings } from '../config/index.js';
-import { CallGate, LiveEndpointCalls, Renderers, type CallReport } from '../endpoints/index.js';
-import { messageOf } from '../errors/index.js';
-import { ActiveGeneration, type Disposer } from '../lifecycle/index.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { ResolvedConfig } from '../config/index.js';
+import type { DatabaseRegistry } from '../duckdb/index.js';
+import {
+  type CallReport,
+  checkEndpoints,
+  type EndpointCalls,
+  type EndpointCatalog,
+  EndpointSet,
+  findPythonTargets,
+  LiveEndpointCalls,
+  loadEndpoints,
+  withFailures,
+} from '../endpoints/index.js';
+import { formatProblem, messageOf } from '../errors/index.js';
+import {
+  ActiveGeneration,
+  CallGate,
+  type Disposer,
+  type Generation,
+  raceSignal,
+} from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
+import { type ListChanges, startHttpListener, startStdio } from '../mcp/index.js';
+import { type CheckableContents, endpointReport, GenerationBuilder, type Serving } from '../project/index.js';
+import { Renderers } from '../prompts/index.js';
+import type { PythonReloadRequest } from '../python/index.js';
 import { ReloadCoordinator } from '../reload/index.js';
-import type { DatabaseRegistry, PythonReloadRequest } from '../runtime/index.js';
-import { openClientDoor, type ClientDoor } from './client-door.js';
-import { buildFirstGeneration } from './first-generation.js';
-import { findListChanges } from './list-changes.js';
-import { GenerationBuilder, type Serving } from './project/index.js';
-import type { ServerPhase } from './server-phase.js';
-import { ServerReloadSteps } from './server-reload-steps.js';
-import { shutdownHooksMs } from './shutdown-budget.js';
+import type { SecretStores } from '../secrets/index.js';
+import type { ServerSettings } from '../settings/index.js';
+import { version } from '../version/index.js';
+import type { ServerPhase } from './readiness.js';
+import { ServerReloadSteps } from './reload-steps.js';
 
 /** Everything that exists once the first generation serves. */
 export interface Running {
@@ -109,4 +128,112 @@ function announce(door: ClientDoor, { candidate, previous, logger }: Swap): void
 function logCall({ kind, name, outcome, durationMs }: CallReport, logger: Logger): void {
   const facts = { kind, name, outcome, duration_ms: Math.round(durationMs) };
   logger.debug({ component: 'calls', ...facts }, 'call ended');
+}
+
+export interface FirstGenerationParts {
+  readonly settings: ServerSettings;
+  readonly config: ResolvedConfig;
+  readonly builder: GenerationBuilder;
+  readonly phase: ServerPhase;
+  readonly logger: Logger;
+  /** Aborted when the server is stopped while it starts. */
+  readonly stopped: AbortSignal;
+}
+
+/**
+ * Builds what the server starts with. Throws one report that names all endpoints that cannot be served, or with
+ * `--ignore-errors` goes on without them.
+ */
+export async function buildFirstGeneration(parts: FirstGenerationParts): Promise<Generation<Serving>> {
+  const { config, builder, phase, logger } = parts;
+  phase.startActivity('reading endpoint definitions');
+  const onDisk = await raceSignal(loadEndpoints(config), parts.stopped);
+  for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
+  phase.startActivity('opening the database');
+  const endpointsOn = async (contents: CheckableContents): Promise<EndpointSet> => {
+    phase.startActivity('checking endpoints');
+    const checked = withFailures(onDisk, await checkEndpoints(onDisk, contents));
+    reportFailures(checked, parts);
+    phase.startActivity('running on_init hooks');
+    return new EndpointSet(checked, config.sqlTools);
+  };
+  const targets = findPythonTargets(onDisk);
+  const spec = { config, targets, endpointsOn, signal: parts.stopped };
+  const first = await builder.buildFirst(spec, { hooks: true });
+  for (const warning of await first.contents.database.settle()) logger.warn(warning);
+  return first;
+}
+
+function reportFailures({ failures }: EndpointCatalog, { settings, logger }: FirstGenerationParts): void {
+  if (failures.length === 0) return;
+  const report = endpointReport(failures);
+  if (!settings.ignoreErrors) throw report;
+  logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
+}
+
+const CALLS_SHARE = 0.8;
+const HOOKS_SHARE = 0.3;
+const MAX_HOOKS_MS = 5000;
+
+/** How long `on_shutdown` hooks may take, of the time that an orderly end may take. */
+export function shutdownHooksMs(shutdownTimeoutMs: number): number {
+  return Math.min(MAX_HOOKS_MS, shutdownTimeoutMs * HOOKS_SHARE);
+}
+
+/**
+ * How long running calls may take. The rest is for what comes after them; where there are `on_shutdown` hooks, their time is
+ * taken from that of the calls.
+ */
+export function shutdownCallsMs(shutdownTimeoutMs: number, hasHooks: boolean): number {
+  return shutdownTimeoutMs * CALLS_SHARE - (hasHooks ? shutdownHooksMs(shutdownTimeoutMs) : 0);
+}
+
+/** The way in for MCP clients, whichever transport the configuration names. */
+export interface ClientDoor {
+  /** Undefined for stdio. */
+  readonly url: string | undefined;
+  /** Resolves when the one client of stdio has gone; over HTTP never. */
+  readonly clientGone: Promise<void>;
+  notifyListChanged(changes: ListChanges): Promise<void>;
+  close(options: { readonly deadlineMs: number }): Promise<void>;
+}
+
+export interface ClientDoorParts {
+  readonly calls: EndpointCalls;
+  readonly config: ResolvedConfig;
+  readonly logger: Logger;
+  readonly scrubber: Scrubber;
+}
+
+/** Throws `port_in_use`. The server closes it. */
+export async function openClientDoor({ calls, config, ...output }: ClientDoorParts): Promise<ClientDoor> {
+  const options = { calls, ...output, info: { name: config.project, version } };
+  const { transport } = config;
+  if (transport.provider === 'stdio') {
+    const connection = startStdio(options);
+    return {
+      url: undefined,
+      clientGone: connection.closed,
+      notifyListChanged: (changes) => connection.notifyListChanged(changes),
+      close: (deadline) => connection.close(deadline),
+    };
+  }
+  const listener = await startHttpListener({ ...options, ...transport });
+  return {
+    url: listener.url,
+    clientGone: new Promise(() => {}),
+    notifyListChanged: (changes) => listener.notifyListChanged(changes),
+    close: (deadline) => listener.close(deadline),
+  };
+}
+
+/** Which lists look different to a client. Undefined when none does, so that nobody is told for nothing. */
+export function findListChanges(previous: EndpointSet, next: EndpointSet): ListChanges | undefined {
+  if (previous === next) return undefined;
+  const changes = {
+    tools: !isDeepStrictEqual(previous.tools, next.tools),
+    resources: !isDeepStrictEqual(previous.resources, next.resources),
+    prompts: !isDeepStrictEqual(previous.prompts, next.prompts),
+  };
+  return changes.tools || changes.resources || changes.prompts ? changes : undefined;
 }

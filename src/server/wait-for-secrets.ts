@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { canHeal } from '../config/index.js';
-import { Backoff } from '../duration/index.js';
 import { messageOf, MxcpError, toOneLine } from '../errors/index.js';
+import { Backoff } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import type { ServerPhase } from './server-phase.js';
+import { canHeal } from '../secrets/index.js';
+import type { ServerPhase } from './readiness.js';
 
 const LIMITS = { firstMs: 500, longestMs: 10_000 } as const;
 

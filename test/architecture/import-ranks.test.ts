@@ -23,16 +23,24 @@ describe('the ranks', () => {
     expect(Object.fromEntries(ranks)).toMatchObject({
       errors: 0,
       logging: 0,
-      lifecycle: 0,
       version: 0,
-      config: 1,
-      runtime: 2,
-      endpoints: 3,
-      reload: 3,
-      mcp: 4,
-      admin: 4,
-      server: 5,
-      cli: 6,
+      lifecycle: 1,
+      files: 2,
+      settings: 3,
+      yaml: 3,
+      secrets: 4,
+      config: 5,
+      duckdb: 6,
+      python: 7,
+      values: 7,
+      prompts: 7,
+      endpoints: 8,
+      reload: 8,
+      mcp: 9,
+      admin: 9,
+      project: 9,
+      server: 10,
+      cli: 11,
     });
   });
 });
@@ -58,14 +66,14 @@ describe('imports', () => {
   it('reach DuckDB in one folder only', () => {
     const importers = findImportersOf(src, '@duckdb/node-api');
     expect(importers.length).toBeGreaterThan(0);
-    expect(importers.filter((path) => !path.startsWith('src/runtime/duckdb/'))).toEqual([]);
+    expect(importers.filter((path) => !path.startsWith('src/duckdb/'))).toEqual([]);
   });
 
   it('create a DuckDB instance in one file only', () => {
     const creators = [...src]
       .filter(([, text]) => /\bDuckDBInstance\.\w+\(/.test(text))
       .map(([path]) => path);
-    expect(creators).toEqual(['src/runtime/duckdb/native-instance.ts']);
+    expect(creators).toEqual(['src/duckdb/files/database-file.ts']);
   });
 
   it('load no package, native or not, with the client of the admin API', () => {
@@ -73,7 +81,7 @@ describe('imports', () => {
   });
 
   it('load no database with a command line that only prints help', () => {
-    expect([...findLoadedPackages(src, 'src/cli/output.ts')]).not.toContain('@duckdb/node-api');
+    expect([...findLoadedPackages(src, 'src/cli/kit/output.ts')]).not.toContain('@duckdb/node-api');
     expect([...findLoadedPackages(src, 'src/server/index.ts')]).toContain('@duckdb/node-api');
   });
 });
@@ -100,55 +108,55 @@ describe('a wrong arrow', () => {
       'up',
       'src/config/x.ts',
       "import { c } from '../mcp/index.js';",
-      'config (rank 1) must not import mcp (rank 4)',
+      'config (rank 5) must not import mcp (rank 9)',
     ],
     [
       'sideways',
       'src/mcp/x.ts',
       "import { d } from '../admin/index.js';",
-      'mcp (rank 4) must not import admin (rank 4)',
+      'mcp (rank 9) must not import admin (rank 9)',
     ],
     [
       'of types',
       'src/errors/x.ts',
       "import type { B } from '../config/index.js';",
-      'errors (rank 0) must not import config (rank 1)',
+      'errors (rank 0) must not import config (rank 5)',
     ],
     [
       'of a re-export',
       'src/errors/x.ts',
       "export { b } from '../config/index.js';",
-      'errors (rank 0) must not import config (rank 1)',
+      'errors (rank 0) must not import config (rank 5)',
     ],
     [
       'of everything',
       'src/errors/x.ts',
       "export * from '../config/index.js';",
-      'errors (rank 0) must not import config (rank 1)',
+      'errors (rank 0) must not import config (rank 5)',
     ],
     [
       'for its effects',
       'src/errors/x.ts',
       "import '../config/index.js';",
-      'errors (rank 0) must not import config (rank 1)',
+      'errors (rank 0) must not import config (rank 5)',
     ],
     [
       'over many lines',
       'src/errors/x.ts',
       "import {\n  a,\n  type B,\n} from '../config/index.js';",
-      'errors (rank 0) must not import config (rank 1)',
+      'errors (rank 0) must not import config (rank 5)',
     ],
     [
       'while it runs',
       'src/errors/x.ts',
       "export const f = () => import('../config/index.js');",
-      'errors (rank 0) must not import config (rank 1)',
+      'errors (rank 0) must not import config (rank 5)',
     ],
     [
       'of a type in place',
       'src/errors/x.ts',
       "let b: import('../config/index.js').B;",
-      'errors (rank 0) must not import config (rank 1)',
+      'errors (rank 0) must not import config (rank 5)',
     ],
     [
       'past a door',
@@ -160,7 +168,7 @@ describe('a wrong arrow', () => {
       'from admin to config',
       'src/admin/x.ts',
       "import { b } from '../config/index.js';",
-      'admin imports rank 0 only, not config (rank 1)',
+      'admin imports ranks 0 and 1 only, not config (rank 5)',
     ],
     [
       'to nowhere',

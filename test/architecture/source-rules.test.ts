@@ -12,7 +12,7 @@ import { readSourceTree, type SourceTree } from './source-tree.js';
 
 const everything = readSourceTree('src');
 /** What runs within Python processes. */
-const PYTHON = 'src/runtime/python/worker/';
+const PYTHON = 'src/python/worker/';
 const src = below(everything, (path) => !path.startsWith(PYTHON));
 
 function below(tree: SourceTree, accepts: (path: string) => boolean): SourceTree {
@@ -24,14 +24,14 @@ describe('the sources', () => {
     expect([...src.keys()].filter((path) => !path.endsWith('.ts'))).toEqual([]);
   });
 
-  it('are Python within the worker, in files that other Python can import and of no more than 270 lines', () => {
+  it('are Python within the worker, in files that other Python can import and of no more than 400 lines', () => {
     const worker = below(everything, (path) => path.startsWith(PYTHON) && !path.includes('/__pycache__/'));
     expect(worker.size).toBeGreaterThan(5);
     expect([...worker.keys()].filter((path) => !/\/[a-z_]+\.py$/.test(path))).toEqual([]);
     expect(findLongFiles(worker)).toEqual([]);
   });
 
-  it('have no file beyond 270 lines', () => expect(findLongFiles(src)).toEqual([]));
+  it('have no file beyond 400 lines', () => expect(findLongFiles(src)).toEqual([]));
   it('have names in kebab case that say something', () => expect(findWrongNames(src)).toEqual([]));
   it('switch no check off and put no work off', () => expect(findSwitchedOffChecks(src)).toEqual([]));
   it('use no `any` and assert nothing away with `!`', () => expect(findUnsafeTypes(src)).toEqual([]));
@@ -57,15 +57,14 @@ describe('the sources', () => {
     const inside = below(
       src,
       (path) =>
-        path === 'src/admin/ports.ts' ||
-        path === 'src/server/generation-snapshots.ts' ||
+        path === 'src/admin/routes/ports.ts' ||
         path === 'src/server/admin-ports.ts' ||
         path.startsWith('src/admin/socket/') ||
         path === 'src/reload/reload-record.ts',
     );
     expect(inside.size).toBeGreaterThan(4);
     expect(findSnakeCaseKeys(inside)).toEqual([]);
-    expect(findSnakeCaseKeys(below(src, (path) => path.startsWith('src/admin/routes/')))).not.toEqual([]);
+    expect(findSnakeCaseKeys(below(src, (path) => path === 'src/admin/routes/answers.ts'))).not.toEqual([]);
   });
 });
 
@@ -73,8 +72,8 @@ describe('each rule', () => {
   const tree = (path: string, text: string): SourceTree => new Map([[path, text]]);
 
   it('finds what it is for', () => {
-    expect(findLongFiles(tree('src/a/b.ts', 'x\n'.repeat(271)))).toEqual([
-      'src/a/b.ts: 271 lines, 270 are the limit',
+    expect(findLongFiles(tree('src/a/b.ts', 'x\n'.repeat(401)))).toEqual([
+      'src/a/b.ts: 401 lines, 400 are the limit',
     ]);
     for (const path of ['src/a/Big.ts', 'src/utils/b.ts', 'src/a/string-helpers.ts', 'src/a/camelCase.ts'])
       expect(findWrongNames(tree(path, ''))).toEqual([path]);

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { lineOf, type SourceTree } from './source-tree.js';
 
-const MAX_LINES = 270;
+const MAX_LINES = 400;
 const FORBIDDEN_NAME = /(?:^|-)(?:utils?|helpers?|common|misc|manager|service)(?:-|$)|^types$/;
 const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 

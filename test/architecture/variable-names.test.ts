@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ACCEPTED_VARIABLES, SETTINGS, type Setting } from '../../src/config/settings/settings-table.js';
+import { ACCEPTED_VARIABLES, SETTINGS, type Setting } from '../../src/settings/settings-table.js';
 import { lineOf, readSourceTree } from './source-tree.js';
 
 /** What names begin with: of the variables that the reference hands to its child processes, and in `grep MXCP_ADMIN`. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { AdminClient } from '../../src/admin/client/index.js';
-import { loadSettings, type SettingFlags } from '../../src/config/index.js';
+import { loadSettings } from '../../src/settings/index.js';
+import type { SettingFlags } from '../../src/settings/settings-table.js';
 import { Server, type ServerOptions } from '../../src/server/index.js';
 import { runChildrenFromSources } from './children-from-sources.js';
 import type { TemporaryProject } from './temporary-project.js';

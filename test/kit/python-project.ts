@@ -1,19 +1,19 @@
 import { Scrubber } from '../../src/logging/index.js';
 import {
   ANONYMOUS,
-  PythonWorkers,
-  type CallNotification,
   type CallerIdentity,
   type DatabaseSession,
   type GenerationDatabase,
   type JsonValue,
   type ParameterValue,
-  type PythonCallOptions,
-  type PythonConfiguration,
-  type PythonLimits,
+} from '../../src/duckdb/index.js';
+import {
+  PythonWorkers,
+  type CallNotification,
   type PythonReloadRequest,
   type PythonTarget,
-} from '../../src/runtime/index.js';
+} from '../../src/python/index.js';
+import type { PythonCallOptions, PythonConfiguration, PythonLimits } from '../../src/python/python-spec.js';
 import type { TemporaryProject } from './temporary-project.js';
 
 export interface PythonProjectOptions {

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { ColumnType, DatabaseSession, JsonValue, ParameterValue } from '../../src/runtime/index.js';
+import type { ColumnType } from '../../src/duckdb/statements/rows.js';
+import type { DatabaseSession, JsonValue, ParameterValue } from '../../src/duckdb/index.js';
 
-const WORKER = join(import.meta.dirname, '../../src/runtime/python/worker');
+const WORKER = join(import.meta.dirname, '../../src/python/worker');
 
 /** Runs a script that finds the worker's modules; it reads one JSON text and writes one. Throws what it complains of. */
 export async function askPython(script: string, request: unknown): Promise<unknown> {

@@ -1,4 +1,6 @@
+import { ERROR_CODES, type ErrorCode, MxcpError } from '../../errors/index.js';
 import { version } from '../../version/index.js';
+import { MAX_WAIT_MS } from '../contract/wait-limit.js';
 import type {
   AnswerOf,
   Config,
@@ -7,25 +9,15 @@ import type {
   OpenApiDocument,
   ProbeFailed,
   ProbeOk,
+  QueryOf,
   ReloadAccepted,
   ReloadList,
   ReloadRecord,
   RouteName,
   Status,
   SuccessOf,
-} from '../contract/index.js';
-import { MAX_WAIT_MS } from '../contract/wait-limit.js';
-import { AdminApiError } from './admin-api-error.js';
-import { checkClientOptions, type AdminClientOptions } from './client-options.js';
-import {
-  toReloadQuery,
-  toWaitQuery,
-  type QueuedReloadOptions,
-  type ReloadOptions,
-  type ReloadRequestOptions,
-  type WaitingReloadOptions,
-} from './reload-options.js';
-import { sendRequest } from './socket-request.js';
+} from '../contract/wire-types.js';
+import { sendRequest, type SocketAnswer } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -157,4 +149,107 @@ function withQuery(path: string, query: Readonly<Record<string, string>>): strin
 
 function isProbeFailed(body: unknown): body is ProbeFailed {
   return typeof body === 'object' && body !== null && 'checks' in body && Array.isArray(body.checks);
+}
+
+export interface AdminClientOptions {
+  readonly socketPath: string;
+  /** How long an answer may take, beside the time that a reload is waited for. Ten seconds unless given. */
+  readonly timeoutMs?: number;
+  /** What the record of a reload names as its trigger. */
+  readonly trigger?: 'api' | 'cli';
+}
+
+/** From JavaScript anything may come. Throws `usage`. */
+export function checkClientOptions(options: unknown): void {
+  const path =
+    typeof options === 'object' && options !== null && 'socketPath' in options
+      ? options.socketPath
+      : undefined;
+  if (typeof path === 'string' && path !== '') return;
+  throw new MxcpError(
+    'usage',
+    "AdminClient needs the path of a socket as `socketPath`: new AdminClient({ socketPath: '/run/mxcp/mxcp.sock' })",
+  );
+}
+
+export interface ReloadRequestOptions {
+  /** Build and check a candidate, then throw it away. */
+  readonly dryRun?: boolean;
+  /** Read endpoint definitions again too; the server's setting unless given. */
+  readonly definitions?: boolean;
+  /** Interrupt calls that stand in the way instead of waiting for them; not for a dry run. */
+  readonly force?: boolean;
+}
+
+export interface ReloadOptions extends ReloadRequestOptions {
+  /**
+   * How long to wait for the end of the reload, which goes on when the time runs out: from 1 to 600000. Without it a
+   * dry run is waited for as long as it takes, and any other reload not at all.
+   */
+  readonly waitMs?: number;
+}
+
+/** What is waited for. */
+export type WaitingReloadOptions = ReloadOptions & ({ readonly waitMs: number } | { readonly dryRun: true });
+
+/** What is not. */
+export type QueuedReloadOptions = ReloadOptions & { readonly waitMs?: undefined; readonly dryRun?: false };
+
+export type ReloadQuery = Partial<Record<keyof QueryOf<'postReload'>, string>>;
+
+export function toReloadQuery({ dryRun, definitions, force }: ReloadRequestOptions): ReloadQuery {
+  return {
+    ...(dryRun === undefined ? {} : { dry_run: String(dryRun) }),
+    ...(definitions === undefined ? {} : { definitions: String(definitions) }),
+    ...(force === undefined ? {} : { force: String(force) }),
+  };
+}
+
+/** A wait of nothing is answered like a request without one. Throws `usage`. */
+export function toWaitQuery(waitMs: number | undefined): ReloadQuery {
+  if (waitMs === undefined) return {};
+  if (Number.isFinite(waitMs) && waitMs >= 1) return { wait: `${Math.round(waitMs)}ms` };
+  throw new MxcpError(
+    'usage',
+    `waitMs must be a number of milliseconds from 1 on, not ${waitMs}; requestReload() waits for nothing`,
+  );
+}
+
+/** The server refused, or could not do, what it was asked. */
+export class AdminApiError extends MxcpError {
+  readonly status: number;
+  /** As the server wrote it: a newer server may have codes that this client does not know (`code` is then `internal`). */
+  readonly serverCode: string;
+  /** The whole answer. */
+  readonly body: unknown;
+  /** Of a reload that was waited for and failed. */
+  readonly reload: ReloadRecord | undefined;
+  /** The id of a reload that still runs. */
+  readonly reloadId: string | undefined;
+
+  constructor(answer: SocketAnswer) {
+    const fields = asFields(answer.body);
+    const serverCode = asText(fields['error']) ?? 'internal';
+    const message = asText(fields['message']) ?? `the server answered with status ${answer.status}`;
+    const detail = asText(fields['detail']);
+    super(isErrorCode(serverCode) ? serverCode : 'internal', message, detail === undefined ? {} : { detail });
+    this.status = answer.status;
+    this.body = answer.body;
+    this.serverCode = serverCode;
+    // Only this field of this answer carries a record, and the server is trusted to keep its contract.
+    this.reload = fields['reload'] as ReloadRecord | undefined;
+    this.reloadId = /^\/reloads\/(.+)$/.exec(answer.location ?? '')?.[1];
+  }
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}
+
+function asFields(body: unknown): Readonly<Record<string, unknown>> {
+  return typeof body === 'object' && body !== null ? { ...body } : {};
+}
+
+function asText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

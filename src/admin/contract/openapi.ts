@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { version } from '../../version/index.js';
-import { components } from './component.js';
-import type { ResponseContract, RouteContract } from './route-contract.js';
-import { ROUTES } from './route-table.js';
+import { components } from './answers.js';
+import { type ResponseContract, type RouteContract, ROUTES } from './route-table.js';
 import type { OpenApiDocument } from './wire-types.js';
 
 type Json = Record<string, unknown>;

@@ -1,13 +1,99 @@
 import { z } from 'zod';
-import { component } from './component.js';
-import { config } from './config-schema.js';
-import { endpointList } from './endpoint-schema.js';
-import { reloadErrorBody } from './error-schemas.js';
-import { health, probeFailed, probeOk } from './probe-schemas.js';
-import { flag, recordLimit, waitDuration } from './query-options.js';
-import { reloadAccepted, reloadList, reloadRecord } from './reload-schemas.js';
-import { commonErrors, errorResponse, errorResponseWith, type RouteContract } from './route-contract.js';
-import { status } from './status-schema.js';
+import { ERROR_CODES, type ErrorCode, httpStatusOf } from '../../errors/index.js';
+import { parseDuration } from '../../lifecycle/index.js';
+import {
+  component,
+  config,
+  endpointList,
+  errorBody,
+  health,
+  probeFailed,
+  probeOk,
+  reloadAccepted,
+  reloadErrorBody,
+  reloadList,
+  reloadRecord,
+  status,
+} from './answers.js';
+import { MAX_WAIT_MS } from './wait-limit.js';
+
+const MAX_LIMIT = 1000;
+
+/** `true`, `false`, `1` or `0`. */
+export const flag = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .transform((text) => text === 'true' || text === '1');
+
+/** `30s`, `2m`, or a bare number of seconds; at most ten minutes. Milliseconds once parsed. */
+export const waitDuration = z.string().transform((text, context) => {
+  const waitMs = parseDuration(text);
+  if (waitMs !== undefined && waitMs <= MAX_WAIT_MS) return waitMs;
+  context.addIssue('must be a time such as 30s or 2m, at most 10m');
+  return z.NEVER;
+});
+
+export const recordLimit = z.string().transform((text, context) => {
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= MAX_LIMIT) return limit;
+  context.addIssue(`must be a whole number from 1 to ${MAX_LIMIT}`);
+  return z.NEVER;
+});
+
+export interface ResponseContract {
+  readonly schema: z.ZodType;
+  readonly doc: string;
+  /** Names of headers that this answer carries beside the usual ones. */
+  readonly headers?: readonly string[];
+}
+
+/** One line of the table that the router, the OpenAPI document and the client are made from. */
+export interface RouteContract {
+  readonly method: 'GET' | 'POST';
+  /** A segment in braces is a parameter, e.g. `/reloads/{id}`. */
+  readonly path: string;
+  readonly tag: 'probes' | 'status' | 'reload' | 'config' | 'endpoints' | 'contract';
+  readonly doc: string;
+  /** Whether the probe socket serves it too. */
+  readonly probe: boolean;
+  /** Query options by name; a route takes no others. */
+  readonly query: z.ZodObject;
+  /** What a JSON body may hold; routes without one ignore what is sent. */
+  readonly body?: z.ZodObject;
+  readonly responses: Readonly<Record<number, ResponseContract>>;
+}
+
+export interface ErrorResponseContract<S extends z.ZodType> extends ResponseContract {
+  readonly schema: S;
+}
+
+/** An error answer: its codes all have the same HTTP status, and the documentation lists them. */
+export function errorResponse(codes: readonly ErrorCode[]): ErrorResponseContract<typeof errorBody> {
+  return errorResponseWith(errorBody, codes);
+}
+
+/** An error answer that carries more than code and message. */
+export function errorResponseWith<S extends z.ZodType>(
+  schema: S,
+  codes: readonly ErrorCode[],
+): ErrorResponseContract<S> {
+  return {
+    schema,
+    doc: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].doc}`).join('\n'),
+    headers: codes.some((code) => httpStatusOf(code) === 503) ? ['Retry-After'] : [],
+  };
+}
+
+/** What any route may answer, whatever it does. */
+export const commonErrors = {
+  400: errorResponse(['bad_request']),
+  403: errorResponse(['forbidden_origin', 'read_only_socket']),
+  405: { ...errorResponse(['method_not_allowed']), headers: ['Allow'] },
+  408: errorResponse(['request_timeout']),
+  413: errorResponse(['body_too_large']),
+  431: errorResponse(['headers_too_large']),
+  500: errorResponse(['internal']),
+  503: errorResponse(['server_starting', 'server_closing', 'server_busy']),
+} as const;
 
 const noQuery = z.strictObject({});
 

@@ -1,14 +1,13 @@
-import type { IncomingMessage } from 'node:http';
-import type { Logger } from '../../logging/index.js';
-import { ROUTES, type RouteName } from '../contract/index.js';
-import type { RouteHandlers } from '../routes/index.js';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { z } from 'zod';
+import { MxcpError, nearestName, toMxcpError } from '../../errors/index.js';
+import type { Logger, Scrubber } from '../../logging/index.js';
+import { ROUTES } from '../contract/route-table.js';
+import type { RouteName } from '../contract/wire-types.js';
+import { AnswerError } from '../routes/answers.js';
+import type { RouteHandlers } from '../routes/route-handlers.js';
 import { assertTrustedCaller } from './caller-guard.js';
-import { toErrorReply, type ErrorOutput } from './error-reply.js';
-import type { Reply } from './reply-writer.js';
-import { readRequestBody } from './request-body.js';
-import { checkBody, parseQuery } from './request-input.js';
-import { parseRequestTarget } from './request-target.js';
-import { matchRoute, type SocketAccess } from './route-match.js';
+import { matchRoute, parseRequestTarget, type SocketAccess } from './route-match.js';
 
 export interface AdminRouterOptions {
   readonly handlers: RouteHandlers;
@@ -78,4 +77,162 @@ interface CallInput {
   readonly pathParameters: Readonly<Record<string, string>>;
   readonly request: IncomingMessage;
   readonly signal: AbortSignal;
+}
+
+/** What a route or an error answers with, before it is bytes. */
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Writes the answer of a request; does nothing when the caller is gone. `lastOne` ends the connection after it. */
+export function writeReply(response: ServerResponse, reply: Reply, lastOne: boolean): void {
+  if (response.destroyed || response.headersSent) return;
+  const body = toBody(reply);
+  response.writeHead(reply.status, {
+    ...toHeaders(reply, body),
+    ...(lastOne ? { Connection: 'close' } : {}),
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+/** The same answer for bytes that never became a request. */
+export function toRawReply(reply: Reply): string {
+  const body = toBody(reply);
+  const headers = Object.entries({ ...toHeaders(reply, body), Connection: 'close' });
+  return [
+    `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}`,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+    '',
+    body,
+  ].join('\r\n');
+}
+
+function toBody(reply: Reply): string {
+  return `${JSON.stringify(reply.body)}\n`;
+}
+
+function toHeaders(reply: Reply, body: string): Record<string, string | number> {
+  return {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...reply.headers,
+  };
+}
+
+/**
+ * Reads the whole body. What is over the limit is read on and thrown away, so that a caller that is still sending gets
+ * to see the answer. Throws `body_too_large`, and `bad_request` when the caller goes away in the middle.
+ */
+export async function readRequestBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(request, limitBytes);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    // Leaving a plain `for await` would destroy the connection. Without an encoding chunks are Buffers; the type says any.
+    const received: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+    for await (const chunk of received) {
+      size += chunk.length;
+      if (size > limitBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw new MxcpError('bad_request', 'the body of the request did not arrive whole', { cause });
+  }
+  if (size > limitBytes) throw tooLarge(request, limitBytes);
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(request: IncomingMessage, limitBytes: number): MxcpError {
+  request.resume();
+  return new MxcpError('body_too_large', `the body is larger than ${limitBytes / 1024} KiB`);
+}
+
+/** Throws `bad_request` for an option that the route does not have, stands twice, or has a value it cannot have. */
+export function parseQuery<S extends z.ZodObject>(schema: S, search: string): z.infer<S> {
+  const given: Record<string, string> = {};
+  const known = Object.keys(schema.shape);
+  for (const [name, value] of new URLSearchParams(search)) {
+    if (!known.includes(name)) throw unknownName('query option', name, known);
+    if (Object.hasOwn(given, name)) {
+      throw new MxcpError('bad_request', `query option "${name}" is given twice; give it once`);
+    }
+    given[name] = value;
+  }
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new MxcpError('bad_request', `query option "${String(issue?.path[0])}" ${issue?.message}`);
+}
+
+/**
+ * Checks the body of a route that takes one. Nothing and `{}` are the same. Throws `bad_request`.
+ */
+export function checkBody(schema: z.ZodObject, body: Buffer): void {
+  const text = decodeBody(body);
+  if (text.trim() === '') return;
+  const value = parseJson(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MxcpError('bad_request', 'the body must be a JSON object, or empty');
+  }
+  const known = Object.keys(schema.shape);
+  const unknown = Object.keys(value).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw unknownName('body field', unknown, known);
+}
+
+function decodeBody(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (cause) {
+    throw new MxcpError('bad_request', 'the body is not UTF-8', { cause });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MxcpError('bad_request', 'the body is not valid JSON; send a JSON object, or nothing', {
+      cause,
+    });
+  }
+}
+
+function unknownName(what: string, name: string, known: readonly string[]): MxcpError {
+  const nearest = nearestName(name, known);
+  const taken = known.length === 0 ? 'this route takes none' : `this route takes ${known.join(', ')}`;
+  const advice = nearest === undefined ? taken : `did you mean "${nearest}"?`;
+  return new MxcpError('bad_request', `unknown ${what} ${JSON.stringify(name.slice(0, 100))}; ${advice}`);
+}
+
+export interface ErrorOutput {
+  readonly debug: boolean;
+  /** The net under the error texts: an error may quote what it failed on. */
+  readonly scrubber: Scrubber;
+}
+
+const DEFAULT_RETRY_SECONDS = 1;
+
+/** The one place where an error becomes an answer of the admin API. */
+export function toErrorReply(thrown: unknown, output: ErrorOutput): Reply {
+  const error = toMxcpError(thrown);
+  const status = error.httpStatus;
+  const retryAfter = String(error.retryAfterSeconds ?? DEFAULT_RETRY_SECONDS);
+  const shown = output.debug ? error.detail : undefined;
+  return {
+    status,
+    body: {
+      error: error.code,
+      message: output.scrubber.scrub(error.message),
+      ...(shown === undefined ? {} : { detail: output.scrubber.scrub(shown) }),
+      ...(error instanceof AnswerError ? error.fields : {}),
+    },
+    headers: {
+      ...(status === 503 ? { 'Retry-After': retryAfter } : {}),
+      ...(error instanceof AnswerError ? error.headers : {}),
+    },
+  };
 }

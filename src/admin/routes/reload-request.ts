@@ -1,14 +1,9 @@
 import { MxcpError } from '../../errors/index.js';
 import { deadlineIn, raceSignal } from '../../lifecycle/index.js';
-import {
-  MAX_WAIT_MS,
-  type QueryOf,
-  type ReloadAccepted,
-  type ReloadRecord as WireReloadRecord,
-} from '../contract/index.js';
-import type { ReloadPort, ReloadRecord } from '../ports.js';
-import { AnswerError } from './answer-error.js';
-import { toReloadAccepted, toWireRecord } from './reload-answers.js';
+import { MAX_WAIT_MS } from '../contract/wait-limit.js';
+import type { QueryOf, ReloadAccepted, ReloadRecord as WireReloadRecord } from '../contract/wire-types.js';
+import { AnswerError, toReloadAccepted, toWireRecord } from './answers.js';
+import type { ReloadPort, ReloadRecord } from './ports.js';
 
 export interface ReloadCall {
   readonly query: QueryOf<'postReload'>;

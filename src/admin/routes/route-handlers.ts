@@ -1,18 +1,18 @@
 import { MxcpError } from '../../errors/index.js';
 import { version } from '../../version/index.js';
+import { openApiDocument } from '../contract/openapi.js';
+import type { AnswerOf, QueryOf, RouteName, SuccessOf } from '../contract/wire-types.js';
 import {
-  openApiDocument,
-  type AnswerOf,
-  type QueryOf,
-  type RouteName,
-  type SuccessOf,
-} from '../contract/index.js';
-import type { AdminPorts } from '../ports.js';
-import { toConfig } from './config-answer.js';
-import { toHealth, toProbe } from './probe-answers.js';
-import { toWireRecord } from './reload-answers.js';
+  type SocketFacts,
+  toConfig,
+  toHealth,
+  toProbe,
+  toStatus,
+  toWireEndpoint,
+  toWireRecord,
+} from './answers.js';
+import type { AdminPorts } from './ports.js';
 import { requestReload } from './reload-request.js';
-import { toStatus, type SocketFacts } from './status-answer.js';
 
 /** `GET /reloads` without `limit`: everything that is remembered. */
 const DEFAULT_RELOAD_LIMIT = 50;
@@ -69,11 +69,4 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
 
 function ok<B>(body: B): { readonly status: 200; readonly body: B } {
   return { status: 200, body };
-}
-
-type WireEndpoint = AnswerOf<'listEndpoints', 200>['endpoints'][number];
-
-function toWireEndpoint(endpoint: WireEndpoint): WireEndpoint {
-  const { path, type, name, description, language, enabled, status, error } = endpoint;
-  return { path, type, name, description, language, enabled, status, error };
 }

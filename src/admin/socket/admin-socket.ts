@@ -1,15 +1,24 @@
-import { lstatSync, unlinkSync } from 'node:fs';
+import { fstatSync, lstatSync, unlinkSync } from 'node:fs';
+import { lstat, readFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
-import { isActivated, listenOnActivated } from './activated-socket.js';
-import { sweepTemporaries } from './existing-socket.js';
-import { resolveGroupId } from './group-id.js';
-import { acquirePathLock } from './path-lock.js';
-import { folderRefuses, type Environment } from './permission-error.js';
-import { publishSocket, type SocketIdentity } from './published-socket.js';
-import { prepareFolder } from './socket-folder.js';
-import { locateSocket, parseSocketPath, type SocketPlace } from './socket-path.js';
+import {
+  findBoundPath,
+  listenPrivately,
+  publishSocket,
+  type SocketIdentity,
+  sweepTemporaries,
+} from './published-socket.js';
+import {
+  acquirePathLock,
+  type Environment,
+  folderRefuses,
+  locateSocket,
+  parseSocketPath,
+  prepareFolder,
+  type SocketPlace,
+} from './socket-path.js';
 
 export interface AdminSocketSettings {
   readonly path: string;
@@ -104,4 +113,70 @@ function toSocketError(error: unknown, path: string, environment: Environment): 
 
 function toOctal(mode: number): string {
   return mode.toString(8).padStart(4, '0');
+}
+
+const MAX_GID = 2 ** 32 - 2;
+
+/** The number of a group given by name or number. Throws `socket_permission` when there is none of that name. */
+export async function resolveGroupId(group: string, groupFile = '/etc/group'): Promise<number> {
+  if (/^\d+$/.test(group)) {
+    const gid = Number(group);
+    if (gid <= MAX_GID) return gid;
+    throw unknownGroup(group, groupFile);
+  }
+  const lines = (await readFile(groupFile, 'utf8')).split('\n');
+  for (const line of lines) {
+    const [name, , gid] = line.split(':');
+    if (name === group && gid !== undefined && /^\d+$/.test(gid)) return Number(gid);
+  }
+  throw unknownGroup(group, groupFile);
+}
+
+function unknownGroup(group: string, groupFile: string): MxcpError {
+  return new MxcpError(
+    'socket_permission',
+    `there is no group "${group}" in ${groupFile} for the admin socket; give an existing name, or a number when the group comes from a directory service`,
+  );
+}
+
+/** systemd hands descriptors over from this number on. */
+const FIRST_DESCRIPTOR = 3;
+
+export interface ActivatedSocket {
+  readonly path: string;
+  readonly mode: number;
+}
+
+/** Whether systemd handed sockets to this very process (`LISTEN_PID`), and not to one that started it. */
+export function isActivated(environment: Environment): boolean {
+  return environment['LISTEN_PID'] === String(process.pid) && Number(environment['LISTEN_FDS']) >= 1;
+}
+
+/** Listens on the socket that systemd made. Throws `socket_failed` when it is not exactly one Unix socket with a path. */
+export async function listenOnActivated(server: Server, environment: Environment): Promise<ActivatedSocket> {
+  if (Number(environment['LISTEN_FDS']) !== 1) {
+    throw new MxcpError(
+      'socket_failed',
+      `LISTEN_FDS is ${environment['LISTEN_FDS']}; the admin socket takes exactly one socket from systemd`,
+    );
+  }
+  // The admin API must never end up on a network, so a socket that cannot be shown to be a Unix one is refused.
+  const path = isSocket(FIRST_DESCRIPTOR) ? await findBoundPath(FIRST_DESCRIPTOR) : undefined;
+  if (path === undefined) {
+    throw new MxcpError(
+      'socket_failed',
+      'the socket handed over by systemd is not a Unix socket with a path; set ListenStream= to one',
+    );
+  }
+  await listenPrivately(server, { fd: FIRST_DESCRIPTOR });
+  return { path, mode: (await lstat(path)).mode & 0o777 };
+}
+
+function isSocket(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isSocket();
+  } catch {
+    // No such descriptor: then it is no socket either.
+    return false;
+  }
 }

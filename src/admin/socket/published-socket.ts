@@ -1,9 +1,9 @@
-import { chmod, chown, link, lstat, open, rename, rm } from 'node:fs/promises';
-import type { Server } from 'node:net';
-import { basename } from 'node:path';
+import { existsSync, type Stats } from 'node:fs';
+import { chmod, chown, link, lstat, open, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { createConnection, type Server } from 'node:net';
+import { basename, join } from 'node:path';
 import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
-import { clearPath, socketInUse } from './existing-socket.js';
-import { MAX_PATH_BYTES, temporaryPath, type LocatedPlace } from './socket-path.js';
+import { type LocatedPlace, MAX_PATH_BYTES, temporaryPath } from './socket-path.js';
 
 /** File systems without hard links of sockets (some shared folders of virtual machines). */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -109,4 +109,168 @@ async function giveName(temporary: string, { place, locked }: Publication): Prom
     if (!locked || !NO_HARD_LINKS.has(code)) throw error;
     await rename(temporary, place.path);
   }
+}
+
+/**
+ * Makes room at the path, or throws: `socket_in_use` when a server lives there, `socket_path_invalid` when it is no
+ * socket, `socket_permission` when it belongs to another user. Only a dead socket of our own is removed.
+ */
+export async function clearPath(place: LocatedPlace): Promise<void> {
+  const found = await lstatIfThere(place.path);
+  if (found === undefined) return;
+  if (!found.isSocket()) throw notASocket(place.path, found);
+  const life = await probeSocket(place.path);
+  if (life === 'missing') return;
+  if (life === 'live') throw await socketInUse(place);
+  if (life === 'unknown' || found.uid !== process.getuid?.()) throw foreignSocket(place.path, found.uid);
+  await bury(place, found);
+}
+
+export async function socketInUse(place: LocatedPlace): Promise<MxcpError> {
+  const pid = await findOwnerPid(place);
+  const owner = pid === undefined ? 'a running server' : `process ${pid}`;
+  return new MxcpError(
+    'socket_in_use',
+    `${place.path} belongs to ${owner}; stop it, or give this server another path with --admin-socket`,
+  );
+}
+
+/** Removes temporaries that killed servers left behind; those of other users and of living ones stay. */
+export async function sweepTemporaries(place: LocatedPlace): Promise<void> {
+  const names = await readdir(place.folder).catch(() => []); // a folder that can be written but not listed: nothing to see
+  for (const name of names.filter((entry) => entry.startsWith(place.temporaryPrefix))) {
+    const path = join(place.folder, name);
+    const found = await lstatIfThere(path);
+    if (found?.isSocket() !== true || found.uid !== process.getuid?.()) continue;
+    if ((await probeSocket(path)) === 'dead') await rm(path, { force: true });
+  }
+}
+
+/**
+ * Removes a dead socket without ever removing another one: it is first moved aside, then looked at again. A starter that
+ * does not see our lock may have published in between; then its socket goes back to where it was.
+ */
+async function bury(place: LocatedPlace, dead: Stats): Promise<void> {
+  const grave = temporaryPath(place);
+  try {
+    await rename(place.path, grave);
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return; // somebody else buried it
+    throw error;
+  }
+  const moved = await lstat(grave);
+  const isTheDeadOne = moved.ino === dead.ino && moved.dev === dead.dev && moved.isSocket();
+  if (isTheDeadOne && (await probeSocket(grave)) === 'dead') {
+    await rm(grave, { force: true });
+    return;
+  }
+  try {
+    await link(grave, place.path);
+  } finally {
+    await rm(grave, { force: true });
+  }
+  throw await socketInUse(place);
+}
+
+async function lstatIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function notASocket(path: string, found: Stats): MxcpError {
+  const kind = found.isSymbolicLink() ? 'a symbolic link' : found.isDirectory() ? 'a folder' : 'a file';
+  return new MxcpError(
+    'socket_path_invalid',
+    `${path} is ${kind}, not a socket, and is left alone; move it away, or choose another path`,
+  );
+}
+
+function foreignSocket(path: string, uid: number): MxcpError {
+  return new MxcpError(
+    'socket_permission',
+    `${path} is a socket of user ${uid}; this server does not remove it. Remove it as that user, or choose another path`,
+  );
+}
+
+const PROBE_TIMEOUT_MS = 2000;
+
+/** `unknown`: this user may not connect, so it cannot tell. */
+export type SocketLife = 'live' | 'dead' | 'missing' | 'unknown';
+
+/** Finds out by connecting whether somebody listens on a socket file. */
+export function probeSocket(path: string): Promise<SocketLife> {
+  return new Promise((resolve) => {
+    const connection = createConnection({ path });
+    const settle = (life: SocketLife): void => {
+      clearTimeout(timer);
+      connection.destroy();
+      resolve(life);
+    };
+    // A server that is stopped or overloaded still owns its socket.
+    const timer = setTimeout(() => settle('live'), PROBE_TIMEOUT_MS);
+    connection.once('connect', () => settle('live'));
+    connection.once('error', (error) => settle(lifeOf(errorCodeOf(error))));
+  });
+}
+
+function lifeOf(code: string | undefined): SocketLife {
+  if (code === 'ECONNREFUSED') return 'dead';
+  if (code === 'ENOENT') return 'missing';
+  // EAGAIN: its queue is full. EPROTOTYPE: a socket of another type. Both belong to somebody.
+  return code === 'EACCES' || code === 'EPERM' ? 'unknown' : 'live';
+}
+
+/** One line of `/proc/net/unix`. */
+interface KernelSocket {
+  readonly inode: string;
+  readonly path: string;
+}
+
+/**
+ * The process that listens on a socket, as far as it can be found: Linux only, and only processes that this user may look
+ * into. The kernel knows a socket by the name of its bind, which for ours is the temporary one. That name is gone once the
+ * socket has its public one; where it is still there, a starter (maybe ourselves) has only just bound it and owns nothing.
+ */
+export async function findOwnerPid(place: LocatedPlace): Promise<number | undefined> {
+  const inodes = (await listKernelSockets())
+    .filter(({ path }) => path === place.path || isPublished(path, place))
+    .map(({ inode }) => inode);
+  return inodes.length === 0 ? undefined : findHolder(new Set(inodes.map((inode) => `socket:[${inode}]`)));
+}
+
+function isPublished(bound: string, place: LocatedPlace): boolean {
+  const name = basename(bound);
+  return name.startsWith(place.temporaryPrefix) && !existsSync(join(place.folder, name));
+}
+
+/** The name of the bind of one of our own descriptors. */
+export async function findBoundPath(descriptor: number): Promise<string | undefined> {
+  const target = await readlink(`/proc/self/fd/${descriptor}`).catch(() => ''); // no /proc: not known
+  return (await listKernelSockets()).find(({ inode }) => target === `socket:[${inode}]`)?.path;
+}
+
+async function listKernelSockets(): Promise<readonly KernelSocket[]> {
+  const text = await readFile('/proc/net/unix', 'utf8').catch(() => ''); // not Linux: nothing is known
+  return text.split('\n').flatMap((line) => {
+    const columns = /^\S+ \S+ \S+ \S+ \S+ \S+ +(\d+) (\/.*)$/.exec(line);
+    return columns === null ? [] : [{ inode: columns[1] ?? '', path: columns[2] ?? '' }];
+  });
+}
+
+async function findHolder(links: ReadonlySet<string>): Promise<number | undefined> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  for (const pid of pids) {
+    const folder = join('/proc', pid, 'fd');
+    // Processes end, and those of other users are closed to us: both count as not found.
+    const descriptors = await readdir(folder).catch(() => []);
+    for (const descriptor of descriptors) {
+      const target = await readlink(join(folder, descriptor)).catch(() => '');
+      if (links.has(target)) return Number(pid);
+    }
+  }
+  return undefined;
 }

@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, chmod, chown, mkdir, stat } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
-import { MxcpError } from '../../errors/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 
 /** `sun_path` has 108 bytes on Linux and 104 on macOS, one of them for the terminating zero. */
 export const MAX_PATH_BYTES = process.platform === 'darwin' ? 103 : 107;
@@ -45,4 +48,130 @@ export async function locateSocket(place: SocketPlace): Promise<LocatedPlace> {
 /** A path that nobody else has, beside the socket. */
 export function temporaryPath(place: LocatedPlace): string {
   return join(place.folder, `${place.temporaryPrefix}${process.pid}-${randomBytes(4).toString('hex')}`);
+}
+
+const STICKY = 0o1000;
+const WRITABLE_BY_OTHERS = 0o002;
+
+/**
+ * Makes sure that the folder exists and is safe: creates what is missing (0700, or 0750 with the group), leaves what
+ * exists as it is. Throws `socket_permission` and `socket_path_invalid`.
+ */
+export async function prepareFolder(
+  folder: string,
+  gid: number | undefined,
+  environment: Environment,
+): Promise<void> {
+  try {
+    await createMissing(folder, gid);
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (error instanceof MxcpError) throw error;
+    throw folderRefuses(folder, error, environment);
+  }
+  const found = await stat(folder);
+  if (!found.isDirectory()) {
+    throw new MxcpError(
+      'socket_path_invalid',
+      `${folder} is not a folder, so no admin socket can be created in it`,
+    );
+  }
+  if ((found.mode & WRITABLE_BY_OTHERS) !== 0 && (found.mode & STICKY) === 0) {
+    throw new MxcpError(
+      'socket_permission',
+      `every user can replace files in ${folder}, so the admin socket would not be safe there; run chmod o-w ${folder}, or choose another folder`,
+    );
+  }
+}
+
+async function createMissing(folder: string, gid: number | undefined): Promise<void> {
+  if (await exists(folder)) return;
+  await createMissing(dirname(folder), gid);
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    if (errorCodeOf(error) === 'EEXIST') return; // another server of ours was quicker
+    throw error;
+  }
+  if (gid === undefined) return;
+  // The group first: opening the folder before would let the wrong group in.
+  await chown(folder, -1, gid);
+  await chmod(folder, 0o750);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The error for a folder that refuses the socket; it names the folder that systemd or the session made for this. */
+export function folderRefuses(folder: string, cause: unknown, environment: Environment): MxcpError {
+  return new MxcpError(
+    'socket_permission',
+    `the folder ${folder} of the admin socket cannot be used: ${messageOf(cause)}. ${advice(environment)}`,
+    { cause },
+  );
+}
+
+function advice(environment: Environment): string {
+  const runtime = environment['RUNTIME_DIRECTORY']?.split(':')[0];
+  if (runtime !== undefined && runtime !== '') {
+    return `RUNTIME_DIRECTORY is set: use MXCP_ADMIN_SOCKET=${join(runtime, 'mxcp.sock')}`;
+  }
+  const session = environment['XDG_RUNTIME_DIR'];
+  if (session !== undefined && session !== '') {
+    return `XDG_RUNTIME_DIR is set: use MXCP_ADMIN_SOCKET=${join(session, 'mxcp.sock')}`;
+  }
+  return 'Choose a folder that this user can write, with --admin-socket or MXCP_ADMIN_SOCKET';
+}
+
+const RETRY_MS = 10;
+const PATIENCE_MS = 5000;
+
+export interface PathLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Lets one starter at a time decide over a socket path. The lock is an abstract socket, which the kernel frees with its
+ * holder, however that ends.
+ *
+ * Abstract sockets have no permissions, so anybody could sit on the name: after five seconds we go on without. The
+ * publication itself never replaces anything, so all that is lost is the moment in which a third starter could slip in
+ * while a second one moves a socket aside and finds it alive. It is also all there is on other systems than Linux, and
+ * between containers that share a folder but no network namespace.
+ */
+export async function acquirePathLock(place: LocatedPlace): Promise<PathLock | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  const name = `\0mxcp-admin-lock-${place.key}`;
+  const deadline = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadline) {
+    const server = await listenOn(name);
+    if (server !== undefined) return { release: () => closeLock(server) };
+    await delay(RETRY_MS);
+  }
+  return undefined;
+}
+
+function listenOn(name: string): Promise<Server | undefined> {
+  return new Promise((done, reject) => {
+    const server = createServer((connection) => connection.destroy());
+    server.once('listening', () => done(server));
+    server.once('error', (error) => {
+      if (errorCodeOf(error) === 'EADDRINUSE') done(undefined);
+      else reject(error);
+    });
+    server.listen(name);
+  });
+}
+
+function closeLock(server: Server): Promise<void> {
+  return new Promise((done) => server.close(() => done()));
 }

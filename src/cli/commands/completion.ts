@@ -1,7 +1,5 @@
-import type { CommandEntry, CommandModule } from '../command.js';
-import { toBashCompletion } from '../completion/bash.js';
-import { toFishCompletion } from '../completion/fish.js';
-import { toZshCompletion } from '../completion/zsh.js';
+import type { CommandEntry, CommandModule } from '../kit/command.js';
+import { toBashCompletion, toFishCompletion, toZshCompletion } from '../kit/completion-scripts.js';
 
 const SCRIPTS: Readonly<Record<string, (commands: readonly CommandEntry[]) => string>> = {
   bash: toBashCompletion,

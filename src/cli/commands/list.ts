@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { checkNamedProfile, loadEndpointFolders } from '../../config/index.js';
-import { loadEndpoints, type EndpointKind } from '../../endpoints/index.js';
+import { type EndpointKind, loadEndpoints } from '../../endpoints/index.js';
 import { formatProblem } from '../../errors/index.js';
-import type { CommandModule } from '../command.js';
-import { loadProjectSettings } from '../project-loading.js';
-import { printTable } from '../table.js';
+import type { CommandModule } from '../kit/command.js';
+import { printTable } from '../kit/output.js';
+import { loadProjectSettings } from '../kit/project-loading.js';
 
 interface Listed {
   readonly path: string;

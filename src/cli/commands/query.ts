@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { ANONYMOUS, type JsonObject, type ParameterValue } from '../../duckdb/index.js';
 import { EndpointSet } from '../../endpoints/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
-import { ANONYMOUS, type JsonObject, type ParameterValue } from '../../runtime/index.js';
-import { openProject } from '../../server/project/index.js';
-import { createCommandLogger } from '../command-logger.js';
-import type { CommandContext, CommandModule, Options } from '../command.js';
-import { readParameters } from '../json-arguments.js';
-import { withProgress } from '../progress.js';
-import { loadProjectConfig, loadProjectSettings } from '../project-loading.js';
-import { printTable } from '../table.js';
+import { openProject } from '../../project/index.js';
+import type { CommandContext, CommandModule, Options } from '../kit/command.js';
+import { printTable, withProgress } from '../kit/output.js';
+import {
+  createCommandLogger,
+  loadProjectConfig,
+  loadProjectSettings,
+  readParameters,
+} from '../kit/project-loading.js';
 
 /** More than this nobody reads on a terminal. */
 const TERMINAL_ROWS = 1000;

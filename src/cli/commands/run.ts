@@ -1,29 +1,28 @@
-import type { ServerSettings } from '../../config/settings/index.js';
+import { ANONYMOUS, type CallerIdentity, type JsonValue } from '../../duckdb/index.js';
 import {
   checkEndpoints,
+  type EndpointKind,
+  type EndpointRunResult,
   EndpointSet,
   findPythonTargets,
   loadEndpoints,
   runEndpoint,
   selectEndpoint,
-  type EndpointKind,
-  type EndpointRunResult,
-  type ShapedResult,
 } from '../../endpoints/index.js';
 import { MxcpError } from '../../errors/index.js';
+import { endpointReport, openProject } from '../../project/index.js';
+import type { CallNotification } from '../../python/index.js';
+import type { ServerSettings } from '../../settings/index.js';
+import type { ShapedResult } from '../../values/index.js';
+import type { CommandContext, CommandModule, Options } from '../kit/command.js';
+import { type Output, withProgress } from '../kit/output.js';
 import {
-  ANONYMOUS,
-  type CallerIdentity,
-  type CallNotification,
-  type JsonValue,
-} from '../../runtime/index.js';
-import { endpointReport, openProject } from '../../server/project/index.js';
-import { createCommandLogger } from '../command-logger.js';
-import type { CommandContext, CommandModule, Options } from '../command.js';
-import type { Output } from '../output.js';
-import { readJsonObject, readParameters } from '../json-arguments.js';
-import { withProgress } from '../progress.js';
-import { loadProjectConfig, loadProjectSettings } from '../project-loading.js';
+  createCommandLogger,
+  loadProjectConfig,
+  loadProjectSettings,
+  readJsonObject,
+  readParameters,
+} from '../kit/project-loading.js';
 
 const KINDS: readonly EndpointKind[] = ['tool', 'resource', 'prompt'];
 

@@ -1,11 +1,18 @@
 import { resolve } from 'node:path';
-import { findProjectRoot } from '../../config/settings/index.js';
-import { firstLineOf, formatProblem, groupByFile, messageOf, type MxcpError } from '../../errors/index.js';
+import {
+  firstLineOf,
+  formatProblem,
+  groupByFile,
+  messageOf,
+  type MxcpError,
+  toMxcpError,
+} from '../../errors/index.js';
+import type { Logger } from '../../logging/index.js';
 import { Server } from '../../server/index.js';
-import type { CommandContext, CommandModule } from '../command.js';
-import { watchForCrash } from '../crash-watch.js';
-import { startProgress } from '../progress.js';
-import { loadProjectSettings } from '../project-loading.js';
+import { findProjectRoot } from '../../settings/index.js';
+import { BUG_EXIT_CODE, type CommandContext, type CommandModule } from '../kit/command.js';
+import { startProgress } from '../kit/output.js';
+import { loadProjectSettings } from '../kit/project-loading.js';
 
 /** Extra time after the shutdown deadline before the process ends itself: a running query makes `process.exit` hang. */
 const WATCHDOG_GRACE_MS = 1_000;
@@ -80,4 +87,37 @@ function toFailedEndpoints({ problems }: MxcpError, root: string): { path: strin
     path: resolve(root, file),
     error: found.map(formatProblem).join('; '),
   }));
+}
+
+export interface CrashWatch {
+  /** Resolves at the first error that was thrown where nobody catches; never otherwise. */
+  readonly crashed: Promise<'crashed'>;
+  /** What the process ends with: 0 until something crashed. */
+  readonly exitCode: number;
+}
+
+/**
+ * Hears of errors that nobody catches. After one the state of the process is unknown, so that it may only clean up and
+ * end; it has told one line about it, which like any other has passed the net and is also in the log file.
+ */
+export function watchForCrash(logger: Logger): CrashWatch {
+  let exitCode = 0;
+  const crashed = new Promise<'crashed'>((resolveCrashed) => {
+    const onCrash = (thrown: unknown): void => {
+      exitCode = BUG_EXIT_CODE;
+      logger.fatal(
+        { detail: toMxcpError(thrown).detail ?? messageOf(thrown) },
+        'unexpected error in mxcp; shutting down',
+      );
+      resolveCrashed('crashed');
+    };
+    process.on('uncaughtException', onCrash);
+    process.on('unhandledRejection', onCrash);
+  });
+  return {
+    crashed,
+    get exitCode() {
+      return exitCode;
+    },
+  };
 }

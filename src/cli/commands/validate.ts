@@ -2,13 +2,11 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import pc from 'picocolors';
 import type { EndpointCatalog } from '../../endpoints/index.js';
 import { exitCodeOf, formatProblem, groupByFile, MxcpError, plural } from '../../errors/index.js';
-import { visibleLines } from '../../logging/terminal-text/index.js';
-import { checkProject, type ProjectCheck } from '../../server/project/index.js';
-import { createCommandLogger } from '../command-logger.js';
-import type { CommandModule } from '../command.js';
-import type { Output } from '../output.js';
-import { withProgress } from '../progress.js';
-import { loadProjectSettings } from '../project-loading.js';
+import { visibleLines } from '../../logging/terminal-text.js';
+import { checkProject, type ProjectCheck } from '../../project/index.js';
+import type { CommandModule } from '../kit/command.js';
+import { type Output, withProgress } from '../kit/output.js';
+import { createCommandLogger, loadProjectSettings } from '../kit/project-loading.js';
 
 /** One file and what was found about it. `unchecked`: nothing is known to be wrong, but its SQL met no database, or its code no Python. */
 interface Verdict {

@@ -1,24 +1,25 @@
 import type { ResolvedConfig } from '../../config/index.js';
-import type { JsonObject } from '../../runtime/index.js';
-import type { PromptListing, ResourceListing, ToolListing } from '../calls.js';
-import type {
-  EndpointCatalog,
-  EndpointSource,
-  PromptDefinition,
-  ResourceDefinition,
-  ToolDefinition,
+import type { JsonObject } from '../../duckdb/index.js';
+import {
+  ArgumentReader,
+  ResultChecks,
+  SchemaCompiler,
+  toOutputSchema,
+  type TypeDefinition,
+} from '../../values/index.js';
+import {
+  type EndpointCatalog,
+  endpointLabel,
+  type EndpointSource,
+  type PromptDefinition,
+  type ResourceDefinition,
+  type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
-import { endpointLabel } from '../definitions/endpoint-label.js';
-import type { TypeDefinition } from '../definitions/definition-schema.js';
-import { PromptRenderer } from '../prompts/render-prompt.js';
-import { ResourceRouter, type ResourceMatch } from '../resources/resource-router.js';
-import { UriTemplate } from '../resources/uri-template.js';
-import { ResultChecks } from '../results/result-checks.js';
-import { createSqlTools, type SqlTool } from '../sql-tools/sql-tools.js';
-import { ArgumentReader } from '../values/argument-reader.js';
-import { toOutputSchema } from '../values/json-schema.js';
-import { SchemaCompiler } from '../values/schema-compiler.js';
+import { UriTemplate } from '../definitions/uri-template.js';
+import type { PromptListing, ResourceListing, ToolListing } from './endpoint-calls.js';
+import { PromptRenderer } from './render-prompt.js';
 import type { EndpointWork } from './run-work.js';
+import { createSqlTools, type SqlTool } from './sql-tools.js';
 
 /** Something that answers with a result when it is called: a tool, a resource, or a built-in SQL tool. */
 export interface Callable {
@@ -181,4 +182,35 @@ function withoutUndefined(annotations: NonNullable<ToolDefinition['annotations']
     (entry): entry is [string, string | boolean] => entry[1] !== undefined,
   );
   return Object.fromEntries(entries);
+}
+
+export interface ResourceMatch<T> {
+  readonly resource: T;
+  /** Values of the URI's placeholders, decoded. */
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Finds the resource that a URI names: one without placeholders first, then the most specific template. */
+export class ResourceRouter<T> {
+  readonly #exact = new Map<string, T>();
+  readonly #templates: { readonly template: UriTemplate; readonly resource: T }[] = [];
+
+  constructor(resources: Iterable<readonly [uri: string, resource: T]>) {
+    for (const [uri, resource] of resources) {
+      const template = new UriTemplate(uri);
+      if (template.isTemplate) this.#templates.push({ template, resource });
+      else this.#exact.set(uri, resource);
+    }
+    this.#templates.sort((a, b) => UriTemplate.bySpecificity(a.template, b.template));
+  }
+
+  find(uri: string): ResourceMatch<T> | undefined {
+    const exact = this.#exact.get(uri);
+    if (exact !== undefined) return { resource: exact, values: {} };
+    for (const { template, resource } of this.#templates) {
+      const values = template.match(uri);
+      if (values !== undefined) return { resource, values };
+    }
+    return undefined;
+  }
 }

@@ -1,15 +1,13 @@
-import { ActiveGeneration, Generation } from '../../lifecycle/index.js';
-import { MxcpError } from '../../errors/index.js';
-import type { CallContext, EndpointCalls, PromptMessage, ResourceText, ShapedResult } from '../calls.js';
-import type { EndpointKind } from '../definitions/endpoint-definition.js';
-import { endpointLabel } from '../definitions/endpoint-label.js';
-import { nearSuggestion } from '../definitions/suggestion.js';
-import { UriTemplate } from '../resources/uri-template.js';
-import { Renderers } from '../prompts/renderers.js';
-import { CallGate } from './call-gate.js';
+import { MxcpError, nearSuggestion } from '../../errors/index.js';
+import { ActiveGeneration, CallGate, Generation } from '../../lifecycle/index.js';
+import { Renderers } from '../../prompts/index.js';
+import type { ShapedResult } from '../../values/index.js';
+import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
+import { UriTemplate } from '../definitions/uri-template.js';
+import type { CallContext, EndpointCalls, PromptMessage, ResourceText } from './endpoint-calls.js';
 import {
-  LiveEndpointCalls,
   type CallableGeneration,
+  LiveEndpointCalls,
   type LiveEndpointCallsOptions,
 } from './live-endpoint-calls.js';
 

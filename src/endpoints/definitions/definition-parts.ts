@@ -1,15 +1,19 @@
 import type { z } from 'zod';
+import type { DiskReader } from '../../files/index.js';
 import {
-  messageSchema,
-  parameterSchema,
-  runSchema,
-  typeSchema,
-  type MessageFields,
   type ParameterDefinition,
+  parameterSchema,
+  type TypeDefinition,
+  typeSchema,
+} from '../../values/index.js';
+import type { DefaultCheck } from './default-check.js';
+import {
+  type MessageFields,
+  messageSchema,
   type PromptFields,
   type ResourceFields,
+  runSchema,
   type ToolFields,
-  type TypeDefinition,
 } from './definition-schema.js';
 import type { EndpointKind } from './endpoint-definition.js';
 
@@ -81,4 +85,17 @@ function itemsOf(value: unknown): readonly unknown[] {
 
 function asText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** An endpoint file as it was read. */
+export interface DefinitionFile {
+  /** Relative to the project root. */
+  readonly path: string;
+  readonly text: string;
+  /** The kind that the folder stands for. */
+  readonly kind: EndpointKind;
+  readonly projectRoot: string;
+  /** The same for all files of one load, as is the next. */
+  readonly disk: DiskReader;
+  readonly defaults: DefaultCheck;
 }

@@ -1,11 +1,7 @@
 import type { Problem, SourcePosition } from '../../errors/index.js';
-import type { DefinitionFingerprint } from './definition-fingerprint.js';
-import type {
-  EndpointTest,
-  ParameterDefinition,
-  ToolAnnotations,
-  TypeDefinition,
-} from './definition-schema.js';
+import type { PythonTarget } from '../../python/index.js';
+import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
+import type { EndpointTest, ToolAnnotations } from './definition-schema.js';
 
 export type EndpointKind = 'tool' | 'resource' | 'prompt';
 
@@ -103,4 +99,33 @@ export interface EndpointCatalog {
   readonly warnings: readonly Problem[];
   /** A hash of each file and of the SQL file it names, by path. */
   readonly fingerprints: ReadonlyMap<string, DefinitionFingerprint>;
+}
+
+/** An endpoint as people read it: `tool "sales"`, or `resource sales://regions`, which is known by its URI. */
+export function endpointLabel(kind: EndpointKind, name: string): string {
+  return kind === 'resource' ? `resource ${name}` : `${kind} "${name}"`;
+}
+
+/**
+ * What an endpoint file said when it was read, so that a difference on disk is seen without parsing it again. A Python file
+ * is no part of it: its code is no definition, and every reload takes it anew.
+ */
+export interface DefinitionFingerprint {
+  readonly mark: string;
+  /** Absent when the SQL stands in the file itself. */
+  readonly sqlFile?: SqlFileMark | undefined;
+}
+
+/** An SQL file that an endpoint file names, also one that could not be read. */
+export interface SqlFileMark {
+  /** Relative to the project root. */
+  readonly path: string;
+  readonly mark: string;
+}
+
+/** The Python functions that the endpoints of a catalogue call. */
+export function findPythonTargets({ endpoints }: EndpointCatalog): readonly PythonTarget[] {
+  return endpoints.flatMap((endpoint) =>
+    endpoint.kind !== 'prompt' && endpoint.source.language === 'python' ? [endpoint.source.python] : [],
+  );
 }

@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { join } from 'node:path';
-import { FileReadError, type DiskReader } from '../../config/index.js';
+import { type DiskReader, FileReadError } from '../../files/index.js';
 
 /** A file that defines something, or a folder that cannot be looked into. Absolute. */
 export type FoundDefinition =

@@ -1,28 +1,25 @@
-import {
-  byPosition,
-  DiskReader,
-  SITE_FILE_NAME,
-  type FileReadError,
-  type ResolvedConfig,
-} from '../../config/index.js';
-import type { Problem } from '../../errors/index.js';
+import { join } from 'node:path';
+import type { ResolvedConfig } from '../../config/index.js';
+import { byPosition, type Problem } from '../../errors/index.js';
+import { DiskReader, type FileReadError } from '../../files/index.js';
 import { deepFreeze, EventLoopBudget, mapParallel } from '../../lifecycle/index.js';
-import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
-import { DefaultCheck } from '../values/default-check.js';
-import type { DefinitionFingerprint } from './definition-fingerprint.js';
-import type { DefinitionFile } from './definition-file.js';
-import { PARALLEL_READS, readDefinitionText, UNREADABLE } from './definition-text.js';
-import type {
-  DisabledEndpoint,
-  EndpointCatalog,
-  EndpointDefinition,
-  EndpointFailure,
-  EndpointKind,
+import { SITE_FILE_NAME } from '../../settings/index.js';
+import { DefaultCheck } from './default-check.js';
+import type { DefinitionFile } from './definition-parts.js';
+import {
+  type DefinitionFingerprint,
+  type DisabledEndpoint,
+  type EndpointCatalog,
+  type EndpointDefinition,
+  type EndpointFailure,
+  type EndpointKind,
+  endpointLabel,
 } from './endpoint-definition.js';
 import { findDefinitionFiles, type FoundDefinition } from './find-definition-files.js';
-import { findDuplicates } from './find-duplicates.js';
-import { readDefinition, type DefinitionReading } from './read-definition.js';
-import { toProjectPath } from './project-path.js';
+import { type DefinitionReading, readDefinition } from './read-definition.js';
+import { PARALLEL_READS, readDefinitionText, toProjectPath, UNREADABLE } from './read-source.js';
+import { SQL_TOOL_NAMES } from './select-endpoint.js';
+import { UriTemplate } from './uri-template.js';
 
 /** The part of the configuration that says where endpoints are. */
 export type EndpointFolders = Pick<ResolvedConfig, 'projectRoot'> & {
@@ -159,5 +156,106 @@ class CatalogDraft {
 
   #fail({ path, kind, name }: EndpointDefinition, problem: Problem): void {
     this.#failures.push({ path, kind, name, problems: [problem] });
+  }
+}
+
+/**
+ * Endpoints that a client could not tell apart, with the problem of each. Tools, prompts and resources are separate
+ * namespaces in MCP, so a tool and a prompt may share a name; a resource is known by its URI, and two templates that
+ * differ only in the names of their placeholders are the same.
+ */
+export function findDuplicates(definitions: readonly EndpointDefinition[]): Map<EndpointDefinition, Problem> {
+  const problems = new Map<EndpointDefinition, Problem>();
+  for (const group of groupByIdentity(definitions)) {
+    if (group.length < 2) continue;
+    for (const definition of group) {
+      const others = group.filter((other) => other !== definition).map(({ path }) => path);
+      problems.set(definition, {
+        ...definition.positions.identity,
+        message: `${describe(definition)} is also defined in ${others.join(', ')}; keep one`,
+      });
+    }
+  }
+  return problems;
+}
+
+function groupByIdentity(definitions: readonly EndpointDefinition[]): EndpointDefinition[][] {
+  const groups = new Map<string, EndpointDefinition[]>();
+  for (const definition of definitions) {
+    const key = `${definition.kind} ${identityOf(definition)}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [definition]);
+    else group.push(definition);
+  }
+  return [...groups.values()];
+}
+
+function identityOf(definition: EndpointDefinition): string {
+  return definition.kind === 'resource' ? new UriTemplate(definition.uri).shape : definition.name;
+}
+
+function describe(definition: EndpointDefinition): string {
+  return endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
+}
+
+type Fingerprints = EndpointCatalog['fingerprints'];
+
+/**
+ * How the endpoint files on disk differ from those that serve, one line a file, sorted: `tools/sales.yml: changed`. Files
+ * are read and hashed, not parsed: every reload asks, also with a thousand files. Of a folder that cannot be looked into
+ * nobody can tell, and `tools/more: unreadable` is all that is said.
+ */
+export async function findDefinitionChanges(
+  { projectRoot, paths }: EndpointFolders,
+  { fingerprints }: { readonly fingerprints: Fingerprints },
+): Promise<string[]> {
+  const comparison = new Comparison(projectRoot, fingerprints);
+  for (const folder of [paths.tools, paths.resources, paths.prompts]) await comparison.compareFolder(folder);
+  return comparison.finish();
+}
+
+class Comparison {
+  readonly #projectRoot: string;
+  readonly #served: Fingerprints;
+  readonly #disk = new DiskReader();
+  readonly #budget = new EventLoopBudget();
+  readonly #changes: string[] = [];
+  readonly #onDisk = new Set<string>();
+  readonly #unreadable: string[] = [];
+
+  constructor(projectRoot: string, served: Fingerprints) {
+    this.#projectRoot = projectRoot;
+    this.#served = served;
+  }
+
+  async compareFolder(folder: string): Promise<void> {
+    const found = await findDefinitionFiles(folder, this.#disk);
+    await mapParallel(found, PARALLEL_READS, (each) => this.#compare(each));
+  }
+
+  finish(): string[] {
+    const removed = [...this.#served.keys()].filter(
+      (path) => !this.#onDisk.has(path) && !this.#unreadable.some((folder) => path.startsWith(`${folder}/`)),
+    );
+    return [...this.#changes, ...removed.map((path) => `${path}: removed`)].sort();
+  }
+
+  async #compare(found: FoundDefinition): Promise<void> {
+    const path = toProjectPath(this.#projectRoot, found.path);
+    const served = this.#served.get(path);
+    this.#onDisk.add(path);
+    if ('folderError' in found) {
+      this.#unreadable.push(path);
+      if (served?.mark !== UNREADABLE) this.#changes.push(`${path}: unreadable`);
+    } else if (served === undefined) this.#changes.push(`${path}: added`);
+    else if (await this.#hasChanged(found.path, served)) this.#changes.push(`${path}: changed`);
+    await this.#budget.spend();
+  }
+
+  async #hasChanged(file: string, { mark, sqlFile }: DefinitionFingerprint): Promise<boolean> {
+    if ((await readDefinitionText(file, this.#disk)).mark !== mark) return true;
+    if (sqlFile === undefined) return false;
+    const path = join(this.#projectRoot, sqlFile.path);
+    return (await readDefinitionText(path, this.#disk)).mark !== sqlFile.mark;
   }
 }

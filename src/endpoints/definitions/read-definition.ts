@@ -1,18 +1,24 @@
-import { parseYaml, type YamlSource } from '../../config/index.js';
 import type { Problem } from '../../errors/index.js';
-import { checkParts } from './check-parts.js';
-import type { DefinitionFile } from './definition-file.js';
-import type { SqlFileMark } from './definition-fingerprint.js';
-import { toParts, toSoundParts } from './definition-parts.js';
+import type { ParameterDefinition } from '../../values/index.js';
+import { type KeyPath, parseYaml, type YamlSource } from '../../yaml/index.js';
+import { type DefinitionFile, type DefinitionParts, toParts, toSoundParts } from './definition-parts.js';
 import {
-  endpointFileSchema,
+  checkMessages,
+  checkResourceUri,
+  findRepeatedNames,
+  findUnenforcedProtections,
+} from './definition-rules.js';
+import {
   type EndpointFileContents,
+  endpointFileSchema,
   type PromptFields,
   type ResourceFields,
   type ToolFields,
 } from './definition-schema.js';
-import type { EndpointDefinition, EndpointKind, EndpointSource } from './endpoint-definition.js';
+import type { EndpointDefinition, EndpointKind, EndpointSource, SqlFileMark } from './endpoint-definition.js';
+import { readSource } from './read-source.js';
 import { problemAt, toProblems } from './schema-problems.js';
+import { checkType, warnOfType } from './type-rules.js';
 
 const KINDS = ['tool', 'resource', 'prompt'] as const satisfies readonly EndpointKind[];
 
@@ -58,15 +64,20 @@ interface ParsedFile {
 async function readFields(parsed: ParsedFile, identity: Identity): Promise<DefinitionReading> {
   const { contents, source, file } = parsed;
   const fields = fieldsOf(contents);
-  const { problems, warnings, read, sqlFile } = await checkParts(toParts(fields), source, file);
-  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, read);
+  const {
+    problems,
+    warnings,
+    read: endpointSource,
+    sqlFile,
+  } = await checkParts(toParts(fields), source, file);
+  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, endpointSource);
   return { ...identity, description: fields.description, definition, sqlFile, problems, warnings };
 }
 
 function toDefinition(
   { contents, source, file }: ParsedFile,
   fields: ToolFields | ResourceFields | PromptFields,
-  read: EndpointSource | undefined,
+  endpointSource: EndpointSource | undefined,
 ): EndpointDefinition | undefined {
   const shared = {
     path: file.path,
@@ -91,10 +102,16 @@ function toDefinition(
     }));
     return { kind: 'prompt', ...shared, messages };
   }
-  if (read === undefined) return undefined;
+  if (endpointSource === undefined) return undefined;
   if ('uri' in fields)
-    return { kind: 'resource', ...shared, uri: fields.uri, mimeType: fields.mime_type, source: read };
-  return { kind: 'tool', ...shared, annotations: fields.annotations, source: read };
+    return {
+      kind: 'resource',
+      ...shared,
+      uri: fields.uri,
+      mimeType: fields.mime_type,
+      source: endpointSource,
+    };
+  return { kind: 'tool', ...shared, annotations: fields.annotations, source: endpointSource };
 }
 
 function fieldsOf(contents: EndpointFileContents): ToolFields | ResourceFields | PromptFields {
@@ -142,4 +159,69 @@ function identityOf(value: unknown): Identity {
   const name: unknown = Reflect.get(fields, 'name') ?? Reflect.get(fields, 'uri');
   const enabled = Reflect.get(fields, 'enabled') !== false;
   return { kind, name: typeof name === 'string' ? name : null, enabled };
+}
+
+export interface PartsFindings {
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  /** What the endpoint runs; undefined when it runs nothing or that has problems. */
+  readonly read?: EndpointSource | undefined;
+  readonly sqlFile?: SqlFileMark | undefined;
+}
+
+/** Runs every rule on the parts it is about, and reads what the endpoint runs. */
+export async function checkParts(
+  parts: DefinitionParts,
+  source: YamlSource,
+  file: DefinitionFile,
+): Promise<PartsFindings> {
+  const base = [file.kind];
+  const { run, uri, declared, returns } = parts;
+  const messages = checkMessages(parts, source);
+  const request = { base, source, projectRoot: file.projectRoot, disk: file.disk };
+  const found = run === undefined ? undefined : await readSource({ run, ...request });
+  return {
+    problems: [
+      ...findRepeatedNames(declared, base, source),
+      ...checkParameterTypes(parts, { base, source, file }),
+      ...(returns === undefined ? [] : checkType(returns, [...base, 'return'], source)),
+      ...findUnenforcedProtections(parts, base, source),
+      ...messages.problems,
+      ...(uri === undefined ? [] : checkResourceUri(uri, declared, source)),
+      ...(found?.problems ?? []),
+    ],
+    warnings: [...messages.warnings, ...warnOfTypes(parts, base, source)],
+    read: found?.read,
+    sqlFile: found?.sqlFile,
+  };
+}
+
+interface Place {
+  readonly base: KeyPath;
+  readonly source: YamlSource;
+  readonly file: DefinitionFile;
+}
+
+function warnOfTypes({ parameters, returns }: DefinitionParts, base: KeyPath, source: YamlSource): Problem[] {
+  const ofParameters = parameters.flatMap((parameter, index) =>
+    parameter === undefined ? [] : warnOfType(parameter, [...base, 'parameters', index], source),
+  );
+  return [
+    ...ofParameters,
+    ...(returns === undefined ? [] : warnOfType(returns, [...base, 'return'], source)),
+  ];
+}
+
+function checkParameterTypes({ parameters }: DefinitionParts, { base, source, file }: Place): Problem[] {
+  const problems: Problem[] = [];
+  // With holes in it, so that those that are left keep their places.
+  const sound: ParameterDefinition[] = [];
+  for (const [index, parameter] of parameters.entries()) {
+    if (parameter === undefined) continue;
+    const found = checkType(parameter, [...base, 'parameters', index], source);
+    problems.push(...found);
+    // A default is tried against its type only when the type itself is sound.
+    if (found.length === 0) sound[index] = parameter;
+  }
+  return [...problems, ...file.defaults.findProblems(sound, base, source)];
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import type { Problem } from '../../errors/index.js';
-import { nearSuggestion, suggestion } from './suggestion.js';
-import type { KeyPath, YamlSource } from '../../config/index.js';
+import { nearSuggestion, type Problem, suggestion } from '../../errors/index.js';
+import type { KeyPath, YamlSource } from '../../yaml/index.js';
 
 /** Says what a schema found wrong in the words of the file: one problem for each key, where it stands. */
 export function toProblems(error: z.ZodError, schema: z.ZodType, source: YamlSource): Problem[] {

@@ -1,8 +1,5 @@
-import { MxcpError } from '../../errors/index.js';
-import { SQL_TOOL_NAMES } from '../sql-tools/sql-tool-names.js';
-import type { EndpointCatalog, EndpointKind } from './endpoint-definition.js';
-import { endpointLabel } from './endpoint-label.js';
-import { nearSuggestion } from './suggestion.js';
+import { MxcpError, nearSuggestion } from '../../errors/index.js';
+import { type EndpointCatalog, type EndpointKind, endpointLabel } from './endpoint-definition.js';
 
 export interface EndpointChoice {
   readonly kind: EndpointKind;
@@ -43,3 +40,6 @@ function whyNotThere(catalog: EndpointCatalog, { kind, name, hasSqlTools }: Endp
     unread.length === 0 ? '' : ` (unless it stands in ${unread.join(', ')}, which cannot be read)`;
   return new MxcpError('endpoint_not_found', `there is no ${endpointLabel(kind, name)}${doubt}${suggestion}`);
 }
+
+/** The names of the built-in SQL tools: reserved while they are switched on. */
+export const SQL_TOOL_NAMES: readonly string[] = ['execute_sql_query', 'list_tables', 'get_table_schema'];

@@ -1,18 +1,22 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { EndpointCalls } from '../../endpoints/index.js';
 import { within } from '../../lifecycle/index.js';
 import type { Logger, Scrubber } from '../../logging/index.js';
-import type { ListChanges } from '../list-changes.js';
+import type { ListChanges } from '../listings.js';
 import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
-import { OutputClosed, ResultSplices } from '../splice/index.js';
-import { allowOrigin, answerPreflight } from './cors.js';
-import { ExchangeRequest, HttpExchange } from './http-exchange.js';
+import { OutputClosed, ResultSplices } from '../result-splices.js';
+import { ExchangeRequest, HttpExchange, refuse, sendNotFound, sendResponse } from './http-exchange.js';
 import { bindHttpServers, portOf } from './http-server.js';
-import { CLOSING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, REFUSED } from './json-rpc-error.js';
-import { readMessageBody, requestIdsOf } from './message-body.js';
 import { MessageRouter } from './message-router.js';
+import {
+  CLOSING,
+  INTERNAL_ERROR,
+  METHOD_NOT_ALLOWED,
+  readMessageBody,
+  REFUSED,
+  requestIdsOf,
+} from './messages.js';
 import { RequestGuard } from './request-guard.js';
-import { refuse, sendNotFound, sendResponse } from './send-response.js';
 
 export interface HttpListenerOptions {
   readonly calls: EndpointCalls;
@@ -185,4 +189,29 @@ class HttpListener implements McpListener {
 
 function scopeOf(request: Request | undefined): MessageScope {
   return request instanceof ExchangeRequest ? request.exchange : { splices: new ResultSplices() };
+}
+
+const ALLOWED_HEADERS = [
+  'authorization',
+  'content-type',
+  'last-event-id',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+].join(', ');
+
+/** Lets the page behind an `Origin` that has passed the guard read the response. */
+export function allowOrigin(response: ServerResponse, origin: string): void {
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-expose-headers', 'mcp-session-id, mcp-protocol-version');
+  response.setHeader('vary', 'origin');
+}
+
+/** Answers the question a browser asks before it sends the request itself. */
+export function answerPreflight(response: ServerResponse): void {
+  response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
+  response.setHeader('access-control-allow-headers', ALLOWED_HEADERS);
+  response.setHeader('access-control-max-age', '600');
+  response.writeHead(204).end();
 }

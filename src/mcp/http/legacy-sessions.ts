@@ -1,6 +1,8 @@
-import type { Server } from '@modelcontextprotocol/server';
+import { randomUUID } from 'node:crypto';
+import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Logger } from '../../logging/index.js';
-import { LegacySession } from './legacy-session.js';
+import type { ExchangeRequest } from './http-exchange.js';
+import { cancelledIdsOf, type MessageId, REFUSED, requestIdsOf } from './messages.js';
 
 export interface LegacySessionsOptions {
   readonly createServer: () => Server;
@@ -75,6 +77,102 @@ export class LegacySessions {
     this.#options.logger.debug({ sessions: this.#sessions.size }, why);
     session.close().catch((error: unknown) => {
       this.#options.logger.warn({ err: error }, 'session could not be closed');
+    });
+  }
+}
+
+/**
+ * One client of a 2025 protocol, from `initialize` to DELETE, expiry or the end of the listener. Holds the SDK's server
+ * and transport, for which every answer is JSON: what a call tells before its result is written past it, by the exchange.
+ * It outlives reloads.
+ */
+export class LegacySession {
+  readonly id = randomUUID();
+  readonly #server: Server;
+  readonly #transport: WebStandardStreamableHTTPServerTransport;
+  #running = 0;
+  #lastUsed = performance.now();
+
+  private constructor(server: Server, onInitialized: (session: LegacySession) => void) {
+    this.#server = server;
+    this.#transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => this.id,
+      onsessioninitialized: () => onInitialized(this),
+      enableJsonResponse: true,
+    });
+  }
+
+  /** `onInitialized` runs before the answer to a valid `initialize`; `onClosed` when the session has ended. */
+  static async open(
+    server: Server,
+    events: { onInitialized(session: LegacySession): void; onClosed(session: LegacySession): void },
+  ): Promise<LegacySession> {
+    const session = new LegacySession(server, events.onInitialized);
+    server.onclose = () => events.onClosed(session);
+    await server.connect(session.#transport);
+    return session;
+  }
+
+  /** Requests and open streams. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** On the clock of `performance.now()`. */
+  get lastUsed(): number {
+    return this.#lastUsed;
+  }
+
+  /** Never settles when the client goes away first: nobody is left to answer. */
+  async handle(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    const { exchange } = request;
+    this.#lastUsed = performance.now();
+    // Nobody would hear of its end any more.
+    if (!exchange.response.closed) {
+      this.#running += 1;
+      exchange.response.once('close', () => {
+        this.#running -= 1;
+        this.#lastUsed = performance.now();
+      });
+    }
+    exchange.signal.addEventListener('abort', () => {
+      for (const id of requestIdsOf(parsedBody)) this.#cancel(id);
+    });
+    const response = await this.#transport.handleRequest(request, { parsedBody });
+    for (const id of cancelledIdsOf(parsedBody)) this.#settle(id);
+    return response;
+  }
+
+  async notifyListChanged(notify: (server: Server) => Promise<void>): Promise<void> {
+    await notify(this.#server);
+  }
+
+  /** Ends the stream of notifications, which would otherwise stay open for as long as the client likes. */
+  closeStream(): void {
+    this.#transport.closeStandaloneSSEStream();
+  }
+
+  async close(): Promise<void> {
+    await this.#server.close();
+  }
+
+  #cancel(requestId: MessageId): void {
+    this.#transport.onmessage?.({
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId },
+    });
+    this.#settle(requestId);
+  }
+
+  /**
+   * The SDK sends nothing for a cancelled request, and its HTTP response and entry in the transport would stay for ever.
+   * This answer ends both.
+   */
+  #settle(id: MessageId): void {
+    const error = { code: REFUSED, message: 'The request was cancelled' };
+    this.#transport.send({ jsonrpc: '2.0', id, error }).catch(() => {
+      // The request was answered before it was cancelled: there is nothing left to end.
     });
   }
 }

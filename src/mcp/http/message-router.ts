@@ -7,11 +7,10 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { Logger } from '../../logging/index.js';
-import { type ListChanges, sendListChanges } from '../list-changes.js';
+import { type ListChanges, sendListChanges } from '../listings.js';
 import type { ExchangeRequest } from './http-exchange.js';
-import { REFUSED, refusal } from './json-rpc-error.js';
 import { LegacySessions } from './legacy-sessions.js';
-import { hasMethod } from './message-body.js';
+import { hasMethod, refusal, REFUSED } from './messages.js';
 
 /** The protocol without sessions; a request that names it in its header is never one of the 2025 protocols. */
 const MODERN_VERSION = '2026-07-28';

@@ -1,16 +1,17 @@
 import type { BackgroundReport } from '../../admin/index.js';
-import {
-  compareReferences,
-  leaseDueAt,
-  type ResolvedConfig,
-  type ResolvedReference,
-} from '../../config/index.js';
-import { LONGEST_TIMER_MS, withJitter } from '../../duration/index.js';
+import { compareReferences, type ResolvedConfig } from '../../config/index.js';
+import { LONGEST_TIMER_MS, withJitter } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
-import type { Serving } from '../project/index.js';
-import { reloadOrThrow, type BackgroundWork, type RequestReload } from './background-work.js';
-import { toReport } from './failure-report.js';
-import { RetriedWork, type Failure } from './retried-work.js';
+import type { Serving } from '../../project/index.js';
+import { leaseDueAt, type ResolvedReference } from '../../secrets/index.js';
+import {
+  type BackgroundWork,
+  type Failure,
+  reloadOrThrow,
+  type RequestReload,
+  RetriedWork,
+  toReport,
+} from './retried-work.js';
 
 /** A lease of no time at all must not keep a store busy. */
 const MINIMUM_MS = 1_000;

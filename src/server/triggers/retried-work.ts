@@ -1,6 +1,8 @@
-import { Backoff } from '../../duration/index.js';
+import type { BackgroundReport } from '../../admin/index.js';
 import { messageOf, toOneLine } from '../../errors/index.js';
-import type { Disposable } from '../../lifecycle/index.js';
+import { Backoff, type Disposable } from '../../lifecycle/index.js';
+import type { Serving } from '../../project/index.js';
+import type { AcceptedReload, ReloadOptions } from '../../reload/index.js';
 
 const LIMITS = { firstMs: 1_000, longestMs: 5 * 60_000 } as const;
 
@@ -82,4 +84,36 @@ export class RetriedWork implements Disposable {
     this.#timer = setTimeout(() => this.#run(), waitMs).unref();
     this.#options.onFailure?.(this.#failure);
   }
+}
+
+/** Something that the server does without being asked, once it serves. */
+export interface BackgroundWork extends Disposable {
+  /** After the start and after every swap. Must not throw. */
+  update(serving: Serving): void;
+  /** Undefined as long as there is nothing to do. */
+  report(): BackgroundReport | undefined;
+}
+
+export type RequestReload = (options: ReloadOptions) => AcceptedReload;
+
+/** Asks for a reload and waits for its end. Throws saying why it failed, in the words of its record. */
+export async function reloadOrThrow(
+  request: RequestReload,
+  trigger: ReloadOptions['trigger'],
+): Promise<void> {
+  const { error } = await request({ trigger }).ended;
+  if (error !== null)
+    throw new Error(`the reload failed at ${error.stage} (${error.code}): ${error.message}`);
+}
+
+/** What `/status` says of work in the background: `fine` unless it fails. */
+export function toReport(name: string, failure: Failure | undefined, fine: string): BackgroundReport {
+  if (failure === undefined) return { name, status: 'ok', message: fine };
+  const { reason, times, retryAt } = failure;
+  const count = times === 1 ? '' : `, ${times} times in a row`;
+  return {
+    name,
+    status: 'failing',
+    message: `${reason}${count}; what served before still serves; tried again at ${retryAt.toISOString()}`,
+  };
 }

@@ -1,6 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { openApiDocument, ROUTES, type RouteContract } from '../../../src/admin/contract/index.js';
+import { openApiDocument } from '../../../src/admin/contract/openapi.js';
+import { ROUTES, type RouteContract } from '../../../src/admin/contract/route-table.js';
 
 interface Operation {
   readonly operationId: string;

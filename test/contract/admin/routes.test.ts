@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../src/admin/client/index.js';
-import { ROUTES } from '../../../src/admin/contract/index.js';
+import { ROUTES } from '../../../src/admin/contract/route-table.js';
 import {
   createPorts,
   RELOAD_ID,

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { ROUTES, type RouteName } from '../../../src/admin/contract/index.js';
-import { loadConfigTemplate, loadSettings, SETTINGS, type Setting } from '../../../src/config/index.js';
+import { ROUTES } from '../../../src/admin/contract/route-table.js';
+import type { RouteName } from '../../../src/admin/contract/wire-types.js';
+import { loadConfigTemplate } from '../../../src/config/index.js';
+import { loadSettings, SETTINGS, type Setting } from '../../../src/settings/index.js';
 import { loadEndpoints } from '../../../src/endpoints/index.js';
 import { allBlocks, nameOfBlock, repository, type DocBlock } from './doc-blocks.js';
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ROUTES } from '../../../src/admin/contract/index.js';
-import type { RouteContract } from '../../../src/admin/contract/route-contract.js';
+import { ROUTES } from '../../../src/admin/contract/route-table.js';
+import type { RouteContract } from '../../../src/admin/contract/route-table.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
-import { EXIT_CODES } from '../../../src/cli/exit-codes.js';
-import { RELOAD_TABLE, SETTINGS, type Setting } from '../../../src/config/index.js';
-import { KNOWN_NAMES } from '../../../src/endpoints/prompts/template-names.js';
+import { EXIT_CODES } from '../../../src/cli/kit/command.js';
+import { RELOAD_TABLE } from '../../../src/config/reload-effects.js';
+import { SETTINGS, type Setting } from '../../../src/settings/index.js';
+import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';
 import { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from '../../../src/errors/index.js';
 import { codesOf, readPage, tableUnder } from './doc-blocks.js';
 

@@ -25,7 +25,7 @@ describe('the package', () => {
     const [{ files }] = JSON.parse(packed.stdout) as [{ files: readonly { readonly path: string }[] }];
     const paths = files.map(({ path }) => path);
     expect(paths).toEqual(expect.arrayContaining([...namedFiles(), 'dist/command/main.js']));
-    expect(paths.filter((path) => path.startsWith('dist/runtime/python/worker/'))).not.toEqual([]);
+    expect(paths.filter((path) => path.startsWith('dist/python/worker/'))).not.toEqual([]);
   }, 180_000);
 });
 

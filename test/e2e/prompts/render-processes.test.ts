@@ -107,7 +107,7 @@ describe('a process that renders prompts', () => {
 });
 
 it('a program that is given with --eval is not run again in the processes it starts', () => {
-  const renderers = join(import.meta.dirname, '../../../dist/endpoints/prompts/renderers.js');
+  const renderers = join(import.meta.dirname, '../../../dist/prompts/renderers.js');
   // The guard ends a chain of such processes at its second link.
   const program = `
     if (process.send) process.exit(7);

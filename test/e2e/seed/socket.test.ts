@@ -12,7 +12,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Status } from '../../../src/admin/client/index.js';
-import { loadAdminSettings } from '../../../src/config/index.js';
+import { loadAdminSettings } from '../../../src/settings/index.js';
 import { verifies } from '../../contract/seed/requirements.js';
 import {
   adminEnvironment,

@@ -3,13 +3,9 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminClient } from '../../../src/admin/client/index.js';
-import {
-  startAdminServer,
-  type AdminPorts,
-  type AdminServer,
-  type AdminServerOptions,
-  type ReloadRecord,
-} from '../../../src/admin/index.js';
+import { startAdminServer, type AdminPorts } from '../../../src/admin/index.js';
+import type { AdminServer, AdminServerOptions } from '../../../src/admin/admin-server.js';
+import type { ReloadRecord } from '../../../src/admin/routes/ports.js';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 
 export const RELOAD_ID = '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52';

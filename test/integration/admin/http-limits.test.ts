@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import type { ReloadRecord } from '../../../src/admin/index.js';
+import type { ReloadRecord } from '../../../src/admin/routes/ports.js';
 import {
   connect,
   createPorts,

@@ -4,7 +4,8 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../src/admin/client/index.js';
-import { startAdminServer, type AdminServer, type AdminServerOptions } from '../../../src/admin/index.js';
+import { startAdminServer } from '../../../src/admin/index.js';
+import type { AdminServer, AdminServerOptions } from '../../../src/admin/admin-server.js';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { createFolder, createPorts, leaveDeadSocket, listen } from './admin-fixture.js';
 

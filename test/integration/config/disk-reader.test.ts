@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { DiskReader } from '../../../src/config/index.js';
+import { DiskReader } from '../../../src/files/index.js';
 import { HungDisk } from '../../kit/hung-disk.js';
 import { stopClock } from '../../kit/stopped-clock.js';
 import { TemporaryProject } from '../../kit/temporary-project.js';

@@ -6,11 +6,11 @@ import { onTestFinished } from 'vitest';
 import {
   assertProtections,
   loadConfigTemplate,
-  loadSettings,
   resolveConfig,
   type ResolvedConfig,
-  type SettingFlags,
 } from '../../../src/config/index.js';
+import { loadSettings } from '../../../src/settings/index.js';
+import type { SettingFlags } from '../../../src/settings/settings-table.js';
 
 export interface ProjectOptions {
   readonly flags?: SettingFlags;

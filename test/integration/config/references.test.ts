@@ -2,17 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  canHeal,
-  compareReferences,
-  failedReferences,
-  parseYaml,
-  Secret,
-  type ResolvedConfig,
-} from '../../../src/config/index.js';
-import type { ReferenceResolver } from '../../../src/config/references/reference-resolver.js';
-import { findReferences } from '../../../src/config/references/reference-uses.js';
-import { resolveReferences } from '../../../src/config/references/resolve-references.js';
+import { canHeal, failedReferences, Secret } from '../../../src/secrets/index.js';
+import { compareReferences, type ResolvedConfig } from '../../../src/config/index.js';
+import { parseYaml } from '../../../src/yaml/index.js';
+import type { ReferenceResolver } from '../../../src/secrets/references/reference-resolver.js';
+import { findReferences } from '../../../src/secrets/references/resolve-references.js';
+import { resolveReferences } from '../../../src/secrets/references/resolve-references.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
 import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
 

@@ -1,7 +1,8 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compareReferences, findRestartRequired, Secret, withReloadable } from '../../../src/config/index.js';
+import { compareReferences, findRestartRequired, withReloadable } from '../../../src/config/index.js';
+import { Secret } from '../../../src/secrets/index.js';
 import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
 
 const TWO_PROFILES = [

@@ -4,7 +4,8 @@ import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
-import { loadAdminSettings, loadSettings, SETTINGS, type SettingFlags } from '../../../src/config/index.js';
+import { loadAdminSettings, loadSettings, SETTINGS } from '../../../src/settings/index.js';
+import type { SettingFlags } from '../../../src/settings/settings-table.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
 import { TemporaryProject } from '../../kit/temporary-project.js';
 

@@ -2,18 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CallGate } from '../../../src/lifecycle/index.js';
 import {
-  CallGate,
   EndpointSet,
   LiveEndpointCalls,
   loadEndpoints,
-  Renderers,
   type CallReport,
-  type EndpointFolders,
-  type LiveEndpointCallsOptions,
 } from '../../../src/endpoints/index.js';
+import { Renderers } from '../../../src/prompts/index.js';
+import type { EndpointFolders } from '../../../src/endpoints/definitions/load-endpoints.js';
+import type { LiveEndpointCallsOptions } from '../../../src/endpoints/calling/live-endpoint-calls.js';
 import { ActiveGeneration, Generation, type Disposer } from '../../../src/lifecycle/index.js';
-import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/runtime/index.js';
+import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
 
 export function fixture(name: string): EndpointFolders {
   return foldersOf(fileURLToPath(new URL(`../../fixtures/projects/${name}`, import.meta.url)));

@@ -1,6 +1,7 @@
 import { afterEach } from 'vitest';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
-import { type HttpListenerOptions, type McpListener, startHttpListener } from '../../../src/mcp/index.js';
+import type { HttpListenerOptions, McpListener } from '../../../src/mcp/http/http-listener.js';
+import { startHttpListener } from '../../../src/mcp/index.js';
 import { SampleCalls } from './sample-calls.js';
 
 const open: McpListener[] = [];

@@ -4,11 +4,11 @@ import type {
   PromptListing,
   ResourceListing,
   ResourceText,
-  ShapedResult,
   ToolListing,
 } from '../../../src/endpoints/index.js';
+import type { ShapedResult } from '../../../src/values/index.js';
 import { MxcpError } from '../../../src/errors/index.js';
-import type { JsonObject, JsonValue } from '../../../src/runtime/index.js';
+import type { JsonObject, JsonValue } from '../../../src/duckdb/index.js';
 
 export function objectResult(value: JsonObject): ShapedResult {
   const text = JSON.stringify(value, null, 2);

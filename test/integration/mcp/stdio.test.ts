@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
-import { startStdio, type StdioConnection } from '../../../src/mcp/index.js';
+import { startStdio } from '../../../src/mcp/index.js';
+import type { StdioConnection } from '../../../src/mcp/stdio.js';
 import { callOf, INITIALIZE, request, type RpcBody } from './http-fixture.js';
 import { SampleCalls } from './sample-calls.js';
 

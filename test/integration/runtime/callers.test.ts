@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ANONYMOUS, type CallerIdentity } from '../../../src/runtime/index.js';
+import { ANONYMOUS, type CallerIdentity } from '../../../src/duckdb/index.js';
 import {
   buildGeneration,
   createFolder,

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseRegistry, GenerationDatabase } from '../../../src/runtime/index.js';
-import { toIsoDate, toIsoTimestamp } from '../../../src/runtime/duckdb/iso-time.js';
+import { DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
+import { toIsoDate, toIsoTimestamp } from '../../../src/duckdb/values/iso-time.js';
 import { LITERALS } from './sql-literals.js';
 import { rowsOf, specOf, valueOf } from './temporary-database.js';
 

@@ -5,7 +5,7 @@ import {
   TypedText,
   type JsonValue,
   type ParameterValue,
-} from '../../../src/runtime/index.js';
+} from '../../../src/duckdb/index.js';
 import { openDatabase, rowsOf, valueOf } from './temporary-database.js';
 
 const VALUES: readonly (readonly [ParameterValue, string, JsonValue])[] = [

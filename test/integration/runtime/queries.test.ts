@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, test, vi } from 'vitest';
-import { ANONYMOUS, TypedText } from '../../../src/runtime/index.js';
+import { ANONYMOUS, TypedText } from '../../../src/duckdb/index.js';
 import {
   buildGeneration,
   countDescriptors,

@@ -1,12 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  Secret,
-  type ExtensionDefinition,
-  type SecretDefinition,
-  type SecretParameter,
-} from '../../../src/config/index.js';
-import type { GenerationDatabase } from '../../../src/runtime/index.js';
+import { Secret } from '../../../src/secrets/index.js';
+import type { ExtensionDefinition, SecretDefinition, SecretParameter } from '../../../src/config/index.js';
+import type { GenerationDatabase } from '../../../src/duckdb/index.js';
 import {
   buildGeneration,
   countDescriptors,

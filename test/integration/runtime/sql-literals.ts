@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../../src/runtime/index.js';
+import type { JsonValue } from '../../../src/duckdb/index.js';
 
 /** Expressions of every type of SQL, and the JSON that stands for them. */
 export const LITERALS: readonly (readonly [string, JsonValue])[] = [

@@ -11,8 +11,8 @@ import {
   type JsonValue,
   type ParameterValue,
   type QueryableDatabase,
-  type QueryOptions,
-} from '../../../src/runtime/index.js';
+} from '../../../src/duckdb/index.js';
+import type { QueryOptions } from '../../../src/duckdb/statements/query.js';
 
 /** A folder that is gone after the test. */
 export function createFolder(): string {

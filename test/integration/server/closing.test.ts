@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReferenceResolver } from '../../../src/config/index.js';
+import type { ReferenceResolver } from '../../../src/secrets/index.js';
 import { userConfig } from '../../kit/temporary-project.js';
 import { startShop } from './shop-project.js';
 

@@ -2,7 +2,7 @@ import { readdirSync, renameSync } from 'node:fs';
 import type { Client } from '@modelcontextprotocol/client';
 import { onTestFinished } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
-import type { SettingFlags } from '../../../src/config/index.js';
+import type { SettingFlags } from '../../../src/settings/settings-table.js';
 import type { ReloadOptions } from '../../../src/reload/index.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
 import type { InProcessServer } from '../../kit/in-process-server.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { ReferenceResolver } from '../../../src/config/index.js';
+import type { ReferenceResolver } from '../../../src/secrets/index.js';
 import { httpSecret, userConfig } from '../../kit/temporary-project.js';
 import {
   backgroundOf,

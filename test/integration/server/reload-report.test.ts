@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
-import type { ReferenceResolver } from '../../../src/config/index.js';
+import type { ReferenceResolver } from '../../../src/secrets/index.js';
 import { userConfig } from '../../kit/temporary-project.js';
 import { failedReload } from './failed-reload.js';
 import { startShop } from './shop-project.js';

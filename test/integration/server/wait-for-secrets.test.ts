@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { ReferenceResolver } from '../../../src/config/index.js';
+import type { ReferenceResolver } from '../../../src/secrets/index.js';
 import { MxcpError } from '../../../src/errors/index.js';
 import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
 import { TemporaryProject, userConfig, type ProjectFiles } from '../../kit/temporary-project.js';

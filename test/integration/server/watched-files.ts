@@ -1,9 +1,9 @@
 import { appendFileSync, readdirSync, readFileSync, readlinkSync, truncateSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { onTestFinished, vi } from 'vitest';
-import { readMark } from '../../../src/config/index.js';
+import { readMark } from '../../../src/files/index.js';
 import { FileWatcher, type FileWatcherOptions } from '../../../src/server/triggers/file-watcher.js';
-import type { WatchedFile } from '../../../src/server/triggers/watched-file.js';
+import type { WatchedFile } from '../../../src/server/triggers/folder-watches.js';
 import { mountVolume } from '../../kit/kubernetes-volume.js';
 import { stopClock, untilHolds } from '../../kit/stopped-clock.js';
 import type { TemporaryProject } from '../../kit/temporary-project.js';

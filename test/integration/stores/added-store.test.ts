@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { SecretStores, type ReferenceResolver } from '../../../src/config/index.js';
+import { SecretStores, type ReferenceResolver } from '../../../src/secrets/index.js';
 import { blockUnder } from '../../contract/docs/doc-blocks.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { TemporaryProject, userConfig } from '../../kit/temporary-project.js';

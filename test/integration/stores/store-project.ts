@@ -1,14 +1,9 @@
 import { existsSync } from 'node:fs';
-import {
-  loadConfigTemplate,
-  loadSettings,
-  resolveConfig,
-  Secret,
-  SecretStores,
-  type ResolvedConfig,
-} from '../../../src/config/index.js';
-import type { SecretStoresOptions } from '../../../src/config/references/secret-stores.js';
-import { failedReferences } from '../../../src/config/index.js';
+import { loadConfigTemplate, resolveConfig, type ResolvedConfig } from '../../../src/config/index.js';
+import { loadSettings } from '../../../src/settings/index.js';
+import { Secret, SecretStores } from '../../../src/secrets/index.js';
+import type { SecretStoresOptions } from '../../../src/secrets/secret-stores.js';
+import { failedReferences } from '../../../src/secrets/index.js';
 import { tlsFile } from '../../kit/loopback-server.js';
 import { TemporaryProject, userConfig, type ProjectFiles } from '../../kit/temporary-project.js';
 

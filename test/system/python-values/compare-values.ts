@@ -6,7 +6,7 @@ import {
   parseTaggedParameters,
   type DatabaseSession,
   type JsonValue,
-} from '../../../src/runtime/index.js';
+} from '../../../src/duckdb/index.js';
 import { openDatabase } from '../../integration/runtime/temporary-database.js';
 import { askPython, executeIn } from '../../kit/python-values.js';
 

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { parseQuery } from '../../../src/admin/router/request-input.js';
-import { parseRequestTarget } from '../../../src/admin/router/request-target.js';
+import { parseQuery } from '../../../src/admin/router/admin-router.js';
+import { parseRequestTarget } from '../../../src/admin/router/route-match.js';
 import { matchRoute } from '../../../src/admin/router/route-match.js';
 import { MxcpError, nearestName } from '../../../src/errors/index.js';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/command-table.js';
-import type { CommandEntry } from '../../../src/cli/command.js';
-import { EXIT_CODES } from '../../../src/cli/exit-codes.js';
-import type { Output } from '../../../src/cli/output.js';
+import type { CommandEntry } from '../../../src/cli/kit/command.js';
+import { EXIT_CODES } from '../../../src/cli/kit/command.js';
+import type { Output } from '../../../src/cli/kit/output.js';
 import { parseCommandLine, type Invocation } from '../../../src/cli/parse-command-line.js';
-import { toSettingFlags } from '../../../src/cli/setting-options.js';
+import { toSettingFlags } from '../../../src/cli/kit/setting-options.js';
 import { ERROR_CODES, exitCodeOf, type ErrorCode } from '../../../src/errors/index.js';
 
 class Recorder implements Output {

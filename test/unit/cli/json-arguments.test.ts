@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readJsonObject, readParameters } from '../../../src/cli/json-arguments.js';
+import { readJsonObject, readParameters } from '../../../src/cli/kit/project-loading.js';
 
 describe('parameters', () => {
   it('keeps everything after the first = as text', () => {

@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
-import { formatCause, printOutcome } from '../../../src/cli/admin-format.js';
-import { createOutput, type Output } from '../../../src/cli/output.js';
+import { formatCause, printOutcome } from '../../../src/cli/kit/admin-output.js';
+import { createOutput, type Output } from '../../../src/cli/kit/output.js';
 import { WIRE_RECORD } from '../../contract/admin/wire-fixture.js';
 
 const RECORD = {

@@ -1,7 +1,7 @@
 import { parseEnv } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEnvFile } from '../../../src/config/references/env-file.js';
+import { parseEnvFile } from '../../../src/secrets/references/env-file.js';
 
 const read = (text: string): Record<string, string> => {
   const { values, problems } = parseEnvFile('a.env', text);

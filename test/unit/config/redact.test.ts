@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { redactText, Secret } from '../../../src/config/index.js';
+import { redactText } from '../../../src/config/reload-effects.js';
+import { Secret } from '../../../src/secrets/index.js';
 
 describe('redactText', () => {
   it.each([

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseReference } from '../../../src/config/references/reference-grammar.js';
+import { parseReference } from '../../../src/secrets/references/reference-grammar.js';
 
 describe('parseReference', () => {
   it.each(['', 'plain', 'https://example.org/$HOME', 'a file://x', '$', '$NAME', '{NAME}', 'FILE://x'])(

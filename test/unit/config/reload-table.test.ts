@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { RELOAD_TABLE } from '../../../src/config/index.js';
-import { jsonSchemaOf, type JsonSchema } from '../../../src/config/schema/json-schema.js';
-import { siteSchema } from '../../../src/config/schema/site-schema.js';
-import { userSchema } from '../../../src/config/schema/user-schema.js';
+import { RELOAD_TABLE } from '../../../src/config/reload-effects.js';
+import { jsonSchemaOf, type JsonSchema } from '../../../src/yaml/schema-check.js';
+import { siteSchema } from '../../../src/config/site-schema.js';
+import { userSchema } from '../../../src/config/user-schema.js';
 
 /** Every path down to where a value, a list or free names begin. */
 function* leaves(schema: JsonSchema, path: string): Generator<string> {

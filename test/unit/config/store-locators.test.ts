@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   judgeOnepasswordLocator,
   splitOnepasswordLocator,
-} from '../../../src/config/references/onepassword/onepassword-locator.js';
-import { parseReference } from '../../../src/config/references/reference-grammar.js';
-import { judgeVaultLocator, splitLocator } from '../../../src/config/references/vault/vault-locator.js';
+} from '../../../src/secrets/references/reference-grammar.js';
+import { parseReference } from '../../../src/secrets/references/reference-grammar.js';
+import { judgeVaultLocator, splitLocator } from '../../../src/secrets/references/reference-grammar.js';
 
 /** What may stand in a part of a path: anything but what separates parts, and not what climbs. */
 const part = (forbidden: RegExp) =>

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { computeTotp } from '../../../src/config/references/onepassword/totp.js';
+import { computeTotp } from '../../../src/secrets/stores/onepassword-connect.js';
 
 /** The keys of RFC 6238, appendix B, in base 32: the digits 1 to 0, repeated to 20, 32 and 64 bytes. */
 const KEYS = {

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { YAMLException } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { TextLines } from '../../../src/config/yaml/text-lines.js';
-import { explainSyntaxError } from '../../../src/config/yaml/yaml-syntax.js';
-import { parseYaml } from '../../../src/config/index.js';
+import { TextLines } from '../../../src/yaml/text-lines.js';
+import { explainSyntaxError } from '../../../src/yaml/yaml-syntax.js';
+import { parseYaml } from '../../../src/yaml/index.js';
 
 const MISSING_COLON =
   'a `:` is missing behind this key; if this is text that goes on from above, indent it deeper';

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineCounter, parse, parseDocument, stringify, type Node } from 'yaml';
-import { parseYaml } from '../../../src/config/index.js';
+import { parseYaml } from '../../../src/yaml/index.js';
 
 /** What JSON and our dialect both can say: keys that vanish or numbers that a float form changes are other tests' subject. */
 const key = fc

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseYaml } from '../../../src/config/index.js';
+import { parseYaml } from '../../../src/yaml/index.js';
 
 function read(text: string): unknown {
   const parsed = parseYaml('x.yml', text);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatUptime, parseDuration } from '../../../src/duration/index.js';
+import { formatUptime, parseDuration } from '../../../src/lifecycle/index.js';
 
 describe('parseDuration', () => {
   it.each([

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { ParameterDefinition } from '../../../src/endpoints/definitions/definition-schema.js';
-import { ArgumentReader } from '../../../src/endpoints/values/argument-reader.js';
-import { SchemaCompiler } from '../../../src/endpoints/values/schema-compiler.js';
-import { DeclaredValue, TypedText, type JsonObject } from '../../../src/runtime/index.js';
+import type { ParameterDefinition } from '../../../src/values/type-definition.js';
+import { ArgumentReader } from '../../../src/values/arguments.js';
+import { SchemaCompiler } from '../../../src/values/json-schema.js';
+import { DeclaredValue, TypedText, type JsonObject } from '../../../src/duckdb/index.js';
 
 const LOST_DIGITS =
   '"x" is a number beyond ±9007199254740991, which may have lost digits on its way; send it as text, in quotes';

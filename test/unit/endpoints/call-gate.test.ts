@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { CallGate, type ReleaseSlot } from '../../../src/endpoints/calling/call-gate.js';
+import { CallGate, type ReleaseSlot } from '../../../src/lifecycle/call-gate.js';
 
 const never = () => new AbortController().signal;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkTemplate } from '../../../src/endpoints/prompts/check-template.js';
+import { checkTemplate } from '../../../src/prompts/check-template.js';
 
 const variablesOf = (template: string) => checkTemplate(template).variables.map(({ name }) => name);
 const mistakesOf = (template: string) =>

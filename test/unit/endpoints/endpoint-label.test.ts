@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { endpointLabel } from '../../../src/endpoints/definitions/endpoint-label.js';
+import { endpointLabel } from '../../../src/endpoints/definitions/endpoint-definition.js';
 
 it('names tools and prompts in quotes, and resources by their URI', () => {
   expect(endpointLabel('tool', 'sales')).toBe('tool "sales"');

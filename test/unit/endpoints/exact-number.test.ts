@@ -6,7 +6,7 @@ import {
   isMultipleOf,
   parseExact,
   toWhole,
-} from '../../../src/endpoints/values/exact-number.js';
+} from '../../../src/values/exact-numbers.js';
 
 function parse(text: string) {
   const value = parseExact(text);

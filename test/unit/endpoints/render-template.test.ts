@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseTemplate } from '../../../src/endpoints/prompts/jinja-library.js';
-import { isPredictable } from '../../../src/endpoints/prompts/predictable.js';
-import { renderAll } from '../../../src/endpoints/prompts/render-messages.js';
+import { parseTemplate } from '../../../src/prompts/jinja-library.js';
+import { isPredictable } from '../../../src/prompts/template-interpreter.js';
+import { renderAll } from '../../../src/prompts/render-messages.js';
 
 const render = (template: string, values: Readonly<Record<string, unknown>> = {}) =>
   renderAll([parseTemplate(template)], { values, maxBytes: 1_000 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { TypeDefinition } from '../../../src/endpoints/definitions/definition-schema.js';
-import { ResultChecks } from '../../../src/endpoints/results/result-checks.js';
-import { ResultCollector } from '../../../src/endpoints/results/result-collector.js';
-import { toOutputSchema } from '../../../src/endpoints/values/json-schema.js';
-import { SchemaCompiler } from '../../../src/endpoints/values/schema-compiler.js';
-import type { JsonObject } from '../../../src/runtime/index.js';
+import type { TypeDefinition } from '../../../src/values/type-definition.js';
+import { ResultChecks } from '../../../src/values/results.js';
+import { ResultCollector } from '../../../src/values/results.js';
+import { toOutputSchema } from '../../../src/values/json-schema.js';
+import { SchemaCompiler } from '../../../src/values/json-schema.js';
+import type { JsonObject } from '../../../src/duckdb/index.js';
 
 function collect(returns: TypeDefinition | undefined, rows: readonly JsonObject[], maxResultBytes = 1000) {
   const checks =

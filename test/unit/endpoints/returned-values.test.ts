@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { TypeDefinition } from '../../../src/endpoints/definitions/definition-schema.js';
-import { ResultChecks } from '../../../src/endpoints/results/result-checks.js';
-import { ValueCollector } from '../../../src/endpoints/results/value-collector.js';
-import { SchemaCompiler } from '../../../src/endpoints/values/schema-compiler.js';
-import type { JsonValue } from '../../../src/runtime/index.js';
+import type { TypeDefinition } from '../../../src/values/type-definition.js';
+import { ResultChecks } from '../../../src/values/results.js';
+import { ValueCollector } from '../../../src/values/results.js';
+import { SchemaCompiler } from '../../../src/values/json-schema.js';
+import type { JsonValue } from '../../../src/duckdb/index.js';
 
 /** As a worker hands a result over: a list item by item, anything else as one value. */
 function collect(returns: TypeDefinition | undefined, value: JsonValue, maxResultBytes = 1000) {

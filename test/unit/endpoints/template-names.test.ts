@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { checkTemplate } from '../../../src/endpoints/prompts/check-template.js';
-import { parseTemplate } from '../../../src/endpoints/prompts/jinja-library.js';
-import { renderAll } from '../../../src/endpoints/prompts/render-messages.js';
-import { KNOWN_NAMES } from '../../../src/endpoints/prompts/template-names.js';
+import { checkTemplate } from '../../../src/prompts/check-template.js';
+import { parseTemplate } from '../../../src/prompts/jinja-library.js';
+import { renderAll } from '../../../src/prompts/render-messages.js';
+import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';
 
 /** One of each kind of value that templates know, as they write them. */
 const OPERANDS = ['"5"', '5', '1.5', '[1, 2]', '[{"a": 1}]', '{"a": 1}', 'true', 'none'];

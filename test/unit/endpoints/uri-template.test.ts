@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ResourceRouter } from '../../../src/endpoints/resources/resource-router.js';
-import { UriTemplate } from '../../../src/endpoints/resources/uri-template.js';
+import { ResourceRouter } from '../../../src/endpoints/calling/endpoint-set.js';
+import { UriTemplate } from '../../../src/endpoints/definitions/uri-template.js';
 
 describe('UriTemplate', () => {
   it('finds its way back from every URI it makes', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createLogger, createSilentLogger, Scrubber } from '../../../src/logging/index.js';
-import { formatLine } from '../../../src/logging/log-format.js';
+import { formatLine } from '../../../src/logging/logger.js';
 
 const TIME = Date.UTC(2026, 0, 15, 10, 30);
 

@@ -2,9 +2,9 @@ import { Writable } from 'node:stream';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ShapedResult } from '../../../src/endpoints/index.js';
-import type { JsonObject, JsonValue } from '../../../src/runtime/index.js';
-import { ResultSplices, writeMessage } from '../../../src/mcp/splice/index.js';
+import type { ShapedResult } from '../../../src/values/index.js';
+import type { JsonObject, JsonValue } from '../../../src/duckdb/index.js';
+import { ResultSplices, writeMessage } from '../../../src/mcp/result-splices.js';
 import { toResourceResult, toToolResult } from '../../../src/mcp/tool-result.js';
 
 /** Collects what is written, as slowly as a reader that takes one chunk at a time. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { castParameters } from '../../../src/runtime/duckdb/cast-parameters.js';
-import { TypedText } from '../../../src/runtime/duckdb/sql-values.js';
+import { castParameters } from '../../../src/duckdb/statements/inspection.js';
+import { TypedText } from '../../../src/duckdb/values/sql-values.js';
 
 const SAMPLES = {
   text: 'x',

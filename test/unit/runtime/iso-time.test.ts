@@ -7,7 +7,7 @@ import {
   toIsoDate,
   toIsoDuration,
   toIsoTimestamp,
-} from '../../../src/runtime/duckdb/iso-time.js';
+} from '../../../src/duckdb/values/iso-time.js';
 
 const DAYS_0001_TO_9999 = { min: -719_162, max: 2_932_896 };
 const MICROS_PER_DAY = 86_400_000_000n;

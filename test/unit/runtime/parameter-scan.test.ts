@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { scanParameterNames } from '../../../src/runtime/duckdb/parameter-scan.js';
+import { scanParameterNames } from '../../../src/duckdb/statements/inspection.js';
 
 describe('scanning a text for parameters', () => {
   test.each([

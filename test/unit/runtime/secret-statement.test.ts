@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Secret, type SecretParameter } from '../../../src/config/index.js';
+import { Secret } from '../../../src/secrets/index.js';
+import type { SecretParameter } from '../../../src/config/index.js';
 import {
   isForDuckDB,
   toCreateSecret,
   toDropSecret,
   withoutValues,
-} from '../../../src/runtime/duckdb/secret-statement.js';
+} from '../../../src/duckdb/database/database-secrets.js';
 
 function define(parameters: Readonly<Record<string, SecretParameter>>, name = 'store', type = 's3') {
   return { name, type, parameters };

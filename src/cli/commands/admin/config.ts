@@ -1,11 +1,9 @@
 import type { Config } from '../../../admin/client/index.js';
-import { connectAdmin } from '../../admin-connection.js';
-import { formatValue } from '../../admin-format.js';
-import type { CommandModule } from '../../command.js';
-import type { Output } from '../../output.js';
-import { printFields, printTable } from '../../table.js';
+import { connectAdmin, formatValue } from '../../kit/admin-output.js';
+import type { CommandModule } from '../../kit/command.js';
+import { type Output, printFields, printTable } from '../../kit/output.js';
 
-export { toErrorJson, toExitCode } from '../../admin-connection.js';
+export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
 
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const config = await connectAdmin(options, context).config();

@@ -1,8 +1,8 @@
-import { connectAdmin } from '../../admin-connection.js';
-import type { CommandModule } from '../../command.js';
-import { printTable } from '../../table.js';
+import { connectAdmin } from '../../kit/admin-output.js';
+import type { CommandModule } from '../../kit/command.js';
+import { printTable } from '../../kit/output.js';
 
-export { toErrorJson, toExitCode } from '../../admin-connection.js';
+export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
 
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const list = await connectAdmin(options, context).endpoints();

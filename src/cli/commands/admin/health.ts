@@ -1,7 +1,7 @@
-import { connectAdmin } from '../../admin-connection.js';
-import type { CommandModule } from '../../command.js';
+import { connectAdmin } from '../../kit/admin-output.js';
+import type { CommandModule } from '../../kit/command.js';
 
-export { toErrorJson, toExitCode } from '../../admin-connection.js';
+export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
 
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const health = await connectAdmin(options, context).health();

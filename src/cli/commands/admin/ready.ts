@@ -1,8 +1,7 @@
-import { connectAdmin } from '../../admin-connection.js';
-import { printChecks } from '../../admin-format.js';
-import type { CommandModule } from '../../command.js';
+import { connectAdmin, printChecks } from '../../kit/admin-output.js';
+import type { CommandModule } from '../../kit/command.js';
 
-export { toErrorJson, toExitCode } from '../../admin-connection.js';
+export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
 
 /** Answers 1 when calls would not be served now. */
 export const run: CommandModule['run'] = async (_args, options, context) => {

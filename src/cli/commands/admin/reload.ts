@@ -1,19 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  MAX_WAIT_MS,
   type AdminClient,
+  MAX_WAIT_MS,
   type ReloadRecord,
   type ReloadRequestOptions,
 } from '../../../admin/client/index.js';
-import { parseDuration } from '../../../duration/index.js';
 import { MxcpError } from '../../../errors/index.js';
-import { connectAdmin } from '../../admin-connection.js';
-import { formatMs, formatStage, printOutcome } from '../../admin-format.js';
-import type { CommandContext, CommandModule, Options } from '../../command.js';
-import type { Output } from '../../output.js';
-import { startProgress } from '../../progress.js';
+import { parseDuration } from '../../../lifecycle/index.js';
+import { connectAdmin, formatMs, formatStage, printOutcome } from '../../kit/admin-output.js';
+import type { CommandContext, CommandModule, Options } from '../../kit/command.js';
+import { type Output, startProgress } from '../../kit/output.js';
 
-export { toErrorJson, toExitCode } from '../../admin-connection.js';
+export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
 
 const DEFAULT_TIMEOUT_MS = 2 * 60_000;
 const POLL_MS = 50;

@@ -1,11 +1,10 @@
 import type { AdminClient } from '../../../admin/client/index.js';
 import { MxcpError } from '../../../errors/index.js';
-import { connectAdmin } from '../../admin-connection.js';
-import { formatCause, formatMs, formatStage, printOutcome } from '../../admin-format.js';
-import type { CommandContext, CommandModule, Options } from '../../command.js';
-import { printFields, printTable } from '../../table.js';
+import { connectAdmin, formatCause, formatMs, formatStage, printOutcome } from '../../kit/admin-output.js';
+import type { CommandContext, CommandModule, Options } from '../../kit/command.js';
+import { printFields, printTable } from '../../kit/output.js';
 
-export { toErrorJson, toExitCode } from '../../admin-connection.js';
+export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
 
 const DEFAULT_LIMIT = 20;
 

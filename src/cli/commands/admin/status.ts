@@ -1,11 +1,10 @@
 import type { Status } from '../../../admin/client/index.js';
 import { plural } from '../../../errors/index.js';
-import { connectAdmin } from '../../admin-connection.js';
-import { printChecks } from '../../admin-format.js';
-import type { CommandModule } from '../../command.js';
-import { printFields } from '../../table.js';
+import { connectAdmin, printChecks } from '../../kit/admin-output.js';
+import type { CommandModule } from '../../kit/command.js';
+import { printFields } from '../../kit/output.js';
 
-export { toErrorJson, toExitCode } from '../../admin-connection.js';
+export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
 
 /** Answers 1 when the server says that it is degraded. */
 export const run: CommandModule['run'] = async (_args, options, context) => {

@@ -8,8 +8,8 @@ import {
   type GenerationDatabase,
   type JsonValue,
   type ParameterValue,
-  type SessionExecution,
-} from '../../../../src/runtime/index.js';
+} from '../../../../src/duckdb/index.js';
+import type { SessionExecution } from '../../../../src/duckdb/statements/rows.js';
 import { executeIn } from '../../../kit/python-values.js';
 import {
   buildGeneration,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ANONYMOUS, type GenerationDatabase } from '../../../../src/runtime/index.js';
+import { ANONYMOUS, type GenerationDatabase } from '../../../../src/duckdb/index.js';
 import { executeIn } from '../../../kit/python-values.js';
 import { openDatabase } from '../temporary-database.js';
 

@@ -6,7 +6,7 @@ import {
   TypedText,
   type JsonValue,
   type ParameterValue,
-} from '../../../../src/runtime/index.js';
+} from '../../../../src/duckdb/index.js';
 import { jsonOf, show, toJsonValue, toResults } from './convert.js';
 
 const ARGUMENTS: readonly (readonly [ParameterValue, string])[] = [

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { JsonValue } from '../../../../src/runtime/index.js';
+import type { JsonValue } from '../../../../src/duckdb/index.js';
 import { askPython } from '../../../kit/python-values.js';
 
 const SCRIPT = join(import.meta.dirname, 'convert.py');

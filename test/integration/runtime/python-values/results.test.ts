@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toTaggedArguments } from '../../../../src/runtime/index.js';
+import { toTaggedArguments } from '../../../../src/duckdb/index.js';
 import { jsonOf, toJsonValue, toResults } from './convert.js';
 
 const VALUES: readonly (readonly [string, string])[] = [

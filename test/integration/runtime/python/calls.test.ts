@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../../../../src/config/index.js';
+import { Secret } from '../../../../src/secrets/index.js';
 import { PythonProject } from '../../../kit/python-project.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import type { DatabaseSession } from '../../../../src/runtime/index.js';
+import type { DatabaseSession } from '../../../../src/duckdb/index.js';
 import { PythonProject } from '../../../kit/python-project.js';
 import { TemporaryProject } from '../../../kit/temporary-project.js';
 import { openDatabase, rowsOf } from '../temporary-database.js';

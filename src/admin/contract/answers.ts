@@ -1,0 +1,298 @@
+import { z } from 'zod';
+
+/** The schemas that OpenAPI lists under `components`. A registry of our own: zod's global one is everybody's. */
+export const components = z.registry<{ id: string; description: string }>();
+
+/** Gives a schema its name in the OpenAPI document. */
+export function component<S extends z.ZodType>(id: string, description: string, schema: S): S {
+  components.add(schema, { id, description });
+  return schema;
+}
+
+/** UTC to the second, e.g. `2024-01-15T10:30:00Z`: the form that `fromdate` of jq reads. */
+export const timestampToSecond = component(
+  'Timestamp',
+  'UTC, to the second.',
+  z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+    .meta({ format: 'date-time' }),
+);
+
+/** UTC to the millisecond, in reload records. */
+export const timestampToMs = component(
+  'TimestampMs',
+  'UTC, to the millisecond.',
+  z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+    .meta({ format: 'date-time' }),
+);
+
+export const count = z.int().min(0);
+
+const milliseconds = z.number().min(0);
+
+export const errorFields = {
+  error: z.string().describe('A code of the table of errors; it never changes its meaning.'),
+  message: z.string().describe('What failed, which thing, and what to do.'),
+  detail: z.string().optional().describe('Only when the server runs in debug mode.'),
+};
+
+export const errorBody = component('Error', 'The body of every refusal.', z.strictObject(errorFields));
+
+export const reloadAccepted = component(
+  'ReloadAccepted',
+  'The reload is queued; `Location` names its record.',
+  z.strictObject({
+    status: z.literal('reload_initiated'),
+    timestamp: timestampToSecond,
+    reload_request_id: z.uuid(),
+    message: z.string(),
+  }),
+);
+
+export const restartRequired = component(
+  'RestartRequired',
+  'A setting that differs on disk and that only a restart applies. Values are redacted.',
+  z.strictObject({ setting: z.string(), running: z.unknown(), on_disk: z.unknown() }),
+);
+
+const stageName = z.enum(['load', 'resolve', 'build', 'check', 'swap', 'drain', 'dispose']);
+
+const stage = component(
+  'ReloadStage',
+  'One step of the transaction.',
+  z.strictObject({
+    name: stageName,
+    status: z.enum(['pending', 'running', 'success', 'error', 'skipped']),
+    duration_ms: milliseconds.nullable(),
+  }),
+);
+
+const referenceOutcome = component(
+  'ReferenceOutcome',
+  'What a reload found behind one reference. The value itself never appears.',
+  z.strictObject({
+    ref: z.string(),
+    used_by: z.array(z.string()).describe('Dotted configuration paths.'),
+    outcome: z.enum(['changed', 'unchanged', 'added', 'removed', 'failed']),
+    version: z.string().nullable(),
+    error: z
+      .string()
+      .nullable()
+      .describe('Why there is no value; or what is wrong with one that is applied, such as an empty file.'),
+  }),
+);
+
+const databaseOutcome = component(
+  'DatabaseOutcome',
+  'What happened to the database file.',
+  z.strictObject({
+    action: z.enum(['kept', 'reopened', 'handover']),
+    pause_ms: milliseconds,
+    requests_held: count,
+  }),
+);
+
+const reloadFailure = component(
+  'ReloadFailure',
+  'Why the reload changed nothing.',
+  z.strictObject({
+    code: z.string(),
+    message: z.string(),
+    stage: stageName,
+    file: z.string().nullable(),
+    line: z.int().nullable(),
+    column: z.int().nullable(),
+  }),
+);
+
+export const reloadRecord = component(
+  'ReloadRecord',
+  'What one run of a reload did, for everyone who asked for it.',
+  z.strictObject({
+    id: z.string(),
+    trigger: z.enum(['sighup', 'api', 'cli', 'endpoint', 'watch', 'refresh']),
+    status: z.enum(['queued', 'running', 'success', 'error']),
+    dry_run: z.boolean(),
+    definitions: z.boolean().describe('Whether endpoint definitions were read again too.'),
+    requested_at: timestampToMs,
+    started_at: timestampToMs.nullable(),
+    ended_at: timestampToMs.nullable(),
+    duration_ms: milliseconds.nullable(),
+    generation: z.strictObject({ from: count, to: count.nullable() }),
+    stages: z.array(stage),
+    references: z.array(referenceOutcome),
+    database: databaseOutcome.nullable(),
+    requests_draining: count,
+    restart_required: z.array(restartRequired),
+    definitions_changed: z
+      .array(z.string())
+      .describe('Endpoint definitions on disk that differ from those that serve.'),
+    error: reloadFailure.nullable(),
+    shared_with: z.array(z.string()).describe('Ids of the other requests that this run answers.'),
+  }),
+);
+
+export const reloadList = component(
+  'ReloadList',
+  'Newest first; the last 50 runs are remembered.',
+  z.strictObject({ reloads: z.array(reloadRecord) }),
+);
+
+export const reloadErrorBody = component(
+  'ReloadError',
+  'A reload that was waited for ended without a change.',
+  z.strictObject({ ...errorFields, reload: reloadRecord.optional() }),
+);
+
+export const check = component(
+  'Check',
+  'One thing that readiness depends on.',
+  z.strictObject({ name: z.string(), status: z.enum(['ok', 'fail']), message: z.string() }),
+);
+
+export const health = component(
+  'Health',
+  'The process answers.',
+  z.strictObject({ status: z.literal('ok'), timestamp: timestampToSecond }),
+);
+
+export const probeOk = component(
+  'ProbeOk',
+  'The probe passes.',
+  z.strictObject({ status: z.literal('ok'), checks: z.array(check) }),
+);
+
+export const probeFailed = component(
+  'ProbeFailed',
+  'The probe does not pass; the checks say why.',
+  z.strictObject({ ...errorFields, status: z.literal('fail'), checks: z.array(check) }),
+);
+
+const endpointCounts = component(
+  'EndpointCounts',
+  'How many endpoints MCP clients can call now.',
+  z.strictObject({ tools: count, prompts: count, resources: count }),
+);
+
+const reloadStatus = component(
+  'ReloadStatus',
+  'The `last_*` fields are null before the first reload.',
+  z.strictObject({
+    in_progress: z.boolean(),
+    draining: z.boolean(),
+    active_requests: count,
+    last_reload: timestampToSecond.nullable().describe('When the last reload ended, well or not.'),
+    last_reload_status: z.enum(['success', 'error']).nullable(),
+    last_reload_error: z.string().nullable().describe('One line.'),
+    last_reload_id: z.string().nullable(),
+    queued: count,
+  }),
+);
+
+const background = component(
+  'Background',
+  'What goes on without being asked. When it fails, the server still serves what it has.',
+  z.strictObject({ name: z.string(), status: z.enum(['ok', 'failing']), message: z.string() }),
+);
+
+export const status = component(
+  'Status',
+  'The state of the server. `degraded` means that readiness fails; `checks` say why.',
+  z.strictObject({
+    status: z.enum(['ok', 'degraded']),
+    version: z.string(),
+    uptime: z.string().describe('For people, e.g. `2h12m35s`.'),
+    uptime_seconds: count,
+    pid: z.int(),
+    profile: z.string(),
+    mode: z.enum(['readwrite', 'readonly']).describe('How the database is really open.'),
+    debug: z.boolean(),
+    started_at: timestampToSecond,
+    generation: count.describe('Number of the runtime that serves now; 1 at start.'),
+    endpoints: endpointCounts,
+    reload: reloadStatus,
+    admin_socket: z.strictObject({
+      path: z.string(),
+      mode: z.string().describe('Octal, e.g. `0600`.'),
+      probe_path: z.string().nullable(),
+    }),
+    checks: z.array(check),
+    background: z.array(background),
+  }),
+);
+
+const reference = component(
+  'Reference',
+  'One distinct reference of the configuration, without its value.',
+  z.strictObject({
+    ref: z.string(),
+    used_by: z.array(z.string()).describe('Dotted configuration paths.'),
+    source: z
+      .string()
+      .describe('`env_file`, `process_env`, `file`, `vault`, `onepassword`, or the scheme of another store.'),
+    resolved_at: timestampToSecond,
+    changed_at: timestampToSecond,
+    version: z.string().nullable(),
+    fingerprint: z.string().describe('Keyed hash; the key is random per process.'),
+  }),
+);
+
+export const config = component(
+  'Config',
+  'The configuration of the generation that serves, built from a list of what may be shown.',
+  z.strictObject({
+    status: z.literal('ok'),
+    project: z.string(),
+    profile: z.string(),
+    repository_path: z.string(),
+    debug: z.boolean(),
+    transport: z.string(),
+    duckdb: z.strictObject({ path: z.string(), readonly: z.boolean() }),
+    duckdb_path: z.string().describe('Repeats `duckdb.path`.'),
+    readonly: z.boolean().describe('Repeats `duckdb.readonly`.'),
+    extensions: z.array(z.string()),
+    endpoints: z.strictObject({
+      tools: z.array(z.string()),
+      prompts: z.array(z.string()),
+      resources: z.array(z.string()).describe('URIs and URI templates.'),
+    }),
+    features: z.strictObject({
+      sql_tools: z.boolean(),
+      audit_logging: z.boolean(),
+      telemetry: z.boolean(),
+    }),
+    generation: count,
+    loaded_at: timestampToSecond,
+    config_files: z.array(z.string()),
+    env_files: z.array(z.string()),
+    references: z.array(reference),
+    restart_required: z.array(restartRequired),
+    last_rejected: z
+      .strictObject({ reload_id: z.string(), at: timestampToSecond, error: z.string() })
+      .nullable(),
+  }),
+);
+
+const endpoint = component(
+  'Endpoint',
+  'One endpoint file, as it is served.',
+  z.strictObject({
+    path: z.string().describe('Relative to the project.'),
+    type: z.enum(['tool', 'resource', 'prompt']).nullable(),
+    name: z.string().nullable(),
+    description: z.string().nullable(),
+    language: z.string().nullable(),
+    enabled: z.boolean(),
+    status: z.enum(['ok', 'disabled', 'error']),
+    error: z.string().nullable(),
+  }),
+);
+
+export const endpointList = component(
+  'EndpointList',
+  'Everything that is served, disabled, or left out because of an error.',
+  z.strictObject({ endpoints: z.array(endpoint) }),
+);

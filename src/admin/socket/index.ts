@@ -1,2 +1,0 @@
-export { openAdminSocket, type AdminSocket, type AdminSocketSettings } from './admin-socket.js';
-export type { Environment } from './permission-error.js';

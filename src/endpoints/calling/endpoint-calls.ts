@@ -1,0 +1,82 @@
+import type { CallerIdentity, JsonObject } from '../../duckdb/index.js';
+import type { CallNotification } from '../../python/index.js';
+import type { ShapedResult } from '../../values/index.js';
+
+/** What a transport knows about one call. */
+export interface CallContext {
+  readonly caller: CallerIdentity;
+  /** Aborted when the client goes away or cancels: the call then ends and its query is interrupted. */
+  readonly signal: AbortSignal;
+  /** Tells the client something before the call is answered. Absent when nobody listens. Must not throw. */
+  readonly notify?: ((notification: CallNotification) => void) | undefined;
+}
+
+export interface ToolListing {
+  readonly name: string;
+  readonly title?: string | undefined;
+  readonly description?: string | undefined;
+  /** JSON Schema 2020-12, `type: object`. */
+  readonly inputSchema: JsonObject;
+  readonly outputSchema?: JsonObject | undefined;
+  readonly annotations?: JsonObject | undefined;
+  readonly tags?: readonly string[] | undefined;
+}
+
+export interface ResourceListing {
+  /** A URI, or an RFC 6570 level 1 template when the resource has parameters. */
+  readonly uri: string;
+  readonly isTemplate: boolean;
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly mimeType?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+}
+
+export interface PromptListing {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly arguments: readonly {
+    readonly name: string;
+    readonly description?: string | undefined;
+    readonly required: boolean;
+  }[];
+  readonly tags?: readonly string[] | undefined;
+}
+
+export interface ResourceText {
+  readonly uri: string;
+  readonly mimeType: string;
+  /** Pieces of the text, to be concatenated; large results come in many. */
+  readonly texts: Iterable<string>;
+  /** UTF-8 bytes of the text. */
+  readonly bytes: number;
+  /** Whether the text is bytes in base 64. */
+  readonly isBinary: boolean;
+}
+
+export interface PromptMessage {
+  readonly role: 'user' | 'assistant';
+  readonly text: string;
+}
+
+/**
+ * Everything that can be called on this server. Every method leases the generation that serves at that moment, from
+ * start to end. Throws `endpoint_not_found`, `params_invalid`, `server_busy`, `call_timeout`, `query_failed`,
+ * `query_interrupted`, `result_too_large`, `output_invalid`, `prompt_failed`.
+ */
+export interface EndpointCalls {
+  listTools(): readonly ToolListing[];
+  listResources(): readonly ResourceListing[];
+  listPrompts(): readonly PromptListing[];
+  callTool(
+    name: string,
+    parameters: Readonly<Record<string, unknown>>,
+    context: CallContext,
+  ): Promise<ShapedResult>;
+  readResource(uri: string, context: CallContext): Promise<ResourceText>;
+  getPrompt(
+    name: string,
+    parameters: Readonly<Record<string, unknown>>,
+    context: CallContext,
+  ): Promise<readonly PromptMessage[]>;
+}

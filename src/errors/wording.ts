@@ -1,0 +1,64 @@
+/** The known name that someone who wrote `name` most likely meant; `undefined` when none is close. */
+export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  let nearest: string | undefined;
+  let nearestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < nearestDistance) {
+      nearest = candidate;
+      nearestDistance = distance;
+    }
+  }
+  return nearest;
+}
+
+/** `; did you mean \`x\`?` for the end of a message, or nothing. */
+export function keySuggestion(name: string, known: Iterable<string>): string {
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? '' : `; did you mean \`${nearest}\`?`;
+}
+
+/** Insertions, removals, replacements and swaps of neighbours that turn one text into the other. */
+function editDistance(from: string, to: string): number {
+  if (Math.abs(from.length - to.length) > 8) return Number.POSITIVE_INFINITY;
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= from.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column += 1) {
+      const same = from[row - 1] === to[column - 1];
+      const swapped = row > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      current[column] = Math.min(
+        at(previous, column) + 1,
+        at(current, column - 1) + 1,
+        at(previous, column - 1) + (same ? 0 : 1),
+        swapped ? at(beforePrevious, column - 2) + 1 : Number.POSITIVE_INFINITY,
+      );
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return at(previous, to.length);
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] ?? Number.POSITIVE_INFINITY;
+}
+
+/** A count with its noun, for a message: `1 file`, `2 files`. Only for nouns that take an `s`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** `; did you mean "x"?` or, when nothing is near, `; known: a, b`. Empty when there is nothing to choose from. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const near = nearSuggestion(name, known);
+  if (near !== '') return near;
+  return known.length === 0 ? '' : `; known: ${known.join(', ')}`;
+}
+
+/** `; did you mean "x"?`, or nothing: for lists that are too long to print. */
+export function nearSuggestion(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+}

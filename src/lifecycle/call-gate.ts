@@ -1,0 +1,199 @@
+import { MxcpError } from '../errors/index.js';
+
+/** How long a call runs before it counts as a long one. */
+const LONG_AFTER_MS = 1_000;
+
+/** A call that runs, in the gate's slot or in this lane. */
+interface WatchedCall {
+  /** Gives the gate's slot back. */
+  readonly leaveSlot: () => void;
+}
+
+/**
+ * Where calls go that run longer than a second, so that their slots serve the quick ones. It has a fixed number of
+ * places; while all are taken, a long call keeps its slot until one is free.
+ */
+export class LongCallLane {
+  readonly #places: number;
+  readonly #inside = new Set<WatchedCall>();
+  /** Long calls that still hold a slot, the longest-running first. */
+  readonly #overdue = new Set<WatchedCall>();
+
+  constructor(places: number) {
+    this.#places = places;
+  }
+
+  get size(): number {
+    return this.#inside.size;
+  }
+
+  /** Watches a call that has just got its slot. The result ends it, wherever it is by then; idempotent. */
+  watch(leaveSlot: () => void): () => void {
+    const call: WatchedCall = { leaveSlot };
+    const timer = setTimeout(() => this.#becomeLong(call), LONG_AFTER_MS).unref();
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      this.#end(call);
+    };
+  }
+
+  #becomeLong(call: WatchedCall): void {
+    if (this.#inside.size < this.#places) this.#enter(call);
+    else this.#overdue.add(call);
+  }
+
+  #enter(call: WatchedCall): void {
+    this.#overdue.delete(call);
+    this.#inside.add(call);
+    call.leaveSlot();
+  }
+
+  #end(call: WatchedCall): void {
+    this.#overdue.delete(call);
+    if (!this.#inside.delete(call)) {
+      call.leaveSlot();
+      return;
+    }
+    const [next] = this.#overdue;
+    if (next !== undefined) this.#enter(next);
+  }
+}
+
+/** Calls waiting longer than this many seconds is what "busy" means; a sensible time to ask a client to come back. */
+const RETRY_AFTER_SECONDS = 1;
+
+export interface CallGateOptions {
+  /**
+   * How many calls run at once, and how many long ones beside them. Twice this stays below the size of the thread pool,
+   * which file reads share.
+   */
+  readonly maxConcurrentCalls: number;
+  /** How many calls may wait. One more is refused with `server_busy`. */
+  readonly maxQueuedCalls: number;
+}
+
+/** Gives the slot back. Idempotent. */
+export type ReleaseSlot = () => void;
+
+interface Waiter {
+  readonly admit: () => void;
+}
+
+/**
+ * Decides which call runs next. Slots go round-robin over endpoints and first-come-first-served within one, and no
+ * endpoint may hold more than three quarters of them. A call that runs long moves to a lane of its own and gives its slot
+ * to the next, so that slow queries stall quick ones neither of other endpoints nor of their own.
+ */
+export class CallGate {
+  readonly #slots: number;
+  readonly #slotsPerKey: number;
+  readonly #maxQueued: number;
+  readonly #running = new Map<string, number>();
+  /** Waiting calls by key. The order of the keys is the order of turns: a key that was served goes to the end. */
+  readonly #waiting = new Map<string, Set<Waiter>>();
+  readonly #longCalls: LongCallLane;
+  #active = 0;
+  #queued = 0;
+
+  constructor({ maxConcurrentCalls, maxQueuedCalls }: CallGateOptions) {
+    this.#slots = Math.max(1, maxConcurrentCalls);
+    this.#slotsPerKey = Math.max(1, Math.floor((this.#slots * 3) / 4));
+    this.#maxQueued = maxQueuedCalls;
+    this.#longCalls = new LongCallLane(this.#slots);
+  }
+
+  /** Calls that run, long ones included. */
+  get activeCalls(): number {
+    return this.#active + this.#longCalls.size;
+  }
+
+  get queuedCalls(): number {
+    return this.#queued;
+  }
+
+  /**
+   * Resolves when the call may run. Throws `server_busy` when the queue is full, and the signal's reason when it aborts
+   * before the call's turn came; either way nothing is held.
+   */
+  async acquire(key: string, signal: AbortSignal): Promise<ReleaseSlot> {
+    signal.throwIfAborted();
+    if (this.#hasRoomFor(key) && !this.#waiting.has(key)) this.#start(key);
+    else await this.#waitForTurn(key, signal);
+    return this.#longCalls.watch(() => this.#finish(key));
+  }
+
+  #waitForTurn(key: string, signal: AbortSignal): Promise<void> {
+    if (this.#queued >= this.#maxQueued) {
+      const message = `the server is busy: ${this.activeCalls} calls run and ${this.#queued} wait; try again`;
+      throw new MxcpError('server_busy', message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    }
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#remove(key, waiter);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        admit: () => {
+          signal.removeEventListener('abort', leave);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#add(key, waiter);
+    });
+  }
+
+  #add(key: string, waiter: Waiter): void {
+    const waiters = this.#waiting.get(key);
+    if (waiters === undefined) this.#waiting.set(key, new Set([waiter]));
+    else waiters.add(waiter);
+    this.#queued += 1;
+  }
+
+  #remove(key: string, waiter: Waiter): void {
+    const waiters = this.#waiting.get(key);
+    if (waiters?.delete(waiter) !== true) return;
+    this.#queued -= 1;
+    if (waiters.size === 0) this.#waiting.delete(key);
+  }
+
+  #hasRoomFor(key: string): boolean {
+    return this.#active < this.#slots && (this.#running.get(key) ?? 0) < this.#slotsPerKey;
+  }
+
+  #start(key: string): void {
+    this.#active += 1;
+    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
+  }
+
+  #finish(key: string): void {
+    this.#active -= 1;
+    const left = (this.#running.get(key) ?? 1) - 1;
+    if (left === 0) this.#running.delete(key);
+    else this.#running.set(key, left);
+    this.#admitNext();
+  }
+
+  /** A slot that came free admits at most one call: every call before it found no room or a full share. */
+  #admitNext(): void {
+    for (const [key, waiters] of this.#waiting) {
+      const [first] = waiters;
+      if (first === undefined || !this.#hasRoomFor(key)) continue;
+      this.#remove(key, first);
+      this.#moveToEnd(key);
+      this.#start(key);
+      first.admit();
+      return;
+    }
+  }
+
+  #moveToEnd(key: string): void {
+    const waiters = this.#waiting.get(key);
+    if (waiters === undefined) return;
+    this.#waiting.delete(key);
+    this.#waiting.set(key, waiters);
+  }
+}

@@ -1,1 +1,0 @@
-export { type HttpListenerOptions, type McpListener, startHttpListener } from './http-listener.js';

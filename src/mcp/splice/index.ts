@@ -1,4 +1,0 @@
-export { jsonArrayPieces, jsonPieces, jsonStringPieces } from './json-slices.js';
-export { ResultSplices } from './result-splices.js';
-export { OutputClosed } from './write-chunk.js';
-export { writeMessage } from './write-message.js';

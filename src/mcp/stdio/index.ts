@@ -1,1 +1,0 @@
-export { startStdio, type StdioConnection } from './stdio-connection.js';

@@ -1,0 +1,9 @@
+export { hasPythonFiles } from './code-snapshot.js';
+export type {
+  CallNotification,
+  PythonOutputLine,
+  PythonReloadRequest,
+  PythonSpec,
+  PythonTarget,
+} from './python-spec.js';
+export { PythonWorkers } from './python-workers.js';

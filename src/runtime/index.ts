@@ -1,2 +1,0 @@
-export * from './duckdb/index.js';
-export * from './python/index.js';

@@ -1,0 +1,159 @@
+/** A reference to one value in a store other than the environment. It is always the whole text. */
+export interface StoreReference {
+  readonly kind: 'store';
+  readonly scheme: string;
+  /** As it stands in the file. */
+  readonly ref: string;
+  /** What comes behind `scheme://`. */
+  readonly locator: string;
+}
+
+export interface VariablePart {
+  readonly name: string;
+  /** The text behind `:-`. */
+  readonly fallback?: string | undefined;
+}
+
+/** Text with `${NAME}` in it; literal parts are plain strings. */
+export interface TemplateReference {
+  readonly kind: 'template';
+  readonly parts: readonly (string | VariablePart)[];
+}
+
+/** Text that looks like a reference and is none. */
+export interface MalformedReference {
+  readonly kind: 'malformed';
+  /** What is wrong and what to do; quotes no text that could be a secret. */
+  readonly reason: string;
+}
+
+/** Of the stores that are always there. */
+export const BUILT_IN_SCHEMES: readonly string[] = ['file', 'vault', 'op'];
+
+export type Reference = StoreReference | TemplateReference | MalformedReference;
+
+/**
+ * Reads a text of the user configuration as a reference; `undefined` for plain text. `$${` stands for a literal `${`, so
+ * text that only holds that is a template too.
+ */
+export function parseReference(text: string, addedSchemes: readonly string[] = []): Reference | undefined {
+  const [, scheme = '', locator = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/s.exec(text) ?? [];
+  if (BUILT_IN_SCHEMES.includes(scheme) || addedSchemes.includes(scheme)) {
+    const reason = judgeLocator(scheme, locator);
+    return reason === undefined ? { kind: 'store', scheme, ref: text, locator } : malformed(reason);
+  }
+  return text.includes('${') ? parseTemplate(text) : undefined;
+}
+
+/** What is wrong with what stands behind the scheme; what an added store takes, it knows itself. */
+function judgeLocator(scheme: string, locator: string): string | undefined {
+  switch (scheme) {
+    case 'vault':
+      return judgeVaultLocator(locator);
+    case 'op':
+      return judgeOnepasswordLocator(locator);
+    default:
+      return locator === '' ? `a reference must be \`${scheme}://\` and what it points to` : undefined;
+  }
+}
+
+function parseTemplate(text: string): TemplateReference | MalformedReference {
+  const parts: (string | VariablePart)[] = [];
+  let literal = '';
+  let at = 0;
+  while (at < text.length) {
+    if (text.startsWith('$${', at)) {
+      literal += '${';
+      at += 3;
+    } else if (text.startsWith('${', at)) {
+      const variable = readVariable(text, at);
+      if (variable === undefined) return malformed(MALFORMED_VARIABLE);
+      if (literal !== '') parts.push(literal);
+      literal = '';
+      parts.push(variable.part);
+      at = variable.end;
+    } else {
+      literal += text[at];
+      at += 1;
+    }
+  }
+  if (literal !== '') parts.push(literal);
+  return { kind: 'template', parts };
+}
+
+const MALFORMED_VARIABLE =
+  'a variable must be `${NAME}` or `${NAME:-default}` with letters, digits and `_` in its name; for a literal `${` write `$${`';
+
+function readVariable(text: string, at: number): { part: VariablePart; end: number } | undefined {
+  const pattern = /\$\{([A-Za-z0-9_]+)(?::-([^}]*))?\}/y;
+  pattern.lastIndex = at;
+  const match = pattern.exec(text);
+  if (match?.[1] === undefined) return undefined;
+  return { part: { name: match[1], fallback: match[2] }, end: pattern.lastIndex };
+}
+
+function malformed(reason: string): MalformedReference {
+  return { kind: 'malformed', reason };
+}
+
+/** `vault://<mount>/<path>#<key>` without its scheme. */
+export interface VaultLocator {
+  /** Mount and path as `vault kv get` takes them; where the mount ends, only Vault knows. */
+  readonly path: string;
+  readonly key: string;
+}
+
+export const VAULT_FORM = 'a Vault reference must be `vault://<mount>/<path>#<key>`';
+
+/** What is wrong with a locator, or `undefined`. */
+export function judgeVaultLocator(locator: string): string | undefined {
+  if (!/^[^#]+#[^#]+$/s.test(locator)) return VAULT_FORM;
+  const { path } = splitLocator(locator);
+  if (/\p{Cc}/u.test(locator)) return `${VAULT_FORM}, without control characters`;
+  // An address that is put together from these would lead elsewhere.
+  const isOdd = path.split('/').some((segment) => ['', '.', '..'].includes(segment));
+  return isOdd ? `${VAULT_FORM}, without empty parts, \`.\` and \`..\` in its path` : undefined;
+}
+
+/** Reads a locator that `judgeVaultLocator` has nothing against. */
+export function splitLocator(locator: string): VaultLocator {
+  const at = locator.indexOf('#');
+  return { path: locator.slice(0, at), key: locator.slice(at + 1) };
+}
+
+/** `op://<vault>/<item>[/<section>]/<field>[?attribute=otp]` without its scheme. Each part is a name or an id. */
+export interface OnepasswordLocator {
+  readonly vault: string;
+  readonly item: string;
+  readonly section: string | undefined;
+  readonly field: string;
+  /** The one-time password of the field instead of its value. */
+  readonly isOtp: boolean;
+}
+
+const ONEPASSWORD_FORM =
+  'a 1Password reference must be `op://<vault>/<item>/<field>` or `op://<vault>/<item>/<section>/<field>`';
+
+/** What is wrong with a locator, or `undefined`. */
+export function judgeOnepasswordLocator(locator: string): string | undefined {
+  const [path = '', query, ...more] = locator.split('?');
+  if (query !== undefined && (more.length > 0 || !/^attribute=(?:otp|totp)$/i.test(query)))
+    return `${ONEPASSWORD_FORM}; behind \`?\` only \`attribute=otp\` is known, and names with \`?\` or \`/\` are written as ids`;
+  const parts = path.split('/');
+  const isWhole = (parts.length === 3 || parts.length === 4) && parts.every((part) => part.trim() !== '');
+  if (!isWhole) return ONEPASSWORD_FORM;
+  return /\p{Cc}/u.test(locator) ? `${ONEPASSWORD_FORM}, without control characters` : undefined;
+}
+
+/** Reads a locator that `judgeOnepasswordLocator` has nothing against. */
+export function splitOnepasswordLocator(locator: string): OnepasswordLocator {
+  const [path = '', query] = locator.split('?');
+  const [vault = '', item = '', third = '', fourth] = path.split('/');
+  return {
+    vault,
+    item,
+    section: fourth === undefined ? undefined : third,
+    field: fourth ?? third,
+    isOtp: query !== undefined,
+  };
+}

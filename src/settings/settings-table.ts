@@ -1,0 +1,327 @@
+import { parseDuration } from '../lifecycle/index.js';
+
+/** How a setting's text becomes its value. `parse` answers `undefined` for text it does not understand. */
+export interface SettingKind<T> {
+  readonly parse: (text: string) => T | undefined;
+  /** Completes "must be …". */
+  readonly allowed: string;
+  /** Every value there is, for a completion; absent where there are too many. */
+  readonly values?: readonly string[];
+}
+
+const YES = new Set(['1', 'true', 'yes', 'on']);
+const NO = new Set(['0', 'false', 'no', 'off']);
+
+export const boolean: SettingKind<boolean> = {
+  parse: (text) => {
+    const word = text.toLowerCase();
+    if (YES.has(word)) return true;
+    return NO.has(word) ? false : undefined;
+  },
+  allowed: 'one of 1, true, yes, on, 0, false, no, off',
+  values: ['on', 'off'],
+};
+
+export const text: SettingKind<string> = {
+  parse: (value) => (value.includes('\0') ? undefined : value),
+  allowed: 'text',
+};
+
+export const paths: SettingKind<readonly string[]> = {
+  parse: (value) => value.split(':').filter((path) => path !== ''),
+  allowed: 'one or more paths separated by `:`',
+};
+
+export const duration: SettingKind<number> = {
+  parse: parseDuration,
+  allowed: 'a time like 500ms, 30s or 2m (a bare number is seconds)',
+};
+
+export const octalMode: SettingKind<number> = {
+  parse: (value) => (/^(?:0o?)?[0-7]{3}$/.test(value) ? Number.parseInt(value.slice(-3), 8) : undefined),
+  allowed: 'an octal file mode like 0600',
+};
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+export const bytes: SettingKind<number> = {
+  parse: (value) => {
+    const match = /^(\d{1,12})\s*([kmg]?)(?:i?b)?$/i.exec(value);
+    const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
+    if (match === null || unit === undefined) return undefined;
+    const size = Number(match[1]) * unit;
+    return size > 0 && Number.isSafeInteger(size) ? size : undefined;
+  },
+  allowed: 'a number of bytes above 0, like 10485760 or 10MiB',
+};
+
+export function integer(minimum: number, maximum: number): SettingKind<number> {
+  return {
+    parse: (value) => {
+      const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+      return number >= minimum && number <= maximum ? number : undefined;
+    },
+    allowed: `a whole number from ${minimum} to ${maximum}`,
+  };
+}
+
+export function choice<const T extends string>(...values: readonly T[]): SettingKind<T> {
+  return {
+    parse: (value) => values.find((allowed) => allowed === value.toLowerCase()),
+    ...offering(...values),
+  };
+}
+
+/** What errors and completions offer. */
+export function offering(...values: readonly string[]): Pick<SettingKind<unknown>, 'allowed' | 'values'> {
+  return { allowed: `one of ${values.join(', ')}`, values };
+}
+
+/** One thing that the command line or the environment decides. The flag wins over the variable. */
+export interface Setting<T> {
+  readonly kind: SettingKind<T>;
+  /** As commander declares it; absent for what only the environment decides. */
+  readonly flag?: string;
+  readonly variable?: string;
+  /** As it is written on a command line; absent where a configuration file or nothing decides. */
+  readonly fallback?: string;
+  readonly doc: string;
+}
+
+/** Every setting. Command line options and `docs/operations/configuration.md` say the same as this table. */
+export const SETTINGS = {
+  config: {
+    kind: text,
+    variable: 'MXCP_CONFIG',
+    doc: 'User configuration file; default: `~/.mxcp/config.yml`, if there is one.',
+  },
+  profile: {
+    kind: text,
+    flag: '--profile <name>',
+    variable: 'MXCP_PROFILE',
+    doc: 'Profile to run; default: `profile` of `mxcp-site.yml`.',
+  },
+  readonly: {
+    kind: boolean,
+    flag: '--readonly',
+    variable: 'MXCP_READONLY',
+    doc: 'Open the database read-only; default: `duckdb.readonly` of the profile.',
+  },
+  debug: {
+    kind: boolean,
+    flag: '--debug',
+    variable: 'MXCP_DEBUG',
+    fallback: 'false',
+    doc: 'Log at debug level and show details of errors.',
+  },
+  duckdbPath: {
+    kind: text,
+    variable: 'MXCP_DUCKDB_PATH',
+    doc: 'Database file of the active profile, relative to the working directory.',
+  },
+  auditEnabled: {
+    kind: boolean,
+    variable: 'MXCP_AUDIT_ENABLED',
+    doc: 'Switches the audit log of the active profile on or off.',
+  },
+  telemetryEnabled: {
+    kind: boolean,
+    variable: 'MXCP_TELEMETRY_ENABLED',
+    doc: 'Switches telemetry of the active profile on or off.',
+  },
+  envFiles: {
+    kind: paths,
+    flag: '--env-file <path>',
+    variable: 'MXCP_ENV_FILE',
+    fallback: '',
+    doc: 'Files of `NAME=value` lines for `${NAME}`, read again at every reload; repeatable, later ones win.',
+  },
+  transport: {
+    // `sse` is understood, so that its refusal can say what to use in its place, and offered nowhere.
+    kind: { ...choice('streamable-http', 'stdio', 'sse'), ...offering('streamable-http', 'stdio') },
+    flag: '--transport <name>',
+    doc: 'How clients connect; default: `transport.provider`.',
+  },
+  host: {
+    kind: text,
+    flag: '--host <address>',
+    variable: 'MXCP_HOST',
+    doc: 'Address to listen on; default: `transport.http.host`.',
+  },
+  port: {
+    kind: integer(0, 65_535),
+    flag: '--port <number>',
+    variable: 'MXCP_PORT',
+    doc: 'Port to listen on; default: `transport.http.port`.',
+  },
+  stateless: {
+    kind: boolean,
+    flag: '--stateless',
+    doc: 'Keep no sessions between HTTP requests; default: `transport.http.stateless`.',
+  },
+  sqlTools: {
+    kind: boolean,
+    flag: '--sql-tools <on|off>',
+    doc: 'Offer the SQL tools; default: `sql_tools.enabled`.',
+  },
+  ignoreErrors: {
+    kind: boolean,
+    flag: '--ignore-errors',
+    fallback: 'false',
+    doc: 'Start without the endpoint files that have errors.',
+  },
+  python: {
+    kind: text,
+    flag: '--python <path>',
+    variable: 'MXCP_PYTHON',
+    doc: 'Python 3.9 or later that runs Python endpoints; default: `.venv/bin/python` of the project if it exists, else `python3`.',
+  },
+  pythonWorkers: {
+    kind: integer(1, 64),
+    flag: '--python-workers <number>',
+    variable: 'MXCP_PYTHON_WORKERS',
+    doc: 'Processes that run Python endpoints; default: one for each processor, at least 2 and at most 4.',
+  },
+  admin: {
+    kind: boolean,
+    flag: '--admin',
+    variable: 'MXCP_ADMIN_ENABLED',
+    doc: 'Open the admin socket; default: off.',
+  },
+  adminSocket: {
+    kind: text,
+    flag: '--admin-socket <path>',
+    variable: 'MXCP_ADMIN_SOCKET',
+    fallback: '/run/mxcp/mxcp.sock',
+    doc: 'Where the admin socket is; the flag also switches it on.',
+  },
+  adminSocketMode: {
+    kind: octalMode,
+    flag: '--admin-socket-mode <octal>',
+    variable: 'MXCP_ADMIN_SOCKET_MODE',
+    fallback: '0600',
+    doc: 'File mode of the admin socket; access for everybody is refused.',
+  },
+  adminSocketGroup: {
+    kind: text,
+    flag: '--admin-socket-group <group>',
+    variable: 'MXCP_ADMIN_SOCKET_GROUP',
+    doc: 'Group of the admin socket, by name or number.',
+  },
+  adminProbeSocket: {
+    kind: text,
+    flag: '--admin-probe-socket <path>',
+    variable: 'MXCP_ADMIN_PROBE_SOCKET',
+    doc: 'A second socket that answers only `/health`, `/livez`, `/readyz`, `/startupz` and `/status`.',
+  },
+  adminProbeSocketMode: {
+    kind: octalMode,
+    flag: '--admin-probe-socket-mode <octal>',
+    variable: 'MXCP_ADMIN_PROBE_SOCKET_MODE',
+    fallback: '0600',
+    doc: 'File mode of the probe socket; may be 0666.',
+  },
+  adminProbeSocketGroup: {
+    kind: text,
+    flag: '--admin-probe-socket-group <group>',
+    variable: 'MXCP_ADMIN_PROBE_SOCKET_GROUP',
+    doc: 'Group of the probe socket, by name or number.',
+  },
+  adminStrict: {
+    kind: boolean,
+    flag: '--admin-strict',
+    variable: 'MXCP_ADMIN_STRICT',
+    fallback: 'false',
+    doc: 'Do not start without the admin socket.',
+  },
+  reloadDefinitions: {
+    kind: boolean,
+    flag: '--reload-definitions',
+    fallback: 'false',
+    doc: 'Every reload reads the endpoint definitions again too.',
+  },
+  watch: {
+    kind: boolean,
+    flag: '--watch',
+    variable: 'MXCP_WATCH',
+    fallback: 'false',
+    doc: 'Reload when a configuration file, an env file, the file of a `file://` reference or the database changes.',
+  },
+  waitForSecrets: {
+    kind: duration,
+    flag: '--wait-for-secrets <time>',
+    variable: 'MXCP_WAIT_FOR_SECRETS',
+    fallback: '0',
+    doc: 'How long a start waits for references whose store or file is not there yet; 0 disables waiting.',
+  },
+  maxConcurrentCalls: {
+    // Twice this must fit into the thread pool (64), beside file reads: long calls have as many places again.
+    kind: integer(1, 28),
+    flag: '--max-concurrent-calls <number>',
+    doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own. Default: four for each processor, at least 8 and at most 28.',
+  },
+  maxQueuedCalls: {
+    kind: integer(0, 1_000_000),
+    flag: '--max-queued-calls <number>',
+    fallback: '1000',
+    doc: 'Calls that may wait; more are refused.',
+  },
+  callTimeout: {
+    kind: duration,
+    flag: '--call-timeout <time>',
+    fallback: '5m',
+    doc: 'How long one call may take, including the time it waits in the queue or is held by a reload; 0 disables the limit.',
+  },
+  maxResultBytes: {
+    kind: bytes,
+    flag: '--max-result-bytes <size>',
+    fallback: '10MiB',
+    doc: 'How large the result of one call may be.',
+  },
+  reloadResolveTimeout: {
+    kind: duration,
+    flag: '--reload-resolve-timeout <time>',
+    fallback: '10s',
+    doc: 'How long resolving all references may take, at start and at reload.',
+  },
+  reloadDrainTimeout: {
+    kind: duration,
+    flag: '--reload-drain-timeout <time>',
+    fallback: '30s',
+    doc: 'How long a reload waits for calls that block it.',
+  },
+  reloadHoldTimeout: {
+    kind: duration,
+    flag: '--reload-hold-timeout <time>',
+    fallback: '1s',
+    doc: 'How long new calls may be held at a time while a reload waits for running ones; the handover itself, with its payload and `on_init` hooks, comes on top.',
+  },
+  shutdownTimeout: {
+    kind: duration,
+    flag: '--shutdown-timeout <time>',
+    fallback: '8s',
+    doc: 'How long a graceful shutdown may take.',
+  },
+  logFormat: {
+    kind: choice('text', 'json'),
+    flag: '--log-format <name>',
+    fallback: 'text',
+    doc: 'How log lines are written to standard error.',
+  },
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof SETTINGS;
+
+type ValueOf<S> = S extends { readonly kind: SettingKind<infer T> } ? T : never;
+
+/** What the command line said, by setting: text as typed, or the value itself. */
+export type SettingFlags = {
+  readonly [Name in SettingName]?: ValueOf<(typeof SETTINGS)[Name]> | string | undefined;
+};
+
+/** Variables that users of the format have set and that mean nothing, or not yet anything, to the server. */
+export const ACCEPTED_VARIABLES = [
+  'MXCP_DISABLE_ANALYTICS',
+  'MXCP_TELEMETRY_TRACING_CONSOLE',
+  'MXCP_TELEMETRY_METRICS_INTERVAL',
+] as const;
