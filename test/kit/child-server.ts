@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminClient } from '../../src/admin/client/index.js';
 import { namedConfig } from './in-process-server.js';
-import type { TemporaryProject } from './temporary-project.js';
+import type { TemporaryProject } from './projects/temporary-project.js';
 
 const COMMAND = join(import.meta.dirname, '../../bin/mxcp');
 

@@ -4,7 +4,7 @@ import { loadSettings } from '../../src/settings/index.js';
 import type { SettingFlags } from '../../src/settings/settings-table.js';
 import { Server, type ServerOptions } from '../../src/server/index.js';
 import { runChildrenFromSources } from './children-from-sources.js';
-import type { TemporaryProject } from './temporary-project.js';
+import type { TemporaryProject } from './projects/temporary-project.js';
 
 export interface StartOptions {
   readonly flags?: SettingFlags;

@@ -1,7 +1,7 @@
 import { createSign, generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Secret } from '../../src/secrets/index.js';
-import { StoreProject, vaultSection } from '../integration/stores/store-project.js';
+import { StoreProject, vaultSection } from '../kit/projects/store-project.js';
 import { stopClock, untilHolds } from '../kit/stopped-clock.js';
 import { RealVault } from './real-vault.js';
 

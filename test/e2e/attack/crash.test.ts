@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
-import { httpSecret, TemporaryProject, userConfig } from '../../kit/temporary-project.js';
+import { httpSecret, TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
 
 /** Stands in for a bug: code of ours that throws where nobody catches, quoting a secret. */
 const BUGS = {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { resourcesOf } from '../../kit/process-resources.js';
-import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
+import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const FLOOD = 3_000;
 /** 1024 connections of MCP clients on each of two loopback addresses, 64 of the admin socket, and the server's own. */

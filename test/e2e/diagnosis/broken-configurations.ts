@@ -1,5 +1,5 @@
 import type { Diagnosis } from './diagnosis.js';
-import { CONFIG, SITE } from './sound-shop.js';
+import { CONFIG, SITE } from '../../kit/projects/sound-shop.js';
 
 export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {

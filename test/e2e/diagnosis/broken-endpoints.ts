@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { sqlTool } from '../../kit/temporary-project.js';
+import { sqlTool } from '../../kit/projects/temporary-project.js';
 import type { Diagnosis } from './diagnosis.js';
 
 const tool = (...lines: readonly string[]): readonly string[] => [

@@ -1,7 +1,7 @@
 import { rmSync, symlinkSync } from 'node:fs';
-import { sqlTool, type TemporaryProject } from '../../kit/temporary-project.js';
+import { sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import type { Diagnosis } from './diagnosis.js';
-import { CONFIG, createItems, SITE } from './sound-shop.js';
+import { CONFIG, createItems, SITE } from '../../kit/projects/sound-shop.js';
 
 /** Puts another database in the place of the one that is there, as a pipeline should. */
 async function replaceItems(project: TemporaryProject, column: string): Promise<void> {

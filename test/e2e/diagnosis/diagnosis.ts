@@ -1,4 +1,4 @@
-import type { TemporaryProject } from '../../kit/temporary-project.js';
+import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 /**
  * The one command that a person runs. `serve` and `validate` meet a project that is broken from the start; `reload` (the

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { ChildServer, childEnvironment } from '../../kit/child-server.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import type { Diagnosis } from './diagnosis.js';
-import { createItems, SOUND_SHOP } from './sound-shop.js';
+import { createItems, SOUND_SHOP } from '../../kit/projects/sound-shop.js';
 
 const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');
 

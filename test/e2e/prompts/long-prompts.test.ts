@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createShopProject } from '../../integration/server/shop-project.js';
+import { createShopProject } from '../../kit/projects/shop.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { connectTo } from '../../kit/mcp-client.js';
 import { isRunning, runningChildren } from '../../kit/processes.js';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { createShopProject } from '../../integration/server/shop-project.js';
+import { createShopProject } from '../../kit/projects/shop.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { connectTo } from '../../kit/mcp-client.js';
 import { busyTimeOf, isRunning, runningChildren } from '../../kit/processes.js';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChildServer, childEnvironment } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { isRunning } from '../../kit/processes.js';
-import { pythonTool, TemporaryProject } from '../../kit/temporary-project.js';
+import { pythonTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');
 

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { killAtRandomMoments } from './random-kills.js';
 
 const SITE = [

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
-import { createShopProject } from '../../integration/server/shop-project.js';
+import { createShopProject } from '../../kit/projects/shop.js';
 
 /** The nice value of each thread of a process, by thread (proc(5): field 19 of `stat`). */
 function niceValues(pid: number): Map<number, number> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ChildServer } from '../../kit/child-server.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import type { TemporaryProject } from '../../kit/temporary-project.js';
+import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 /** Which file serves, by the name it has in itself, and the rows that were acknowledged to it since. */
 interface Written {

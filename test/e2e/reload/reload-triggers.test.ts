@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
-import { createShopProject } from '../../integration/server/shop-project.js';
+import { createShopProject } from '../../kit/projects/shop.js';
 import { ChildServer } from '../../kit/child-server.js';
-import type { TemporaryProject } from '../../kit/temporary-project.js';
+import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const run = promisify(execFile);
 const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AdminClient, AdminApiError } from '../../../src/admin/client/index.js';
 import { replaceDatabase } from '../../integration/server/reload-database-faults.js';
-import { createShopProject } from '../../integration/server/shop-project.js';
+import { createShopProject } from '../../kit/projects/shop.js';
 import { ChildServer, childEnvironment } from '../../kit/child-server.js';
 import { callText, connectOver, connectTo, ERAS } from '../../kit/mcp-client.js';
-import type { TemporaryProject } from '../../kit/temporary-project.js';
+import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const RELOADS = 24;
 const HTTP_CALLS = 3_000;

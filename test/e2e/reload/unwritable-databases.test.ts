@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { failedReload } from '../../integration/server/failed-reload.js';
-import { createShop } from '../../integration/server/shop-project.js';
+import { createShop } from '../../kit/projects/shop.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { canBeOrdinary, ordinaryUserCommand } from '../../kit/ordinary-user.js';
-import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
+import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const DATABASE = 'data/shop.duckdb';
 

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import type { TemporaryProject } from '../../kit/temporary-project.js';
+import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 /** One request to the admin socket, and all that comes back: status, headers, body. */
 export function ask(project: TemporaryProject, path: string, method = 'GET', body = ''): Promise<string> {

@@ -1,4 +1,4 @@
-import { httpSecret, type TemporaryProject } from '../../kit/temporary-project.js';
+import { httpSecret, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { CANARY_PROJECT, canaryConfig, envFile } from './canaries.js';
 
 /** Ways to break the project, each with values that nothing has seen before. */

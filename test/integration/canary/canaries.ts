@@ -1,4 +1,4 @@
-import { httpSecret, userConfig, type ProjectFiles } from '../../kit/temporary-project.js';
+import { httpSecret, userConfig, type ProjectFiles } from '../../kit/projects/temporary-project.js';
 
 /** Texts that must never leave the process, one for each way a secret can come in. All of them hold `canary`. */
 export const CANARIES = {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { childEnvironment } from '../../kit/child-server.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { BROKEN } from './broken-projects.js';
 import { CANARIES, CANARY_ENVIRONMENT, CANARY_PROJECT, leaksIn } from './canaries.js';
 

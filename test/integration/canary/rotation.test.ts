@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { runningDescendants } from '../../kit/processes.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { ask, failure, ROUTES } from './answers.js';
 import { BROKEN, restore } from './broken-projects.js';
 import {

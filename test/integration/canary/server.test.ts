@@ -4,7 +4,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { ask, failure, ROUTES } from './answers.js';
 import { BROKEN, restore } from './broken-projects.js';
 import { CANARIES, CANARY_ENVIRONMENT, CANARY_PROJECT, canaryConfig, leaksIn } from './canaries.js';

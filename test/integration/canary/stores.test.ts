@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
 import { ConnectServer } from '../../kit/connect-server.js';
 import type { Fault } from '../../kit/loopback-server.js';
-import { httpSecret, TemporaryProject, userConfig } from '../../kit/temporary-project.js';
+import { httpSecret, TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
 import { VaultServer } from '../../kit/vault-server.js';
 import { leaksIn } from './canaries.js';
 

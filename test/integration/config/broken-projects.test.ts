@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { errorOf, loadProject } from './load-project.js';
+import { errorOf, loadProject } from '../../kit/projects/config-project.js';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/projects');
 

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { DiskReader } from '../../../src/files/index.js';
 import { HungDisk } from '../../kit/hung-disk.js';
 import { stopClock } from '../../kit/stopped-clock.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const reasonOf = (look: Promise<unknown>): Promise<string> =>
   look.then(

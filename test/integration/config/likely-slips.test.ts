@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatProblem } from '../../../src/errors/index.js';
-import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
+import { errorOf, loadProject, makeProject, userConfig } from '../../kit/projects/config-project.js';
 
 describe('secrets that queries would go without', () => {
   const warningsOf = async (site: string, user: string): Promise<readonly string[]> => {

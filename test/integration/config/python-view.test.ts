@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { withReloadable } from '../../../src/config/index.js';
-import { loadProject, makeProject } from './load-project.js';
+import { loadProject, makeProject } from '../../kit/projects/config-project.js';
 
 const USER = [
   'mxcp: 1',

@@ -9,7 +9,7 @@ import type { ReferenceResolver } from '../../../src/secrets/references/referenc
 import { findReferences } from '../../../src/secrets/references/resolve-references.js';
 import { resolveReferences } from '../../../src/secrets/references/resolve-references.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
-import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
+import { errorOf, loadProject, makeProject, userConfig } from '../../kit/projects/config-project.js';
 
 function parameter(config: ResolvedConfig, name: string): unknown {
   const value = config.secrets[0]?.parameters[name];

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compareReferences, findRestartRequired, withReloadable } from '../../../src/config/index.js';
 import { Secret } from '../../../src/secrets/index.js';
-import { errorOf, loadProject, makeProject, userConfig } from './load-project.js';
+import { errorOf, loadProject, makeProject, userConfig } from '../../kit/projects/config-project.js';
 
 const TWO_PROFILES = [
   'mxcp: 1',

@@ -7,7 +7,7 @@ import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { loadAdminSettings, loadSettings, SETTINGS } from '../../../src/settings/index.js';
 import type { SettingFlags } from '../../../src/settings/settings-table.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const root = mkdtempSync(join(tmpdir(), 'mxcp-settings-'));
 beforeAll(() => {

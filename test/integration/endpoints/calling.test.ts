@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Disposer, Generation } from '../../../src/lifecycle/index.js';
 import { ANONYMOUS } from '../../../src/duckdb/index.js';
 import { EndpointSet, runEndpoint } from '../../../src/endpoints/index.js';
-import { anonymous, fixture, openProject } from './open-project.js';
+import { anonymous, fixture, openProject } from '../../kit/projects/endpoint-project.js';
 
 const project = fixture('endpoint-kinds.good');
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkEndpoints, loadEndpoints, withFailures } from '../../../src/endpoints/index.js';
 import { formatProblem } from '../../../src/errors/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
-import { fixture, foldersOf, openDatabase } from './open-project.js';
+import { fixture, foldersOf, openDatabase } from '../../kit/projects/endpoint-project.js';
 
 let disposer: Disposer;
 let root: string;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { loadEndpoints } from '../../../src/endpoints/index.js';
 import { formatProblem } from '../../../src/errors/index.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
-import { foldersOf } from './open-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { foldersOf } from '../../kit/projects/endpoint-project.js';
 
 async function problemsOf(path: string, lines: readonly string[]): Promise<string[]> {
   using project = new TemporaryProject({ [path]: lines });

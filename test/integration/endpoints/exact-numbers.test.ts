@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Disposer } from '../../../src/lifecycle/index.js';
-import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
-import { anonymous, foldersOf, openProject } from './open-project.js';
+import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { anonymous, foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
 
 const ID = 'parameters: [{ name: id, type: integer }]';
 const IDS = '(VALUES (9007199254740992), (9007199254740993), (9007199254740994)) v(id)';

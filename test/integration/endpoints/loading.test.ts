@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findDefinitionChanges, loadEndpoints } from '../../../src/endpoints/index.js';
 import { formatProblem } from '../../../src/errors/index.js';
-import { fixture, foldersOf } from './open-project.js';
+import { fixture, foldersOf } from '../../kit/projects/endpoint-project.js';
 
 let root: string;
 

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Disposer } from '../../../src/lifecycle/index.js';
-import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
-import { anonymous, foldersOf, openProject } from './open-project.js';
+import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { anonymous, foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
 
 const MEMBERS =
   '{ s: { type: string }, t: { type: integer }, d: { type: string, format: date }, n: { type: number, default: 2.5 },' +

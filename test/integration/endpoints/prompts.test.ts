@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runEndpoint } from '../../../src/endpoints/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import { runChildrenFromSources } from '../../kit/children-from-sources.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
-import { anonymous, foldersOf, openProject } from './open-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { anonymous, foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
 
 runChildrenFromSources();
 

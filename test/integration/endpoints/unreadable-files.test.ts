@@ -6,8 +6,8 @@ import { formatProblem } from '../../../src/errors/index.js';
 import { HungDisk } from '../../kit/hung-disk.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
 import { stopClock } from '../../kit/stopped-clock.js';
-import { pythonTool, sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
-import { foldersOf } from './open-project.js';
+import { pythonTool, sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { foldersOf } from '../../kit/projects/endpoint-project.js';
 
 let project: TemporaryProject;
 beforeEach(() => {

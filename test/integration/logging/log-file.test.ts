@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { InProcessServer } from '../../kit/in-process-server.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const CANNOT_WRITE = 'log file cannot be written';
 

@@ -3,7 +3,7 @@ import ajvFormats from 'ajv-formats';
 import { expect, it } from 'vitest';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
+import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 it.each([
   ['email', 'a@b.org', 'a@b.org'],

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { InProcessServer } from '../../kit/in-process-server.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 it('a probe socket without the admin socket is not opened, and the log says how it would be', async () => {
   using project = new TemporaryProject();

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectTo } from '../../kit/mcp-client.js';
-import { createPythonProject, startPython } from './python-shop.js';
+import { createPythonProject, startPython } from '../../kit/projects/python-server.js';
 
 /** What every PNG begins with: no text, because of its first byte. */
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReferenceResolver } from '../../../src/secrets/index.js';
-import { userConfig } from '../../kit/temporary-project.js';
-import { startShop } from './shop-project.js';
+import { userConfig } from '../../kit/projects/temporary-project.js';
+import { startShop } from '../../kit/projects/shop.js';
 
 const CONFIG = userConfig(['name: slow', 'type: http', 'parameters:', '  BEARER_TOKEN: slow://token']);
 

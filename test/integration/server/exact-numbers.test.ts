@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { connectTo } from '../../kit/mcp-client.js';
-import { pythonTool, sqlTool } from '../../kit/temporary-project.js';
-import { createPythonProject, startPython } from './python-shop.js';
+import { pythonTool, sqlTool } from '../../kit/projects/temporary-project.js';
+import { createPythonProject, startPython } from '../../kit/projects/python-server.js';
 
 const FIELDS = ['parameters: [{ name: id, type: integer }]', 'return: { type: integer }'];
 

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { InProcessServer } from '../../kit/in-process-server.js';
-import { sqlTool } from '../../kit/temporary-project.js';
-import { createShopProject } from './shop-project.js';
+import { sqlTool } from '../../kit/projects/temporary-project.js';
+import { createShopProject } from '../../kit/projects/shop.js';
 
 it('a start that fails says why, also when what it had opened cannot be freed', async () => {
   using project = await createShopProject('readwrite', {

@@ -4,10 +4,10 @@ import { Gate } from '../../kit/gate.js';
 import { connectTo, callText } from '../../kit/mcp-client.js';
 import { countOpen, resourcesOf } from '../../kit/process-resources.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
-import { sqlTool } from '../../kit/temporary-project.js';
+import { sqlTool } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { HandoverShop, stagesOf } from './handover-shop.js';
-import { createShop, createShopProject } from './shop-project.js';
+import { HandoverShop, stagesOf } from '../../kit/projects/handover-shop.js';
+import { createShop, createShopProject } from '../../kit/projects/shop.js';
 
 describe('a replaced read-write database', () => {
   it('is served after a reload: rows, secrets and functions of the new one, and nothing is left of the old', async () => {

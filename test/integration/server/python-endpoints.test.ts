@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { connectTo } from '../../kit/mcp-client.js';
-import { pythonTool, sqlTool } from '../../kit/temporary-project.js';
-import { callFor, callOnce, createPythonProject, startPython } from './python-shop.js';
+import { pythonTool, sqlTool } from '../../kit/projects/temporary-project.js';
+import { callFor, callOnce, createPythonProject, startPython } from '../../kit/projects/python-server.js';
 
 const TYPES = [
   'import datetime, decimal, dataclasses, enum, math, uuid',

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { runningChildren } from '../../kit/processes.js';
-import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/temporary-project.js';
-import { callOnce, createPythonProject, startPython } from './python-shop.js';
+import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { callOnce, createPythonProject, startPython } from '../../kit/projects/python-server.js';
 
 const CODE = [
   'import fcntl, os',

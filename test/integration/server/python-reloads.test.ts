@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/temporary-project.js';
+import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { callFor, callOnce, createPythonProject, startPython } from './python-shop.js';
+import { callFor, callOnce, createPythonProject, startPython } from '../../kit/projects/python-server.js';
 
 const RELOAD = { waitMs: 20_000 } as const;
 

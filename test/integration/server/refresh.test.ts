@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ReferenceResolver } from '../../../src/secrets/index.js';
-import { httpSecret, userConfig } from '../../kit/temporary-project.js';
+import { httpSecret, userConfig } from '../../kit/projects/temporary-project.js';
 import {
   backgroundOf,
   lastReload,
@@ -9,7 +9,7 @@ import {
   untilBackground,
   untilServed,
 } from './reload-by-itself.js';
-import { PROXIES, startShop } from './shop-project.js';
+import { PROXIES, startShop } from '../../kit/projects/shop.js';
 
 const EVERY_SECOND = [...PROXIES, 'reload: { refresh: 1s }'];
 const KEPT = ['name: kept', 'type: http', 'parameters:', '  HTTP_PROXY: store://proxy'];

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { createDatabaseFile } from '../../kit/database-file.js';
-import { sqlTool, type TemporaryProject } from '../../kit/temporary-project.js';
+import { sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import type { ReloadFault } from './reload-faults.js';
-import { createShop, PROXIES } from './shop-project.js';
+import { createShop, PROXIES } from '../../kit/projects/shop.js';
 
 const mendConfig = (project: TemporaryProject): void => project.write('config.yml', PROXIES);
 

@@ -3,11 +3,11 @@ import { describe, expect, it, vi } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
-import { httpSecret, sqlTool, userConfig } from '../../kit/temporary-project.js';
+import { httpSecret, sqlTool, userConfig } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
 import { observeAnswers } from './observed-answers.js';
 import { replaceDatabase } from './reload-database-faults.js';
-import { createShopProject, PROXIES, startShop } from './shop-project.js';
+import { createShopProject, PROXIES, startShop } from '../../kit/projects/shop.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 
 const RELOAD = { waitMs: 20_000 } as const;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
 import { countOpen } from '../../kit/process-resources.js';
-import type { TemporaryProject } from '../../kit/temporary-project.js';
+import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
 import { observeAnswers } from './observed-answers.js';
 import { RELOAD_FAULTS } from './reload-faults.js';
-import { startShop } from './shop-project.js';
+import { startShop } from '../../kit/projects/shop.js';
 
 const TOOLS = ['price', 'secrets'];
 

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { sqlTool, userConfig, type TemporaryProject } from '../../kit/temporary-project.js';
+import { sqlTool, userConfig, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { DATABASE_FAULTS } from './reload-database-faults.js';
-import { PROXIES, type DatabaseMode } from './shop-project.js';
+import { PROXIES, type DatabaseMode } from '../../kit/projects/shop.js';
 
 /** One way in which a reload can go wrong, and what the record must say about it. */
 export interface ReloadFault {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
 import type { ReferenceResolver } from '../../../src/secrets/index.js';
-import { userConfig } from '../../kit/temporary-project.js';
+import { userConfig } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { startShop } from './shop-project.js';
+import { startShop } from '../../kit/projects/shop.js';
 
 const RELOAD = { waitMs: 20_000 } as const;
 const USED = 'projects.shop.profiles.dev.secrets';

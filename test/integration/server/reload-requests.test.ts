@@ -3,9 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { Gate } from '../../kit/gate.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
-import { sqlTool } from '../../kit/temporary-project.js';
+import { sqlTool } from '../../kit/projects/temporary-project.js';
 import { replaceDatabase } from './reload-database-faults.js';
-import { createShopProject, startShop } from './shop-project.js';
+import { createShopProject, startShop } from '../../kit/projects/shop.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 
 const RELOAD = { waitMs: 20_000 } as const;

@@ -7,10 +7,10 @@ import { Secret } from '../../../src/secrets/index.js';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
-import { TemporaryProject, userConfig } from '../../kit/temporary-project.js';
+import { TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
 import { observeAnswers } from './observed-answers.js';
-import { startShop } from './shop-project.js';
+import { startShop } from '../../kit/projects/shop.js';
 
 /** Runs until it is interrupted. */
 const ENDLESS = 'SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE (a.range * b.range) % 7 = 9';

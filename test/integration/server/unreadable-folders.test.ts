@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/reload/reload-record.js';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
-import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/temporary-project.js';
-import { createPythonProject, startPython } from './python-shop.js';
+import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { createPythonProject, startPython } from '../../kit/projects/python-server.js';
 
 const SQL = { 'tools/one.yml': sqlTool('one', 'SELECT 1 AS one') };
 const MEND = 'may not be read by this user; let this user read it (chmod u+rx, chown), or move it';

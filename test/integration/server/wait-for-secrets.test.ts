@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ReferenceResolver } from '../../../src/secrets/index.js';
 import { MxcpError } from '../../../src/errors/index.js';
 import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
-import { TemporaryProject, userConfig, type ProjectFiles } from '../../kit/temporary-project.js';
+import { TemporaryProject, userConfig, type ProjectFiles } from '../../kit/projects/temporary-project.js';
 import { PATIENCE } from './reload-by-itself.js';
 
 const FILE = userConfig(['name: feed', 'type: http', 'parameters:', '  HTTP_PROXY: file://run/token']);

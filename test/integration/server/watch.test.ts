@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
-import { sqlTool, TemporaryProject, userConfig } from '../../kit/temporary-project.js';
+import { sqlTool, TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
 import {
   backgroundOf,
   lastReload,
@@ -15,7 +15,7 @@ import {
   untilServed,
 } from './reload-by-itself.js';
 import { replaceDatabase } from './reload-database-faults.js';
-import { PROXIES, startShop } from './shop-project.js';
+import { PROXIES, startShop } from '../../kit/projects/shop.js';
 import { countKernelWatches, mountVersion, writeWithoutRest } from './watched-files.js';
 
 const WATCH = { flags: { watch: true } } as const;

@@ -6,7 +6,7 @@ import { FileWatcher, type FileWatcherOptions } from '../../../src/server/trigge
 import type { WatchedFile } from '../../../src/server/triggers/folder-watches.js';
 import { mountVolume } from '../../kit/kubernetes-volume.js';
 import { stopClock, untilHolds } from '../../kit/stopped-clock.js';
-import type { TemporaryProject } from '../../kit/temporary-project.js';
+import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 /** Short, so that tests are; how they relate to each other is as in life. */
 export const FAST = { debounceMs: 10, settleMs: 60, vanishMs: 400, pollMs: 60_000 } as const;

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { SecretStores, type ReferenceResolver } from '../../../src/secrets/index.js';
 import { blockUnder } from '../../contract/docs/doc-blocks.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
-import { TemporaryProject, userConfig } from '../../kit/temporary-project.js';
-import { StoreProject } from './store-project.js';
+import { TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
+import { StoreProject } from '../../kit/projects/store-project.js';
 
 /** The store that the guide shows, loaded as a file of its own. */
 async function storeOfGuide(project: TemporaryProject): Promise<ReferenceResolver> {

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { compareReferences, type ResolvedConfig } from '../../../src/config/index.js';
 import { VaultServer } from '../../kit/vault-server.js';
-import { StoreProject, vaultSection, type References } from './store-project.js';
+import { StoreProject, vaultSection, type References } from '../../kit/projects/store-project.js';
 
 const PASSWORD = 'vault://database/creds/app#password';
 const USERNAME = 'vault://database/creds/app#username';

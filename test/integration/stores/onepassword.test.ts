@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compareReferences, type ResolvedConfig } from '../../../src/config/index.js';
 import { tlsFile, type Fault } from '../../kit/loopback-server.js';
 import { ConnectServer } from '../../kit/connect-server.js';
-import { StoreProject, type References } from './store-project.js';
+import { StoreProject, type References } from '../../kit/projects/store-project.js';
 
 const TOKEN = 'connect-token-123456';
 

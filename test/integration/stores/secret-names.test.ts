@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MxcpError } from '../../../src/errors/index.js';
-import { userConfig } from '../../kit/temporary-project.js';
-import { StoreProject } from './store-project.js';
+import { userConfig } from '../../kit/projects/temporary-project.js';
+import { StoreProject } from '../../kit/projects/store-project.js';
 
 const named = (name: string): readonly string[] => [
   `name: ${name}`,

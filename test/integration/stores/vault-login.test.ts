@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { stopClock, untilHolds } from '../../kit/stopped-clock.js';
 import { VaultServer, type TokenOptions } from '../../kit/vault-server.js';
-import { StoreProject, vaultSection } from './store-project.js';
+import { StoreProject, vaultSection } from '../../kit/projects/store-project.js';
 
 const REFERENCES = { A: 'vault://kv/app#a' };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Fault, LoopbackOptions } from '../../kit/loopback-server.js';
 import { VaultServer } from '../../kit/vault-server.js';
-import { StoreProject, vaultSection } from './store-project.js';
+import { StoreProject, vaultSection } from '../../kit/projects/store-project.js';
 
 const RESOLVE_MS = 1_500;
 const VALUE = 'served-value-1';

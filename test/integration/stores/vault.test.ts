@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tlsFile } from '../../kit/loopback-server.js';
 import { VaultServer } from '../../kit/vault-server.js';
-import { StoreProject, vaultSection } from './store-project.js';
+import { StoreProject, vaultSection } from '../../kit/projects/store-project.js';
 
 async function openVault(...options: ConstructorParameters<typeof VaultServer>): Promise<VaultServer> {
   const vault = new VaultServer(...options);

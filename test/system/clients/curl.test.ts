@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
-import { CLIENT_PROJECT } from './client-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { CLIENT_PROJECT } from '../../kit/projects/client-project.js';
 
 let project: TemporaryProject;
 let server: ChildServer;

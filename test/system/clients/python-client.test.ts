@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { childEnvironment, ChildServer } from '../../kit/child-server.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
-import { CLIENT_PROJECT } from './client-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { CLIENT_PROJECT } from '../../kit/projects/client-project.js';
 
 const SCRIPT = join(import.meta.dirname, 'official-client.py');
 const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');

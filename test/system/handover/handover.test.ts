@@ -3,7 +3,7 @@ import { ChildServer } from '../../kit/child-server.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
 import { Gate } from '../../kit/gate.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
+import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { killAtRandomMoments } from '../../e2e/reload/random-kills.js';
 
 const SITE = [

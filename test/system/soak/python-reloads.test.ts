@@ -4,7 +4,7 @@ import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { resourcesOf } from '../../kit/process-resources.js';
 import { runningDescendants } from '../../kit/processes.js';
-import { TemporaryProject } from '../../kit/temporary-project.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const RELOADS = 1000;
 /** A reload that fails is one of them: its workers have to go as well. */

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { AdminApiError, AdminClient } from '../../../src/admin/client/index.js';
 import { ChildServer, childEnvironment } from '../../kit/child-server.js';
 import { connectOver, connectTo, ERAS } from '../../kit/mcp-client.js';
-import { FAULTS, SoakProject, type SoakMode } from './soak-project.js';
+import { FAULTS, SoakProject, type SoakMode } from '../../kit/projects/soak-project.js';
 import { SoakTraffic, straddle, type Rounds } from './soak-traffic.js';
 
 const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { PythonProject } from '../../../kit/python-project.js';
-import { TemporaryProject } from '../../../kit/temporary-project.js';
+import { PythonProject } from '../../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
 import { countDescriptors, openDatabase, rowsOf } from '../temporary-database.js';
 
 const callerOf = (username: string) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { isRunning } from '../../../kit/processes.js';
-import { PythonProject, type PythonProjectOptions } from '../../../kit/python-project.js';
-import { TemporaryProject } from '../../../kit/temporary-project.js';
+import { PythonProject, type PythonProjectOptions } from '../../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
 import { openDatabase } from '../temporary-database.js';
 
 const WORK = [

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import { describe, expect, it, vi } from 'vitest';
 import { resourcesOf } from '../../../kit/process-resources.js';
 import { isRunning, runningChildren, runningGroup } from '../../../kit/processes.js';
-import { PythonProject } from '../../../kit/python-project.js';
-import { TemporaryProject } from '../../../kit/temporary-project.js';
+import { PythonProject } from '../../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
 
 const REGISTER = join(import.meta.dirname, '../../../kit/register-typescript.mjs');
 const SERVER = join(import.meta.dirname, 'server-process.ts');

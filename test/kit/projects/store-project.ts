@@ -4,8 +4,8 @@ import { loadSettings } from '../../../src/settings/index.js';
 import { Secret, SecretStores } from '../../../src/secrets/index.js';
 import type { SecretStoresOptions } from '../../../src/secrets/secret-stores.js';
 import { failedReferences } from '../../../src/secrets/index.js';
-import { tlsFile } from '../../kit/loopback-server.js';
-import { TemporaryProject, userConfig, type ProjectFiles } from '../../kit/temporary-project.js';
+import { tlsFile } from '../loopback-server.js';
+import { TemporaryProject, userConfig, type ProjectFiles } from './temporary-project.js';
 
 /** Parameters of the one secret of the project, by name. */
 export type References = Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-import { Scrubber } from '../../src/logging/index.js';
+import { Scrubber } from '../../../src/logging/index.js';
 import {
   ANONYMOUS,
   type CallerIdentity,
@@ -6,14 +6,18 @@ import {
   type GenerationDatabase,
   type JsonValue,
   type ParameterValue,
-} from '../../src/duckdb/index.js';
+} from '../../../src/duckdb/index.js';
 import {
   PythonWorkers,
   type CallNotification,
   type PythonReloadRequest,
   type PythonTarget,
-} from '../../src/python/index.js';
-import type { PythonCallOptions, PythonConfiguration, PythonLimits } from '../../src/python/python-spec.js';
+} from '../../../src/python/index.js';
+import type {
+  PythonCallOptions,
+  PythonConfiguration,
+  PythonLimits,
+} from '../../../src/python/python-spec.js';
 import type { TemporaryProject } from './temporary-project.js';
 
 export interface PythonProjectOptions {

@@ -4,11 +4,11 @@ import { onTestFinished } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
 import type { SettingFlags } from '../../../src/settings/settings-table.js';
 import type { ReloadOptions } from '../../../src/reload/index.js';
-import { createDatabaseFile } from '../../kit/database-file.js';
-import type { InProcessServer } from '../../kit/in-process-server.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import type { ProjectFiles, TemporaryProject } from '../../kit/temporary-project.js';
-import { createShop, startShop, type DatabaseMode } from './shop-project.js';
+import { createDatabaseFile } from '../database-file.js';
+import type { InProcessServer } from '../in-process-server.js';
+import { callText, connectTo } from '../mcp-client.js';
+import type { ProjectFiles, TemporaryProject } from './temporary-project.js';
+import { createShop, startShop, type DatabaseMode } from './shop.js';
 
 type Payload = NonNullable<ReloadOptions['payload']>;
 

@@ -1,5 +1,5 @@
-import { createDatabaseFile } from '../../kit/database-file.js';
-import { httpSecret, sqlTool, userConfig, type ProjectFiles } from '../../kit/temporary-project.js';
+import { createDatabaseFile } from '../database-file.js';
+import { httpSecret, sqlTool, userConfig, type ProjectFiles } from './temporary-project.js';
 
 export const SITE = [
   'mxcp: 1',

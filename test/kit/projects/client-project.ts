@@ -1,4 +1,4 @@
-import { sqlTool, type ProjectFiles } from '../../kit/temporary-project.js';
+import { sqlTool, type ProjectFiles } from './temporary-project.js';
 
 /** Every kind of thing that a client can list and use. */
 export const CLIENT_PROJECT: ProjectFiles = {

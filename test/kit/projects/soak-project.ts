@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
-import { createDatabaseFile } from '../../kit/database-file.js';
-import { Gate } from '../../kit/gate.js';
-import { sqlTool, TemporaryProject } from '../../kit/temporary-project.js';
+import { createDatabaseFile } from '../database-file.js';
+import { Gate } from '../gate.js';
+import { sqlTool, TemporaryProject } from './temporary-project.js';
 
 export type SoakMode = 'readonly' | 'readwrite';
 

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
-import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import { TemporaryProject, type ProjectFiles } from '../../kit/temporary-project.js';
+import { InProcessServer, type StartOptions } from '../in-process-server.js';
+import { callText, connectTo } from '../mcp-client.js';
+import { TemporaryProject, type ProjectFiles } from './temporary-project.js';
 
 /** A project with these files; gone when the test is. */
 export function createPythonProject(files: ProjectFiles): TemporaryProject {

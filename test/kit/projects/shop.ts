@@ -1,13 +1,7 @@
 import { onTestFinished } from 'vitest';
-import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
-import { createDatabaseFile } from '../../kit/database-file.js';
-import {
-  httpSecret,
-  sqlTool,
-  TemporaryProject,
-  userConfig,
-  type ProjectFiles,
-} from '../../kit/temporary-project.js';
+import { InProcessServer, type StartOptions } from '../in-process-server.js';
+import { createDatabaseFile } from '../database-file.js';
+import { httpSecret, sqlTool, TemporaryProject, userConfig, type ProjectFiles } from './temporary-project.js';
 
 /** The secrets of DuckDB as callers can see them; `http_proxy` is the one parameter that DuckDB does not hide. */
 const SECRETS = 'SELECT name, secret_string FROM duckdb_secrets() ORDER BY name';
