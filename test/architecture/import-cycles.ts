@@ -1,27 +1,53 @@
+import { posix } from 'node:path';
 import { findImports, targetOf } from './imports.js';
 import type { SourceTree } from './source-tree.js';
 
+/** What imports what: files by path, or folders by path. */
+type Graph = ReadonlyMap<string, ReadonlySet<string>>;
+
 /**
- * Files that import each other, directly or through others, `a.ts → b.ts → a.ts`. Imports of types count, and so do those
- * made while the program runs: such files can only be understood together. Of cycles that share files one is enough.
+ * Files that import each other, directly or through others, as `a.ts → b.ts → a.ts`. Imports of types and imports made at
+ * run time count too, because such files can only be understood together. Of several cycles through the same files, one is
+ * reported.
  */
 export function findCycles(tree: SourceTree): readonly string[] {
+  return cyclesIn(new Map([...tree.keys()].map((path) => [path, filesImportedBy(path, tree)])));
+}
+
+/**
+ * Folders that import each other at any depth. The files of a folder and those of a folder inside it count as two folders.
+ * An `index.ts` imports on behalf of its readers, so its own imports do not count.
+ */
+export function findFolderCycles(tree: SourceTree): readonly string[] {
+  const graph = new Map<string, Set<string>>();
+  for (const path of tree.keys()) {
+    if (posix.basename(path) === 'index.ts') continue;
+    const folder = posix.dirname(path);
+    const imported = graph.get(folder) ?? new Set<string>();
+    graph.set(folder, imported);
+    for (const target of filesImportedBy(path, tree))
+      if (posix.dirname(target) !== folder) imported.add(posix.dirname(target));
+  }
+  return cyclesIn(graph);
+}
+
+function cyclesIn(graph: Graph): readonly string[] {
   const cycles: string[] = [];
   const done = new Set<string>();
-  const visit = (path: string, trail: readonly string[]): void => {
-    const begin = trail.indexOf(path);
-    if (begin >= 0) cycles.push([...trail.slice(begin), path].join(' → '));
-    if (begin >= 0 || done.has(path)) return;
-    for (const next of filesImportedBy(path, tree)) visit(next, [...trail, path]);
-    done.add(path);
+  const visit = (node: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(node);
+    if (start >= 0) cycles.push([...trail.slice(start), node].join(' → '));
+    if (start >= 0 || done.has(node)) return;
+    for (const next of graph.get(node) ?? []) visit(next, [...trail, node]);
+    done.add(node);
   };
-  for (const path of tree.keys()) visit(path, []);
+  for (const node of graph.keys()) visit(node, []);
   return cycles;
 }
 
-function filesImportedBy(path: string, tree: SourceTree): readonly string[] {
+export function filesImportedBy(path: string, tree: SourceTree): ReadonlySet<string> {
   const targets = findImports(tree.get(path) ?? '').flatMap(({ specifier }) =>
     specifier?.startsWith('.') === true ? [targetOf(path, specifier)] : [],
   );
-  return [...new Set(targets)].filter((target) => tree.has(target));
+  return new Set(targets.filter((target) => tree.has(target)));
 }

@@ -6,7 +6,7 @@ import {
   folderOf,
   parseRanks,
 } from './import-rules.js';
-import { findCycles } from './import-cycles.js';
+import { findCycles, findFolderCycles } from './import-cycles.js';
 import { findImports } from './imports.js';
 import { readDocument, readSourceTree, type SourceTree } from './source-tree.js';
 
@@ -52,6 +52,10 @@ describe('imports', () => {
 
   it('never lead back to the file that they began in', () => {
     expect(findCycles(src)).toEqual([]);
+  });
+
+  it('never lead from a folder back to it through another folder, at any depth', () => {
+    expect(findFolderCycles(src)).toEqual([]);
   });
 
   it('are found in the sources at all', () => {
@@ -242,5 +246,31 @@ describe('a cycle', () => {
 
   it('of a file with itself is found', () => {
     expect(findCycles(tree({ a: "import './a.js';" }))).toEqual(['src/config/a.ts → src/config/a.ts']);
+  });
+});
+
+describe('a cycle of folders', () => {
+  it('is found between inner folders, and between a folder and one inside it', () => {
+    const inner = new Map([
+      ['src/config/a/x.ts', "import '../b/x.js';\n"],
+      ['src/config/b/x.ts', "import type { Y } from '../a/y.js';\n"],
+      ['src/config/a/y.ts', ''],
+    ]);
+    expect(findFolderCycles(inner)).toEqual(['src/config/a → src/config/b → src/config/a']);
+    const outer = new Map([
+      ['src/config/x.ts', "import './a/x.js';\n"],
+      ['src/config/a/x.ts', "import '../y.js';\n"],
+      ['src/config/y.ts', ''],
+    ]);
+    expect(findFolderCycles(outer)).toEqual(['src/config → src/config/a → src/config']);
+  });
+
+  it('is not found where only an index.ts leads into a folder', () => {
+    const tree = new Map([
+      ['src/config/index.ts', "export { x } from './a/x.js';\n"],
+      ['src/config/a/x.ts', "import '../y.js';\n"],
+      ['src/config/y.ts', ''],
+    ]);
+    expect(findFolderCycles(tree)).toEqual([]);
   });
 });
