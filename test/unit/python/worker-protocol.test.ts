@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLineParser } from '../../../../src/python/worker-protocol.js';
+import { createLineParser } from '../../../src/python/worker-protocol.js';
 
 const parseLine = createLineParser(([head, leftOut, tail]) => `${head}|${leftOut}|${tail}`);
 const parse = (text: string) => parseLine(Buffer.from(text));

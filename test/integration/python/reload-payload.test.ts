@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const RELOADS = [
   'import asyncio, os, time',

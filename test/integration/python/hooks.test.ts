@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { runningChildren } from '../../../kit/processes.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
-import { openDatabase, rowsOf } from '../temporary-database.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { runningChildren } from '../../kit/processes.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { openDatabase, rowsOf } from '../runtime/temporary-database.js';
 
 describe('hooks', () => {
   it('run in each worker, in order, sync and async, and on_shutdown only where on_init ran', async () => {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { WorkerOutput } from '../../../../src/python/worker-output.js';
+import { WorkerOutput } from '../../../src/python/worker-output.js';
 
 const scrubHead = (text: string): string => text;
 

@@ -1,8 +1,8 @@
 import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { runningChildren } from '../../../kit/processes.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { runningChildren } from '../../kit/processes.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const target = (file: string, functionName?: string) => ({ file, functionName });
 

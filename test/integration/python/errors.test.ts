@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 describe('an error of Python code', () => {
   it('names its type, its text, and the deepest line of the project; the log has all of it', async () => {

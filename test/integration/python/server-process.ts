@@ -1,5 +1,5 @@
-import { ANONYMOUS } from '../../../../src/duckdb/index.js';
-import { PythonWorkers } from '../../../../src/python/index.js';
+import { ANONYMOUS } from '../../../src/duckdb/index.js';
+import { PythonWorkers } from '../../../src/python/index.js';
 
 /** A process that has one worker which does something for ever; it prints the worker's process id. */
 const [root = '', functionName = ''] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { isRunning, runningGroup } from '../../../kit/processes.js';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { isRunning, runningGroup } from '../../kit/processes.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 /** Ways to end a process, and helpers to see which one answers. */
 const DEATHS = [

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { isRunning, runningDescendants } from '../../../kit/processes.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { isRunning, runningDescendants } from '../../kit/processes.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const NO_SERVER =
   'this process was started by code of the project and has no connection to the server: ' +

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../../../../src/secrets/index.js';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { Secret } from '../../../src/secrets/index.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const ALICE = { username: 'alice', email: 'a@x.org', provider: 'github', externalToken: 'gho_1' };
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import type { DatabaseSession } from '../../../../src/duckdb/index.js';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
-import { openDatabase, rowsOf } from '../temporary-database.js';
+import type { DatabaseSession } from '../../../src/duckdb/index.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { openDatabase, rowsOf } from '../runtime/temporary-database.js';
 
 const ALICE = { username: 'alice', email: null, provider: null, externalToken: null };
 

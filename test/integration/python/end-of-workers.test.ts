@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, vi } from 'vitest';
-import { resourcesOf } from '../../../kit/process-resources.js';
-import { isRunning, runningChildren, runningGroup } from '../../../kit/processes.js';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { resourcesOf } from '../../kit/process-resources.js';
+import { isRunning, runningChildren, runningGroup } from '../../kit/processes.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const REGISTER = join(import.meta.dirname, '../../../kit/register-typescript.mjs');
 const SERVER = join(import.meta.dirname, 'server-process.ts');

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { PythonProject } from '../../../kit/projects/python-workers.js';
-import { TemporaryProject } from '../../../kit/projects/temporary-project.js';
+import { PythonProject } from '../../kit/projects/python-workers.js';
+import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 describe('what Python code prints', () => {
   it('is told line by line, whatever it is and whoever writes it', async () => {
