@@ -51,3 +51,16 @@ export function filesImportedBy(path: string, tree: SourceTree): ReadonlySet<str
   );
   return new Set(targets.filter((target) => tree.has(target)));
 }
+
+const FRAGMENT_LINES = 40;
+
+/** Files under 40 lines with a single importer, which belong into that importer. Commands are loaded one by one. */
+export function findFragments(tree: SourceTree): readonly string[] {
+  const importers = new Map<string, number>();
+  for (const path of tree.keys())
+    for (const target of filesImportedBy(path, tree)) importers.set(target, (importers.get(target) ?? 0) + 1);
+  return [...tree]
+    .filter(([path, text]) => text.split('\n').length - 1 < FRAGMENT_LINES && importers.get(path) === 1)
+    .map(([path]) => path)
+    .filter((path) => !/\/index\.ts$|^src\/cli\/commands\//.test(path));
+}
