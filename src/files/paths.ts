@@ -1,33 +1,32 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { errorCodeOf } from '../errors/index.js';
 
-/** Replaces a leading `~` with the home folder (`HOME` where the environment has it). */
+/** Replaces a leading `~` with the home folder (`HOME` if the environment has it). */
 export function expandHome(path: string, home: string = homedir()): string {
   if (path === '~') return home;
   return path.startsWith('~/') ? join(home, path.slice(2)) : path;
 }
 
-/** A path as a person wrote it, made absolute: `~` expanded, relative to `base`. */
+/** Makes a path absolute: expands `~`, and resolves a relative one against `base`. */
 export function resolvePath(base: string, path: string): string {
-  const expanded = expandHome(path);
-  return isAbsolute(expanded) ? resolve(expanded) : resolve(base, expanded);
+  return resolve(base, expandHome(path));
 }
 
-/** As `resolvePath`; what only DuckDB understands (`:memory:`, `md:name`, `s3://…`) stays as it is. */
+/** As `resolvePath`, but keeps the names that only DuckDB understands (`:memory:`, `md:name`, `s3://…`). */
 export function resolveDatabasePath(base: string, path: string): string {
   return isDatabaseFile(path) ? resolvePath(base, path) : path;
 }
 
-/** False for the names by which DuckDB means memory or another machine. */
+/** False for the names that DuckDB gives to databases in memory or on other machines. */
 export function isDatabaseFile(path: string): boolean {
   return !path.startsWith(':') && !/^[a-z][a-z0-9+.-]+:/i.test(path);
 }
 
 /**
- * Creates a folder and those around it that are missing, and tells the first one that it created. `recursive` of Node
- * never comes to an end, on a whole processor, where a folder that is there takes no other, as in `/proc` (Node 20.20).
+ * Creates a folder and its missing parents, and returns the topmost one it created, if any. The `recursive` option of
+ * `mkdir` never returns, at full processor load, in a folder that accepts no entries, such as `/proc` (Node 20.20).
  */
 export async function createFolder(path: string): Promise<string | undefined> {
   const folder = resolve(path);
@@ -37,12 +36,12 @@ export async function createFolder(path: string): Promise<string | undefined> {
     if (errorCodeOf(error) !== 'ENOENT' || folder === dirname(folder)) throw error;
   }
   const first = await createFolder(dirname(folder));
-  // Once: what is still missing now does not come by trying again.
+  // Once only: a folder that is still missing will not appear by trying again.
   const created = await createOne(folder);
   return first ?? created;
 }
 
-/** Undefined when it is there. */
+/** Undefined if the folder exists. */
 async function createOne(folder: string): Promise<string | undefined> {
   try {
     await mkdir(folder);

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { messageOf } from '../../errors/index.js';
-import { MISSING, readMark } from '../../files/index.js';
+import { MISSING, readContentHash } from '../../files/index.js';
 import { deadlineIn, type Disposable, within } from '../../lifecycle/index.js';
 import { FolderWatches, readDatabaseMark, type WatchedFile } from './folder-watches.js';
 
@@ -125,7 +125,7 @@ export class FileWatcher implements Disposable {
   }
 
   #judge(marks: ReadonlyMap<string, string>): void {
-    const changed = [...marks].filter(([path, mark]) => this.#files.get(path)?.mark !== mark);
+    const changed = [...marks].filter(([path, mark]) => this.#files.get(path)?.contentHash !== mark);
     if (changed.length === 0) {
       this.#unsettled = undefined;
       return;
@@ -164,7 +164,7 @@ function withMarks(
   return new Map(
     [...files].map(([path, file]): [string, WatchedFile] => [
       path,
-      { ...file, mark: marks.get(path) ?? file.mark },
+      { ...file, contentHash: marks.get(path) ?? file.contentHash },
     ]),
   );
 }
@@ -229,7 +229,7 @@ export class FileLooks {
     const signature = await readSignature(file.path);
     const known = this.#known.get(file.path);
     if (known !== undefined && known.signature === signature) return known.mark;
-    const mark = await readMark(file);
+    const mark = await readContentHash(file);
     if (signature === undefined) this.#known.delete(file.path);
     else this.#known.set(file.path, { signature, mark });
     return mark;

@@ -178,7 +178,7 @@ interface WatchedText extends ReadFile {
 export interface WatchedDatabase {
   readonly kind: 'database';
   readonly path: string;
-  readonly mark: string;
+  readonly contentHash: string;
   readonly readonly: boolean;
 }
 
@@ -196,7 +196,7 @@ export function toWatchedFiles(
 ): readonly WatchedFile[] {
   return [
     ...readFiles.map((read): WatchedText => ({ kind: 'text', ...read })),
-    { kind: 'database', path, readonly, mark: toDatabaseMark(file ?? null, readonly) },
+    { kind: 'database', path, readonly, contentHash: toDatabaseMark(file ?? null, readonly) },
   ];
 }
 

@@ -5,14 +5,14 @@ import { HungDisk } from '../../kit/hung-disk.js';
 import { stopClock } from '../../kit/stopped-clock.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
-const reasonOf = (look: Promise<unknown>): Promise<string> =>
-  look.then(
-    () => 'it came',
+const reasonOf = (operation: Promise<unknown>): Promise<string> =>
+  operation.then(
+    () => 'it succeeded',
     (error: unknown) => String(error),
   );
 
 describe('reading from a disk', () => {
-  it('goes on for as long as something comes', async () => {
+  it('continues as long as answers arrive', async () => {
     using project = new TemporaryProject({ a: 'a' });
     stopClock();
     const disk = new DiskReader();
@@ -21,25 +21,25 @@ describe('reading from a disk', () => {
       vi.advanceTimersByTime(9_000);
       expect(String(await read)).toBe('a');
     }
-    // Nobody waits now.
+    // Nothing is pending now.
     vi.advanceTimersByTime(20_000);
     expect(String(await disk.readFile(project.path('a'), 10))).toBe('a');
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('that hangs ends after ten seconds, and begins nothing more', async () => {
+  it('that hangs ends after ten seconds, and starts nothing more', async () => {
     using project = new TemporaryProject({ a: 'a' });
     await using hung = new HungDisk(project.root);
     stopClock();
     const disk = new DiskReader();
-    const looks = [disk.listFolder(project.root), disk.readFile(project.path('a'), 10)].map(reasonOf);
+    const pending = [disk.listFolder(project.root), disk.readFile(project.path('a'), 10)].map(reasonOf);
     vi.advanceTimersByTime(9_999);
-    expect(await Promise.race([...looks, Promise.resolve('waits')])).toBe('waits');
+    expect(await Promise.race([...pending, Promise.resolve('waits')])).toBe('waits');
     vi.advanceTimersByTime(1);
-    const hangs = 'Error: cannot be read: nothing came within 10 s';
-    expect(await Promise.all(looks)).toEqual([hangs, hangs]);
+    const hangs = 'Error: cannot be read: no answer within 10 s';
+    expect(await Promise.all(pending)).toEqual([hangs, hangs]);
     const later = await reasonOf(disk.stat(join(project.root, 'a')));
-    expect(later).toBe('Error: was not read, because others hang');
+    expect(later).toBe('Error: was not read, because other reads hang');
     expect(hung.isHanging).toBe(true);
   });
 });

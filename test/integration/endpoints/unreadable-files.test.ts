@@ -73,9 +73,9 @@ describe('what cannot be read', () => {
     const told = problems();
     vi.advanceTimersByTime(10_000);
     expect(await told).toEqual([
-      'prompts: the folder was not read, because others hang',
-      'resources: the folder was not read, because others hang',
-      'tools: the folder cannot be read: nothing came within 10 s',
+      'prompts: the folder was not read, because other reads hang',
+      'resources: the folder was not read, because other reads hang',
+      'tools: the folder cannot be read: no answer within 10 s',
     ]);
     expect(hung.isHanging).toBe(true);
   });

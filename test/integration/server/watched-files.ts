@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, readlinkSync, truncateSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { onTestFinished, vi } from 'vitest';
-import { readMark } from '../../../src/files/index.js';
+import { readContentHash } from '../../../src/files/index.js';
 import { FileWatcher, type FileWatcherOptions } from '../../../src/server/triggers/file-watcher.js';
 import type { WatchedFile } from '../../../src/server/triggers/folder-watches.js';
 import { mountVolume } from '../../kit/kubernetes-volume.js';
@@ -67,7 +67,7 @@ export async function watchByHand(
 }
 
 export async function toWatched(path: string): Promise<WatchedFile> {
-  return { kind: 'text', path, maxBytes: 1024, mark: await readMark({ path, maxBytes: 1024 }) };
+  return { kind: 'text', path, maxBytes: 1024, contentHash: await readContentHash({ path, maxBytes: 1024 }) };
 }
 
 /**
@@ -80,7 +80,12 @@ export async function untilLookedAt(project: TemporaryProject, names: readonly s
     const witness = new FileWatcher({ onChange: resolve, timings });
     onTestFinished(() => witness.dispose());
     witness.watch(
-      names.map((name) => ({ kind: 'text', path: project.path(name), maxBytes: 1024, mark: 'not this' })),
+      names.map((name) => ({
+        kind: 'text',
+        path: project.path(name),
+        maxBytes: 1024,
+        contentHash: 'not this',
+      })),
     );
   });
 }
