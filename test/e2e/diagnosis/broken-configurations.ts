@@ -1,5 +1,5 @@
 import type { Diagnosis } from './diagnosis.js';
-import { CONFIG, SITE } from '../../kit/projects/sound-shop.js';
+import { SOUND_CONFIG, SITE } from '../../kit/projects/shop.js';
 
 export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
@@ -11,13 +11,13 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'a bracket in the site file is not closed',
     command: 'serve',
-    files: { 'mxcp-site.yml': [...SITE, 'extensions: [json'] },
+    files: { 'mxcp-site.yml': [...SITE.readonly, 'extensions: [json'] },
     says: ['mxcp-site.yml:7:13:', 'this bracket is not closed'],
   },
   {
     broken: 'a key of the site file is misspelt',
     command: 'serve',
-    files: { 'mxcp-site.yml': SITE.map((line) => line.replace('readonly', 'read_only')) },
+    files: { 'mxcp-site.yml': SITE.readonly.map((line) => line.replace('readonly', 'read_only')) },
     says: [
       'mxcp-site.yml:6:34:',
       'unknown key `read_only` in `profiles.dev.duckdb`; did you mean `readonly`?',
@@ -27,7 +27,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'the site file and an endpoint have mistakes',
     command: 'validate',
     files: {
-      'mxcp-site.yml': [...SITE, 'sql_tool: { enabled: true }'],
+      'mxcp-site.yml': [...SITE.readonly, 'sql_tool: { enabled: true }'],
       'tools/cost.yml': ['mxcp: 1', 'tool:', '  name: cost'],
     },
     says: [
@@ -38,7 +38,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'a folder of endpoints has another name',
     command: 'serve',
-    files: { 'mxcp-site.yml': [...SITE, 'paths: { tools: tolls }'] },
+    files: { 'mxcp-site.yml': [...SITE.readonly, 'paths: { tools: tolls }'] },
     says: [
       'mxcp-site.yml:7:17: `paths.tools`: the folder tolls does not exist; create it, or correct the name',
     ],
@@ -46,7 +46,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'a setting has the wrong type',
     command: 'serve',
-    files: { 'mxcp-site.yml': SITE.map((line) => line.replace('true', 'yes-please')) },
+    files: { 'mxcp-site.yml': SITE.readonly.map((line) => line.replace('true', 'yes-please')) },
     says: ['mxcp-site.yml:6:44:', '`profiles.dev.duckdb.readonly` must be true or false'],
   },
   {
@@ -64,14 +64,14 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'a secret is indented with a tab',
     command: 'serve',
-    files: { 'config.yml': CONFIG.map((line) => line.replace('            type', '\ttype')) },
+    files: { 'config.yml': SOUND_CONFIG.map((line) => line.replace('            type', '\ttype')) },
     says: ['config.yml:8:1:', 'a tab is used for indentation; YAML takes only spaces'],
   },
   {
     broken: 'two variables are not set',
     command: 'serve',
     files: {
-      'config.yml': CONFIG.map((line) =>
+      'config.yml': SOUND_CONFIG.map((line) =>
         line.replace(/: \$\{PROXY.*/, ': ${PROXY_URL}').replace('file://feed-token', '${FEED_TOKEN}'),
       ),
     },
@@ -133,7 +133,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     command: 'serve',
     files: {
       'config.yml': [
-        ...CONFIG,
+        ...SOUND_CONFIG,
         '        auth: { provider: github, github: { client_id: a, client_secret: b } }',
       ],
     },
@@ -145,7 +145,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'the transport is one of the past',
     command: 'serve',
-    files: { 'config.yml': [...CONFIG, 'transport:', '  provider: sse'] },
+    files: { 'config.yml': [...SOUND_CONFIG, 'transport:', '  provider: sse'] },
     says: ['config.yml:16:13:', 'has no `sse` transport; use `streamable-http`'],
   },
   {
@@ -163,7 +163,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'the database is in memory',
     command: 'serve',
     files: {
-      'mxcp-site.yml': SITE.map((line) => line.replace('shop.duckdb', '":memory:"')),
+      'mxcp-site.yml': SITE.readonly.map((line) => line.replace('shop.duckdb', '":memory:"')),
       'feed-token': null,
     },
     says: [
@@ -174,13 +174,15 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'the folder of the database cannot be made',
     command: 'serve',
-    files: { 'mxcp-site.yml': SITE.map((line) => line.replace('shop.duckdb', 'config.yml/shop.duckdb')) },
+    files: {
+      'mxcp-site.yml': SITE.readonly.map((line) => line.replace('shop.duckdb', 'config.yml/shop.duckdb')),
+    },
     says: ['mxcp-site.yml:6:21:', 'the folder of database config.yml/shop.duckdb cannot be used'],
   },
   {
     broken: 'an extension does not exist',
     command: 'serve',
-    files: { 'mxcp-site.yml': [...SITE, 'extensions: [spatail]'] },
+    files: { 'mxcp-site.yml': [...SITE.readonly, 'extensions: [spatail]'] },
     says: [
       'mxcp-site.yml:7:14:',
       'DuckDB extension "spatail" cannot be loaded',
@@ -190,7 +192,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'DuckDB knows no such parameter of a secret',
     command: 'serve',
-    files: { 'config.yml': CONFIG.map((line) => line.replace('BEARER_TOKEN', 'BEARER_TOKN')) },
+    files: { 'config.yml': SOUND_CONFIG.map((line) => line.replace('BEARER_TOKEN', 'BEARER_TOKN')) },
     says: [
       'config.yml:11:13:',
       'DuckDB refused secret "feed" of type http',

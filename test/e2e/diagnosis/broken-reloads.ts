@@ -1,11 +1,11 @@
 import { rmSync, symlinkSync } from 'node:fs';
 import { sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import type { Diagnosis } from './diagnosis.js';
-import { CONFIG, createItems, SITE } from '../../kit/projects/sound-shop.js';
+import { SOUND_CONFIG, createShop, SITE } from '../../kit/projects/shop.js';
 
 /** Puts another database in the place of the one that is there, as a pipeline should. */
 async function replaceItems(project: TemporaryProject, column: string): Promise<void> {
-  await createItems(project.path('next.duckdb'), column);
+  await createShop(project.path('next.duckdb'), 3, column);
   project.rename('next.duckdb', 'shop.duckdb');
 }
 
@@ -13,7 +13,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
   {
     broken: 'a key of the site file was misspelt since',
     command: 'reload',
-    files: { 'mxcp-site.yml': [...SITE, 'sql_tool: { enabled: true }'] },
+    files: { 'mxcp-site.yml': [...SITE.readonly, 'sql_tool: { enabled: true }'] },
     says: [
       'mxcp-site.yml:7:1:',
       'unknown key `sql_tool`; did you mean `sql_tools`?',
@@ -42,7 +42,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
   {
     broken: 'a secret became one that DuckDB refuses',
     command: 'reload',
-    files: { 'config.yml': CONFIG.map((line) => line.replace('HTTP_PROXY', 'PROXY')) },
+    files: { 'config.yml': SOUND_CONFIG.map((line) => line.replace('HTTP_PROXY', 'PROXY')) },
     says: [
       'config.yml:7:13:',
       'DuckDB refused secret "store" of type http',
@@ -91,7 +91,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
     command: 'POST /reload',
     files: {
       'config.yml': [
-        ...CONFIG,
+        ...SOUND_CONFIG,
         '        auth: { provider: github, github: { client_id: a, client_secret: b } }',
       ],
     },

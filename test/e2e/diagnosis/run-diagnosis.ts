@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ChildServer, childEnvironment } from '../../kit/child-server.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import type { Diagnosis } from './diagnosis.js';
-import { createItems, SOUND_SHOP } from '../../kit/projects/sound-shop.js';
+import { createShop, SOUND_SHOP } from '../../kit/projects/shop.js';
 
 const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');
 
@@ -19,7 +19,7 @@ export interface DiagnosisOutput {
 /** Breaks a project and runs the one command. */
 export async function runDiagnosis(diagnosis: Diagnosis): Promise<DiagnosisOutput> {
   using project = new TemporaryProject(SOUND_SHOP);
-  await createItems(project.path('shop.duckdb'));
+  await createShop(project.path('shop.duckdb'), 3);
   const { code, text } = await runCommand(diagnosis, project);
   return { code, text: text.replaceAll(`${project.root}/`, '') };
 }

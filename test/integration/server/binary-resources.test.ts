@@ -1,6 +1,7 @@
+import { createProject } from '../../kit/projects/temporary-project.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectTo } from '../../kit/mcp-client.js';
-import { createPythonProject, startPython } from '../../kit/projects/python-server.js';
+import { startPython } from '../../kit/projects/python-server.js';
 
 /** What every PNG begins with: no text, because of its first byte. */
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
@@ -37,7 +38,7 @@ const RESOURCES = {
 };
 
 async function openReader(): Promise<(name: string) => Promise<unknown>> {
-  const project = createPythonProject({
+  const project = createProject({
     'python/chart.py': ['def chart():', `    return bytes.fromhex("${PNG.toString('hex')}")`],
     ...Object.fromEntries(Object.entries(RESOURCES).map(([name, lines]) => [`resources/${name}.yml`, lines])),
   });

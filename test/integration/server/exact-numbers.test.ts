@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { connectTo } from '../../kit/mcp-client.js';
-import { pythonTool, sqlTool } from '../../kit/projects/temporary-project.js';
-import { createPythonProject, startPython } from '../../kit/projects/python-server.js';
+import { createProject, pythonTool, sqlTool } from '../../kit/projects/temporary-project.js';
+import { startPython } from '../../kit/projects/python-server.js';
 
 const FIELDS = ['parameters: [{ name: id, type: integer }]', 'return: { type: integer }'];
 
 it('numbers that a double cannot hold go to Python and back, and fit what clients check them against', async () => {
-  const project = createPythonProject({
+  const project = createProject({
     'python/ids.py': ['def next_id(id: int) -> int:', '    return id + 1'],
     'tools/next_id.yml': pythonTool('next_id', 'python/ids.py', FIELDS),
     'tools/next_in_sql.yml': sqlTool('next_in_sql', 'SELECT $id + 1', FIELDS),

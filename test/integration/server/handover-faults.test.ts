@@ -8,7 +8,7 @@ import { Gate } from '../../kit/gate.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { countOpen, resourcesOf } from '../../kit/process-resources.js';
 import { failedReload } from './failed-reload.js';
-import { HandoverShop, stagesOf } from '../../kit/projects/handover-shop.js';
+import { HandoverShop, stagesOf } from '../../kit/projects/shop.js';
 import { createShop } from '../../kit/projects/shop.js';
 
 interface GapFault {

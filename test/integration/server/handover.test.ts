@@ -6,7 +6,7 @@ import { countOpen, resourcesOf } from '../../kit/process-resources.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { sqlTool } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { HandoverShop, stagesOf } from '../../kit/projects/handover-shop.js';
+import { HandoverShop, stagesOf } from '../../kit/projects/shop.js';
 import { createShop, createShopProject } from '../../kit/projects/shop.js';
 
 describe('a replaced read-write database', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { connectTo } from '../../kit/mcp-client.js';
-import { pythonTool, sqlTool } from '../../kit/projects/temporary-project.js';
-import { callFor, callOnce, createPythonProject, startPython } from '../../kit/projects/python-server.js';
+import { createProject, pythonTool, sqlTool } from '../../kit/projects/temporary-project.js';
+import { callFor, callOnce, startPython } from '../../kit/projects/python-server.js';
 
 const TYPES = [
   'import datetime, decimal, dataclasses, enum, math, uuid',
@@ -53,7 +53,7 @@ const COUNT = [
 ];
 
 function typesProject() {
-  return createPythonProject({
+  return createProject({
     'python/types_.py': TYPES,
     'tools/arguments.yml': pythonTool('arguments', 'python/types_.py', ARGUMENTS),
     'tools/values.yml': pythonTool('values', 'python/types_.py', ['return: { type: object }']),
@@ -101,7 +101,7 @@ describe('a Python endpoint', () => {
 
   it('is held to its return type, and told so in the words of Python', async () => {
     const server = await startPython(
-      createPythonProject({
+      createProject({
         'python/a.py': 'def number():\n    return "seven"\ndef rows():\n    return {"a": 1}\n',
         'tools/number.yml': pythonTool('number', 'python/a.py', ['return: { type: integer }']),
         'tools/rows.yml': pythonTool('rows', 'python/a.py', ['return: { type: array }']),
@@ -116,7 +116,7 @@ describe('a Python endpoint', () => {
   });
 
   it('fails by the file and line of its own code, without secrets; the traceback is in the debug log', async () => {
-    const project = createPythonProject({
+    const project = createProject({
       'config.yml': [
         'mxcp: 1',
         'projects: { shop: { profiles: { dev: { secrets: [{ name: api, type: python, parameters: { key: hunter2hunter2 } }] } } } }',
@@ -143,7 +143,7 @@ describe('a Python endpoint', () => {
   });
 
   it('asks the database as the caller of this very call, and rolls back what was not committed', async () => {
-    const project = createPythonProject({
+    const project = createProject({
       'python/ledger.py': [
         'from mxcp.runtime import db',
         'from mxcp.sdk.auth.context import get_user_context',
@@ -184,7 +184,7 @@ describe('a Python endpoint', () => {
 
   it('tells its client what it does and how far it is', async () => {
     const server = await startPython(
-      createPythonProject({
+      createProject({
         'python/work.py': [
           'from mxcp.runtime import mcp',
           'async def work():',
@@ -218,7 +218,7 @@ describe('a Python endpoint', () => {
       `  source: { file: ../python/${file} }`,
     ];
     const server = await startPython(
-      createPythonProject({
+      createProject({
         'python/with_main.py': 'def a():\n    return "a"\ndef main():\n    return {"from": "main"}\n',
         'python/orders.py': 'def a(id):\n    return "a"\ndef orders(id):\n    return [id, id]\n',
         'python/other.py':
@@ -244,7 +244,7 @@ describe('a Python endpoint', () => {
   });
 
   it('is ended by the time limit and by a client that goes away, and the next call finds everything free', async () => {
-    const project = createPythonProject({
+    const project = createProject({
       'python/slow.py': [
         'import time',
         'def slow():',
@@ -288,7 +288,7 @@ describe('the code of endpoints that cannot be served', () => {
   };
 
   it('stops the start, and is all named at once, by file and line', async () => {
-    const failed = await startPython(createPythonProject(BROKEN)).catch((error: unknown) => error);
+    const failed = await startPython(createProject(BROKEN)).catch((error: unknown) => error);
     expect(failed).toMatchObject({ code: 'endpoint_invalid' });
     expect(String(failed).split(/\n */)).toEqual([
       expect.stringContaining('Found 5 endpoints with errors'),
@@ -302,7 +302,7 @@ describe('the code of endpoints that cannot be served', () => {
   });
 
   it('is left out with --ignore-errors, and the rest serves', async () => {
-    const server = await startPython(createPythonProject(BROKEN), { flags: { ignoreErrors: true } });
+    const server = await startPython(createProject(BROKEN), { flags: { ignoreErrors: true } });
     const { endpoints } = await server.admin.endpoints();
     expect(endpoints.filter(({ status }) => status === 'ok').map(({ name }) => name)).toEqual(['good']);
     expect(await callFor(server, 'good')).toEqual({ result: [{ one: 1 }] });
@@ -312,7 +312,7 @@ describe('the code of endpoints that cannot be served', () => {
 describe('a project with Python code', () => {
   it('shows it in /endpoints and /readyz, and starts no Python where there is none', async () => {
     const server = await startPython(
-      createPythonProject({
+      createProject({
         'python/a.py': 'def a():\n    return 1\n',
         'tools/a.yml': pythonTool('a', 'python/a.py'),
       }),
@@ -323,14 +323,14 @@ describe('a project with Python code', () => {
       status: 'ok',
       message: '1 of 1 worker ready',
     });
-    const without = await startPython(createPythonProject({ 'tools/a.yml': sqlTool('a', 'SELECT 1') }), {
+    const without = await startPython(createProject({ 'tools/a.yml': sqlTool('a', 'SELECT 1') }), {
       flags: { python: '/nowhere/python' },
     });
     expect((await without.admin.ready()).checks.map(({ name }) => name)).not.toContain('python');
   });
 
   it('is not ready while no worker takes calls, and ready again as soon as one does', async () => {
-    const project = createPythonProject({
+    const project = createProject({
       'python/fragile.py': [
         'import os',
         'if os.path.exists(os.environ["BROKEN"]):',
@@ -358,7 +358,7 @@ describe('a project with Python code', () => {
   });
 
   it('is refused where there is no such Python, with what to do', async () => {
-    const start = startPython(createPythonProject({ 'python/a.py': 'x = 1\n' }), {
+    const start = startPython(createProject({ 'python/a.py': 'x = 1\n' }), {
       flags: { python: '/nowhere/python' },
     });
     await expect(start).rejects.toMatchObject({
@@ -369,7 +369,7 @@ describe('a project with Python code', () => {
 
   it('warns about a file that no endpoint needs and that cannot be imported', async () => {
     const server = await startPython(
-      createPythonProject({
+      createProject({
         'python/notes.py': 'x = 1\nprint(y)\n',
         'tools/a.yml': sqlTool('a', 'SELECT 1'),
       }),

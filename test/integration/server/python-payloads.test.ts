@@ -2,8 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { runningChildren } from '../../kit/processes.js';
-import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { callOnce, createPythonProject, startPython } from '../../kit/projects/python-server.js';
+import {
+  createProject,
+  pythonTool,
+  sqlTool,
+  type TemporaryProject,
+} from '../../kit/projects/temporary-project.js';
+import { callOnce, startPython } from '../../kit/projects/python-server.js';
 
 const CODE = [
   'import fcntl, os',
@@ -35,7 +40,7 @@ async function startPayloads(): Promise<{
   readonly project: TemporaryProject;
   readonly server: InProcessServer;
 }> {
-  const project = createPythonProject({
+  const project = createProject({
     'python/payloads.py': CODE,
     'tools/ask.yml': pythonTool('ask', 'python/payloads.py', [
       'parameters: [{ name: count, type: integer }]',

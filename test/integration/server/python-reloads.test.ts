@@ -2,9 +2,14 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import {
+  createProject,
+  pythonTool,
+  sqlTool,
+  type TemporaryProject,
+} from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { callFor, callOnce, createPythonProject, startPython } from '../../kit/projects/python-server.js';
+import { callFor, callOnce, startPython } from '../../kit/projects/python-server.js';
 
 const RELOAD = { waitMs: 20_000 } as const;
 
@@ -48,7 +53,7 @@ const userConfig = (key: string) => [
 ];
 
 function createShop(): TemporaryProject {
-  const project = createPythonProject({
+  const project = createProject({
     'config.yml': userConfig('first-key-of-the-api'),
     'a.env': 'STAGE=first\n',
     'python/shop.py': shop(1),
@@ -200,7 +205,7 @@ describe('a reload of a project with Python code', () => {
   });
 
   it('starts Python for a project that had none, and ends it with the last code', async () => {
-    const project = createPythonProject({ 'tools/a.yml': sqlTool('a', 'SELECT 1 AS one') });
+    const project = createProject({ 'tools/a.yml': sqlTool('a', 'SELECT 1 AS one') });
     const server = await startPython(project);
     project.write('python/b.py', 'def b():\n    return "b"\n');
     project.write('tools/b.yml', pythonTool('b', 'python/b.py'));
@@ -215,7 +220,7 @@ describe('a reload of a project with Python code', () => {
 
   it('is asked for by reload_duckdb(), and then has the trigger endpoint', async () => {
     const server = await startPython(
-      createPythonProject({
+      createProject({
         'python/refresh.py': [
           'from mxcp.runtime import reload_duckdb',
           'def refresh():',

@@ -2,8 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/reload/reload-record.js';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
-import { pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { createPythonProject, startPython } from '../../kit/projects/python-server.js';
+import {
+  createProject,
+  pythonTool,
+  sqlTool,
+  type TemporaryProject,
+} from '../../kit/projects/temporary-project.js';
+import { startPython } from '../../kit/projects/python-server.js';
 
 const SQL = { 'tools/one.yml': sqlTool('one', 'SELECT 1 AS one') };
 const MEND = 'may not be read by this user; let this user read it (chmod u+rx, chown), or move it';
@@ -21,7 +26,7 @@ function reloadWithout(
 
 describe('a reload when a folder may not be read', () => {
   it('needs no folder of endpoints unless definitions are read again, and names it then', async () => {
-    const project = createPythonProject(SQL);
+    const project = createProject(SQL);
     const server = await startPython(project);
     expect(await reloadWithout(project, 'tools', server)).toMatchObject({
       status: 'success',
@@ -37,7 +42,7 @@ describe('a reload when a folder may not be read', () => {
 
   it('names the folder of Python code, also one that no endpoint needs', async () => {
     for (const tools of [SQL, { 'tools/f.yml': pythonTool('f', 'python/f.py') }]) {
-      const project = createPythonProject({ ...tools, 'python/f.py': 'def f():\n    return 1\n' });
+      const project = createProject({ ...tools, 'python/f.py': 'def f():\n    return 1\n' });
       const server = await startPython(project);
       expect((await reloadWithout(project, 'python', server)).error).toMatchObject({
         stage: 'build',
@@ -49,7 +54,7 @@ describe('a reload when a folder may not be read', () => {
   });
 
   it('names another folder only when code that is called stands in it', async () => {
-    const project = createPythonProject({
+    const project = createProject({
       'tools/f.yml': pythonTool('f', 'lib/f.py'),
       'lib/f.py': 'def f():\n    return 1\n',
       'notes/other.py': '',

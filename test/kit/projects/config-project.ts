@@ -1,8 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { join } from 'node:path';
 import {
   assertProtections,
   loadConfigTemplate,
@@ -10,6 +7,7 @@ import {
   type ResolvedConfig,
 } from '../../../src/config/index.js';
 import { loadSettings } from '../../../src/settings/index.js';
+import { createProject, type ProjectFiles, userConfig as profileWith } from './temporary-project.js';
 import type { SettingFlags } from '../../../src/settings/settings-table.js';
 
 export interface ProjectOptions {
@@ -19,33 +17,15 @@ export interface ProjectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A temporary project of the given files; gone when the test is. */
-export async function makeProject(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'mxcp-config-'));
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
-  const site = 'mxcp: 1\nproject: shop\nprofile: dev\n';
-  for (const [name, content] of Object.entries({ 'mxcp-site.yml': site, ...files })) {
-    await mkdir(dirname(join(root, name)), { recursive: true });
-    await writeFile(join(root, name), content);
-  }
-  return root;
+/** The folder of a project with these files, removed when the test ends. */
+export async function makeProject(files: ProjectFiles): Promise<string> {
+  return createProject(files).root;
 }
 
 /** A user configuration whose active profile holds one secret with these parameters. */
 export function userConfig(...parameters: readonly string[]): string {
-  return [
-    'mxcp: 1',
-    'projects:',
-    '  shop:',
-    '    profiles:',
-    '      dev:',
-    '        secrets:',
-    '          - name: db',
-    '            type: postgres',
-    '            parameters:',
-    ...parameters.map((line) => `              ${line}`),
-    '',
-  ].join('\n');
+  const secret = ['name: db', 'type: postgres', 'parameters:', ...parameters.map((line) => `  ${line}`)];
+  return `${profileWith(secret).join('\n')}\n`;
 }
 
 /** Everything from the settings to the refusal of what is not there, as a start does it. */

@@ -1,16 +1,9 @@
 import { onTestFinished } from 'vitest';
 import { InProcessServer, type StartOptions } from '../in-process-server.js';
 import { callText, connectTo } from '../mcp-client.js';
-import { TemporaryProject, type ProjectFiles } from './temporary-project.js';
+import type { TemporaryProject } from './temporary-project.js';
 
-/** A project with these files; gone when the test is. */
-export function createPythonProject(files: ProjectFiles): TemporaryProject {
-  const project = new TemporaryProject(files);
-  onTestFinished(() => project[Symbol.dispose]());
-  return project;
-}
-
-/** A server of it, ended before its files go. Python is found in the real `PATH`. */
+/** A server of the project, closed before its files are removed. Python is found in the real `PATH`. */
 export async function startPython(
   project: TemporaryProject,
   { flags = {}, env = {} }: StartOptions = {},

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { createDatabaseFile } from '../database-file.js';
 import { Gate } from '../gate.js';
-import { sqlTool, TemporaryProject } from './temporary-project.js';
+import { pythonTool, sqlTool, TemporaryProject } from './temporary-project.js';
 
 export type SoakMode = 'readonly' | 'readwrite';
 
@@ -62,15 +62,6 @@ const SITE = (mode: SoakMode): readonly string[] => [
   `    duckdb: { path: soak.duckdb, readonly: ${mode === 'readonly'} }`,
 ];
 
-const pythonTool = (name: string, ...parameters: readonly string[]): readonly string[] => [
-  'mxcp: 1',
-  'tool:',
-  `  name: ${name}`,
-  '  language: python',
-  `  parameters: [${parameters.map((parameter) => `{ name: ${parameter}, type: string }`).join(', ')}]`,
-  '  source: { file: ../python/soak.py }',
-];
-
 /** A project whose every part says in which round it was written. The test disposes it. */
 export class SoakProject implements AsyncDisposable {
   readonly files = new TemporaryProject();
@@ -85,8 +76,11 @@ export class SoakProject implements AsyncDisposable {
       'tools/sql_round.yml',
       sqlTool('sql_round', 'SELECT number FROM version', ['return: { type: integer }']),
     );
-    this.files.write('tools/python_round.yml', pythonTool('python_round'));
-    this.files.write('tools/straddle.yml', pythonTool('straddle', 'gate'));
+    this.files.write('tools/python_round.yml', pythonTool('python_round', 'python/soak.py'));
+    this.files.write(
+      'tools/straddle.yml',
+      pythonTool('straddle', 'python/soak.py', ['parameters: [{ name: gate, type: string }]']),
+    );
     for (const [index, gate] of this.gates.entries())
       this.files.write(
         `tools/gate_${index}.yml`,

@@ -1,9 +1,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
 
-/** Text, or lines of it, by path within the project. */
-export type ProjectFiles = Readonly<Record<string, string | readonly string[]>>;
+/** Text, lines or bytes. */
+type FileContent = string | readonly string[] | Uint8Array;
+/** Contents by path within the project. */
+export type ProjectFiles = Readonly<Record<string, FileContent>>;
 
 const SITE = ['mxcp: 1', 'project: shop', 'profile: dev'];
 
@@ -25,9 +28,9 @@ export class TemporaryProject implements Disposable {
     return join(this.root, name);
   }
 
-  write(name: string, content: string | readonly string[]): void {
+  write(name: string, content: FileContent): void {
     mkdirSync(dirname(this.path(name)), { recursive: true });
-    writeFileSync(this.path(name), typeof content === 'string' ? content : `${content.join('\n')}\n`);
+    writeFileSync(this.path(name), isLines(content) ? `${content.join('\n')}\n` : content);
   }
 
   remove(name: string): void {
@@ -46,6 +49,17 @@ export class TemporaryProject implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+function isLines(content: FileContent): content is readonly string[] {
+  return Array.isArray(content);
+}
+
+/** A project that is removed when the test ends. */
+export function createProject(files: ProjectFiles = {}): TemporaryProject {
+  const project = new TemporaryProject(files);
+  onTestFinished(() => project[Symbol.dispose]());
+  return project;
 }
 
 /** The file of one SQL tool without parameters; `fields` are more lines below `tool:`. */
