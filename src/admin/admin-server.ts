@@ -1,10 +1,13 @@
 import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
-import { AdminRouter } from './router/admin-router.js';
-import { AdminHttpServer, type AdminLimits, DEFAULT_LIMITS } from './router/http-server.js';
-import type { SocketFacts } from './routes/answers.js';
-import type { AdminPorts } from './routes/ports.js';
-import { createRouteHandlers, type RouteHandlers } from './routes/route-handlers.js';
+import { AdminRouter } from './admin-router.js';
+import { AdminHttpServer, type AdminLimits, DEFAULT_LIMITS } from './http-server.js';
+import {
+  type AdminPorts,
+  createRouteHandlers,
+  type RouteHandlers,
+  type SocketFacts,
+} from './route-handlers.js';
 import { type AdminSocket, type AdminSocketSettings, openAdminSocket } from './socket/admin-socket.js';
 import type { Environment } from './socket/socket-path.js';
 

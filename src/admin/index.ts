@@ -1,12 +1,2 @@
 export { startAdminServer } from './admin-server.js';
-export type {
-  AdminPorts,
-  BackgroundReport,
-  Check,
-  ConfigSnapshot,
-  EndpointSnapshot,
-  ReadinessReport,
-  ReadinessSource,
-  ReloadStatusSnapshot,
-  StatusSnapshot,
-} from './routes/ports.js';
+export type { AdminPorts, ReadinessReport, ReadinessSource, ServerStatus } from './route-handlers.js';

@@ -12,7 +12,6 @@ export { type CallReport, LiveEndpointCalls } from './calling/live-endpoint-call
 export { type EndpointRunResult, runEndpoint } from './calling/run-endpoint.js';
 export {
   type EndpointCatalog,
-  type EndpointDefinition,
   type EndpointFailure,
   type EndpointKind,
   findPythonTargets,

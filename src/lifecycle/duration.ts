@@ -3,6 +3,9 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 /** Longer than this, Node's timers overflow and fire at once. */
 export const LONGEST_TIMER_MS = 2_147_483_647;
 
+/** The longest wait for the end of a reload that a caller can ask for, and what a dry run gets without one. */
+export const MAX_WAIT_MS = 10 * 60_000;
+
 /**
  * Reads `500ms`, `30s`, `2m`, `1h`, `1.5s`, or a bare number of seconds, as milliseconds; `undefined` for anything else,
  * and for more than a timer can wait (24 days).

@@ -1,15 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { RestartRequired, RunRecord } from '../contract/index.js';
 import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { HandoverLimits } from './quiet-hold.js';
-import type {
-  ReloadPayload,
-  ReloadRecord,
-  ReloadSteps,
-  ReloadTrigger,
-  RestartRequired,
-} from './reload-record.js';
+import type { ReloadPayload, ReloadSteps } from './reload-record.js';
 import {
   countQueued,
   enqueue,
@@ -25,7 +20,7 @@ import { RetiredGenerations } from './retired-generations.js';
 import { RunLog } from './run-log.js';
 
 export interface ReloadOptions {
-  readonly trigger: ReloadTrigger;
+  readonly trigger: RunRecord['trigger'];
   readonly dryRun?: boolean;
   readonly definitions?: boolean;
   /** Interrupt calls that stand in the way instead of waiting for them. */
@@ -44,7 +39,7 @@ export interface ReloadCoordinatorParts<T> {
 export interface AcceptedReload {
   readonly id: string;
   /** Never rejects: a failed reload is a record with status `error`. */
-  readonly ended: Promise<ReloadRecord>;
+  readonly ended: Promise<RunRecord>;
 }
 
 export interface ReloadStatus {
@@ -53,7 +48,7 @@ export interface ReloadStatus {
   readonly draining: boolean;
   readonly queued: number;
   /** The last reload that ended, dry runs left out. */
-  readonly last: ReloadRecord | null;
+  readonly last: RunRecord | null;
   /** As the last reload found it that came far enough to compare, dry runs left out. */
   readonly restartRequired: readonly RestartRequired[];
 }
@@ -68,14 +63,14 @@ export class ReloadCoordinator<T> {
   readonly #logger: Logger;
   readonly #retired: RetiredGenerations<T>;
   readonly #history = new ReloadHistory();
-  readonly #waiters = new Map<string, (record: ReloadRecord) => void>();
+  readonly #waiters = new Map<string, (record: RunRecord) => void>();
   readonly #payloads = new ReloadPayloads();
   readonly #closing = new AbortController();
   #state = IDLE;
   #log: RunLog | undefined;
   /** Of the run that goes on: aborted when it interrupts calls instead of waiting for them. */
   #forced = new AbortController();
-  #last: ReloadRecord | null = null;
+  #last: RunRecord | null = null;
   #restartRequired: readonly RestartRequired[] = [];
   #idle: Promise<void> = Promise.resolve();
 
@@ -110,18 +105,18 @@ export class ReloadCoordinator<T> {
       this.#payloads.release(request.id);
       throw error;
     }
-    const ended = new Promise<ReloadRecord>((resolve) => this.#waiters.set(request.id, resolve));
+    const ended = new Promise<RunRecord>((resolve) => this.#waiters.set(request.id, resolve));
     if (this.#state.running === null) this.#idle = this.#runAll();
     return { id: request.id, ended };
   }
 
   /** A request that has not started yet is known too, with status `queued`. */
-  find(id: string): ReloadRecord | undefined {
+  find(id: string): RunRecord | undefined {
     return this.#history.find(id) ?? this.#findWaiting(id);
   }
 
   /** Newest first; what waits comes before what runs or has ended. */
-  list(limit: number): readonly ReloadRecord[] {
+  list(limit: number): readonly RunRecord[] {
     const waiting = this.#state.waiting.map((run) => this.#waitingLog(run).recordFor(run.first)).reverse();
     return [...waiting, ...this.#history.list(limit)].slice(0, limit);
   }
@@ -209,13 +204,13 @@ export class ReloadCoordinator<T> {
     }
   }
 
-  #remember(record: ReloadRecord): void {
+  #remember(record: RunRecord): void {
     this.#last = record;
     const hasCompared = record.stages.some(({ name, status }) => name === 'resolve' && status === 'success');
     if (hasCompared) this.#restartRequired = record.restartRequired;
   }
 
-  #findWaiting(id: string): ReloadRecord | undefined {
+  #findWaiting(id: string): RunRecord | undefined {
     for (const run of this.#state.waiting) {
       const request = [run.first, ...run.others].find((candidate) => candidate.id === id);
       if (request !== undefined) return this.#waitingLog(run).recordFor(request);
@@ -238,11 +233,11 @@ export class ReloadHistory {
     this.#logs = [log, ...this.#logs].slice(0, REMEMBERED_RUNS);
   }
 
-  list(limit: number): readonly ReloadRecord[] {
+  list(limit: number): readonly RunRecord[] {
     return this.#logs.slice(0, limit).map((log) => log.recordFor(log.run.first));
   }
 
-  find(id: string): ReloadRecord | undefined {
+  find(id: string): RunRecord | undefined {
     for (const log of this.#logs) {
       const request = [log.run.first, ...log.run.others].find((candidate) => candidate.id === id);
       if (request !== undefined) return log.recordFor(request);
@@ -266,7 +261,7 @@ export function logBug({ id }: ReloadRequest, thrown: unknown, logger: Logger): 
   if (code === 'internal') logger.error({ id, detail }, 'bug in a reload');
 }
 
-export function logOutcome(record: ReloadRecord, logger: Logger): void {
+export function logOutcome(record: RunRecord, logger: Logger): void {
   const { id, trigger, durationMs, error, generation, dryRun } = record;
   const references = summariseReferences(record);
   if (error !== null) {
@@ -279,7 +274,7 @@ export function logOutcome(record: ReloadRecord, logger: Logger): void {
 }
 
 /** `vault://… changed (version 3), 4 unchanged`: what is as it was is only counted. Undefined when nothing is known. */
-function summariseReferences({ references }: ReloadRecord): string | undefined {
+function summariseReferences({ references }: RunRecord): string | undefined {
   if (references.length === 0) return undefined;
   const different = references.filter(({ outcome }) => outcome !== 'unchanged');
   const named = different.map(

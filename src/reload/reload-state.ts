@@ -1,8 +1,8 @@
-import type { ReloadTrigger } from './reload-record.js';
+import type { RunRecord } from '../contract/index.js';
 
 export interface ReloadRequest {
   readonly id: string;
-  readonly trigger: ReloadTrigger;
+  readonly trigger: RunRecord['trigger'];
   readonly dryRun: boolean;
   readonly definitions: boolean;
   /** Interrupt calls that stand in the way. */

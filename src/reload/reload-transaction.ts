@@ -1,14 +1,9 @@
+import type { ReloadStage } from '../contract/index.js';
 import { messageOf } from '../errors/index.js';
 import { type ActiveGeneration, type Generation, type Hold, raceSignal } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { type HandoverLimits, holdWhenQuiet } from './quiet-hold.js';
-import type {
-  Candidate,
-  ReloadContext,
-  ReloadPayload,
-  ReloadStageName,
-  ReloadSteps,
-} from './reload-record.js';
+import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-record.js';
 import type { RunLog } from './run-log.js';
 
 export interface ReloadTransaction<Loaded, Resolved, T> {
@@ -64,7 +59,7 @@ export async function runTransaction<Loaded, Resolved, T>(
 
 /** Runs the stages of a log until the server closes, and then no further one. */
 function stagesUntil(closing: AbortSignal, log: RunLog) {
-  return <R>(name: ReloadStageName, work: () => Promise<R>): Promise<R> =>
+  return <R>(name: ReloadStage['name'], work: () => Promise<R>): Promise<R> =>
     log.stage(name, async () => {
       closing.throwIfAborted();
       return work();

@@ -1,19 +1,19 @@
+import type { ReloadFailure, ReloadStage, RunRecord } from '../contract/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
-import type {
-  ReloadFailure,
-  ReloadFindings,
-  ReloadRecord,
-  ReloadStage,
-  ReloadStageName,
-} from './reload-record.js';
+import type { ReloadFindings } from './reload-record.js';
 import type { PlannedRun, ReloadRequest } from './reload-state.js';
 
-const STAGES: readonly ReloadStageName[] = ['load', 'resolve', 'build', 'check', 'swap', 'drain', 'dispose'];
+const STAGES: readonly ReloadStage['name'][] = [
+  'load',
+  'resolve',
+  'build',
+  'check',
+  'swap',
+  'drain',
+  'dispose',
+];
 
-type RunFacts = Omit<
-  ReloadRecord,
-  'id' | 'trigger' | 'requestedAt' | 'sharedWith' | 'dryRun' | 'definitions'
->;
+type RunFacts = Omit<RunRecord, 'id' | 'trigger' | 'requestedAt' | 'sharedWith' | 'dryRun' | 'definitions'>;
 
 /** Everything that happened in one run, told anew to each request that it answers. */
 export class RunLog {
@@ -68,7 +68,7 @@ export class RunLog {
   }
 
   /** Runs a stage and records its outcome and duration. */
-  async stage<R>(name: ReloadStageName, work: () => Promise<R>): Promise<R> {
+  async stage<R>(name: ReloadStage['name'], work: () => Promise<R>): Promise<R> {
     const startedAt = performance.now();
     const set = (status: ReloadStage['status']): void => {
       const durationMs = status === 'running' ? null : Math.round(performance.now() - startedAt);
@@ -98,7 +98,7 @@ export class RunLog {
   }
 
   /** The record as the request with this id sees it. Drain and dispose may still move on after the run has ended. */
-  recordFor(request: ReloadRequest): ReloadRecord {
+  recordFor(request: ReloadRequest): RunRecord {
     const everyone = [this.run.first, ...this.run.others];
     return {
       id: request.id,

@@ -1,19 +1,13 @@
-import {
-  type AdminPorts,
-  type BackgroundReport,
-  type ConfigSnapshot,
-  type EndpointSnapshot,
-  type ReloadStatusSnapshot,
-  startAdminServer,
-  type StatusSnapshot,
-} from '../admin/index.js';
-import type { EndpointCatalog, EndpointDefinition, LiveEndpointCalls } from '../endpoints/index.js';
+import { type AdminPorts, type ServerStatus, startAdminServer } from '../admin/index.js';
+import type { BackgroundReport, ConfigRecord, EndpointRecord } from '../contract/index.js';
+import type { LiveEndpointCalls } from '../endpoints/index.js';
 import { formatProblem, messageOf, toOneLine } from '../errors/index.js';
-import type { ActiveGeneration, Disposable, Generation } from '../lifecycle/index.js';
+import { type ActiveGeneration, type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import type { Serving } from '../project/index.js';
 import type { AcceptedReload, ReloadCoordinator, ReloadOptions, ReloadStatus } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
+import { version } from '../version/index.js';
 import { type ServerPhase, ServerReadiness } from './readiness.js';
 
 export interface AdminPortsParts {
@@ -31,12 +25,13 @@ interface RunningParts {
   readonly coordinator: ReloadCoordinator<Serving>;
 }
 
-/** What the admin API asks of the server, answered from the generation that serves and the coordinator. */
-export function createAdminPorts({ phase, debug, running, reload, background }: AdminPortsParts): AdminPorts {
+/** What the admin API asks of the server, answered from the current generation and the coordinator. */
+export function createAdminPorts(parts: AdminPortsParts): AdminPorts {
+  const { phase, running } = parts;
   const serving = (): RunningParts => {
-    const parts = running();
-    if (parts === undefined) throw phase.startingError();
-    return parts;
+    const found = running();
+    if (found === undefined) throw phase.startingError();
+    return found;
   };
   return {
     readiness: new ServerReadiness({
@@ -44,47 +39,55 @@ export function createAdminPorts({ phase, debug, running, reload, background }: 
       active: () => running()?.active,
       isListening: () => running() !== undefined,
     }),
-    status: {
-      status: () => {
-        const { active, calls, coordinator } = serving();
-        return toStatusSnapshot(active.current, coordinator.status(), {
-          startedAt: phase.startedAt,
-          uptimeSeconds: phase.uptimeSeconds,
-          debug,
-          activeRequests: calls.activeCalls,
-          isClosing: phase.current === 'closing',
-          background: background(),
-        });
-      },
+    status: () => toStatus(serving(), parts),
+    config: () => {
+      const { active, coordinator } = serving();
+      return toConfig(active.current, coordinator.status(), parts.debug);
     },
-    config: {
-      config: () => {
-        const { active, coordinator } = serving();
-        return toConfigSnapshot(active.current, coordinator.status(), debug);
-      },
-    },
-    endpoints: { endpoints: () => toEndpointSnapshots(serving().active.current.contents) },
+    endpoints: () => toEndpoints(serving().active.current.contents),
     reloads: {
-      request: reload,
+      request: parts.reload,
       find: (id) => serving().coordinator.find(id),
       list: (limit) => serving().coordinator.list(limit),
     },
   };
 }
 
-/*
- * What the admin API shows of a generation. Everything here is picked field by field from what may be shown; nothing is
- * taken over whole and then cleaned.
- */
-
-export interface EndpointNames {
-  readonly tools: readonly string[];
-  readonly prompts: readonly string[];
-  readonly resources: readonly string[];
+function toStatus(
+  { active, calls, coordinator }: RunningParts,
+  { phase, debug, background }: AdminPortsParts,
+): ServerStatus {
+  const { current } = active;
+  const { config, database } = current.contents;
+  const { tools, prompts, resources } = toEndpointNames(current.contents);
+  const { inProgress, draining, queued, last } = coordinator.status();
+  return {
+    version,
+    uptime: formatUptime(phase.uptimeSeconds),
+    uptimeSeconds: phase.uptimeSeconds,
+    pid: process.pid,
+    profile: config.profile,
+    mode: database.readonly ? 'readonly' : 'readwrite',
+    debug,
+    startedAt: phase.startedAt,
+    generation: current.number,
+    endpoints: { tools: tools.length, prompts: prompts.length, resources: resources.length },
+    reload: {
+      inProgress,
+      draining: draining || phase.current === 'closing',
+      activeRequests: calls.activeCalls,
+      queued,
+      lastReload: last?.endedAt ?? null,
+      lastReloadStatus: last === null ? null : last.error === null ? 'success' : 'error',
+      lastReloadError: last === null || last.error === null ? null : toOneLine(last.error.message),
+      lastReloadId: last?.id ?? null,
+    },
+    background: background(),
+  };
 }
 
 /** The endpoints of the project that clients can call. SQL tools are not among them: they are a feature, not endpoints. */
-export function toEndpointNames({ endpoints }: Serving): EndpointNames {
+function toEndpointNames({ endpoints }: Serving): ConfigRecord['endpoints'] {
   const served = endpoints.catalog.endpoints;
   return {
     tools: served.filter(({ kind }) => kind === 'tool').map(({ name }) => name),
@@ -93,79 +96,22 @@ export function toEndpointNames({ endpoints }: Serving): EndpointNames {
   };
 }
 
-export interface StatusFacts {
-  readonly startedAt: Date;
-  readonly uptimeSeconds: number;
-  readonly debug: boolean;
-  readonly activeRequests: number;
-  readonly isClosing: boolean;
-  readonly background: readonly BackgroundReport[];
-}
-
-export function toStatusSnapshot(
-  generation: Generation<Serving>,
-  reload: ReloadStatus,
-  facts: StatusFacts,
-): StatusSnapshot {
-  const { config, database } = generation.contents;
-  const names = toEndpointNames(generation.contents);
-  return {
-    uptimeSeconds: facts.uptimeSeconds,
-    startedAt: facts.startedAt,
-    profile: config.profile,
-    mode: database.readonly ? 'readonly' : 'readwrite',
-    debug: facts.debug,
-    generation: generation.number,
-    endpoints: {
-      tools: names.tools.length,
-      prompts: names.prompts.length,
-      resources: names.resources.length,
-    },
-    reload: toReloadStatus(reload, facts),
-    background: facts.background,
-  };
-}
-
-function toReloadStatus(reload: ReloadStatus, facts: StatusFacts): ReloadStatusSnapshot {
-  const { last } = reload;
-  return {
-    inProgress: reload.inProgress,
-    draining: reload.draining || facts.isClosing,
-    activeRequests: facts.activeRequests,
-    queued: reload.queued,
-    lastReload:
-      last === null || last.endedAt === null
-        ? null
-        : {
-            id: last.id,
-            endedAt: last.endedAt,
-            status: last.error === null ? 'success' : 'error',
-            error: last.error === null ? null : toOneLine(last.error.message),
-          },
-  };
-}
-
-export function toConfigSnapshot(
-  generation: Generation<Serving>,
-  reload: ReloadStatus,
-  debug: boolean,
-): ConfigSnapshot {
+function toConfig(generation: Generation<Serving>, reload: ReloadStatus, debug: boolean): ConfigRecord {
   const { config, database } = generation.contents;
   const { last, restartRequired } = reload;
   return {
+    status: 'ok',
     project: config.project,
     profile: config.profile,
     repositoryPath: config.projectRoot,
     debug,
     transport: config.transport.provider,
     duckdb: { path: database.path, readonly: database.readonly },
+    duckdbPath: database.path,
+    readonly: database.readonly,
     extensions: config.extensions.map(({ name }) => name),
     endpoints: toEndpointNames(generation.contents),
-    features: {
-      sqlTools: config.sqlTools.enabled,
-      auditLogging: config.features.auditLogging,
-      telemetry: config.features.telemetry,
-    },
+    features: { sqlTools: config.sqlTools.enabled, ...config.features },
     generation: generation.number,
     loadedAt: config.loadedAt,
     configFiles: config.configFiles,
@@ -179,51 +125,36 @@ export function toConfigSnapshot(
   };
 }
 
+const NOT_SERVED = { type: null, name: null, description: null, language: null, enabled: false } as const;
+
 /** Every endpoint file of the project as it was when it was read: served, switched off, or left out with its reason. */
-export function toEndpointSnapshots({ endpoints: { catalog } }: Serving): readonly EndpointSnapshot[] {
-  const served = catalog.endpoints.map(toServed);
+function toEndpoints({ endpoints: { catalog } }: Serving): readonly EndpointRecord[] {
+  const served = catalog.endpoints.map((definition): EndpointRecord => {
+    const { path, kind: type, name, description = null } = definition;
+    const language = definition.kind === 'prompt' ? null : definition.source.language;
+    return { path, type, name, description, language, enabled: true, status: 'ok', error: null };
+  });
   const disabled = catalog.disabled.map(
-    ({ path, kind, name, description }): EndpointSnapshot => ({
+    ({ path, kind: type, name, description = null }): EndpointRecord => ({
+      ...NOT_SERVED,
       path,
-      type: kind,
+      type,
       name,
-      description: description ?? null,
-      language: null,
-      enabled: false,
+      description,
       status: 'disabled',
       error: null,
     }),
   );
-  const snapshots = [...served, ...disabled, ...catalog.failures.map(toFailed)];
-  return snapshots.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-function toServed(definition: EndpointDefinition): EndpointSnapshot {
-  const { path, kind, name, description } = definition;
-  return {
-    path,
-    type: kind,
-    name,
-    description: description ?? null,
-    language: definition.kind === 'prompt' ? null : definition.source.language,
-    enabled: true,
-    status: 'ok',
-    error: null,
-  };
-}
-
-/** What the file declares is not to be relied on, so nothing of it is shown but what is wrong with it. */
-function toFailed({ path, problems }: EndpointCatalog['failures'][number]): EndpointSnapshot {
-  return {
-    path,
-    type: null,
-    name: null,
-    description: null,
-    language: null,
-    enabled: false,
-    status: 'error',
-    error: problems.map(formatProblem).join('; '),
-  };
+  // Nothing that a file with errors declares can be relied on, so only its errors are shown.
+  const failed = catalog.failures.map(
+    ({ path, problems }): EndpointRecord => ({
+      ...NOT_SERVED,
+      path,
+      status: 'error',
+      error: problems.map(formatProblem).join('; '),
+    }),
+  );
+  return [...served, ...disabled, ...failed].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 export interface AdminOpeningParts {
@@ -240,8 +171,8 @@ export interface OpenAdmin extends Disposable {
 const NOTHING_OPEN: OpenAdmin = { dispose: () => {}, abandon: () => {} };
 
 /**
- * Opens the admin socket where the settings ask for one. One that cannot be opened is told in the log and the server runs
- * without it, unless the settings are strict: then it throws what opening a socket throws. The server disposes it.
+ * Opens the admin socket where the settings ask for one. Logs why one cannot be opened and lets the
+ * server run without it, unless the settings are strict: then it throws what opening a socket throws. The server disposes it.
  */
 export async function openAdmin(settings: ServerSettings, parts: AdminOpeningParts): Promise<OpenAdmin> {
   const { admin, debug } = settings;
@@ -258,7 +189,7 @@ export async function openAdmin(settings: ServerSettings, parts: AdminOpeningPar
     });
     return { dispose: () => server.close(), abandon: () => server.abandon() };
   } catch (error) {
-    // Whoever ends with this error says it.
+    // The caller that ends with this error reports it.
     if (admin.strict) throw error;
     const logger = parts.logger.child({ component: 'admin' });
     logger.error(`admin socket refused: ${messageOf(error)}`);

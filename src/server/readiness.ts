@@ -1,4 +1,5 @@
-import type { Check, ReadinessReport, ReadinessSource } from '../admin/index.js';
+import type { ReadinessReport, ReadinessSource } from '../admin/index.js';
+import type { Check } from '../contract/index.js';
 import { messageOf, MxcpError, plural } from '../errors/index.js';
 import { type ActiveGeneration, within } from '../lifecycle/index.js';
 import type { Serving } from '../project/index.js';

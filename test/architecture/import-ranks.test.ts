@@ -26,6 +26,7 @@ describe('the ranks', () => {
       version: 0,
       lifecycle: 1,
       files: 2,
+      contract: 2,
       settings: 3,
       yaml: 3,
       secrets: 4,
@@ -172,7 +173,7 @@ describe('a wrong arrow', () => {
       'from admin to config',
       'src/admin/x.ts',
       "import { b } from '../config/index.js';",
-      'admin imports ranks 0 and 1 only, not config (rank 5)',
+      'admin imports ranks 0 to 2 only, not config (rank 5)',
     ],
     [
       'to nowhere',

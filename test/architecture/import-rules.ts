@@ -55,7 +55,7 @@ function judge(
     return `enters ${to} past its index.ts: ${specifier}`;
   const [own = -1, other = Infinity] = [ranks.get(from), ranks.get(to)];
   if (other >= own) return `${from} (rank ${own}) must not import ${to} (rank ${other})`;
-  if (from === 'admin' && other > 1) return `admin imports ranks 0 and 1 only, not ${to} (rank ${other})`;
+  if (from === 'admin' && other > 2) return `admin imports ranks 0 to 2 only, not ${to} (rank ${other})`;
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { ERROR_CODES, type ErrorCode, MxcpError } from '../../errors/index.js';
+import { MAX_WAIT_MS } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
-import { MAX_WAIT_MS } from '../contract/wait-limit.js';
 import type {
   AnswerOf,
   Config,
@@ -16,7 +16,7 @@ import type {
   RouteName,
   Status,
   SuccessOf,
-} from '../contract/wire-types.js';
+} from '../../contract/index.js';
 import { sendRequest, type SocketAnswer } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -75,8 +75,8 @@ export class AdminClient {
    */
   reload(options: WaitingReloadOptions): Promise<ReloadRecord>;
   reload(options?: QueuedReloadOptions): Promise<ReloadAccepted>;
-  reload(options?: ReloadOptions): Promise<ReloadAccepted | ReloadRecord>;
-  async reload(options: ReloadOptions = {}): Promise<ReloadAccepted | ReloadRecord> {
+  reload(options?: ClientReloadOptions): Promise<ReloadAccepted | ReloadRecord>;
+  async reload(options: ClientReloadOptions = {}): Promise<ReloadAccepted | ReloadRecord> {
     const { waitMs, dryRun } = options;
     const query = { ...toReloadQuery(options), ...toWaitQuery(waitMs) };
     const extraMs = waitMs ?? (dryRun === true ? MAX_WAIT_MS : 0);
@@ -181,7 +181,7 @@ export interface ReloadRequestOptions {
   readonly force?: boolean;
 }
 
-export interface ReloadOptions extends ReloadRequestOptions {
+export interface ClientReloadOptions extends ReloadRequestOptions {
   /**
    * How long to wait for the end of the reload, which goes on when the time runs out: from 1 to 600000. Without it a
    * dry run is waited for as long as it takes, and any other reload not at all.
@@ -190,10 +190,14 @@ export interface ReloadOptions extends ReloadRequestOptions {
 }
 
 /** What is waited for. */
-export type WaitingReloadOptions = ReloadOptions & ({ readonly waitMs: number } | { readonly dryRun: true });
+export type WaitingReloadOptions = ClientReloadOptions &
+  ({ readonly waitMs: number } | { readonly dryRun: true });
 
 /** What is not. */
-export type QueuedReloadOptions = ReloadOptions & { readonly waitMs?: undefined; readonly dryRun?: false };
+export type QueuedReloadOptions = ClientReloadOptions & {
+  readonly waitMs?: undefined;
+  readonly dryRun?: false;
+};
 
 export type ReloadQuery = Partial<Record<keyof QueryOf<'postReload'>, string>>;
 

@@ -1,12 +1,30 @@
 export { MxcpError, type ErrorCode } from '../../errors/index.js';
+export { MAX_WAIT_MS } from '../../lifecycle/index.js';
 export {
   AdminApiError,
   AdminClient,
   type AdminClientOptions,
+  type ClientReloadOptions,
   type QueuedReloadOptions,
-  type ReloadOptions,
   type ReloadRequestOptions,
   type WaitingReloadOptions,
 } from './admin-client.js';
-export { MAX_WAIT_MS } from '../contract/wait-limit.js';
-export type * from '../contract/wire-types.js';
+export type {
+  AnswerOf,
+  Config,
+  EndpointList,
+  ErrorBody,
+  Health,
+  OpenApiDocument,
+  ProbeFailed,
+  ProbeOk,
+  QueryOf,
+  ReloadAccepted,
+  ReloadErrorBody,
+  ReloadList,
+  ReloadRecord,
+  RouteName,
+  ServiceIndex,
+  Status,
+  SuccessOf,
+} from '../../contract/index.js';

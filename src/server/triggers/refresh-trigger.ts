@@ -1,4 +1,4 @@
-import type { BackgroundReport } from '../../admin/index.js';
+import type { BackgroundReport } from '../../contract/index.js';
 import { compareReferences, type ResolvedConfig } from '../../config/index.js';
 import { LONGEST_TIMER_MS, withJitter } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';

@@ -1,4 +1,4 @@
-import type { BackgroundReport } from '../../admin/index.js';
+import type { BackgroundReport } from '../../contract/index.js';
 import { type Disposable, Disposer } from '../../lifecycle/index.js';
 import type { Serving } from '../../project/index.js';
 import type { ServerSettings } from '../../settings/index.js';

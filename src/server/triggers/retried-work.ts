@@ -1,4 +1,4 @@
-import type { BackgroundReport } from '../../admin/index.js';
+import type { BackgroundReport } from '../../contract/index.js';
 import { messageOf, toOneLine } from '../../errors/index.js';
 import { Backoff, type Disposable } from '../../lifecycle/index.js';
 import type { Serving } from '../../project/index.js';

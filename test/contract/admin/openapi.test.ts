@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
-import { openApiDocument } from '../../../src/admin/contract/openapi.js';
-import { ROUTES, type RouteContract } from '../../../src/admin/contract/route-table.js';
+import { openApiDocument } from '../../../src/contract/index.js';
+import { ROUTES, type RouteContract } from '../../../src/contract/index.js';
 
 interface Operation {
   readonly operationId: string;

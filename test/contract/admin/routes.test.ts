@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../src/admin/client/index.js';
-import { ROUTES } from '../../../src/admin/contract/route-table.js';
+import { ROUTES } from '../../../src/contract/index.js';
 import {
   createPorts,
   RELOAD_ID,
@@ -52,10 +52,10 @@ describe('answers of the routes', () => {
     const answer = await sendRaw(server.socketPath, 'GET /status HTTP/1.1');
     expect(json(answer)).toEqual({
       status: 'ok',
-      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      version: '1.2.3',
       uptime: '2h12m35s',
       uptime_seconds: 7955,
-      pid: process.pid,
+      pid: 12345,
       profile: 'production',
       mode: 'readwrite',
       debug: false,

@@ -23,8 +23,8 @@ describe('other states of the server', () => {
     await using early = await startTestServer({
       ports: createPorts({
         readiness: { ready: () => Promise.resolve(report), startup: () => report },
-        status: { status: starting },
-        config: { config: starting },
+        status: starting,
+        config: starting,
       }),
     });
     expect((await early.client.health()).status).toBe('ok');
@@ -108,7 +108,7 @@ describe('other states of the server', () => {
     expect(answer.headers['location']).toBe(`/reloads/${RELOAD_ID}`);
     expect(json(answer)).toEqual({
       error: 'wait_timeout',
-      message: `the reload still runs after 0.02 s; GET /reloads/${RELOAD_ID} tells how it ends`,
+      message: `the reload still runs after 0.02 s; GET /reloads/${RELOAD_ID} shows how it ends`,
     });
     expectInContract('postReload', answer);
     await expect(slow.client.reload({ waitMs: 20 })).rejects.toMatchObject({
@@ -137,10 +137,8 @@ describe('other states of the server', () => {
 
   it('an unknown failure is 500; its details show in debug mode only', async () => {
     const ports = createPorts({
-      config: {
-        config: () => {
-          throw new Error('quoted hunter2hunter2');
-        },
+      config: () => {
+        throw new Error('quoted hunter2hunter2');
       },
     });
     await using plain = await startTestServer({ ports });

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { ROUTES, type RouteContract } from '../../../src/admin/contract/route-table.js';
-import type { RouteName } from '../../../src/admin/contract/wire-types.js';
+import { ROUTES, type RouteContract } from '../../../src/contract/index.js';
+import type { RouteName } from '../../../src/contract/index.js';
 import type { RawAnswer } from '../../integration/admin/admin-fixture.js';
 
 export function json(answer: RawAnswer): unknown {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ROUTES } from '../../../src/admin/contract/route-table.js';
-import type { RouteContract } from '../../../src/admin/contract/route-table.js';
+import { ROUTES } from '../../../src/contract/index.js';
+import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/kit/command.js';
 import { RELOAD_TABLE } from '../../../src/config/reload-effects.js';

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { AdminClient } from '../../../src/admin/client/index.js';
 import { startAdminServer, type AdminPorts } from '../../../src/admin/index.js';
 import type { AdminServer, AdminServerOptions } from '../../../src/admin/admin-server.js';
-import type { ReloadRecord } from '../../../src/admin/routes/ports.js';
+import type { RunRecord } from '../../../src/contract/index.js';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 
 export const RELOAD_ID = '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52';
 
-export const succeededReload: ReloadRecord = {
+export const succeededReload: RunRecord = {
   id: RELOAD_ID,
   trigger: 'api',
   status: 'success',
@@ -42,7 +42,7 @@ export const succeededReload: ReloadRecord = {
   sharedWith: ['a1b2c3d4-e5f6-4890-abcd-ef0123456789'],
 };
 
-export const failedReload: ReloadRecord = {
+export const failedReload: RunRecord = {
   ...succeededReload,
   status: 'error',
   generation: { from: 1, to: null },
@@ -72,78 +72,76 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         }),
       startup: () => ({ phase: 'serving', checks: [] }),
     },
-    status: {
-      status: () => ({
-        uptimeSeconds: 7955.4,
-        startedAt: new Date('2024-01-15T08:17:25.900Z'),
-        profile: 'production',
-        mode: 'readwrite',
-        debug: false,
-        generation: 2,
-        endpoints: { tools: 15, prompts: 5, resources: 8 },
-        reload: {
-          inProgress: false,
-          draining: false,
-          activeRequests: 0,
-          lastReload: {
-            id: RELOAD_ID,
-            endedAt: new Date('2024-01-15T08:00:00.999Z'),
-            status: 'error',
-            error: 'the configuration has problems',
-          },
-          queued: 0,
-        },
-        background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
-      }),
-    },
-    config: {
-      config: () => ({
-        project: 'my-project',
-        profile: 'production',
-        repositoryPath: '/opt/mxcp',
-        debug: false,
-        transport: 'streamable-http',
-        duckdb: { path: '/data/mxcp.duckdb', readonly: false },
-        extensions: ['httpfs', 'parquet'],
-        endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
-        features: { sqlTools: false, auditLogging: false, telemetry: false },
-        generation: 2,
-        loadedAt: new Date('2024-01-15T08:00:00.500Z'),
-        configFiles: ['/opt/mxcp/mxcp-site.yml'],
-        envFiles: ['/etc/mxcp/production.env'],
-        references: [
-          {
-            ref: 'vault://secret/db#password',
-            usedBy: ['projects.my-project.profiles.production.secrets[0].parameters.TOKEN'],
-            source: 'vault',
-            resolvedAt: new Date('2024-01-15T08:00:00Z'),
-            changedAt: new Date('2024-01-14T08:00:00Z'),
-            version: '7',
-            fingerprint: '6f1c0a9be2d34a77',
-          },
-        ],
-        restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: 8080 }],
-        lastRejected: {
-          reloadId: RELOAD_ID,
-          at: new Date('2024-01-15T09:00:00Z'),
-          error: 'reload failed',
-        },
-      }),
-    },
-    endpoints: {
-      endpoints: () => [
+    status: () => ({
+      version: '1.2.3',
+      uptime: '2h12m35s',
+      uptimeSeconds: 7955,
+      pid: 12345,
+      startedAt: new Date('2024-01-15T08:17:25.900Z'),
+      profile: 'production',
+      mode: 'readwrite',
+      debug: false,
+      generation: 2,
+      endpoints: { tools: 15, prompts: 5, resources: 8 },
+      reload: {
+        inProgress: false,
+        draining: false,
+        activeRequests: 0,
+        lastReload: new Date('2024-01-15T08:00:00.999Z'),
+        lastReloadStatus: 'error',
+        lastReloadError: 'the configuration has problems',
+        lastReloadId: RELOAD_ID,
+        queued: 0,
+      },
+      background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
+    }),
+    config: () => ({
+      status: 'ok',
+      project: 'my-project',
+      profile: 'production',
+      repositoryPath: '/opt/mxcp',
+      debug: false,
+      transport: 'streamable-http',
+      duckdb: { path: '/data/mxcp.duckdb', readonly: false },
+      duckdbPath: '/data/mxcp.duckdb',
+      readonly: false,
+      extensions: ['httpfs', 'parquet'],
+      endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
+      features: { sqlTools: false, auditLogging: false, telemetry: false },
+      generation: 2,
+      loadedAt: new Date('2024-01-15T08:00:00.500Z'),
+      configFiles: ['/opt/mxcp/mxcp-site.yml'],
+      envFiles: ['/etc/mxcp/production.env'],
+      references: [
         {
-          path: 'tools/get_user.yml',
-          type: 'tool',
-          name: 'get_user',
-          description: null,
-          language: 'sql',
-          enabled: true,
-          status: 'ok',
-          error: null,
+          ref: 'vault://secret/db#password',
+          usedBy: ['projects.my-project.profiles.production.secrets[0].parameters.TOKEN'],
+          source: 'vault',
+          resolvedAt: new Date('2024-01-15T08:00:00Z'),
+          changedAt: new Date('2024-01-14T08:00:00Z'),
+          version: '7',
+          fingerprint: '6f1c0a9be2d34a77',
         },
       ],
-    },
+      restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: 8080 }],
+      lastRejected: {
+        reloadId: RELOAD_ID,
+        at: new Date('2024-01-15T09:00:00Z'),
+        error: 'reload failed',
+      },
+    }),
+    endpoints: () => [
+      {
+        path: 'tools/get_user.yml',
+        type: 'tool',
+        name: 'get_user',
+        description: null,
+        language: 'sql',
+        enabled: true,
+        status: 'ok',
+        error: null,
+      },
+    ],
     reloads: {
       request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
       find: (id) => (id === RELOAD_ID ? succeededReload : undefined),

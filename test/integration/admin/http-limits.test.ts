@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import type { ReloadRecord } from '../../../src/admin/routes/ports.js';
+import type { RunRecord } from '../../../src/contract/index.js';
 import {
   connect,
   createPorts,
@@ -28,7 +28,7 @@ const soonEndedReload = {
   ...createPorts().reloads,
   request: () => ({
     id: RELOAD_ID,
-    ended: new Promise<ReloadRecord>((resolve) => setImmediate(resolve, succeededReload)),
+    ended: new Promise<RunRecord>((resolve) => setImmediate(resolve, succeededReload)),
   }),
 };
 

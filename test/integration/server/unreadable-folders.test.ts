@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReloadRecord } from '../../../src/reload/reload-record.js';
+import type { RunRecord } from '../../../src/contract/index.js';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
 import {
@@ -18,7 +18,7 @@ function reloadWithout(
   folder: string,
   { server }: InProcessServer,
   definitions = false,
-): Promise<ReloadRecord> {
+): Promise<RunRecord> {
   project.chmod('.', 0o755);
   project.chmod(folder, 0o000);
   return asOrdinaryUser(() => server.reload({ trigger: 'api', definitions }).ended);

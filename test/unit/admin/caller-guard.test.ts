@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assertTrustedCaller, type CallerHeaders } from '../../../src/admin/router/caller-guard.js';
+import { assertTrustedCaller, type CallerHeaders } from '../../../src/admin/caller-guard.js';
 
 function caller(headers: Partial<CallerHeaders>): CallerHeaders {
   return {

@@ -1,9 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { parseQuery } from '../../../src/admin/router/admin-router.js';
-import { parseRequestTarget } from '../../../src/admin/router/route-match.js';
-import { matchRoute } from '../../../src/admin/router/route-match.js';
+import { matchRoute, parseQuery, parseRequestTarget } from '../../../src/admin/admin-router.js';
 import { MxcpError, nearestName } from '../../../src/errors/index.js';
 
 describe('the request target', () => {

@@ -1,13 +1,10 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { z } from 'zod';
-import { MxcpError, nearestName, toMxcpError } from '../../errors/index.js';
-import type { Logger, Scrubber } from '../../logging/index.js';
-import { ROUTES } from '../contract/route-table.js';
-import type { RouteName } from '../contract/wire-types.js';
-import { AnswerError } from '../routes/answers.js';
-import type { RouteHandlers } from '../routes/route-handlers.js';
+import { type RouteContract, type RouteName, ROUTES, toWire } from '../contract/index.js';
+import { MxcpError, nearestName, toMxcpError } from '../errors/index.js';
+import type { Logger, Scrubber } from '../logging/index.js';
 import { assertTrustedCaller } from './caller-guard.js';
-import { matchRoute, parseRequestTarget, type SocketAccess } from './route-match.js';
+import { AnswerError, type RouteHandlers } from './route-handlers.js';
 
 export interface AdminRouterOptions {
   readonly handlers: RouteHandlers;
@@ -63,12 +60,14 @@ export class AdminRouter {
 
   async #call<Name extends RouteName>(name: Name, input: CallInput): Promise<Reply> {
     const handler: RouteHandlers[Name] = this.#options.handlers[name];
-    return handler({
-      query: parseQuery<(typeof ROUTES)[Name]['query']>(ROUTES[name].query, input.search),
+    const { query, responses }: RouteContract = ROUTES[name];
+    const { status, body, headers } = await handler({
+      query: parseQuery<(typeof ROUTES)[Name]['query']>(query, input.search),
       pathParameters: input.pathParameters,
       fromCli: (input.request.headers['user-agent'] ?? '').startsWith('mxcp-cli/'),
       signal: input.signal,
     });
+    return { status, body: toWire(responses[status].schema, body), headers };
   }
 }
 
@@ -83,7 +82,7 @@ interface CallInput {
 export interface Reply {
   readonly status: number;
   readonly body: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Writes the answer of a request; does nothing when the caller is gone. `lastOne` ends the connection after it. */
@@ -234,5 +233,104 @@ export function toErrorReply(thrown: unknown, output: ErrorOutput): Reply {
       ...(status === 503 ? { 'Retry-After': retryAfter } : {}),
       ...(error instanceof AnswerError ? error.headers : {}),
     },
+  };
+}
+
+/** Which routes a socket serves: all of them, or only what a probe needs. */
+export type SocketAccess = 'full' | 'probe';
+
+export interface RouteMatch {
+  readonly name: RouteName;
+  readonly route: RouteContract;
+  readonly pathParameters: Readonly<Record<string, string>>;
+}
+
+interface CompiledRoute {
+  readonly name: RouteName;
+  readonly route: RouteContract;
+  readonly segments: readonly string[];
+}
+
+const COMPILED: readonly CompiledRoute[] = Object.entries<RouteContract>(ROUTES).map(([name, route]) => ({
+  // Object.entries widens the keys of the table to string.
+  name: name as RouteName,
+  route,
+  segments: route.path.split('/'),
+}));
+
+/** Throws `route_not_found`, `read_only_socket`, and `method_not_allowed` with `Allow`. */
+export function matchRoute(method: string, path: string, access: SocketAccess): RouteMatch {
+  const candidates = COMPILED.flatMap((compiled) => {
+    const pathParameters = matchSegments(compiled.segments, path.split('/'));
+    return pathParameters === undefined ? [] : [{ ...compiled, pathParameters }];
+  });
+  const match = candidates.find(({ route }) => methodsOf(route).includes(method));
+  if (access === 'probe' && match?.route.probe !== true) {
+    throw new MxcpError(
+      'read_only_socket',
+      'the probe socket serves GET of the probes only; use the admin socket',
+    );
+  }
+  if (candidates.length === 0) throw routeNotFound(path);
+  if (match !== undefined) return match;
+  const allowed = candidates.flatMap(({ route }) => methodsOf(route)).join(', ');
+  throw new AnswerError('method_not_allowed', `${method} is not a method of this route; it has ${allowed}`, {
+    headers: { Allow: allowed },
+  });
+}
+
+function methodsOf(route: RouteContract): readonly string[] {
+  return route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
+}
+
+function matchSegments(
+  pattern: readonly string[],
+  given: readonly string[],
+): Record<string, string> | undefined {
+  if (pattern.length !== given.length) return undefined;
+  const parameters: Record<string, string> = {};
+  for (const [index, segment] of pattern.entries()) {
+    const value = given[index] ?? '';
+    if (segment.startsWith('{') && value !== '') parameters[segment.slice(1, -1)] = value;
+    else if (segment !== value) return undefined;
+  }
+  return parameters;
+}
+
+function routeNotFound(path: string): MxcpError {
+  const nearest = nearestName(
+    path,
+    COMPILED.map(({ route }) => route.path),
+  );
+  const advice =
+    nearest === undefined ? 'GET /openapi.json lists the routes' : `did you mean ${JSON.stringify(nearest)}?`;
+  return new MxcpError('route_not_found', `no route ${JSON.stringify(path.slice(0, 100))}; ${advice}`);
+}
+
+export interface RequestTarget {
+  /** As it was sent: nothing is decoded or normalised, so `/../health` and `/%68ealth` are simply unknown. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly search: string;
+  /** Of the absolute form (`GET http://localhost/health`), which proxies send. */
+  readonly authority: string | undefined;
+}
+
+/** Throws `bad_request` for a target that is neither a path nor an `http://` URL. */
+export function parseRequestTarget(url: string): RequestTarget {
+  const absolute = /^http:\/\/([^/?#]*)(.*)$/is.exec(url);
+  const rest = absolute === null ? url : absolute[2] || '/';
+  if (!rest.startsWith('/') && !(absolute !== null && rest.startsWith('?'))) {
+    throw new MxcpError(
+      'bad_request',
+      'the request target must be a path such as /status, or an http:// URL with one',
+    );
+  }
+  const mark = rest.indexOf('?');
+  const path = mark === -1 ? rest : rest.slice(0, mark);
+  return {
+    path: path === '' ? '/' : path,
+    search: mark === -1 ? '' : rest.slice(mark + 1),
+    authority: absolute?.[1],
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { timestampToMs, timestampToSecond } from './wire-format.js';
 
 /** The schemas that OpenAPI lists under `components`. A registry of our own: zod's global one is everybody's. */
 export const components = z.registry<{ id: string; description: string }>();
@@ -9,27 +10,10 @@ export function component<S extends z.ZodType>(id: string, description: string, 
   return schema;
 }
 
-/** UTC to the second, e.g. `2024-01-15T10:30:00Z`: the form that `fromdate` of jq reads. */
-export const timestampToSecond = component(
-  'Timestamp',
-  'UTC, to the second.',
-  z
-    .string()
-    .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
-    .meta({ format: 'date-time' }),
-);
+component('Timestamp', 'UTC, to the second.', timestampToSecond);
+component('TimestampMs', 'UTC, to the millisecond.', timestampToMs);
 
-/** UTC to the millisecond, in reload records. */
-export const timestampToMs = component(
-  'TimestampMs',
-  'UTC, to the millisecond.',
-  z
-    .string()
-    .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
-    .meta({ format: 'date-time' }),
-);
-
-export const count = z.int().min(0);
+const count = z.int().min(0);
 
 const milliseconds = z.number().min(0);
 
@@ -192,7 +176,7 @@ const reloadStatus = component(
   }),
 );
 
-const background = component(
+export const background = component(
   'Background',
   'What goes on without being asked. When it fails, the server still serves what it has.',
   z.strictObject({ name: z.string(), status: z.enum(['ok', 'failing']), message: z.string() }),
@@ -276,7 +260,7 @@ export const config = component(
   }),
 );
 
-const endpoint = component(
+export const endpoint = component(
   'Endpoint',
   'One endpoint file, as it is served.',
   z.strictObject({

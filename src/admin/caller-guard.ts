@@ -1,4 +1,4 @@
-import { MxcpError } from '../../errors/index.js';
+import { MxcpError } from '../errors/index.js';
 
 export interface CallerHeaders {
   readonly httpVersion: string;

@@ -1,21 +1,30 @@
 import type { z } from 'zod';
+import type * as answers from './answers.js';
 import type { ROUTES } from './route-table.js';
+import type { Inside } from './wire-format.js';
 
 export type RouteName = keyof typeof ROUTES;
 
 type ResponsesOf<Name extends RouteName> = (typeof ROUTES)[Name]['responses'];
 
-/** The body that a route answers with at one HTTP status. */
-export type AnswerOf<
+/** The schema of what a route answers at one HTTP status. */
+export type SchemaOf<
   Name extends RouteName,
   Code extends keyof ResponsesOf<Name>,
-> = ResponsesOf<Name>[Code] extends { readonly schema: infer S extends z.ZodType } ? z.infer<S> : never;
+> = ResponsesOf<Name>[Code] extends { readonly schema: infer S extends z.ZodType } ? S : never;
+
+/** The body that a route answers with at one HTTP status. */
+export type AnswerOf<Name extends RouteName, Code extends keyof ResponsesOf<Name>> = z.input<
+  SchemaOf<Name, Code>
+>;
 
 /** The statuses of success that a route has. */
 export type SuccessOf<Name extends RouteName> = Extract<keyof ResponsesOf<Name>, 200 | 202>;
 
 /** Query options as a handler gets them: parsed. */
 export type QueryOf<Name extends RouteName> = z.infer<(typeof ROUTES)[Name]['query']>;
+
+/* What clients get. */
 
 export type ServiceIndex = AnswerOf<'getIndex', 200>;
 export type Health = AnswerOf<'getHealth', 200>;
@@ -30,3 +39,17 @@ export type ReloadList = AnswerOf<'listReloads', 200>;
 export type OpenApiDocument = AnswerOf<'getOpenApi', 200>;
 export type ErrorBody = AnswerOf<'getHealth', 400>;
 export type ReloadErrorBody = AnswerOf<'postReload', 500>;
+
+/* The same as the program holds it; `toWire` leads from here to there. */
+
+export type Check = Inside<typeof answers.check>;
+export type BackgroundReport = Inside<typeof answers.background>;
+export type StatusRecord = Inside<typeof answers.status>;
+export type ConfigRecord = Inside<typeof answers.config>;
+export type EndpointRecord = Inside<typeof answers.endpoint>;
+export type RestartRequired = Inside<typeof answers.restartRequired>;
+
+/** What one run of a reload did, as one of its requests sees it. Immutable: each step makes a new one. */
+export type RunRecord = Inside<typeof answers.reloadRecord>;
+export type ReloadStage = RunRecord['stages'][number];
+export type ReloadFailure = NonNullable<RunRecord['error']>;

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { MxcpError } from '../../errors/index.js';
+import { MxcpError } from '../errors/index.js';
 import { type AdminRouter, toRawReply, writeReply } from './admin-router.js';
 
 /** One connection, as long as it is open. Owned by the server's map; its abort ends what waits for its sake. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { version } from '../../version/index.js';
+import { version } from '../version/index.js';
 import { components } from './answers.js';
 import { type ResponseContract, type RouteContract, ROUTES } from './route-table.js';
 import type { OpenApiDocument } from './wire-types.js';
@@ -94,7 +94,7 @@ function toResponse(response: ResponseContract): Json {
 }
 
 function toComponents(): Json {
-  const { schemas } = z.toJSONSchema(components, { uri: componentUri });
+  const { schemas } = z.toJSONSchema(components, { io: 'input', uri: componentUri });
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutDialect(schema)]));
 }
 

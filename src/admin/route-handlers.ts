@@ -1,0 +1,247 @@
+import {
+  type Check,
+  check,
+  type ConfigRecord,
+  type EndpointRecord,
+  type Inside,
+  openApiDocument,
+  type QueryOf,
+  reloadRecord,
+  type RouteName,
+  type RunRecord,
+  type SchemaOf,
+  type StatusRecord,
+  type SuccessOf,
+  toWire,
+} from '../contract/index.js';
+import { type ErrorCode, MxcpError, type MxcpErrorOptions } from '../errors/index.js';
+import { deadlineIn, MAX_WAIT_MS, raceSignal } from '../lifecycle/index.js';
+import { version } from '../version/index.js';
+
+/** What the admin API asks of the server, which implements it. */
+export interface AdminPorts {
+  readonly readiness: ReadinessSource;
+  /** This and the next two throw `server_starting` until the first generation serves. */
+  status(): ServerStatus;
+  config(): ConfigRecord;
+  /** As they are served, not as they are on disk now. */
+  endpoints(): readonly EndpointRecord[];
+  readonly reloads: ReloadPort;
+}
+
+/** The rest of the status is what the admin API knows itself. */
+export type ServerStatus = Omit<StatusRecord, 'status' | 'adminSocket' | 'checks'>;
+
+export interface ReadinessReport {
+  readonly phase: 'starting' | 'serving' | 'closing';
+  readonly checks: readonly Check[];
+}
+
+export interface ReadinessSource {
+  /** Whether a call would be served now. Settles within a second, also when the database hangs. */
+  ready(): Promise<ReadinessReport>;
+  /** Whether the server has been ready once; its checks never fail again after that. */
+  startup(): ReadinessReport;
+}
+
+export interface ReloadPort {
+  /**
+   * Queues a reload. `ended` settles with the record of the run that answers this request, also when the reload failed;
+   * it never rejects. Throws `server_closing` and `server_starting`.
+   */
+  request(request: AdminReload): { readonly id: string; readonly ended: Promise<RunRecord> };
+  /** By the id of any request. */
+  find(id: string): RunRecord | undefined;
+  /** Newest first. */
+  list(limit: number): readonly RunRecord[];
+}
+
+export interface AdminReload {
+  readonly trigger: 'api' | 'cli';
+  readonly dryRun: boolean;
+  /** The setting of the server unless given. */
+  readonly definitions?: boolean;
+  /** Interrupt running calls instead of waiting for them. */
+  readonly force: boolean;
+}
+
+/** The sockets that the server answers on, for `/status`. */
+export type SocketFacts = StatusRecord['adminSocket'];
+
+export interface RouteRequest<Name extends RouteName> {
+  readonly query: QueryOf<Name>;
+  readonly pathParameters: Readonly<Record<string, string>>;
+  readonly fromCli: boolean;
+  /** Aborts when the caller goes away or the admin server closes. */
+  readonly signal: AbortSignal;
+}
+
+/** What a route answers with when it does not throw: one of the successes that its contract lists. */
+export type RouteReply<Name extends RouteName> = {
+  [Status in SuccessOf<Name>]: {
+    readonly status: Status;
+    readonly body: Inside<SchemaOf<Name, Status>>;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
+}[SuccessOf<Name>];
+
+export type RouteHandlers = {
+  readonly [Name in RouteName]: (request: RouteRequest<Name>) => RouteReply<Name> | Promise<RouteReply<Name>>;
+};
+
+/** `GET /reloads` without `limit`: every run that is remembered. */
+const DEFAULT_RELOAD_LIMIT = 50;
+
+/** One handler for each route of the contract. `socketFacts` is asked at each request: the sockets open after the handlers exist. */
+export function createRouteHandlers(ports: AdminPorts, socketFacts: () => SocketFacts): RouteHandlers {
+  const { readiness, reloads } = ports;
+  const getHealth = () => ok({ status: 'ok', timestamp: new Date() } as const);
+  return {
+    getIndex: () => ok({ service: 'mxcp-admin', version, openapi: '/openapi.json' }),
+    getHealth,
+    getLivez: getHealth,
+    getReadyz: async () => probe(await readiness.ready()),
+    getStartupz: () => probe(readiness.startup()),
+    getStatus: async () => {
+      const report = await readiness.ready();
+      const status = passes(report) ? 'ok' : 'degraded';
+      return ok({ ...ports.status(), status, checks: report.checks, adminSocket: socketFacts() });
+    },
+    getConfig: () => ok(ports.config()),
+    listEndpoints: () => ok({ endpoints: ports.endpoints() }),
+    postReload: (request) => requestReload(reloads, request),
+    listReloads: ({ query }) => ok({ reloads: reloads.list(query.limit ?? DEFAULT_RELOAD_LIMIT) }),
+    getReload: ({ pathParameters }) => {
+      const record = reloads.find(pathParameters['id'] ?? '');
+      if (record !== undefined) return ok(record);
+      throw new MxcpError(
+        'reload_not_found',
+        'no reload with this id is remembered; GET /reloads lists the ones that are',
+      );
+    },
+    getOpenApi: () => ok(openApiDocument()),
+  };
+}
+
+function ok<B>(body: B): { readonly status: 200; readonly body: B } {
+  return { status: 200, body };
+}
+
+/** Throws `server_starting`, `server_closing` or `not_ready`, with the checks, when the report does not pass. */
+function probe(report: ReadinessReport): RouteReply<'getReadyz'> {
+  const { checks } = report;
+  if (passes(report)) return ok({ status: 'ok', checks });
+  const [code, message] = failureOf(report);
+  throw new AnswerError(code, message, {
+    fields: { status: 'fail', checks: checks.map((each) => toWire(check, each)) },
+  });
+}
+
+function passes({ phase, checks }: ReadinessReport): boolean {
+  return phase === 'serving' && checks.every(({ status }) => status === 'ok');
+}
+
+function failureOf({ phase, checks }: ReadinessReport): [code: ErrorCode, message: string] {
+  if (phase === 'starting') return ['server_starting', 'the server has not become ready yet'];
+  if (phase === 'closing') return ['server_closing', 'the server is shutting down'];
+  const failed = checks.filter(({ status }) => status === 'fail');
+  return ['not_ready', failed.map(({ name, message }) => `check "${name}" failed: ${message}`).join('; ')];
+}
+
+/**
+ * Asks for a reload and, where the caller wants it, waits for its end. Throws `bad_request` for a forced dry run,
+ * `server_closing`, `reload_failed` with the record, and `wait_timeout`.
+ */
+async function requestReload(
+  reloads: ReloadPort,
+  { query, fromCli, signal }: RouteRequest<'postReload'>,
+): Promise<RouteReply<'postReload'>> {
+  const { wait, definitions, force = false } = query;
+  const dryRun = query.dry_run ?? false;
+  if (force && dryRun) {
+    throw new MxcpError(
+      'bad_request',
+      'dry_run changes nothing, so force would interrupt calls for nothing; leave one of them out',
+    );
+  }
+  const { id, ended } = reloads.request({
+    trigger: fromCli ? 'cli' : 'api',
+    dryRun,
+    force,
+    ...(definitions === undefined ? {} : { definitions }),
+  });
+  // A dry run answers like a wait: without one of its own it waits as long as a caller may ask for.
+  const waitMs = wait ?? (dryRun ? MAX_WAIT_MS : 0);
+  if (waitMs === 0) return accepted(id);
+  const record = await endedWithin(ended, { waitMs, signal, headers: locationOf(id) });
+  if (record.status !== 'error') return ok(record);
+  throw new AnswerError('reload_failed', failureText(record), {
+    fields: { reload: toWire(reloadRecord, record) },
+  });
+}
+
+function accepted(id: string): RouteReply<'postReload'> {
+  const body = {
+    status: 'reload_initiated',
+    timestamp: new Date(),
+    reloadRequestId: id,
+    message: 'Reload request queued. Use GET /status to check progress.',
+  } as const;
+  return { status: 202, body, headers: locationOf(id) };
+}
+
+function locationOf(id: string): { readonly Location: string } {
+  return { Location: `/reloads/${id}` };
+}
+
+interface Wait {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  /** Of the answer to a caller whose wait ends before the reload. */
+  readonly headers: { readonly Location: string };
+}
+
+/** Throws `wait_timeout` when the time runs out and `server_closing` when the signal ends the wait. */
+async function endedWithin<T>(ended: Promise<T>, { waitMs, signal, headers }: Wait): Promise<T> {
+  const deadline = deadlineIn(waitMs, signal);
+  try {
+    return await raceSignal(ended, deadline);
+  } catch (error) {
+    if (!deadline.aborted || error !== deadline.reason) throw error;
+    if (signal.aborted) {
+      const message = 'the server is shutting down; how this reload ends is not known';
+      throw new AnswerError('server_closing', message, { headers });
+    }
+    const message = `the reload still runs after ${waitMs / 1000} s; GET ${headers.Location} shows how it ends`;
+    throw new AnswerError('wait_timeout', message, { headers });
+  } finally {
+    deadline.dispose();
+  }
+}
+
+function failureText({ id, error }: RunRecord): string {
+  if (error === null) return `reload ${id} failed; nothing changed`;
+  const { stage, message, file, line } = error;
+  // The message of a problem in a file begins with its position already.
+  const position =
+    file === null || message.includes(file) ? '' : ` (${file}${line === null ? '' : `:${line}`})`;
+  return `reload failed at stage ${stage}, nothing changed: ${message}${position}`;
+}
+
+export interface AnswerErrorOptions extends MxcpErrorOptions {
+  /** Fields of the body besides `error` and `message`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error that answers with more than its code and message. */
+export class AnswerError extends MxcpError {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, message: string, options: AnswerErrorOptions = {}) {
+    super(code, message, options);
+    this.fields = options.fields ?? {};
+    this.headers = options.headers ?? {};
+  }
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { MAX_WAIT_MS, parseDuration } from '../lifecycle/index.js';
+
+/** UTC to the second, e.g. `2024-01-15T10:30:00Z`: the form that `fromdate` of jq reads. */
+export const timestampToSecond = timestamp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, (time) =>
+  time.toISOString().replace(/\.\d+Z$/, 'Z'),
+);
+
+/** UTC to the millisecond, in reload records. */
+export const timestampToMs = timestamp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, (time) =>
+  time.toISOString(),
+);
+
+/** A text on the wire, a `Date` in the program. */
+function timestamp(pattern: RegExp, toText: (time: Date) => string) {
+  const text = z.string().regex(pattern).meta({ format: 'date-time' });
+  return z.codec(text, z.date(), { decode: (given) => new Date(given), encode: toText });
+}
+
+/** `true`, `false`, `1` or `0`. */
+export const flag = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .transform((text) => text === 'true' || text === '1');
+
+/** `30s`, `2m`, or a bare number of seconds; at most ten minutes. Milliseconds once parsed. */
+export const waitDuration = z.string().transform((text, context) => {
+  const waitMs = parseDuration(text);
+  if (waitMs !== undefined && waitMs <= MAX_WAIT_MS) return waitMs;
+  context.addIssue('must be a time such as 30s or 2m, at most 10m');
+  return z.NEVER;
+});
+
+const MAX_RECORDS = 1000;
+
+export const recordLimit = z.string().transform((text, context) => {
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= MAX_RECORDS) return limit;
+  context.addIssue(`must be a whole number from 1 to ${MAX_RECORDS}`);
+  return z.NEVER;
+});
+
+type CamelCase<Key> = Key extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Key;
+
+type CamelKeys<T> = T extends Date
+  ? T
+  : T extends readonly (infer Element)[]
+    ? readonly CamelKeys<Element>[]
+    : T extends object
+      ? { readonly [Key in keyof T as CamelCase<Key>]: CamelKeys<T[Key]> }
+      : T;
+
+/** What a schema describes, as the program holds it: camelCase keys, times as `Date`. */
+export type Inside<S extends z.ZodType> = CamelKeys<z.output<S>>;
+
+/**
+ * Turns a value of the program into the answer that its schema describes: snake_case keys, times as text. What the schema
+ * does not name is left out, so an answer cannot leak what a value holds besides. The keys of records are data and stay.
+ */
+export function toWire<S extends z.ZodType>(schema: S, value: Inside<S>): z.input<S> {
+  // The walk follows the schema, which both types come from.
+  return walk(schema, value) as z.input<S>;
+}
+
+function walk(schema: z.core.$ZodType, value: unknown): unknown {
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional) {
+    return value === null || value === undefined ? value : walk(schema.unwrap(), value);
+  }
+  if (schema instanceof z.ZodCodec) return z.encode(schema, value);
+  if (schema instanceof z.ZodArray && Array.isArray(value)) {
+    return value.map((element) => walk(schema.element, element));
+  }
+  if (schema instanceof z.ZodObject && isObject(value)) return walkObject(schema, value);
+  if (schema instanceof z.ZodRecord && isObject(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, held]) => [key, walk(schema.valueType, held)]),
+    );
+  }
+  // JSON leaves out what is undefined; a setting that is absent shows as null instead.
+  return schema instanceof z.ZodUnknown ? (value ?? null) : value;
+}
+
+function walkObject(
+  { shape }: z.ZodObject,
+  value: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const answer: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(shape)) {
+    const shown = walk(schema, value[toCamelCase(key)]);
+    if (shown !== undefined) answer[key] = shown;
+  }
+  return answer;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function toCamelCase(key: string): string {
+  return key.replaceAll(/_(\w)/g, (_underscore, letter: string) => letter.toUpperCase());
+}
