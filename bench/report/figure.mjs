@@ -1,9 +1,6 @@
 import { ratios, summarize } from '../measure/statistics.mjs';
 
-/**
- * One line of a report: median and quartiles of what was measured in each round, and the aim it is held against. An aim
- * is the largest median that is good enough.
- */
+/** One line of a report: the median and quartiles of all rounds. An `aim` is the largest median that is good enough. */
 export function figure(what, unit, samples, { aim } = {}) {
   const summary = summarize(samples);
   const judged = aim === undefined ? {} : { aim, met: summary.median <= aim };
@@ -15,7 +12,7 @@ export function ratio(what, measured, baseline, options) {
   return figure(what, '×', ratios(measured, baseline), options);
 }
 
-/** One number that was not measured in rounds, such as a count. */
+/** A single number that was not measured in rounds, such as a count. */
 export function single(what, unit, value, options) {
   return figure(what, unit, [value], options);
 }

@@ -1,6 +1,6 @@
 const SHOWN = 20;
 
-/** Where the servers of a suite spent their CPU time, one list per server in the order in which they ended. */
+/** Prints where each server of a suite spent its CPU time, in the order in which the servers ended. */
 export function printProfile(profiles, output) {
   for (const { places, functions } of profiles) {
     const total = places.reduce((sum, [, ms]) => sum + ms, 0);

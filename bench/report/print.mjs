@@ -1,14 +1,13 @@
-import Table from 'cli-table3';
 import pc from 'picocolors';
 
-/** A table where a person looks, plain lines of the same in a pipe. */
+/** On a terminal, aligned columns; in a pipe, the same as plain lines. */
 export function printSuite({ suite, about, figures }, output) {
   output.write(`\n${suite}: ${about}\n`);
   const rows = figures.map(toRow);
   output.write(output.isTTY ? `${toTable(rows)}\n` : rows.map((row) => `${toLine(row)}\n`).join(''));
 }
 
-/** Says plainly which aims were missed. */
+/** Reports how many aims were met, and names the missed ones. */
 export function printMissed(results, output) {
   const judged = results.flatMap(({ suite, figures }) =>
     figures.filter(({ met }) => met !== undefined).map((each) => ({ suite, ...each })),
@@ -30,12 +29,15 @@ function toRow(each) {
 }
 
 function toTable(rows) {
-  const table = new Table({ head: ['', 'median', 'quartiles', 'aim', ''], style: { head: [] } });
-  for (const { what, median, spread, aim, verdict } of rows) {
+  const head = { what: '', median: 'median', spread: 'quartiles', aim: 'aim', verdict: '' };
+  const all = [head, ...rows];
+  const width = (column) => Math.max(...all.map((row) => row[column].length));
+  const lines = all.map(({ what, median, spread, aim, verdict }) => {
     const coloured = verdict === 'MISSED' ? pc.red(verdict) : pc.green(verdict);
-    table.push([what, { content: median, hAlign: 'right' }, spread, aim, coloured]);
-  }
-  return table.toString();
+    const figures = [what.padEnd(width('what')), median.padStart(width('median'))];
+    return [...figures, spread.padEnd(width('spread')), aim.padEnd(width('aim')), coloured].join('  ');
+  });
+  return lines.join('\n');
 }
 
 function toLine({ what, median, spread, aim, verdict }) {
@@ -47,7 +49,7 @@ function inUnit(value, { unit }) {
   return unit === '×' ? `${formatNumber(value)}×` : `${formatNumber(value)} ${unit}`.trimEnd();
 }
 
-/** Three digits say all that a measurement of this kind can. */
+/** Three significant digits: such measurements are not more precise. */
 function formatNumber(value) {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toFixed(digits);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const FOLDER = fileURLToPath(new URL('../../.bench-results', import.meta.url));
 
-/** Writes all figures with what they were measured on. Returns the path. */
+/** Saves all figures together with a description of the machine. Returns the path. */
 export function saveResults(results, { quick }) {
   mkdirSync(FOLDER, { recursive: true });
   const measuredAt = new Date().toISOString();

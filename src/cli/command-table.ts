@@ -1,5 +1,30 @@
-import type { CommandEntry, OptionSpec } from './kit/command.js';
-import { ALL_SETTINGS, toSettingOptions } from './kit/setting-options.js';
+import { type Setting, type SettingName, SETTINGS } from '../settings/index.js';
+import type { CommandEntry, OptionSpec } from './command/command.js';
+
+const REPEATABLE: ReadonlySet<SettingName> = new Set(['envFiles']);
+const FILES: ReadonlySet<SettingName> = new Set(['envFiles', 'adminSocket', 'adminProbeSocket', 'python']);
+
+/** The command line options of these settings, as the table of settings declares them. */
+function toOptions(names: readonly SettingName[]): readonly OptionSpec[] {
+  return names.flatMap((name) => {
+    const setting: Setting<unknown> = SETTINGS[name];
+    if (setting.flag === undefined) return [];
+    const completes = FILES.has(name) ? 'file' : setting.flag.includes('<') ? setting.kind.values : undefined;
+    const option: OptionSpec = {
+      flags: setting.flag,
+      doc: setting.doc,
+      repeatable: REPEATABLE.has(name),
+      ...(completes === undefined ? {} : { completes }),
+    };
+    // `--admin` only switches on; this one overrides an environment that switches on.
+    return name === 'admin'
+      ? [option, { flags: '--no-admin', doc: 'Do not open the admin socket.' }]
+      : [option];
+  });
+}
+
+// Object.keys loses the type of the keys.
+const ALL_SETTINGS = Object.keys(SETTINGS) as readonly SettingName[];
 
 const CONNECTION: readonly OptionSpec[] = [
   {
@@ -7,86 +32,86 @@ const CONNECTION: readonly OptionSpec[] = [
     doc: 'The admin socket; default: MXCP_ADMIN_SOCKET, else /run/mxcp/mxcp.sock.',
     completes: 'file',
   },
-  { flags: '--json', doc: 'Print what the server answered, as JSON.' },
+  { flags: '--json', doc: 'Print the answer of the server as JSON.' },
   { flags: '--debug', doc: 'Show details of errors.' },
 ];
 
-/** `mxcp admin …`: each is one question to a running server. */
-export const ADMIN_COMMANDS: readonly CommandEntry[] = [
+/** `mxcp admin …`: each asks a running server one question. */
+const ADMIN_COMMANDS: readonly CommandEntry[] = [
   {
     name: 'health',
-    doc: 'Whether the process answers',
+    doc: 'Show whether the process answers',
     options: CONNECTION,
-    load: () => import('./commands/admin/health.js'),
+    load: async () => (await import('./commands/admin/questions.js')).health,
   },
   {
     name: 'ready',
-    doc: 'Whether calls would be served now, and if not, why',
+    doc: 'Show whether calls would be served now, and if not, why',
     options: CONNECTION,
-    load: () => import('./commands/admin/ready.js'),
+    load: async () => (await import('./commands/admin/questions.js')).ready,
   },
   {
     name: 'status',
-    doc: 'Version, uptime, endpoint counts, last reload, checks',
+    doc: 'Show version, uptime, endpoint counts, last reload and checks',
     options: CONNECTION,
-    load: () => import('./commands/admin/status.js'),
+    load: async () => (await import('./commands/admin/questions.js')).status,
   },
   {
     name: 'config',
-    doc: 'The configuration that serves, without secrets',
+    doc: 'Show the active configuration, without secrets',
     options: CONNECTION,
-    load: () => import('./commands/admin/config.js'),
+    load: async () => (await import('./commands/admin/questions.js')).config,
   },
   {
     name: 'endpoints',
-    doc: 'Every endpoint file: served, disabled, or left out with its error',
+    doc: 'List every endpoint file: served, disabled, or left out with its error',
     options: CONNECTION,
-    load: () => import('./commands/admin/endpoints.js'),
+    load: async () => (await import('./commands/admin/questions.js')).endpoints,
   },
   {
     name: 'reload',
-    doc: 'Reload secrets, references and connections, and wait for the end',
+    doc: 'Reload secrets, references and connections, and wait for the result',
     options: [
-      { flags: '--definitions', doc: 'Read endpoint definitions again too.' },
-      { flags: '--dry-run', doc: 'Build and check a candidate, then throw it away.' },
-      { flags: '--force', doc: 'Interrupt calls that stand in the way instead of waiting for them.' },
-      { flags: '--no-wait', doc: 'Only ask for the reload.' },
-      { flags: '--timeout <time>', doc: 'How long to wait for the end, at most 10m; default: 2m.' },
+      { flags: '--definitions', doc: 'Also read the endpoint definitions again.' },
+      { flags: '--dry-run', doc: 'Build and check a new configuration, then discard it.' },
+      { flags: '--force', doc: 'Interrupt calls that block the reload instead of waiting for them.' },
+      { flags: '--no-wait', doc: 'Request the reload and return at once.' },
+      { flags: '--timeout <time>', doc: 'How long to wait for the result, at most 10m; default: 2m.' },
       ...CONNECTION,
     ],
     examples: ['mxcp admin reload', 'mxcp admin reload --dry-run --definitions'],
-    load: () => import('./commands/admin/reload.js'),
+    load: async () => (await import('./commands/admin/reloads.js')).reload,
   },
   {
     name: 'reloads',
-    doc: 'The last reloads, or one of them in full',
+    doc: 'List the last reloads, or show one in full',
     arguments: [{ usage: '[id]', doc: 'The id of a reload.' }],
     options: [{ flags: '--limit <number>', doc: 'How many to list; default: 20.' }, ...CONNECTION],
-    load: () => import('./commands/admin/reloads.js'),
+    load: async () => (await import('./commands/admin/reloads.js')).reloads,
   },
 ];
 
-const JSON_OUTPUT: OptionSpec = { flags: '--json-output', doc: 'Answer as JSON on standard output.' };
+const JSON_OUTPUT: OptionSpec = { flags: '--json-output', doc: 'Print the result as JSON.' };
 const PARAMETERS: OptionSpec = {
   flags: '-p, --param <name=value>',
   doc: 'A parameter; `name=@file.json` takes its value from a JSON file. Repeatable.',
   repeatable: true,
 };
-const PROJECT_SETTINGS = toSettingOptions(['profile', 'readonly', 'debug', 'envFiles']);
-const PYTHON = toSettingOptions(['python']);
+const PROJECT_SETTINGS = toOptions(['profile', 'readonly', 'debug', 'envFiles']);
+const PYTHON = toOptions(['python']);
 
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'init',
-    doc: 'Make a project that serves at once',
+    doc: 'Create a project that is ready to serve',
     arguments: [
       { usage: '[folder]', doc: 'Folder to write to; default: the working directory.', completes: 'folder' },
     ],
     options: [
       { flags: '--project <name>', doc: 'Name of the project; default: the name of the folder.' },
-      { flags: '--profile <name>', doc: 'Name of its profile; default: `dev`.' },
-      { flags: '--bootstrap', doc: 'Add examples of a resource and a prompt.' },
+      { flags: '--profile <name>', doc: 'Name of the profile; default: `dev`.' },
+      { flags: '--bootstrap', doc: 'Add an example resource and an example prompt.' },
       JSON_OUTPUT,
     ],
     examples: ['mxcp init sales', 'mxcp init --bootstrap .'],
@@ -96,8 +121,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'serve',
     doc: 'Serve the project of the working directory to MCP clients',
     options: [
-      ...toSettingOptions(ALL_SETTINGS),
-      { flags: '--json-output', doc: 'Report a start that fails as JSON on standard output.' },
+      ...toOptions(ALL_SETTINGS),
+      { flags: '--json-output', doc: 'Report a failed start as JSON on standard output.' },
     ],
     examples: [
       'mxcp serve',
@@ -108,7 +133,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'validate',
-    doc: 'Check configuration, references, endpoint files, their SQL and their Python functions, all at once',
+    doc: 'Check the configuration, references, endpoint files, their SQL and their Python functions',
     arguments: [
       {
         usage: '[path]',
@@ -122,26 +147,26 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'list',
-    doc: 'List the endpoints of the project as they stand on disk; no database is opened',
-    // It opens nothing and resolves no reference, so the other options of a project would change nothing.
-    options: [...toSettingOptions(['profile', 'debug']), JSON_OUTPUT],
+    doc: 'List the endpoints of the project on disk, without opening a database',
+    // It opens nothing and resolves no reference, so the other options of a project would have no effect.
+    options: [...toOptions(['profile', 'debug']), JSON_OUTPUT],
     load: () => import('./commands/list.js'),
   },
   {
     name: 'run',
     doc: 'Call one endpoint without a server',
     arguments: [
-      { usage: '<type>', doc: 'What it is.', choices: ['tool', 'resource', 'prompt'] },
+      { usage: '<type>', doc: 'The kind of endpoint.', choices: ['tool', 'resource', 'prompt'] },
       { usage: '<name>', doc: 'Its name; for a resource also its URI or URI template.' },
     ],
     options: [
       PARAMETERS,
-      { flags: '-u, --user-context <json>', doc: 'Who calls, as a JSON object or `@file.json`.' },
+      { flags: '-u, --user-context <json>', doc: 'The caller, as a JSON object or `@file.json`.' },
       { flags: '--request-headers <json>', doc: 'Headers of the call, as a JSON object or `@file.json`.' },
-      { flags: '--skip-output-validation', doc: 'Do not hold the result against the `return` type.' },
+      { flags: '--skip-output-validation', doc: 'Do not check the result against the `return` type.' },
       ...PROJECT_SETTINGS,
       ...PYTHON,
-      ...toSettingOptions(['callTimeout', 'maxResultBytes']),
+      ...toOptions(['callTimeout', 'maxResultBytes']),
       JSON_OUTPUT,
     ],
     examples: [
@@ -166,13 +191,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'admin',
-    doc: 'Ask a running server, and reload it, over its admin socket',
+    doc: 'Inspect and reload a running server over its admin socket',
     subcommands: ADMIN_COMMANDS,
   },
   {
     name: 'completion',
     doc: 'Print the completion script of a shell',
-    arguments: [{ usage: '<shell>', doc: 'Which shell.', choices: ['bash', 'zsh', 'fish'] }],
+    arguments: [{ usage: '<shell>', doc: 'The shell.', choices: ['bash', 'zsh', 'fish'] }],
     examples: [
       'source <(mxcp completion bash)',
       'mxcp completion zsh > "${fpath[1]}/_mxcp"',

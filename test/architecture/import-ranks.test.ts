@@ -86,7 +86,7 @@ describe('imports', () => {
   });
 
   it('load no database with a command line that only prints help', () => {
-    expect([...findLoadedPackages(src, 'src/cli/kit/output.ts')]).not.toContain('@duckdb/node-api');
+    expect([...findLoadedPackages(src, 'src/cli/terminal/output.ts')]).not.toContain('@duckdb/node-api');
     expect([...findLoadedPackages(src, 'src/server/index.ts')]).toContain('@duckdb/node-api');
   });
 });

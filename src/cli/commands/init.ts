@@ -4,13 +4,12 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { createFolder } from '../../files/index.js';
 import { Disposer } from '../../lifecycle/index.js';
-import type { CommandModule, Options } from '../kit/command.js';
-import type { Output } from '../kit/output.js';
+import type { CommandModule, Options } from '../command/command.js';
 
 const DEFAULT_PROFILE = 'dev';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 
-/** Writes a project. It asks nothing and overwrites nothing. */
+/** Creates a project. It asks no questions and overwrites no file. */
 export const run: CommandModule['run'] = async ([given = '.'], options, { cwd, output }) => {
   const folder = resolve(cwd, given);
   const names = {
@@ -23,7 +22,8 @@ export const run: CommandModule['run'] = async ([given = '.'], options, { cwd, o
   if (options['jsonOutput'] === true) {
     output.json({ status: 'ok', result: { ...names, folder, files: written } });
   } else {
-    tell(output, written, relative(cwd, folder));
+    for (const path of written) output.print(`wrote ${join(relative(cwd, folder), path)}`);
+    for (const line of nextSteps(relative(cwd, folder))) output.print(line);
   }
   return 0;
 };
@@ -38,20 +38,23 @@ function readProject(options: Options, folder: string): string {
 function readName(flag: '--project' | '--profile', options: Options, fallback: string): string {
   const name = options[flag.slice(2)] ?? fallback;
   if (typeof name === 'string' && NAME.test(name)) return name;
-  throw new MxcpError('usage', `${flag} must be letters, digits, - and _, not ${JSON.stringify(name)}`);
+  throw new MxcpError(
+    'usage',
+    `${flag} must be letters, digits, "-" and "_", starting with a letter or digit, not ${JSON.stringify(name)}`,
+  );
 }
 
-/** Refuses before anything is written, so that a project that was there already is not mixed with a new one. */
+/** Throws before anything is written, so that an existing project is never mixed with a new one. */
 function refuseExisting(folder: string, files: readonly ProjectFile[]): void {
   const existing = files.map(({ path }) => path).filter((path) => existsSync(join(folder, path)));
   if (existing.length === 0) return;
   throw new MxcpError(
     'usage',
-    `${folder} has ${existing.join(', ')} already, and nothing is overwritten; choose another folder`,
+    `"${folder}" already has ${existing.join(', ')}, which is not overwritten; choose another folder`,
   );
 }
 
-/** All of them, or none: a half-written project would refuse the next attempt. */
+/** Writes all files or none: the next attempt would refuse a half-written project. */
 async function writeFiles(folder: string, files: readonly ProjectFile[]): Promise<readonly string[]> {
   const ignored = existsSync(join(folder, IGNORED.path)) ? [] : [IGNORED];
   const all = [...files, ...ignored];
@@ -66,37 +69,34 @@ async function writeFiles(folder: string, files: readonly ProjectFile[]): Promis
 }
 
 async function writeNewFile(file: string, text: string, written: Disposer): Promise<void> {
-  const firstMade = await createFolder(dirname(file));
-  // Only what is new is in it: the files that were written, which are removed before.
-  if (firstMade !== undefined) written.defer(() => rm(firstMade, { recursive: true }));
-  // `wx`: also what appeared in the meantime is not overwritten.
+  const created = await createFolder(dirname(file));
+  // It contains only files that were written here, and those are removed before it.
+  if (created !== undefined) written.defer(() => rm(created, { recursive: true }));
+  // `wx` does not overwrite a file that appeared in the meantime either.
   const handle = await open(file, 'wx');
   written.defer(() => rm(file));
   await handle.writeFile(text).finally(() => handle.close());
 }
 
-function tell(output: Output, written: readonly string[], folder: string): void {
-  for (const path of written) output.print(`wrote ${join(folder, path)}`);
-  output.print('\nNext:');
-  if (folder !== '') output.print(`  cd ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`);
-  output.print('  mxcp validate');
-  output.print('  mxcp run tool hello -p name=Ada');
-  output.print('  mxcp serve');
+function nextSteps(folder: string): readonly string[] {
+  const quoted = /^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder);
+  const enter = folder === '' ? [] : [`  cd ${quoted}`];
+  return ['\nNext:', ...enter, '  mxcp validate', '  mxcp run tool hello -p name=Ada', '  mxcp serve'];
 }
 
-export interface ProjectFile {
+interface ProjectFile {
   /** Relative to the project. */
   readonly path: string;
   readonly text: string;
 }
 
-export interface ProjectNames {
+interface ProjectNames {
   readonly project: string;
   readonly profile: string;
 }
 
-/** A project that serves one tool. */
-export function firstFiles({ project, profile }: ProjectNames): readonly ProjectFile[] {
+/** A project with one tool. */
+function firstFiles({ project, profile }: ProjectNames): readonly ProjectFile[] {
   return [
     {
       path: 'mxcp-site.yml',
@@ -107,7 +107,7 @@ profile: "${profile}"
 profiles:
   "${profile}":
     duckdb:
-      # Made when it is not there. Relative to this file.
+      # Created if it does not exist. Relative to this file.
       path: data/${profile}.duckdb
 `,
     },
@@ -116,13 +116,13 @@ profiles:
       text: `mxcp: 1
 tool:
   name: hello
-  description: Greets somebody by name.
+  description: Greets a person by name.
   annotations:
     readOnlyHint: true
   parameters:
     - name: name
       type: string
-      description: Whom to greet.
+      description: The person to greet.
       examples: [Ada]
       default: world
       maxLength: 100
@@ -142,8 +142,8 @@ tool:
   ];
 }
 
-/** An example of a resource and of a prompt. */
-export function exampleFiles(): readonly ProjectFile[] {
+/** One resource and one prompt. */
+function exampleFiles(): readonly ProjectFile[] {
   return [
     {
       path: 'resources/settings.yml',
@@ -151,12 +151,12 @@ export function exampleFiles(): readonly ProjectFile[] {
 resource:
   uri: database://settings/{setting}
   name: database_setting
-  description: One setting of the database, by its name.
+  description: A setting of the database, by name.
   mime_type: application/json
   parameters:
     - name: setting
       type: string
-      description: Name of the setting.
+      description: The name of the setting.
       examples: [memory_limit]
   return:
     type: object
@@ -180,23 +180,23 @@ WHERE name = $setting
       text: `mxcp: 1
 prompt:
   name: introduce
-  description: Asks the assistant to greet somebody and say what it can do here.
+  description: Asks the assistant to greet a person and explain what it can do here.
   parameters:
     - name: name
       type: string
-      description: Whom to greet.
+      description: The person to greet.
   messages:
     - role: user
       prompt: |
-        Call the tool hello with the name {{ name }}, then say in two sentences what the tools of this server can do.
+        Call the tool hello with the name {{ name }}, then explain in two sentences what the tools of this server can do.
 `,
     },
   ];
 }
 
-export const IGNORED: ProjectFile = {
+const IGNORED: ProjectFile = {
   path: '.gitignore',
-  text: `# Databases and sockets are made here, not kept.
+  text: `# Databases and sockets are created here and not committed.
 data/
 *.duckdb
 *.duckdb.wal

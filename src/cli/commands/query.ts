@@ -4,41 +4,48 @@ import { ANONYMOUS, type JsonObject, type ParameterValue } from '../../duckdb/in
 import { EndpointSet } from '../../endpoints/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { openProject } from '../../project/index.js';
-import type { CommandContext, CommandModule, Options } from '../kit/command.js';
-import { printTable, withProgress } from '../kit/output.js';
-import {
-  createCommandLogger,
-  loadProjectConfig,
-  loadProjectSettings,
-  readParameters,
-} from '../kit/project-loading.js';
+import type { CommandContext, CommandModule, Options } from '../command/command.js';
+import { readParameters } from '../command/json-arguments.js';
+import { createCommandLogger, loadProjectConfig, loadProjectSettings } from '../command/project-loading.js';
+import { withProgress } from '../terminal/progress.js';
+import { printTable } from '../terminal/tables.js';
 
-/** More than this nobody reads on a terminal. */
+/** A terminal gets no more rows than a person might read. */
 const TERMINAL_ROWS = 1000;
+
+type Parameters = Readonly<Record<string, ParameterValue>>;
 
 export const run: CommandModule['run'] = async ([given], options, context) => {
   const sql = readSql(given, options, context);
-  // Values come from JSON, which has nothing that cannot be bound.
-  const parameters = readParameters(options['param'], context.cwd) as Readonly<
-    Record<string, ParameterValue>
-  >;
-  const rows = await withProgress(
-    context.output,
-    'running the query',
-    queryRows({ sql, parameters }, options, context),
-  );
+  // Values come from JSON, and any JSON value can be bound.
+  const parameters = readParameters(options['param'], context.cwd) as Parameters;
+  const work = queryRows([sql, parameters], options, context);
+  const rows = await withProgress(context.output, 'running the query', work);
   if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result: rows });
   else printRows(rows, context);
   return 0;
 };
 
-interface Question {
-  readonly sql: string;
-  readonly parameters: Readonly<Record<string, ParameterValue>>;
+/** Takes the SQL from the argument or from `--file`. Throws `usage`. */
+function readSql(given: string | undefined, { file }: Options, { cwd }: CommandContext): string {
+  if ((given === undefined) === (file === undefined)) {
+    throw new MxcpError(
+      'usage',
+      "give the SQL either as an argument or with `--file`, for example mxcp query 'SELECT 1'",
+    );
+  }
+  if (given !== undefined && given !== '-') return given;
+  try {
+    return readFileSync(given === '-' ? 0 : resolve(cwd, String(file)), 'utf8');
+  } catch (error) {
+    throw new MxcpError('usage', `cannot read the SQL: ${messageOf(error)}`, { cause: error });
+  }
 }
 
+const NO_ENDPOINTS = { endpoints: [], failures: [], disabled: [], warnings: [], fingerprints: new Map() };
+
 async function queryRows(
-  { sql, parameters }: Question,
+  [sql, parameters]: [string, Parameters],
   options: Options,
   context: CommandContext,
 ): Promise<readonly JsonObject[]> {
@@ -63,23 +70,6 @@ async function queryRows(
   return rows;
 }
 
-const NO_ENDPOINTS = { endpoints: [], failures: [], disabled: [], warnings: [], fingerprints: new Map() };
-
-/** From exactly one place. Throws `usage`. */
-function readSql(given: string | undefined, options: Options, { cwd }: CommandContext): string {
-  const file = options['file'];
-  if ((given === undefined) === (file === undefined)) {
-    throw new MxcpError('usage', "give the SQL either as an argument or with --file: mxcp query 'SELECT 1'");
-  }
-  if (given !== undefined && given !== '-') return given;
-  const from = given === '-' ? 0 : resolve(cwd, String(file));
-  try {
-    return readFileSync(from, 'utf8');
-  } catch (error) {
-    throw new MxcpError('usage', `cannot read the SQL: ${messageOf(error)}`, { cause: error });
-  }
-}
-
 function printRows(rows: readonly JsonObject[], { output }: CommandContext): void {
   const [first] = rows;
   if (first === undefined) {
@@ -93,9 +83,8 @@ function printRows(rows: readonly JsonObject[], { output }: CommandContext): voi
     columns,
     shown.map((row) => columns.map((column) => toCell(row[column]))),
   );
-  if (shown.length < rows.length) {
-    output.print(`${shown.length} of ${rows.length} rows; a pipe or --json-output gets all of them`);
-  }
+  if (shown.length < rows.length)
+    output.print(`${shown.length} of ${rows.length} rows shown; a pipe or --json-output gets all of them`);
 }
 
 function toCell(value: JsonObject[string] | undefined): string {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ROUTES } from '../../../src/contract/index.js';
 import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
-import { EXIT_CODES } from '../../../src/cli/kit/command.js';
+import { EXIT_CODES } from '../../../src/cli/command/command.js';
 import { RELOAD_TABLE } from '../../../src/config/reload-effects.js';
 import { SETTINGS, type Setting } from '../../../src/settings/index.js';
 import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';
@@ -126,7 +126,7 @@ describe('the page of commands', () => {
     expect(sections.sort()).toEqual(commands.map(({ title }) => title).sort());
   });
 
-  it.each(commands)('$title: exactly its arguments and options are told', ({ title, ...command }) => {
+  it.each(commands)('$title: has exactly its arguments and options', ({ title, ...command }) => {
     const settings = Object.values<Setting<unknown>>(SETTINGS).flatMap(({ flag }) => flag ?? []);
     const section = sectionOf(CLI_PAGE, title);
     const shared = [

@@ -97,7 +97,7 @@ describe('reloading', () => {
     rmSync(join(project.path, 'token.txt'));
     const { stdout, code } = await admin('reload');
     expect(stdout).toContain(
-      'reload failed at resolve (reference_unresolved); what served before still serves\n',
+      'reload failed at resolve (reference_unresolved); the previous configuration is still active\n',
     );
     expect(stdout).toMatch(/config\.yml:7:\d+: .*token\.txt/);
     expect(code).toBe(1);
@@ -106,16 +106,16 @@ describe('reloading', () => {
     expect(status.code).toBe(0);
   });
 
-  it('tries definitions without serving them', async () => {
+  it('checks new definitions without activating them', async () => {
     writeFileSync(join(project.path, 'tools/add.yml'), 'mxcp: 1\ntool:\n  nam: add\n');
     const tried = await admin('reload', '--dry-run', '--definitions');
     expect(tried.stdout).toMatch(/tools\/add\.yml:3:3: /);
     expect(tried.code).toBe(1);
-    const told = await admin('reload');
-    expect(told.stdout).toContain(
-      'Changed on disk and not read (--definitions reads them): tools/add.yml: changed\n',
+    const plain = await admin('reload');
+    expect(plain.stdout).toContain(
+      'Changed on disk but not read (use --definitions to read them): tools/add.yml: changed\n',
     );
-    expect(told.code).toBe(0);
+    expect(plain.code).toBe(0);
   });
 
   it('says of a dry run that it would succeed', async () => {
@@ -151,7 +151,7 @@ describe('mistakes', () => {
     expect(missing.code).toBe(3);
   });
 
-  it('answers 1 for a reload that nobody remembers, in the words of the server', async () => {
+  it('answers 1 for an unknown reload, in the words of the server', async () => {
     const unknown = await admin('reloads', 'no-such-id', '--json');
     expect(JSON.parse(unknown.stdout)).toMatchObject({ error: 'reload_not_found' });
     expect(unknown.code).toBe(1);
@@ -167,7 +167,7 @@ describe('mistakes', () => {
   it('answers 4 when the time runs out', async () => {
     const { code, stderr } = await admin('reload', '--timeout', '0');
     // A reload that was quicker than the first look at it is as good.
-    if (code !== 0) expect(stderr).toContain('goes on');
+    if (code !== 0) expect(stderr).toContain('is still running');
     expect([0, 4]).toContain(code);
   });
 });

@@ -59,7 +59,7 @@ it('adds examples that are valid when it is asked to', async () => {
 it('overwrites nothing', async () => {
   writeFileSync(join(folder.path, 'mxcp-site.yml'), 'mine');
   const refused = await runMxcp(['init'], { cwd: folder.path });
-  expect(refused.stderr).toContain('has mxcp-site.yml already');
+  expect(refused.stderr).toContain('already has mxcp-site.yml');
   expect(refused.code).toBe(2);
   expect(readFileSync(join(folder.path, 'mxcp-site.yml'), 'utf8')).toBe('mine');
   expect(existsSync(join(folder.path, 'tools'))).toBe(false);

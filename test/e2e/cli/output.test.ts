@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { cleanEnv, LAUNCHER, SMALL_PROJECT, temporaryFolder } from './mxcp-process.js';
 
-const REASON = 'standard output cannot be written: ENOSPC: no space left on device, write';
+const REASON = 'cannot write to standard output: ENOSPC: no space left on device, write';
 
 /** Runs a command in a small project, with one of its outputs on a device that is full. */
 async function runOnFullDisk(args: readonly string[], full: 'stdout' | 'stderr' = 'stdout') {
@@ -29,11 +29,11 @@ async function runOnFullDisk(args: readonly string[], full: 'stdout' | 'stderr' 
 
 describe('an output that cannot be written', () => {
   it.each([[['--help']], [['list']], [['list', '--json-output']], [['completion', 'bash']]])(
-    'is told, for mxcp %j',
+    'is reported, for mxcp %j',
     async (args) => {
       expect(await runOnFullDisk(args)).toEqual({
         code: 3,
-        said: `Error: ${REASON}; make room, or send it elsewhere\n`,
+        said: `Error: ${REASON}; free some disk space, or redirect the output\n`,
       });
     },
   );

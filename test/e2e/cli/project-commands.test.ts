@@ -80,7 +80,7 @@ describe('mxcp validate', () => {
     const one = await mxcp(['validate', 'add.yml'], join(project.path, 'tools'));
     expect(one.stdout).toBe('ok        tools/add.yml\n1 file: 1 ok, 0 with errors\n');
     const none = await mxcp(['validate', 'tools/nope.yml']);
-    expect(none.stderr).toContain('there is no endpoint file at tools/nope.yml');
+    expect(none.stderr).toContain('there is no endpoint file at "tools/nope.yml"');
     expect(none.code).toBe(2);
   });
 

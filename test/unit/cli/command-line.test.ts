@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/command-table.js';
-import type { CommandEntry } from '../../../src/cli/kit/command.js';
-import { EXIT_CODES } from '../../../src/cli/kit/command.js';
-import type { Output } from '../../../src/cli/kit/output.js';
+import type { CommandEntry } from '../../../src/cli/command/command.js';
+import { EXIT_CODES } from '../../../src/cli/command/command.js';
+import type { Output } from '../../../src/cli/terminal/output.js';
 import { parseCommandLine, type Invocation } from '../../../src/cli/parse-command-line.js';
-import { toSettingFlags } from '../../../src/cli/kit/setting-options.js';
+import { toSettingFlags } from '../../../src/cli/command/project-loading.js';
 import { ERROR_CODES, exitCodeOf, type ErrorCode } from '../../../src/errors/index.js';
 
 class Recorder implements Output {
@@ -47,7 +47,7 @@ describe('the command line', () => {
     expect(invocation?.options).toEqual({ param: ['a=1', 'b=2'], jsonOutput: true });
   });
 
-  it('tells --admin, --no-admin and neither apart', () => {
+  it('distinguishes --admin, --no-admin and neither', () => {
     expect(parse('serve')?.options).toEqual({});
     expect(parse('serve', '--admin')?.options).toEqual({ admin: true });
     expect(parse('serve', '--no-admin')?.options).toEqual({ admin: false });
@@ -79,7 +79,7 @@ describe('the command line', () => {
     [['serve', 'extra']],
     [['run', 'tool']],
     [['completion', 'csh']],
-  ])('refuses %j and tells why', (argv) => {
+  ])('refuses %j and says why', (argv) => {
     const output = new Recorder();
     expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse', wantsJson: false });
     expect(output.err).toMatch(/^error: /);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readJsonObject, readParameters } from '../../../src/cli/kit/project-loading.js';
+import { readJsonObject, readParameters } from '../../../src/cli/command/json-arguments.js';
 
 describe('parameters', () => {
   it('keeps everything after the first = as text', () => {
@@ -20,10 +20,10 @@ describe('parameters', () => {
   });
 
   it.each([
-    [['a'], '--param takes name=value'],
-    [['=1'], '--param takes name=value'],
+    [['a'], '--param must be name=value or name=@file.json'],
+    [['=1'], '--param must be name=value or name=@file.json'],
     [['a=1', 'a=2'], 'parameter "a" is given twice'],
-    [['a=@no-such-file.json'], 'cannot read no-such-file.json'],
+    [['a=@no-such-file.json'], 'cannot read "no-such-file.json"'],
   ])('refuses %j', (given, message) => {
     expect(() => readParameters(given, '/')).toThrow(message);
   });

@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
-import { formatCause, printOutcome } from '../../../src/cli/kit/admin-output.js';
-import { createOutput, type Output } from '../../../src/cli/kit/output.js';
+import { printOutcome } from '../../../src/cli/commands/admin/reload-outcome.js';
+import { toOneCell } from '../../../src/cli/commands/admin/reloads.js';
+import { createOutput, type Output } from '../../../src/cli/terminal/output.js';
 import { WIRE_RECORD } from '../../contract/admin/wire-fixture.js';
 
 const RECORD = {
@@ -44,11 +45,11 @@ describe('the references of a reload', () => {
 describe('a handover', () => {
   const database = { action: 'handover', pause_ms: 25, requests_held: 1 } as const;
 
-  it('is told with its pause, also when nobody was held', () => {
+  it('is reported with its pause, also when no call waited', () => {
     const record = { ...RECORD, references: [], database } as ReloadRecord;
-    expect(printed(false, record)).toContain('handed over in 25 ms; 1 call was held meanwhile');
+    expect(printed(false, record)).toContain('handed over in 25 ms; 1 call waited meanwhile');
     const quiet = { ...record, database: { ...database, requests_held: 0 } };
-    expect(printed(false, quiet)).toContain('handed over in 25 ms; 0 calls were held meanwhile');
+    expect(printed(false, quiet)).toContain('handed over in 25 ms; 0 calls waited meanwhile');
   });
 
   it('is announced by a dry run', () => {
@@ -57,9 +58,9 @@ describe('a handover', () => {
   });
 });
 
-describe('the cause in a list of reloads', () => {
-  it('is all that the message lists, on one line', () => {
-    expect(formatCause('a reference has no value:\n- config.yml:3:1: not set\n- config.yml:4:1: gone')).toBe(
+describe('the error in a list of reloads', () => {
+  it('is the whole message on one line', () => {
+    expect(toOneCell('a reference has no value:\n- config.yml:3:1: not set\n- config.yml:4:1: gone')).toBe(
       'a reference has no value: config.yml:3:1: not set config.yml:4:1: gone',
     );
   });

@@ -1,65 +1,150 @@
-import type { AdminClient } from '../../../admin/client/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type AdminClient,
+  MAX_WAIT_MS,
+  type ReloadAccepted,
+  type ReloadRecord,
+} from '../../../admin/client/index.js';
 import { MxcpError } from '../../../errors/index.js';
-import { connectAdmin, formatCause, formatMs, formatStage, printOutcome } from '../../kit/admin-output.js';
-import type { CommandContext, CommandModule, Options } from '../../kit/command.js';
-import { printFields, printTable } from '../../kit/output.js';
+import { parseDuration } from '../../../lifecycle/index.js';
+import type { Options } from '../../command/command.js';
+import type { Output } from '../../terminal/output.js';
+import { startProgress } from '../../terminal/progress.js';
+import { printFields, printTable } from '../../terminal/tables.js';
+import { adminCommand, formatMs } from './admin-command.js';
+import { formatStage, printOutcome } from './reload-outcome.js';
 
-export { toErrorJson, toExitCode } from '../../kit/admin-output.js';
-
+const DEFAULT_TIMEOUT_MS = 2 * 60_000;
+const POLL_MS = 50;
 const DEFAULT_LIMIT = 20;
 
-export const run: CommandModule['run'] = async ([id], options, context) => {
-  const client = connectAdmin(options, context);
-  if (id === undefined) await list(client, options, context);
-  else await showOne(client, id, { options, context });
-  return 0;
-};
+/** `mxcp admin reload`: exits with 0 when the reload succeeded or, with `--no-wait`, was accepted; with 1 when it failed. */
+export const reload = adminCommand({
+  ask: async (client, { options, output }): Promise<ReloadRecord | ReloadAccepted> => {
+    const { dryRun, definitions, force, wait, json } = options;
+    const timeoutMs = readTimeout(options);
+    if (wait === false && dryRun === true) {
+      throw new MxcpError(
+        'usage',
+        '--dry-run and --no-wait cannot be combined: a dry run only returns its result',
+      );
+    }
+    const accepted = await client.requestReload({
+      ...(dryRun === true && { dryRun }),
+      ...(definitions === true && { definitions }),
+      ...(force === true && { force }),
+    });
+    if (wait === false) return accepted;
+    const { reload_request_id: id } = accepted;
+    return json === true
+      ? follow(client, { id, timeoutMs })
+      : followOnTerminal(client, { id, timeoutMs }, output);
+  },
+  print: (answer, output) => {
+    if ('stages' in answer) return printOutcome(output, answer);
+    const { reload_request_id: id } = answer;
+    output.print(`reload ${id} is queued; \`mxcp admin reloads ${id}\` shows its outcome`);
+  },
+  exitCode: (answer) => ('stages' in answer && answer.status !== 'success' ? 1 : 0),
+});
 
-async function list(client: AdminClient, options: Options, { output }: CommandContext): Promise<void> {
-  const answer = await client.reloads({ limit: readLimit(options['limit']) });
-  if (options['json'] === true) {
-    output.json(answer);
-    return;
+/** `mxcp admin reloads [id]` */
+export const reloads = adminCommand({
+  ask: async (client, { args: [id], options }) =>
+    id === undefined ? client.reloads({ limit: readLimit(options) }) : client.reloadRecord(id),
+  print: (answer, output) => {
+    if ('reloads' in answer) return printList(output, answer.reloads);
+    printFields(output, [
+      ['id', answer.id],
+      ['trigger', answer.trigger],
+      ['requested at', answer.requested_at],
+      ['took', formatMs(answer.duration_ms)],
+    ]);
+    for (const stage of answer.stages) output.print(formatStage(stage));
+    printOutcome(output, answer);
+  },
+});
+
+interface Followed {
+  readonly id: string;
+  readonly timeoutMs: number;
+  readonly onRecord?: (record: ReloadRecord) => void;
+}
+
+/** Resolves with the record of the reload once it has ended. Throws `wait_timeout`. */
+async function follow(client: AdminClient, { id, timeoutMs, onRecord }: Followed): Promise<ReloadRecord> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const record = await client.reloadRecord(id);
+    onRecord?.(record);
+    if (record.status === 'success' || record.status === 'error') return record;
+    if (performance.now() > deadline) {
+      throw new MxcpError(
+        'wait_timeout',
+        `reload ${id} is still running after ${formatMs(timeoutMs)} (${activityOf(record)}); \`mxcp admin reloads ${id}\` shows its outcome`,
+      );
+    }
+    await delay(POLL_MS);
   }
+}
+
+/** Prints each stage once it has ended, and shows the running one. */
+async function followOnTerminal(
+  client: AdminClient,
+  followed: Followed,
+  output: Output,
+): Promise<ReloadRecord> {
+  const printed = new Set<string>();
+  let activity = 'queued';
+  const onRecord = (record: ReloadRecord): void => {
+    activity = activityOf(record);
+    for (const stage of record.stages) {
+      if (stage.status === 'running' || stage.status === 'pending' || printed.has(stage.name)) continue;
+      output.print(formatStage(stage));
+      printed.add(stage.name);
+    }
+  };
+  const progress = startProgress(output, () => activity);
+  return follow(client, { ...followed, onRecord }).finally(() => progress.end());
+}
+
+function activityOf({ stages }: ReloadRecord): string {
+  return stages.find(({ status }) => status === 'running')?.name ?? 'queued';
+}
+
+function printList(output: Output, records: readonly ReloadRecord[]): void {
   printTable(
     output,
     ['ID', 'TRIGGER', 'STATUS', 'REQUESTED AT', 'TOOK', 'ERROR'],
-    answer.reloads.map((record) => [
+    records.map((record) => [
       record.id,
       record.dry_run ? `${record.trigger} (dry run)` : record.trigger,
       record.status,
       record.requested_at,
       formatMs(record.duration_ms),
-      record.error === null ? '' : formatCause(record.error.message),
+      record.error === null ? '' : toOneCell(record.error.message),
     ]),
   );
 }
 
-interface Asked {
-  readonly options: Options;
-  readonly context: CommandContext;
+/** A message that lists problems, on one line. */
+export function toOneCell(message: string): string {
+  return message.replaceAll(/\s*\n\s*(?:- )?/g, ' ');
 }
 
-async function showOne(client: AdminClient, id: string, { options, context }: Asked): Promise<void> {
-  const { output } = context;
-  const record = await client.reloadRecord(id);
-  if (options['json'] === true) {
-    output.json(record);
-    return;
-  }
-  printFields(output, [
-    ['id', record.id],
-    ['trigger', record.trigger],
-    ['requested at', record.requested_at],
-    ['took', formatMs(record.duration_ms)],
-  ]);
-  for (const stage of record.stages) output.print(formatStage(stage));
-  printOutcome(output, record);
+function readTimeout({ timeout }: Options): number {
+  if (timeout === undefined) return DEFAULT_TIMEOUT_MS;
+  const timeoutMs = parseDuration(String(timeout));
+  if (timeoutMs !== undefined && timeoutMs <= MAX_WAIT_MS) return timeoutMs;
+  throw new MxcpError(
+    'usage',
+    `--timeout must be a time such as 30s or 2m, at most 10m, not "${String(timeout)}"`,
+  );
 }
 
-function readLimit(given: unknown): number {
+function readLimit({ limit: given }: Options): number {
   if (given === undefined) return DEFAULT_LIMIT;
   const limit = Number(given);
   if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
-  throw new MxcpError('usage', `--limit must be a whole number from 1 to 1000, not ${String(given)}`);
+  throw new MxcpError('usage', `--limit must be a whole number from 1 to 1000, not "${String(given)}"`);
 }

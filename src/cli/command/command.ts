@@ -1,7 +1,7 @@
 import type { MxcpError } from '../../errors/index.js';
-import type { Output } from './output.js';
+import type { Output } from '../terminal/output.js';
 
-/** What a shell completes after an option, or in place of an argument. */
+/** What a shell offers for an argument or for the value of an option. */
 export type Completion = readonly string[] | 'file' | 'folder';
 
 export interface OptionSpec {
@@ -17,7 +17,7 @@ export interface ArgumentSpec {
   /** As commander declares it, e.g. `<name>` or `[path]`. */
   readonly usage: string;
   readonly doc: string;
-  /** Nothing else is accepted. */
+  /** The only accepted values. */
   readonly choices?: readonly string[];
   readonly completes?: Completion;
 }
@@ -25,23 +25,23 @@ export interface ArgumentSpec {
 /** What commander parsed, in camelCase: text, lists of text, or true and false for flags without a value. */
 export type Options = Readonly<Record<string, unknown>>;
 
-/** What a command gets besides its arguments. */
+/** What a command gets besides its arguments and options. */
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly output: Output;
-  /** All commands, which load this one and therefore are not imported by it. */
+  /** The whole command table. Commands cannot import it, because it imports them. */
   readonly commands: readonly CommandEntry[];
   readonly early: EarlySignals;
 }
 
-/** What the module of a command exports. */
+/** A command that was loaded. */
 export interface CommandModule {
-  /** Runs the command to its end and answers with its exit code. Throws `MxcpError`; `main` turns that into output. */
+  /** Runs the command to its end and returns its exit code. Throws `MxcpError`, which `main` turns into output. */
   run(args: readonly string[], options: Options, context: CommandContext): Promise<number>;
-  /** What a failure is on standard output when JSON was asked for, where it is not the usual `status` and `error`. */
+  /** The JSON of a failure, for a command that does not print the usual `status` and `error`. */
   toErrorJson?(error: MxcpError, cwd: string): unknown;
-  /** Where the error's own exit code is not the one. */
+  /** The exit code of a failure, for a command that does not use the one of the error. */
   toExitCode?(error: MxcpError): number;
 }
 
@@ -53,37 +53,37 @@ export interface CommandEntry {
   readonly options?: readonly OptionSpec[];
   /** Shown under the help of the command. */
   readonly examples?: readonly string[];
-  /** Loads what this command needs and nothing else: `mxcp admin status` loads no DuckDB, and neither does any help. */
+  /** Loads only what this command needs: `mxcp admin status` loads no DuckDB, and help loads no command. */
   readonly load?: () => Promise<CommandModule>;
   readonly subcommands?: readonly CommandEntry[];
 }
 
 /**
- * What the launcher (`bin/mxcp`) noted before the program was loaded. It counts SIGHUP and the stop signals, for `serve`
- * only, keeps its handlers for the life of the process, and passes each later signal on to what is set here.
+ * What the launcher (`bin/mxcp`) noted before the program was loaded. For `serve` only, it counts SIGHUP and the stop signals,
+ * keeps its handlers for the life of the process, and calls `onHangup` or `onStop` for each later signal.
  */
 export interface EarlySignals {
   readonly hangups: number;
   readonly stops: number;
   onHangup: () => void;
   onStop: () => void;
-  /** The threads of the process then, where the system lists them. */
+  /** The threads of the process at that moment, where the system lists them. */
   readonly threads: readonly number[];
 }
 
 export const BUG_EXIT_CODE = 70;
 
-/** What the exit code of every command means. `docs/reference/cli.md` says the same. */
+/** What each exit code means. `docs/reference/cli.md` has the same table. */
 export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
-  { code: 0, meaning: 'fine' },
+  { code: 0, meaning: 'success' },
   { code: 1, meaning: 'a query, an endpoint or a reload failed, or the server is not ready' },
-  { code: 2, meaning: 'the command line, the configuration or an endpoint file has to be fixed' },
+  { code: 2, meaning: 'the command line, the configuration or an endpoint file needs fixing' },
   {
     code: 3,
     meaning: 'the environment prevents it: port taken, database locked, socket not reachable, disk full',
   },
   { code: 4, meaning: 'the time ran out, or the server is busy; try again later' },
-  { code: BUG_EXIT_CODE, meaning: 'a bug of mxcp' },
+  { code: BUG_EXIT_CODE, meaning: 'a bug in mxcp' },
 ];
 
 export function formatExitCodes(): string {

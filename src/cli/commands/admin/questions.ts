@@ -1,0 +1,136 @@
+import type { Config, ProbeOk, Status } from '../../../admin/client/index.js';
+import { plural } from '../../../errors/index.js';
+import type { Output } from '../../terminal/output.js';
+import { printFields, printTable } from '../../terminal/tables.js';
+import { adminCommand, formatValue } from './admin-command.js';
+
+export const health = adminCommand({
+  ask: (client) => client.health(),
+  print: ({ status, timestamp }, output) => output.print(`${status} at ${timestamp}`),
+});
+
+/** Exits with 1 when calls would not be served now. */
+export const ready = adminCommand({
+  ask: (client) => client.ready(),
+  print: ({ status, checks }, output) => {
+    printChecks(output, checks);
+    output.print(status === 'ok' ? 'ready' : 'not ready');
+  },
+  exitCode: ({ status }) => (status === 'ok' ? 0 : 1),
+});
+
+/** Exits with 1 when the server reports that it is degraded. */
+export const status = adminCommand({
+  ask: (client) => client.status(),
+  print: (answer, output) => {
+    printFields(output, toFields(answer));
+    if (answer.status !== 'ok') printChecks(output, answer.checks);
+  },
+  exitCode: (answer) => (answer.status === 'ok' ? 0 : 1),
+});
+
+export const endpoints = adminCommand({
+  ask: (client) => client.endpoints(),
+  print: (answer, output) =>
+    printTable(
+      output,
+      ['STATUS', 'TYPE', 'NAME', 'PATH', 'ERROR'],
+      answer.endpoints.map((each) => [
+        each.status,
+        each.type ?? '-',
+        each.name ?? '-',
+        each.path,
+        each.error ?? '',
+      ]),
+    ),
+});
+
+export const config = adminCommand({ ask: (client) => client.config(), print: printConfig });
+
+function printChecks(output: Output, checks: ProbeOk['checks']): void {
+  printTable(
+    output,
+    ['CHECK', 'STATUS', 'MESSAGE'],
+    checks.map((check) => [check.name, check.status, check.message]),
+  );
+}
+
+type Field = [name: string, value: string];
+
+function toFields(answer: Status): Field[] {
+  const { endpoints: counts, admin_socket: socket, reload } = answer;
+  const { tools, resources, prompts } = counts;
+  // Only a project with Python code has this check.
+  const python = answer.checks.filter(({ name }) => name === 'python');
+  return [
+    ['status', answer.status],
+    ['version', answer.version],
+    ['uptime', `${answer.uptime} (since ${answer.started_at})`],
+    ['pid', String(answer.pid)],
+    ['profile', `${answer.profile} (${answer.mode})`],
+    ['generation', String(answer.generation)],
+    [
+      'endpoints',
+      [plural(tools, 'tool'), plural(resources, 'resource'), plural(prompts, 'prompt')].join(', '),
+    ],
+    ['calls running', String(reload.active_requests)],
+    ...python.map(({ name, message }): Field => [name, message]),
+    ['last reload', formatLastReload(reload)],
+    [
+      'reload now',
+      `${reload.in_progress ? 'running' : 'no'}${reload.queued > 0 ? `, ${reload.queued} waiting` : ''}`,
+    ],
+    ...answer.background.map((report): Field => [report.name, `${report.status}: ${report.message}`]),
+    ['admin socket', `${socket.path} (${socket.mode})`],
+    ...(socket.probe_path === null ? [] : [['probe socket', socket.probe_path] satisfies Field]),
+  ];
+}
+
+function formatLastReload(reload: Status['reload']): string {
+  if (reload.last_reload === null) return 'none since the start';
+  const outcome = `${reload.last_reload_status} at ${reload.last_reload}`;
+  return reload.last_reload_error === null ? outcome : `${outcome}: ${reload.last_reload_error}`;
+}
+
+function printConfig(answer: Config, output: Output): void {
+  const { duckdb, endpoints: names, features, references, last_rejected: rejected } = answer;
+  const enabled = Object.entries(features).flatMap(([name, isOn]) => (isOn ? [name] : []));
+  printFields(output, [
+    ['project', `${answer.project} (profile ${answer.profile})`],
+    ['folder', answer.repository_path],
+    ['transport', answer.transport],
+    ['database', `${duckdb.path}${duckdb.readonly ? ' (read-only)' : ''}`],
+    ['extensions', toList(answer.extensions)],
+    ['tools', toList(names.tools)],
+    ['resources', toList(names.resources)],
+    ['prompts', toList(names.prompts)],
+    ['features', toList(enabled)],
+    ['generation', `${answer.generation}, loaded at ${answer.loaded_at}`],
+    ['config files', toList(answer.config_files)],
+    ['env files', toList(answer.env_files)],
+  ]);
+  if (references.length > 0) printReferences(output, references);
+  for (const { setting, running, on_disk: onDisk } of answer.restart_required)
+    output.print(`a restart would change ${setting}: ${formatValue(running)} -> ${formatValue(onDisk)}`);
+  if (rejected !== null)
+    printFields(output, [['last rejected', `${rejected.at} (${rejected.reload_id}): ${rejected.error}`]]);
+}
+
+function printReferences(output: Output, references: Config['references']): void {
+  printTable(
+    output,
+    ['REFERENCE', 'SOURCE', 'VERSION', 'CHANGED AT', 'FINGERPRINT', 'USED BY'],
+    references.map((each) => [
+      each.ref,
+      each.source,
+      each.version ?? '-',
+      each.changed_at,
+      each.fingerprint,
+      each.used_by.join(', '),
+    ]),
+  );
+}
+
+function toList(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ');
+}

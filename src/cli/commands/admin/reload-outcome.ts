@@ -1,0 +1,79 @@
+import pc from 'picocolors';
+import type { ReloadRecord } from '../../../admin/client/index.js';
+import { formatProblem, plural } from '../../../errors/index.js';
+import { visibleLines } from '../../../logging/terminal-text.js';
+import type { Output } from '../../terminal/output.js';
+import { printTable } from '../../terminal/tables.js';
+import { formatMs, formatValue } from './admin-command.js';
+
+/** Prints what a reload changed and what only a restart applies, and last of all its result. */
+export function printOutcome(output: Output, record: ReloadRecord): void {
+  if (record.references.length > 0) {
+    printTable(
+      output,
+      ['REFERENCE', 'OUTCOME', 'VERSION', 'USED BY', 'ERROR'],
+      record.references.map((each) => [
+        each.ref,
+        each.outcome,
+        each.version ?? '-',
+        each.used_by.join(', '),
+        each.error ?? '',
+      ]),
+    );
+  }
+  if (record.restart_required.length > 0) {
+    output.print('These changes need a restart:');
+    printTable(
+      output,
+      ['SETTING', 'RUNNING', 'ON DISK'],
+      record.restart_required.map((each) => [
+        each.setting,
+        formatValue(each.running),
+        formatValue(each.on_disk),
+      ]),
+    );
+  }
+  if (record.definitions_changed.length > 0 && !record.definitions) {
+    const paths = visibleLines(record.definitions_changed.join(', '));
+    output.print(`Changed on disk but not read (use --definitions to read them): ${paths}`);
+  }
+  if (record.database?.action === 'handover' && record.error === null)
+    output.print(formatHandover(record.dry_run, record.database));
+  output.print(formatResult(record, output.isTerminal));
+}
+
+type Stage = ReloadRecord['stages'][number];
+
+export function formatStage({ name, status, duration_ms: durationMs }: Stage): string {
+  const duration = durationMs === null ? '' : formatMs(durationMs);
+  return `${name.padEnd(8)} ${status.padEnd(8)} ${duration}`.trimEnd();
+}
+
+function formatHandover(isDryRun: boolean, database: NonNullable<ReloadRecord['database']>): string {
+  if (isDryRun)
+    return 'The database would be handed over: new calls would wait while one file is closed and the other opened';
+  const paused = plural(database.requests_held, 'call');
+  return `The database was handed over in ${formatMs(database.pause_ms)}; ${paused} waited meanwhile`;
+}
+
+function formatResult(record: ReloadRecord, isColoured: boolean): string {
+  const { status, error, generation } = record;
+  if (error !== null) return formatFailure(error, isColoured);
+  if (status !== 'success') return `reload ${record.id} is ${status}`;
+  const took = formatMs(record.duration_ms);
+  const result = record.dry_run
+    ? `dry run succeeded in ${took}: a reload would succeed`
+    : `reloaded in ${took}: generation ${generation.from} -> ${generation.to ?? generation.from}`;
+  return isColoured ? pc.green(result) : result;
+}
+
+function formatFailure(error: NonNullable<ReloadRecord['error']>, isColoured: boolean): string {
+  const { stage, message, code, file, line, column } = error;
+  const head = `reload failed at ${stage} (${code}); the previous configuration is still active`;
+  const position = { line: line ?? undefined, column: column ?? undefined };
+  // A message that lists problems names the file of each; any other gets its position in front.
+  const text =
+    file === null || message.includes(file) ? message : formatProblem({ file, ...position, message });
+  // Escaped before colours are added, which are control characters themselves.
+  return `${isColoured ? pc.red(head) : head}\n${visibleLines(text)}`;
+}

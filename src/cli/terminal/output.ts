@@ -1,0 +1,73 @@
+import { writeSync } from 'node:fs';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
+
+/**
+ * Where a command writes. Standard output is for results; a result that cannot be written throws `output_failed`. Standard
+ * error is for everything else.
+ */
+export interface Output {
+  /** Standard output is a terminal: a person reads it, not a program. */
+  readonly isTerminal: boolean;
+  readonly isErrorTerminal: boolean;
+  /** Writes text as it is, without adding a line end. */
+  readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
+  print(line: string): void;
+  warn(line: string): void;
+  json(value: unknown): void;
+  /** From now on, `scrub` is applied to everything that goes to standard error. */
+  scrubWith(scrub: (text: string) => string): void;
+  readonly scrub: (text: string) => string;
+}
+
+export function createOutput(): Output {
+  let scrubber = (text: string): string => text;
+  const write = (text: string): void => {
+    const failure = writeAll(1, text);
+    if (failure === undefined) return;
+    throw new MxcpError(
+      'output_failed',
+      `cannot write to standard output: ${messageOf(failure)}; free some disk space, or redirect the output`,
+      { cause: failure },
+    );
+  };
+  // There is no other place to report that standard error cannot be written; the exit code still says how the command ended.
+  const writeError = (text: string): void => void writeAll(2, scrubber(text));
+  return {
+    isTerminal: process.stdout.isTTY,
+    isErrorTerminal: process.stderr.isTTY,
+    write,
+    writeError,
+    print: (line) => write(`${line}\n`),
+    warn: (line) => writeError(`${line}\n`),
+    json: (value) => write(`${JSON.stringify(value, null, 2)}\n`),
+    scrubWith: (scrub) => {
+      scrubber = scrub;
+    },
+    scrub: (text) => scrubber(text),
+  };
+}
+
+/** Waiting on it for a millisecond pauses this thread, so that the reader gets the processor. No thread ever notifies it. */
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Writes synchronously, so that nothing is lost when the process ends right after. Returns the error that prevented it; a
+ * reader that has closed the pipe is not an error.
+ */
+function writeAll(descriptor: number, text: string): Error | undefined {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (error) {
+      const code = errorCodeOf(error);
+      if (code === undefined || !(error instanceof Error)) throw error;
+      if (code === 'EPIPE') return undefined;
+      if (code !== 'EAGAIN') return error;
+      // A full pipe in non-blocking mode: the reader is slower than this process.
+      Atomics.wait(PAUSE, 0, 0, 1);
+    }
+  }
+  return undefined;
+}
