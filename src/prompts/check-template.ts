@@ -1,112 +1,140 @@
 import { messageOf, suggestion } from '../errors/index.js';
 import { parseTemplate } from './jinja-library.js';
-import { explainUse, findNames, isBuiltIn, type TemplateNames } from './template-names.js';
-import { readTags, type TemplateMistake, type TemplateTag } from './template-tags.js';
+import { BUILT_IN, explainUse, findNames, type TemplateNames } from './template-names.js';
 
-const SHOWN_CHARS = 60;
-
-export interface TemplateVariable {
-  readonly name: string;
-  /** Where it is read first; counts from 0. */
+/** Something wrong with a template. */
+export interface TemplateMistake {
+  /** Counts from 0, in the text of the template. */
   readonly line: number;
+  readonly message: string;
 }
 
 export interface TemplateFindings {
   readonly mistakes: readonly TemplateMistake[];
-  /** What the template reads and does not set itself, each once, in order. */
-  readonly variables: readonly TemplateVariable[];
-}
-
-interface TagNames extends TemplateNames {
-  readonly line: number;
+  /** What the template reads and does not set itself, once each, with the line of the first use. */
+  readonly variables: readonly { readonly name: string; readonly line: number }[];
 }
 
 /**
- * Looks at every tag by itself, so that one mistake hides no other and each has its line. A name that is set anywhere in
- * the template counts as set everywhere: a correct template is never blamed.
+ * Checks each tag by itself, because the parser reports no positions and stops at the first mistake. A name that is set
+ * anywhere in the template counts as set everywhere, so that no correct template is refused.
  */
 export function checkTemplate(text: string): TemplateFindings {
-  const { tags, mistakes } = readTags(text);
-  const blockMistakes = findBlockMistakes(tags);
-  const names: TagNames[] = [];
-  const unreadable: TemplateMistake[] = [];
+  const tags = readTags(text);
+  const mistakes = findBlockMistakes(tags);
+  const names: (TemplateNames & { readonly line: number })[] = [];
   for (const tag of tags) {
-    const found = namesOfTag(tag);
-    if (found === undefined) unreadable.push(toUnreadable(tag));
-    else names.push({ ...found, line: tag.line });
+    const { line } = tag;
+    try {
+      if (tag.isClosed) names.push({ ...findNames(parseTemplate(complete(tag))), line });
+      else mistakes.push({ line, message: `"${tag.open}" is not closed; add "${CLOSING[tag.open]}"` });
+    } catch {
+      // The messages of the library name its own tokens, which says nothing to the author of a template.
+      mistakes.push({ line, message: explainUnreadable(tag) });
+    }
   }
   const bound = new Set(names.flatMap((each) => each.bound));
-  const all = [...mistakes, ...blockMistakes, ...unreadable, ...findUnsupported(names, bound)];
+  for (const { uses, line } of names)
+    for (const use of uses) {
+      const message = bound.has(use.name) && use.kind === 'function' ? undefined : explainUse(use);
+      if (message !== undefined) mistakes.push({ line, message });
+    }
   return {
-    mistakes: all.length > 0 ? all.sort((a, b) => a.line - b.line) : checkWhole(text),
+    mistakes: mistakes.length > 0 ? mistakes.sort((a, b) => a.line - b.line) : checkWhole(text),
     variables: findVariables(names, bound),
   };
 }
 
-/** Undefined when the parser refuses the tag. What is no statement at all is told of with the blocks. */
-function namesOfTag(tag: TemplateTag): TemplateNames | undefined {
-  try {
-    return findNames(parseTemplate(complete(tag)));
-  } catch {
-    // Why is told in other words than the library's, which speak of its own parts.
-    return undefined;
-  }
-}
-
-/** A tag as a template of its own. */
-function complete(tag: TemplateTag): string {
-  const { kind, keyword, text } = tag;
-  if (kind === 'expression') return text;
-  if (isBlock(tag)) return `${text}{% end${keyword} %}`;
-  if (keyword === 'elif') return `{% if true %}${text}{% endif %}`;
-  return /^(?:set|break|continue)$/.test(keyword) ? text : '';
-}
-
-function toUnreadable({ text, line }: TemplateTag): TemplateMistake {
-  const oneLine = text.replace(/\s+/g, ' ');
-  const shown = oneLine.length > SHOWN_CHARS ? `${oneLine.slice(0, SHOWN_CHARS)}…` : oneLine;
-  return { line, message: `"${shown}" cannot be read as Jinja: ${reasonFor(text)}` };
-}
-
-function reasonFor(text: string): string {
-  const unquoted = text.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/gs, '');
-  if (/["']/.test(unquoted)) return 'a quote in it is not closed';
-  return /\bis\s+(?:not\s+)?\w+\s*\(/.test(unquoted)
-    ? 'tests take no arguments here'
-    : 'something in it is missing or too much';
-}
-
-function findUnsupported(names: readonly TagNames[], bound: ReadonlySet<string>): readonly TemplateMistake[] {
-  return names.flatMap(({ uses, line }) =>
-    uses.flatMap((use) => {
-      const isMacro = (use.kind === 'function' || use.kind === 'method') && bound.has(use.name);
-      const message = isMacro ? undefined : explainUse(use);
-      return message === undefined ? [] : [{ line, message }];
-    }),
-  );
-}
-
-function findVariables(names: readonly TagNames[], bound: ReadonlySet<string>): readonly TemplateVariable[] {
-  const lines = new Map<string, number>();
-  for (const { uses, line } of names) {
-    const read = uses.filter(({ kind, name }) => kind === 'variable' && !bound.has(name) && !isBuiltIn(name));
-    for (const { name } of read) if (!lines.has(name)) lines.set(name, line);
-  }
-  return [...lines].map(([name, line]) => ({ name, line }));
-}
-
-/** What no tag shows by itself, such as more in `{% endif %}` than its name. */
+/** Finds mistakes that no single tag shows, such as more than the name in `{% endif %}`. */
 function checkWhole(text: string): readonly TemplateMistake[] {
   try {
     parseTemplate(text);
     return [];
   } catch (error) {
-    return [{ line: 0, message: `the template cannot be read as Jinja: ${messageOf(error)}` }];
+    return [{ line: 0, message: `the template is not valid Jinja: ${messageOf(error)}` }];
   }
 }
 
-/** Statements with an end, and those that may stand between. */
-const BLOCKS: Readonly<Record<string, readonly string[]>> = {
+function findVariables(
+  names: readonly (TemplateNames & { readonly line: number })[],
+  bound: ReadonlySet<string>,
+): TemplateFindings['variables'] {
+  const lines = new Map<string, number>();
+  for (const { uses, line } of names)
+    for (const { kind, name } of uses)
+      if (kind === 'variable' && !bound.has(name) && !BUILT_IN.has(name) && !lines.has(name))
+        lines.set(name, line);
+  return [...lines].map(([name, line]) => ({ name, line }));
+}
+
+const CLOSING = { '{{': '}}', '{%': '%}', '{#': '#}' } as const;
+
+/** `{{ … }}`, `{% … %}`, or a comment that is not closed. */
+interface TemplateTag {
+  readonly open: keyof typeof CLOSING;
+  readonly text: string;
+  readonly isClosed: boolean;
+  /** What a statement begins with, such as `if`; undefined for other tags. */
+  readonly statement: string | undefined;
+  /** Counts from 0. */
+  readonly line: number;
+}
+
+function readTags(text: string): readonly TemplateTag[] {
+  const tags: TemplateTag[] = [];
+  const opening = /\{[{%#]/g;
+  for (let found = opening.exec(text); found !== null; found = opening.exec(text)) {
+    // The expression matches these three texts only.
+    const open = found[0] as TemplateTag['open'];
+    const { end, isClosed } = findEnd(text, found.index + 2, CLOSING[open]);
+    opening.lastIndex = end;
+    const tag = text.slice(found.index, end);
+    const line = text.slice(0, found.index).split('\n').length - 1;
+    const statement = open === '{%' && isClosed ? (/^\{%-?\s*(\w*)/.exec(tag)?.[1] ?? '') : undefined;
+    if (open !== '{#' || !isClosed) tags.push({ open, text: tag, isClosed, statement, line });
+  }
+  return tags;
+}
+
+/** Where a tag ends. A tag that is not closed ends where the next one begins. */
+function findEnd(text: string, start: number, close: string): { end: number; isClosed: boolean } {
+  if (close === '#}') {
+    const end = text.indexOf(close, start);
+    return end === -1 ? { end: text.length, isClosed: false } : { end: end + 2, isClosed: true };
+  }
+  // Quoted text is one part, so what is in it closes nothing.
+  const part = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[{%#]|[{}]|%\}/gs;
+  part.lastIndex = start;
+  let depth = 0;
+  for (let found = part.exec(text); found !== null; found = part.exec(text)) {
+    const [what] = found;
+    const isEnd = close === '%}' ? what === close : depth === 0 && text.startsWith(close, found.index);
+    if (isEnd) return { end: found.index + 2, isClosed: true };
+    if (/^\{[{%#]/.test(what)) return { end: found.index, isClosed: false };
+    if (what === '{') depth += 1;
+    if (what === '}') depth -= 1;
+  }
+  return { end: text.length, isClosed: false };
+}
+
+/** A tag as a template of its own; empty for statements that cannot be one, which the check of blocks reports. */
+function complete(tag: TemplateTag): string {
+  const { statement, text } = tag;
+  if (statement === undefined) return text;
+  if (isBlock(tag)) return `${text}{% end${statement} %}`;
+  if (statement === 'elif') return `{% if true %}${text}{% endif %}`;
+  return statement === 'set' || SINGLE.includes(statement) ? text : '';
+}
+
+function explainUnreadable({ text }: TemplateTag): string {
+  const oneLine = text.replace(/\s+/g, ' ');
+  const shown = oneLine.length > 60 ? `${oneLine.slice(0, 60)}…` : oneLine;
+  const hint = /\bis\s+(?:not\s+)?\w+\s*\(/.test(text) ? '; tests accept no arguments in prompts' : '';
+  return `"${shown}" is not valid Jinja${hint}`;
+}
+
+/** Statements with an end, and the statements that divide them. */
+const BLOCKS: Readonly<Partial<Record<string, readonly string[]>>> = {
   if: ['elif', 'else'],
   for: ['else'],
   set: [],
@@ -114,54 +142,47 @@ const BLOCKS: Readonly<Record<string, readonly string[]>> = {
   call: [],
   filter: [],
 };
+const DIVIDING: readonly string[] = ['elif', 'else'];
 const SINGLE: readonly string[] = ['break', 'continue'];
-const BETWEEN: readonly string[] = ['elif', 'else'];
-const KNOWN = [
-  ...Object.keys(BLOCKS),
-  ...BETWEEN,
-  ...Object.keys(BLOCKS).map((name) => `end${name}`),
-  ...SINGLE,
-];
+const ENDS = Object.keys(BLOCKS).map((name) => `end${name}`);
+const STATEMENTS = [...Object.keys(BLOCKS), ...DIVIDING, ...ENDS, ...SINGLE];
 
-/** Whether a statement goes on until its end; `set` may do without one. */
-export function isBlock({ kind, keyword, text }: TemplateTag): boolean {
-  return kind === 'statement' && Object.hasOwn(BLOCKS, keyword) && !(keyword === 'set' && text.includes('='));
+/** Whether a statement needs an end. `{% set x = 1 %}` needs none. */
+function isBlock({ statement = '', text }: TemplateTag): boolean {
+  return Object.hasOwn(BLOCKS, statement) && !(statement === 'set' && text.includes('='));
 }
 
-/** Every statement is known, every block has its end, and nothing else does. */
-export function findBlockMistakes(tags: readonly TemplateTag[]): readonly TemplateMistake[] {
+function findBlockMistakes(tags: readonly TemplateTag[]): TemplateMistake[] {
   const open: TemplateTag[] = [];
-  const mistakes: TemplateMistake[] = [];
-  for (const tag of tags) {
-    if (tag.kind === 'expression') continue;
+  const mistakes = tags.flatMap((tag) => {
+    const { statement, line } = tag;
+    if (statement === undefined) return [];
     if (isBlock(tag)) open.push(tag);
-    else mistakes.push(...checkInside(tag, open));
-  }
+    else if (ENDS.includes(statement)) return closeBlock(statement, line, open);
+    else if (!STATEMENTS.includes(statement)) return [{ line, message: explainUnknown(statement) }];
+    const isMisplaced =
+      DIVIDING.includes(statement) && !BLOCKS[open.at(-1)?.statement ?? '']?.includes(statement);
+    if (!isMisplaced) return [];
+    const around = statement === 'else' ? '{% if %} or {% for %}' : '{% if %}';
+    return [{ line, message: `{% ${statement} %} must be directly in ${around}` }];
+  });
   return [...mistakes, ...open.map(toUnclosed)];
 }
 
-function checkInside(tag: TemplateTag, open: TemplateTag[]): readonly TemplateMistake[] {
-  const { keyword, line } = tag;
-  if (keyword === '') return [{ line, message: 'a statement must follow "{%", such as "if" or "for"' }];
-  if (!KNOWN.includes(keyword)) {
-    const message = `there is no statement "${keyword}"${suggestion(keyword, KNOWN)}`;
-    return [{ line, message }];
-  }
-  if (keyword.startsWith('end')) return closeBlock(tag, open);
-  const around = open.at(-1)?.keyword ?? '';
-  if (!BETWEEN.includes(keyword) || BLOCKS[around]?.includes(keyword) === true) return [];
-  const wanted = keyword === 'else' ? '{% if %} or {% for %}' : '{% if %}';
-  return [{ line, message: `{% ${keyword} %} must stand directly in ${wanted}` }];
+function explainUnknown(statement: string): string {
+  if (statement === '') return '"{%" needs a statement, such as "if" or "for"';
+  return `there is no statement "${statement}"${suggestion(statement, STATEMENTS)}`;
 }
 
-/** What was opened later and is still open has no end. */
-function closeBlock({ keyword, line }: TemplateTag, open: TemplateTag[]): readonly TemplateMistake[] {
-  const block = keyword.slice('end'.length);
-  const index = open.findLastIndex((tag) => tag.keyword === block);
-  if (index === -1) return [{ line, message: `{% ${keyword} %} ends nothing: no {% ${block} %} is open` }];
+/** Closes the innermost block of the kind; blocks within it that are still open have no end. */
+function closeBlock(statement: string, line: number, open: TemplateTag[]): readonly TemplateMistake[] {
+  const block = statement.slice('end'.length);
+  const index = open.findLastIndex((tag) => tag.statement === block);
+  if (index === -1)
+    return [{ line, message: `{% ${statement} %} closes nothing: no {% ${block} %} is open` }];
   return open.splice(index).slice(1).map(toUnclosed);
 }
 
-function toUnclosed({ keyword, line }: TemplateTag): TemplateMistake {
-  return { line, message: `{% ${keyword} %} has no end; put {% end${keyword} %} where it ends` };
+function toUnclosed({ statement, line }: TemplateTag): TemplateMistake {
+  return { line, message: `{% ${statement} %} has no end; add {% end${statement} %}` };
 }

@@ -1,5 +1,9 @@
 export { checkTemplate } from './check-template.js';
-export { type SyntaxNode, parseTemplate } from './jinja-library.js';
-export { type RenderAnswer, type RenderRequest, renderAll } from './render-messages.js';
+export {
+  type PreparedTemplate,
+  type RenderAnswer,
+  type RenderRequest,
+  prepareTemplate,
+  renderAll,
+} from './render-template.js';
 export { Renderers } from './renderers.js';
-export { isPredictable } from './template-interpreter.js';

@@ -2,15 +2,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { MxcpError } from '../errors/index.js';
 import { CallGate, type Disposable } from '../lifecycle/index.js';
-import type { RenderAnswer, RenderRequest } from './render-messages.js';
+import type { RenderAnswer, RenderRequest } from './render-template.js';
 
-/** Of which no prompt gets more than one, and long ones have as many more: one that takes long holds up no other. */
+/** One prompt gets one process at most, and the gate adds two more for long prompts, so a long one delays no other. */
 const PARALLEL = 2;
 const MAX_QUEUED = 100;
 
 /**
- * The processes that render prompts whose time nobody can tell before. None is started before one is needed; one is then
- * kept, which renders in less than a millisecond what a new one needs 50 for. Owned by whoever takes calls.
+ * The processes that render prompts whose time is not predictable. The first one starts when it is needed. One is kept:
+ * it answers in less than a millisecond, a new one after 50. The server or command that takes calls owns and disposes this.
  */
 export class Renderers implements Disposable {
   readonly #gate = new CallGate({ maxConcurrentCalls: PARALLEL, maxQueuedCalls: MAX_QUEUED });
@@ -33,7 +33,7 @@ export class Renderers implements Disposable {
     await Promise.all([...this.#running].map((renderer) => renderer.dispose()));
   }
 
-  /** Ends all processes at once, for a server that ends without waiting: one that renders would go on without it. */
+  /** Ends all processes without waiting, for a server that exits at once: a process that renders would outlive it. */
   abandon(): void {
     for (const renderer of this.#running) renderer.abandon();
   }
@@ -47,10 +47,10 @@ export class Renderers implements Disposable {
     }
   }
 
-  /** Throws `server_closing`: who waited for a turn may get it after the end. */
+  /** Throws `server_closing`, because the gate may admit a waiting call after `dispose`. */
   #take(): Renderer {
     if (this.#isDisposed)
-      throw new MxcpError('server_closing', 'the server was stopped; nothing is rendered');
+      throw new MxcpError('server_closing', 'the server was stopped; the prompt was not rendered');
     const kept = this.#idle;
     this.#idle = undefined;
     if (kept?.hasEnded === false) return kept;
@@ -60,7 +60,7 @@ export class Renderers implements Disposable {
     return started;
   }
 
-  /** What is not kept has ended before its place is free. */
+  /** A process that is not kept has ended before its turn is free for another. */
   async #giveBack(renderer: Renderer): Promise<void> {
     if (this.#idle === undefined && !renderer.hasEnded) {
       this.#idle = renderer;
@@ -71,11 +71,11 @@ export class Renderers implements Disposable {
   }
 }
 
-/** Beside this file, whether it is compiled or bundled. */
+/** In the same folder as this file, both compiled and bundled. */
 const ENTRY = fileURLToPath(new URL('./render-process.js', import.meta.url));
 const MAX_HEAP_MIB = 256;
 
-/** How V8 ends a process that has no memory left; which one depends on its version and the processor. */
+/** The signals with which V8 ends a process that is out of memory, depending on its version and the processor. */
 const OUT_OF_MEMORY: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL']);
 
 interface Pending {
@@ -83,8 +83,8 @@ interface Pending {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A process that renders one prompt at a time. Whoever starts it disposes it; one that was interrupted has ended. */
-export class Renderer implements Disposable {
+/** A process that renders one prompt at a time. An interrupted render ends it. */
+class Renderer implements Disposable {
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
   #pending: Pending | undefined;
@@ -92,8 +92,8 @@ export class Renderer implements Disposable {
 
   constructor() {
     this.#child = fork(ENTRY, [], {
-      // Of the server's own, templates need nothing, and secrets may be in it. `execArgv` is left to Node, which takes a
-      // program given with `--eval` out of it: it would run again in every process.
+      // Nothing of the server's environment, which may hold secrets. `execArgv` is left at its default, from which Node removes
+      // the program given with `--eval`; that program would otherwise run again in every process.
       env: { NODE_OPTIONS: `--max-old-space-size=${MAX_HEAP_MIB}` },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -105,13 +105,13 @@ export class Renderer implements Disposable {
         resolve();
       });
       this.#child.on('error', (error) => {
-        this.#pending?.resolve({ kind: 'ended', reason: `no process could render it: ${error.message}` });
+        this.#pending?.resolve({ kind: 'ended', reason: `its process could not start: ${error.message}` });
         this.#end(undefined);
-        // One that was never started does not close.
+        // A process that did not start emits no `close`.
         if (this.#child.pid === undefined) resolve();
       });
     });
-    // Sent by the process that was started here, of the same version.
+    // The only sender is the process started above, which has the same version.
     this.#child.on('message', (answer) => this.#pending?.resolve(answer as RenderAnswer));
   }
 
@@ -119,7 +119,7 @@ export class Renderer implements Disposable {
     return this.#hasEnded;
   }
 
-  /** Throws the signal's reason when that aborts, and `server_closing` when this is disposed: the process is then ended. */
+  /** Throws the signal's reason when it aborts, and `server_closing` on `dispose`; both end the process. */
   async render(request: RenderRequest, signal: AbortSignal): Promise<RenderAnswer> {
     signal.throwIfAborted();
     const answered = new Promise<RenderAnswer>((resolve, reject) => {
@@ -127,8 +127,7 @@ export class Renderer implements Disposable {
     });
     const interrupt = (): void => this.#end(signal.reason);
     signal.addEventListener('abort', interrupt, { once: true });
-    // Without free descriptors there is neither a process nor a channel. What is sent in vain fails with the process. Either
-    // way the end is told.
+    // Without free descriptors there is no channel. If the process or the send fails, the end of the process answers.
     if (this.#child.connected) this.#child.send(request, () => undefined);
     try {
       return await answered;
@@ -143,7 +142,7 @@ export class Renderer implements Disposable {
     return this.#closed;
   }
 
-  /** As `dispose`, for a server that ends without waiting. */
+  /** As `dispose`, without waiting. */
   abandon(): void {
     this.#child.kill('SIGKILL');
   }
@@ -157,6 +156,6 @@ export class Renderer implements Disposable {
 
 function explainEnd(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal !== null && OUT_OF_MEMORY.has(signal))
-    return `its process ended (${signal}), as one does that needs more than ${MAX_HEAP_MIB} MiB of memory; let it loop over less`;
+    return `its process ended (${signal}), probably because it needed more than ${MAX_HEAP_MIB} MiB of memory; let it loop over less`;
   return `its process ended unexpectedly (${signal ?? `exit code ${code}`}); call it again`;
 }

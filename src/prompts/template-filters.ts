@@ -1,215 +1,61 @@
-import { isNode, nameOf, nodesOf, type RuntimeValue, type SyntaxNode } from './jinja-library.js';
+import { FloatValue, FunctionValue, type RuntimeValue, toRuntimeValue } from './jinja-library.js';
 
-/** Makes values of the library. */
-export interface ValueMaker {
-  readonly text: (value: string) => RuntimeValue;
-  readonly integer: (value: number) => RuntimeValue;
-  readonly float: (value: number) => RuntimeValue;
-}
+/** The arguments of a filter, by the names of its parameters. */
+type Given = Readonly<Partial<Record<string, RuntimeValue>>>;
 
-export interface FilterCall {
-  readonly operand: RuntimeValue;
-  /** What was given, by the names of the parameters. */
-  readonly given: ReadonlyMap<string, RuntimeValue>;
-  readonly make: ValueMaker;
-}
-
-export interface TemplateFilter {
+interface TemplateFilter {
   readonly parameters: readonly string[];
-  readonly apply: (call: FilterCall) => RuntimeValue;
+  /** Throws for a value or an argument that the filter does not accept. */
+  readonly apply: (value: RuntimeValue | undefined, given: Given) => RuntimeValue | string | number;
 }
 
-/** Filters that the library lacks, or that print otherwise there than in Jinja2. Each throws for what it cannot take. */
-export const OWN_FILTERS: ReadonlyMap<string, TemplateFilter> = new Map<string, TemplateFilter>([
-  [
-    'capitalize',
-    { parameters: [], apply: ({ operand, make }) => make.text(capitalize(toPythonText(operand))) },
-  ],
-  ['e', { parameters: [], apply: escape }],
-  ['escape', { parameters: [], apply: escape }],
-  ['join', { parameters: ['d', 'attribute'], apply: join }],
-  ['max', { parameters: ['case_sensitive', 'attribute'], apply: (call) => pick(call, 1) }],
-  ['min', { parameters: ['case_sensitive', 'attribute'], apply: (call) => pick(call, -1) }],
-  ['round', { parameters: ['precision', 'method'], apply: round }],
-  ['string', { parameters: [], apply: ({ operand, make }) => make.text(toPythonText(operand)) }],
-  ['sum', { parameters: ['attribute', 'start'], apply: sum }],
-  ['title', { parameters: [], apply: title }],
-  ['truncate', { parameters: ['length', 'killwords', 'end', 'leeway'], apply: truncate }],
-  ['urlencode', { parameters: [], apply: urlencode }],
-  ['wordcount', { parameters: [], apply: wordcount }],
-]);
+function ofText(apply: (text: string) => string | number): TemplateFilter {
+  return { parameters: [], apply: (value) => apply(toText(value)) };
+}
 
 const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  "'": '&#39;',
-  '"': '&#34;',
+  '&': 'amp',
+  '<': 'lt',
+  '>': 'gt',
+  "'": '#39',
+  '"': '#34',
 };
+const escape = ofText((text) => text.replace(/[&<>'"]/g, (char) => `&${ENTITIES[char] ?? ''};`));
 
-function escape({ operand, make }: FilterCall): RuntimeValue {
-  return make.text(toPythonText(operand).replace(/[&<>'"]/g, (char) => ENTITIES[char] ?? char));
-}
-
-function join({ operand, given, make }: FilterCall): RuntimeValue {
-  const items =
-    typeof operand.value === 'string' ? Array.from(operand.value, make.text) : itemsOf(operand, given);
-  return make.text(items.map(toPythonText).join(textOf(given.get('d'), '')));
-}
-
-/** The largest with 1, the smallest with -1; the first of several. Nothing of an empty list. */
-function pick({ operand, given, make }: FilterCall, sign: 1 | -1): RuntimeValue {
-  const keyOf = ({ value }: RuntimeValue): string | number => {
-    if (typeof value === 'number') return value;
-    if (typeof value !== 'string') throw new Error('min and max need numbers or texts');
-    return given.get('case_sensitive')?.value === true ? value : value.toLowerCase();
-  };
-  const [first, ...rest] = listOf(operand);
-  if (first === undefined) return make.text('');
-  const attribute = given.get('attribute');
-  const key = (item: RuntimeValue): string | number => keyOf(attributeOf(item, attribute));
-  return rest.reduce((best, each) => {
-    const isBetter = sign === 1 ? key(each) > key(best) : key(each) < key(best);
-    return isBetter ? each : best;
-  }, first);
-}
-
-function round({ operand, given, make }: FilterCall): RuntimeValue {
-  const value = numberOf(operand);
-  const precision = numberOf(given.get('precision'), 0);
-  const method = textOf(given.get('method'), 'common');
-  const rounded = roundAsPython(value, precision, method);
-  return operand.type === 'IntegerValue' && method === 'common' ? make.integer(rounded) : make.float(rounded);
-}
-
-function sum({ operand, given, make }: FilterCall): RuntimeValue {
-  const all = [...itemsOf(operand, given), ...[given.get('start')].filter((start) => start !== undefined)];
-  const total = all.map((item) => numberOf(item)).reduce((a, b) => a + b, 0);
-  return all.every(({ type }) => type === 'IntegerValue') ? make.integer(total) : make.float(total);
-}
-
-function title({ operand, make }: FilterCall): RuntimeValue {
-  return make.text(toPythonText(operand).replace(/[^-\s({[<]+/g, capitalize));
-}
-
-function capitalize(text: string): string {
-  const [first = ''] = text;
-  return first.toUpperCase() + text.slice(first.length).toLowerCase();
-}
-
-function truncate({ operand, given, make }: FilterCall): RuntimeValue {
-  const chars = Array.from(toPythonText(operand));
-  const length = numberOf(given.get('length'), 255);
-  const end = textOf(given.get('end'), '...');
-  if (chars.length <= length + numberOf(given.get('leeway'), 5)) return make.text(chars.join(''));
-  const kept = chars.slice(0, Math.max(0, length - Array.from(end).length)).join('');
-  const lastSpace = given.get('killwords')?.value === true ? -1 : kept.lastIndexOf(' ');
-  return make.text((lastSpace === -1 ? kept : kept.slice(0, lastSpace)) + end);
-}
-
-function urlencode({ operand, make }: FilterCall): RuntimeValue {
-  const encoded = encodeURIComponent(toPythonText(operand).toWellFormed());
-  const rest = encoded.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-  return make.text(rest.replaceAll('%2F', '/'));
-}
-
-function wordcount({ operand, make }: FilterCall): RuntimeValue {
-  return make.integer(toPythonText(operand).match(/[\p{L}\p{M}\p{N}_]+/gu)?.length ?? 0);
-}
-
-function itemsOf(operand: RuntimeValue, given: FilterCall['given']): readonly RuntimeValue[] {
-  return listOf(operand).map((item) => attributeOf(item, given.get('attribute')));
-}
-
-function listOf({ value }: RuntimeValue): readonly RuntimeValue[] {
-  if (Array.isArray(value)) return value;
-  throw new Error('the filter needs a list');
-}
-
-function attributeOf(item: RuntimeValue, attribute: RuntimeValue | undefined): RuntimeValue {
-  if (attribute === undefined || attribute.type === 'NullValue') return item;
-  const name = textOf(attribute, '');
-  const found = item.value instanceof Map ? item.value.get(name) : undefined;
-  if (found === undefined) throw new Error(`an item has no attribute "${name}"`);
-  return found;
-}
-
-function textOf(value: RuntimeValue | undefined, otherwise: string): string {
-  return value === undefined ? otherwise : toPythonText(value);
-}
-
-function numberOf(value: RuntimeValue | undefined, otherwise?: number): number {
-  const number = value === undefined ? otherwise : value.value;
-  if (typeof number !== 'number') throw new Error('the filter needs a number');
-  return number;
-}
-
-/** A filter and what it is used on. */
-export interface FilterUse {
-  readonly name: string;
-  readonly operand: SyntaxNode;
-  /** What stands in brackets behind the name; nothing without brackets. */
-  readonly given: readonly SyntaxNode[] | undefined;
-}
-
-/** Jinja2 makes a text of whatever these are used on; the library takes only texts. */
-export const TAKES_TEXT: ReadonlySet<string> = new Set(['indent', 'lower', 'replace', 'trim', 'upper']);
-
-/** Other names for filters of the library. */
-const ALIASES: ReadonlyMap<string, string> = new Map([
-  ['count', 'length'],
-  ['d', 'default'],
+/** Filters that the library lacks, or whose results differ from those of Jinja2. */
+export const OWN_FILTERS: ReadonlyMap<string, TemplateFilter> = new Map<string, TemplateFilter>([
+  ['capitalize', ofText(capitalize)],
+  ['e', escape],
+  ['escape', escape],
+  ['join', { parameters: ['d', 'attribute'], apply: join }],
+  ['max', { parameters: ['case_sensitive', 'attribute'], apply: (value, given) => pick(value, given, 1) }],
+  ['min', { parameters: ['case_sensitive', 'attribute'], apply: (value, given) => pick(value, given, -1) }],
+  ['round', { parameters: ['precision', 'method'], apply: round }],
+  ['string', ofText((text) => text)],
+  ['sum', { parameters: ['attribute', 'start'], apply: sum }],
+  ['title', ofText((text) => text.replace(/[^-\s({[<]+/g, capitalize))],
+  ['truncate', { parameters: ['length', 'killwords', 'end', 'leeway'], apply: truncate }],
+  ['urlencode', ofText(urlencode)],
+  ['wordcount', ofText((text) => text.match(/[\p{L}\p{M}\p{N}_]+/gu)?.length ?? 0)],
 ]);
 
-/** Of an expression `x | filter`, or of a block `{% filter … %}`, whose text is filtered. */
-export function toFilterUse({ operand, body, filter }: SyntaxNode): FilterUse {
-  return {
-    name: nameOf(filter) ?? '',
-    operand: isNode(operand) ? operand : { type: 'Program', body },
-    given: argumentsOf(filter),
-  };
-}
-
-export function argumentsOf(node: unknown): readonly SyntaxNode[] | undefined {
-  return isNode(node) && node.type === 'CallExpression' ? nodesOf(node['args']) : undefined;
-}
-
-/** As the library knows it, which knows `default` with brackets only. */
-export function toLibraryFilter({ name, given }: FilterUse, operand: SyntaxNode): SyntaxNode {
-  const known = ALIASES.get(name) ?? name;
-  const callee = { type: 'Identifier', value: known };
-  const args = given ?? (known === 'default' ? [] : undefined);
-  const filter = args === undefined ? callee : { type: 'CallExpression', callee, args };
-  return { type: 'FilterExpression', operand, filter };
-}
-
-/** The parameter that an argument is for; undefined when the filter does not take it. */
-export function parameterOf(
-  { type, key }: SyntaxNode,
-  index: number,
-  parameters: readonly string[],
-): string | undefined {
-  const name = type === 'KeywordArgumentExpression' ? nameOf(key) : parameters[index];
-  return name !== undefined && parameters.includes(name) && !type.includes('Spread') ? name : undefined;
-}
-
-/** What was given by position or by name; what the filter does not take was refused when the template was checked. */
-export function nameArguments(
-  { given = [] }: FilterUse,
-  parameters: readonly string[],
-): readonly (readonly [string, SyntaxNode])[] {
-  return given.flatMap((node, index) => {
-    const name = parameterOf(node, index, parameters);
-    const value = node.type === 'KeywordArgumentExpression' ? node['value'] : node;
-    return name !== undefined && isNode(value) ? [[name, value] as const] : [];
+/** The filter as a function of the library, called with the value and the arguments; named arguments come last. */
+export function toFunction({ parameters, apply }: TemplateFilter): RuntimeValue {
+  return new FunctionValue(([value, ...args]) => {
+    const named = args.at(-1)?.type === 'KeywordArgumentsValue' ? args.pop()?.value : undefined;
+    const given = {
+      ...Object.fromEntries(parameters.map((name, index) => [name, args[index]])),
+      ...(named instanceof Map ? Object.fromEntries(named) : {}),
+    };
+    const result = apply(value, given);
+    return typeof result === 'object' ? result : toRuntimeValue(result);
   });
 }
 
-/** What `{{ value }}` prints: as Python does, for which templates are written. */
-export function toPythonText(value: RuntimeValue): string {
-  const { type, value: inner } = value;
-  if (typeof inner === 'string') return inner;
-  return type === 'UndefinedValue' || typeof inner === 'function' ? '' : toPythonLiteral(value);
+/** What `{{ value }}` prints: the text that Python makes of the value, because templates are written for Jinja2. */
+export function toText(value: RuntimeValue | undefined): string {
+  if (value === undefined || /^(?:Undefined|Function)Value$/.test(value.type)) return '';
+  return typeof value.value === 'string' ? value.value : toPythonLiteral(value);
 }
 
 function toPythonLiteral(value: RuntimeValue): string {
@@ -222,36 +68,103 @@ function toPythonLiteral(value: RuntimeValue): string {
     return type === 'TupleValue' ? `(${items})` : `[${items}]`;
   }
   if (!(inner instanceof Map)) return value.toString();
-  const entries = [...inner].map(([key, each]) => `${quote(key)}: ${toPythonLiteral(each)}`);
-  return `{${entries.join(', ')}}`;
+  return `{${[...inner].map(([key, each]) => `${quote(key)}: ${toPythonLiteral(each)}`).join(', ')}}`;
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-/** Single quotes, unless only double ones leave nothing to escape. */
+/** In single quotes, or in double quotes if that saves escaping. */
 function quote(text: string): string {
-  const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text.replace(/[\\\n\r\t]/g, (char) => ESCAPES[char] ?? char);
-  return mark + (mark === "'" ? escaped.replaceAll("'", "\\'") : escaped) + mark;
+  const around = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
+  return around + (around === "'" ? escaped.replaceAll("'", "\\'") : escaped) + around;
 }
 
-/** As Python's `round`, and as Jinja2 for its methods `ceil` and `floor`. Throws for other methods. */
-export function roundAsPython(value: number, precision: number, method: string): number {
+function capitalize(text: string): string {
+  const [first = ''] = text;
+  return first.toUpperCase() + text.slice(first.length).toLowerCase();
+}
+
+function join(value: RuntimeValue | undefined, given: Given): string {
+  const items = typeof value?.value === 'string' ? [...value.value] : attributesOf(value, given).map(toText);
+  return items.join(toText(given['d']));
+}
+
+/** The largest item with 1, the smallest with -1, the first of equal ones. Nothing for an empty list. */
+function pick(value: RuntimeValue | undefined, given: Given, sign: 1 | -1): RuntimeValue | string {
+  const keys = attributesOf(value, given).map(({ value: key }) => {
+    if (typeof key === 'number') return key;
+    if (typeof key !== 'string') throw new Error('min and max need numbers or texts');
+    return given['case_sensitive']?.value === true ? key : key.toLowerCase();
+  });
+  let best = 0;
+  for (const [index, key] of keys.entries()) {
+    const other = keys[best] ?? key;
+    if (sign === 1 ? key > other : key < other) best = index;
+  }
+  return itemsOf(value)[best] ?? '';
+}
+
+function sum(value: RuntimeValue | undefined, given: Given): RuntimeValue | number {
+  const all = [...attributesOf(value, given), given['start'] ?? toRuntimeValue(0)];
+  const total = all.map((each) => toNumber(each)).reduce((a, b) => a + b, 0);
+  return all.every(({ type }) => type === 'IntegerValue') ? total : new FloatValue(total);
+}
+
+function round(value: RuntimeValue | undefined, given: Given): RuntimeValue | number {
+  const number = toNumber(value);
+  const precision = toNumber(given['precision'], 0);
+  const method = given['method'] === undefined ? 'common' : toText(given['method']);
+  if (method === 'common') {
+    const rounded = roundHalfToEven(number, precision);
+    return value?.type === 'IntegerValue' ? rounded : new FloatValue(rounded);
+  }
+  if (method !== 'ceil' && method !== 'floor')
+    throw new Error('the method of round must be common, ceil or floor');
+  return new FloatValue(Math[method](number * 10 ** precision) / 10 ** precision);
+}
+
+/** As Python's `round`. Only a binary fraction is exactly between two decimal ones, and stays exact when multiplied. */
+function roundHalfToEven(value: number, precision: number): number {
   const factor = 10 ** precision;
-  if (method === 'ceil') return Math.ceil(value * factor) / factor;
-  if (method === 'floor') return Math.floor(value * factor) / factor;
-  if (method !== 'common') throw new Error('the method of round must be common, ceil or floor');
-  if (precision < 0) return toEven(value * factor) / factor;
-  return isTie(value, precision) ? toEven(value * factor) / factor : Number(value.toFixed(precision));
+  if (precision < 0) return roundHalfToEven(value * factor, 0) / factor;
+  const below = Math.floor(value * factor);
+  const isTie = Number.isInteger(value * 2 ** (precision + 1)) && value * factor - below === 0.5;
+  return isTie ? (below % 2 === 0 ? below : below + 1) / factor : Number(value.toFixed(precision));
 }
 
-/** Only a binary fraction can lie exactly between two decimal ones; multiplied by a power of ten it is still exact. */
-function isTie(value: number, precision: number): boolean {
-  return Number.isInteger(value * 2 ** (precision + 1)) && Math.abs((value * 10 ** precision) % 1) === 0.5;
+function truncate(value: RuntimeValue | undefined, given: Given): string {
+  const chars = [...toText(value)];
+  const length = toNumber(given['length'], 255);
+  if (chars.length <= length + toNumber(given['leeway'], 5)) return chars.join('');
+  const end = given['end'] === undefined ? '...' : toText(given['end']);
+  const kept = chars.slice(0, Math.max(0, length - [...end].length)).join('');
+  const lastSpace = given['killwords']?.value === true ? -1 : kept.lastIndexOf(' ');
+  return (lastSpace === -1 ? kept : kept.slice(0, lastSpace)) + end;
 }
 
-function toEven(value: number): number {
-  const below = Math.floor(value);
-  if (value - below !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
+function urlencode(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+    .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%2F', '/');
+}
+
+function itemsOf(list: RuntimeValue | undefined): readonly RuntimeValue[] {
+  if (Array.isArray(list?.value)) return list.value;
+  throw new Error('the filter needs a list');
+}
+
+/** The items of a list, or the attribute of each that the argument `attribute` names. */
+function attributesOf(list: RuntimeValue | undefined, { attribute }: Given): readonly RuntimeValue[] {
+  if (attribute === undefined || attribute.type === 'NullValue') return itemsOf(list);
+  const name = toText(attribute);
+  return itemsOf(list).map(({ value }) => {
+    const found = value instanceof Map ? value.get(name) : undefined;
+    if (found === undefined) throw new Error(`an item has no attribute "${name}"`);
+    return found;
+  });
+}
+
+function toNumber(value: RuntimeValue | undefined, byDefault?: number): number {
+  const number = value === undefined ? byDefault : value.value;
+  if (typeof number !== 'number') throw new Error('the filter needs a number');
+  return number;
 }

@@ -1,12 +1,11 @@
 import { MxcpError } from '../../errors/index.js';
 import {
-  isPredictable,
-  parseTemplate,
+  type PreparedTemplate,
+  prepareTemplate,
   renderAll,
   type RenderAnswer,
   type Renderers,
   type RenderRequest,
-  type SyntaxNode,
 } from '../../prompts/index.js';
 import { tooLarge } from '../../values/index.js';
 import { endpointLabel, type PromptDefinition } from '../definitions/endpoint-definition.js';
@@ -30,15 +29,15 @@ export class PromptRenderer {
   readonly #label: string;
   readonly #roles: readonly PromptMessage['role'][];
   readonly #templates: readonly string[];
-  readonly #parsed: readonly SyntaxNode[];
+  readonly #prepared: readonly PreparedTemplate[];
   readonly #isPredictable: boolean;
 
   constructor({ name, messages }: PromptDefinition) {
     this.#label = endpointLabel('prompt', name);
     this.#roles = messages.map(({ role }) => role);
     this.#templates = messages.map(({ template }) => template);
-    this.#parsed = this.#templates.map(parseTemplate);
-    this.#isPredictable = this.#parsed.every(isPredictable);
+    this.#prepared = this.#templates.map(prepareTemplate);
+    this.#isPredictable = this.#prepared.every((each) => each.isPredictable);
   }
 
   /** Throws `prompt_failed`, `result_too_large`, `server_busy`, and the signal's reason when that aborts. */
@@ -48,7 +47,7 @@ export class PromptRenderer {
   ): Promise<readonly PromptMessage[]> {
     const request = { templates: this.#templates, values, maxBytes: maxResultBytes };
     const answer = this.#isQuick(request)
-      ? renderAll(this.#parsed, request)
+      ? renderAll(this.#prepared, request)
       : await renderers.render(this.#label, request, signal);
     return this.#toMessages(answer, maxResultBytes);
   }

@@ -350,7 +350,7 @@ describe('problems of definitions', () => {
     const file = (style: string) =>
       `prompt:\n  name: p\n  messages:\n    - role: user\n      prompt: ${style}\n        Hello\n\n        {{ topic }}\n        {{ 1 | uper }}\n`;
     const unknown = 'the template reads "topic", which is not a declared parameter';
-    const misspelt = 'prompts know no filter "uper"; did you mean "upper"?';
+    const misspelt = 'there is no filter "uper" in prompts; did you mean "upper"?';
     expect(await problemsOf({ 'prompts/a.yml': file('|') })).toEqual([
       `prompts/a.yml:8: ${unknown}`,
       `prompts/a.yml:9: ${misspelt}`,
@@ -367,8 +367,8 @@ describe('problems of definitions', () => {
     expect(await problemsOf({ 'prompts/a.yml': file })).toEqual([
       'prompts/a.yml:6:7: the template reads "topc", which is not a declared parameter; did you mean "topic"?',
       'prompts/a.yml:7:9: "role" must be user or assistant, not "tool"',
-      'prompts/a.yml:7:21: {% if %} has no end; put {% endif %} where it ends',
-      'prompts/a.yml:7:21: "{% if %}" cannot be read as Jinja: something in it is missing or too much',
+      'prompts/a.yml:7:21: {% if %} has no end; add {% endif %}',
+      'prompts/a.yml:7:21: "{% if %}" is not valid Jinja',
     ]);
   });
 

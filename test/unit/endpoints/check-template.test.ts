@@ -35,7 +35,7 @@ describe('the variables of a template', () => {
     expect(variablesOf(template).sort()).toEqual([...expected].sort());
   });
 
-  it('stand in the line that reads them first', () => {
+  it('have the line of their first use', () => {
     expect(checkTemplate('{{ a }}\n\n{{ b }}{% if a %}\n{{ c }}{% endif %}').variables).toEqual([
       { name: 'a', line: 0 },
       { name: 'b', line: 2 },
@@ -46,59 +46,55 @@ describe('the variables of a template', () => {
 
 describe('a mistake in a template', () => {
   it.each([
-    ['x\n{{ a', ['1: "{{" is not closed; put "}}" behind what it holds']],
-    ['{{ a }', ['0: "{{" is not closed; put "}}" behind what it holds']],
-    ['{{ a\n{% if b %}{% endif %}', ['0: "{{" is not closed; put "}}" behind what it holds']],
-    ['{{ "a }}', ['0: "{{ "a }}" cannot be read as Jinja: a quote in it is not closed']],
-    ['a\n{% if b }', ['1: "{%" is not closed; put "%}" behind what it holds']],
-    ['{# a', ['0: "{#" is not closed; put "#}" behind what it holds']],
-    ['\n{% if a %}x', ['1: {% if %} has no end; put {% endif %} where it ends']],
-    ['{% for a in b %}\n{% if a %}\n{% endfor %}', ['1: {% if %} has no end; put {% endif %} where it ends']],
-    ['{% set a %}x', ['0: {% set %} has no end; put {% endset %} where it ends']],
-    ['a {% endif %}', ['0: {% endif %} ends nothing: no {% if %} is open']],
-    ['{% else %}', ['0: {% else %} must stand directly in {% if %} or {% for %}']],
-    ['{% for a in b %}{% elif a %}{% endfor %}', ['0: {% elif %} must stand directly in {% if %}']],
+    ['x\n{{ a', ['1: "{{" is not closed; add "}}"']],
+    ['{{ a }', ['0: "{{" is not closed; add "}}"']],
+    ['{{ a\n{% if b %}{% endif %}', ['0: "{{" is not closed; add "}}"']],
+    ['{{ "a }}', ['0: "{{ "a }}" is not valid Jinja']],
+    ['a\n{% if b }', ['1: "{%" is not closed; add "%}"']],
+    ['{# a', ['0: "{#" is not closed; add "#}"']],
+    ['\n{% if a %}x', ['1: {% if %} has no end; add {% endif %}']],
+    ['{% for a in b %}\n{% if a %}\n{% endfor %}', ['1: {% if %} has no end; add {% endif %}']],
+    ['{% set a %}x', ['0: {% set %} has no end; add {% endset %}']],
+    ['a {% endif %}', ['0: {% endif %} closes nothing: no {% if %} is open']],
+    ['{% else %}', ['0: {% else %} must be directly in {% if %} or {% for %}']],
+    ['{% for a in b %}{% elif a %}{% endfor %}', ['0: {% elif %} must be directly in {% if %}']],
     ['{% endfr %}', ['0: there is no statement "endfr"; did you mean "endfor"?']],
-    [
-      '{% if %}{% endif %}',
-      ['0: "{% if %}" cannot be read as Jinja: something in it is missing or too much'],
-    ],
-    ['{%+ if a %}', ['0: a statement must follow "{%", such as "if" or "for"']],
-    ['{{ a b }}', ['0: "{{ a b }}" cannot be read as Jinja: something in it is missing or too much']],
-    ['{{ }}', ['0: "{{ }}" cannot be read as Jinja: something in it is missing or too much']],
+    ['{% if %}{% endif %}', ['0: "{% if %}" is not valid Jinja']],
+    ['{%+ if a %}', ['0: "{%" needs a statement, such as "if" or "for"']],
+    ['{{ a b }}', ['0: "{{ a b }}" is not valid Jinja']],
+    ['{{ }}', ['0: "{{ }}" is not valid Jinja']],
     [
       '{{ a is divisibleby(3) }}',
-      ['0: "{{ a is divisibleby(3) }}" cannot be read as Jinja: tests take no arguments here'],
+      ['0: "{{ a is divisibleby(3) }}" is not valid Jinja; tests accept no arguments in prompts'],
     ],
-    ['{{ a | uper }}', ['0: prompts know no filter "uper"; did you mean "upper"?']],
-    ['{{ a | trim("-") }}', ['0: in prompts, the filter "trim" takes no arguments']],
+    ['{{ a | uper }}', ['0: there is no filter "uper" in prompts; did you mean "upper"?']],
+    ['{{ a | trim("-") }}', ['0: the filter "trim" accepts no arguments in prompts']],
     [
       '{{ a | truncate(5, True, "", 0, 1) }}',
-      ['0: in prompts, the filter "truncate" takes only length, killwords, end, leeway'],
+      ['0: the filter "truncate" accepts only length, killwords, end, leeway in prompts'],
     ],
-    ['{{ a | e(size=1) }}', ['0: in prompts, the filter "e" takes no arguments']],
-    ['{{ a | replace }}', ['0: in prompts, the filter "replace" needs arguments']],
-    ['{% filter uper %}x{% endfilter %}', ['0: prompts know no filter "uper"; did you mean "upper"?']],
-    ['{{ a is definde }}', ['0: prompts know no test "definde"; did you mean "defined"?']],
-    ['{{ a | selectattr("b", "od") }}', ['0: prompts know no test "od"; did you mean "odd"?']],
-    ['{{ a | map("upper") }}', ['0: in prompts, the filter "map" needs an attribute: map(attribute="name")']],
-    ['{{ rnge(3) }}', ['0: prompts know no function "rnge"; did you mean "range"?']],
-    ['{{ a.uppr() }}', ['0: prompts know no method "uppr"; did you mean "upper"?']],
+    ['{{ a | e(size=1) }}', ['0: the filter "e" accepts no arguments in prompts']],
+    ['{% filter uper %}x{% endfilter %}', ['0: there is no filter "uper" in prompts; did you mean "upper"?']],
+    ['{{ a is definde }}', ['0: there is no test "definde" in prompts; did you mean "defined"?']],
+    ['{{ a | selectattr("b", "od") }}', ['0: there is no test "od" in prompts; did you mean "odd"?']],
+    ['{{ a | map("upper") }}', ['0: the filter "map" needs an attribute in prompts: map(attribute="name")']],
+    ['{{ rnge(3) }}', ['0: there is no function "rnge" in prompts; did you mean "range"?']],
+    ['{{ a.uppr() }}', ['0: there is no method "uppr" in prompts; did you mean "upper"?']],
     [
       '{{ a | x1y }}\n{{ b is x2y }}\n{{ c',
       [
-        '0: prompts know no filter "x1y"',
-        '1: prompts know no test "x2y"',
-        '2: "{{" is not closed; put "}}" behind what it holds',
+        '0: there is no filter "x1y" in prompts',
+        '1: there is no test "x2y" in prompts',
+        '2: "{{" is not closed; add "}}"',
       ],
     ],
   ])('in %j', (template, expected) => {
     expect(mistakesOf(template)).toEqual(expected);
   });
 
-  it('that no tag shows by itself is told for the whole', () => {
+  it('that no single tag shows is reported for the whole template', () => {
     expect(mistakesOf('{% if a %}{% endif b %}')).toEqual([
-      expect.stringMatching(/^0: the template cannot be read as Jinja: /),
+      expect.stringMatching(/^0: the template is not valid Jinja: /),
     ]);
   });
 });

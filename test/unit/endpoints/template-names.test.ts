@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkTemplate } from '../../../src/prompts/check-template.js';
-import { parseTemplate } from '../../../src/prompts/jinja-library.js';
-import { renderAll } from '../../../src/prompts/render-messages.js';
+import { prepareTemplate, renderAll } from '../../../src/prompts/render-template.js';
 import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';
 
 /** One of each kind of value that templates know, as they write them. */
@@ -10,7 +9,7 @@ const ARGUMENTS = ['', '("a")', '("a", "b")', '(attribute="a")'];
 
 function isRendered(template: string): boolean {
   if (checkTemplate(template).mistakes.length > 0) return false;
-  return renderAll([parseTemplate(template)], { values: {}, maxBytes: 1_000 }).kind === 'rendered';
+  return renderAll([prepareTemplate(template)], { values: {}, maxBytes: 1_000 }).kind === 'rendered';
 }
 
 /** What is told to be there is there, for some value at least. */
