@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { invalidConfig, type Problem, type SourcePosition } from '../errors/index.js';
 import { FileLedger, isDatabaseFile, resolveDatabasePath, resolvePath } from '../files/index.js';
 import { parseDuration } from '../lifecycle/index.js';
+import type { LoggingConfig } from '../logging/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import {
   checkSchema,
@@ -18,7 +19,6 @@ import type {
   ConfigFiles,
   ConfigObject,
   ExtensionDefinition,
-  LoggingConfig,
   ResolvedConfig,
   SqlToolsConfig,
   TransportConfig,

@@ -11,7 +11,6 @@ export { resolveConfig } from './resolve-config.js';
 export type {
   ConfigObject,
   ExtensionDefinition,
-  LoggingConfig,
   ResolvedConfig,
   SecretDefinition,
   SecretParameter,

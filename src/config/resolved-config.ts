@@ -1,5 +1,6 @@
 import type { Problem, SourcePosition } from '../errors/index.js';
 import type { ReadFile } from '../files/index.js';
+import type { LoggingConfig } from '../logging/index.js';
 import type { Concealed, ResolvedReference, Secret } from '../secrets/index.js';
 import type { Environment } from '../settings/index.js';
 
@@ -50,14 +51,6 @@ export interface SqlToolsConfig {
     readonly listTables?: string | undefined;
     readonly getTableSchema?: string | undefined;
   };
-}
-
-export interface LoggingConfig {
-  readonly enabled: boolean;
-  readonly path: string | null;
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly maxBytes: number;
-  readonly backupCount: number;
 }
 
 /** A value of a configuration file, as JSON knows it. */

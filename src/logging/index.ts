@@ -2,11 +2,9 @@ export {
   type LogFormat,
   type LogSink,
   type Logger,
-  type RotatingFile,
-  type RotatingFileSink,
+  type LoggingConfig,
+  ServerLog,
   createLogger,
   createSilentLogger,
-  openRotatingFile,
-  stderrSink,
 } from './logger.js';
 export { Scrubber } from './scrubber.js';

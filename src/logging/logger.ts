@@ -2,16 +2,16 @@ import { writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import pc from 'picocolors';
 import { pino, type Logger as PinoLogger } from 'pino';
-import { createStream } from 'rotating-file-stream';
+import { createStream, type RotatingFileStream } from 'rotating-file-stream';
 import type { Scrubber } from './scrubber.js';
 import { visible } from './terminal-text.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** The logger that everything takes. `child({ component })` names the part of the program that speaks. */
+/** Every part of the program logs with one of these. `child({ component })` names the part. */
 export type Logger = PinoLogger;
 
-/** Where finished lines go, in addition to or instead of standard error. Lines end with a newline. */
+/** Receives finished lines, in addition to or instead of standard error. Lines end with a newline. */
 export type LogSink = (line: string) => void;
 
 export interface LoggerOptions {
@@ -22,8 +22,8 @@ export interface LoggerOptions {
 }
 
 /**
- * Creates the process's logger. Everything it writes passes the scrubber first. Standard output is never written to: in
- * stdio mode it belongs to the protocol.
+ * Creates a logger that redacts secrets from every line. It never writes to standard output, which belongs to the protocol
+ * in stdio mode.
  */
 export function createLogger(options: LoggerOptions): Logger {
   const sinks = options.sinks ?? [stderrSink];
@@ -37,7 +37,7 @@ export function createLogger(options: LoggerOptions): Logger {
   return pino({ level: options.level, base: null }, { write });
 }
 
-/** A logger for commands and tests that have nothing to say. */
+/** A logger that writes nothing, for commands and tests. */
 export function createSilentLogger(): Logger {
   return pino({ level: 'silent' });
 }
@@ -46,7 +46,7 @@ export const stderrSink: LogSink = (line) => {
   try {
     writeSync(2, line);
   } catch {
-    // Standard error is gone or full (EPIPE, EAGAIN): there is nowhere left to say so, and a log line must not end the server.
+    // Standard error is closed or full (EPIPE, EAGAIN): it cannot be reported anywhere, and a log line must not end the server.
   }
 };
 
@@ -64,7 +64,7 @@ const LEVEL_NAMES: Readonly<Record<number, string>> = {
 const STANDARD_KEYS = new Set(['level', 'time', 'component', 'msg', 'pid', 'hostname']);
 
 /**
- * One line of text for one record: `2026-01-15T10:30:00.000Z WARN admin: message key=value`. The component stands in the
+ * Formats one record as one line of text: `2026-01-15T10:30:00.000Z WARN admin: message key=value`. The component is in the
  * line so that `journalctl -u mxcp | grep admin` finds what concerns the admin socket.
  */
 export function formatLine(json: string, colour: boolean): string {
@@ -84,7 +84,7 @@ export function formatLine(json: string, colour: boolean): string {
   return `${colour ? paint(level, head) : head} ${message}\n`;
 }
 
-/** A field of the record may be called `time` too and then replaces it; a log line must not throw for that. */
+/** A field of the record may also be called `time` and then replaces it; a log line must not throw because of that. */
 function timeText(time: unknown): string {
   const date = new Date(Number(time));
   return Number.isNaN(date.getTime()) ? JSON.stringify(time) : date.toISOString();
@@ -101,50 +101,93 @@ function parseRecord(json: string): Readonly<Record<string, unknown>> | undefine
     // pino writes one JSON object a line; the cast only gives its keys a name.
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
-    // Not a record of ours: shown as it is.
+    // Not one of our records: printed unchanged.
     return undefined;
   }
 }
 
-export interface RotatingFile {
-  readonly path: string;
+/** `logging` of the user configuration. */
+export interface LoggingConfig {
+  readonly enabled: boolean;
+  readonly level: LogLevel;
+  /** Null for no file. */
+  readonly path: string | null;
   readonly maxBytes: number;
   /** How many older files are kept. */
   readonly backupCount: number;
 }
 
-export interface RotatingFileSink {
-  readonly write: LogSink;
-  /** Writes what is still buffered and closes the file. */
-  close(): Promise<void>;
+/** How long a log file that could not be written, e.g. because the disk was full, is left alone. */
+const REOPEN_AFTER_MS = 60_000;
+
+export interface ServerLogOptions extends Pick<LoggerOptions, 'format' | 'scrubber'> {
+  readonly debug: boolean;
+  readonly sinks?: readonly LogSink[] | undefined;
 }
 
-export interface RotatingFileEvents {
-  /** The file takes no more lines, e.g. because the disk is full. */
-  readonly onError: (error: Error) => void;
-  /** It goes on, but something beside the lines failed, e.g. an old file could not be removed. */
-  readonly onWarning: (error: Error) => void;
-}
+/**
+ * The logger of a server, and the log file once the configuration has named one: it is rotated at `maxBytes`, older ones are
+ * `<path>.1`, `<path>.2`, …. The server closes it.
+ */
+export class ServerLog {
+  readonly logger: Logger;
+  readonly #debug: boolean;
+  #config: (LoggingConfig & { readonly path: string }) | undefined;
+  #stream: RotatingFileStream | undefined;
+  #reopenAt = 0;
 
-/** A log file that starts anew at `maxBytes`; older ones are `<path>.1`, `<path>.2`, …. */
-export function openRotatingFile(
-  file: RotatingFile,
-  { onError, onWarning }: RotatingFileEvents,
-): RotatingFileSink {
-  const stream = createStream(
-    (index) => (index === null ? basename(file.path) : `${basename(file.path)}.${String(index)}`),
-    {
-      path: dirname(file.path),
-      size: `${file.maxBytes}B`,
-      rotate: Math.max(1, file.backupCount),
-    },
-  );
-  stream.on('error', onError);
-  stream.on('warning', onWarning);
-  return {
-    write: (line) => {
-      stream.write(line);
-    },
-    close: () => new Promise((resolve) => stream.end(() => resolve())),
-  };
+  constructor({ debug, sinks = [stderrSink], ...options }: ServerLogOptions) {
+    this.#debug = debug;
+    const level = debug ? 'debug' : 'info';
+    this.logger = createLogger({ ...options, level, sinks: [...sinks, (line) => this.#writeToFile(line)] });
+  }
+
+  /** Debug mode wins over the level of the configuration. */
+  configure(config: LoggingConfig): void {
+    const { enabled, level, path } = config;
+    if (!enabled) this.logger.level = 'error';
+    else if (!this.#debug) this.logger.level = level;
+    if (!enabled || path === null) return;
+    this.#config = { ...config, path };
+    this.#stream = this.#openFile(this.#config);
+  }
+
+  /** Writes what is still buffered. */
+  async close(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    this.#config = undefined;
+    if (stream !== undefined) await new Promise<void>((resolve) => stream.end(resolve));
+  }
+
+  #writeToFile(line: string): void {
+    if (this.#stream === undefined && this.#config !== undefined && performance.now() >= this.#reopenAt)
+      this.#stream = this.#openFile(this.#config);
+    this.#stream?.write(line);
+  }
+
+  #openFile({ path, maxBytes, backupCount }: LoggingConfig & { readonly path: string }): RotatingFileStream {
+    const name = (index: number | Date | null): string =>
+      index === null ? basename(path) : `${basename(path)}.${String(index)}`;
+    const rotate = Math.max(1, backupCount);
+    const stream = createStream(name, { path: dirname(path), size: `${maxBytes}B`, rotate });
+    stream.on('error', ({ message: reason }) => {
+      if (this.#stream === stream) this.#giveUp(path, reason);
+    });
+    stream.on('warning', ({ message: reason }) => {
+      this.logger.warn({ path, reason }, 'the log file could not be rotated completely');
+    });
+    return stream;
+  }
+
+  /** Reported on standard error, which still works. */
+  #giveUp(path: string, reason: string): void {
+    this.#stream?.end();
+    this.#stream = undefined;
+    this.#reopenAt = performance.now() + REOPEN_AFTER_MS;
+    this.logger.error(
+      { path, reason },
+      'the log file cannot be written; the next attempt is in a minute, until then lines go to standard error only',
+    );
+  }
 }

@@ -1,8 +1,8 @@
-export { type ProjectCheck, checkProject, endpointReport, loadConfig, openProject } from './check-project.js';
+export { type ProjectCheck, checkProject } from './check-project.js';
 export {
   type CheckableContents,
   GenerationBuilder,
-  type GenerationSpec,
   type Serving,
   runInitHooks,
 } from './generation-builder.js';
+export { endpointReport, loadConfig, openProject } from './open-project.js';

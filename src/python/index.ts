@@ -1,7 +1,6 @@
 export { hasPythonFiles } from './code-snapshot.js';
 export type {
   CallNotification,
-  PythonOutputLine,
   PythonReloadRequest,
   PythonSpec,
   PythonTarget,

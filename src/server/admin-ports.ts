@@ -8,7 +8,8 @@ import type { Serving } from '../project/index.js';
 import type { AcceptedReload, ReloadCoordinator, ReloadOptions, ReloadStatus } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { version } from '../version/index.js';
-import { type ServerPhase, ServerReadiness } from './readiness.js';
+import { ServerReadiness } from './readiness.js';
+import type { ServerPhase } from './server-context.js';
 
 export interface AdminPortsParts {
   readonly phase: ServerPhase;
@@ -34,11 +35,7 @@ export function createAdminPorts(parts: AdminPortsParts): AdminPorts {
     return found;
   };
   return {
-    readiness: new ServerReadiness({
-      phase,
-      active: () => running()?.active,
-      isListening: () => running() !== undefined,
-    }),
+    readiness: new ServerReadiness(phase, () => running()?.active),
     status: () => toStatus(serving(), parts),
     config: () => {
       const { active, coordinator } = serving();

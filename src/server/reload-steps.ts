@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   assertProtections,
   compareFailedReferences,
@@ -9,7 +10,6 @@ import {
   type ResolvedConfig,
   withReloadable,
 } from '../config/index.js';
-import { DatabaseHandover, type DatabaseRegistry } from '../duckdb/index.js';
 import {
   checkEndpoints,
   type EndpointCatalog,
@@ -21,28 +21,27 @@ import {
 } from '../endpoints/index.js';
 import { formatProblem, messageOf, type Problem } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
-import type { Logger } from '../logging/index.js';
+import type { ListChanges, StdioConnection } from '../mcp/index.js';
 import {
   type CheckableContents,
   endpointReport,
   type GenerationBuilder,
-  type GenerationSpec,
   type Serving,
 } from '../project/index.js';
-import type { Candidate, ReloadContext, ReloadSteps } from '../reload/index.js';
-import type { SecretStores } from '../secrets/index.js';
-import type { ServerSettings } from '../settings/index.js';
+import type { ReloadContext, ReloadSteps } from '../reload/index.js';
 import {
-  HandoverCandidate,
-  OverlappingCandidate,
-  ReplacedFile,
-  type StandIn,
-  UnchangedFile,
-} from './candidates.js';
+  type PreflightDatabase,
+  PreflightOnNewFile,
+  preflightOnCurrent,
+  ServerCandidate,
+} from './candidate.js';
+import type { ReloadTriggers } from './reload-triggers.js';
+import type { ServerContext } from './server-context.js';
+import { lowerThreads } from './thread-priorities.js';
 
 interface Loaded {
   readonly template: ConfigTemplate;
-  /** What is on disk now; undefined when the definitions that serve stay. */
+  /** The definitions on disk; undefined to keep the current ones. */
   readonly catalog: EndpointCatalog | undefined;
 }
 
@@ -51,151 +50,138 @@ interface Resolved {
   readonly catalog: EndpointCatalog | undefined;
 }
 
-export interface ReloadStepsParts {
-  readonly settings: ServerSettings;
-  readonly env: NodeJS.ProcessEnv;
+export interface ReloadedParts {
   readonly active: ActiveGeneration<Serving>;
   readonly builder: GenerationBuilder;
-  readonly stores: SecretStores;
-  readonly databases: DatabaseRegistry;
-  readonly logger: Logger;
-  readonly onSwap: (candidate: Serving, previous: Serving) => void;
-  /** A handover failed: what served goes on with a database that was opened anew. */
-  readonly onReopened: () => void;
+  readonly listener: Pick<StdioConnection, 'notifyListChanged'>;
+  readonly triggers: ReloadTriggers;
 }
 
-/** What a reload of this server does, step by step. The transaction in `reload/` decides when, and what a failure means. */
+/** What each stage of a reload does in this server. `reload/` decides the order and what a failure means. */
 export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving> {
-  readonly #parts: ReloadStepsParts;
+  readonly #context: ServerContext;
+  readonly #parts: ReloadedParts;
 
-  constructor(parts: ReloadStepsParts) {
+  constructor(context: ServerContext, parts: ReloadedParts) {
+    this.#context = context;
     this.#parts = parts;
   }
 
-  get #running(): Serving {
-    return this.#parts.active.current.contents;
-  }
-
-  async load(context: ReloadContext): Promise<Loaded> {
-    const { settings, stores } = this.#parts;
-    const { config, endpoints } = this.#running;
+  async load(reload: ReloadContext): Promise<Loaded> {
+    const { settings, stores } = this.#context;
+    const { config, endpoints } = this.#current;
     const template = await loadConfigTemplate(settings, { addedSchemes: stores.schemes, running: config });
-    context.report({ definitionsChanged: await findDefinitionChanges(config, endpoints.catalog) });
-    if (!context.definitions) return { template, catalog: undefined };
+    reload.report({ definitionsChanged: await findDefinitionChanges(config, endpoints.catalog) });
+    if (!reload.definitions) return { template, catalog: undefined };
     const catalog = await loadEndpoints(config);
     if (catalog.failures.length > 0 && !settings.ignoreErrors) throw endpointReport(catalog.failures);
     return { template, catalog };
   }
 
-  async resolve({ template, catalog }: Loaded, context: ReloadContext): Promise<Resolved> {
-    const { settings, env, stores } = this.#parts;
-    const { signal } = context;
-    const running = this.#running;
-    const input = { settings, env, stores, previous: running.config, signal };
+  async resolve({ template, catalog }: Loaded, reload: ReloadContext): Promise<Resolved> {
+    const { settings, env, stores } = this.#context;
+    const running = this.#current.config;
+    const input = { settings, env, stores, previous: running, signal: reload.signal };
     const onDisk = await resolveConfig(template, input).catch((error: unknown) => {
-      context.report({ references: compareFailedReferences(running.config.references, error) });
+      reload.report({ references: compareFailedReferences(running.references, error) });
       throw error;
     });
-    // What a start would refuse, a reload refuses: the operator hears it now, and not at the next restart.
+    // A reload refuses what a start would refuse, so that the operator sees it before the next restart.
     assertProtections(onDisk);
     this.#warnOfNew(onDisk.warnings);
-    context.report({
-      references: compareReferences(running.config.references, onDisk.references),
-      restartRequired: findRestartRequired(running.config, onDisk),
+    reload.report({
+      references: compareReferences(running.references, onDisk.references),
+      restartRequired: findRestartRequired(running, onDisk),
     });
-    return { config: withReloadable(running.config, onDisk), catalog };
+    return { config: withReloadable(running, onDisk), catalog };
   }
 
-  /** Once for each, not at every reload. */
-  #warnOfNew(warnings: readonly Problem[]): void {
-    const known = new Set(this.#running.config.warnings.map(formatProblem));
-    for (const text of warnings.map(formatProblem)) if (!known.has(text)) this.#parts.logger.warn(text);
-  }
-
-  async build(resolved: Resolved, context: ReloadContext): Promise<Candidate<Serving>> {
-    const { path, readonly } = resolved.config.duckdb;
-    const { extensions, secrets } = resolved.config;
-    const spec = { path, readonly, extensions, secrets };
-    const plan = await this.#parts.databases.plan(spec);
-    if (plan === 'replace' || plan === 'reopen' || context.payload !== undefined) {
-      const isUnchanged = plan === 'share' || plan === 'reopen';
-      const standIn = isUnchanged
-        ? new UnchangedFile(this.#running.database)
-        : new ReplacedFile(spec, context.signal);
-      return this.#buildForHandover(resolved, standIn, context);
-    }
-    const { builder, logger } = this.#parts;
-    const generation = await builder.build(this.#toSpec(resolved, context));
-    const action = generation.contents.database.action === 'kept' ? 'kept' : 'reopened';
-    context.report({ database: { action, pauseMs: 0, requestsHeld: 0 } });
-    const onWarning = (message: string): void => logger.warn(message);
-    return new OverlappingCandidate({ generation, builder, context, onWarning });
-  }
-
-  async #buildForHandover(
-    resolved: Resolved,
-    standIn: StandIn,
-    context: ReloadContext,
-  ): Promise<Candidate<Serving>> {
-    const { builder, settings, logger, onReopened } = this.#parts;
-    context.report({ database: { action: 'handover', pauseMs: 0, requestsHeld: 0 } });
+  async build({ config, catalog }: Resolved, reload: ReloadContext): Promise<ServerCandidate> {
+    const { builder } = this.#parts;
+    const { endpoints, database: current } = this.#current;
+    const preflight = await this.#planPreflight(config, reload);
+    if (preflight !== undefined)
+      reload.report({ database: { action: 'handover', pauseMs: 0, requestsHeld: 0 } });
     try {
-      const generation = await builder.build({ ...this.#toSpec(resolved, context), standIn });
-      const handover = new DatabaseHandover({
-        old: this.#running.database,
-        next: generation.contents.database,
-        lockWaitMs: settings.reloadHoldTimeoutMs,
-        endHolder: (processId) => this.#endHolder(processId, context),
-        onWarning: (message) => logger.warn(message),
+      const generation = await builder.build({
+        number: reload.nextNumber,
+        config,
+        targets: findPythonTargets(catalog ?? endpoints.catalog),
+        endpointsOn: (contents) => this.#chooseEndpoints({ config, catalog }, contents),
+        preflight,
+        signal: reload.signal,
       });
-      const payloadTimeoutMs = settings.reloadDrainTimeoutMs;
-      return new HandoverCandidate({
-        generation,
-        handover,
-        standIn,
-        builder,
-        context,
-        payloadTimeoutMs,
-        onReopened,
-      });
+      if (preflight === undefined) {
+        const action = generation.contents.database.action === 'kept' ? 'kept' : 'reopened';
+        reload.report({ database: { action, pauseMs: 0, requestsHeld: 0 } });
+      }
+      return new ServerCandidate(this.#context, { generation, current, preflight, builder, reload });
     } catch (error) {
-      await standIn.dispose().catch((left: unknown) => {
-        logger.error({ reason: messageOf(left) }, 'what a handover was checked on could not be freed');
+      await preflight?.dispose().catch((failure: unknown) => {
+        this.#logger.error({ reason: messageOf(failure) }, 'the preflight database could not be closed');
       });
       throw error;
     }
   }
 
-  async #endHolder(processId: number, { payload }: ReloadContext): Promise<boolean> {
-    const isEnded = (await payload?.endHolder(processId)) ?? false;
-    if (isEnded)
-      this.#parts.logger.warn(
-        { process: processId },
-        'the payload of reload_duckdb() left the database file open; its Python process was ended, close the connection in the payload',
-      );
-    return isEnded;
+  /** Calls are running: a client that cannot be notified is no failure of the reload. */
+  announce({ contents: next }: Generation<Serving>, { contents: previous }: Generation<Serving>): void {
+    const { listener, triggers } = this.#parts;
+    const { logger, keptThreads } = this.#context;
+    lowerThreads(keptThreads);
+    triggers.update(next);
+    const changes = findListChanges(previous.endpoints, next.endpoints);
+    if (changes === undefined) return;
+    listener.notifyListChanged(changes).catch((error: unknown) => {
+      const facts = { component: 'mcp', reason: messageOf(error) };
+      logger.warn(facts, 'clients could not be notified of changed lists');
+    });
   }
 
-  #toSpec(resolved: Resolved, { nextNumber, signal }: ReloadContext): GenerationSpec {
-    return {
-      number: nextNumber,
-      config: resolved.config,
-      targets: findPythonTargets(resolved.catalog ?? this.#running.endpoints.catalog),
-      endpointsOn: (contents) => this.#chooseEndpoints(resolved, contents),
-      signal,
-    };
+  get #current(): Serving {
+    return this.#parts.active.current.contents;
   }
 
-  announce(candidate: Generation<Serving>, previous: Generation<Serving>): void {
-    this.#parts.onSwap(candidate.contents, previous.contents);
+  get #logger() {
+    return this.#context.logger.child({ component: 'reload' });
   }
 
-  /** With `--ignore-errors` what fails on the database is left out, as at start; else the check stage refuses it. */
+  /** Each warning once, not at every reload. */
+  #warnOfNew(warnings: readonly Problem[]): void {
+    const known = new Set(this.#current.config.warnings.map(formatProblem));
+    for (const text of warnings.map(formatProblem)) if (!known.has(text)) this.#logger.warn(text);
+  }
+
+  /** Undefined when the reload needs no handover. */
+  async #planPreflight(
+    { duckdb, extensions, secrets }: ResolvedConfig,
+    { payload, signal }: ReloadContext,
+  ): Promise<PreflightDatabase | undefined> {
+    const spec = { path: duckdb.path, readonly: duckdb.readonly, extensions, secrets };
+    const plan = await this.#context.databases.plan(spec);
+    if (plan !== 'replace' && plan !== 'reopen' && payload === undefined) return undefined;
+    return plan === 'share' || plan === 'reopen'
+      ? preflightOnCurrent(this.#current.database)
+      : new PreflightOnNewFile(spec, signal);
+  }
+
+  /** With `--ignore-errors`, endpoints that fail on the database are left out, as at start; otherwise the check stage refuses them. */
   async #chooseEndpoints({ config, catalog }: Resolved, contents: CheckableContents): Promise<EndpointSet> {
-    if (catalog === undefined) return this.#running.endpoints;
-    const served = this.#parts.settings.ignoreErrors
+    if (catalog === undefined) return this.#current.endpoints;
+    const served = this.#context.settings.ignoreErrors
       ? withFailures(catalog, await checkEndpoints(catalog, contents))
       : catalog;
     return new EndpointSet(served, config.sqlTools);
   }
+}
+
+/** Which MCP lists changed, or undefined if none did, so that no spurious notification is sent. */
+function findListChanges(previous: EndpointSet, next: EndpointSet): ListChanges | undefined {
+  if (previous === next) return undefined;
+  const changes = {
+    tools: !isDeepStrictEqual(previous.tools, next.tools),
+    resources: !isDeepStrictEqual(previous.resources, next.resources),
+    prompts: !isDeepStrictEqual(previous.prompts, next.prompts),
+  };
+  return changes.tools || changes.resources || changes.prompts ? changes : undefined;
 }

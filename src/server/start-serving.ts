@@ -1,128 +1,153 @@
-import { isDeepStrictEqual } from 'node:util';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ResolvedConfig } from '../config/index.js';
-import type { DatabaseRegistry } from '../duckdb/index.js';
 import {
   type CallReport,
   checkEndpoints,
   type EndpointCalls,
-  type EndpointCatalog,
   EndpointSet,
   findPythonTargets,
   LiveEndpointCalls,
   loadEndpoints,
   withFailures,
 } from '../endpoints/index.js';
-import { formatProblem, messageOf } from '../errors/index.js';
+import { formatProblem, messageOf, MxcpError, toOneLine } from '../errors/index.js';
+import { ActiveGeneration, Backoff, CallGate, type Generation, raceSignal } from '../lifecycle/index.js';
+import type { Logger } from '../logging/index.js';
+import { startHttpListener, startStdio, type StdioConnection } from '../mcp/index.js';
 import {
-  ActiveGeneration,
-  CallGate,
-  type Disposer,
-  type Generation,
-  raceSignal,
-} from '../lifecycle/index.js';
-import type { Logger, Scrubber } from '../logging/index.js';
-import { type ListChanges, startHttpListener, startStdio } from '../mcp/index.js';
-import { type CheckableContents, endpointReport, GenerationBuilder, type Serving } from '../project/index.js';
+  type CheckableContents,
+  endpointReport,
+  GenerationBuilder,
+  loadConfig,
+  type Serving,
+} from '../project/index.js';
 import { Renderers } from '../prompts/index.js';
 import type { PythonReloadRequest } from '../python/index.js';
 import { ReloadCoordinator } from '../reload/index.js';
-import type { SecretStores } from '../secrets/index.js';
-import type { ServerSettings } from '../settings/index.js';
+import { canHeal } from '../secrets/index.js';
 import { version } from '../version/index.js';
-import type { ServerPhase } from './readiness.js';
 import { ServerReloadSteps } from './reload-steps.js';
+import { ReloadTriggers } from './reload-triggers.js';
+import type { ServerContext } from './server-context.js';
+import { lowerThreads } from './thread-priorities.js';
 
-/** Everything that exists once the first generation serves. */
+const SECRET_RETRIES = { firstMs: 500, longestMs: 10_000 } as const;
+
+/**
+ * Loads the configuration, and retries for `--wait-for-secrets` while references have no value but may get one later: a store
+ * is down, a file is missing. Throws at once when a retry cannot help, and the last error when the time is over.
+ */
+export async function loadFirstConfig(context: ServerContext): Promise<ResolvedConfig> {
+  const { settings, env, stores, phase, logger, stopped } = context;
+  const deadline = performance.now() + settings.waitForSecretsMs;
+  const backoff = new Backoff(SECRET_RETRIES);
+  const logged = new Set<string>();
+  phase.startActivity('resolving the configuration');
+  for (;;) {
+    try {
+      return await loadConfig(settings, env, { signal: stopped, stores });
+    } catch (error) {
+      const leftMs = deadline - performance.now();
+      if (!canHeal(error) || leftMs <= 0) throw error;
+      const reason = toOneLine(messageOf(error));
+      phase.startActivity(`waiting for secrets: ${reason}`);
+      if (!logged.has(reason)) {
+        const left = `${Math.ceil(leftMs / 1000)}s`;
+        logger.warn({ component: 'secrets', tries_for: left, reason }, 'waiting for secrets');
+      }
+      logged.add(reason);
+      // A stop cuts the delay short; the next line reports it.
+      await delay(Math.min(backoff.next(), leftMs), undefined, { signal: stopped }).catch(() => {});
+      if (stopped.aborted)
+        throw new MxcpError('server_closing', 'the server was stopped while it waited for secrets', {
+          cause: error,
+        });
+    }
+  }
+}
+
+/** What exists once the first generation serves calls. */
 export interface Running {
   readonly active: ActiveGeneration<Serving>;
   readonly calls: LiveEndpointCalls;
   readonly coordinator: ReloadCoordinator<Serving>;
-  readonly door: ClientDoor;
+  readonly transport: ClientTransport;
   readonly renderers: Renderers;
+  readonly triggers: ReloadTriggers;
 }
 
-export interface ServingParts {
-  readonly settings: ServerSettings;
-  readonly env: NodeJS.ProcessEnv;
-  readonly config: ResolvedConfig;
-  readonly databases: DatabaseRegistry;
-  readonly stores: SecretStores;
-  readonly scrubber: Scrubber;
-  readonly logger: Logger;
-  readonly phase: ServerPhase;
-  /** Aborted when the server is stopped while it starts. */
-  readonly stopped: AbortSignal;
-  /** Frees what is opened here, also when this fails half-way. The door belongs to the server, which closes it first. */
-  readonly disposer: Disposer;
-  readonly requestReload: (request: PythonReloadRequest) => void;
-  /** An instance of the database was opened, and has threads of its own. */
-  readonly onInstance: () => void;
-  /** This generation serves from now on; the first one is not told. */
-  readonly onSwap: (serving: Serving) => void;
-}
-
-/** Builds the first generation and lets clients in. Throws what makes the start fail. */
-export async function startServing(parts: ServingParts): Promise<Running> {
-  const { settings, config, phase, logger, stopped, scrubber } = parts;
-  const builder = createBuilder(parts);
-  const first = await buildFirstGeneration({ settings, config, builder, phase, logger, stopped });
-  const active = new ActiveGeneration(first);
-  parts.disposer.defer(() => active.current.dispose());
-  parts.onInstance();
+/**
+ * Builds the first generation and lets clients in. The server closes the transport and the triggers, the disposer of the
+ * context frees the rest, also when this throws.
+ */
+export async function startServing(context: ServerContext, config: ResolvedConfig): Promise<Running> {
+  const { settings, logger, disposer, stopped } = context;
+  const builder = createBuilder(context);
+  const active = new ActiveGeneration(await buildFirstGeneration(context, config, builder));
+  disposer.defer(() => active.current.dispose());
+  lowerThreads(context.keptThreads);
   stopped.throwIfAborted();
   const { callTimeoutMs, maxResultBytes } = settings;
+  const renderers = disposer.own(new Renderers());
   const onCall = (report: CallReport): void => logCall(report, logger);
-  const renderers = parts.disposer.own(new Renderers());
   const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, onCall };
   const calls = new LiveEndpointCalls(active, options);
-  const door = await openClientDoor({ calls, config, logger, scrubber });
-  return { active, calls, door, renderers, coordinator: createCoordinator(parts, { active, builder, door }) };
-}
-
-function createBuilder({ databases, scrubber, logger, requestReload, settings }: ServingParts) {
-  const hooksMs = shutdownHooksMs(settings.shutdownTimeoutMs);
-  return new GenerationBuilder({ databases, scrubber, logger, requestReload, shutdownHooksMs: hooksMs });
-}
-
-function createCoordinator(
-  parts: ServingParts,
-  { active, builder, door }: Pick<Running, 'active' | 'door'> & { readonly builder: GenerationBuilder },
-): ReloadCoordinator<Serving> {
-  const { settings, env, databases, stores, onInstance } = parts;
-  const logger = parts.logger.child({ component: 'reload' });
-  const onSwap = (candidate: Serving, previous: Serving): void => {
-    onInstance();
-    parts.onSwap(candidate);
-    announce(door, { candidate, previous, logger: parts.logger });
-  };
-  const steps = new ServerReloadSteps({
-    settings,
-    env,
+  const transport = await openTransport(context, config, calls);
+  const triggers = new ReloadTriggers(context, active);
+  const coordinator = new ReloadCoordinator({
     active,
-    builder,
-    databases,
-    stores,
-    logger,
-    onSwap,
-    onReopened: onInstance,
+    steps: new ServerReloadSteps(context, { active, builder, listener: transport.listener, triggers }),
+    limits: { holdTimeoutMs: settings.reloadHoldTimeoutMs, drainTimeoutMs: settings.reloadDrainTimeoutMs },
+    logger: logger.child({ component: 'reload' }),
   });
-  const { reloadHoldTimeoutMs: holdTimeoutMs, reloadDrainTimeoutMs: drainTimeoutMs } = settings;
-  return new ReloadCoordinator({ active, steps, limits: { holdTimeoutMs, drainTimeoutMs }, logger });
+  return { active, calls, coordinator, transport, renderers, triggers };
 }
 
-interface Swap {
-  readonly candidate: Serving;
-  readonly previous: Serving;
-  readonly logger: Logger;
+function createBuilder(context: ServerContext): GenerationBuilder {
+  return new GenerationBuilder({
+    ...context,
+    requestReload: (request) => reloadFromCode(request, context),
+    shutdownHooksMs: shutdownHooksMs(context.settings.shutdownTimeoutMs),
+  });
 }
 
-/** Clients hear of it while calls go on; one that cannot be told is no reason to fail. */
-function announce(door: ClientDoor, { candidate, previous, logger }: Swap): void {
-  const changes = findListChanges(previous.endpoints, candidate.endpoints);
-  if (changes === undefined) return;
-  door.notifyListChanged(changes).catch((error: unknown) => {
-    logger.warn({ component: 'mcp', reason: messageOf(error) }, 'clients could not be told of changed lists');
-  });
+/** The calling code does not wait: the record of the reload and the log show the outcome. */
+function reloadFromCode({ description, payload }: PythonReloadRequest, context: ServerContext): void {
+  const logger = context.logger.child({ component: 'reload' });
+  try {
+    const { id } = context.reload({ trigger: 'endpoint', payload });
+    logger.info({ id, description }, 'an endpoint asked for a reload');
+  } catch (error) {
+    void payload?.release();
+    logger.warn({ description, reason: messageOf(error) }, 'reload_duckdb() ignored');
+  }
+}
+
+/** Throws one report of all endpoints with errors; with `--ignore-errors` the generation is built without them. */
+async function buildFirstGeneration(
+  { phase, logger, stopped, settings }: ServerContext,
+  config: ResolvedConfig,
+  builder: GenerationBuilder,
+): Promise<Generation<Serving>> {
+  phase.startActivity('reading endpoint definitions');
+  const onDisk = await raceSignal(loadEndpoints(config), stopped);
+  for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
+  const endpointsOn = async (contents: CheckableContents): Promise<EndpointSet> => {
+    phase.startActivity('checking endpoints');
+    const checked = withFailures(onDisk, await checkEndpoints(onDisk, contents));
+    if (checked.failures.length > 0) {
+      const report = endpointReport(checked.failures);
+      if (!settings.ignoreErrors) throw report;
+      logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
+    }
+    phase.startActivity('running on_init hooks');
+    return new EndpointSet(checked, config.sqlTools);
+  };
+  phase.startActivity('opening the database');
+  const spec = { config, targets: findPythonTargets(onDisk), endpointsOn, signal: stopped };
+  const first = await builder.buildFirst(spec, { hooks: true });
+  for (const warning of await first.contents.database.settle()) logger.warn(warning);
+  return first;
 }
 
 function logCall({ kind, name, outcome, durationMs }: CallReport, logger: Logger): void {
@@ -130,110 +155,40 @@ function logCall({ kind, name, outcome, durationMs }: CallReport, logger: Logger
   logger.debug({ component: 'calls', ...facts }, 'call ended');
 }
 
-export interface FirstGenerationParts {
-  readonly settings: ServerSettings;
-  readonly config: ResolvedConfig;
-  readonly builder: GenerationBuilder;
-  readonly phase: ServerPhase;
-  readonly logger: Logger;
-  /** Aborted when the server is stopped while it starts. */
-  readonly stopped: AbortSignal;
+/** The MCP transport that the configuration names. */
+export interface ClientTransport {
+  /** Undefined for stdio. */
+  readonly url: string | undefined;
+  /** Resolves when the client of stdio has disconnected; never over HTTP. */
+  readonly clientGone: Promise<void>;
+  readonly listener: Pick<StdioConnection, 'notifyListChanged' | 'close'>;
 }
 
-/**
- * Builds what the server starts with. Throws one report that names all endpoints that cannot be served, or with
- * `--ignore-errors` goes on without them.
- */
-export async function buildFirstGeneration(parts: FirstGenerationParts): Promise<Generation<Serving>> {
-  const { config, builder, phase, logger } = parts;
-  phase.startActivity('reading endpoint definitions');
-  const onDisk = await raceSignal(loadEndpoints(config), parts.stopped);
-  for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
-  phase.startActivity('opening the database');
-  const endpointsOn = async (contents: CheckableContents): Promise<EndpointSet> => {
-    phase.startActivity('checking endpoints');
-    const checked = withFailures(onDisk, await checkEndpoints(onDisk, contents));
-    reportFailures(checked, parts);
-    phase.startActivity('running on_init hooks');
-    return new EndpointSet(checked, config.sqlTools);
-  };
-  const targets = findPythonTargets(onDisk);
-  const spec = { config, targets, endpointsOn, signal: parts.stopped };
-  const first = await builder.buildFirst(spec, { hooks: true });
-  for (const warning of await first.contents.database.settle()) logger.warn(warning);
-  return first;
-}
-
-function reportFailures({ failures }: EndpointCatalog, { settings, logger }: FirstGenerationParts): void {
-  if (failures.length === 0) return;
-  const report = endpointReport(failures);
-  if (!settings.ignoreErrors) throw report;
-  logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
+/** Throws `port_in_use`. The server closes it. */
+async function openTransport(
+  { logger, scrubber }: ServerContext,
+  { project, transport }: ResolvedConfig,
+  calls: EndpointCalls,
+): Promise<ClientTransport> {
+  const options = { calls, logger, scrubber, info: { name: project, version } };
+  if (transport.provider !== 'stdio') {
+    const listener = await startHttpListener({ ...options, ...transport });
+    return { listener, url: listener.url, clientGone: new Promise(() => {}) };
+  }
+  const listener = startStdio(options);
+  return { listener, url: undefined, clientGone: listener.closed };
 }
 
 const CALLS_SHARE = 0.8;
 const HOOKS_SHARE = 0.3;
 const MAX_HOOKS_MS = 5000;
 
-/** How long `on_shutdown` hooks may take, of the time that an orderly end may take. */
-export function shutdownHooksMs(shutdownTimeoutMs: number): number {
+/** The part of the shutdown time that `on_shutdown` hooks may take. */
+function shutdownHooksMs(shutdownTimeoutMs: number): number {
   return Math.min(MAX_HOOKS_MS, shutdownTimeoutMs * HOOKS_SHARE);
 }
 
-/**
- * How long running calls may take. The rest is for what comes after them; where there are `on_shutdown` hooks, their time is
- * taken from that of the calls.
- */
+/** The part of the shutdown time that running calls may take. Where there are `on_shutdown` hooks, their time is taken from it. */
 export function shutdownCallsMs(shutdownTimeoutMs: number, hasHooks: boolean): number {
   return shutdownTimeoutMs * CALLS_SHARE - (hasHooks ? shutdownHooksMs(shutdownTimeoutMs) : 0);
-}
-
-/** The way in for MCP clients, whichever transport the configuration names. */
-export interface ClientDoor {
-  /** Undefined for stdio. */
-  readonly url: string | undefined;
-  /** Resolves when the one client of stdio has gone; over HTTP never. */
-  readonly clientGone: Promise<void>;
-  notifyListChanged(changes: ListChanges): Promise<void>;
-  close(options: { readonly deadlineMs: number }): Promise<void>;
-}
-
-export interface ClientDoorParts {
-  readonly calls: EndpointCalls;
-  readonly config: ResolvedConfig;
-  readonly logger: Logger;
-  readonly scrubber: Scrubber;
-}
-
-/** Throws `port_in_use`. The server closes it. */
-export async function openClientDoor({ calls, config, ...output }: ClientDoorParts): Promise<ClientDoor> {
-  const options = { calls, ...output, info: { name: config.project, version } };
-  const { transport } = config;
-  if (transport.provider === 'stdio') {
-    const connection = startStdio(options);
-    return {
-      url: undefined,
-      clientGone: connection.closed,
-      notifyListChanged: (changes) => connection.notifyListChanged(changes),
-      close: (deadline) => connection.close(deadline),
-    };
-  }
-  const listener = await startHttpListener({ ...options, ...transport });
-  return {
-    url: listener.url,
-    clientGone: new Promise(() => {}),
-    notifyListChanged: (changes) => listener.notifyListChanged(changes),
-    close: (deadline) => listener.close(deadline),
-  };
-}
-
-/** Which lists look different to a client. Undefined when none does, so that nobody is told for nothing. */
-export function findListChanges(previous: EndpointSet, next: EndpointSet): ListChanges | undefined {
-  if (previous === next) return undefined;
-  const changes = {
-    tools: !isDeepStrictEqual(previous.tools, next.tools),
-    resources: !isDeepStrictEqual(previous.resources, next.resources),
-    prompts: !isDeepStrictEqual(previous.prompts, next.prompts),
-  };
-  return changes.tools || changes.resources || changes.prompts ? changes : undefined;
 }

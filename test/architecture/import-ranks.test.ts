@@ -63,7 +63,7 @@ describe('imports', () => {
     const all = [...src.values()].flatMap(findImports);
     expect(all.length).toBeGreaterThan(src.size);
     const server = findImports(src.get('src/server/server.ts') ?? '').map(({ specifier }) => specifier);
-    expect(server).toEqual(expect.arrayContaining(['../admin/index.js', '../reload/index.js']));
+    expect(server).toEqual(expect.arrayContaining(['../secrets/index.js', '../reload/index.js']));
     const commands = findImports(src.get('src/cli/command-table.ts') ?? '').map(({ specifier }) => specifier);
     expect(commands).toContain('./commands/serve.js');
   });

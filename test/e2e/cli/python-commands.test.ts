@@ -85,7 +85,7 @@ describe('mxcp run, for a Python tool', () => {
   it('says that nothing is there to reload', async () => {
     const { stdout, stderr, code } = await mxcp('run', 'tool', 'again');
     expect(stdout).toBe('asked\n');
-    expect(stderr).toContain('reload_duckdb() does nothing here: no server runs that could reload');
+    expect(stderr).toContain('reload_duckdb() has no effect here: no server is running');
     expect(code).toBe(0);
   });
 

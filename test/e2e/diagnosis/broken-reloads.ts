@@ -65,7 +65,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
     change: (project) => replaceItems(project, 'cost'),
     says: [
       'reload failed at stage check, nothing changed',
-      'on shop.duckdb, which replaced the database that serves; put the old one back or mend what does not fit',
+      'on the new database shop.duckdb; restore the previous file or fix the endpoints',
       'tools/price.yml:10:',
       'Referenced column "price" not found',
     ],

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
-const CANNOT_WRITE = 'log file cannot be written';
+const CANNOT_WRITE = 'the log file cannot be written';
 
 afterEach(() => {
   vi.useRealTimers();

@@ -12,5 +12,5 @@ it('a start that fails says why, also when what it had opened cannot be freed', 
   mkdirSync(project.path('.shop.duckdb.mxcp-held'));
   const server = InProcessServer.create(project, { flags: { envFiles: [project.path('shop.env')] } });
   await expect(server.server.start()).rejects.toMatchObject({ code: 'endpoint_invalid' });
-  expect(server.logLines.join('')).toContain('what was built in vain could not be freed');
+  expect(server.logLines.join('')).toContain('cleanup after a failed build did not complete');
 });

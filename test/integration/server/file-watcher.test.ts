@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { FileWatcher } from '../../../src/server/triggers/file-watcher.js';
+import { FileWatcher } from '../../../src/server/watch/file-watcher.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import {
   beginToWrite,

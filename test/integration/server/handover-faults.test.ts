@@ -249,9 +249,11 @@ describe('a payload', () => {
       renameSync(shop.project.path('empty.duckdb'), shop.database);
     });
     expectFailedSwap(record, 'endpoint_invalid');
-    expect(record.error?.message).not.toContain('Besides');
-    expect(record.error?.message).toContain('which replaced the database that serves');
-    expect(record.error?.message).toMatch(/serves on as .*\.shop\.duckdb\.mxcp-earlier-/);
+    expect(record.error?.message).not.toContain('In addition');
+    expect(record.error?.message).toContain('on the new database ');
+    expect(record.error?.message).toMatch(
+      /The previous database keeps serving as .*\.shop\.duckdb\.mxcp-earlier-/,
+    );
     expect(await shop.price()).toBe('1');
     expect(shop.server.logLines.join('')).toContain('was not closed as it should be');
   });

@@ -99,16 +99,16 @@ describe('with reload.refresh', () => {
     const status = await server.admin.status();
     expect(status).toMatchObject({ status: 'ok', reload: { last_reload: null } });
     expect((await backgroundOf(server, 'refresh'))?.message).toMatch(
-      /store:\/\/proxy: the store is down .*, \d times in a row; what served before still serves; tried again at /,
+      /store:\/\/proxy: the store is down .*, \d times in a row; the current generation keeps serving; next attempt at /,
     );
     await untilServed(server, 'http://store-1.example:1');
-    expect(server.logLines.filter((line) => line.includes('could not be resolved anew'))).toHaveLength(1);
+    expect(server.logLines.filter((line) => line.includes('could not be resolved again'))).toHaveLength(1);
     delete answer.error;
     await untilBackground(server, 'refresh', 'ok');
     expect(await reloadsOf(server)).toEqual([]);
     answer.error = 'the store is down';
     await untilBackground(server, 'refresh', 'failing');
-    expect(server.logLines.filter((line) => line.includes('could not be resolved anew'))).toHaveLength(2);
+    expect(server.logLines.filter((line) => line.includes('could not be resolved again'))).toHaveLength(2);
   });
 
   it('how often is what the last reload found in the file', async () => {

@@ -163,7 +163,8 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     code: 'endpoint_invalid',
     at: 'tools/price.yml:7',
     says: [
-      'which replaced the database that serves; put the old one back or mend what does not fit',
+      'on the new database ',
+      'shop.duckdb; restore the previous file or fix the endpoints',
       '"price" not found in FROM clause',
     ],
   },
@@ -178,7 +179,8 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     code: 'endpoint_invalid',
     at: 'tools/price.yml:7',
     says: [
-      'which replaced the database that serves; put the old one back or mend what does not fit',
+      'on the new database ',
+      'shop.duckdb; restore the previous file or fix the endpoints',
       '"price" not found in FROM clause',
     ],
   },

@@ -2,8 +2,8 @@ import { appendFileSync, readdirSync, readFileSync, readlinkSync, truncateSync }
 import { setImmediate as turn } from 'node:timers/promises';
 import { onTestFinished, vi } from 'vitest';
 import { readContentHash } from '../../../src/files/index.js';
-import { FileWatcher, type FileWatcherOptions } from '../../../src/server/triggers/file-watcher.js';
-import type { WatchedFile } from '../../../src/server/triggers/folder-watches.js';
+import { FileWatcher, type FileWatcherOptions } from '../../../src/server/watch/file-watcher.js';
+import type { WatchedFile } from '../../../src/server/watch/folder-watches.js';
 import { mountVolume } from '../../kit/kubernetes-volume.js';
 import { stopClock, untilHolds } from '../../kit/stopped-clock.js';
 import type { TemporaryProject } from '../../kit/projects/temporary-project.js';

@@ -1,0 +1,75 @@
+import {
+  assertProtections,
+  loadConfigTemplate,
+  resolveConfig,
+  type ResolvedConfig,
+} from '../config/index.js';
+import { DatabaseRegistry } from '../duckdb/index.js';
+import { type EndpointFailure } from '../endpoints/index.js';
+import { formatProblem, type MxcpError, plural, problemsError } from '../errors/index.js';
+import { type Generation, raceSignal } from '../lifecycle/index.js';
+import { type Logger, Scrubber } from '../logging/index.js';
+import type { SecretStores } from '../secrets/index.js';
+import type { ServerSettings } from '../settings/index.js';
+import { GenerationBuilder, type GenerationSpec, type Serving } from './generation-builder.js';
+
+export interface LoadConfigOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly stores?: SecretStores | undefined;
+  /** The active configuration: its project and profile stay. */
+  readonly previous?: ResolvedConfig | undefined;
+}
+
+/** Reads and resolves both configuration files. Throws `config_invalid`, `reference_unresolved`, `protection_unavailable`, …. */
+export async function loadConfig(
+  settings: ServerSettings,
+  env: NodeJS.ProcessEnv,
+  options: LoadConfigOptions = {},
+): Promise<ResolvedConfig> {
+  const { signal, stores, previous } = options;
+  const reading = loadConfigTemplate(settings, { addedSchemes: stores?.schemes, running: previous });
+  const config = await resolveConfig(await raceSignal(reading, signal), { settings, env, ...options });
+  assertProtections(config);
+  return config;
+}
+
+export interface OpenProjectOptions extends Pick<GenerationSpec, 'targets' | 'endpointsOn'> {
+  /** Whether the hooks of its Python code run. */
+  readonly hooks: boolean;
+  readonly logger: Logger;
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * Opens a project for a command that is not a server. Throws what opening the database, starting Python and `endpointsOn` throw.
+ * The caller disposes it, which closes the database.
+ */
+export function openProject(
+  config: ResolvedConfig,
+  { targets, endpointsOn, hooks, logger, onWarning }: OpenProjectOptions,
+): Promise<Generation<Serving>> {
+  const builder = new GenerationBuilder({
+    databases: new DatabaseRegistry(),
+    scrubber: new Scrubber(),
+    logger,
+    onWarning,
+    requestReload: ({ payload }) => {
+      void payload?.release();
+      logger.warn('reload_duckdb() has no effect here: no server is running');
+    },
+  });
+  // A command makes at most one call.
+  const python = { ...config.python, workers: 1 };
+  return builder.buildFirst({ config: { ...config, python }, targets, endpointsOn }, { hooks });
+}
+
+/**
+ * One report of all problems of endpoints that cannot be served, each problem once, even if endpoints share a Python file.
+ * `context` follows the count: what a person should know before looking at the files.
+ */
+export function endpointReport(failures: readonly EndpointFailure[], context = ''): MxcpError {
+  const problems = failures.flatMap((failure) => failure.problems);
+  const distinct = new Map(problems.map((problem) => [formatProblem(problem), problem]));
+  const summary = `Found ${plural(failures.length, 'endpoint')} with errors${context}`;
+  return problemsError('endpoint_invalid', summary, [...distinct.values()]);
+}

@@ -1,0 +1,67 @@
+import type { DatabaseRegistry } from '../duckdb/index.js';
+import { MxcpError } from '../errors/index.js';
+import type { Disposer } from '../lifecycle/index.js';
+import type { Logger, Scrubber } from '../logging/index.js';
+import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
+import type { SecretStores } from '../secrets/index.js';
+import type { ServerSettings } from '../settings/index.js';
+
+/** What the parts of one server share. `Server` builds it once and owns what is in it. */
+export interface ServerContext {
+  readonly settings: ServerSettings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly logger: Logger;
+  readonly scrubber: Scrubber;
+  readonly stores: SecretStores;
+  readonly databases: DatabaseRegistry;
+  readonly phase: ServerPhase;
+  /** Threads whose priority is never lowered; empty to leave all threads equal. */
+  readonly keptThreads: ReadonlySet<number>;
+  /** Aborted when the server closes, with `server_closing`. */
+  readonly stopped: AbortSignal;
+  /** Frees everything that is opened, in reverse order, also when a start fails half-way. */
+  readonly disposer: Disposer;
+  /** As `Server.reload`. */
+  readonly reload: (options: ReloadOptions) => AcceptedReload;
+}
+
+export type Phase = 'starting' | 'serving' | 'closing';
+
+/** The phase of the server's life and, during a start, its current activity. */
+export class ServerPhase {
+  readonly startedAt = new Date();
+  readonly #startedAtMs = performance.now();
+  #current: Phase = 'starting';
+  #activity = 'starting';
+
+  get current(): Phase {
+    return this.#current;
+  }
+
+  /** Shown by the startup probe, e.g. `opening the database`. */
+  get activity(): string {
+    return this.#activity;
+  }
+
+  get uptimeSeconds(): number {
+    return Math.floor((performance.now() - this.#startedAtMs) / 1000);
+  }
+
+  startActivity(activity: string): void {
+    this.#activity = activity;
+  }
+
+  serve(): void {
+    if (this.#current === 'starting') this.#current = 'serving';
+  }
+
+  close(): void {
+    this.#current = 'closing';
+  }
+
+  startingError(): MxcpError {
+    return new MxcpError('server_starting', `the server is still starting (${this.#activity}); try again`, {
+      retryAfterSeconds: 1,
+    });
+  }
+}
