@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
-import { SettingReader, SETTINGS } from '../settings/index.js';
+import { isDebug } from '../settings/index.js';
 import { COMMANDS } from './command-table.js';
 import type { CommandModule, EarlySignals } from './command/command.js';
 import { type Invocation, parseCommandLine } from './parse-command-line.js';
@@ -51,7 +51,7 @@ async function runCommand(
       // A result that could not be written leaves no place for its JSON either.
       if (wantsJson && error.code !== 'output_failed') printErrorJson(output, error, module);
     } finally {
-      const withDetail = new SettingReader(process.env).require(SETTINGS.debug, options['debug']);
+      const withDetail = isDebug({ flags: options, env: process.env });
       printError(output, error, { withDetail });
     }
     return module?.toExitCode?.(error) ?? error.exitCode;

@@ -146,8 +146,8 @@ export function userProfiles(template: ConfigTemplate, project: string): readonl
  * file, and what reading the files throws. Reads nothing where no profile is named.
  */
 export async function checkNamedProfile(settings: ServerSettings): Promise<void> {
-  const { profile, profileNamedBy } = settings;
+  const { profile, namedBy } = settings;
   if (profile === undefined) return;
   const template = await loadConfigTemplate(settings);
-  assertProfileKnown(template, { project: template.site.project, profile }, profileNamedBy);
+  assertProfileKnown(template, { project: template.site.project, profile }, namedBy.profile);
 }

@@ -68,7 +68,7 @@ export async function resolveConfig(
     project: previous?.project ?? template.site.project,
     profile: previous?.profile ?? selectProfile(template, settings),
   };
-  assertProfileKnown(template, active, settings.profileNamedBy);
+  assertProfileKnown(template, active, settings.namedBy.profile);
   await assertResolvable(template, active, input);
   const stores = input.stores ?? new SecretStores();
   try {

@@ -4,14 +4,15 @@ import { dirname, join, resolve } from 'node:path';
 import { isMissing, MxcpError, nearestName } from '../errors/index.js';
 import { expandHome, resolveDatabasePath, resolvePath } from '../files/index.js';
 import {
-  type AdminSettings,
-  type Environment,
-  type ServerSettings,
-  SettingReader,
-  type SocketSettings,
-  type UnknownVariable,
-} from './server-settings.js';
-import { ACCEPTED_VARIABLES, type Setting, type SettingFlags, SETTINGS } from './settings-table.js';
+  ACCEPTED_VARIABLES,
+  type Setting,
+  type SettingFlags,
+  type SettingName,
+  SETTINGS,
+  type SettingValues,
+} from './settings-table.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface SettingsInput {
   readonly flags: SettingFlags;
@@ -19,86 +20,111 @@ export interface SettingsInput {
   readonly cwd: string;
 }
 
+type AdminName = Extract<SettingName, `admin${string}`>;
+/** Settings that `ServerSettings` has under another name: with their unit, or with a default that depends on the machine. */
+type ConvertedName =
+  | 'config'
+  | 'pythonWorkers'
+  | 'waitForSecrets'
+  | 'maxConcurrentCalls'
+  | 'callTimeout'
+  | 'reloadResolveTimeout'
+  | 'reloadDrainTimeout'
+  | 'reloadHoldTimeout'
+  | 'shutdownTimeout';
+
+/**
+ * What the command line and the environment say, read once when the process starts. Frozen. Paths are absolute. `undefined`
+ * means that a configuration file decides.
+ */
+export interface ServerSettings extends SettingValues<Exclude<SettingName, AdminName | ConvertedName>> {
+  readonly cwd: string;
+  /** The folder that holds `mxcp-site.yml`. */
+  readonly projectRoot: string;
+  readonly siteFile: string;
+  /** May be missing unless it was named. */
+  readonly userConfigFile: string;
+  readonly userConfigNamed: boolean;
+  readonly pythonWorkers: number;
+  readonly admin: AdminSettings;
+  /** 0 disables waiting. */
+  readonly waitForSecretsMs: number;
+  readonly maxConcurrentCalls: number;
+  /** From the arrival of a call to its end, waiting included. 0 disables the limit. */
+  readonly callTimeoutMs: number;
+  readonly reloadResolveTimeoutMs: number;
+  readonly reloadDrainTimeoutMs: number;
+  readonly reloadHoldTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  /** The option or variable that gave each setting; a setting that nothing gave is absent. */
+  readonly namedBy: Readonly<Partial<Record<SettingName, string>>>;
+  readonly unknownVariables: readonly UnknownVariable[];
+}
+
+export interface AdminSettings {
+  readonly enabled: boolean;
+  /** Absolute. */
+  readonly socketPath: string;
+  readonly mode: number;
+  /** Name or number. */
+  readonly group?: string | undefined;
+  readonly strict: boolean;
+  readonly probe?:
+    | { readonly path: string; readonly mode: number; readonly group?: string | undefined }
+    | undefined;
+}
+
+/** A variable that begins with `MXCP_` and has no meaning, with the name that was most likely meant. */
+export interface UnknownVariable {
+  readonly name: string;
+  readonly nearest?: string | undefined;
+}
+
 /**
  * Reads the command line and the environment, and finds the project. Throws `usage` naming every setting that is not
  * understood, and `project_not_found`.
  */
 export function loadSettings(input: SettingsInput): ServerSettings {
-  const { flags, env, cwd } = input;
-  const reader = new SettingReader(env);
+  const { env, cwd } = input;
+  const reader = new SettingReader(input);
+  const values = reader.read(SERVER_NAMES);
+  const { config, waitForSecrets, callTimeout, shutdownTimeout, ...others } = values;
+  const { reloadResolveTimeout, reloadDrainTimeout, reloadHoldTimeout, ...plain } = others;
   const settings = {
+    ...plain,
     cwd,
-    ...readFiles(reader, input),
-    ...readRunSettings(reader, input),
-    ...readPython(reader, input),
-    ...readLimits(reader, flags),
-    admin: readAdminSettings(reader, input),
+    userConfigNamed: config !== undefined,
+    userConfigFile: config === undefined ? defaultUserConfigFile(env) : resolvePath(cwd, config),
+    envFiles: values.envFiles.map((file) => resolvePath(cwd, file)),
+    duckdbPath: values.duckdbPath && resolveDatabasePath(cwd, values.duckdbPath),
+    python: values.python && resolvePython(cwd, values.python),
+    pythonWorkers: values.pythonWorkers ?? defaultWorkers(),
+    maxConcurrentCalls: values.maxConcurrentCalls ?? defaultConcurrentCalls(),
+    waitForSecretsMs: waitForSecrets,
+    callTimeoutMs: callTimeout,
+    reloadResolveTimeoutMs: reloadResolveTimeout,
+    reloadDrainTimeoutMs: reloadDrainTimeout,
+    reloadHoldTimeoutMs: reloadHoldTimeout,
+    shutdownTimeoutMs: shutdownTimeout,
+    admin: readAdminSettings(reader, cwd),
+    namedBy: reader.namedBy,
     unknownVariables: findUnknownVariables(env),
   };
-  refuse(reader.problems);
+  reader.throwProblems();
   const projectRoot = findProjectRoot(cwd);
   return Object.freeze({ ...settings, projectRoot, siteFile: join(projectRoot, SITE_FILE_NAME) });
 }
 
-/** The same setting, as `mxcp admin …` names it. */
-const CLIENT_SOCKET = { ...SETTINGS.adminSocket, flag: '--socket <path>' } as const;
-
-/** What `mxcp admin …` needs to find the socket: no project has to be there. Throws `usage`. */
-export function loadAdminSettings(input: SettingsInput): AdminSettings {
-  const reader = new SettingReader(input.env);
-  const settings = readAdminSettings(reader, input, CLIENT_SOCKET);
-  refuse(reader.problems);
-  return settings;
+function defaultUserConfigFile(env: Environment): string {
+  return expandHome('~/.mxcp/config.yml', env['HOME']);
 }
 
-function refuse(problems: readonly string[]): void {
-  if (problems.length > 0) throw new MxcpError('usage', problems.join('\n'));
+/** As in a shell, only a name without a slash is looked up in `PATH`. */
+function resolvePython(cwd: string, python: string): string {
+  return /[/~]/.test(python) ? resolvePath(cwd, python) : python;
 }
 
-function readFiles(reader: SettingReader, { flags, env, cwd }: SettingsInput) {
-  const named = reader.read(SETTINGS.config, flags.config);
-  return {
-    userConfigNamed: named !== undefined,
-    userConfigFile:
-      named === undefined ? expandHome('~/.mxcp/config.yml', env['HOME']) : resolvePath(cwd, named),
-    envFiles: reader.require(SETTINGS.envFiles, flags.envFiles).map((file) => resolvePath(cwd, file)),
-  };
-}
-
-function readRunSettings(reader: SettingReader, { flags, cwd }: SettingsInput) {
-  const duckdbPath = reader.read(SETTINGS.duckdbPath, flags.duckdbPath);
-  return {
-    profile: reader.read(SETTINGS.profile, flags.profile),
-    profileNamedBy: reader.namedBy(SETTINGS.profile, flags.profile),
-    readonly: reader.read(SETTINGS.readonly, flags.readonly),
-    debug: reader.require(SETTINGS.debug, flags.debug),
-    duckdbPath: duckdbPath === undefined ? undefined : resolveDatabasePath(cwd, duckdbPath),
-    auditEnabled: reader.read(SETTINGS.auditEnabled, flags.auditEnabled),
-    telemetryEnabled: reader.read(SETTINGS.telemetryEnabled, flags.telemetryEnabled),
-    transport: reader.read(SETTINGS.transport, flags.transport),
-    host: reader.read(SETTINGS.host, flags.host),
-    port: reader.read(SETTINGS.port, flags.port),
-    stateless: reader.read(SETTINGS.stateless, flags.stateless),
-    sqlTools: reader.read(SETTINGS.sqlTools, flags.sqlTools),
-    ignoreErrors: reader.require(SETTINGS.ignoreErrors, flags.ignoreErrors),
-    reloadDefinitions: reader.require(SETTINGS.reloadDefinitions, flags.reloadDefinitions),
-    watch: reader.require(SETTINGS.watch, flags.watch),
-    waitForSecretsMs: reader.require(SETTINGS.waitForSecrets, flags.waitForSecrets),
-    logFormat: reader.require(SETTINGS.logFormat, flags.logFormat),
-  };
-}
-
-function readPython(reader: SettingReader, { flags, cwd }: SettingsInput) {
-  const python = reader.read(SETTINGS.python, flags.python);
-  // As a shell does it: only a name without a slash is looked up in PATH.
-  const isPath = python !== undefined && /[/~]/.test(python);
-  return {
-    python: isPath ? resolvePath(cwd, python) : python,
-    pythonWorkers: reader.read(SETTINGS.pythonWorkers, flags.pythonWorkers) ?? defaultWorkers(),
-  };
-}
-
-/** Two at least: while one is replaced, the other answers. More than four mostly cost memory and time to start. */
+/** At least two: while one is replaced, the other answers. More than four mostly cost memory and time to start. */
 function defaultWorkers(): number {
   return Math.max(2, Math.min(4, availableParallelism()));
 }
@@ -108,62 +134,111 @@ function defaultConcurrentCalls(): number {
   return Math.max(8, Math.min(28, 4 * availableParallelism()));
 }
 
-function readLimits(reader: SettingReader, flags: SettingFlags) {
-  return {
-    maxConcurrentCalls:
-      reader.read(SETTINGS.maxConcurrentCalls, flags.maxConcurrentCalls) ?? defaultConcurrentCalls(),
-    maxQueuedCalls: reader.require(SETTINGS.maxQueuedCalls, flags.maxQueuedCalls),
-    callTimeoutMs: reader.require(SETTINGS.callTimeout, flags.callTimeout),
-    maxResultBytes: reader.require(SETTINGS.maxResultBytes, flags.maxResultBytes),
-    reloadResolveTimeoutMs: reader.require(SETTINGS.reloadResolveTimeout, flags.reloadResolveTimeout),
-    reloadDrainTimeoutMs: reader.require(SETTINGS.reloadDrainTimeout, flags.reloadDrainTimeout),
-    reloadHoldTimeoutMs: reader.require(SETTINGS.reloadHoldTimeout, flags.reloadHoldTimeout),
-    shutdownTimeoutMs: reader.require(SETTINGS.shutdownTimeout, flags.shutdownTimeout),
-  };
+/** Reads what `mxcp admin …` needs to find the socket, where there may be no project. Throws `usage`. */
+export function loadAdminSettings({ flags, env, cwd }: SettingsInput): AdminSettings {
+  // Clients have the same setting under another option.
+  const adminSocket = { ...SETTINGS.adminSocket, flag: '--socket <path>' };
+  const reader = new SettingReader({ flags, env }, { ...SETTINGS, adminSocket });
+  const settings = readAdminSettings(reader, cwd);
+  reader.throwProblems();
+  return settings;
 }
 
-function readAdminSettings(
-  reader: SettingReader,
-  { flags, cwd }: SettingsInput,
-  socket: Setting<string> & { readonly fallback: string } = SETTINGS.adminSocket,
-): AdminSettings {
-  const socketPath = resolvePath(cwd, reader.require(socket, flags.adminSocket));
-  const mode = reader.require(SETTINGS.adminSocketMode, flags.adminSocketMode);
-  if ((mode & 0o007) !== 0) {
-    const name = reader.namedBy(SETTINGS.adminSocketMode, flags.adminSocketMode);
+/** Whether errors are shown with their details, for a command whose other settings may not have been understood. */
+export function isDebug(input: Pick<SettingsInput, 'flags' | 'env'>): boolean {
+  return new SettingReader(input).read(['debug']).debug;
+}
+
+function readAdminSettings(reader: SettingReader, cwd: string): AdminSettings {
+  const values = reader.read(ADMIN_NAMES);
+  const { adminSocketMode: mode, adminProbeSocket: probePath } = values;
+  const socketPath = resolvePath(cwd, values.adminSocket);
+  if ((mode & 0o007) !== 0)
     reader.problems.push(
-      `${name} must not give everybody access to the admin socket; use 0660 with a group, or a probe socket for what is public`,
+      `${reader.namedBy.adminSocketMode} must not give everybody access to the admin socket; use 0660 with a group, or a probe socket for public health checks`,
     );
-  }
-  const probe = readProbeSocket(reader, { flags, cwd });
-  if (probe?.path === socketPath) {
+  const probe =
+    probePath === undefined
+      ? undefined
+      : {
+          path: resolvePath(cwd, probePath),
+          mode: values.adminProbeSocketMode,
+          group: values.adminProbeSocketGroup,
+        };
+  if (probe?.path === socketPath)
     reader.problems.push(`the probe socket and the admin socket are both ${socketPath}; give them two paths`);
-  }
-  const impliedBySocket = flags.adminSocket === undefined ? undefined : true;
   return Object.freeze({
-    enabled: reader.read(SETTINGS.admin, flags.admin ?? impliedBySocket) ?? false,
+    enabled: values.admin ?? false,
     socketPath,
-    socketPathIsDefault: reader.namedBy(SETTINGS.adminSocket, flags.adminSocket) === undefined,
     mode,
-    group: reader.read(SETTINGS.adminSocketGroup, flags.adminSocketGroup),
-    strict: reader.require(SETTINGS.adminStrict, flags.adminStrict),
+    group: values.adminSocketGroup,
+    strict: values.adminStrict,
     probe,
   });
 }
 
-function readProbeSocket(
-  reader: SettingReader,
-  { flags, cwd }: Pick<SettingsInput, 'flags' | 'cwd'>,
-): SocketSettings | undefined {
-  const path = reader.read(SETTINGS.adminProbeSocket, flags.adminProbeSocket);
-  // Read also when there is no probe socket, so that a mistake in them is told.
-  const mode = reader.require(SETTINGS.adminProbeSocketMode, flags.adminProbeSocketMode);
-  const group = reader.read(SETTINGS.adminProbeSocketGroup, flags.adminProbeSocketGroup);
-  return path === undefined ? undefined : { path: resolvePath(cwd, path), mode, group };
+type SettingsTable = Readonly<Record<SettingName, Setting<unknown>>>;
+
+/**
+ * Reads settings from options, then from variables, and collects what is wrong, so that one run names every mistake. An empty
+ * variable counts as not set. An empty option is a mistake: usually a shell variable without a value.
+ */
+class SettingReader {
+  readonly problems: string[] = [];
+  readonly namedBy: Partial<Record<SettingName, string>> = {};
+  readonly #flags: SettingFlags;
+  readonly #env: Environment;
+  readonly #table: SettingsTable;
+
+  constructor({ flags, env }: Pick<SettingsInput, 'flags' | 'env'>, table: SettingsTable = SETTINGS) {
+    // A path of the socket on the command line also switches it on.
+    this.#flags = flags.adminSocket === undefined ? flags : { ...flags, admin: flags.admin ?? true };
+    this.#env = env;
+    this.#table = table;
+  }
+
+  read<Name extends SettingName>(names: readonly Name[]): SettingValues<Name> {
+    const values = names.map((name) => [name, this.#readOne(name)]);
+    // Each value was parsed by the kind of its own row.
+    return Object.fromEntries(values) as SettingValues<Name>;
+  }
+
+  throwProblems(): void {
+    if (this.problems.length > 0) throw new MxcpError('usage', this.problems.join('\n'));
+  }
+
+  #readOne(name: SettingName): unknown {
+    const { kind, flag, variable = '', fallback } = this.#table[name];
+    const typed = this.#flags[name];
+    const inEnvironment = this.#env[variable]?.trim() ?? '';
+    if (typed !== undefined || inEnvironment !== '') {
+      const source = typed === undefined ? variable : (flag?.split(' ')[0] ?? 'an option');
+      this.namedBy[name] = source;
+      const texts = typed === undefined ? [inEnvironment] : [typed].flat().map((text) => String(text).trim());
+      const given = texts.join(':');
+      const value = texts.includes('') ? undefined : kind.parse(given);
+      if (value !== undefined) return value;
+      this.problems.push(
+        texts.includes('')
+          ? `${source} must not be empty; give it a value, or leave it out`
+          : `${source} must be ${kind.allowed}, not ${quote(given)}`,
+      );
+    }
+    return fallback === undefined ? undefined : kind.parse(fallback);
+  }
 }
 
-/** The variables that begin with `MXCP_` and that nothing reads: most often a typing error. */
-export function findUnknownVariables(env: Environment): readonly UnknownVariable[] {
+function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
+const NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+const isAdminName = (name: SettingName): name is AdminName => name.startsWith('admin');
+const ADMIN_NAMES = NAMES.filter(isAdminName);
+const SERVER_NAMES = NAMES.filter((name) => !isAdminName(name));
+
+/** Finds the variables that begin with `MXCP_` and have no meaning: usually typing errors. */
+function findUnknownVariables(env: Environment): readonly UnknownVariable[] {
   const settings: readonly Setting<unknown>[] = Object.values(SETTINGS);
   const known = new Set<string>([
     ...settings.flatMap((setting) => setting.variable ?? []),
@@ -179,30 +254,30 @@ export const SITE_FILE_NAME = 'mxcp-site.yml';
 
 /** Finds the folder that holds `mxcp-site.yml`: `cwd` or the nearest above it. Throws `project_not_found`. */
 export function findProjectRoot(cwd: string): string {
-  const unknown: string[] = [];
+  const unreadable: string[] = [];
   let folder = resolve(cwd);
   for (;;) {
-    const found = lookIn(folder);
-    if (found === 'there') return folder;
-    if (found === 'unknown') unknown.push(folder);
+    const found = findSiteFile(folder);
+    if (found === 'present') return folder;
+    if (found === 'unreadable') unreadable.push(folder);
     const parent = dirname(folder);
-    if (parent === folder) throw notFound(cwd, unknown);
+    if (parent === folder) throw notFound(cwd, unreadable);
     folder = parent;
   }
 }
 
-function lookIn(folder: string): 'there' | 'missing' | 'unknown' {
+function findSiteFile(folder: string): 'present' | 'missing' | 'unreadable' {
   try {
     statSync(join(folder, SITE_FILE_NAME));
-    return 'there';
+    return 'present';
   } catch (error) {
-    // A folder that this user may not look into may still lie within a project.
-    return isMissing(error) ? 'missing' : 'unknown';
+    // A folder that this user may not read can still be inside a project.
+    return isMissing(error) ? 'missing' : 'unreadable';
   }
 }
 
-function notFound(cwd: string, unknown: readonly string[]): MxcpError {
-  const doubt = unknown.length === 0 ? '' : ` (${unknown.join(', ')} cannot be looked into)`;
+function notFound(cwd: string, unreadable: readonly string[]): MxcpError {
+  const doubt = unreadable.length === 0 ? '' : ` (${unreadable.join(', ')} may not be read by this user)`;
   return new MxcpError(
     'project_not_found',
     `no ${SITE_FILE_NAME} in ${cwd} or any folder above it${doubt}; change to the folder of a project, or make one with \`mxcp init\``,

@@ -1,18 +1,18 @@
 import { parseDuration } from '../lifecycle/index.js';
 
-/** How a setting's text becomes its value. `parse` answers `undefined` for text it does not understand. */
+/** How a setting's text becomes its value. `parse` returns `undefined` for text that it does not understand. */
 export interface SettingKind<T> {
   readonly parse: (text: string) => T | undefined;
   /** Completes "must be …". */
   readonly allowed: string;
-  /** Every value there is, for a completion; absent where there are too many. */
+  /** All values, for shell completion; absent if there are too many. */
   readonly values?: readonly string[];
 }
 
 const YES = new Set(['1', 'true', 'yes', 'on']);
 const NO = new Set(['0', 'false', 'no', 'off']);
 
-export const boolean: SettingKind<boolean> = {
+const boolean: SettingKind<boolean> = {
   parse: (text) => {
     const word = text.toLowerCase();
     if (YES.has(word)) return true;
@@ -22,29 +22,29 @@ export const boolean: SettingKind<boolean> = {
   values: ['on', 'off'],
 };
 
-export const text: SettingKind<string> = {
+const text: SettingKind<string> = {
   parse: (value) => (value.includes('\0') ? undefined : value),
   allowed: 'text',
 };
 
-export const paths: SettingKind<readonly string[]> = {
+const paths: SettingKind<readonly string[]> = {
   parse: (value) => value.split(':').filter((path) => path !== ''),
   allowed: 'one or more paths separated by `:`',
 };
 
-export const duration: SettingKind<number> = {
+const duration: SettingKind<number> = {
   parse: parseDuration,
   allowed: 'a time like 500ms, 30s or 2m (a bare number is seconds)',
 };
 
-export const octalMode: SettingKind<number> = {
+const octalMode: SettingKind<number> = {
   parse: (value) => (/^(?:0o?)?[0-7]{3}$/.test(value) ? Number.parseInt(value.slice(-3), 8) : undefined),
   allowed: 'an octal file mode like 0600',
 };
 
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-export const bytes: SettingKind<number> = {
+const bytes: SettingKind<number> = {
   parse: (value) => {
     const match = /^(\d{1,12})\s*([kmg]?)(?:i?b)?$/i.exec(value);
     const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
@@ -55,7 +55,7 @@ export const bytes: SettingKind<number> = {
   allowed: 'a number of bytes above 0, like 10485760 or 10MiB',
 };
 
-export function integer(minimum: number, maximum: number): SettingKind<number> {
+function integer(minimum: number, maximum: number): SettingKind<number> {
   return {
     parse: (value) => {
       const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
@@ -65,25 +65,25 @@ export function integer(minimum: number, maximum: number): SettingKind<number> {
   };
 }
 
-export function choice<const T extends string>(...values: readonly T[]): SettingKind<T> {
+function choice<const T extends string>(...values: readonly T[]): SettingKind<T> {
   return {
     parse: (value) => values.find((allowed) => allowed === value.toLowerCase()),
     ...offering(...values),
   };
 }
 
-/** What errors and completions offer. */
-export function offering(...values: readonly string[]): Pick<SettingKind<unknown>, 'allowed' | 'values'> {
+/** The values that errors and shell completion name. */
+function offering(...values: readonly string[]): Pick<SettingKind<unknown>, 'allowed' | 'values'> {
   return { allowed: `one of ${values.join(', ')}`, values };
 }
 
-/** One thing that the command line or the environment decides. The flag wins over the variable. */
+/** One setting of the command line or the environment. The flag wins over the variable. */
 export interface Setting<T> {
   readonly kind: SettingKind<T>;
-  /** As commander declares it; absent for what only the environment decides. */
+  /** As commander declares it; absent if there is only a variable. */
   readonly flag?: string;
   readonly variable?: string;
-  /** As it is written on a command line; absent where a configuration file or nothing decides. */
+  /** The default, as it would be typed; absent if a configuration file decides, or if there is no default. */
   readonly fallback?: string;
   readonly doc: string;
 }
@@ -137,7 +137,7 @@ export const SETTINGS = {
     doc: 'Files of `NAME=value` lines for `${NAME}`, read again at every reload; repeatable, later ones win.',
   },
   transport: {
-    // `sse` is understood, so that its refusal can say what to use in its place, and offered nowhere.
+    // `sse` is accepted here so that a later check can say what to use instead; errors and completion do not offer it.
     kind: { ...choice('streamable-http', 'stdio', 'sse'), ...offering('streamable-http', 'stdio') },
     flag: '--transport <name>',
     doc: 'How clients connect; default: `transport.provider`.',
@@ -255,7 +255,7 @@ export const SETTINGS = {
     doc: 'How long a start waits for references whose store or file is not there yet; 0 disables waiting.',
   },
   maxConcurrentCalls: {
-    // Twice this must fit into the thread pool (64), beside file reads: long calls have as many places again.
+    // Twice this number must fit into the thread pool (64) beside file reads: long calls have the same number of places.
     kind: integer(1, 28),
     flag: '--max-concurrent-calls <number>',
     doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own. Default: four for each processor, at least 8 and at most 28.',
@@ -314,12 +314,19 @@ export type SettingName = keyof typeof SETTINGS;
 
 type ValueOf<S> = S extends { readonly kind: SettingKind<infer T> } ? T : never;
 
-/** What the command line said, by setting: text as typed, or the value itself. */
+/** The values of settings; `undefined` for one that has no fallback and was not given. */
+export type SettingValues<Names extends SettingName> = {
+  readonly [Name in Names]:
+    | ValueOf<(typeof SETTINGS)[Name]>
+    | ((typeof SETTINGS)[Name] extends { readonly fallback: string } ? never : undefined);
+};
+
+/** The command line, by setting: text as typed, or the value itself. */
 export type SettingFlags = {
   readonly [Name in SettingName]?: ValueOf<(typeof SETTINGS)[Name]> | string | undefined;
 };
 
-/** Variables that users of the format have set and that mean nothing, or not yet anything, to the server. */
+/** Variables that users of the format may have set and that have no meaning, or none yet, to the server. */
 export const ACCEPTED_VARIABLES = [
   'MXCP_DISABLE_ANALYTICS',
   'MXCP_TELEMETRY_TRACING_CONSOLE',

@@ -43,10 +43,10 @@ describe('settings without flags and variables', () => {
       shutdownTimeoutMs: 8000,
       logFormat: 'text',
       unknownVariables: [],
+      namedBy: {},
       admin: {
         enabled: false,
         socketPath: '/run/mxcp/mxcp.sock',
-        socketPathIsDefault: true,
         mode: 0o600,
         strict: false,
       },
@@ -81,8 +81,8 @@ describe('variables', () => {
     ).toThrow(
       [
         'MXCP_PORT must be a whole number from 0 to 65535, not "80000"',
-        'MXCP_ADMIN_SOCKET_MODE must be an octal file mode like 0600, not "999"',
         'MXCP_ADMIN_ENABLED must be one of 1, true, yes, on, 0, false, no, off, not "ture"',
+        'MXCP_ADMIN_SOCKET_MODE must be an octal file mode like 0600, not "999"',
       ].join('\n'),
     );
   });
@@ -96,7 +96,7 @@ describe('variables', () => {
     expect(load({ MXCP_PYTHON: given }).python).toBe(python);
   });
 
-  it('that nobody reads are told with the nearest one, except those for Python secrets', () => {
+  it('without a meaning are reported with the nearest known one, except those for Python secrets', () => {
     const env = {
       MXCP_ADMIN_SOKET: 'x',
       MXCP_SECRET_DB_HOST: 'x',
@@ -113,9 +113,11 @@ describe('variables', () => {
     const variables = Object.values(SETTINGS).flatMap((setting) =>
       'variable' in setting ? [setting.variable] : [],
     );
+    // Without `namedBy`, which says only that a variable was set.
+    const effectOf = (env: Record<string, string>) => JSON.stringify({ ...load(env), namedBy: {} });
     const unchanged = variables.filter((variable) => {
       try {
-        return JSON.stringify(load({ [variable]: '1' })) === JSON.stringify(load());
+        return effectOf({ [variable]: '1' }) === effectOf({});
       } catch {
         // Refused, so it was read.
         return false;
@@ -152,7 +154,7 @@ describe('flags', () => {
     });
     expect(settings).toMatchObject({
       profile: 'prod',
-      profileNamedBy: '--profile',
+      namedBy: { profile: '--profile', readonly: '--readonly' },
       readonly: true,
       port: 9000,
       envFiles: [join(root, 'b.env'), join(root, 'c.env')],
@@ -173,7 +175,7 @@ describe('flags', () => {
   it('are refused when they are empty, all of them', () => {
     const flags = { profile: ' ', port: '', adminSocket: '', envFiles: ['a.env', ''] };
     expect(() => load({ MXCP_ADMIN_SOCKET: '/run/shop/a.sock' }, flags)).toThrow(
-      ['--env-file', '--profile', '--port', '--admin-socket']
+      ['--profile', '--env-file', '--port', '--admin-socket']
         .map((name) => `${name} must not be empty; give it a value, or leave it out`)
         .join('\n'),
     );
@@ -211,7 +213,7 @@ describe('paths', () => {
     );
   });
 
-  it('below folders that this user may not look into are found, or the folders are named', async () => {
+  it('below folders that this user may not read are found, or the folders are named', async () => {
     using project = new TemporaryProject({ 'private/x': '' });
     const cwd = project.path('private');
     project.chmod('.', 0o755);
@@ -220,16 +222,19 @@ describe('paths', () => {
     expect(settings.projectRoot).toBe(project.root);
     project.remove('mxcp-site.yml');
     await expect(asOrdinaryUser(async () => loadSettings({ flags: {}, env: {}, cwd }))).rejects.toMatchObject(
-      { code: 'project_not_found', message: expect.stringContaining(`(${cwd} cannot be looked into)`) },
+      {
+        code: 'project_not_found',
+        message: expect.stringContaining(`(${cwd} may not be read by this user)`),
+      },
     );
   });
 });
 
 describe('the admin socket', () => {
   it('is switched on by a path on the command line, but not by one in the environment', () => {
-    expect(load({}, { adminSocket: '/run/shop/a.sock' }).admin).toMatchObject({
-      enabled: true,
-      socketPathIsDefault: false,
+    expect(load({}, { adminSocket: '/run/shop/a.sock' })).toMatchObject({
+      admin: { enabled: true },
+      namedBy: { adminSocket: '--admin-socket' },
     });
     expect(load({ MXCP_ADMIN_SOCKET: '/run/shop/a.sock' }).admin.enabled).toBe(false);
     expect(load({}, { adminSocket: '/run/shop/a.sock', admin: false }).admin.enabled).toBe(false);
