@@ -18,7 +18,7 @@ export async function bundleCommand(root) {
     input: {
       main: join(root, 'dist/cli/main.js'),
       // Forked by their file names, beside whatever the forks are bundled into.
-      'file-check-process': join(root, 'dist/duckdb/handover/file-check-process.js'),
+      'preflight-main': join(root, 'dist/duckdb/handover/preflight-main.js'),
       'render-process': join(root, 'dist/prompts/render-process.js'),
     },
     external: (id) => NOT_BUNDLED.test(id),

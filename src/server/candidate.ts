@@ -2,7 +2,7 @@ import {
   type DatabaseFile,
   DatabaseHandover,
   type DatabaseSpec,
-  FileCheck,
+  PreflightProcess,
   type GenerationDatabase,
   type InspectedDatabase,
   type ParameterValue,
@@ -61,7 +61,7 @@ export class ServerCandidate implements Candidate<Serving> {
         await this.#handover?.assertPossible();
         await preflight.open();
         await this.#checkEndpoints(preflight);
-        database.knowPlainSelects(preflight.plainSelects);
+        database.addPlainSelects(preflight.plainSelects);
         // The handover needs the file closed everywhere.
         await preflight.dispose();
         return;
@@ -96,7 +96,8 @@ export class ServerCandidate implements Candidate<Serving> {
     const { database } = this.#contents;
     await this.#parts.builder.scrubbingErrors(() => database.commit());
     // A handover that failed before may have left an earlier file. Never throws: the commit stands.
-    if (database.action === 'opened') for (const warning of await database.settle()) this.#warn(warning);
+    if (database.action === 'opened')
+      for (const warning of await database.removeEarlierFiles()) this.#warn(warning);
   }
 
   async #commitInHandover(handover: DatabaseHandover): Promise<void> {
@@ -246,8 +247,8 @@ export class PreflightOnNewFile implements PreflightDatabase {
   readonly isReplaced = true;
   readonly #spec: DatabaseSpec;
   readonly #signal: AbortSignal;
-  #opening: Promise<FileCheck> | undefined;
-  #check: FileCheck | undefined;
+  #opening: Promise<PreflightProcess> | undefined;
+  #check: PreflightProcess | undefined;
 
   constructor(spec: DatabaseSpec, signal: AbortSignal) {
     this.#spec = spec;
@@ -274,9 +275,9 @@ export class PreflightOnNewFile implements PreflightDatabase {
     await this.#check?.dispose();
   }
 
-  async #open(): Promise<FileCheck> {
+  async #open(): Promise<PreflightProcess> {
     const timeoutMs = PREFLIGHT_TIMEOUT_MS;
-    this.#opening ??= FileCheck.open(this.#spec, { timeoutMs, signal: this.#signal });
+    this.#opening ??= PreflightProcess.open(this.#spec, { timeoutMs, signal: this.#signal });
     this.#check = await this.#opening;
     return this.#check;
   }

@@ -146,7 +146,7 @@ async function buildFirstGeneration(
   phase.startActivity('opening the database');
   const spec = { config, targets: findPythonTargets(onDisk), endpointsOn, signal: stopped };
   const first = await builder.buildFirst(spec, { hooks: true });
-  for (const warning of await first.contents.database.settle()) logger.warn(warning);
+  for (const warning of await first.contents.database.removeEarlierFiles()) logger.warn(warning);
   return first;
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { ColumnType } from '../../src/duckdb/statements/rows.js';
+import type { ColumnType } from '../../src/duckdb/statements/call-session.js';
 import type { DatabaseSession, JsonValue, ParameterValue } from '../../src/duckdb/index.js';
 
 const WORKER = join(import.meta.dirname, '../../src/python/worker');

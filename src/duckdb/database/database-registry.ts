@@ -1,31 +1,27 @@
 import { MxcpError } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
-import {
-  type DatabaseFile,
-  type FileNames,
-  isOverwritten,
-  isSameFile,
-  statDatabaseFile,
-} from '../files/database-file.js';
+import { type DatabaseFile, type FileNames, isSameFile, statDatabaseFile } from '../files/database-file.js';
 import { DatabaseInstance, type InstanceSpec } from './database-instance.js';
 
-/** A generation's share of an instance. The instance closes when the last share is released. */
+/** One generation's use of an instance. The registry closes the instance when the last share is released. */
 export interface InstanceShare extends Disposable {
   readonly instance: DatabaseInstance;
-  /** `kept`: another generation has it open too; `opened`: it was opened for this share. */
+  /** `kept` if another generation had the instance open already, `opened` if it was opened for this share. */
   readonly action: 'kept' | 'opened';
 }
 
 /**
- * How the next generation comes to its database: it shares what is open, opens a file beside it, or needs what is open to
- * be closed first, because another file has replaced it (`replace`) or it is open under a name that is not its path
- * (`reopen`).
+ * What a reload has to do for the database of the next generation:
+ * - `share`: the same file is open; both generations use it.
+ * - `open`: open another file beside what is open.
+ * - `replace`: another file is at the path of one that is open read-write, which must be closed first.
+ * - `reopen`: the same file is open under another name than its path, and must be closed and opened by its path.
  */
 export type DatabasePlan = 'share' | 'open' | 'replace' | 'reopen';
 
 /**
- * All open instances of the process, known by device and inode: DuckDB's own cache goes by name and would answer with the
- * old file after a rename.
+ * All open instances of the process, by device and inode: DuckDB's own cache goes by path and would return the old file
+ * after a rename.
  */
 export class DatabaseRegistry implements Disposable {
   readonly #shares = new Map<DatabaseInstance, number>();
@@ -33,7 +29,7 @@ export class DatabaseRegistry implements Disposable {
 
   /** Throws `database_missing`, and `database_replaced` when a read-only file was overwritten in place. */
   plan(spec: InstanceSpec): Promise<DatabasePlan> {
-    return this.#inTurn(async () => (await this.#look(spec)).plan);
+    return this.#inTurn(async () => (await this.#plan(spec)).plan);
   }
 
   /**
@@ -41,10 +37,18 @@ export class DatabaseRegistry implements Disposable {
    * read-write was replaced or a read-only one was overwritten in place, and whatever opening throws.
    */
   acquire(spec: InstanceSpec): Promise<InstanceShare> {
-    return this.#inTurn(() => this.#acquire(spec));
+    return this.#inTurn(async () => {
+      const { plan, same } = await this.#plan(spec);
+      if (plan === 'replace' || plan === 'reopen') {
+        const message = `database ${spec.path} was just replaced by another file; reload again`;
+        throw new MxcpError('database_replaced', message);
+      }
+      if (same !== undefined) return this.#share(same, 'kept');
+      return this.#share(await DatabaseInstance.open(spec), 'opened');
+    });
   }
 
-  /** Opens a file again that was served before, and is closed now, under a name that still leads to it. */
+  /** Opens a file again that was open before and is closed now, by a name that still leads to it. */
   acquireEarlier(spec: InstanceSpec, names: FileNames, openedAs: string): Promise<InstanceShare> {
     return this.#inTurn(async () =>
       this.#share(await DatabaseInstance.openEarlier(spec, names, openedAs), 'opened'),
@@ -53,7 +57,7 @@ export class DatabaseRegistry implements Disposable {
 
   /** One more share of an instance that is open. */
   shareOf(instance: DatabaseInstance): InstanceShare {
-    if (!this.#shares.has(instance)) throw new Error('the instance is not open');
+    if (!this.isOpen(instance)) throw new Error('the instance is not open');
     return this.#share(instance, 'kept');
   }
 
@@ -63,31 +67,33 @@ export class DatabaseRegistry implements Disposable {
 
   /** Interrupts every running query of every generation; the calls then end with `query_interrupted`. */
   interruptAll(): void {
-    for (const instance of this.#shares.keys()) instance.interruptAll();
+    for (const { connections } of this.#shares.keys()) connections.interruptAll();
   }
 
   dispose(): Promise<void> {
-    return this.#inTurn(() => this.#disposeAll());
+    return this.#inTurn(async () => {
+      const instances = [...this.#shares.keys()];
+      this.#shares.clear();
+      await Promise.all(instances.map((instance) => instance.dispose()));
+    });
   }
 
-  /** One after the other: a file that is just being opened or closed must not be opened a second time beside it. */
+  /** One change at a time: a file that is being opened or closed must not be opened a second time. */
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
     const result = this.#lastChange.then(change);
-    // Whoever asked for this change hears of its failure; the next one only waits for its end.
+    // The caller receives the failure; the next change only waits for the end of this one.
     this.#lastChange = result.catch(() => undefined);
     return result;
   }
 
-  /** One look at the path for both answers: it can name another file at any time. */
-  async #look(
-    spec: InstanceSpec,
-  ): Promise<{ readonly plan: DatabasePlan; readonly same?: DatabaseInstance }> {
+  /** Reads the path once for both results: it can name another file at any time. */
+  async #plan(spec: InstanceSpec): Promise<{ plan: DatabasePlan; same?: DatabaseInstance }> {
     const file = await statDatabaseFile(spec.path);
     const all = [...this.#shares.keys()];
     const same = file === null ? undefined : all.find((instance) => isSameFile(instance.file, file));
     if (same !== undefined && file !== null) {
       assertNotOverwritten(same, file);
-      // One that was opened again under another name has its log there; opened anew, it has it beside the path again.
+      // A file that is open under another name has its log beside that name; opened again, it has it beside its path.
       const isInPlace = same.readonly || same.openedAs === same.names.database;
       return { plan: isInPlace ? 'share' : 'reopen', same };
     }
@@ -96,42 +102,15 @@ export class DatabaseRegistry implements Disposable {
     return { plan: open.some(({ readonly }) => !readonly) ? 'replace' : 'open' };
   }
 
-  async #acquire(spec: InstanceSpec): Promise<InstanceShare> {
-    const { plan, same } = await this.#look(spec);
-    if (plan === 'replace' || plan === 'reopen') {
-      throw new MxcpError(
-        'database_replaced',
-        `database ${spec.path} was replaced by another file just now; reload again`,
-      );
-    }
-    return same === undefined
-      ? this.#share(await DatabaseInstance.open(spec), 'opened')
-      : this.#share(same, 'kept');
-  }
-
-  async #disposeAll(): Promise<void> {
-    const instances = [...this.#shares.keys()];
-    this.#shares.clear();
-    await Promise.all(instances.map((instance) => instance.dispose()));
-  }
-
   #share(instance: DatabaseInstance, action: InstanceShare['action']): InstanceShare {
     this.#shares.set(instance, (this.#shares.get(instance) ?? 0) + 1);
-    let released = false;
-    return {
-      instance,
-      action,
-      dispose: async () => {
-        if (released) return;
-        released = true;
-        await this.#inTurn(() => this.#release(instance));
-      },
-    };
+    let released: Promise<void> | undefined;
+    return { instance, action, dispose: () => (released ??= this.#inTurn(() => this.#release(instance))) };
   }
 
   async #release(instance: DatabaseInstance): Promise<void> {
     const shares = this.#shares.get(instance);
-    // Absent after the registry itself was disposed, which closed the instance.
+    // Undefined if the registry itself was disposed, which closed the instance.
     if (shares === undefined) return;
     if (shares > 1) {
       this.#shares.set(instance, shares - 1);
@@ -142,22 +121,20 @@ export class DatabaseRegistry implements Disposable {
   }
 }
 
-/** Only a read-only file shows it: a read-write one changes by our own writes, and other processes are locked out. */
-function assertNotOverwritten(instance: DatabaseInstance, now: DatabaseFile): void {
-  if (!instance.readonly || !isOverwritten(instance.file, now)) return;
+/** Only for read-only files: a read-write file changes by our own writes, and other processes are locked out of it. */
+function assertNotOverwritten({ path, readonly, file }: DatabaseInstance, now: DatabaseFile): void {
+  if (!readonly || (file.sizeBytes === now.sizeBytes && file.modifiedMs === now.modifiedMs)) return;
   throw new MxcpError(
     'database_replaced',
-    `database ${instance.path} was overwritten in place while it is open; write the new file beside it and rename it over this one (mv new.duckdb ${instance.path})`,
+    `database ${path} was overwritten in place while it was open; write the new file beside it and rename it over this one (mv new.duckdb ${path})`,
   );
 }
 
 function missingError({ path, readonly, names, unlinkedBecause }: DatabaseInstance): MxcpError {
   const hasSecondName = !readonly && unlinkedBecause === undefined;
-  const how = hasSecondName
-    ? `; it is still there as ${names.held} (ln ${names.held} ${names.database})`
-    : '';
+  const how = hasSecondName ? `: it still exists as ${names.held} (ln ${names.held} ${names.database})` : '';
   return new MxcpError(
     'database_missing',
-    `database ${path} is gone from the disk; the open one still serves. Put the file back${how}`,
+    `database ${path} is gone from the disk; the server keeps using the open file. Put the file back${how}`,
   );
 }

@@ -1,39 +1,59 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SecretDefinition } from '../../config/index.js';
-import { MxcpError } from '../../errors/index.js';
-import type { Disposable } from '../../lifecycle/index.js';
+import { messageOf, MxcpError } from '../../errors/index.js';
+import { type Disposable, Disposer } from '../../lifecycle/index.js';
 import type { DatabaseFile } from '../files/database-file.js';
-import { sweepEarlier } from '../files/earlier-files.js';
-import { type DatabaseSession, LateSession } from '../statements/call-session.js';
+import { removeEarlierFiles } from '../files/earlier-files.js';
+import { CallSession } from '../statements/call-session.js';
 import type { CallerIdentity } from '../statements/connections.js';
-import type { QueryableDatabase, QueryOptions, StatementShape } from '../statements/query.js';
-import type { ParameterValue } from '../values/sql-values.js';
-import type { InstanceSpec } from './database-instance.js';
+import { inspectStatements, type StatementShape } from '../statements/inspection.js';
+import { executeQuery, jsonRows } from '../statements/query.js';
+import type { JsonObject, SqlParameters } from '../values/sql-values.js';
+import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
 import type { DatabaseRegistry, InstanceShare } from './database-registry.js';
-import { OpenDatabase } from './open-database.js';
+import { SecretStaging } from './secret-staging.js';
 
 export interface DatabaseSpec extends InstanceSpec {
   readonly secrets: readonly SecretDefinition[];
 }
 
-/** Between the end of what was open and the beginning of what comes after it. */
+export interface QueryOptions {
+  readonly caller: CallerIdentity;
+  /** Aborting interrupts the query; the promise then rejects with `query_interrupted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
+  readonly onRow: (row: JsonObject) => void;
+  /** Whether a parameter that no statement uses is an error, thrown before the last statement runs. */
+  readonly refusesExcess?: boolean;
+}
+
+export type QueryableDatabase = Pick<GenerationDatabase, 'query' | 'inspect'>;
+
+/** Compiles statements without running them. */
+export type InspectedDatabase = Pick<GenerationDatabase, 'inspect'>;
+
+/** Lets requests wait while the database is closed. */
 interface Suspension {
-  readonly ended: Promise<OpenDatabase>;
-  readonly resume: (open: OpenDatabase) => void;
-  readonly giveUp: (reason: Error) => void;
+  readonly ended: Promise<InstanceShare>;
+  readonly resume: (share: InstanceShare) => void;
+  readonly fail: (reason: Error) => void;
 }
 
 /**
- * The database of one generation. It is built beside what serves: its secrets wait in an open transaction until
- * `commit()`, and are gone without a trace when it is disposed instead. A handover closes it for a moment; whoever asks it
- * something then waits for the end of that.
+ * The database of one generation: its share of an instance, its secrets, its sessions. A candidate is built beside the
+ * current generation: its secrets wait in an open transaction until `commit()`, and disposing it instead leaves no trace. A
+ * handover closes the database for a moment; requests wait until it is open again.
  */
-export class GenerationDatabase implements QueryableDatabase, Disposable {
+export class GenerationDatabase implements Disposable {
   readonly spec: DatabaseSpec;
   readonly registry: DatabaseRegistry;
+  /** Texts that are one SELECT: it leaves nothing on a connection that another caller could find. */
   readonly #plainSelects = new Set<string>();
-  #open: OpenDatabase | undefined;
-  #closedBecause: Error;
+  readonly #sessions = new Set<CallSession>();
+  #share: InstanceShare | undefined;
+  #staging: SecretStaging | undefined;
   #suspension: Suspension | undefined;
+  #closedBecause: Error;
   #disposed: Promise<void> | undefined;
 
   private constructor(registry: DatabaseRegistry, spec: DatabaseSpec) {
@@ -41,11 +61,11 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
     this.spec = spec;
     this.#closedBecause = new MxcpError(
       'database_failed',
-      `database ${spec.path} is not open yet: code that is being imported cannot use it, an on_init hook can`,
+      `database ${spec.path} is not open yet: code cannot use it while it is imported; use it in an \`on_init\` hook`,
     );
   }
 
-  /** Nothing is open yet. The generation disposes it. */
+  /** Opens nothing yet. The generation disposes it. */
   static create(registry: DatabaseRegistry, spec: DatabaseSpec): GenerationDatabase {
     return new GenerationDatabase(registry, spec);
   }
@@ -61,77 +81,92 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
     return this.spec.path;
   }
 
-  /** As it was when it was opened. */
+  /** Undefined while the database is closed. */
+  get instance(): DatabaseInstance | undefined {
+    return this.#share?.instance;
+  }
+
+  /** The file as it was when it was opened. */
   get file(): DatabaseFile | undefined {
-    return this.#open?.instance.file;
+    return this.instance?.file;
   }
 
-  /** What the file is really open as. */
+  /** How the file is open; as configured while it is closed. */
   get readonly(): boolean {
-    return this.#open?.instance.readonly ?? this.spec.readonly;
+    return this.instance?.readonly ?? this.spec.readonly;
   }
 
-  /** How this generation came to its instance. */
+  /** `kept` if another generation had the file open already, else `opened`. */
   get action(): InstanceShare['action'] {
-    return this.#open?.action ?? 'opened';
+    return this.#share?.action ?? 'opened';
   }
 
-  /** Undefined while it is closed. */
-  get opened(): OpenDatabase | undefined {
-    return this.#open;
-  }
-
-  /** Throws what opening an instance throws, `database_replaced`, `secret_failed`; nothing is open then. */
-  async open(): Promise<void> {
-    this.#open = await this.openShare(await this.registry.acquire(this.spec));
-  }
-
-  /** Stages the secrets on a share of an instance, which is released when that fails. */
-  async openShare(share: InstanceShare): Promise<OpenDatabase> {
-    const open = new OpenDatabase(share, this.#plainSelects);
-    try {
-      await open.stage(this.spec.secrets);
-      return open;
-    } catch (error) {
-      await open.dispose();
-      throw error;
-    }
-  }
-
-  async query(
-    sql: string,
-    parameters: Readonly<Record<string, ParameterValue>>,
-    options: QueryOptions,
-  ): Promise<void> {
-    const open = this.#open ?? (await this.#whenOpen());
-    await open.query(sql, parameters, options);
-  }
-
-  /** The database as one call of a function sees it. Whoever asks for it disposes it; what is left goes with the database. */
-  openSession(caller: CallerIdentity): DatabaseSession {
-    if (this.#open !== undefined) return this.#open.openSession(caller);
-    return new LateSession(this.#whenOpen().then((open) => open.openSession(caller)));
-  }
-
-  async inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape> {
-    const open = this.#open ?? (await this.#whenOpen());
-    return open.inspect(sql, samples);
-  }
-
-  /** Texts that were inspected and are one SELECT. */
   get plainSelects(): ReadonlySet<string> {
     return this.#plainSelects;
   }
 
-  /** Texts of which it was found out elsewhere that they are one SELECT. */
-  knowPlainSelects(texts: Iterable<string>): void {
+  /** Adds texts that an inspection elsewhere found to be one SELECT. */
+  addPlainSelects(texts: Iterable<string>): void {
     for (const text of texts) this.#plainSelects.add(text);
+  }
+
+  /** Throws what opening an instance throws, `database_replaced`, `secret_failed`; nothing is open then. */
+  async open(): Promise<void> {
+    const share = await this.registry.acquire(this.spec);
+    this.#staging = await this.#stage(share);
+    this.#share = share;
+  }
+
+  /**
+   * Runs all statements of `sql`. One SELECT shares idle connections; any other text has a connection of its own, so no
+   * temporary table, variable or open transaction of one caller reaches another. Throws `query_failed`, `query_interrupted`.
+   */
+  async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
+    const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
+    const isOneStatement = this.#plainSelects.has(sql);
+    const { onRow, refusesExcess = false } = options;
+    const work = (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
+      const openReader = jsonRows(onRow);
+      return executeQuery(connection, { sql, parameters, signal, openReader, isOneStatement, refusesExcess });
+    };
+    await (isOneStatement ? connections.useIdle(work, options) : connections.useNew(work, options));
+  }
+
+  /** The caller disposes the session; one that is left open ends with the database. */
+  openSession(caller: CallerIdentity): CallSession {
+    const pool = this.instance?.connections ?? this.#whenOpen().then(({ instance }) => instance.connections);
+    // The statements of the session report it.
+    if (pool instanceof Promise) pool.catch(() => undefined);
+    const session = new CallSession(caller, pool, () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /**
+   * Compiles a text, on a candidate with the secrets that are about to be committed. DuckDB stops at a parameter whose type
+   * it cannot infer; with a sample of each parameter, the rest of the statement is compiled too. Throws `query_failed`.
+   */
+  async inspect(sql: string, samples?: SqlParameters): Promise<StatementShape> {
+    const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
+    const inspect = (connection: DuckDBConnection) => inspectStatements(connection, sql, samples);
+    const { parameterNames, isPlainSelect } =
+      this.#staging === undefined
+        ? await connections.useIdle(inspect)
+        : await inspect(this.#staging.connection);
+    if (isPlainSelect) this.#plainSelects.add(sql);
+    return { parameterNames };
   }
 
   /** Throws `database_failed` when the database does not answer. */
   async ping(): Promise<void> {
-    const open = this.#open ?? (await this.#whenOpen());
-    await open.ping();
+    const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
+    try {
+      await connections.useIdle((connection) => connection.run('SELECT 1'));
+    } catch (error) {
+      throw new MxcpError('database_failed', `database ${this.path} does not answer: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   /**
@@ -139,74 +174,98 @@ export class GenerationDatabase implements QueryableDatabase, Disposable {
    * `secret_failed`, after which nothing has changed.
    */
   async commit(): Promise<void> {
-    await this.#open?.commit();
+    const staging = this.#staging;
+    this.#staging = undefined;
+    await staging?.commit();
   }
 
-  /** Closes what is open. Whoever asks for something from now on waits until `resume` or `giveUp`. */
+  /** Closes the database. New requests wait until `resume`, `follow` or `giveUp`. */
   async suspend(): Promise<void> {
     this.#suspension ??= createSuspension();
-    const open = this.#open;
-    this.#open = undefined;
-    await open?.dispose();
+    await this.#close();
   }
 
-  resume(open: OpenDatabase): void {
-    this.#open = open;
-    this.#suspension?.resume(open);
+  /** Opens the database again on this share, with its secrets. When it throws `secret_failed`, the share is released. */
+  async resume(share: InstanceShare): Promise<void> {
+    const staging = await this.#stage(share);
+    try {
+      await staging.commit();
+    } catch (error) {
+      await share.dispose();
+      throw error;
+    }
+    this.#endSuspension(share);
+  }
+
+  /** After a handover: what this generation still does, such as its last hooks, uses the database of the next one. */
+  follow({ instance }: GenerationDatabase): void {
+    if (instance === undefined) return;
+    this.#endSuspension(this.registry.shareOf(instance));
+  }
+
+  /** Ends the suspension with an error: the database stays closed. */
+  giveUp(reason: Error): void {
+    this.#closedBecause = reason;
+    this.#suspension?.fail(reason);
     this.#suspension = undefined;
-  }
-
-  /** After a handover: what this generation still does, such as its last hooks, ends on what the next one has open. */
-  follow(next: GenerationDatabase): void {
-    const share = next.#open === undefined ? undefined : this.registry.shareOf(next.#open.instance);
-    if (share !== undefined) this.resume(new OpenDatabase(share, this.#plainSelects));
   }
 
   /**
-   * When the file serves: removes what was kept of those before it. Returns warnings about what has to be kept, never
+   * Removes what was kept of earlier files, once this file is served. Returns warnings about files that must be kept; never
    * throws.
    */
-  settle(): Promise<readonly string[]> {
-    return this.#open === undefined ? Promise.resolve([]) : sweepEarlier(this.#open.instance.names);
-  }
-
-  /** Nothing will be open any more. */
-  giveUp(reason: Error): void {
-    this.#closedBecause = reason;
-    this.#suspension?.giveUp(reason);
-    this.#suspension = undefined;
+  async removeEarlierFiles(): Promise<readonly string[]> {
+    return this.instance === undefined ? [] : removeEarlierFiles(this.instance.names);
   }
 
   dispose(): Promise<void> {
-    this.#disposed ??= this.#dispose();
+    const reason = `database ${this.path} is closed: its generation has ended`;
+    this.giveUp(new MxcpError('database_failed', reason));
+    this.#disposed ??= this.#close();
     return this.#disposed;
   }
 
-  async #dispose(): Promise<void> {
-    this.giveUp(
-      new MxcpError(
-        'database_failed',
-        `database ${this.path} is not open any more: its generation has ended`,
-      ),
-    );
-    await this.#open?.dispose();
-    this.#open = undefined;
+  /** Releases the share when it fails. */
+  async #stage(share: InstanceShare): Promise<SecretStaging> {
+    try {
+      return await SecretStaging.begin(share.instance, this.spec.secrets);
+    } catch (error) {
+      await share.dispose();
+      throw error;
+    }
   }
 
-  async #whenOpen(): Promise<OpenDatabase> {
+  async #close(): Promise<void> {
+    const disposer = new Disposer();
+    if (this.#share !== undefined) disposer.own(this.#share);
+    if (this.#staging !== undefined) disposer.own(this.#staging);
+    const sessions = [...this.#sessions];
+    disposer.defer(async () => void (await Promise.all(sessions.map((session) => session.dispose()))));
+    this.#share = undefined;
+    this.#staging = undefined;
+    await disposer.dispose();
+  }
+
+  async #whenOpen(): Promise<InstanceShare> {
     if (this.#suspension === undefined) throw this.#closedBecause;
     return this.#suspension.ended;
+  }
+
+  #endSuspension(share: InstanceShare): void {
+    this.#share = share;
+    this.#suspension?.resume(share);
+    this.#suspension = undefined;
   }
 }
 
 function createSuspension(): Suspension {
   let resume: Suspension['resume'] = () => undefined;
-  let giveUp: Suspension['giveUp'] = () => undefined;
-  const ended = new Promise<OpenDatabase>((resolve, reject) => {
+  let fail: Suspension['fail'] = () => undefined;
+  const ended = new Promise<InstanceShare>((resolve, reject) => {
     resume = resolve;
-    giveUp = reject;
+    fail = reject;
   });
-  // Often nobody waits for it.
+  // Often no request waits for it.
   ended.catch(() => undefined);
-  return { ended, resume, giveUp };
+  return { ended, resume, fail };
 }

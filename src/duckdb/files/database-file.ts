@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { errorCodeOf, isMissing, messageOf, MxcpError } from '../../errors/index.js';
+import { errorCodeOf, firstLineOf, isMissing, messageOf, MxcpError } from '../../errors/index.js';
 import { createFolder, isDatabaseFile } from '../../files/index.js';
-import { toOpenError, toRefusal } from '../statements/duckdb-errors.js';
 
 /**
- * What tells one database file from another: device and inode, because a path can name a new file at any time. Only
- * `stat` is used: opening and closing the file in this process would drop DuckDB's lock on it (POSIX record locks).
+ * Identifies a database file by device and inode, because a path can name a new file at any time. Only `stat` is used:
+ * opening and closing the file in this process would drop DuckDB's lock on it (POSIX record locks).
  */
 export interface DatabaseFile {
   readonly device: number;
@@ -21,32 +20,21 @@ export function isSameFile(a: DatabaseFile, b: DatabaseFile): boolean {
   return a.device === b.device && a.inode === b.inode;
 }
 
-/** Whether the same file has other content than before, as far as size and time tell. */
-export function isOverwritten(before: DatabaseFile, now: DatabaseFile): boolean {
-  return before.sizeBytes !== now.sizeBytes || before.modifiedMs !== now.modifiedMs;
-}
-
 /** Null when nothing is at the path. Throws `database_failed` when it is not a regular file. */
 export async function statDatabaseFile(path: string): Promise<DatabaseFile | null> {
   try {
     const stats = await stat(path);
-    if (!stats.isFile()) {
-      throw new MxcpError(
-        'database_failed',
-        `${path} is not a regular file, so it cannot be a database; check duckdb.path`,
-      );
-    }
+    if (!stats.isFile())
+      throw failed(`${path} is not a regular file, so it cannot be a database; check \`duckdb.path\``);
     return { device: stats.dev, inode: stats.ino, sizeBytes: stats.size, modifiedMs: stats.mtimeMs };
   } catch (error) {
     if (isMissing(error)) return null;
     if (error instanceof MxcpError) throw error;
-    throw new MxcpError('database_failed', `cannot look at database ${path}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw failed(`cannot access database ${path}: ${messageOf(error)}`, error);
   }
 }
 
-/** The same for whoever only wants to know which file it is: what is no file is no database that could be mistaken for one. */
+/** As `statDatabaseFile`, but null for anything that is not a database file, such as a folder. */
 export async function findDatabaseFile(path: string): Promise<DatabaseFile | null> {
   try {
     return await statDatabaseFile(path);
@@ -56,17 +44,22 @@ export async function findDatabaseFile(path: string): Promise<DatabaseFile | nul
   }
 }
 
-/** Throws `database_failed` for the names by which DuckDB means memory or another machine. */
+/** Throws `database_failed` for names by which DuckDB means memory or another machine. */
 export function assertOnDisk(path: string): void {
   if (isDatabaseFile(path)) return;
-  throw new MxcpError(
-    'database_failed',
-    `database ${path} is not a file; only database files can be served, so set duckdb.path to one`,
-  );
+  throw failed(`database ${path} is not a file; set \`duckdb.path\` to a database file`);
+}
+
+/** How a database file is opened. */
+interface OpenAttempt {
+  /** The path as users know it. */
+  readonly path: string;
+  readonly readonly: boolean;
+  readonly exists: boolean;
 }
 
 /**
- * Throws `database_failed` when this user may not do with the file what serving it needs. A missing file is not refused:
+ * Throws `database_failed` when this user lacks a permission that serving the file needs. A missing file is not refused:
  * DuckDB may create it.
  */
 export async function assertPermitted(
@@ -77,11 +70,11 @@ export async function assertPermitted(
     await access(path, readonly ? constants.R_OK : constants.R_OK | constants.W_OK);
   } catch (error) {
     if (isMissing(error)) return;
-    throw toRefusal({ path, readonly, isThere: true }, error);
+    throw cannotOpen(path, whyDenied({ path, readonly, exists: true }), error);
   }
 }
 
-/** Creates the folder of a database. Throws `database_missing` naming what stands in the way. */
+/** Creates the folder of a database. Throws `database_missing` naming the obstacle. */
 export async function ensureDatabaseFolder(path: string): Promise<void> {
   const folder = dirname(path);
   try {
@@ -90,63 +83,42 @@ export async function ensureDatabaseFolder(path: string): Promise<void> {
   } catch (error) {
     throw new MxcpError(
       'database_missing',
-      `the folder of database ${path} cannot be used (${messageOf(error)}); create it or change duckdb.path`,
+      `the folder of database ${path} cannot be used (${messageOf(error)}); create it or change \`duckdb.path\``,
       { cause: error },
     );
   }
 }
 
 /**
- * The names of ours beside a database file. They are hidden, and DuckDB calls a database the same by all of them: it takes
- * what stands before the first dot that is not the first character (DuckDB 1.5.6), so SQL that names its database still fits.
+ * The hidden names that mxcp uses beside a database file. DuckDB derives the same database name from all of them, the part
+ * before the first dot that is not the first character (DuckDB 1.5.6), so SQL that names its database still works.
  */
 export interface FileNames {
   readonly folder: string;
   /** The file itself. Symbolic links are resolved, as DuckDB does before it names its log. */
   readonly database: string;
-  /** A hard link: the file that the log beside the database belongs to. */
+  /** A hard link to the file that the log beside the database belongs to. */
   readonly held: string;
-  /** Says the same where there can be no hard links. */
+  /** Contains the same information where hard links are impossible. */
   readonly note: string;
-  /** Begins the names of hard links to files that were served before, each with its own log if it has one. */
+  /** Prefix of hard links to earlier files, each with its own log if it has one. */
   readonly earlier: string;
-  /** Begins the names of hard links that somebody works with for a moment. */
+  /** Prefix of hard links that exist only for a moment. */
   readonly temporary: string;
 }
 
 export async function fileNamesOf(path: string): Promise<FileNames> {
   const database = await realPathOf(path);
   const folder = dirname(database);
-  const beginning = join(folder, `.${basename(database).replace(/^\.+/, '')}`);
+  const prefix = join(folder, `.${basename(database).replace(/^\.+/, '')}`);
   return {
     folder,
     database,
-    held: `${beginning}.mxcp-held`,
-    note: `${beginning}.mxcp`,
-    earlier: `${beginning}.mxcp-earlier-`,
-    temporary: `${beginning}.mxcp-tmp-`,
+    held: `${prefix}.mxcp-held`,
+    note: `${prefix}.mxcp`,
+    earlier: `${prefix}.mxcp-earlier-`,
+    temporary: `${prefix}.mxcp-tmp-`,
   };
-}
-
-export function temporaryName({ temporary }: FileNames): string {
-  return `${temporary}${randomUUID().slice(0, 8)}`;
-}
-
-/** Sorts by time, and names the process that may still need it. */
-export function earlierName({ earlier }: FileNames): string {
-  const time = new Date().toISOString().replaceAll(/[-:.]/g, '');
-  return `${earlier}${time}-${randomUUID().slice(0, 4)}-${process.pid}`;
-}
-
-/** Whether another process that still runs has made this earlier name: it may be in the middle of a handover. */
-export function isOfAnother(earlier: string): boolean {
-  const pid = Number(/-(\d+)$/.exec(earlier)?.[1]);
-  if (!Number.isSafeInteger(pid) || pid === process.pid) return false;
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return errorCodeOf(error) === 'EPERM';
-  }
 }
 
 async function realPathOf(path: string): Promise<string> {
@@ -158,11 +130,31 @@ async function realPathOf(path: string): Promise<string> {
   }
 }
 
+export function temporaryName({ temporary }: FileNames): string {
+  return `${temporary}${randomUUID().slice(0, 8)}`;
+}
+
+/** Sorts by time, and contains the id of the process that may still need it. */
+export function earlierName({ earlier }: FileNames): string {
+  const time = new Date().toISOString().replaceAll(/[-:.]/g, '');
+  return `${earlier}${time}-${randomUUID().slice(0, 4)}-${process.pid}`;
+}
+
+/** Whether another running process created this earlier name: it may be in the middle of a handover. */
+export function isOfAnother(earlier: string): boolean {
+  const pid = Number(/-(\d+)$/.exec(earlier)?.[1]);
+  if (!Number.isSafeInteger(pid) || pid === process.pid) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errorCodeOf(error) === 'EPERM';
+  }
+}
+
 /**
- * Opens a database file. This is the only place that creates an instance, because two of them on the same file in one
- * process both accept writes and lose half of them, and closing either drops the lock of both (DuckDB 1.5.6): whoever
- * calls this knows that the file is not open in this process. Throws `database_locked`, `database_failed`, in which the file
- * is called `shownAs`.
+ * Opens a database file, which must not be open in this process: two instances on one file in one process both accept writes
+ * and lose half of them, and closing either drops the lock of both (DuckDB 1.5.6). This is the only place that creates an
+ * instance. Throws `database_locked`, `database_failed`, both of which call the file `shownAs`.
  */
 export async function openNative(
   path: string,
@@ -171,7 +163,51 @@ export async function openNative(
   try {
     return await DuckDBInstance.create(path, { access_mode: readonly ? 'READ_ONLY' : 'READ_WRITE' });
   } catch (error) {
-    const isThere = (await findDatabaseFile(path)) !== null;
-    throw toOpenError(error, { path: shownAs, openedAs: path, readonly, isThere });
+    const exists = (await findDatabaseFile(path)) !== null;
+    const message = messageOf(error).replaceAll(path, shownAs);
+    throw toOpenError(message, { path: shownAs, readonly, exists }, error);
   }
+}
+
+/** The process that DuckDB names in its lock error. */
+const HOLDER = /\(PID (\d+)\)/;
+
+function toOpenError(message: string, attempt: OpenAttempt, cause: unknown): MxcpError {
+  const { path } = attempt;
+  if (message.includes('Could not set lock')) {
+    const holder = HOLDER.exec(message)?.[1];
+    const who = holder === undefined ? 'another process' : `process ${holder}`;
+    return new MxcpError(
+      'database_locked',
+      `cannot open database ${path}: ${who} has it open; stop that process, or open the database read-only in both`,
+      { cause },
+    );
+  }
+  const firstLine = firstLineOf(message);
+  const isDenied = /: (?:Permission denied|Operation not permitted|Read-only file system)$/.test(firstLine);
+  const why = isDenied
+    ? whyDenied(attempt)
+    : `${firstLine}; put a DuckDB database there, or change \`duckdb.path\``;
+  return cannotOpen(path, why, cause);
+}
+
+/** The process that has the file of a `database_locked` error open, if DuckDB knows it. */
+export function lockHolderOf({ cause }: MxcpError): number | undefined {
+  const holder = HOLDER.exec(messageOf(cause))?.[1];
+  return holder === undefined ? undefined : Number(holder);
+}
+
+function whyDenied({ path, readonly, exists }: OpenAttempt): string {
+  if (!exists)
+    return `it does not exist, and this user cannot create it; let this user write to ${dirname(path)}, or change \`duckdb.path\``;
+  if (readonly) return 'this user has no permission to read it; let this user read it';
+  return 'this user has no permission to write to it; open it read-only (`--readonly`, or `readonly: true` beside `duckdb.path`), or let this user write to it and its folder';
+}
+
+function cannotOpen(path: string, why: string, cause: unknown): MxcpError {
+  return failed(`cannot open database ${path}: ${why}`, cause);
+}
+
+function failed(message: string, cause?: unknown): MxcpError {
+  return new MxcpError('database_failed', message, { cause });
 }

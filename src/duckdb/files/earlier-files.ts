@@ -14,31 +14,52 @@ import {
 import { hasLog, moveLog, readNote } from './held-file.js';
 
 /**
- * Before a file is opened: when it is not the one that the log beside it belongs to, moves that log out of the way, for
- * DuckDB would replay it into the wrong file without a word. Throws `database_locked` when another process still serves the
- * earlier file, and `database_missing` when that is the only one there is: an empty one in its place would cost its rows.
+ * Before a file is opened: if the log beside it belongs to another file, moves the log away, because DuckDB would silently
+ * replay it into the wrong file. Throws `database_locked` when another process has the earlier file open,
+ * `database_missing` when the earlier file is the only one there is (an empty one in its place would lose its rows), and
+ * `database_failed`.
  */
 export async function setForeignLogAside(names: FileNames): Promise<void> {
-  const held = await findDatabaseFile(names.held);
-  const now = await findDatabaseFile(names.database);
-  if (held === null) return setNotedLogAside(names, now);
-  if (now !== null && isSameFile(held, now)) return;
-  const claims = [
-    await claim(names.held, names),
-    ...(now === null ? [] : [await claim(names.database, names)]),
-  ];
   try {
-    // Looked at before the claim, another process may have come to the same end meanwhile.
+    const held = await findDatabaseFile(names.held);
+    const now = await findDatabaseFile(names.database);
+    if (held === null) await setNotedLogAside(names, now);
+    else if (now === null || !isSameFile(held, now)) await setReplacedAside(names, held, now);
+  } catch (error) {
+    if (error instanceof MxcpError) throw error;
+    const message = `database ${names.database} was replaced, and the log of the earlier file cannot be moved away (${messageOf(error)}); move ${names.database}.wal away`;
+    throw new MxcpError('database_failed', message, { cause: error });
+  }
+}
+
+/** Without a hard link to the earlier file, only its log is there to be moved. */
+async function setNotedLogAside(names: FileNames, now: DatabaseFile | null): Promise<void> {
+  const inode = await readNote(names);
+  if (inode === undefined || inode === now?.inode) return;
+  await moveLog(names.database, earlierName(names));
+  await rm(names.note);
+}
+
+async function setReplacedAside(
+  names: FileNames,
+  held: DatabaseFile,
+  now: DatabaseFile | null,
+): Promise<void> {
+  const releases: (() => Promise<void>)[] = [];
+  try {
+    releases.push(await claim(names.held, names));
+    if (now !== null) releases.push(await claim(names.database, names));
+    // Another process may have set the earlier file aside before the claim.
     const again = await findDatabaseFile(names.held);
     if (again === null || !isSameFile(again, held)) return;
     if (now === null) throw lostNameError(names);
     await setHeldAside(names);
   } finally {
-    for (const release of claims) await release();
+    for (const release of releases) await release();
   }
 }
 
-/** Gives the file that the log belongs to, and its log, a name among the earlier ones. Nobody may have it open. */
+/** Gives the file that the log belongs to, and its log, an earlier name. No process may have the file open. */
 export async function setHeldAside(names: FileNames): Promise<string> {
   const earlier = earlierName(names);
   // In this order a kill leaves no log without its file.
@@ -48,15 +69,8 @@ export async function setHeldAside(names: FileNames): Promise<string> {
   return earlier;
 }
 
-async function setNotedLogAside(names: FileNames, now: DatabaseFile | null): Promise<void> {
-  const inode = await readNote(names);
-  if (inode === undefined || inode === now?.inode) return;
-  await moveLog(names.database, earlierName(names));
-  await rm(names.note);
-}
-
 /**
- * Makes sure that no other process has a file open, and that none can open it before the returned function is called. Opened
+ * Makes sure that no other process has a file open or can open it before the returned function is called. Opens the file
  * under a name of its own, so that no log is replayed.
  */
 async function claim(path: string, names: FileNames): Promise<() => Promise<void>> {
@@ -64,7 +78,7 @@ async function claim(path: string, names: FileNames): Promise<() => Promise<void
   try {
     await link(path, name);
   } catch (error) {
-    // Another process was faster, and has set it aside.
+    // Another process was faster and has set the file aside.
     if (isMissing(error)) return () => Promise.resolve();
     throw error;
   }
@@ -76,39 +90,31 @@ async function claim(path: string, names: FileNames): Promise<() => Promise<void
     };
   } catch (error) {
     await rm(name, { force: true });
-    throw toClaimError(error, names);
+    throw error instanceof MxcpError ? toClaimError(error, names) : error;
   }
 }
 
 function lostNameError({ database, held }: FileNames): MxcpError {
   return new MxcpError(
     'database_missing',
-    `database ${database} is gone from the disk, but the file that was served last is still there as ${held}; ` +
-      `rename it to serve it again (mv ${held} ${database}), or delete it and ${database}.wal to begin with an empty one`,
+    `database ${database} is gone from the disk, but the file that was open last still exists as ${held}; ` +
+      `rename it to serve it again (mv ${held} ${database}), or delete it and ${database}.wal to start with an empty database`,
   );
 }
 
-function toClaimError(error: unknown, { database, held }: FileNames): unknown {
-  if (!(error instanceof MxcpError)) return error;
-  if (error.code !== 'database_locked') {
-    return new MxcpError(
-      error.code,
-      `${error.message}. The file that was served before it is still there as ${held}; rename it to ${database} to serve it again`,
-      { cause: error },
-    );
-  }
-  return new MxcpError(
-    'database_locked',
-    `${database} was replaced, and another process still has the earlier file open (${error.message})`,
-    { cause: error },
-  );
+function toClaimError(error: MxcpError, { database, held }: FileNames): MxcpError {
+  const message =
+    error.code === 'database_locked'
+      ? `${database} was replaced, and another process still has the earlier file open (${error.message})`
+      : `${error.message}. The earlier file still exists as ${held}; rename it to ${database} to serve it again`;
+  return new MxcpError(error.code, message, { cause: error });
 }
 
 /**
- * When the file at the path serves: removes what is left of earlier ones. One whose log was never replayed is kept; returns
- * a warning for each, and one when nothing can be removed. Never throws.
+ * Once the file at the path is served: removes what is left of earlier files. A file whose log was never replayed is kept.
+ * Returns a warning for each, and one when removing fails. Never throws.
  */
-export async function sweepEarlier(names: FileNames): Promise<readonly string[]> {
+export async function removeEarlierFiles(names: FileNames): Promise<readonly string[]> {
   const warnings: string[] = [];
   try {
     const earlier = await listNames(names, names.earlier);
@@ -118,19 +124,19 @@ export async function sweepEarlier(names: FileNames): Promise<readonly string[]>
     }
     for (const name of await listNames(names, names.temporary)) await rm(name, { force: true });
   } catch (error) {
-    warnings.push(`hidden files of ours beside ${names.database} could not be removed: ${messageOf(error)}`);
+    warnings.push(`hidden files of mxcp beside ${names.database} could not be removed: ${messageOf(error)}`);
   }
   return warnings;
 }
 
 function keptWarning(earlier: string, { database }: FileNames): string {
   return (
-    `${database} was replaced while rows for the file before it were only in its log. Both were set aside and are not part of what ` +
-    `is served: ${earlier} and ${earlier}.wal. Open the first with DuckDB to read those rows; delete both when nobody needs them`
+    `${database} was replaced while the log of the earlier file had rows that were not in that file yet. Both were kept, and their rows are not ` +
+    `served: ${earlier} and ${earlier}.wal. Open the first with DuckDB to read the rows; delete both when you do not need them`
   );
 }
 
-/** A name by which a file that was served can be opened again; the path itself where that still leads to it. */
+/** A name by which a file can be opened again: the path itself if it still leads to it, else a hidden one. */
 export async function findFile(names: FileNames, file: DatabaseFile): Promise<string | undefined> {
   for (const name of [names.database, names.held, ...(await listNames(names, names.earlier))]) {
     const found = await findDatabaseFile(name);
@@ -140,25 +146,9 @@ export async function findFile(names: FileNames, file: DatabaseFile): Promise<st
 }
 
 /** Files only, without the logs beside them. */
-async function listNames({ folder }: FileNames, beginning: string): Promise<readonly string[]> {
-  const start = basename(beginning);
-  const found = await readdir(folder);
-  const names = found
-    .filter((name) => name.startsWith(start))
-    .map((name) => name.replace(/\.wal(\.\w+)?$/, ''));
-  return [...new Set(names)].sort().map((name) => join(folder, name));
-}
-
-/** A second name of the file for somebody who only looks at it. */
-export async function linkForCheck(names: FileNames): Promise<string> {
-  const name = temporaryName(names);
-  await link(names.database, name);
-  return name;
-}
-
-/** One more name among the earlier ones for a file that has no name of ours. */
-export async function keepAsEarlier(names: FileNames, from: string): Promise<string> {
-  const earlier = earlierName(names);
-  await link(from, earlier);
-  return earlier;
+async function listNames({ folder }: FileNames, prefix: string): Promise<readonly string[]> {
+  const start = basename(prefix);
+  const found = (await readdir(folder)).filter((name) => name.startsWith(start));
+  const names = new Set(found.map((name) => name.replace(/\.wal(\.\w+)?$/, '')));
+  return [...names].sort().map((name) => join(folder, name));
 }

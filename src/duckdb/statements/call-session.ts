@@ -1,10 +1,32 @@
-import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
-import type { Disposable } from '../../lifecycle/index.js';
-import type { ParameterValue } from '../values/sql-values.js';
-import type { CallerFunctions, CallerIdentity, IdleConnections, InstanceConnection } from './connections.js';
-import { interrupted, throwIfInterrupted, toQueryError } from './duckdb-errors.js';
-import { executeQuery } from './query.js';
-import { mayHaveTimeZone, readTypedRows, type SessionExecution } from './rows.js';
+import {
+  type DuckDBConnection,
+  type DuckDBPreparedStatement,
+  DuckDBTypeId,
+  StatementType,
+} from '@duckdb/node-api';
+import { type Disposable, raceSignal } from '../../lifecycle/index.js';
+import { encodeWith, valueCodec } from '../values/python-results.js';
+import type { JsonValue, SqlParameters } from '../values/sql-values.js';
+import type { CallerIdentity, ConnectionPool, PooledConnection } from './connections.js';
+import { executeQuery, interrupted, type Query, throwIfInterrupted, toQueryError } from './query.js';
+
+/** A column of a result. `type` is the descriptor by which the Python side of the worker decodes its values. */
+export interface ColumnType {
+  readonly name: string;
+  readonly type: JsonValue;
+}
+
+export interface SessionExecution {
+  /** Aborting interrupts the statement. */
+  readonly signal: AbortSignal;
+  /** Called once, before the first row. */
+  readonly onColumns: (columns: readonly ColumnType[]) => void;
+  /** A returned promise delays the next row while the receiver is behind. What it throws ends the statement. */
+  readonly onRow: (row: readonly JsonValue[]) => void | Promise<void>;
+}
+
+/** The database of one call of a function. */
+export type DatabaseSession = Pick<CallSession, 'execute' | 'dispose'>;
 
 /** These leave nothing on a connection, as long as no transaction is open on it. */
 const WITHOUT_TRACE: ReadonlySet<StatementType> = new Set([
@@ -16,87 +38,87 @@ const WITHOUT_TRACE: ReadonlySet<StatementType> = new Set([
   StatementType.EXPLAIN,
 ]);
 
-export interface CallSessionParts {
-  readonly caller: CallerIdentity;
-  readonly callers: CallerFunctions;
-  readonly connections: Pick<IdleConnections, 'take' | 'giveBack'>;
-  readonly onDisposed: () => void;
-}
-
 /**
- * The database of one call of a function: what a statement leaves behind (a temporary table, a variable, an open
- * transaction) is there for the next one, and gone with the call. The first statement takes a connection; only one that is
- * as it was is used by other calls again.
+ * Runs the statements of one call one after the other on one connection. What a statement leaves behind (a temporary table,
+ * a variable, an open transaction) is there for the next one and ends with the call. The first statement takes the
+ * connection; other calls reuse it only if nothing was left on it.
  */
-export class CallSession implements DatabaseSession {
-  readonly #parts: CallSessionParts;
-  #isAsItWas = true;
+export class CallSession implements Disposable {
+  readonly #caller: CallerIdentity;
+  readonly #pool: ConnectionPool | Promise<ConnectionPool>;
+  readonly #onDisposed: () => void;
+  readonly #ending = new AbortController();
+  #isClean = true;
   #running = 0;
-  #connection: Promise<InstanceConnection> | undefined;
-  /** Settles when the last statement that was asked for has; never rejects. */
+  #connection: Promise<PooledConnection> | undefined;
+  /** Settles when the statement requested last has; never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
-  constructor(parts: CallSessionParts) {
-    this.#parts = parts;
+  /** The pool is a promise while the database is not open yet; statements wait for it. */
+  constructor(
+    caller: CallerIdentity,
+    pool: ConnectionPool | Promise<ConnectionPool>,
+    onDisposed: () => void = () => undefined,
+  ) {
+    this.#caller = caller;
+    this.#pool = pool;
+    this.#onDisposed = onDisposed;
   }
 
-  execute(
-    sql: string,
-    parameters: Readonly<Record<string, ParameterValue>>,
-    execution: SessionExecution,
-  ): Promise<void> {
+  /** Throws `query_failed`, `query_interrupted`. Values lose nothing on their way: they are encoded by their column's type. */
+  execute(sql: string, parameters: SqlParameters, execution: SessionExecution): Promise<void> {
     const executed = this.#last.then(() => this.#execute(sql, parameters, execution));
-    // Whoever asked for the statement hears of its failure.
+    // The caller of `execute` receives the failure.
     this.#last = executed.catch(() => undefined);
     return executed;
   }
 
-  /** Interrupts what runs. What was left on the connection, an open transaction too, goes with it. Idempotent. */
+  /** Interrupts what runs and rolls back an open transaction. Idempotent. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#end();
     return this.#disposed;
   }
 
-  async #execute(
-    sql: string,
-    parameters: Readonly<Record<string, ParameterValue>>,
-    execution: SessionExecution,
-  ): Promise<void> {
+  async #execute(sql: string, parameters: SqlParameters, execution: SessionExecution): Promise<void> {
     throwIfInterrupted(execution.signal);
     const connection = await this.#connect();
-    // Nothing may begin once the end waits for what has begun.
-    if (this.#disposed !== undefined) throw interrupted();
+    // No statement may begin while `dispose` waits for those that have begun.
+    throwIfInterrupted(this.#ending.signal);
     this.#running += 1;
     try {
-      await connection.run(
-        (native, signal) => this.#runOn(native, { sql, parameters, execution: { ...execution, signal } }),
-        execution.signal,
-      );
+      await connection.run((native, signal) => this.#runOn(native, { sql, parameters, execution, signal }), {
+        caller: this.#caller,
+        signal: execution.signal,
+      });
     } catch (error) {
-      // What a failed or interrupted query leaves behind is not looked into.
-      this.#isAsItWas = false;
+      // A failed or interrupted query may have left anything behind.
+      this.#isClean = false;
       throw error;
     } finally {
       this.#running -= 1;
     }
   }
 
-  async #runOn(connection: DuckDBConnection, statements: Statements): Promise<void> {
-    const { callers, caller } = this.#parts;
-    const leave = callers.enter(connection, caller);
-    try {
-      await runStatements(connection, statements, ({ statementType }) => {
-        if (!WITHOUT_TRACE.has(statementType)) this.#isAsItWas = false;
-      });
-    } finally {
-      leave();
-    }
+  async #runOn(connection: DuckDBConnection, statement: SessionStatement): Promise<void> {
+    const { sql, parameters, execution, signal } = statement;
+    let timeZone = 'UTC';
+    await executeQuery(connection, {
+      sql,
+      parameters,
+      signal,
+      refusesExcess: true,
+      beforeRun: async (prepared, isLast) => {
+        if (!WITHOUT_TRACE.has(prepared.statementType)) this.#isClean = false;
+        if (isLast && mayHaveTimeZone(prepared)) timeZone = await readTimeZone(connection);
+      },
+      openReader: (columns) => pythonRows(columns, execution, timeZone),
+    });
   }
 
-  async #connect(): Promise<InstanceConnection> {
-    if (this.#disposed !== undefined) throw interrupted();
-    this.#connection ??= this.#parts.connections.take();
+  async #connect(): Promise<PooledConnection> {
+    throwIfInterrupted(this.#ending.signal);
+    this.#connection ??= this.#take();
     try {
       return await this.#connection;
     } catch (error) {
@@ -105,97 +127,72 @@ export class CallSession implements DatabaseSession {
     }
   }
 
+  /** The end of the session does not wait for a database that may never open. */
+  async #take(): Promise<PooledConnection> {
+    const pool =
+      this.#pool instanceof Promise ? await raceSignal(this.#pool, this.#ending.signal) : this.#pool;
+    return pool.take();
+  }
+
   async #end(): Promise<void> {
-    const { connections, onDisposed } = this.#parts;
+    this.#ending.abort(interrupted());
     try {
       const running = await this.#opened();
       if (this.#running > 0) running?.interrupt();
       await this.#last;
       const connection = await this.#opened();
       if (connection === undefined) return;
-      if (this.#isAsItWas) connections.giveBack(connection);
+      if (this.#isClean) (await this.#pool).giveBack(connection);
       else connection.close();
     } finally {
-      onDisposed();
+      this.#onDisposed();
     }
   }
 
-  async #opened(): Promise<InstanceConnection | undefined> {
+  async #opened(): Promise<PooledConnection | undefined> {
     try {
       return await this.#connection;
     } catch {
-      // The statement that opened it has told why it is not open.
+      // The statement that failed to open it has reported why.
       return undefined;
     }
   }
 }
 
-interface Statements {
+interface SessionStatement {
   readonly sql: string;
-  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly parameters: SqlParameters;
   readonly execution: SessionExecution;
+  readonly signal: AbortSignal;
 }
 
-async function runStatements(
-  connection: DuckDBConnection,
-  { sql, parameters, execution }: Statements,
-  onStatement: (statement: DuckDBPreparedStatement) => void,
-): Promise<void> {
-  let timeZone = 'UTC';
-  await executeQuery(connection, {
-    sql,
-    parameters,
-    signal: execution.signal,
-    refusesExcess: true,
-    onStatement,
-    beforeLast: async (statement) => {
-      if (mayHaveTimeZone(statement)) timeZone = await readTimeZone(connection);
-    },
-    read: (result) => readTypedRows(result, { ...execution, timeZone }),
-  });
+/** Gives each row as Python decodes it: DuckDB's own Python package would return the same values. */
+function pythonRows(
+  { names, types }: Parameters<Query<readonly JsonValue[]>['openReader']>[0],
+  { onColumns, onRow }: SessionExecution,
+  timeZone: string,
+): ReturnType<Query<readonly JsonValue[]>['openReader']> {
+  const codecs = types.map((type) => valueCodec(type, timeZone));
+  onColumns(codecs.map(({ descriptor }, at) => ({ name: names[at] ?? '', type: descriptor })));
+  return {
+    toRow: (columns, row) => codecs.map((codec, at) => encodeWith(codec, columns[at]?.at(row) ?? null)),
+    onRow,
+  };
 }
 
-/** Code may change it with `SET TimeZone`, so it is asked each time it is needed. */
+/** Whether the result may contain times whose time zone must be known before it is read. */
+function mayHaveTimeZone(statement: DuckDBPreparedStatement): boolean {
+  for (let index = 0; index < statement.columnCount; index += 1) {
+    const id = statement.columnTypeId(index);
+    // Nested types are recognised by name; a VARIANT has the type in each value, a parameter gets it when it is bound.
+    if (id === DuckDBTypeId.INVALID || id === DuckDBTypeId.VARIANT) return true;
+    if (/TIME ZONE|VARIANT|ANY/.test(String(statement.columnType(index)))) return true;
+  }
+  return false;
+}
+
+/** Read each time it is needed, because code may change it with `SET TimeZone`. */
 async function readTimeZone(connection: DuckDBConnection): Promise<string> {
   const result = await connection.runAndReadAll("SELECT current_setting('TimeZone')");
   return String(result.getRows()[0]?.[0] ?? 'UTC');
-}
-
-/** One call's database. Statements run one after the other on one connection, which the first one opens. */
-export interface DatabaseSession extends Disposable {
-  /** Throws `query_failed`, `query_interrupted`. Values lose nothing on their way: they are tagged by their column's type. */
-  execute(
-    sql: string,
-    parameters: Readonly<Record<string, ParameterValue>>,
-    execution: SessionExecution,
-  ): Promise<void>;
-  /** Rolls back what is open. */
-  dispose(): Promise<void>;
-}
-
-/** A session on a database that is not open yet; its statements wait for it. */
-export class LateSession implements DatabaseSession {
-  readonly #session: Promise<DatabaseSession>;
-
-  constructor(session: Promise<DatabaseSession>) {
-    this.#session = session;
-    // Whoever executes something hears of it.
-    session.catch(() => undefined);
-  }
-
-  async execute(
-    sql: string,
-    parameters: Readonly<Record<string, ParameterValue>>,
-    execution: SessionExecution,
-  ): Promise<void> {
-    const session = await this.#session;
-    await session.execute(sql, parameters, execution);
-  }
-
-  /** Does not wait for a database that may never open. */
-  dispose(): Promise<void> {
-    // What cannot be freed now is freed with the database.
-    this.#session.then((session) => session.dispose()).catch(() => undefined);
-    return Promise.resolve();
-  }
 }

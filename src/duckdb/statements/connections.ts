@@ -1,13 +1,13 @@
 import {
   type DuckDBConnection,
-  type DuckDBDataChunk,
   DuckDBScalarFunction,
+  type DuckDBInstance,
   type DuckDBScalarMainFunction,
   VARCHAR,
 } from '@duckdb/node-api';
 import type { Disposable } from '../../lifecycle/index.js';
 
-/** Who makes a call, as SQL sees it through `get_username()` and its family. */
+/** The maker of a call, as SQL sees it through `get_username()` and its family. */
 export interface CallerIdentity {
   readonly username: string | null;
   readonly email: string | null;
@@ -19,183 +19,222 @@ export interface CallerIdentity {
 
 export const ANONYMOUS: CallerIdentity = { username: null, email: null, provider: null, externalToken: null };
 
-/** Work on a connection. The signal tells that the work is to end, and stays aborted. */
+/** Callers by the id of the connection that runs their SQL. */
+type Callers = Map<number, CallerIdentity>;
+
+/** Work on a connection. It ends early when the signal aborts, which then stays aborted. */
 export type ConnectionWork<T> = (connection: DuckDBConnection, interrupted: AbortSignal) => Promise<T>;
 
-/** One open connection of an instance, which counts it until it is closed. Does one thing at a time. */
-export class InstanceConnection {
-  readonly #connection: DuckDBConnection;
-  readonly #onClosed: (connection: InstanceConnection) => void;
-  #interruption = new AbortController();
-  #isClosed = false;
-
-  constructor(connection: DuckDBConnection, onClosed: (connection: InstanceConnection) => void) {
-    this.#connection = connection;
-    this.#onClosed = onClosed;
-  }
-
-  /** Does not settle before the work has; so the connection can be closed, or used again, right after. */
-  async run<T>(work: ConnectionWork<T>, cancelled?: AbortSignal): Promise<T> {
-    const interruption = new AbortController();
-    this.#interruption = interruption;
-    // Not AbortSignal.any(), which costs five times as much as the two of these (Node 20).
-    const interrupt = (): void => interruption.abort();
-    cancelled?.addEventListener('abort', interrupt);
-    if (cancelled?.aborted === true) interrupt();
-    try {
-      return await work(this.#connection, interruption.signal);
-    } finally {
-      cancelled?.removeEventListener('abort', interrupt);
-    }
-  }
-
-  /** Ends what runs; what runs later is not touched. */
-  interrupt(): void {
-    this.#interruption.abort();
-    this.#connection.interrupt();
-  }
-
-  /** Only when nothing runs: closing then would never settle and keep the file locked. Idempotent. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#connection.closeSync();
-    this.#onClosed(this);
-  }
+export interface RunOptions {
+  /** Whose name the SQL functions return while the work runs. */
+  readonly caller?: CallerIdentity;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Connections kept for the next query; more than this many at once are closed after use. */
+/** Idle connections beyond this number are closed after use. */
 const MAX_IDLE = 16;
 
 /**
- * Connections of one instance that are used again, for queries that leave nothing behind on them: opening one for each costs
- * more than a tenth of a short call. Generations share them as they share the instance, which disposes them.
+ * The connections of one instance. Idle ones are reused for work that leaves nothing behind on them: opening one for each
+ * query costs more than a tenth of a short call. Generations share the pool as they share the instance, which disposes it.
  */
-export class IdleConnections implements Disposable {
-  readonly #connect: () => Promise<InstanceConnection>;
-  readonly #idle: InstanceConnection[] = [];
+export class ConnectionPool implements Disposable {
+  readonly #instance: DuckDBInstance;
+  readonly #callers: Callers = new Map();
+  readonly #open = new Set<PooledConnection>();
+  readonly #idle: PooledConnection[] = [];
   #isDisposed = false;
+  #onUnused: (() => void) | undefined;
 
-  constructor(connect: () => Promise<InstanceConnection>) {
-    this.#connect = connect;
+  constructor(instance: DuckDBInstance) {
+    this.#instance = instance;
   }
 
-  async use<T>(work: ConnectionWork<T>, cancelled?: AbortSignal): Promise<T> {
-    const connection = await this.take();
+  /** Registers the SQL functions that name the caller. Once per instance, before `open`. */
+  async registerCallerFunctions(): Promise<void> {
+    const connection = await this.#instance.connect();
+    for (const callerFunction of CALLER_FUNCTIONS) register(connection, callerFunction, this.#callers);
+    connection.closeSync();
+  }
+
+  /** Opens a connection. The caller closes it; the pool cannot be disposed before. */
+  async open(): Promise<PooledConnection> {
+    const connection = new PooledConnection(await this.#instance.connect(), this.#callers, () =>
+      this.#forget(connection),
+    );
+    this.#open.add(connection);
     try {
-      const result = await connection.run(work, cancelled);
-      this.giveBack(connection);
-      return result;
+      await connection.native.run(SHIELD);
+      return connection;
     } catch (error) {
-      // What a failed or interrupted query leaves behind is not looked into.
       connection.close();
       throw error;
     }
   }
 
-  dispose(): void {
-    this.#isDisposed = true;
-    for (const connection of this.#idle.splice(0)) connection.close();
+  /** Runs `work` on a connection of its own, which is closed after it. */
+  async useNew<T>(work: ConnectionWork<T>, options?: RunOptions): Promise<T> {
+    const connection = await this.open();
+    try {
+      return await connection.run(work, options);
+    } finally {
+      connection.close();
+    }
   }
 
-  /** Whoever takes one gives it back when it is as it was, and else closes it. */
-  async take(): Promise<InstanceConnection> {
-    return this.#idle.pop() ?? this.#connect();
+  /** Runs `work`, which must leave nothing behind, on an idle connection. */
+  async useIdle<T>(work: ConnectionWork<T>, options?: RunOptions): Promise<T> {
+    const connection = await this.take();
+    try {
+      const result = await connection.run(work, options);
+      this.giveBack(connection);
+      return result;
+    } catch (error) {
+      // A failed or interrupted query may have left anything behind.
+      connection.close();
+      throw error;
+    }
   }
 
-  giveBack(connection: InstanceConnection): void {
+  /** The caller gives the connection back if it is clean, and closes it otherwise. */
+  async take(): Promise<PooledConnection> {
+    return this.#idle.pop() ?? this.open();
+  }
+
+  giveBack(connection: PooledConnection): void {
     if (this.#isDisposed || this.#idle.length >= MAX_IDLE) connection.close();
     else this.#idle.push(connection);
   }
+
+  interruptAll(): void {
+    for (const connection of this.#open) connection.interrupt();
+  }
+
+  /** Interrupts what runs and resolves when every connection is closed. */
+  async dispose(): Promise<void> {
+    this.#isDisposed = true;
+    for (const connection of this.#idle.splice(0)) connection.close();
+    this.interruptAll();
+    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#onUnused = resolve));
+  }
+
+  #forget(connection: PooledConnection): void {
+    this.#open.delete(connection);
+    if (this.#open.size === 0) this.#onUnused?.();
+  }
 }
 
-const VALUES: Readonly<Record<string, (caller: CallerIdentity) => string | null>> = {
-  get_username: (caller) => caller.username,
-  get_user_email: (caller) => caller.email,
-  get_user_provider: (caller) => caller.provider,
-  get_user_external_token: (caller) => caller.externalToken,
-  get_request_headers_json: ({ requestHeaders }) =>
-    requestHeaders === undefined ? null : JSON.stringify(requestHeaders),
-};
+/** One open connection. It does one thing at a time. */
+export class PooledConnection {
+  readonly native: DuckDBConnection;
+  readonly #id: number;
+  readonly #callers: Callers;
+  readonly #onClosed: () => void;
+  #interruption = new AbortController();
+  #isClosed = false;
 
-const SHIELD = [
-  ...Object.keys(VALUES).map((name) => `CREATE TEMP MACRO ${name}() AS system.main.${name}()`),
-  'CREATE TEMP MACRO get_request_header(name) AS system.main.get_request_header(name)',
-].join('; ');
+  constructor(native: DuckDBConnection, callers: Callers, onClosed: () => void) {
+    this.native = native;
+    this.#id = native.clientContext.connectionId;
+    this.#callers = callers;
+    this.#onClosed = onClosed;
+  }
+
+  /** Settles only after the work has, so the connection can be closed or used again right after. */
+  async run<T>(work: ConnectionWork<T>, { caller, signal }: RunOptions = {}): Promise<T> {
+    const interruption = new AbortController();
+    this.#interruption = interruption;
+    // Not AbortSignal.any(), which costs five times as much as the listener (Node 20).
+    const interrupt = (): void => interruption.abort();
+    signal?.addEventListener('abort', interrupt);
+    if (signal?.aborted === true) interrupt();
+    if (caller !== undefined) this.#callers.set(this.#id, caller);
+    try {
+      return await work(this.native, interruption.signal);
+    } finally {
+      this.#callers.delete(this.#id);
+      signal?.removeEventListener('abort', interrupt);
+    }
+  }
+
+  /** Ends what runs; later work is not affected. */
+  interrupt(): void {
+    this.#interruption.abort();
+    this.native.interrupt();
+  }
+
+  /** Only when nothing runs: otherwise closing never settles and keeps the file locked. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.native.closeSync();
+    this.#onClosed();
+  }
+}
+
+interface CallerFunction {
+  readonly name: string;
+  readonly parameter?: string;
+  readonly valueOf: (caller: CallerIdentity, argument: string | null) => string | null;
+}
+
+const CALLER_FUNCTIONS: readonly CallerFunction[] = [
+  { name: 'get_username', valueOf: (caller) => caller.username },
+  { name: 'get_user_email', valueOf: (caller) => caller.email },
+  { name: 'get_user_provider', valueOf: (caller) => caller.provider },
+  { name: 'get_user_external_token', valueOf: (caller) => caller.externalToken },
+  {
+    name: 'get_request_headers_json',
+    valueOf: ({ requestHeaders }) => (requestHeaders === undefined ? null : JSON.stringify(requestHeaders)),
+  },
+  { name: 'get_request_header', parameter: 'name', valueOf: headerOf },
+];
 
 /**
- * The SQL functions that tell who calls. They are registered once per instance and find the caller by the connection
- * that runs them. They must be volatile: what is not is folded when a statement is prepared, and a cached statement then
- * answers with the name of the previous caller (DuckDB 1.5.6).
+ * Binds a connection to our caller functions. A macro of the same name in the database file would otherwise come first, and
+ * anyone who can write to the file could forge the identity of every caller. Temporary macros come before everything else
+ * under every search path, and belong to this connection alone (DuckDB 1.5.6).
  */
-export class CallerFunctions {
-  readonly #callers = new Map<number, CallerIdentity>();
+const SHIELD = CALLER_FUNCTIONS.map(
+  ({ name, parameter = '' }) =>
+    `CREATE TEMP MACRO ${name}(${parameter}) AS system.main.${name}(${parameter})`,
+).join('; ');
 
-  /** Makes `caller` the caller of everything that runs on the connection, until the returned function is called. */
-  enter(connection: DuckDBConnection, caller: CallerIdentity): () => void {
-    const id = connection.clientContext.connectionId;
-    this.#callers.set(id, caller);
-    return () => this.#callers.delete(id);
-  }
-
-  /** Once per instance, before any connection is shielded. */
-  register(connection: DuckDBConnection): void {
-    for (const [name, valueOf] of Object.entries(VALUES)) {
-      this.#define(connection, name, 0, (caller) => valueOf(caller));
-    }
-    this.#define(connection, 'get_request_header', 1, (caller, name) =>
-      name === null ? null : headerOf(caller, name.toLowerCase()),
-    );
-  }
-
-  /**
-   * Keeps a connection to these functions: a macro of the same name in the database file would otherwise come first, and whoever
-   * may write to the file could answer for every caller who they are. What is temporary comes before everything else, under
-   * whatever search path, and belongs to this connection alone (DuckDB 1.5.6).
-   */
-  async shield(connection: DuckDBConnection): Promise<void> {
-    await connection.run(SHIELD);
-  }
-
-  #define(
-    connection: DuckDBConnection,
-    name: string,
-    parameterCount: 0 | 1,
-    valueOf: (caller: CallerIdentity, argument: string | null) => string | null,
-  ): void {
-    const mainFunction: DuckDBScalarMainFunction = (info, input, output) => {
-      const caller = this.#callerOf(info.getState());
-      const texts = parameterCount === 0 ? [] : argumentTexts(input);
-      for (let row = 0; row < input.rowCount; row += 1) {
-        output.setItem(row, caller === undefined ? null : valueOf(caller, texts[row] ?? null));
-      }
-      output.flush();
-    };
-    connection.registerScalarFunction(
-      DuckDBScalarFunction.create({
-        name,
-        returnType: VARCHAR,
-        parameterTypes: Array.from({ length: parameterCount }, () => VARCHAR),
-        volatile: true,
-        specialHandling: true,
-        initFunction: (info) => info.setState({ connectionId: info.clientContext.connectionId }),
-        mainFunction,
-      }),
-    );
-  }
-
-  #callerOf(state: object | undefined): CallerIdentity | undefined {
-    return state !== undefined && 'connectionId' in state
-      ? this.#callers.get(Number(state.connectionId))
-      : undefined;
-  }
-}
-
-/** Only the caller's own headers: `constructor` is a name that every object answers to. */
-function headerOf({ requestHeaders = {} }: CallerIdentity, name: string): string | null {
+/** Only the caller's own headers: every object has a `constructor`. */
+function headerOf({ requestHeaders = {} }: CallerIdentity, argument: string | null): string | null {
+  const name = argument?.toLowerCase() ?? '';
   return Object.hasOwn(requestHeaders, name) ? (requestHeaders[name] ?? null) : null;
 }
 
-function argumentTexts(input: DuckDBDataChunk): (string | null)[] {
-  return input.getColumnValues(0).map((value) => (value === null ? null : String(value)));
+/**
+ * A caller function finds the caller by the connection that runs it. It must be volatile: DuckDB evaluates any other
+ * function when it prepares a statement, and a cached statement then returns the name of the previous caller (DuckDB 1.5.6).
+ */
+function register(
+  connection: DuckDBConnection,
+  { name, parameter, valueOf }: CallerFunction,
+  callers: Callers,
+) {
+  const mainFunction: DuckDBScalarMainFunction = (info, input, output) => {
+    const state = info.getState();
+    const caller =
+      state !== undefined && 'connectionId' in state ? callers.get(Number(state.connectionId)) : undefined;
+    const texts = parameter === undefined ? [] : input.getColumnValues(0);
+    for (let row = 0; row < input.rowCount; row += 1) {
+      const text = texts[row] ?? null;
+      output.setItem(row, caller === undefined ? null : valueOf(caller, text === null ? null : String(text)));
+    }
+    output.flush();
+  };
+  connection.registerScalarFunction(
+    DuckDBScalarFunction.create({
+      name,
+      returnType: VARCHAR,
+      parameterTypes: parameter === undefined ? [] : [VARCHAR],
+      volatile: true,
+      specialHandling: true,
+      initFunction: (info) => info.setState({ connectionId: info.clientContext.connectionId }),
+      mainFunction,
+    }),
+  );
 }

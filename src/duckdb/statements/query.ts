@@ -1,92 +1,68 @@
 import {
   type DuckDBConnection,
+  type DuckDBDataChunk,
   type DuckDBExtractedStatements,
   type DuckDBPreparedStatement,
   type DuckDBResult,
+  type DuckDBType,
   ResultReturnType,
   StatementType,
 } from '@duckdb/node-api';
 import { messageOf, MxcpError } from '../../errors/index.js';
+import { EventLoopBudget, raceSignal } from '../../lifecycle/index.js';
+import { columnReader, type ColumnReader, type ColumnValues, toJson } from '../values/json-values.js';
 import { bindParameters, refuseExcess } from '../values/parameters.js';
-import type { JsonObject, ParameterValue } from '../values/sql-values.js';
-import type { CallerIdentity } from './connections.js';
-import { interrupted, throwIfInterrupted, toQueryError } from './duckdb-errors.js';
-import { RowRefused } from './rows.js';
+import type { JsonObject, JsonValue, SqlParameters } from '../values/sql-values.js';
 
-export interface QueryOptions {
-  readonly caller: CallerIdentity;
-  /** Aborting interrupts the query; the promise then rejects with `query_interrupted`. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
-  readonly onRow: (row: JsonObject) => void;
-  /** A parameter that no statement uses is an error, told before the last statement runs. */
-  readonly refusesExcess?: boolean;
-}
-
-/** What preparing a statement tells about it, without running it. */
-export interface StatementShape {
-  /** Names of `$name` parameters over all statements of the text, without the dollar sign, each once. */
-  readonly parameterNames: readonly string[];
-}
-
-/** What statements can be compiled on. */
-export type InspectedDatabase = Pick<QueryableDatabase, 'inspect'>;
-
-/**
- * The database of one generation. A connection is opened for each query and closed after it, so nothing a call leaves
- * behind (temporary tables, variables, an open transaction) reaches another caller.
- */
-export interface QueryableDatabase {
-  /** Runs all statements of `sql`. Throws `query_failed`, `query_interrupted`. */
-  query(
-    sql: string,
-    parameters: Readonly<Record<string, ParameterValue>>,
-    options: QueryOptions,
-  ): Promise<void>;
-  /**
-   * Throws `query_failed` when a statement does not compile. DuckDB stops at a parameter whose type it cannot tell; with a
-   * sample of each parameter, what stands behind it is compiled too.
-   */
-  inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape>;
-}
-
-export interface Query {
+export interface Query<Row> {
   readonly sql: string;
-  readonly parameters: Readonly<Record<string, ParameterValue>>;
+  readonly parameters: SqlParameters;
   readonly signal: AbortSignal;
-  /** Takes all rows of the last statement. What it throws in a `RowRefused` ends the query and is what the query throws. */
-  readonly read: (result: DuckDBResult) => Promise<void>;
-  /** Known to be one statement, which saves parsing it apart. */
+  /** Called once, before the first row of the last statement. What it throws ends the query and is thrown by it. */
+  readonly openReader: (columns: ResultColumns) => RowReader<Row>;
+  /** Whether the text is known to be one statement, which saves splitting it. */
   readonly isOneStatement?: boolean;
-  /** Told of each statement before it runs. */
-  readonly onStatement?: (statement: DuckDBPreparedStatement) => void;
-  /** A parameter that no statement uses is an error. */
+  /** Whether a parameter that no statement uses is an error. */
   readonly refusesExcess?: boolean;
-  /** Before the last statement runs: while it gives rows, another one would end it. */
-  readonly beforeLast?: (statement: DuckDBPreparedStatement) => Promise<void>;
+  /** Called before each statement: it may run others, which would end the rows of one that runs. */
+  readonly beforeRun?: (statement: DuckDBPreparedStatement, isLast: boolean) => void | Promise<void>;
 }
 
-/** How often an interrupt is repeated until it is heard. */
+export interface ResultColumns {
+  /** Unique: duplicate column names get a numeric suffix (`a`, `a_1`). */
+  readonly names: readonly string[];
+  readonly types: readonly DuckDBType[];
+}
+
+export interface RowReader<Row> {
+  readonly toRow: (columns: readonly ColumnValues[], row: number) => Row;
+  /** A returned promise delays the next row. What it throws ends the query and is thrown by it. */
+  readonly onRow: (row: Row) => unknown;
+}
+
+/** Marks what a reader threw, as opposed to what DuckDB throws. */
+class RowRefused extends Error {}
+
+/** How often an interrupt is repeated until the query ends. */
 const INTERRUPT_INTERVAL_MS = 10;
 
 /**
- * Runs all statements of a text; `read` takes the rows of the last one as they come. When it settles, the connection has
- * nothing running and can be closed. Throws what `read` refuses a row with, `query_failed`, `query_interrupted`.
+ * Runs all statements of a text and reads the rows of the last one as they arrive. When it settles, nothing runs on the
+ * connection. Throws what the reader throws, `query_failed`, `query_interrupted`.
  */
-export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<void> {
+export async function executeQuery<Row>(connection: DuckDBConnection, query: Query<Row>): Promise<void> {
   let repeated: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
     connection.interrupt();
-    // Lost on a query that waits for a thread: it forgets interrupts when it starts (DuckDB 1.5.6).
+    // A query that waits for a thread forgets interrupts when it starts (DuckDB 1.5.6).
     repeated = setInterval(() => connection.interrupt(), INTERRUPT_INTERVAL_MS);
   };
   query.signal.addEventListener('abort', interrupt);
   try {
-    if (query.isOneStatement === true) await runOneStatement(connection, query);
-    else await runStatements(connection, query);
+    await runStatements(connection, query);
   } catch (error) {
     if (error instanceof RowRefused) throw error.cause;
-    // A lost interrupt (between two statements) ends as our own error; an error after an abort is the abort's doing.
+    // After an abort, any error is its consequence: an interrupt between two statements ends as our own error.
     throw query.signal.aborted ? interrupted() : toQueryError(error);
   } finally {
     query.signal.removeEventListener('abort', interrupt);
@@ -94,52 +70,96 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   }
 }
 
-async function runOneStatement(connection: DuckDBConnection, query: Query): Promise<void> {
-  const statement = await connection.prepare(query.sql);
-  const used = bindParameters(statement, query.parameters);
-  if (query.refusesExcess === true) refuseExcess(query.parameters, new Set(used));
-  throwIfInterrupted(query.signal);
-  await streamRows(connection, statement, query);
-  statement.destroySync();
-}
-
-async function runStatements(connection: DuckDBConnection, query: Query): Promise<void> {
-  const statements = await extractStatements(connection, query.sql);
-  const used = new Set<string>();
-  for (let index = 0; index < statements.count; index += 1) {
-    throwIfInterrupted(query.signal);
-    const statement = await statements.prepare(index);
-    for (const name of bindParameters(statement, query.parameters)) used.add(name);
-    throwIfInterrupted(query.signal);
-    query.onStatement?.(statement);
-    if (index < statements.count - 1) await statement.run();
-    else {
-      if (query.refusesExcess === true) refuseExcess(query.parameters, used);
-      await query.beforeLast?.(statement);
-      await streamRows(connection, statement, query);
-    }
+async function runStatements<Row>(connection: DuckDBConnection, query: Query<Row>): Promise<void> {
+  const { sql, parameters, signal } = query;
+  const statements = query.isOneStatement === true ? undefined : await extractStatements(connection, sql);
+  const count = statements?.count ?? 1;
+  const used: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    throwIfInterrupted(signal);
+    const statement = await (statements?.prepare(index) ?? connection.prepare(sql));
+    used.push(...bindParameters(statement, parameters));
+    throwIfInterrupted(signal);
+    const isLast = index === count - 1;
+    if (isLast && query.refusesExcess === true) refuseExcess(parameters, used);
+    await query.beforeRun?.(statement, isLast);
+    if (isLast) await streamRows(connection, statement, query);
+    else await statement.run();
     statement.destroySync();
   }
 }
 
-async function streamRows(
+async function streamRows<Row>(
   connection: DuckDBConnection,
   statement: DuckDBPreparedStatement,
-  query: Query,
+  query: Query<Row>,
 ): Promise<void> {
   const result = await statement.stream();
   try {
-    await query.read(result);
+    await readRows(result, query);
   } catch (error) {
     connection.interrupt();
     await drain(result);
     throw error;
   }
-  // A stream that fails or is interrupted ends like a complete one, but for this (DuckDB 1.5.6).
+  // Only this tells a stream that failed or was interrupted from a complete one (DuckDB 1.5.6).
   if (result.returnType === ResultReturnType.INVALID) await throwStreamError(statement, query.signal);
 }
 
-/** The error of a stream is out of reach of the bindings; the same query run as a whole throws it. */
+async function readRows<Row>(result: DuckDBResult, { signal, openReader }: Query<Row>): Promise<void> {
+  const types = result.columnTypes();
+  const readers = types.map(columnReader);
+  const columns = { names: toUniqueNames(result.columnNames()), types };
+  const { toRow, onRow } = refusing(openReader, columns);
+  const budget = new EventLoopBudget();
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    throwIfInterrupted(signal);
+    if (chunk === null || chunk.rowCount === 0) return;
+    const values = await readColumns(chunk, readers, budget);
+    for (let row = 0; row < chunk.rowCount; row += 1) {
+      if (budget.isSpent) await budget.renew();
+      throwIfInterrupted(signal);
+      const pending = refusing(onRow, toRow(values, row));
+      if (pending instanceof Promise) await untilTaken(pending, signal);
+    }
+  }
+}
+
+/** Reading by column is twice as fast as reading by row; the budget is for tables of hundreds of columns. */
+async function readColumns(
+  chunk: DuckDBDataChunk,
+  readers: readonly ColumnReader[],
+  budget: EventLoopBudget,
+): Promise<readonly ColumnValues[]> {
+  const values: ColumnValues[] = [];
+  for (const read of readers) {
+    // Before the work, not after: chunks of many results may arrive in one turn of the loop.
+    if (budget.isSpent) await budget.renew();
+    values.push(read(chunk));
+  }
+  return values;
+}
+
+function refusing<Argument, Result>(step: (argument: Argument) => Result, argument: Argument): Result {
+  try {
+    return step(argument);
+  } catch (error) {
+    throw new RowRefused('the row was refused', { cause: error });
+  }
+}
+
+/** The receiver of the rows may be gone and never settle. */
+async function untilTaken(pending: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  try {
+    await raceSignal(pending, signal);
+  } catch (error) {
+    throwIfInterrupted(signal);
+    throw new RowRefused('the row was refused', { cause: error });
+  }
+}
+
+/** The bindings do not expose the error of a stream; running the same statement without streaming throws it. */
 async function throwStreamError(statement: DuckDBPreparedStatement, signal: AbortSignal): Promise<never> {
   throwIfInterrupted(signal);
   if (statement.statementType === StatementType.SELECT) await statement.run();
@@ -149,7 +169,7 @@ async function throwStreamError(statement: DuckDBPreparedStatement, signal: Abor
   );
 }
 
-/** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and thrown away. */
+/** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and discarded. */
 async function drain(result: DuckDBResult): Promise<void> {
   try {
     for (;;) {
@@ -157,16 +177,45 @@ async function drain(result: DuckDBResult): Promise<void> {
       if (chunk === null || chunk.rowCount === 0) return;
     }
   } catch {
-    // The interrupt arrived while reading: the stream is closed, which is all that is wanted here.
+    // The interrupt arrived while reading and closed the stream, which is all that is wanted here.
   }
 }
 
-/** What the bindings put before DuckDB's own words when a text cannot be parsed (DuckDB 1.5.6). */
-const PREFIX = 'Failed to extract statements: ';
+/** Gives each row as a JSON object. */
+export function jsonRows(onRow: (row: JsonObject) => void): Query<JsonObject>['openReader'] {
+  return ({ names }) => ({ toRow: (columns, row) => toJsonRow(names, columns, row), onRow });
+}
+
+function toJsonRow(names: readonly string[], columns: readonly ColumnValues[], row: number): JsonObject {
+  const object: Record<string, JsonValue> = {};
+  for (let at = 0; at < names.length; at += 1) {
+    const name = names[at] ?? '';
+    const value = toJson(columns[at]?.at(row) ?? null);
+    // Assigning this one would set the prototype.
+    if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true });
+    else object[name] = value;
+  }
+  return object;
+}
+
+function toUniqueNames(names: readonly string[]): readonly string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    let unique = name;
+    for (let count = 1; seen.has(unique) || (unique !== name && taken.has(unique)); count += 1)
+      unique = `${name}_${count}`;
+    seen.add(unique);
+    return unique;
+  });
+}
+
+/** What the bindings put before DuckDB's own message when a text cannot be parsed (DuckDB 1.5.6). */
+const EXTRACT_PREFIX = 'Failed to extract statements: ';
 /** What they say when there is nothing to extract. */
 const NOTHING_FOUND = 'Error in native callback';
 
-/** Parses a text into its statements. Throws `query_failed`, also when there are none. */
+/** Splits a text into its statements. Throws `query_failed`, also when there are none. */
 export async function extractStatements(
   connection: DuckDBConnection,
   sql: string,
@@ -175,7 +224,25 @@ export async function extractStatements(
     return await connection.extractStatements(sql);
   } catch (error) {
     const message = messageOf(error);
-    const reason = message === NOTHING_FOUND ? 'the SQL has no statement' : message.replace(PREFIX, '');
+    const reason =
+      message === NOTHING_FOUND ? 'the SQL has no statement' : message.replace(EXTRACT_PREFIX, '');
     throw new MxcpError('query_failed', `Failed to execute SQL: ${reason}`, { cause: error });
   }
+}
+
+export function interrupted(cause?: unknown): MxcpError {
+  return new MxcpError('query_interrupted', 'the query was interrupted', { cause });
+}
+
+/** Throws `query_interrupted` when the signal is aborted. */
+export function throwIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw interrupted();
+}
+
+/** DuckDB's errors have no code; the class of an error is the start of its message (DuckDB 1.5.6). */
+export function toQueryError(thrown: unknown): MxcpError {
+  if (thrown instanceof MxcpError) return thrown;
+  const message = messageOf(thrown);
+  if (message.startsWith('INTERRUPT Error')) return interrupted(thrown);
+  return new MxcpError('query_failed', `Failed to execute SQL: ${message}`, { cause: thrown });
 }

@@ -1,6 +1,6 @@
 import type { DuckDBType, DuckDBValue } from '@duckdb/node-api';
 
-/** A value with the SQL type it is bound as. */
+/** A value with the SQL type that it is bound as. */
 export class SqlValue {
   readonly type: DuckDBType;
   readonly value: Exclude<DuckDBValue, null>;
@@ -12,8 +12,8 @@ export class SqlValue {
 }
 
 /**
- * A value of a declared type, of which `sample` has all members and an item for each list. It is bound as that type also
- * where it has nothing: members that it lacks are there and NULL, and an empty list is one of its items' type.
+ * A value of a declared type; `sample` has all members of that type and an item for each list. The value is bound as the whole
+ * type: members that it lacks are NULL, and an empty list has the declared item type.
  */
 export class DeclaredValue {
   readonly value: ParameterValue;
@@ -43,7 +43,7 @@ export class MapEntries {
   }
 }
 
-/** Text that is bound as a SQL type other than VARCHAR. A class, so that no object a caller sends can be taken for one. */
+/** Text that is bound as an SQL type other than VARCHAR. A class, so that no object from a caller can be mistaken for one. */
 export class TypedText {
   readonly sqlType: 'DATE' | 'TIME' | 'TIMESTAMP' | 'TIMESTAMPTZ';
   readonly text: string;
@@ -54,7 +54,7 @@ export class TypedText {
   }
 }
 
-/** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT), dates and times, and what has a type. */
+/** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT), dates and times, and typed values. */
 export type ParameterValue =
   | string
   | number
@@ -69,7 +69,9 @@ export type ParameterValue =
   | readonly ParameterValue[]
   | { readonly [key: string]: ParameterValue };
 
-/** A value as JSON knows it. */
+/** Parameters by name, without the dollar sign. */
+export type SqlParameters = Readonly<Record<string, ParameterValue>>;
+
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;

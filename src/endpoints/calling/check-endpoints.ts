@@ -69,7 +69,7 @@ async function checkDefinition(
   const names = parameters.map(({ name }) => name);
   const found = await python.inspect(source.python, names);
   return found.map(({ message, file, line }) =>
-    line === undefined ? { ...source.python.namedAt(), message } : { file, line, message },
+    line === undefined ? { ...source.python.namedAt, message } : { file, line, message },
   );
 }
 
@@ -104,19 +104,25 @@ function compareParameters(
     .filter((name) => !declared.includes(name))
     .map((name) => ({
       file: sql.file,
-      line: sql.lineInFile(lineOfParameter(sql.text, name)),
+      line: lineInFile(sql, lineOfParameter(sql.text, name)),
       message: `the SQL uses $${name}, which is not a declared parameter${suggestion(name, declared)}`,
     }));
   const unused = definition.parameters.flatMap(({ name }, index) => {
     if (used.includes(name)) return [];
+    const position = definition.positions.parameters[index] ?? definition.positions.identity;
     return [
       {
-        ...definition.positions.parameter(index),
+        ...position,
         message: `parameter "${name}" is not used by the SQL; use $${name} or remove the parameter`,
       },
     ];
   });
   return [...undeclared, ...unused];
+}
+
+/** Of a text whose lines were folded, only the first is known. `index` counts from 0. */
+function lineInFile({ firstLine, keepsLines }: SqlSource, index: number): number {
+  return keepsLines ? firstLine + index : firstLine;
 }
 
 function lineOfParameter(sql: string, name: string): number {
@@ -129,7 +135,7 @@ function sqlProblem(sql: SqlSource, message: string): Problem {
   const [, line = '1'] = /^LINE (\d+):/m.exec(message) ?? [];
   return {
     file: sql.file,
-    line: sql.lineInFile(Number(line) - 1),
+    line: lineInFile(sql, Number(line) - 1),
     message: `the SQL does not compile: ${reasonOf(message)}`,
   };
 }

@@ -5,13 +5,15 @@ import type { EndpointTest, ToolAnnotations } from './definition-schema.js';
 
 export type EndpointKind = 'tool' | 'resource' | 'prompt';
 
-/** SQL text and where it is, so that `LINE n` of DuckDB becomes a line of a file. */
+/** SQL text and where it stands, so that `LINE n` of DuckDB becomes a line of a file. */
 export interface SqlSource {
   readonly text: string;
   /** Relative to the project root. */
   readonly file: string;
-  /** Which line of `file` a line of the text is, counted from 0. For folded text, the first line of the text. */
-  readonly lineInFile: (index: number) => number;
+  /** The line of `file` on which the text begins. */
+  readonly firstLine: number;
+  /** Whether its lines are lines of `file`. */
+  readonly keepsLines: boolean;
 }
 
 /** A Python function, by the file it stands in: the code itself belongs to the generation that runs it. */
@@ -21,7 +23,7 @@ export interface PythonSource {
   /** Undefined for a resource, whose file says by itself which function is meant. */
   readonly functionName: string | undefined;
   /** Where the endpoint file names the code. */
-  readonly namedAt: () => SourcePosition;
+  readonly namedAt: SourcePosition;
 }
 
 export type EndpointSource =
@@ -39,11 +41,10 @@ interface DefinitionBase {
   readonly returns: TypeDefinition | undefined;
   readonly tests: readonly EndpointTest[];
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
-  /** For problems. Functions, because finding a position takes much longer than reading the file. */
   readonly positions: {
-    /** Where the name or URI is. */
-    readonly identity: () => SourcePosition;
-    readonly parameter: (index: number) => SourcePosition;
+    /** Where the name or URI stands. */
+    readonly identity: SourcePosition;
+    readonly parameters: readonly SourcePosition[];
   };
 }
 

@@ -129,7 +129,7 @@ class CatalogDraft {
     for (const definition of this.#definitions) {
       if (definition.kind !== 'tool' || !SQL_TOOL_NAMES.includes(definition.name)) continue;
       const message = `the name "${definition.name}" belongs to a built-in SQL tool; rename it or switch off "sql_tools"`;
-      this.#fail(definition, { ...definition.positions.identity(), message });
+      this.#fail(definition, { ...definition.positions.identity, message });
     }
   }
 
@@ -171,7 +171,7 @@ export function findDuplicates(definitions: readonly EndpointDefinition[]): Map<
     for (const definition of group) {
       const others = group.filter((other) => other !== definition).map(({ path }) => path);
       problems.set(definition, {
-        ...definition.positions.identity(),
+        ...definition.positions.identity,
         message: `${describe(definition)} is also defined in ${others.join(', ')}; keep one`,
       });
     }

@@ -1,4 +1,4 @@
-import type { Problem, SourcePosition } from '../../errors/index.js';
+import type { Problem } from '../../errors/index.js';
 import type { ParameterDefinition } from '../../values/index.js';
 import { type KeyPath, parseYaml, type YamlSource } from '../../yaml/index.js';
 import { type DefinitionFile, type DefinitionParts, toParts, toSoundParts } from './definition-parts.js';
@@ -89,9 +89,10 @@ function toDefinition(
     tests: fields.tests ?? [],
     metadata: contents.metadata,
     positions: {
-      identity: (): SourcePosition => source.positionOfKey([file.kind, 'uri' in fields ? 'uri' : 'name']),
-      parameter: (index: number): SourcePosition =>
+      identity: source.positionOfKey([file.kind, 'uri' in fields ? 'uri' : 'name']),
+      parameters: (fields.parameters ?? []).map((_, index) =>
         source.positionOfKey([file.kind, 'parameters', index, 'name']),
+      ),
     },
   };
   if ('messages' in fields) {

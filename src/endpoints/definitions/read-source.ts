@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import type { Problem, SourcePosition } from '../../errors/index.js';
+import type { Problem } from '../../errors/index.js';
 import { decodeText, type DiskReader, FileReadError } from '../../files/index.js';
 import type { KeyPath, YamlSource } from '../../yaml/index.js';
 import type { RunFields } from './definition-parts.js';
@@ -49,8 +49,12 @@ export async function readSqlSource(request: SourceRequest): Promise<SourceResul
   const { code, file } = run.source;
   if (!code) return readSqlFile(String(file), request);
   const path = [...base, 'source', 'code'];
-  const lineInFile = (index: number): number => source.lineOfText(path, index);
-  return { read: { language: 'sql', sql: { text: code, file: source.file, lineInFile } }, problems: [] };
+  const place = {
+    file: source.file,
+    firstLine: source.lineOfText(path),
+    keepsLines: source.keepsLines(path),
+  };
+  return { read: { language: 'sql', sql: { text: code, ...place } }, problems: [] };
 }
 
 async function readSqlFile(named: string, request: SourceRequest): Promise<SourceResult> {
@@ -66,7 +70,7 @@ async function readSqlFile(named: string, request: SourceRequest): Promise<Sourc
   });
   if (read.text === undefined) return refuse(whyNamedUnreadable(read.error));
   if (read.text.trim() === '') return refuse('is empty');
-  const sql = { text: read.text, file, lineInFile: (index: number): number => index + 1 };
+  const sql = { text: read.text, file, firstLine: 1, keepsLines: true };
   return { sqlFile, read: { language: 'sql', sql }, problems: [] };
 }
 
@@ -94,7 +98,7 @@ export async function readPythonSource(request: SourceRequest): Promise<SourceRe
     if (!(error instanceof FileReadError)) throw error;
     return refuse('file', `the Python file ${file} ${whyNamedUnreadable(error)}`);
   }
-  const namedAt = (): SourcePosition => source.positionOfKey([...base, 'source', 'file']);
+  const namedAt = source.positionOfKey([...base, 'source', 'file']);
   return { read: { language: 'python', python: { file, functionName, namedAt } }, problems: [] };
 }
 

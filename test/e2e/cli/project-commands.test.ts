@@ -91,13 +91,13 @@ describe('mxcp validate', () => {
       const checked = await mxcp(['validate']);
       expect(checked.stdout).toMatch(/^unchecked tools\/add\.yml$/m);
       expect(checked.stdout).toMatch(/^ok +prompts\/ask\.yml$/m);
-      expect(checked.stdout).toContain(`process ${server.pid} holds it`);
+      expect(checked.stdout).toContain(`process ${server.pid} has it open`);
       expect(checked.stdout).toContain('mxcp admin reload --dry-run --definitions');
       expect(checked.code).toBe(3);
       const listed = await mxcp(['list']);
       expect(listed.code).toBe(0);
       const asked = await mxcp(['query', 'SELECT 1']);
-      expect(asked.stderr).toContain(`process ${server.pid} holds it`);
+      expect(asked.stderr).toContain(`process ${server.pid} has it open`);
       expect(asked.code).toBe(3);
     } finally {
       server.kill('SIGTERM');
@@ -272,8 +272,8 @@ describe('mxcp query', () => {
   });
 
   it.each([
-    ['SELECT 1', ['zz=1'], 'the SQL does not use the parameters that were given as "zz"; it uses none'],
-    ['SELECT $a', ['a=2', 'b=1'], 'the SQL does not use the parameters that were given as "b"; it uses "a"'],
+    ['SELECT 1', ['zz=1'], 'the SQL does not use the parameters "zz"; it uses none'],
+    ['SELECT $a', ['a=2', 'b=1'], 'the SQL does not use the parameters "b"; it uses "a"'],
     ['SELECT $name', ['nmae=1'], 'the SQL uses $name, but no parameter "name" was given; "nmae" was'],
     ['SELECT $name', ['year=1'], 'the SQL uses $name, but no parameter "name" was given'],
   ])('refuses parameters that are not those of %s: %j', async (sql, parameters, message) => {

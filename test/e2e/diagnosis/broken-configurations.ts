@@ -65,7 +65,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'a secret is indented with a tab',
     command: 'serve',
     files: { 'config.yml': SOUND_CONFIG.map((line) => line.replace('            type', '\ttype')) },
-    says: ['config.yml:8:1:', 'a tab is used for indentation; YAML allows only spaces'],
+    says: ['config.yml:8:1:', 'a tab is used for indentation; YAML takes only spaces'],
   },
   {
     broken: 'two variables are not set',
@@ -156,7 +156,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
       'mxcp-site.yml:6:21:',
       'cannot open database shop.duckdb:',
       'not a valid DuckDB database file',
-      'put a DuckDB database there, or change duckdb.path',
+      'put a DuckDB database there, or change `duckdb.path`',
     ],
   },
   {

@@ -56,7 +56,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
     change: (project) => rmSync(project.path('shop.duckdb')),
     says: [
       'failed at build',
-      'database shop.duckdb is gone from the disk; the open one still serves. Put the file back',
+      'database shop.duckdb is gone from the disk; the server keeps using the open file. Put the file back',
     ],
   },
   {

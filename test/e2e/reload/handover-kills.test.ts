@@ -70,7 +70,9 @@ describe('kill -9 between the rename of a new file and its reload', () => {
     expect([...hiddenIn(project)].sort()).toEqual(
       [earlier, `${earlier}.wal`, '.shop.duckdb.mxcp-held'].sort(),
     );
-    expect(server.stderr).toContain('was replaced while rows for the file before it were only in its log');
+    expect(server.stderr).toContain(
+      'was replaced while the log of the earlier file had rows that were not in that file yet',
+    );
     expect(server.stderr).toContain(project.path(earlier));
     server.child.kill('SIGTERM');
     await server.ended;
@@ -112,7 +114,7 @@ describe('kill -9 between the rename of a new file and its reload', () => {
         const failed = ChildServer.spawn(project);
         expect(await failed.ended).toBe(3);
         expect(failed.stderr).toContain(
-          'is gone from the disk, but the file that was served last is still there as',
+          'is gone from the disk, but the file that was open last still exists as',
         );
       }
       project.rename('.shop.duckdb.mxcp-held', 'shop.duckdb');

@@ -51,7 +51,7 @@ describe.runIf(canBeOrdinary)('a read-write database that this user may not writ
       database: { pause_ms: 0 },
     });
     expect(record.error?.message).toBe(
-      `cannot open database ${project.path(DATABASE)}: this user may not open it for writing; open it read-only (\`--readonly\`, or \`readonly: true\` beside duckdb.path), or let this user write to it and its folder`,
+      `cannot open database ${project.path(DATABASE)}: this user has no permission to write to it; open it read-only (\`--readonly\`, or \`readonly: true\` beside \`duckdb.path\`), or let this user write to it and its folder`,
     );
     expect(readdirSync(project.path('data')).filter((name) => name.includes('earlier'))).toEqual([]);
     expect(await price()).toBe('1');
@@ -69,7 +69,7 @@ describe.runIf(canBeOrdinary)('a read-write database that this user may not writ
     const { record } = await failedReload(server);
     expect(record.error).toMatchObject({ stage: 'check', code: 'database_failed' });
     expect(record.error?.message).toBe(
-      `database ${project.path(DATABASE)} cannot be handed over while it serves: its folder cannot be written by this user (EACCES: permission denied, access '${project.path('data')}'), and the old file needs a second name there; give the user that runs mxcp the right to do so`,
+      `database ${project.path(DATABASE)} cannot be handed over while the server runs: this user cannot write to its folder (EACCES: permission denied, access '${project.path('data')}'), and the old file needs a second name there; let the user that runs mxcp write to it`,
     );
     expect(await price()).toBe('1');
     project.chmod('data', 0o755);
@@ -82,7 +82,7 @@ describe.runIf(canBeOrdinary)('a read-write database that this user may not writ
     project.chmod(DATABASE, 0o400);
     const server = ChildServer.spawn(project, { begin: ordinaryUserCommand() });
     expect(await server.ended).toBe(3);
-    expect(server.stderr).toContain('this user may not open it for writing');
+    expect(server.stderr).toContain('this user has no permission to write to it');
     expect(server.stderr).toContain('open it read-only (`--readonly`, or `readonly: true`');
   });
 });

@@ -234,7 +234,7 @@ describe('a file that cannot be served', () => {
       const registry = createRegistry();
       await expect(buildGeneration(registry, specOf(path, { readonly }))).rejects.toMatchObject({
         code: 'database_locked',
-        message: expect.stringMatching(new RegExp(`${path}.*process ${holder.pid} holds it`)),
+        message: expect.stringMatching(new RegExp(`${path}.*process ${holder.pid} has it open`)),
       });
       holder.kill('SIGKILL');
       await once(holder, 'exit');
@@ -268,7 +268,7 @@ describe('a file that cannot be served', () => {
     writeFileSync(file, '');
     await expect(buildGeneration(createRegistry(), specOf(join(file, 'data.duckdb')))).rejects.toMatchObject({
       code: 'database_missing',
-      message: expect.stringContaining('create it or change duckdb.path'),
+      message: expect.stringContaining('create it or change `duckdb.path`'),
     });
   });
 
@@ -304,16 +304,16 @@ describe('a file that cannot be served', () => {
       'is there and read-only',
       'old.duckdb',
       false,
-      'this user may not open it for writing; open it read-only',
+      'this user has no permission to write to it; open it read-only',
     ],
-    ['is there and private', 'private.duckdb', true, 'this user may not read it; let this user read it'],
-    ['would have to be made', 'new.duckdb', false, 'this user may not create it; let this user write to'],
     [
-      'would have to be made empty',
-      'new.duckdb',
+      'is there and private',
+      'private.duckdb',
       true,
-      'this user may not create it; let this user write to',
+      'this user has no permission to read it; let this user read it',
     ],
+    ['would have to be made', 'new.duckdb', false, 'this user cannot create it; let this user write to'],
+    ['would have to be made empty', 'new.duckdb', true, 'this user cannot create it; let this user write to'],
   ])('because this user may not is told with the mend: it %s', async (_what, name, readonly, mend) => {
     const folder = createFolder();
     const [old, privateFile] = await Promise.all(

@@ -12,7 +12,7 @@ import {
   type ParameterValue,
   type QueryableDatabase,
 } from '../../../src/duckdb/index.js';
-import type { QueryOptions } from '../../../src/duckdb/statements/query.js';
+import type { QueryOptions } from '../../../src/duckdb/database/generation-database.js';
 
 /** A folder that is gone after the test. */
 export function createFolder(): string {

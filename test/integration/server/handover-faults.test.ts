@@ -74,7 +74,7 @@ const GAP_FAULTS: readonly GapFault[] = [
       renameSync(shop.project.path('next-2.duckdb'), shop.database);
     },
     code: 'database_locked',
-    says: 'holds it',
+    says: 'has it open',
     mend: (shop) => replaceBy(shop),
   },
 ];
@@ -155,7 +155,7 @@ describe('a handover that cannot be completed', () => {
     await slow;
     const { record } = await failing;
     expectFailedSwap(record, 'database_replaced');
-    expect(record.error?.message).toContain('once more after it had been checked');
+    expect(record.error?.message).toContain('again after it had been checked');
     expect(await shop.price()).toBe('1');
     expect(await shop.reload()).toMatchObject({ status: 'success' });
     expect(await shop.price()).toBe('3');
@@ -216,7 +216,7 @@ describe('a handover that cannot be completed', () => {
     shop.project.rename('next.duckdb', name);
     const { record } = await failedReload(shop.server);
     expect(record.error).toMatchObject({ stage: 'check', code: 'database_failed' });
-    expect(record.error?.message).toContain('cannot be handed over while it serves');
+    expect(record.error?.message).toContain('cannot be handed over while the server runs');
     expect(record.error?.message).toContain('restart the server instead');
   });
 });
@@ -255,7 +255,7 @@ describe('a payload', () => {
       /The previous database keeps serving as .*\.shop\.duckdb\.mxcp-earlier-/,
     );
     expect(await shop.price()).toBe('1');
-    expect(shop.server.logLines.join('')).toContain('was not closed as it should be');
+    expect(shop.server.logLines.join('')).toContain('was not closed completely');
   });
 
   it('that takes too long is ended, and the old file serves again', async () => {

@@ -35,7 +35,7 @@ describe('a replaced read-write database', () => {
     expect(await shop.sql('SELECT count(*) AS n FROM item')).toContain('1');
     expect(await callText(shop.client, 'secrets')).toContain('http_proxy=http://first-1.example:1');
     expect(shop.hiddenFiles()).toEqual(['.shop.duckdb.mxcp-held']);
-    expect(shop.server.logLines.join('')).not.toContain('set aside');
+    expect(shop.server.logLines.join('')).not.toContain('Both were kept');
   });
 
   it('can be written to before and after, and each file has its own rows', async () => {

@@ -32,7 +32,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     mend: putBack,
     stage: 'build',
     code: 'database_missing',
-    says: ['shop.duckdb is gone from the disk; the open one still serves. Put the file back'],
+    says: ['shop.duckdb is gone from the disk; the server keeps using the open file. Put the file back'],
   },
   {
     what: 'a database that is open read-write is gone',
@@ -41,7 +41,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     mend: putBack,
     stage: 'build',
     code: 'database_missing',
-    says: ['shop.duckdb is gone from the disk; the open one still serves. Put the file back'],
+    says: ['shop.duckdb is gone from the disk; the server keeps using the open file. Put the file back'],
   },
   {
     what: 'a read-only database was overwritten in place',
@@ -54,7 +54,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     stage: 'build',
     code: 'database_replaced',
     says: [
-      'was overwritten in place while it is open; write the new file beside it and rename it over this one',
+      'was overwritten in place while it was open; write the new file beside it and rename it over this one',
     ],
   },
   {
@@ -88,7 +88,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     mend: putBack,
     stage: 'build',
     code: 'database_failed',
-    says: ['is not a regular file, so it cannot be a database; check duckdb.path'],
+    says: ['is not a regular file, so it cannot be a database; check `duckdb.path`'],
   },
   {
     what: 'DuckDB refuses a secret',

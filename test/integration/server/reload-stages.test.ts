@@ -55,8 +55,8 @@ describe('a secret that a query is changing', () => {
 
     expect(record.error).toMatchObject({ stage: 'build', code: 'secret_failed' });
     expect(record.error?.message).toContain('secret "first"');
-    expect(record.error?.message).toContain('a query that still runs is changing it too');
-    expect(record.error?.message).toContain('reload again when it has ended');
+    expect(record.error?.message).toContain('a running query is changing it too');
+    expect(record.error?.message).toContain('reload again when the query has ended');
     await transaction.cancel();
     expect(await observeAnswers(server, ['price', 'secrets'])).toBe(before);
     expect(await server.admin.reload({ waitMs: 20_000 })).toMatchObject({ status: 'success' });

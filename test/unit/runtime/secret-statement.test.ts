@@ -7,7 +7,7 @@ import {
   toCreateSecret,
   toDropSecret,
   withoutValues,
-} from '../../../src/duckdb/database/database-secrets.js';
+} from '../../../src/duckdb/database/secret-staging.js';
 
 function define(parameters: Readonly<Record<string, SecretParameter>>, name = 'store', type = 's3') {
   return { name, type, parameters };

@@ -9,7 +9,7 @@ import {
   type JsonValue,
   type ParameterValue,
 } from '../../../../src/duckdb/index.js';
-import type { SessionExecution } from '../../../../src/duckdb/statements/rows.js';
+import type { SessionExecution } from '../../../../src/duckdb/statements/call-session.js';
 import { executeIn } from '../../../kit/python-values.js';
 import {
   buildGeneration,
@@ -209,7 +209,7 @@ describe('parameters', () => {
     });
     await expect(rows(session, 'SELECT $a', { a: 1, c: 2, d: 3 })).rejects.toMatchObject({
       code: 'query_failed',
-      message: 'the SQL does not use the parameters that were given as "c", "d"; it uses "a"',
+      message: 'the SQL does not use the parameters "c", "d"; it uses "a"',
     });
     await expect(rows(session, 'SELECT ?', { 1: 1, 2: 2 })).rejects.toMatchObject({ code: 'query_failed' });
   });

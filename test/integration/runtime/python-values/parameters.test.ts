@@ -104,7 +104,7 @@ test.each([
   expect(() => parseTaggedParameters(parameters)).toThrow(
     expect.objectContaining({
       code: 'query_failed',
-      message: expect.stringContaining('parameters of the query'),
+      message: expect.stringContaining('query parameters'),
     }),
   );
 });

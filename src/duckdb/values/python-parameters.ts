@@ -23,27 +23,26 @@ import {
   UUID,
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
-import { toJson } from './json-rows.js';
-import { entriesOf } from './parameters.js';
+import { toJson } from './json-values.js';
+import { entriesOf, MAX_DECIMAL_WIDTH } from './parameters.js';
 import {
   DeclaredValue,
   type JsonObject,
   type JsonValue,
   MapEntries,
   type ParameterValue,
+  type SqlParameters,
   SqlValue,
   StructEntries,
   TypedText,
 } from './sql-values.js';
 
-const MAX_DECIMAL_WIDTH = 38;
-
 /**
- * The parameters of a query as the Python worker sends them: JSON, with what JSON does not have as
- * `{ "$": kind, "v": … }` (`parameters.py` writes it). Throws `query_failed` for what it would never send.
+ * The parameters of a query as the Python worker sends them: JSON, with other types as `{ "$": kind, "v": … }`
+ * (`parameters.py` writes it). Throws `query_failed` for what the worker never sends.
  */
-export function parseTaggedParameters(parameters: JsonValue): Readonly<Record<string, ParameterValue>> {
-  if (typeof parameters !== 'object' || parameters === null || isList(parameters)) throw refused();
+export function parseTaggedParameters(parameters: JsonValue): SqlParameters {
+  if (typeof parameters !== 'object' || parameters === null || isList(parameters)) throw malformed();
   return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, parseValue(value)]));
 }
 
@@ -52,20 +51,26 @@ function parseValue(value: JsonValue): ParameterValue {
   if (isList(value)) return value.map(parseValue);
   const parse = TAGS[String(value['$'])];
   const content = value['v'];
-  if (parse === undefined || content === undefined) throw refused();
+  if (parse === undefined || content === undefined) throw malformed();
   return parse(content);
 }
 
 const TAGS: Readonly<Record<string, (content: JsonValue) => ParameterValue>> = {
-  int: (digits) => toInteger(toBigInt(digits)),
+  int: toInteger,
   float: (text) => new SqlValue(DOUBLE, toDouble(String(text))),
   decimal: (text) => toDecimal(String(text)),
   date: (days) => new SqlValue(DATE, new DuckDBDateValue(Number(days))),
   time: (micros) => new SqlValue(TIME, new DuckDBTimeValue(toBigInt(micros))),
-  timetz: (pair) => new SqlValue(TIMETZ, toTimeWithZone(pair)),
+  timetz: (pair) => {
+    const [micros, offset] = toPair(pair);
+    return new SqlValue(TIMETZ, DuckDBTimeTZValue.fromMicrosAndOffset(toBigInt(micros), Number(offset)));
+  },
   timestamp: (micros) => new SqlValue(TIMESTAMP, new DuckDBTimestampValue(toBigInt(micros))),
   timestamptz: (micros) => new SqlValue(TIMESTAMPTZ, new DuckDBTimestampTZValue(toBigInt(micros))),
-  interval: (pair) => new SqlValue(INTERVAL, toInterval(pair)),
+  interval: (pair) => {
+    const [days, micros] = toPair(pair);
+    return new SqlValue(INTERVAL, new DuckDBIntervalValue(0, Number(days), toBigInt(micros)));
+  },
   uuid: (text) =>
     new SqlValue(UUID, DuckDBUUIDValue.fromUint128(toBigInt(`0x${String(text).replaceAll('-', '')}`))),
   bytes: (text) =>
@@ -75,7 +80,8 @@ const TAGS: Readonly<Record<string, (content: JsonValue) => ParameterValue>> = {
   map: (pairs) => new MapEntries(toPairs(pairs).map(([key, value]) => [parseValue(key), parseValue(value)])),
 };
 
-function toInteger(value: bigint): SqlValue {
+function toInteger(digits: JsonValue): SqlValue {
+  const value = toBigInt(digits);
   if (BigInt.asIntN(64, value) === value) return new SqlValue(BIGINT, value);
   return new SqlValue(BigInt.asIntN(128, value) === value ? HUGEINT : UHUGEINT, value);
 }
@@ -85,10 +91,10 @@ function toDouble(text: string): number {
   return text.endsWith('inf') ? Number(`${text}inity`.replace('inf', 'Inf')) : Number(text);
 }
 
-/** `-12.50` as DECIMAL(4,2); what has more digits than a DECIMAL holds is a double, as in DuckDB's Python package. */
+/** `-12.50` as DECIMAL(4,2). A number with more digits than a DECIMAL holds is a double, as in DuckDB's Python package. */
 function toDecimal(text: string): SqlValue {
   const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
-  if (match === null) throw refused();
+  if (match === null) throw malformed();
   const [, sign = '', whole = '', fraction = ''] = match;
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   const width = Math.max(digits.length, fraction.length, 1);
@@ -97,33 +103,22 @@ function toDecimal(text: string): SqlValue {
   return new SqlValue(DECIMAL(width, fraction.length), new DuckDBDecimalValue(value, width, fraction.length));
 }
 
-function toTimeWithZone(pair: JsonValue): DuckDBTimeTZValue {
-  const [micros = null, offset = null] = toList(pair);
-  return DuckDBTimeTZValue.fromMicrosAndOffset(toBigInt(micros), Number(offset));
-}
-
-function toInterval(pair: JsonValue): DuckDBIntervalValue {
-  const [days = null, micros = null] = toList(pair);
-  return new DuckDBIntervalValue(0, Number(days), toBigInt(micros));
-}
-
 function toPairs(value: JsonValue): readonly (readonly [JsonValue, JsonValue])[] {
-  return toList(value).map((pair) => {
-    const [key = null, item = null] = toList(pair);
-    return [key, item];
-  });
+  if (!isList(value)) throw malformed();
+  return value.map(toPair);
 }
 
-function toList(value: JsonValue): readonly JsonValue[] {
-  if (!isList(value)) throw refused();
-  return value;
+function toPair(value: JsonValue): readonly [JsonValue, JsonValue] {
+  if (!isList(value)) throw malformed();
+  const [first = null, second = null] = value;
+  return [first, second];
 }
 
 function toBigInt(value: JsonValue): bigint {
   try {
     return BigInt(String(value));
   } catch (cause) {
-    throw refused(cause);
+    throw malformed(cause);
   }
 }
 
@@ -131,42 +126,31 @@ function isList(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);
 }
 
-function refused(cause?: unknown): MxcpError {
-  return new MxcpError(
-    'query_failed',
-    'the parameters of the query are not as the Python worker sends them',
-    {
-      cause,
-    },
-  );
+function malformed(cause?: unknown): MxcpError {
+  const message = 'the Python worker sent query parameters in an unknown format';
+  return new MxcpError('query_failed', message, { cause });
 }
 
-/**
- * The arguments of a call as the Python worker reads them (`values.py`): JSON, with what JSON does not have as
- * `{ "$": kind, "v": … }`.
- */
-export function toTaggedArguments(callArguments: Readonly<Record<string, ParameterValue>>): JsonObject {
+/** The arguments of a call as the Python worker reads them (`values.py`): JSON, with other types as `{ "$": kind, "v": … }`. */
+export function toTaggedArguments(callArguments: SqlParameters): JsonObject {
   return Object.fromEntries(Object.entries(callArguments).map(([name, value]) => [name, toTagged(value)]));
 }
 
 function toTagged(value: ParameterValue): JsonValue {
   if (typeof value === 'bigint') return tag('int', value.toString());
-  if (typeof value === 'number') return toTaggedNumber(value);
+  // A double without a fraction would arrive as an integer whose last digits are invented.
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+    return tag('float', String(value));
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(toTagged);
   if (value instanceof TypedText) return tag(value.sqlType.toLowerCase(), value.text);
-  // A dict has what was sent and no more; `in` and `get` say what was left out.
+  // A dict contains only what the client sent; `in` and `get` show what was left out.
   if (value instanceof DeclaredValue) return toTagged(value.value);
-  // Only what Python sent to the database is of these types; it does not come back as an argument.
+  // Only parameters that Python sent to the database have these types; they never come back as arguments.
   if (value instanceof SqlValue) return toJson(value.value);
   if (value instanceof MapEntries) return value.entries.map(([key, item]) => [toTagged(key), toTagged(item)]);
   const entries = Object.fromEntries(entriesOf(value).map(([key, item]) => [key, toTagged(item)]));
   return Object.hasOwn(entries, '$') ? tag('object', entries) : entries;
-}
-
-/** A double without a fraction would arrive as an integer whose last digits are made up. */
-function toTaggedNumber(value: number): JsonValue {
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? tag('float', String(value)) : value;
 }
 
 function tag(kind: string, value: JsonValue): JsonObject {
