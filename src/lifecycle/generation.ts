@@ -1,78 +1,73 @@
-import type { Disposable } from './disposer.js';
+import { raceSignal } from './timing.js';
 
-/** Who asks for a lease. */
-export interface LeaseHolder {
-  /** For people who want to know what a reload waits for, e.g. `tool "sales"`. */
-  readonly label: string;
-  /** Ends the work early, because the generation is to be freed; the lease is released when the work has ended. */
-  readonly interrupt: () => void;
+/** Something that frees what it holds. `dispose` may be called more than once; later calls do nothing. */
+export interface Disposable {
+  dispose(): void | Promise<void>;
 }
 
-/** A lease as one sees it who waits for its end. */
-export interface LeaseInUse extends LeaseHolder {
-  readonly since: Date;
-}
+/**
+ * Owns things that are freed together, in the reverse of the order in which they were added. Every step runs, also after one
+ * fails; the failures are thrown together.
+ */
+export class Disposer implements Disposable {
+  readonly #steps: (() => void | Promise<void>)[] = [];
+  #disposed: Promise<void> | undefined;
 
-interface Waiter {
-  readonly pending: Set<LeaseInUse>;
-  readonly resolve: () => void;
-}
-
-/** All leases on one generation that were given and not released. */
-export class LeaseBook {
-  /** In the order in which they were given. */
-  readonly #inUse = new Set<LeaseInUse>();
-  readonly #waiters = new Set<Waiter>();
-
-  get size(): number {
-    return this.#inUse.size;
+  /** Adds a resource and returns it, so that acquiring and owning are one line. */
+  own<T extends Disposable>(resource: T): T {
+    this.defer(() => resource.dispose());
+    return resource;
   }
 
-  /** The oldest first. */
-  list(): readonly LeaseInUse[] {
-    return [...this.#inUse];
+  defer(step: () => void | Promise<void>): void {
+    if (this.#disposed !== undefined) throw new Error('Disposer is already disposed');
+    this.#steps.push(step);
   }
 
-  /** Returns what releases the lease; idempotent. */
-  enter({ label, interrupt }: LeaseHolder): () => void {
-    const lease: LeaseInUse = { label, interrupt, since: new Date() };
-    this.#inUse.add(lease);
-    return () => this.#leave(lease);
+  /** Throws an `AggregateError` with every failure after all steps have run. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#run();
+    return this.#disposed;
   }
 
-  /** Resolves when all that is in use now has been released. Throws the signal's reason when that aborts first. */
-  async ended(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#inUse.size === 0) return;
-    await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        pending: new Set(this.#inUse),
-        resolve: () => {
-          signal?.removeEventListener('abort', giveUp);
-          resolve();
-        },
-      };
-      const giveUp = (): void => {
-        this.#waiters.delete(waiter);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', giveUp, { once: true });
-      this.#waiters.add(waiter);
-    });
-  }
-
-  #leave(lease: LeaseInUse): void {
-    if (!this.#inUse.delete(lease)) return;
-    for (const waiter of this.#waiters) {
-      waiter.pending.delete(lease);
-      if (waiter.pending.size > 0) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve();
+  async #run(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const step of this.#steps.reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) {
+      const reasons = failures.map(String).join('; ');
+      throw new AggregateError(failures, `not everything could be freed: ${reasons}`);
     }
   }
 }
 
-/** A call's hold on a generation. The generation is not disposed before every lease on it was released. */
+/** Freezes a value and everything that can be reached from it. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const key of Reflect.ownKeys(value)) deepFreeze(Reflect.get(value, key));
+  return value;
+}
+
+/** Who asks for a lease. */
+export interface LeaseHolder {
+  /** Names the call in messages about what a reload waits for, e.g. `tool "sales"`. */
+  readonly label: string;
+  /** Ends the work early because the generation is to be freed. The lease is released when the work has ended. */
+  readonly interrupt: () => void;
+}
+
+/** A lease as those who wait for its end see it. */
+export interface LeaseInUse extends LeaseHolder {
+  readonly since: Date;
+}
+
+/** A call's hold on a generation. The generation is disposed only after every lease on it was released. */
 export interface Lease<T> {
   readonly generation: Generation<T>;
   readonly contents: T;
@@ -81,14 +76,15 @@ export interface Lease<T> {
 }
 
 /**
- * One immutable set of everything a call needs, with a list of the calls that use it. Life: built, serving (leases are
- * given), retired (no new ones), drained (none left), disposed.
+ * One immutable set of everything a call needs, with the leases of the calls that use it. Its life: built, current (leases are
+ * given), retired (no new leases), drained (no leases left), disposed.
  */
 export class Generation<T> implements Disposable {
   readonly number: number;
   readonly contents: T;
   readonly #disposeContents: () => Promise<void>;
-  readonly #leases = new LeaseBook();
+  /** Each with the promise of its release, the oldest first. */
+  readonly #leases = new Map<LeaseInUse, Promise<void>>();
   #retired = false;
   #disposed: Promise<void> | undefined;
 
@@ -104,12 +100,18 @@ export class Generation<T> implements Disposable {
 
   /** The oldest first. */
   get leases(): readonly LeaseInUse[] {
-    return this.#leases.list();
+    return [...this.#leases.keys()];
   }
 
-  acquire(holder: LeaseHolder): Lease<T> {
+  acquire({ label, interrupt }: LeaseHolder): Lease<T> {
     if (this.#retired) throw new Error(`generation ${this.number} is retired`);
-    const release = this.#leases.enter(holder);
+    const lease: LeaseInUse = { label, interrupt, since: new Date() };
+    let resolveReleased = (): void => undefined;
+    this.#leases.set(lease, new Promise((resolve) => (resolveReleased = resolve)));
+    const release = (): void => {
+      this.#leases.delete(lease);
+      resolveReleased();
+    };
     return { generation: this, contents: this.contents, release };
   }
 
@@ -118,11 +120,11 @@ export class Generation<T> implements Disposable {
   }
 
   /**
-   * Resolves when every lease that is held now was released; one given later is not waited for. So when it is retired it
-   * is drained then. Throws the signal's reason.
+   * Resolves when every lease that is held now was released; leases given later are not waited for. A retired generation is then
+   * drained. Throws the signal's reason when that aborts first.
    */
-  leasesEnded(signal?: AbortSignal): Promise<void> {
-    return this.#leases.ended(signal);
+  async leasesEnded(signal?: AbortSignal): Promise<void> {
+    await raceSignal(Promise.all(this.#leases.values()), signal);
   }
 
   dispose(): Promise<void> {
@@ -131,81 +133,71 @@ export class Generation<T> implements Disposable {
   }
 }
 
-interface HeldCall {
-  readonly goOn: () => void;
-}
-
-interface HoldParts<T> {
-  /** Ends the hold: from then on nobody is held any more. */
-  readonly end: () => void;
-  readonly acquire: (holder: LeaseHolder) => Lease<T>;
-}
-
 /**
- * A time in which new calls wait, because nothing may run. A call that waits still ends when its caller goes away or its
- * time is over. Whoever began it releases it.
+ * A time in which new calls wait because no call may run. A waiting call still ends when its client disconnects or its time is
+ * over. The code that began the pause releases it.
  */
-export class Hold<T> {
-  readonly #parts: HoldParts<T>;
+export class Pause<T> {
+  readonly #acquire: (holder: LeaseHolder) => Lease<T>;
+  readonly #onEnd: () => void;
   readonly #startedAt = performance.now();
-  readonly #held = new Set<HeldCall>();
-  #heldMs: number | undefined;
+  readonly #waiting = new Set<() => void>();
+  #durationMs: number | undefined;
   #requestsHeld = 0;
 
-  constructor(parts: HoldParts<T>) {
-    this.#parts = parts;
+  constructor(acquire: (holder: LeaseHolder) => Lease<T>, onEnd: () => void) {
+    this.#acquire = acquire;
+    this.#onEnd = onEnd;
   }
 
-  /** Until now, or until it was released. */
-  get heldMs(): number {
-    return this.#heldMs ?? performance.now() - this.#startedAt;
+  /** Until now, or until the release. */
+  get durationMs(): number {
+    return this.#durationMs ?? performance.now() - this.#startedAt;
   }
 
-  /** All that had to wait, also those that did not see its end. */
+  /** All calls that had to wait, including those that gave up before the end. */
   get requestsHeld(): number {
     return this.#requestsHeld;
   }
 
-  /** Resolves with a lease when the hold is released. Throws the signal's reason when that aborts first. */
+  /** Resolves with a lease when the pause is released. Throws the signal's reason when that aborts first. */
   async wait(holder: LeaseHolder, signal?: AbortSignal): Promise<Lease<T>> {
     signal?.throwIfAborted();
     this.#requestsHeld += 1;
     return new Promise((resolve, reject) => {
-      const call: HeldCall = {
-        goOn: () => {
-          signal?.removeEventListener('abort', giveUp);
-          resolve(this.#parts.acquire(holder));
-        },
+      const proceed = (): void => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve(this.#acquire(holder));
       };
       const giveUp = (): void => {
-        this.#held.delete(call);
+        this.#waiting.delete(proceed);
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', giveUp, { once: true });
-      this.#held.add(call);
+      this.#waiting.add(proceed);
     });
   }
 
   /**
-   * Gives every call that waits its lease, in the order in which they came and before it returns, so that nobody is held
-   * twice in a row. Idempotent.
+   * Gives every waiting call its lease, in order of arrival and before it returns, so that no call waits for two pauses in a row.
+   * Idempotent.
    */
   release(): void {
-    if (this.#heldMs !== undefined) return;
-    this.#heldMs = this.heldMs;
-    this.#parts.end();
-    for (const call of this.#held) call.goOn();
-    this.#held.clear();
+    if (this.#durationMs !== undefined) return;
+    this.#durationMs = this.durationMs;
+    this.#onEnd();
+    for (const proceed of this.#waiting) proceed();
+    this.#waiting.clear();
   }
 }
 
 /**
- * The one mutable pointer of the program: which generation serves. It also knows the generations that served before and
- * still have calls, and can hold new calls for as long as nothing may run.
+ * The one mutable pointer of the program: the current generation. It also knows the earlier generations that still have calls, and
+ * can pause new calls.
  */
 export class ActiveGeneration<T> {
   #current: Generation<T>;
-  #hold: Hold<T> | undefined;
+  #pause: Pause<T> | undefined;
   /** Retired, and still leased. */
   readonly #earlier = new Set<Generation<T>>();
 
@@ -217,40 +209,39 @@ export class ActiveGeneration<T> {
     return this.#current;
   }
 
-  /** All leases on the current generation and on those before it, the oldest generation first. */
+  /** All leases on the current generation and on earlier ones, the oldest generation first. */
   get leases(): readonly LeaseInUse[] {
     return [...this.#earlier, this.#current].flatMap(({ leases }) => leases);
   }
 
-  /** Waits while calls are held. Throws the signal's reason when that aborts first; nothing is leased then. */
+  /** Waits during a pause. Throws the signal's reason when that aborts first; nothing is leased then. */
   async acquire(holder: LeaseHolder, signal?: AbortSignal): Promise<Lease<T>> {
-    return this.#hold === undefined ? this.#current.acquire(holder) : this.#hold.wait(holder, signal);
+    return this.#pause === undefined ? this.#current.acquire(holder) : this.#pause.wait(holder, signal);
   }
 
-  /** For those who would rather go without than wait: undefined while calls are held. */
+  /** For callers that do not want to wait: undefined during a pause. */
   tryAcquire(holder: LeaseHolder): Lease<T> | undefined {
-    return this.#hold === undefined ? this.#current.acquire(holder) : undefined;
+    return this.#pause === undefined ? this.#current.acquire(holder) : undefined;
   }
 
-  /** Resolves when every lease that is held now, on whichever generation, was released. Throws the signal's reason. */
+  /** Resolves when every lease that is held now, on any generation, was released. Throws the signal's reason. */
   async leasesEnded(signal?: AbortSignal): Promise<void> {
     await Promise.all([...this.#earlier, this.#current].map((each) => each.leasesEnded(signal)));
   }
 
-  /** From now on whoever asks for a lease waits until the hold is released. One at a time; its owner releases it. */
-  hold(): Hold<T> {
-    if (this.#hold !== undefined) throw new Error('calls are held already');
-    this.#hold = new Hold<T>({
-      end: () => (this.#hold = undefined),
-      acquire: (holder) => this.#current.acquire(holder),
-    });
-    return this.#hold;
+  /** From now on, new calls wait until the pause is released. There is one pause at a time; the caller releases it. */
+  pause(): Pause<T> {
+    if (this.#pause !== undefined) throw new Error('calls are paused already');
+    this.#pause = new Pause<T>(
+      (holder) => this.#current.acquire(holder),
+      () => (this.#pause = undefined),
+    );
+    return this.#pause;
   }
 
   /**
-   * The commit point of a reload. Synchronous on purpose: an await between the assignment and the retirement would let a
-   * call lease a generation that is already being drained. Returns the old generation, which the caller drains and
-   * disposes.
+   * The commit point of a reload. Synchronous on purpose: an await between the assignment and the retirement would let a call lease
+   * a generation that is already being drained. Returns the old generation, which the caller drains and disposes.
    */
   swap(next: Generation<T>): Generation<T> {
     const previous = this.#current;

@@ -1,12 +1,24 @@
 export { CallGate } from './call-gate.js';
-export { type Disposable, Disposer, deepFreeze } from './disposer.js';
+export {
+  ActiveGeneration,
+  type Disposable,
+  Disposer,
+  Generation,
+  type Lease,
+  type LeaseInUse,
+  Pause,
+  deepFreeze,
+} from './generation.js';
 export {
   Backoff,
+  EventLoopBudget,
   LONGEST_TIMER_MS,
   MAX_WAIT_MS,
+  deadlineIn,
   formatUptime,
+  mapParallel,
   parseDuration,
+  raceSignal,
+  within,
   withJitter,
-} from './duration.js';
-export { ActiveGeneration, Generation, Hold, type Lease, type LeaseInUse } from './generation.js';
-export { EventLoopBudget, deadlineIn, mapParallel, raceSignal, within } from './waiting.js';
+} from './timing.js';

@@ -4,4 +4,4 @@ export {
   type ReloadOptions,
   type ReloadStatus,
 } from './reload-coordinator.js';
-export type { Candidate, ReloadContext, ReloadSteps } from './reload-record.js';
+export type { Candidate, ReloadContext, ReloadSteps } from './reload-steps.js';

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RestartRequired, RunRecord } from '../contract/index.js';
 import { MxcpError, toMxcpError } from '../errors/index.js';
-import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
+import type { ActiveGeneration } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import type { HandoverLimits } from './quiet-hold.js';
-import type { ReloadPayload, ReloadSteps } from './reload-record.js';
+import type { HandoverLimits } from './quiet-pause.js';
 import {
   countQueued,
   enqueue,
@@ -13,19 +12,20 @@ import {
   isForced,
   type PlannedRun,
   type ReloadRequest,
+  requestsOf,
   startNext,
 } from './reload-state.js';
-import { runTransaction } from './reload-transaction.js';
-import { RetiredGenerations } from './retired-generations.js';
+import type { ReloadPayload, ReloadSteps } from './reload-steps.js';
+import { RetiredGenerations, runTransaction } from './reload-transaction.js';
 import { RunLog } from './run-log.js';
 
 export interface ReloadOptions {
   readonly trigger: RunRecord['trigger'];
   readonly dryRun?: boolean;
   readonly definitions?: boolean;
-  /** Interrupt calls that stand in the way instead of waiting for them. */
+  /** Interrupt running calls instead of waiting for them. */
   readonly force?: boolean;
-  /** Run while the database is closed. Released when the request has ended, also when it is refused. */
+  /** Runs while the database is closed. Released when the request has ended, also when it is refused. */
   readonly payload?: ReloadPayload | undefined;
 }
 
@@ -44,47 +44,42 @@ export interface AcceptedReload {
 
 export interface ReloadStatus {
   readonly inProgress: boolean;
-  /** Whether calls still run on a generation that no longer serves, or a handover waits for calls. */
+  /** Whether calls still run on an earlier generation, or a handover waits for calls. */
   readonly draining: boolean;
   readonly queued: number;
-  /** The last reload that ended, dry runs left out. */
+  /** The last reload that ended, without dry runs. */
   readonly last: RunRecord | null;
-  /** As the last reload found it that came far enough to compare, dry runs left out. */
+  /** From the last reload that resolved the configuration, without dry runs. */
   readonly restartRequired: readonly RestartRequired[];
 }
 
+/** Runs that are remembered. Runs are counted, not requests, so that a flood of requests does not push them out. */
+const REMEMBERED_RUNS = 50;
+
 /**
- * The one way to reload. One run at a time; everyone who asks meanwhile shares one following run. Lives as long as the
+ * The one way to reload. One run at a time; all requests that arrive during a run share one following run. Lives as long as the
  * process; the server closes it.
  */
 export class ReloadCoordinator<T> {
-  readonly #active: ActiveGeneration<T>;
-  readonly #execute: (log: RunLog) => Promise<Generation<T> | undefined>;
+  readonly #parts: ReloadCoordinatorParts<T>;
   readonly #logger: Logger;
   readonly #retired: RetiredGenerations<T>;
-  readonly #history = new ReloadHistory();
   readonly #waiters = new Map<string, (record: RunRecord) => void>();
   readonly #payloads = new ReloadPayloads();
   readonly #closing = new AbortController();
   #state = IDLE;
-  #log: RunLog | undefined;
-  /** Of the run that goes on: aborted when it interrupts calls instead of waiting for them. */
+  /** Of the last runs, the running one included, newest first. */
+  #logs: readonly RunLog[] = [];
+  /** Of the current run: aborted when it interrupts calls instead of waiting for them. */
   #forced = new AbortController();
   #last: RunRecord | null = null;
   #restartRequired: readonly RestartRequired[] = [];
   #idle: Promise<void> = Promise.resolve();
 
-  constructor({ active, steps, limits, logger }: ReloadCoordinatorParts<T>) {
-    this.#active = active;
-    this.#logger = logger;
-    this.#retired = new RetiredGenerations({ forceWaitMs: limits.holdTimeoutMs, logger });
-    const earlierFreed = (): Promise<void> => this.#retired.freed();
-    const { signal } = this.#closing;
-    this.#execute = (log) => {
-      const payload = this.#payloads.find(log.run.first.id);
-      const forced = this.#forced.signal;
-      return runTransaction({ active, steps, logger, limits, signal, forced, earlierFreed, payload }, log);
-    };
+  constructor(parts: ReloadCoordinatorParts<T>) {
+    this.#parts = parts;
+    this.#logger = parts.logger;
+    this.#retired = new RetiredGenerations(parts.limits.pauseTimeoutMs, parts.logger);
   }
 
   /** Throws `server_closing` during shutdown and `server_busy` when too many requests wait already. */
@@ -110,21 +105,27 @@ export class ReloadCoordinator<T> {
     return { id: request.id, ended };
   }
 
-  /** A request that has not started yet is known too, with status `queued`. */
+  /** Also finds a request that has not started yet, with status `queued`. */
   find(id: string): RunRecord | undefined {
-    return this.#history.find(id) ?? this.#findWaiting(id);
+    for (const log of this.#allLogs()) {
+      const request = requestsOf(log.run).find((each) => each.id === id);
+      if (request !== undefined) return log.recordFor(request);
+    }
+    return undefined;
   }
 
-  /** Newest first; what waits comes before what runs or has ended. */
+  /** Newest first: waiting runs come before those that run or have ended. */
   list(limit: number): readonly RunRecord[] {
-    const waiting = this.#state.waiting.map((run) => this.#waitingLog(run).recordFor(run.first)).reverse();
-    return [...waiting, ...this.#history.list(limit)].slice(0, limit);
+    return this.#allLogs()
+      .slice(0, limit)
+      .map((log) => log.recordFor(log.run.first));
   }
 
   status(): ReloadStatus {
+    const inProgress = this.#state.running !== null;
     return {
-      inProgress: this.#state.running !== null,
-      draining: this.#retired.count > 0 || this.#log?.isDraining === true,
+      inProgress,
+      draining: this.#retired.count > 0 || this.#logs[0]?.isDraining === true,
       queued: countQueued(this.#state),
       last: this.#last,
       restartRequired: this.#restartRequired,
@@ -132,15 +133,20 @@ export class ReloadCoordinator<T> {
   }
 
   /**
-   * Takes no more requests, and begins nothing more: what runs and what waits fails with `server_closing` at its next stage,
-   * but an exchange that has begun comes to its end. Resolves when old generations are disposed and payloads released too.
+   * Accepts no more requests. The current run and the waiting ones fail with `server_closing` at their next stage, but an exchange
+   * that has begun is finished. Resolves when old generations are disposed and payloads released.
    */
   async close(): Promise<void> {
     this.#closing.abort(
-      new MxcpError('server_closing', 'the server is shutting down; nothing is reloaded any more'),
+      new MxcpError('server_closing', 'the server is shutting down and accepts no more reloads'),
     );
     await this.#idle;
     await Promise.all([this.#retired.freed(), this.#payloads.released()]);
+  }
+
+  #allLogs(): readonly RunLog[] {
+    const waiting = this.#state.waiting.map((run) => new RunLog(run, this.#parts.active.current.number));
+    return [...waiting.reverse(), ...this.#logs];
   }
 
   #enqueue(request: ReloadRequest): void {
@@ -153,11 +159,14 @@ export class ReloadCoordinator<T> {
     this.#forceWhenAsked();
   }
 
-  /** A forced reload would otherwise wait behind the very one that it is to break. */
+  /** A forced reload that waits for the current run also forces that run, which may wait for the very calls to interrupt. */
   #forceWhenAsked(): void {
     const { running } = this.#state;
     if (running === null || this.#forced.signal.aborted || !isForced(this.#state)) return;
-    if (!running.first.force) logForced(running.first, this.#logger);
+    const { trigger, id, force } = running.first;
+    // Explains why calls are interrupted although this run was not forced.
+    if (!force)
+      this.#logger.info({ trigger, id }, 'a forced reload is waiting; this one now interrupts calls');
     this.#forced.abort();
   }
 
@@ -167,28 +176,40 @@ export class ReloadCoordinator<T> {
       const run = this.#state.running;
       if (run === null) return;
       const log = await this.#runOne(run);
-      // Before anyone hears of the end, so that whoever does finds nothing in progress.
+      // Before the waiters continue, so that they find no run in progress.
       this.#state = finish(this.#state);
       this.#end(run, log);
     }
   }
 
   async #runOne(run: PlannedRun): Promise<RunLog> {
-    const log = new RunLog(run, this.#active.current.number);
-    this.#history.add(log);
-    this.#log = log;
-    log.start(this.#active.current.number);
-    logStart(run.first, this.#logger);
+    const { number } = this.#parts.active.current;
+    const log = new RunLog(run, number);
+    this.#logs = [log, ...this.#logs].slice(0, REMEMBERED_RUNS);
+    log.start(number);
+    const { trigger, dryRun, id } = run.first;
+    this.#logger.info({ trigger, dry_run: dryRun, id }, 'reload started');
     this.#forced = new AbortController();
     this.#forceWhenAsked();
+    const forced = this.#forced.signal;
     try {
-      const previous = await this.#execute(log);
-      const force = this.#forced.signal.aborted;
-      if (previous !== undefined) await this.#retired.retire(previous, log, { force });
+      const previous = await runTransaction(
+        {
+          ...this.#parts,
+          signal: this.#closing.signal,
+          forced,
+          earlierFreed: () => this.#retired.freed(),
+          payload: this.#payloads.find(id),
+        },
+        log,
+      );
+      if (previous !== undefined) await this.#retired.retire(previous, log, { force: forced.aborted });
       log.succeed();
     } catch (error) {
       log.fail(error);
-      logBug(run.first, error, this.#logger);
+      const { code, detail } = toMxcpError(error);
+      // The record of an unexpected error only refers to the log.
+      if (code === 'internal') this.#logger.error({ id, detail }, 'bug in a reload');
     }
     return log;
   }
@@ -198,7 +219,7 @@ export class ReloadCoordinator<T> {
     if (!record.dryRun) this.#remember(record);
     this.#payloads.release(run.first.id);
     logOutcome(record, this.#logger);
-    for (const request of [run.first, ...run.others]) {
+    for (const request of requestsOf(run)) {
       this.#waiters.get(request.id)?.(log.recordFor(request));
       this.#waiters.delete(request.id);
     }
@@ -209,59 +230,9 @@ export class ReloadCoordinator<T> {
     const hasCompared = record.stages.some(({ name, status }) => name === 'resolve' && status === 'success');
     if (hasCompared) this.#restartRequired = record.restartRequired;
   }
-
-  #findWaiting(id: string): RunRecord | undefined {
-    for (const run of this.#state.waiting) {
-      const request = [run.first, ...run.others].find((candidate) => candidate.id === id);
-      if (request !== undefined) return this.#waitingLog(run).recordFor(request);
-    }
-    return undefined;
-  }
-
-  #waitingLog(run: PlannedRun): RunLog {
-    return new RunLog(run, this.#active.current.number);
-  }
 }
 
-const REMEMBERED_RUNS = 50;
-
-/** The last runs, newest first. Runs are counted, not requests, so that a flood of requests pushes nothing out. */
-export class ReloadHistory {
-  #logs: readonly RunLog[] = [];
-
-  add(log: RunLog): void {
-    this.#logs = [log, ...this.#logs].slice(0, REMEMBERED_RUNS);
-  }
-
-  list(limit: number): readonly RunRecord[] {
-    return this.#logs.slice(0, limit).map((log) => log.recordFor(log.run.first));
-  }
-
-  find(id: string): RunRecord | undefined {
-    for (const log of this.#logs) {
-      const request = [log.run.first, ...log.run.others].find((candidate) => candidate.id === id);
-      if (request !== undefined) return log.recordFor(request);
-    }
-    return undefined;
-  }
-}
-
-export function logStart({ trigger, dryRun, id }: ReloadRequest, logger: Logger): void {
-  logger.info({ trigger, dry_run: dryRun, id }, 'reload started');
-}
-
-/** Whoever finds calls interrupted by a reload that nobody has forced, finds the reason here. */
-export function logForced({ trigger, id }: ReloadRequest, logger: Logger): void {
-  logger.info({ trigger, id }, 'a forced reload waits for this one, which interrupts calls from now on');
-}
-
-/** The record of an unexpected error only says that the log has the details. */
-export function logBug({ id }: ReloadRequest, thrown: unknown, logger: Logger): void {
-  const { code, detail } = toMxcpError(thrown);
-  if (code === 'internal') logger.error({ id, detail }, 'bug in a reload');
-}
-
-export function logOutcome(record: RunRecord, logger: Logger): void {
+function logOutcome(record: RunRecord, logger: Logger): void {
   const { id, trigger, durationMs, error, generation, dryRun } = record;
   const references = summariseReferences(record);
   if (error !== null) {
@@ -273,7 +244,7 @@ export function logOutcome(record: RunRecord, logger: Logger): void {
   logger.info({ id, trigger, ...facts }, dryRun ? 'dry run succeeded' : 'reload succeeded');
 }
 
-/** `vault://… changed (version 3), 4 unchanged`: what is as it was is only counted. Undefined when nothing is known. */
+/** `vault://… changed (version 3), 4 unchanged`. Undefined when no references are known. */
 function summariseReferences({ references }: RunRecord): string | undefined {
   if (references.length === 0) return undefined;
   const different = references.filter(({ outcome }) => outcome !== 'unchanged');
@@ -285,10 +256,10 @@ function summariseReferences({ references }: RunRecord): string | undefined {
 }
 
 /**
- * Payloads of requests that have not ended, by the id of the request. Apart from the requests, because records of those are
- * remembered and what a payload keeps alive must not be.
+ * Payloads of requests that have not ended, by the id of the request. They are kept apart from the requests, because records of
+ * requests are remembered and must not keep payloads alive.
  */
-export class ReloadPayloads {
+class ReloadPayloads {
   readonly #kept = new Map<string, ReloadPayload>();
   readonly #releasing = new Set<Promise<void>>();
 
@@ -300,7 +271,7 @@ export class ReloadPayloads {
     return this.#kept.get(id);
   }
 
-  /** Waits for nothing: a worker may be kept for payloads of runs to come. */
+  /** Does not wait: the worker of a payload may be kept for payloads of later runs. */
   release(id: string): void {
     const released = this.#kept.get(id)?.release();
     this.#kept.delete(id);
@@ -309,7 +280,7 @@ export class ReloadPayloads {
     void released.finally(() => this.#releasing.delete(released));
   }
 
-  /** Resolves when nothing is left that was only there for payloads that are released. */
+  /** Resolves when everything that was only kept for released payloads is gone. */
   async released(): Promise<void> {
     await Promise.all(this.#releasing);
   }

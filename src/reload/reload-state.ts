@@ -5,20 +5,20 @@ export interface ReloadRequest {
   readonly trigger: RunRecord['trigger'];
   readonly dryRun: boolean;
   readonly definitions: boolean;
-  /** Interrupt calls that stand in the way. */
+  /** Interrupt running calls instead of waiting for them. */
   readonly force: boolean;
-  /** Something is to be done while the database is closed. */
+  /** Whether work is to run while the database is closed. */
   readonly hasPayload: boolean;
   readonly requestedAt: Date;
 }
 
-/** One execution of the transaction and everyone it answers. Never empty. */
+/** One execution of the transaction and the requests it answers. */
 export interface PlannedRun {
   readonly first: ReloadRequest;
   readonly others: readonly ReloadRequest[];
 }
 
-/** What runs and what waits. Pure: every function here returns a new state. */
+/** The current run and the waiting ones. Immutable: every function here returns a new state. */
 export interface ReloadState {
   readonly running: PlannedRun | null;
   readonly waiting: readonly PlannedRun[];
@@ -26,14 +26,14 @@ export interface ReloadState {
 
 export const IDLE: ReloadState = { running: null, waiting: [] };
 
-/** Bounds on what a flood of requests can make the server remember. */
+/** Bound the memory that a flood of requests can use. */
 const MAX_WAITING_ALONE = 20;
 const MAX_REQUESTS_PER_RUN = 1_000;
 
 /**
- * Adds a request: to a run that waits and does the same, else as a new run. A run that has started is never joined,
- * because it may have read its files before the change that this request is about. Null when too much waits already; runs
- * that share with nobody never take the place of those that do.
+ * Adds a request: to a waiting run that does the same, otherwise as a new run. It never joins a run that has started, because that
+ * may have read its files before the change that this request is about. Null when too many requests wait already; runs that are
+ * not shared have a limit of their own, so that they never displace shared ones.
  */
 export function enqueue(state: ReloadState, request: ReloadRequest): ReloadState | null {
   const joined = state.waiting.findIndex((run) => canShare(run.first, request));
@@ -47,7 +47,7 @@ export function enqueue(state: ReloadState, request: ReloadRequest): ReloadState
   return { ...state, waiting: state.waiting.with(joined, { ...run, others: [...run.others, request] }) };
 }
 
-/** Moves the first waiting run to running. Unchanged while one runs or none waits. */
+/** Starts the first waiting run. Unchanged while one runs or none waits. */
 export function startNext(state: ReloadState): ReloadState {
   const [next, ...rest] = state.waiting;
   if (state.running !== null || next === undefined) return state;
@@ -58,10 +58,7 @@ export function finish(state: ReloadState): ReloadState {
   return { ...state, running: null };
 }
 
-/**
- * Whether the run that goes on interrupts calls: it was asked to, or one that was asked to waits for its end. A dry run stands
- * in nobody's way for long, and interrupts nobody.
- */
+/** Whether the current run interrupts calls: it or a waiting run is forced. A dry run is short and interrupts no calls. */
 export function isForced({ running, waiting }: ReloadState): boolean {
   if (running === null || running.first.dryRun) return false;
   return [running, ...waiting].some(({ first }) => first.force);
@@ -72,11 +69,16 @@ export function countQueued(state: ReloadState): number {
   return state.waiting.reduce((count, run) => count + 1 + run.others.length, 0);
 }
 
+/** All requests that a run answers, in order of arrival. */
+export function requestsOf({ first, others }: PlannedRun): readonly ReloadRequest[] {
+  return [first, ...others];
+}
+
 function canShare(a: ReloadRequest, b: ReloadRequest): boolean {
   return !isAlone(a) && !isAlone(b) && a.definitions === b.definitions;
 }
 
-/** Whether a run does what nobody else has asked for. */
+/** Whether a run does something that only its own request has asked for. */
 function isAlone({ dryRun, force, hasPayload }: ReloadRequest): boolean {
   return dryRun || force || hasPayload;
 }

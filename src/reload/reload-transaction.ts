@@ -1,9 +1,15 @@
 import type { ReloadStage } from '../contract/index.js';
 import { messageOf } from '../errors/index.js';
-import { type ActiveGeneration, type Generation, type Hold, raceSignal } from '../lifecycle/index.js';
+import {
+  type ActiveGeneration,
+  type Generation,
+  type Pause,
+  raceSignal,
+  within,
+} from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { type HandoverLimits, holdWhenQuiet } from './quiet-hold.js';
-import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-record.js';
+import { type HandoverLimits, pauseWhenQuiet } from './quiet-pause.js';
+import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-steps.js';
 import type { RunLog } from './run-log.js';
 
 export interface ReloadTransaction<Loaded, Resolved, T> {
@@ -13,17 +19,16 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
   readonly limits: HandoverLimits;
   /** Aborted when the server closes, with `server_closing` as its reason. */
   readonly signal: AbortSignal;
-  /** From its abort on, calls that stand in the way are interrupted. */
+  /** From its abort on, running calls are interrupted. */
   readonly forced: AbortSignal;
-  /** Resolves when the generations that were replaced before are freed. */
+  /** Resolves when the generations that were replaced earlier are freed. */
   readonly earlierFreed: () => Promise<void>;
   readonly payload: ReloadPayload | undefined;
 }
 
 /**
- * One reload from top to bottom. Until the swap nothing that serves is touched, so whatever throws before it leaves every
- * answer as it was; after the swap nothing throws. Returns the generation that was replaced, retired and still to be
- * drained; nothing after a dry run.
+ * One reload from top to bottom. Nothing that serves calls changes before the swap, so an error leaves every answer as it was; after
+ * the swap nothing throws. Returns the generation that was replaced, retired but not drained; undefined after a dry run.
  */
 export async function runTransaction<Loaded, Resolved, T>(
   transaction: ReloadTransaction<Loaded, Resolved, T>,
@@ -40,7 +45,7 @@ export async function runTransaction<Loaded, Resolved, T>(
     report: (findings) => log.report(findings),
   };
   const stage = stagesUntil(signal, log);
-  // What is read may lie on a disk that hangs; it holds nothing that would have to be freed.
+  // The files may be on a disk that hangs. The step holds nothing that would have to be freed.
   const loaded = await stage('load', () => raceSignal(steps.load(context), signal));
   const resolved = await stage('resolve', () => steps.resolve(loaded, context));
   const candidate = await stage('build', () => steps.build(resolved, context));
@@ -48,16 +53,17 @@ export async function runTransaction<Loaded, Resolved, T>(
   try {
     if (candidate.needsHandover) log.expectHandover();
     await stage('check', () => candidate.check());
-    if (!dryRun) previous = await replace(candidate, transaction, log);
-  } catch (error) {
-    await disposeCandidate(candidate, logger);
-    throw error;
+    if (!dryRun)
+      previous = candidate.needsHandover
+        ? await handOver(candidate, transaction, log)
+        : await swap(candidate, transaction, log);
+  } finally {
+    if (previous === undefined) await disposeCandidate(candidate, logger);
   }
-  if (previous === undefined) await disposeCandidate(candidate, logger);
   return previous;
 }
 
-/** Runs the stages of a log until the server closes, and then no further one. */
+/** Runs stages until the server closes, and none after that. */
 function stagesUntil(closing: AbortSignal, log: RunLog) {
   return <R>(name: ReloadStage['name'], work: () => Promise<R>): Promise<R> =>
     log.stage(name, async () => {
@@ -66,15 +72,7 @@ function stagesUntil(closing: AbortSignal, log: RunLog) {
     });
 }
 
-function replace<Loaded, Resolved, T>(
-  candidate: Candidate<T>,
-  transaction: ReloadTransaction<Loaded, Resolved, T>,
-  log: RunLog,
-): Promise<Generation<T>> {
-  return candidate.needsHandover ? handOver(candidate, transaction, log) : swap(candidate, transaction, log);
-}
-
-/** Calls go on all the time: they end on what they began with. */
+/** Calls continue all the time: they end on the generation they began with. */
 async function swap<Loaded, Resolved, T>(
   candidate: Candidate<T>,
   { active, steps, logger, signal }: ReloadTransaction<Loaded, Resolved, T>,
@@ -83,51 +81,90 @@ async function swap<Loaded, Resolved, T>(
   const next = await stagesUntil(signal, log)('swap', () => candidate.commit());
   const previous = active.swap(next);
   log.swapped(next.number, previous.activeLeases);
-  announce(() => steps.announce(next, previous), logger);
+  try {
+    steps.announce(next, previous);
+  } catch (error) {
+    // A bug, but the new generation serves already, and the old one must still be disposed.
+    logger.error({ reason: messageOf(error) }, 'the new generation could not be announced');
+  }
   return previous;
 }
 
-/** Drain comes before swap: old and new need the same thing for themselves, so nothing may run between them. */
+/** Drain comes before swap: both generations need the same file for themselves, so no call may run in between. */
 async function handOver<Loaded, Resolved, T>(
   candidate: Candidate<T>,
   transaction: ReloadTransaction<Loaded, Resolved, T>,
   log: RunLog,
 ): Promise<Generation<T>> {
-  const holds: Hold<T>[] = [];
-  const { active, limits, signal, forced, earlierFreed } = transaction;
-  const onHold = (hold: Hold<T>): void => void holds.push(hold);
+  const pauses: Pause<T>[] = [];
+  const beforePause = (): Promise<void> => candidate.prepareHandover();
+  const onPause = (pause: Pause<T>): void => void pauses.push(pause);
   try {
-    await log.stage('drain', async () => {
-      const beforeHold = (): Promise<void> => candidate.shortenHandover();
-      await holdWhenQuiet({ active, limits, forced, signal, earlierFreed, beforeHold, onHold });
-    });
+    await log.stage('drain', () => pauseWhenQuiet({ ...transaction, beforePause, onPause }));
     return await swap(candidate, transaction, log);
   } finally {
-    for (const hold of holds) hold.release();
+    for (const pause of pauses) pause.release();
     log.report({
       database: {
         action: 'handover',
-        pauseMs: Math.ceil(holds.reduce((sum, { heldMs }) => sum + heldMs, 0)),
-        requestsHeld: holds.reduce((sum, { requestsHeld }) => sum + requestsHeld, 0),
+        pauseMs: Math.ceil(pauses.reduce((sum, { durationMs }) => sum + durationMs, 0)),
+        requestsHeld: pauses.reduce((sum, { requestsHeld }) => sum + requestsHeld, 0),
       },
     });
   }
 }
 
-/** The new generation serves already: an announcement that throws is a bug that must not leave the old one undisposed. */
-function announce(work: () => void, logger: Logger): void {
-  try {
-    work();
-  } catch (error) {
-    logger.error({ reason: messageOf(error) }, 'the new generation could not be announced');
-  }
-}
-
-/** What comes of the reload is decided before its candidate is thrown away; what the disposal adds goes to the log. */
+/** The outcome of the reload is already decided, so an error of the disposal only goes to the log. */
 async function disposeCandidate<T>(candidate: Candidate<T>, logger: Logger): Promise<void> {
   try {
     await candidate.dispose();
   } catch (error) {
     logger.error({ reason: messageOf(error) }, 'the candidate of a reload could not be freed');
+  }
+}
+
+/** Generations that were replaced, until the last call on them has ended and they are disposed: the stages after the swap. */
+export class RetiredGenerations<T> {
+  /** How long a forced reload waits for calls that it has interrupted. */
+  readonly #forceWaitMs: number;
+  readonly #logger: Logger;
+  readonly #retiring = new Set<Promise<void>>();
+
+  constructor(forceWaitMs: number, logger: Logger) {
+    this.#forceWaitMs = forceWaitMs;
+    this.#logger = logger;
+  }
+
+  get count(): number {
+    return this.#retiring.size;
+  }
+
+  /** Resolves when those that are here now are freed. Never rejects. */
+  async freed(): Promise<void> {
+    await Promise.all(this.#retiring);
+  }
+
+  /**
+   * Drains and disposes a replaced generation: in the background while calls still run on it, so that a slow call delays neither the
+   * next reload nor the caller that waits for this one. With `force` its calls are interrupted, and it waits for their end.
+   */
+  async retire(previous: Generation<T>, log: RunLog, { force }: { readonly force: boolean }): Promise<void> {
+    const isIdle = previous.activeLeases === 0;
+    if (force) for (const lease of previous.leases) lease.interrupt();
+    const retired = this.#drainAndDispose(previous, log).finally(() => this.#retiring.delete(retired));
+    this.#retiring.add(retired);
+    if (isIdle) await retired;
+    else if (force) await within(retired, this.#forceWaitMs);
+  }
+
+  async #drainAndDispose(previous: Generation<T>, log: RunLog): Promise<void> {
+    try {
+      if (!log.hasDrained) await log.stage('drain', () => previous.leasesEnded());
+      await log.stage('dispose', () => previous.dispose());
+    } catch (error) {
+      // The new generation serves: this is reported, but it is not a failure of the reload.
+      const facts = { generation: previous.number, reason: messageOf(error) };
+      this.#logger.error(facts, 'the old generation could not be freed');
+    }
   }
 }

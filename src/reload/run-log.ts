@@ -1,7 +1,7 @@
 import type { ReloadFailure, ReloadStage, RunRecord } from '../contract/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
-import type { ReloadFindings } from './reload-record.js';
-import type { PlannedRun, ReloadRequest } from './reload-state.js';
+import { type PlannedRun, type ReloadRequest, requestsOf } from './reload-state.js';
+import type { ReloadFindings } from './reload-steps.js';
 
 const STAGES: readonly ReloadStage['name'][] = [
   'load',
@@ -15,7 +15,7 @@ const STAGES: readonly ReloadStage['name'][] = [
 
 type RunFacts = Omit<RunRecord, 'id' | 'trigger' | 'requestedAt' | 'sharedWith' | 'dryRun' | 'definitions'>;
 
-/** Everything that happened in one run, told anew to each request that it answers. */
+/** Everything that happened in one run; makes the record of each request that the run answers. */
 export class RunLog {
   readonly run: PlannedRun;
   #facts: RunFacts;
@@ -50,14 +50,14 @@ export class RunLog {
     this.#update(findings);
   }
 
-  /** Drain comes before swap then: the old generation ends before the new one is complete. */
+  /** In a handover, drain comes before swap: calls on the old generation end before the new one is complete. */
   expectHandover(): void {
     const drain = this.#facts.stages.filter(({ name }) => name === 'drain');
     const rest = this.#facts.stages.filter(({ name }) => name !== 'drain');
     this.#update({ stages: rest.flatMap((stage) => (stage.name === 'swap' ? [...drain, stage] : [stage])) });
   }
 
-  /** Whether it waits for calls that stand in its way. */
+  /** Whether it waits for running calls. */
   get isDraining(): boolean {
     return this.#facts.stages.some(({ name, status }) => name === 'drain' && status === 'running');
   }
@@ -97,16 +97,17 @@ export class RunLog {
     this.#end('error', this.#toFailure(toMxcpError(thrown)));
   }
 
-  /** The record as the request with this id sees it. Drain and dispose may still move on after the run has ended. */
+  /** The record for this request. Drain and dispose may still change after the run has ended. */
   recordFor(request: ReloadRequest): RunRecord {
-    const everyone = [this.run.first, ...this.run.others];
     return {
       id: request.id,
       trigger: request.trigger,
       dryRun: request.dryRun,
       definitions: request.definitions,
       requestedAt: request.requestedAt,
-      sharedWith: everyone.filter((other) => other !== request).map((other) => other.id),
+      sharedWith: requestsOf(this.run)
+        .filter((other) => other !== request)
+        .map((other) => other.id),
       ...this.#facts,
     };
   }

@@ -73,7 +73,7 @@ export class ServerCandidate implements Candidate<Serving> {
     });
   }
 
-  async shortenHandover(): Promise<void> {
+  async prepareHandover(): Promise<void> {
     await this.#handover?.shorten();
   }
 

@@ -97,7 +97,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const coordinator = new ReloadCoordinator({
     active,
     steps: new ServerReloadSteps(context, { active, builder, listener: transport.listener, triggers }),
-    limits: { holdTimeoutMs: settings.reloadHoldTimeoutMs, drainTimeoutMs: settings.reloadDrainTimeoutMs },
+    limits: { pauseTimeoutMs: settings.reloadHoldTimeoutMs, drainTimeoutMs: settings.reloadDrainTimeoutMs },
     logger: logger.child({ component: 'reload' }),
   });
   return { active, calls, coordinator, transport, renderers, triggers };

@@ -46,7 +46,7 @@ describe('a wait', () => {
     expect(answer.status).toBe(504);
     expect(answer.body).toMatchObject({ error: 'wait_timeout' });
     const id = answer.location.replace('/reloads/', '');
-    expect(answer.body['message']).toContain(`GET /reloads/${id} tells how it ends`);
+    expect(answer.body['message']).toContain(`GET /reloads/${id} shows how it ends`);
     await vi.waitFor(async () => expect((await server.admin.reloadRecord(id)).status).toBe('success'));
   });
 

@@ -87,7 +87,7 @@ describe('a swap whose commit fails', () => {
         return {
           needsHandover: false,
           check: () => database.ping(),
-          shortenHandover: () => Promise.resolve(),
+          prepareHandover: () => Promise.resolve(),
           commit: async () => {
             if (refuse) throw new Error('the commit was refused');
             await database.commit();
@@ -101,7 +101,7 @@ describe('a swap whose commit fails', () => {
     const first = await build('http://old:1');
     await first.commit();
     const active = new ActiveGeneration(toGeneration(1, first));
-    const limits = { holdTimeoutMs: 1_000, drainTimeoutMs: 5_000 };
+    const limits = { pauseTimeoutMs: 1_000, drainTimeoutMs: 5_000 };
     const coordinator = new ReloadCoordinator({ active, steps, limits, logger: createSilentLogger() });
     const openBefore = countOpen('self', path);
 

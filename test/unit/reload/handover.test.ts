@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { MxcpError } from '../../../src/errors/index.js';
 import { createCoordinator, createGate, createHolder } from './in-memory-steps.js';
 
-function createHandover(limits: { holdTimeoutMs?: number; drainTimeoutMs?: number } = {}) {
+function createHandover(limits: { pauseTimeoutMs?: number; drainTimeoutMs?: number } = {}) {
   const created = createCoordinator(limits);
   created.steps.needsHandover = true;
   return created;
@@ -32,7 +32,7 @@ describe('a handover', () => {
       'resolve',
       'build',
       'check',
-      'shorten',
+      'prepare',
       'commit',
       'announce',
       'dispose',
@@ -129,7 +129,7 @@ describe('a handover', () => {
     expect(record.error).toMatchObject({
       code: 'drain_timeout',
       message:
-        'the database could not be handed over within 0.05 s because an earlier generation is still being freed; reload again later, or raise --reload-drain-timeout',
+        'the database could not be handed over within 0.05 s because an earlier generation is still being freed; reload again later, or raise `--reload-drain-timeout`',
     });
     gate.open();
   });
@@ -137,12 +137,12 @@ describe('a handover', () => {
 
 describe('calls that stand in the way', () => {
   test('end a hold in time, and the next try succeeds when they have ended', async () => {
-    const { active, coordinator, steps } = createHandover({ holdTimeoutMs: 50 });
+    const { active, coordinator, steps } = createHandover({ pauseTimeoutMs: 50 });
     const arrived = createGate();
     const late: { release(): void }[] = [];
     // A slow call that comes just before the hold begins: the wait before it has not seen it.
     steps.before = (step) => {
-      if (step === 'shorten' && late.length === 0) {
+      if (step === 'prepare' && late.length === 0) {
         late.push(active.current.acquire(createHolder('tool "late"')));
         void arrived.pass();
       }
@@ -167,9 +167,9 @@ describe('calls that stand in the way', () => {
     const record = await coordinator.request({ trigger: 'api' }).ended;
     expect(record).toMatchObject({ status: 'error', error: { stage: 'drain', code: 'drain_timeout' } });
     expect(record.error?.message).toMatch(
-      /^the database could not be handed over within 0\.05 s because of calls that still run \(tool "slow_0" since \d{4}-\d\d-\d\dT[\d:.]+Z, .*tool "slow_4" since [^,]* and 2 more\); /,
+      /^the database could not be handed over within 0\.05 s because calls are still running \(tool "slow_0" since \d{4}-\d\d-\d\dT[\d:.]+Z, .*tool "slow_4" since [^,]* and 2 more\); /,
     );
-    expect(record.error?.message).toContain('interrupt them with --force');
+    expect(record.error?.message).toContain('interrupt them with `--force`');
     expect(record.stages.map(({ name, status }) => `${name} ${status}`).slice(-3)).toEqual([
       'drain error',
       'swap skipped',
@@ -218,9 +218,7 @@ describe('calls that stand in the way', () => {
     const forced = coordinator.request({ trigger: 'cli', force: true });
     expect(await waiting.ended).toMatchObject({ status: 'success', generation: { from: 1, to: 2 } });
     expect(await forced.ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
-    expect(lines.join('')).toContain(
-      'a forced reload waits for this one, which interrupts calls from now on',
-    );
+    expect(lines.join('')).toContain('a forced reload is waiting; this one now interrupts calls');
   });
 
   test('are interrupted by a reload that waits its turn before a forced one', async () => {
@@ -275,7 +273,7 @@ describe('calls that stand in the way', () => {
     const record = await coordinator.request({ trigger: 'api', force: true }).ended;
     expect(record.error).toMatchObject({ code: 'drain_timeout' });
     expect(record.error?.message).toContain(
-      'because of calls that were interrupted and have not ended (tool "deaf" since ',
+      'because calls that were interrupted have not ended (tool "deaf" since ',
     );
   });
 });

@@ -7,7 +7,7 @@ import {
   type ReloadSteps,
 } from '../../../src/reload/index.js';
 
-export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'shorten' | 'commit' | 'announce' | 'dispose';
+export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'prepare' | 'commit' | 'announce' | 'dispose';
 
 /**
  * Steps that reload one text held in memory. `source` is what is "on disk"; `before` runs at the start of a step, may
@@ -40,7 +40,7 @@ export class InMemorySteps implements ReloadSteps<string, string, string> {
     return {
       needsHandover: this.needsHandover,
       check: () => this.#enter('check', nextNumber),
-      shortenHandover: () => this.#enter('shorten', nextNumber),
+      prepareHandover: () => this.#enter('prepare', nextNumber),
       commit: async () => {
         await this.#enter('commit', nextNumber);
         return generation;
@@ -71,7 +71,7 @@ export class InMemorySteps implements ReloadSteps<string, string, string> {
   }
 }
 
-export function createCoordinator({ holdTimeoutMs = 1_000, drainTimeoutMs = 30_000 } = {}) {
+export function createCoordinator({ pauseTimeoutMs = 1_000, drainTimeoutMs = 30_000 } = {}) {
   const steps = new InMemorySteps();
   const lines: string[] = [];
   const logger = createLogger({
@@ -81,7 +81,7 @@ export function createCoordinator({ holdTimeoutMs = 1_000, drainTimeoutMs = 30_0
     sinks: [(line) => lines.push(line)],
   });
   const active = new ActiveGeneration(steps.create(1, steps.source));
-  const limits = { holdTimeoutMs, drainTimeoutMs };
+  const limits = { pauseTimeoutMs, drainTimeoutMs };
   return { steps, active, lines, coordinator: new ReloadCoordinator({ active, steps, limits, logger }) };
 }
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { ActiveGeneration, Generation, type Hold, type Lease } from '../../../src/lifecycle/index.js';
+import { ActiveGeneration, Generation, type Pause, type Lease } from '../../../src/lifecycle/index.js';
 
 function createGeneration(number: number) {
   return new Generation(number, `contents ${number}`, async () => undefined);
@@ -21,79 +21,79 @@ async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
 
-describe('a hold', () => {
+describe('a pause', () => {
   test('keeps new leases waiting until it is released, and counts them', async () => {
     const active = createActive();
-    const hold = active.hold();
+    const pause = active.pause();
     const [first, second] = [active.acquire(holder()), active.acquire(holder())];
     expect(await hasSettled(Promise.race([first, second]))).toBe(false);
     expect(active.current.activeLeases).toBe(0);
-    hold.release();
+    pause.release();
     expect((await first).generation.number).toBe(1);
     expect((await second).generation.number).toBe(1);
-    expect(hold.requestsHeld).toBe(2);
+    expect(pause.requestsHeld).toBe(2);
     expect((await active.acquire(holder())).contents).toBe('contents 1');
-    expect(hold.requestsHeld).toBe(2);
+    expect(pause.requestsHeld).toBe(2);
   });
 
   test('that ends with a swap gives leases on the new generation', async () => {
     const active = createActive();
-    const hold = active.hold();
+    const pause = active.pause();
     const waiting = active.acquire(holder());
     active.swap(createGeneration(2));
-    hold.release();
+    pause.release();
     expect((await waiting).contents).toBe('contents 2');
   });
 
   test('lets go of a call whose caller goes away, and leaves no lease behind', async () => {
     const active = createActive();
-    const hold = active.hold();
+    const pause = active.pause();
     const caller = new AbortController();
     const waiting = active.acquire(holder(), caller.signal);
     caller.abort(new Error('gone'));
     await expect(waiting).rejects.toThrow('gone');
-    hold.release();
+    pause.release();
     expect(active.current.activeLeases).toBe(0);
-    await expect(createActive().hold().wait(holder(), caller.signal)).rejects.toThrow('gone');
+    await expect(createActive().pause().wait(holder(), caller.signal)).rejects.toThrow('gone');
   });
 
   test('has given every lease when its release returns, so that the next one holds nobody twice', async () => {
     const active = createActive();
-    const hold = active.hold();
+    const pause = active.pause();
     const waiting = active.acquire(holder());
-    hold.release();
+    pause.release();
     expect(active.leases.map(({ label }) => label)).toEqual(['tool "price"']);
-    active.hold();
+    active.pause();
     expect(await hasSettled(waiting)).toBe(true);
   });
 
   test('tells how long it was, once and for all', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
-    const hold = createActive().hold();
+    const pause = createActive().pause();
     vi.advanceTimersByTime(5);
-    expect(hold.heldMs).toBe(5);
+    expect(pause.durationMs).toBe(5);
     vi.advanceTimersByTime(2);
-    hold.release();
+    pause.release();
     vi.advanceTimersByTime(5);
-    hold.release();
-    expect(hold.heldMs).toBe(7);
+    pause.release();
+    expect(pause.durationMs).toBe(7);
   });
 
   test('is the only one', () => {
     const active = createActive();
-    active.hold();
-    expect(() => active.hold()).toThrow('calls are held already');
+    active.pause();
+    expect(() => active.pause()).toThrow('calls are paused already');
   });
 
   test('is not waited for by those who would rather go without', () => {
     const active = createActive();
     const lease = active.tryAcquire(holder());
     expect(lease?.contents).toBe('contents 1');
-    const hold = active.hold();
+    const pause = active.pause();
     expect(active.tryAcquire(holder())).toBeUndefined();
-    expect(hold.requestsHeld).toBe(0);
-    hold.release();
+    expect(pause.requestsHeld).toBe(0);
+    pause.release();
     expect(active.tryAcquire(holder())).toBeDefined();
   });
 });
@@ -125,7 +125,7 @@ describe('the end of leases', () => {
     lease.release();
   });
 
-  test('can be brought about, by those who hold them', () => {
+  test('can be brought about, by those who pause them', () => {
     const active = createActive();
     const interrupted: string[] = [];
     for (const label of ['first', 'second'])
@@ -141,7 +141,7 @@ describe('the end of leases', () => {
 
 /** `at` says which call ends or leaves, where it is one of them. */
 interface Action {
-  readonly kind: 'call' | 'hold' | 'release' | 'swap' | 'end' | 'leave';
+  readonly kind: 'call' | 'pause' | 'release' | 'swap' | 'end' | 'leave';
   readonly at: number;
 }
 
@@ -149,7 +149,7 @@ const kind = fc.constantFrom<Action['kind'][]>(
   'call',
   'call',
   'call',
-  'hold',
+  'pause',
   'release',
   'swap',
   'end',
@@ -173,13 +173,13 @@ class Calls {
   }
 }
 
-describe('in whatever order calls, holds and swaps come', () => {
-  test('no lease is given while calls are held, none is lost, and everybody is served in the end', async () => {
+describe('in whatever order calls, pauses and swaps come', () => {
+  test('no lease is given during a pause, none is lost, and everybody is served in the end', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 80 }), async (actions) => {
         const active = createActive();
         const calls = new Calls();
-        let hold: Hold<string> | undefined;
+        let pause: Pause<string> | undefined;
         let number = 1;
         let started = 0;
         for (const step of actions) {
@@ -187,19 +187,19 @@ describe('in whatever order calls, holds and swaps come', () => {
           if (step.kind === 'call') {
             calls.start(active);
             started += 1;
-          } else if (step.kind === 'hold') hold ??= active.hold();
+          } else if (step.kind === 'pause') pause ??= active.pause();
           else if (step.kind === 'release') {
-            hold?.release();
-            hold = undefined;
+            pause?.release();
+            pause = undefined;
           } else if (step.kind === 'swap') active.swap(createGeneration((number += 1)));
           else if (step.kind === 'end') calls.running.splice(step.at, 1)[0]?.release();
           else calls.waiting[step.at]?.leave.abort();
-          if (hold !== undefined) expect(active.leases.length).toBeLessThanOrEqual(before);
+          if (pause !== undefined) expect(active.leases.length).toBeLessThanOrEqual(before);
           await new Promise((resolve) => setImmediate(resolve));
           const held = calls.running.filter(({ generation }) => generation.activeLeases > 0).length;
           expect(active.leases.length).toBe(held);
         }
-        hold?.release();
+        pause?.release();
         await Promise.all(calls.waiting.map(({ outcome }) => outcome));
         for (const lease of calls.running) lease.release();
         await active.leasesEnded();
