@@ -2,13 +2,14 @@ export { checkEndpoints, withFailures } from './calling/check-endpoints.js';
 export type {
   CallContext,
   EndpointCalls,
+  EndpointListings,
   PromptListing,
   ResourceListing,
   ResourceText,
   ToolListing,
 } from './calling/endpoint-calls.js';
 export { EndpointSet } from './calling/endpoint-set.js';
-export { type CallReport, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
+export { LiveEndpointCalls } from './calling/live-endpoint-calls.js';
 export { type EndpointRunResult, runEndpoint } from './calling/run-endpoint.js';
 export {
   type EndpointCatalog,

@@ -1,68 +1,6 @@
 import { MxcpError } from '../errors/index.js';
 
-/** How long a call runs before it counts as a long one. */
-const LONG_AFTER_MS = 1_000;
-
-/** A call that runs, in the gate's slot or in this lane. */
-interface WatchedCall {
-  /** Gives the gate's slot back. */
-  readonly leaveSlot: () => void;
-}
-
-/**
- * Where calls go that run longer than a second, so that their slots serve the quick ones. It has a fixed number of
- * places; while all are taken, a long call keeps its slot until one is free.
- */
-export class LongCallLane {
-  readonly #places: number;
-  readonly #inside = new Set<WatchedCall>();
-  /** Long calls that still hold a slot, the longest-running first. */
-  readonly #overdue = new Set<WatchedCall>();
-
-  constructor(places: number) {
-    this.#places = places;
-  }
-
-  get size(): number {
-    return this.#inside.size;
-  }
-
-  /** Watches a call that has just got its slot. The result ends it, wherever it is by then; idempotent. */
-  watch(leaveSlot: () => void): () => void {
-    const call: WatchedCall = { leaveSlot };
-    const timer = setTimeout(() => this.#becomeLong(call), LONG_AFTER_MS).unref();
-    let ended = false;
-    return () => {
-      if (ended) return;
-      ended = true;
-      clearTimeout(timer);
-      this.#end(call);
-    };
-  }
-
-  #becomeLong(call: WatchedCall): void {
-    if (this.#inside.size < this.#places) this.#enter(call);
-    else this.#overdue.add(call);
-  }
-
-  #enter(call: WatchedCall): void {
-    this.#overdue.delete(call);
-    this.#inside.add(call);
-    call.leaveSlot();
-  }
-
-  #end(call: WatchedCall): void {
-    this.#overdue.delete(call);
-    if (!this.#inside.delete(call)) {
-      call.leaveSlot();
-      return;
-    }
-    const [next] = this.#overdue;
-    if (next !== undefined) this.#enter(next);
-  }
-}
-
-/** Calls waiting longer than this many seconds is what "busy" means; a sensible time to ask a client to come back. */
+/** When a client that was refused because the server is busy should try again. */
 const RETRY_AFTER_SECONDS = 1;
 
 export interface CallGateOptions {
@@ -84,17 +22,17 @@ interface Waiter {
 
 /**
  * Decides which call runs next. Slots go round-robin over endpoints and first-come-first-served within one, and no
- * endpoint may hold more than three quarters of them. A call that runs long moves to a lane of its own and gives its slot
- * to the next, so that slow queries stall quick ones neither of other endpoints nor of their own.
+ * endpoint may hold more than three quarters of them. A call that runs long moves to the long-call queue and gives its
+ * slot to the next call, so slow queries delay quick calls neither of other endpoints nor of the same one.
  */
 export class CallGate {
   readonly #slots: number;
   readonly #slotsPerKey: number;
   readonly #maxQueued: number;
   readonly #running = new Map<string, number>();
-  /** Waiting calls by key. The order of the keys is the order of turns: a key that was served goes to the end. */
+  /** Waiting calls by key. The order of the keys is the order of turns: a key that got a slot moves to the end. */
   readonly #waiting = new Map<string, Set<Waiter>>();
-  readonly #longCalls: LongCallLane;
+  readonly #longCalls: LongCallQueue;
   #active = 0;
   #queued = 0;
 
@@ -102,7 +40,7 @@ export class CallGate {
     this.#slots = Math.max(1, maxConcurrentCalls);
     this.#slotsPerKey = Math.max(1, Math.floor((this.#slots * 3) / 4));
     this.#maxQueued = maxQueuedCalls;
-    this.#longCalls = new LongCallLane(this.#slots);
+    this.#longCalls = new LongCallQueue(this.#slots);
   }
 
   /** Calls that run, long ones included. */
@@ -177,7 +115,7 @@ export class CallGate {
     this.#admitNext();
   }
 
-  /** A slot that came free admits at most one call: every call before it found no room or a full share. */
+  /** A free slot admits at most one call: every key before it in the order has used its share. */
   #admitNext(): void {
     for (const [key, waiters] of this.#waiting) {
       const [first] = waiters;
@@ -195,5 +133,58 @@ export class CallGate {
     if (waiters === undefined) return;
     this.#waiting.delete(key);
     this.#waiting.set(key, waiters);
+  }
+}
+
+/** How long a call runs before it counts as long. */
+const LONG_AFTER_MS = 1_000;
+
+interface WatchedCall {
+  /** Gives the gate's slot back. */
+  readonly leaveSlot: () => void;
+}
+
+/**
+ * Takes over calls that run longer than a second, so that their slots are free for quick ones. It has a fixed number of
+ * places; while all are taken, a long call keeps its slot until a place is free.
+ */
+class LongCallQueue {
+  readonly #places: number;
+  readonly #inside = new Set<WatchedCall>();
+  /** Long calls that still hold a slot, the longest-running first. */
+  readonly #overdue = new Set<WatchedCall>();
+
+  constructor(places: number) {
+    this.#places = places;
+  }
+
+  get size(): number {
+    return this.#inside.size;
+  }
+
+  /** Watches a call that has just got its slot. The result ends the call, in its slot or in the queue; idempotent. */
+  watch(leaveSlot: () => void): () => void {
+    const call: WatchedCall = { leaveSlot };
+    const timer = setTimeout(() => {
+      this.#overdue.add(call);
+      this.#fill();
+    }, LONG_AFTER_MS).unref();
+    let ended = false;
+    return () => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      this.#overdue.delete(call);
+      if (this.#inside.delete(call)) this.#fill();
+      else leaveSlot();
+    };
+  }
+
+  #fill(): void {
+    const [next] = this.#overdue;
+    if (next === undefined || this.#inside.size >= this.#places) return;
+    this.#overdue.delete(next);
+    this.#inside.add(next);
+    next.leaveSlot();
   }
 }

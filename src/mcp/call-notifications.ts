@@ -2,23 +2,25 @@ import { LOG_LEVEL_META_KEY, type LoggingLevel, type ServerContext } from '@mode
 import type { Logger, Scrubber } from '../logging/index.js';
 import type { CallNotification } from '../python/index.js';
 
-/** What a call tells its client before it is answered, as both eras of the protocol know it. */
-export type NotificationMessage =
-  | { readonly method: 'notifications/message'; readonly params: Record<string, unknown> }
-  | { readonly method: 'notifications/progress'; readonly params: Record<string, unknown> };
+/** A notification that a call sends before its answer, in the form that all versions of the protocol share. */
+export interface NotificationMessage {
+  readonly method: 'notifications/message' | 'notifications/progress';
+  readonly params: Record<string, unknown>;
+}
 
-/** Hands a message to the client; a promise settles when it is written. Absent when the client takes none. */
+/** Sends a message to the client; a promise settles when it is written. */
 export type Notify = (message: NotificationMessage) => void | Promise<void>;
 
 export interface CallNotificationsOptions {
-  readonly notify: Notify | undefined;
+  readonly context: ServerContext;
+  readonly notify: Notify;
   /** What the client asked for with `logging/setLevel`; undefined when it never did, and then it gets everything. */
   readonly level: LoggingLevel | undefined;
   readonly logger: Logger;
   readonly scrubber: Scrubber;
 }
 
-/** Messages of one call that may wait to be written: a client that does not read must not make the server grow. */
+/** Messages of one call that may wait to be written: a client that does not read must not exhaust the server's memory. */
 const MAX_UNWRITTEN = 256;
 
 const SEVERITY: Readonly<Record<LoggingLevel, number>> = {
@@ -32,51 +34,44 @@ const SEVERITY: Readonly<Record<LoggingLevel, number>> = {
   emergency: 7,
 };
 
-/** Sends what one call tells its client, as far as the client asked for it. After `end` nothing is sent any more. */
+/** Sends the notifications of one call that its client asked for. Its owner sends nothing after `end`. */
 export class CallNotifications {
   readonly #options: CallNotificationsOptions;
-  readonly #context: ServerContext;
-  #notify: Notify | undefined;
   #unwritten = 0;
   #dropped = 0;
 
-  constructor(context: ServerContext, options: CallNotificationsOptions) {
-    this.#context = context;
+  constructor(options: CallNotificationsOptions) {
     this.#options = options;
-    this.#notify = options.notify;
   }
 
-  readonly send = (notification: CallNotification): void => {
+  send(notification: CallNotification): void {
     const message =
       notification.kind === 'log' ? this.#toLogMessage(notification) : this.#toProgress(notification);
-    if (message === undefined || this.#notify === undefined) return;
+    if (message === undefined) return;
     if (this.#unwritten >= MAX_UNWRITTEN) this.#dropped += 1;
-    else this.#write(message, this.#notify);
-  };
-
-  /** The answer goes out next, and nothing about the call may follow it. */
-  end(): void {
-    this.#notify = undefined;
-    if (this.#dropped > 0)
-      this.#options.logger.debug({ dropped: this.#dropped }, 'a client did not read what a call told it');
+    else this.#write(message);
   }
 
-  #write(message: NotificationMessage, notify: Notify): void {
+  end(): void {
+    const { logger } = this.#options;
+    if (this.#dropped > 0)
+      logger.debug({ dropped: this.#dropped }, 'a client did not read notifications of a call');
+  }
+
+  #write(message: NotificationMessage): void {
+    const { notify, logger } = this.#options;
     const written = notify(message);
     if (written === undefined) return;
     this.#unwritten += 1;
     written
-      .catch((error: unknown) => this.#options.logger.debug({ err: error }, 'notification not sent'))
+      .catch((error: unknown) => logger.debug({ err: error }, 'notification not sent'))
       .finally(() => {
         this.#unwritten -= 1;
       });
   }
 
-  #toLogMessage({
-    level,
-    message,
-    data,
-  }: CallNotification & { readonly kind: 'log' }): NotificationMessage | undefined {
+  #toLogMessage(notification: CallNotification & { kind: 'log' }): NotificationMessage | undefined {
+    const { level, message, data } = notification;
     const threshold = this.#threshold();
     if (threshold === 'none' || SEVERITY[level] < SEVERITY[threshold]) return undefined;
     const { scrubber } = this.#options;
@@ -86,28 +81,27 @@ export class CallNotifications {
     return { method: 'notifications/message', params };
   }
 
-  /** Only a client that sent a token can tell which call a progress belongs to. */
-  #toProgress({
-    progress,
-    total,
-    message,
-  }: CallNotification & { readonly kind: 'progress' }): NotificationMessage | undefined {
-    const { _meta: meta } = this.#context.mcpReq;
+  /** Without a token the client could not assign the progress to a call. */
+  #toProgress(notification: CallNotification & { kind: 'progress' }): NotificationMessage | undefined {
+    const { progress, total, message } = notification;
+    const { context, scrubber } = this.#options;
+    const { _meta: meta } = context.mcpReq;
     const progressToken = meta?.progressToken;
     if (progressToken === undefined) return undefined;
     const params = {
       progressToken,
       progress,
       ...(total !== undefined && { total }),
-      ...(message !== undefined && { message: this.#options.scrubber.scrub(message) }),
+      ...(message !== undefined && { message: scrubber.scrub(message) }),
     };
     return { method: 'notifications/progress', params };
   }
 
-  /** A 2026 request says in itself what it wants to hear, and without that it wants nothing. */
+  /** A request of protocol 2026-07-28 names its level itself; without one it wants no log messages. */
   #threshold(): LoggingLevel | 'none' {
-    const { envelope } = this.#context.mcpReq;
-    if (envelope === undefined) return this.#options.level ?? 'debug';
+    const { context, level } = this.#options;
+    const { envelope } = context.mcpReq;
+    if (envelope === undefined) return level ?? 'debug';
     const wanted: unknown = Reflect.get(envelope, LOG_LEVEL_META_KEY);
     return isLoggingLevel(wanted) ? wanted : 'none';
   }

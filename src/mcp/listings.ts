@@ -1,77 +1,38 @@
 import type { Prompt, Resource, ResourceTemplateType, Server, Tool } from '@modelcontextprotocol/server';
 import type { PromptListing, ResourceListing, ToolListing } from '../endpoints/index.js';
 
-export function toTool(listing: ToolListing): Tool {
-  return {
-    name: listing.name,
-    ...(listing.title !== undefined && { title: listing.title }),
-    ...(listing.description !== undefined && { description: listing.description }),
-    inputSchema: { ...listing.inputSchema, type: 'object' },
-    ...(listing.outputSchema !== undefined && { outputSchema: { ...listing.outputSchema, type: 'object' } }),
-    ...(listing.annotations !== undefined && { annotations: listing.annotations }),
-    ...toMeta(listing.tags),
-  };
+export function toTool({ tags, ...listing }: ToolListing): Tool {
+  return { ...listing, ...toMeta(tags) };
 }
 
-export function toResource(listing: ResourceListing): Resource {
-  return { uri: listing.uri, ...toResourceDetails(listing) };
+export function toResource({ uri, ...listing }: ResourceListing): Resource {
+  return { uri, ...toResourceDetails(listing) };
 }
 
-export function toResourceTemplate(listing: ResourceListing): ResourceTemplateType {
-  return { uriTemplate: listing.uri, ...toResourceDetails(listing) };
+export function toResourceTemplate({ uri, ...listing }: ResourceListing): ResourceTemplateType {
+  return { uriTemplate: uri, ...toResourceDetails(listing) };
 }
 
-function toResourceDetails(listing: ResourceListing) {
-  return {
-    name: listing.name,
-    ...(listing.description !== undefined && { description: listing.description }),
-    ...(listing.mimeType !== undefined && { mimeType: listing.mimeType }),
-    ...toMeta(listing.tags),
-  };
+function toResourceDetails({ name, description, mimeType, tags }: Omit<ResourceListing, 'uri'>) {
+  return { name, description, mimeType, ...toMeta(tags) };
 }
 
-export function toPrompt(listing: PromptListing): Prompt {
-  return {
-    name: listing.name,
-    ...(listing.description !== undefined && { description: listing.description }),
-    arguments: listing.arguments.map(({ name, description, required }) => ({
-      name,
-      required,
-      ...(description !== undefined && { description }),
-    })),
-    ...toMeta(listing.tags),
-  };
+export function toPrompt({ tags, arguments: declared, ...listing }: PromptListing): Prompt {
+  return { ...listing, arguments: [...declared], ...toMeta(tags) };
 }
 
-function toMeta(tags: readonly string[] | undefined) {
-  return tags === undefined || tags.length === 0 ? {} : { _meta: { 'mxcp/tags': [...tags] } };
+function toMeta(tags: readonly string[] = []) {
+  return tags.length === 0 ? {} : { _meta: { 'mxcp/tags': [...tags] } };
 }
 
-/**
- * Converts a list once for as long as the same array is served: definitions rarely change, and one server object is made
- * for every request.
- */
-export function convertedOnce<From extends object, To>(
-  convert: (list: readonly From[]) => To,
-): (list: readonly From[]) => To {
-  const converted = new WeakMap<readonly From[], { readonly value: To }>();
-  return (list) => {
-    const known = converted.get(list);
-    if (known !== undefined) return known.value;
-    const value = convert(list);
-    converted.set(list, { value });
-    return value;
-  };
-}
-
-/** Which lists have changed. */
+/** Which MCP lists changed. */
 export interface ListChanges {
   readonly tools?: boolean;
   readonly resources?: boolean;
   readonly prompts?: boolean;
 }
 
-/** Tells a client that is connected all the time. */
+/** Notifies a client of a 2025 protocol, which stays connected. */
 export async function sendListChanges(server: Server, changes: ListChanges): Promise<void> {
   if (changes.tools === true) await server.sendToolListChanged();
   if (changes.resources === true) await server.sendResourceListChanged();

@@ -1,8 +1,10 @@
 import {
+  type CallToolResult,
   type JSONRPCRequest,
   type LoggingLevel,
   ProtocolError,
   ProtocolErrorCode,
+  ResourceNotFoundError,
   type Result,
   Server,
   type ServerCapabilities,
@@ -10,18 +12,11 @@ import {
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
-import { MxcpError } from '../errors/index.js';
+import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
-import { convertedOnce, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
-import type { ResultSplices } from './result-splices.js';
-import {
-  toPromptFailure,
-  toResourceFailure,
-  toResourceResult,
-  toToolFailure,
-  toToolResult,
-} from './tool-result.js';
+import { toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
+import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
 
 export interface ServerInfo {
   readonly name: string;
@@ -33,7 +28,7 @@ export interface MessageScope {
   /** Lower-case names; absent when the message did not come over HTTP. */
   readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
   readonly splices: ResultSplices;
-  /** How a call tells its client something before it is answered; absent when this client takes nothing but the answer. */
+  /** Sends a notification before the answer; absent when this client takes nothing but the answer. */
   readonly notify?: Notify | undefined;
 }
 
@@ -45,137 +40,176 @@ export interface McpServerFactoryOptions {
   readonly scopeOf: (context: ServerContext) => MessageScope;
 }
 
+/** Any client of the admin socket may reload definitions, so lists can change whatever the settings are. */
+const LISTED = { listChanged: true };
+const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, prompts: LISTED, logging: {} };
+
 /** Makes the SDK's server objects: one per request, session or connection. They hold nothing but `calls`. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
   const { calls, info, logger } = options;
-  // Any caller of the admin socket may reload definitions, so lists can change whatever the settings are.
-  const changes = { listChanged: true };
-  const capabilities: ServerCapabilities = {
-    tools: changes,
-    resources: changes,
-    prompts: changes,
-    logging: {},
-  };
-  const lists = createLists(calls);
   return () => {
-    const server = new CheckedServer({ name: info.name, version: info.version }, { capabilities });
+    const server = new CheckedServer(
+      { name: info.name, version: info.version },
+      { capabilities: CAPABILITIES },
+    );
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
-    serveLists(server, lists);
+    serveLists(server, calls);
     serveCalls(server, options);
     return server;
   };
 }
 
-function createLists(calls: EndpointCalls) {
-  const tools = convertedOnce((list: ReturnType<EndpointCalls['listTools']>) => list.map(toTool));
-  const prompts = convertedOnce((list: ReturnType<EndpointCalls['listPrompts']>) => list.map(toPrompt));
-  const resources = convertedOnce((list: ReturnType<EndpointCalls['listResources']>) => ({
-    fixed: list.filter(({ isTemplate }) => !isTemplate).map(toResource),
-    templates: list.filter(({ isTemplate }) => isTemplate).map(toResourceTemplate),
-  }));
-  return {
-    tools: () => tools(calls.listTools()),
-    prompts: () => prompts(calls.listPrompts()),
-    resources: () => resources(calls.listResources()),
+function serveLists(server: Server, calls: EndpointCalls): void {
+  const tools = whole(() => ({ tools: calls.listings.tools.map(toTool) }));
+  const prompts = whole(() => ({ prompts: calls.listings.prompts.map(toPrompt) }));
+  const resources = whole(() => {
+    const fixed = calls.listings.resources.filter(({ isTemplate }) => !isTemplate);
+    return { resources: fixed.map(toResource) };
+  });
+  const templates = whole(() => {
+    const found = calls.listings.resources.filter(({ isTemplate }) => isTemplate);
+    return { resourceTemplates: found.map(toResourceTemplate) };
+  });
+  server.setRequestHandler('tools/list', tools);
+  server.setRequestHandler('prompts/list', prompts);
+  server.setRequestHandler('resources/list', resources);
+  server.setRequestHandler('resources/templates/list', templates);
+}
+
+/** A list is answered as a whole, so every cursor is unknown. */
+function whole<R>(list: () => R) {
+  return ({ params }: { readonly params?: { readonly cursor?: string | undefined } | undefined }): R => {
+    if (params?.cursor === undefined) return list();
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: lists are answered whole');
   };
 }
 
-function serveLists(server: Server, lists: ReturnType<typeof createLists>): void {
-  server.setRequestHandler('tools/list', ({ params }) => {
-    refuseCursor(params);
-    return { tools: lists.tools() };
-  });
-  server.setRequestHandler('prompts/list', ({ params }) => {
-    refuseCursor(params);
-    return { prompts: lists.prompts() };
-  });
-  server.setRequestHandler('resources/list', ({ params }) => {
-    refuseCursor(params);
-    return { resources: lists.resources().fixed };
-  });
-  server.setRequestHandler('resources/templates/list', ({ params }) => {
-    refuseCursor(params);
-    return { resourceTemplates: lists.resources().templates };
-  });
-}
-
-/** Lists come whole, so no cursor was ever given out. */
-function refuseCursor(params: { readonly cursor?: string | undefined } | undefined): void {
-  if (params?.cursor !== undefined) {
-    throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: lists are answered whole');
-  }
-}
-
 function serveCalls(server: Server, options: McpServerFactoryOptions): void {
-  const { calls } = options;
+  const { calls, scrubber } = options;
   const serve = createCallFrame(server, options);
   server.setRequestHandler('tools/call', ({ params }, context) =>
-    serve(context, async (call, { splices }) => {
-      try {
+    serve({
+      target: { kind: 'tool', name: params.name },
+      context,
+      run: async (call, { splices }) => {
         const result = await calls.callTool(params.name, params.arguments ?? {}, call);
         refuseCancelled(context);
         return toToolResult(result, splices);
-      } catch (error) {
-        return toToolFailure(params.name, error, options);
-      }
+      },
+      onFailure: (error) => toToolFailure(params.name, error, scrubber),
     }),
   );
   server.setRequestHandler('resources/read', ({ params }, context) =>
-    serve(context, async (call, { splices }) => {
-      try {
+    serve({
+      target: { kind: 'resource', name: params.uri },
+      context,
+      run: async (call, { splices }) => {
         const resource = await calls.readResource(params.uri, call);
         refuseCancelled(context);
         return toResourceResult(resource, splices);
-      } catch (error) {
-        throw toResourceFailure(params.uri, error, options);
-      }
+      },
     }),
   );
   server.setRequestHandler('prompts/get', ({ params }, context) =>
-    serve(context, async (call) => {
-      try {
+    serve({
+      target: { kind: 'prompt', name: params.name },
+      context,
+      run: async (call) => {
         const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
         return { messages: messages.map(({ role, text }) => ({ role, content: { type: 'text', text } })) };
-      } catch (error) {
-        throw toPromptFailure(params.name, error, options);
-      }
+      },
     }),
   );
 }
 
-/** Gives each call its context, and ends what the call may tell its client before its answer goes out. */
+/** The answer to a cancelled request is never sent, so its placeholders must not be made: they would never be removed. */
+function refuseCancelled(context: ServerContext): void {
+  if (context.mcpReq.signal.aborted) throw new MxcpError('query_interrupted', 'the call was cancelled');
+}
+
+interface CallTarget {
+  readonly kind: 'tool' | 'resource' | 'prompt';
+  readonly name: string;
+}
+
+interface ServedCall<R> {
+  readonly target: CallTarget;
+  readonly context: ServerContext;
+  readonly run: (call: CallContext, scope: MessageScope) => Promise<R>;
+  /** What the client gets instead of an error of the protocol, when the endpoint exists. */
+  readonly onFailure?: (error: MxcpError) => R;
+}
+
+/** The frame of every call: gives it its context, ends its notifications before its answer is sent, reports its error. */
 function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServerFactoryOptions) {
   let level: LoggingLevel | undefined;
-  // Instead of the SDK's own handler, which keeps the level to itself.
+  // Replaces the SDK's own handler, which does not make the level available.
   server.setRequestHandler('logging/setLevel', ({ params }) => {
     level = params.level;
     return {};
   });
-  return async <R>(
-    context: ServerContext,
-    run: (call: CallContext, scope: MessageScope) => Promise<R>,
-  ): Promise<R> => {
+  return async <R>({ target, context, run, onFailure }: ServedCall<R>): Promise<R> => {
     const scope = scopeOf(context);
-    const notifications = new CallNotifications(context, { notify: scope.notify, level, logger, scrubber });
-    const caller = { ...ANONYMOUS, requestHeaders: scope.requestHeaders };
+    const { notify, requestHeaders } = scope;
+    let notifications: CallNotifications | undefined;
+    let hasEnded = false;
+    const send: CallContext['notify'] =
+      notify &&
+      ((notification) => {
+        if (hasEnded) return;
+        notifications ??= new CallNotifications({ context, notify, level, logger, scrubber });
+        notifications.send(notification);
+      });
     try {
-      return await run({ caller, signal: context.mcpReq.signal, notify: notifications.send }, scope);
+      const caller = { ...ANONYMOUS, requestHeaders };
+      return await run({ caller, signal: context.mcpReq.signal, notify: send }, scope);
+    } catch (thrown) {
+      const error = toLoggedError(target, thrown, logger);
+      if (onFailure === undefined || error.code === 'endpoint_not_found')
+        throw toProtocolError(target, error, scrubber);
+      return onFailure(error);
     } finally {
-      notifications.end();
+      hasEnded = true;
+      notifications?.end();
     }
   };
 }
 
-/** The answer to a cancelled request is never sent, so its placeholders must not be made: nobody would take them back. */
-function refuseCancelled(context: ServerContext): void {
-  if (context.mcpReq.signal.aborted) throw new MxcpError('query_interrupted', 'the call was cancelled');
+/** An error that is not ours may quote anything: it goes to the log, and the client gets the neutral message. */
+function toLoggedError({ kind, name }: CallTarget, thrown: unknown, logger: Logger): MxcpError {
+  const error = toMxcpError(thrown);
+  if (error.code === 'internal')
+    logger.error({ detail: error.detail }, `${kind} ${name} failed: internal error`);
+  else logger.debug({ code: error.code }, `${kind} ${name} failed: ${error.message}`);
+  return error;
+}
+
+/** A failed tool call as the model sees it: a result with `isError`, so that the model can act on the message. */
+export function toToolFailure(name: string, error: MxcpError, scrubber: Scrubber): CallToolResult {
+  const text = `Error executing tool ${name}: ${scrubber.scrub(error.message)}`;
+  return { content: [{ type: 'text', text }], isError: true };
+}
+
+/** Only an unknown endpoint and wrong arguments are the client's fault; any other error is the server's. */
+export function toProtocolError(
+  { kind, name }: CallTarget,
+  error: MxcpError,
+  scrubber: Scrubber,
+): ProtocolError {
+  if (error.code === 'endpoint_not_found')
+    return kind === 'resource'
+      ? new ResourceNotFoundError(name)
+      : new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${name}`);
+  const isInvalid = error.code === 'params_invalid';
+  const code = isInvalid ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
+  return new ProtocolError(code, scrubber.scrub(error.message), { code: error.code });
 }
 
 type RequestHandler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
 
 /**
- * Refuses parameters that do not fit their method as such (`-32602`), in words. The SDK itself throws the report of its
- * schema library, for most methods without a code, which a client gets as a failure of the server (2.4.0).
+ * Refuses invalid parameters of a method with `-32602` and a readable message. The SDK throws the JSON report of its
+ * schema library, for most methods without a code, which a client sees as an internal error (2.4.0).
  */
 export class CheckedServer extends Server {
   protected override _wrapHandler(method: string, handler: RequestHandler): RequestHandler {
@@ -192,21 +226,21 @@ export class CheckedServer extends Server {
 
 function toParamsError(error: unknown): ProtocolError | undefined {
   if (!(error instanceof Error)) return undefined;
-  const isUncoded = !(error instanceof ProtocolError);
-  const report = isUncoded ? error.message : /^Invalid tools\/call request: (.*)$/s.exec(error.message)?.[1];
-  const issues = report === undefined ? undefined : parseIssues(report);
-  return issues && new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid params: ${issues.join('; ')}`);
+  const hasCode = error instanceof ProtocolError;
+  const report = hasCode ? /^Invalid tools\/call request: (.*)$/s.exec(error.message)?.[1] : error.message;
+  const issues = report === undefined ? [] : parseIssues(report);
+  if (issues.length === 0) return undefined;
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid params: ${issues.join('; ')}`);
 }
 
-/** Undefined for what is no report of the schema library. */
-function parseIssues(report: string): readonly string[] | undefined {
+/** Empty when the text is no report of the schema library. */
+function parseIssues(report: string): readonly string[] {
   try {
     const issues: unknown = JSON.parse(report);
-    const texts = Array.isArray(issues) ? issues.flatMap(toIssueText) : [];
-    return texts.length === 0 ? undefined : texts;
+    return Array.isArray(issues) ? issues.flatMap(toIssueText) : [];
   } catch {
-    // Some other error, in words of its own.
-    return undefined;
+    // Another error, with a readable message.
+    return [];
   }
 }
 

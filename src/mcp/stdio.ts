@@ -11,13 +11,13 @@ import {
   type ServerContext,
   type Transport,
 } from '@modelcontextprotocol/server';
-import { serveStdio, type StdioServerHandle } from '@modelcontextprotocol/server/stdio';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { EndpointCalls } from '../endpoints/index.js';
 import { within } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { type ListChanges, sendListChanges } from './listings.js';
 import { createMcpServerFactory, type MessageScope, type ServerInfo } from './mcp-server.js';
-import { ResultSplices, writeMessage } from './result-splices.js';
+import { ResultSplices, writeMessage } from './results.js';
 
 export interface StdioOptions {
   readonly calls: EndpointCalls;
@@ -29,102 +29,83 @@ export interface StdioOptions {
   readonly output?: Writable;
 }
 
-/** The one client of a process that speaks MCP on its standard streams. */
+/** The only client of a process that speaks MCP on its standard streams. */
 export interface StdioConnection {
   /** Resolves when the connection has ended: the input ended, the output broke, or `close`. */
   readonly closed: Promise<void>;
   notifyListChanged(changes: ListChanges): Promise<void>;
-  /** Takes nothing new, lets running calls end until the deadline, cancels what is left. Idempotent. */
+  /** Reads nothing more, lets running calls end until the deadline, then cancels the rest. Idempotent. */
   close(options: { readonly deadlineMs: number }): Promise<void>;
 }
 
-/** Serves both eras of the protocol on two streams; the first message says which one the client speaks. */
+/** Serves all versions of the protocol on two streams; the first message decides which one the client speaks. */
 export function startStdio(options: StdioOptions): StdioConnection {
-  return new ServedStdio(options);
-}
-
-class ServedStdio implements StdioConnection {
-  readonly closed: Promise<void>;
-  readonly #transport: StdioTransport;
-  readonly #handle: StdioServerHandle;
-  /** Usually one; a client that first asks for the newer protocol and falls back has two for a moment. */
-  readonly #servers = new Set<Server>();
-
-  constructor({ calls, info, ...options }: StdioOptions) {
-    const { input = process.stdin, output = process.stdout } = options;
-    const logger = options.logger.child({ component: 'mcp' });
-    const splices = new ResultSplices();
-    const scopeOf = ({ mcpReq }: ServerContext): MessageScope => ({
-      splices,
-      notify: (message) => mcpReq.notify(message),
-    });
-    const createServer = createMcpServerFactory({
-      calls,
-      info,
-      logger,
-      scrubber: options.scrubber,
-      scopeOf,
-    });
-    this.#transport = new StdioTransport({ input, output }, splices);
-    this.#handle = serveStdio(() => this.#remembered(createServer()), {
-      transport: this.#transport,
-      onerror: (error) => logger.warn({ detail: error.message }, 'message could not be handled'),
-    });
-    this.closed = this.#transport.ended;
-  }
-
-  async notifyListChanged(changes: ListChanges): Promise<void> {
-    await Promise.all([...this.#servers].map((server) => sendListChanges(server, changes)));
-  }
-
-  async close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    await this.#transport.drain(deadlineMs);
-    await this.#handle.close();
-    await this.closed;
-  }
-
-  #remembered(server: Server): Server {
-    this.#servers.add(server);
-    server.onclose = () => this.#servers.delete(server);
+  const { calls, info, scrubber, input = process.stdin, output = process.stdout } = options;
+  const logger = options.logger.child({ component: 'mcp' });
+  const splices = new ResultSplices();
+  const scopeOf = ({ mcpReq }: ServerContext): MessageScope => ({
+    splices,
+    notify: (message) => mcpReq.notify(message),
+  });
+  const createServer = createMcpServerFactory({ calls, info, logger, scrubber, scopeOf });
+  // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
+  const servers = new Set<Server>();
+  const createRemembered = (): Server => {
+    const server = createServer();
+    servers.add(server);
+    server.onclose = () => servers.delete(server);
     return server;
-  }
+  };
+  const transport = new StdioTransport(input, output, splices);
+  const handle = serveStdio(createRemembered, {
+    transport,
+    onerror: (error) => logger.warn({ detail: error.message }, 'message could not be handled'),
+  });
+  return {
+    closed: transport.ended,
+    notifyListChanged: async (changes) => {
+      await Promise.all([...servers].map((server) => sendListChanges(server, changes)));
+    },
+    close: async ({ deadlineMs }) => {
+      await transport.drain(deadlineMs);
+      await handle.close();
+      await transport.ended;
+    },
+  };
 }
 
-export interface StdioStreams {
-  readonly input: Readable;
-  readonly output: Writable;
-}
-
-/** Longer messages end the connection: it cannot be told where the next one starts. */
+/** A longer message ends the connection, because the start of the next message could not be found. */
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
-/** How long requests that run when the input ends may take: `printf … | mxcp serve` wants its answers. */
+/** How long requests may still run after the end of the input: `printf … | mxcp serve` expects answers. */
 const END_OF_INPUT_GRACE_MS = 5_000;
-/** How long a client may take, at the end, to read the answers that are made already. */
+/** How long a client may take to read the last answers when the connection ends. */
 const LAST_ANSWERS_GRACE_MS = 500;
 
 /**
- * Lines of JSON on two streams. Unlike the SDK's transport it writes large results in slices, one message after the other,
- * and answers what was asked before the input ended.
+ * Lines of JSON on two streams. Unlike the SDK's transport, it writes large results in slices, one message after the
+ * other, and answers requests that arrived before the input ended.
  */
-export class StdioTransport implements Transport {
+class StdioTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
-  readonly #streams: StdioStreams;
+  readonly #input: Readable;
+  readonly #output: Writable;
   readonly #splices: ResultSplices;
   readonly #lines = new ReadBuffer({ maxBufferSize: MAX_MESSAGE_BYTES });
   readonly #unanswered = new Set<RequestId>();
   readonly #whenAnswered: (() => void)[] = [];
-  /** Resolves when the transport has closed, for whatever reason. */
+  /** Resolves when the transport has closed, for any reason. */
   readonly ended: Promise<void>;
   #end: () => void = () => undefined;
   #reading = false;
   #closed: Promise<void> | undefined;
-  /** The end of the line of messages to write: they must not mix. */
+  /** Settles when all messages so far are written: messages must not mix. */
   #written: Promise<void> = Promise.resolve();
 
-  constructor(streams: StdioStreams, splices: ResultSplices) {
-    this.#streams = streams;
+  constructor(input: Readable, output: Writable, splices: ResultSplices) {
+    this.#input = input;
+    this.#output = output;
     this.#splices = splices;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -132,13 +113,13 @@ export class StdioTransport implements Transport {
   }
 
   async start(): Promise<void> {
-    const { input, output } = this.#streams;
+    const input = this.#input;
     this.#reading = true;
     input.on('data', this.#onData);
     input.once('end', this.#onEnd);
     input.once('close', this.#onEnd);
     input.on('error', this.#onStreamError);
-    output.on('error', this.#onStreamError);
+    this.#output.on('error', this.#onStreamError);
     if (input.readableEnded || input.destroyed) setImmediate(this.#onEnd);
   }
 
@@ -149,7 +130,7 @@ export class StdioTransport implements Transport {
     return this.#written;
   }
 
-  /** Takes nothing new and waits until what runs is answered, at most this long. */
+  /** Reads nothing more and waits until the running requests are answered, at most this long. */
   async drain(timeoutMs: number): Promise<void> {
     this.#stopReading();
     if (this.#unanswered.size === 0) return;
@@ -167,8 +148,8 @@ export class StdioTransport implements Transport {
       this.#written.then(() => true),
       LAST_ANSWERS_GRACE_MS,
     );
-    // Nobody reads: what is not written yet would hold its results for ever.
-    if (isWritten !== true) this.#streams.output.destroy();
+    // The client does not read: messages that are not written yet would hold their results for ever.
+    if (isWritten !== true) this.#output.destroy();
     this.onclose?.();
     this.#end();
   }
@@ -176,7 +157,7 @@ export class StdioTransport implements Transport {
   #stopReading(): void {
     if (!this.#reading) return;
     this.#reading = false;
-    const { input } = this.#streams;
+    const input = this.#input;
     input.off('data', this.#onData);
     input.off('end', this.#onEnd);
     input.off('close', this.#onEnd);
@@ -195,7 +176,7 @@ export class StdioTransport implements Transport {
     }
   };
 
-  /** `null` when there is no whole line, `undefined` when the line is no message. */
+  /** `null` when there is no complete line, `undefined` when the line is not a message. */
   #nextMessage(): JSONRPCMessage | null | undefined {
     try {
       return this.#lines.readMessage();
@@ -229,12 +210,12 @@ export class StdioTransport implements Transport {
 
   readonly #onStreamError = (error: unknown): void => {
     this.onerror?.(error instanceof Error ? error : new Error(String(error)));
-    // A broken pipe: the other side is gone, and what runs is cancelled.
+    // A broken pipe: the client is gone, so running calls are cancelled.
     void this.close();
   };
 
   async #write(message: JSONRPCMessage): Promise<void> {
     const parts = this.#splices.partsOf(serializeMessage(message));
-    await writeMessage(parts, this.#streams.output);
+    await writeMessage(parts, this.#output);
   }
 }

@@ -13,6 +13,7 @@ import {
 import {
   checkEndpoints,
   type EndpointCatalog,
+  type EndpointListings,
   EndpointSet,
   findDefinitionChanges,
   findPythonTargets,
@@ -130,7 +131,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     const { logger, keptThreads } = this.#context;
     lowerThreads(keptThreads);
     triggers.update(next);
-    const changes = findListChanges(previous.endpoints, next.endpoints);
+    const changes = findListChanges(previous.endpoints.listings, next.endpoints.listings);
     if (changes === undefined) return;
     listener.notifyListChanged(changes).catch((error: unknown) => {
       const facts = { component: 'mcp', reason: messageOf(error) };
@@ -176,7 +177,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
 }
 
 /** Which MCP lists changed, or undefined if none did, so that no spurious notification is sent. */
-function findListChanges(previous: EndpointSet, next: EndpointSet): ListChanges | undefined {
+function findListChanges(previous: EndpointListings, next: EndpointListings): ListChanges | undefined {
   if (previous === next) return undefined;
   const changes = {
     tools: !isDeepStrictEqual(previous.tools, next.tools),

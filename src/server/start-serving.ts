@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ResolvedConfig } from '../config/index.js';
 import {
-  type CallReport,
   checkEndpoints,
   type EndpointCalls,
   EndpointSet,
@@ -12,7 +11,6 @@ import {
 } from '../endpoints/index.js';
 import { formatProblem, messageOf, MxcpError, toOneLine } from '../errors/index.js';
 import { ActiveGeneration, Backoff, CallGate, type Generation, raceSignal } from '../lifecycle/index.js';
-import type { Logger } from '../logging/index.js';
 import { startHttpListener, startStdio, type StdioConnection } from '../mcp/index.js';
 import {
   type CheckableContents,
@@ -89,8 +87,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   stopped.throwIfAborted();
   const { callTimeoutMs, maxResultBytes } = settings;
   const renderers = disposer.own(new Renderers());
-  const onCall = (report: CallReport): void => logCall(report, logger);
-  const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, onCall };
+  const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, logger };
   const calls = new LiveEndpointCalls(active, options);
   const transport = await openTransport(context, config, calls);
   const triggers = new ReloadTriggers(context, active);
@@ -148,11 +145,6 @@ async function buildFirstGeneration(
   const first = await builder.buildFirst(spec, { hooks: true });
   for (const warning of await first.contents.database.removeEarlierFiles()) logger.warn(warning);
   return first;
-}
-
-function logCall({ kind, name, outcome, durationMs }: CallReport, logger: Logger): void {
-  const facts = { kind, name, outcome, duration_ms: Math.round(durationMs) };
-  logger.debug({ component: 'calls', ...facts }, 'call ended');
 }
 
 /** The MCP transport that the configuration names. */

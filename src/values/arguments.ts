@@ -1,9 +1,7 @@
-import { DeclaredValue, type JsonObject, type ParameterValue, TypedText } from '../duckdb/index.js';
+import { DeclaredValue, type ParameterValue, TypedText } from '../duckdb/index.js';
 import { MxcpError } from '../errors/index.js';
-import { coerceMembers, hasZone, isNumeric } from './coerce.js';
-import { epochSecondsToText } from './exact-numbers.js';
-import { explainMismatch } from './explain-mismatch.js';
-import { type SchemaCheck, type SchemaCompiler, toInputCheck, toInputSchema } from './json-schema.js';
+import { epochSecondsToText, parseExact, toWhole } from './exact-numbers.js';
+import type { SchemaCheck } from './explain-mismatch.js';
 import type { ParameterDefinition, TypeDefinition } from './type-definition.js';
 
 /** The arguments of one call after defaults, coercion and checks. */
@@ -16,60 +14,142 @@ export interface CallArguments {
 
 /** Reads what callers send for the parameters of one endpoint. */
 export class ArgumentReader {
-  readonly inputSchema: JsonObject;
   readonly #endpoint: string;
+  readonly #check: SchemaCheck;
   readonly #declared: readonly (readonly [string, ParameterDefinition])[];
   readonly #binders: readonly (readonly [string, Binder])[];
-  readonly #check: SchemaCheck;
 
-  /** `endpoint` names the endpoint in errors, e.g. `tool "sales"`. */
-  constructor(endpoint: string, parameters: readonly ParameterDefinition[], compiler: SchemaCompiler) {
+  /** `endpoint` names the endpoint in errors, e.g. `tool "sales"`; `check` is the check of the same parameters. */
+  constructor(endpoint: string, parameters: readonly ParameterDefinition[], check: SchemaCheck) {
     this.#endpoint = endpoint;
+    this.#check = check;
     this.#declared = parameters.map((parameter) => [parameter.name, parameter]);
     this.#binders = parameters.map((parameter) => [parameter.name, createBinder(parameter)]);
-    this.inputSchema = toInputSchema(parameters);
-    this.#check = compiler.compile(() => toInputCheck(parameters));
   }
 
   /** Throws `params_invalid`, which names every argument that does not fit. */
   read(sent: Readonly<Record<string, unknown>>): CallArguments {
-    const values = coerceMembers(sent, this.#declared, isWithoutDefault);
-    const mismatches = this.#check(values);
-    if (mismatches.length > 0) {
-      const reasons = [...new Set(mismatches.map((mismatch) => explainMismatch(mismatch, 'the arguments')))];
+    // A parameter without a default is required, so `null` is never the same as leaving it out.
+    const values = coerceMembers(sent, this.#declared, () => true);
+    const reasons = this.#check(values, 'the arguments');
+    if (reasons.length > 0)
       throw new MxcpError('params_invalid', `invalid arguments for ${this.#endpoint}: ${reasons.join('; ')}`);
-    }
     const bindings = this.#binders.map(([name, bind]) => [name, bind(values[name])]);
     return { values, bindings: Object.fromEntries(bindings) };
   }
 }
 
-/** Asked about parameters that have no default, all of which are required. */
-function isWithoutDefault(): boolean {
-  return true;
+/** No part can match in two ways: the text comes from a caller and may be long. */
+const NUMBER_TEXT = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+const WHOLE_TEXT = /^\s*[+-]?\d+\s*$/;
+
+/**
+ * Converts a value to its declared type where its meaning is clear: scalars to text, numeric text to numbers, "true" and
+ * "false" to booleans, JSON text to lists and objects. The check refuses every other value of a wrong type.
+ */
+export function coerce(type: TypeDefinition, value: unknown): unknown {
+  switch (type.type) {
+    case 'string':
+      return typeof value === 'boolean' || isKeptNumber(value) ? String(value) : value;
+    case 'number':
+    case 'integer':
+      return typeof value === 'string' && NUMBER_TEXT.test(value) ? fromNumberText(type, value) : value;
+    case 'boolean':
+      return toBoolean(value);
+    case 'array':
+      return coerceItems(type, fromJsonText(value));
+    case 'object':
+      return coerceProperties(type, fromJsonText(value));
+  }
 }
 
-/** Makes of a checked argument what SQL gets. */
-export type Binder = (value: unknown) => ParameterValue;
+/** A JSON number that still has the digits that were sent. */
+function isKeptNumber(value: unknown): boolean {
+  return typeof value === 'number' && (Number.isSafeInteger(value) || !Number.isInteger(value));
+}
 
-/** Made once for each parameter: objects and lists whose members are declared are bound with the types of all of them. */
-export function createBinder(type: TypeDefinition): Binder {
-  const sample = isDeclared(type) ? toTypeSample(type) : null;
+/**
+ * A whole number that a double cannot hold stays text, because a rounded key would find another row. The text is reduced
+ * to the plain digits, so equal numbers have equal texts.
+ */
+function fromNumberText({ type }: TypeDefinition, text: string): number | string {
+  const value = Number(text);
+  const isWholeText = WHOLE_TEXT.test(text);
+  if (isWholeText ? Number.isSafeInteger(value) : type === 'number' && Number.isFinite(value)) return value;
+  const exact = parseExact(text);
+  const whole = exact === undefined ? undefined : toWhole(exact);
+  if (whole === undefined) return text;
+  const rounded = Number(whole);
+  return Number.isSafeInteger(rounded) ? rounded : String(whole);
+}
+
+function toBoolean(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const text = value.trim().toLowerCase();
+  if (text === 'true') return true;
+  return text === 'false' ? false : value;
+}
+
+function fromJsonText(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    const parsed: unknown = JSON.parse(value);
+    return typeof parsed === 'object' && parsed !== null ? parsed : value;
+  } catch {
+    // Ordinary text: the check reports that a list or object was expected.
+    return value;
+  }
+}
+
+function coerceItems({ items }: TypeDefinition, value: unknown): unknown {
+  return Array.isArray(value) && items !== undefined ? value.map((item) => coerce(items, item)) : value;
+}
+
+function coerceProperties({ properties, required = [] }: TypeDefinition, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || properties === undefined)
+    return value;
+  return coerceMembers(value, Object.entries(properties), (name) => required.includes(name));
+}
+
+/**
+ * Coerces the members and fills in defaults. A null for a member that is not required means that it was left out; for a
+ * required one the check refuses it.
+ */
+function coerceMembers(
+  sent: object,
+  declared: readonly (readonly [string, TypeDefinition])[],
+  isRequired: (name: string) => boolean,
+): Readonly<Record<string, unknown>> {
+  const members = new Map<string, unknown>(Object.entries(sent));
+  for (const [name, type] of declared) {
+    const value = members.get(name);
+    if (value !== undefined && value !== null) members.set(name, coerce(type, value));
+    else if ('default' in type) members.set(name, coerce(type, type.default));
+    else if (value === undefined || !isRequired(name)) members.delete(name);
+  }
+  return Object.fromEntries(members);
+}
+
+/** Converts a checked argument to what SQL gets. */
+type Binder = (value: unknown) => ParameterValue;
+
+/** Objects and lists with declared members are bound with the types of all members, also of those that were not sent. */
+function createBinder(type: TypeDefinition): Binder {
+  const { properties, items } = type;
+  const hasMembers =
+    (type.type === 'object' && properties !== undefined) || (type.type === 'array' && items !== undefined);
+  const sample = hasMembers ? toParameterValue(type, sampleOf(type, UNDECLARED_IS_NULL)) : null;
   return sample === null
     ? (value) => toParameterValue(type, value)
     : (value) => new DeclaredValue(toParameterValue(type, value), sample);
 }
 
-function isDeclared({ type, properties, items }: TypeDefinition): boolean {
-  return (type === 'object' && properties !== undefined) || (type === 'array' && items !== undefined);
-}
-
-/** A checked argument as SQL gets it: dates and times as their own SQL types, everything else as it is. */
-export function toParameterValue(type: TypeDefinition, value: unknown): ParameterValue {
+/** A checked argument as SQL gets it: dates and times have their own SQL types, everything else stays as it is. */
+function toParameterValue(type: TypeDefinition, value: unknown): ParameterValue {
   if (value === null || value === undefined) return null;
   if (type.format === 'timestamp' && (typeof value === 'string' || typeof value === 'number'))
     return new TypedText('TIMESTAMP', epochSecondsToText(Number(value)) ?? String(value));
-  // A number that comes as text is a whole one that a double cannot hold.
+  // A number that comes as text is a whole number that a double cannot hold.
   if (typeof value === 'string') return isNumeric(type) ? BigInt(value) : toTypedText(type, value);
   if (Array.isArray(value)) return value.map((item) => toParameterValue(type.items ?? ANY, item));
   if (typeof value === 'object') return toStruct(type, value);
@@ -77,8 +157,12 @@ export function toParameterValue(type: TypeDefinition, value: unknown): Paramete
   throw new Error(`an argument of type ${typeof value} passed its check`);
 }
 
-/** A part that no type is declared for. */
+/** The type of a part that has no declared type. */
 const ANY: TypeDefinition = { type: 'object' };
+
+export function isNumeric({ type }: TypeDefinition): boolean {
+  return type === 'integer' || type === 'number';
+}
 
 function toTypedText(type: TypeDefinition, text: string): string | TypedText {
   switch (type.format) {
@@ -93,8 +177,11 @@ function toTypedText(type: TypeDefinition, text: string): string | TypedText {
   }
 }
 
-function toStruct(type: TypeDefinition, value: object): ParameterValue {
-  const { properties = {} } = type;
+function hasZone(dateTime: string): boolean {
+  return /:.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$/.test(dateTime);
+}
+
+function toStruct({ properties = {} }: TypeDefinition, value: object): ParameterValue {
   const entries = Object.entries(value).map(([key, item]) => {
     const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
     return [key, toParameterValue(property ?? ANY, item)] as const;
@@ -102,35 +189,31 @@ function toStruct(type: TypeDefinition, value: object): ParameterValue {
   return Object.fromEntries(entries);
 }
 
-/** A value of each declared parameter, of the SQL type that a call would bind, so that a statement can be compiled. */
+/** A value of each declared parameter, of the SQL type that a call would bind, so that a statement can be prepared. */
 export function toSampleParameters(
   parameters: readonly ParameterDefinition[],
 ): Readonly<Record<string, ParameterValue>> {
-  return Object.fromEntries(
-    parameters.map(
-      (parameter) => [parameter.name, toParameterValue(parameter, sampleOf(parameter, FREE))] as const,
-    ),
-  );
+  const entries = parameters.map((parameter) => {
+    const sample = sampleOf(parameter, { item: 'text', object: {} });
+    return [parameter.name, toParameterValue(parameter, sample)] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
-/** A value with all that is declared of a type; what is free to be anything is null. */
-export function toTypeSample(type: TypeDefinition): ParameterValue {
-  return toParameterValue(type, sampleOf(type, { item: null, object: null }));
-}
-
-/** What stands for an item, and for an object, of which nothing is declared. */
-interface FreeSamples {
+/** The samples of an item and of an object that have no declared type. */
+interface UndeclaredSamples {
   readonly item: unknown;
   readonly object: unknown;
 }
 
-const FREE: FreeSamples = { item: 'text', object: {} };
+const UNDECLARED_IS_NULL: UndeclaredSamples = { item: null, object: null };
 
-function sampleOf(type: TypeDefinition, free: FreeSamples): unknown {
+/** A value that has every declared member of a type. */
+function sampleOf(type: TypeDefinition, undeclared: UndeclaredSamples): unknown {
   switch (type.type) {
     case 'string':
-      // What is declared may be more than text to the statement: the name of a table, or the unit of a date.
-      return firstText(type.enum) ?? firstText([type.default]) ?? sampleText(type.format);
+      // A declared text may mean more than text to the statement: the name of a table, or the unit of a date.
+      return [type.enum?.[0], type.default].find((text) => typeof text === 'string') ?? sampleText(type);
     case 'integer':
       return 1;
     case 'number':
@@ -138,24 +221,16 @@ function sampleOf(type: TypeDefinition, free: FreeSamples): unknown {
     case 'boolean':
       return true;
     case 'array':
-      return [type.items === undefined ? free.item : sampleOf(type.items, free)];
-    case 'object':
-      return type.properties === undefined ? free.object : sampleMembers(type.properties, free);
+      return [type.items === undefined ? undeclared.item : sampleOf(type.items, undeclared)];
+    case 'object': {
+      if (type.properties === undefined) return undeclared.object;
+      const members = Object.entries(type.properties);
+      return Object.fromEntries(members.map(([name, member]) => [name, sampleOf(member, undeclared)]));
+    }
   }
 }
 
-function sampleMembers(properties: Readonly<Record<string, TypeDefinition>>, free: FreeSamples): unknown {
-  return Object.fromEntries(
-    Object.entries(properties).map(([name, property]) => [name, sampleOf(property, free)]),
-  );
-}
-
-function firstText(declared: readonly unknown[] | undefined): string | undefined {
-  const [first] = declared ?? [];
-  return typeof first === 'string' ? first : undefined;
-}
-
-function sampleText(format: TypeDefinition['format']): string {
+function sampleText({ format }: TypeDefinition): string {
   switch (format) {
     case 'date':
       return '2000-01-01';

@@ -1,9 +1,15 @@
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { suggestion } from '../errors/index.js';
 
+/**
+ * Says what about a value does not fit its type, one sentence for each reason; empty when it fits. `root` names the value
+ * as a whole.
+ */
+export type SchemaCheck = (value: unknown, root: string) => readonly string[];
+
 const SHOWN_VALUE_LENGTH = 80;
 
-/** One sentence about a value that does not fit its type: which one, why, and what was sent. */
+/** One sentence about a part of a value that does not fit its type: which part, why, and what was sent. */
 export function explainMismatch(error: ErrorObject, root: string): string {
   const place = placeOf(error.instancePath, root);
   const params: Readonly<Record<string, unknown>> = error.params;

@@ -1,16 +1,17 @@
-export { ArgumentReader, type CallArguments, toSampleParameters } from './arguments.js';
-export { coerce } from './coerce.js';
+export { ArgumentReader, type CallArguments, coerce, toSampleParameters } from './arguments.js';
 export { parseExact, toWhole } from './exact-numbers.js';
-export { explainMismatch } from './explain-mismatch.js';
-export { type SchemaCheck, SchemaCompiler, compilePattern, toCheck, toOutputSchema } from './json-schema.js';
+export type { SchemaCheck } from './explain-mismatch.js';
+export { type ObjectSchema, toInputSchema, toOutputSchema } from './json-schema.js';
 export {
   ResultChecks,
-  ResultCollector,
-  type ResultCollectorOptions,
+  jsonListPieces,
+  type ResultOptions,
+  RowCollector,
   type ShapedResult,
   ValueCollector,
   tooLarge,
 } from './results.js';
+export { compilePattern, SchemaCompiler } from './schema-compiler.js';
 export {
   type ParameterDefinition,
   type TypeDefinition,

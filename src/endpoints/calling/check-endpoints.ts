@@ -1,5 +1,6 @@
 import type { InspectedDatabase } from '../../duckdb/index.js';
 import { type Problem, suggestion, toMxcpError, toOneLine } from '../../errors/index.js';
+import type { PythonWorkers } from '../../python/index.js';
 import { toSampleParameters } from '../../values/index.js';
 import type {
   EndpointCatalog,
@@ -8,22 +9,20 @@ import type {
   SqlSource,
   ToolDefinition,
 } from '../definitions/endpoint-definition.js';
-import type { PythonFunctions } from './run-work.js';
 
-/** Statements prepared at once. Each takes a thread of the pool that file reads need as well. */
+/** Statements prepared at once. Each occupies a thread of the pool, which file reads need as well. */
 const PARALLEL_CHECKS = 4;
 
-/** What endpoints are checked on: what they will run on, or what stands for it. */
+/** What endpoints are checked on: the database and workers they will run on, or a preflight database. */
 export interface CheckedContents {
   readonly database: InspectedDatabase;
-  /** Undefined when the project has no Python, and then no endpoint may need it. */
-  readonly python: PythonFunctions | undefined;
+  /** Undefined when the project has no Python; then no endpoint may need it. */
+  readonly python: Pick<PythonWorkers, 'inspect'> | undefined;
 }
 
 /**
- * Looks at what every endpoint runs, without running it: SQL is prepared, Python functions are found, and what they take is
- * compared with the declared parameters. Returns the endpoints that cannot be served. Throws when it is neither the SQL
- * nor the code that failed.
+ * Checks what every endpoint runs, without running it: prepares SQL, finds Python functions, and compares what they take
+ * with the declared parameters. Returns the endpoints that fail. Throws when the cause is neither the SQL nor the code.
  */
 export async function checkEndpoints(
   catalog: EndpointCatalog,
@@ -58,7 +57,7 @@ export function withFailures(
   });
 }
 
-/** Python problems name their place in the code; those that have none stand where the endpoint file names the code. */
+/** A Python problem without a place in the code is reported where the endpoint file names the code. */
 async function checkDefinition(
   definition: ToolDefinition | ResourceDefinition,
   { database, python }: CheckedContents,
@@ -75,11 +74,8 @@ async function checkDefinition(
 
 type CheckedDefinition = Pick<ToolDefinition | ResourceDefinition, 'parameters' | 'positions'>;
 
-/**
- * Prepares the SQL of an endpoint without running it, and compares its parameters with the declared ones. Throws what
- * `inspect` throws when it is not the SQL that failed.
- */
-export async function checkSql(
+/** Throws what `inspect` throws when it is not the SQL that failed. */
+async function checkSql(
   sql: SqlSource,
   definition: CheckedDefinition,
   database: InspectedDatabase,
@@ -120,7 +116,7 @@ function compareParameters(
   return [...undeclared, ...unused];
 }
 
-/** Of a text whose lines were folded, only the first is known. `index` counts from 0. */
+/** Of a text whose lines were folded, only the first line is known. `index` counts from 0. */
 function lineInFile({ firstLine, keepsLines }: SqlSource, index: number): number {
   return keepsLines ? firstLine + index : firstLine;
 }
@@ -130,7 +126,7 @@ function lineOfParameter(sql: string, name: string): number {
   return before === sql ? 0 : before.split('\n').length - 1;
 }
 
-/** DuckDB says `LINE n:` of the SQL it was given; that becomes the line of the file the SQL stands in. */
+/** DuckDB reports `LINE n:` of the SQL, which becomes a line of the file. */
 function sqlProblem(sql: SqlSource, message: string): Problem {
   const [, line = '1'] = /^LINE (\d+):/m.exec(message) ?? [];
   return {
@@ -140,7 +136,7 @@ function sqlProblem(sql: SqlSource, message: string): Problem {
   };
 }
 
-/** DuckDB's reason on one line, without the excerpt and the caret under it, which only make sense in a fixed-width terminal. */
+/** DuckDB's reason on one line, without the excerpt and its caret, which only make sense in a fixed-width terminal. */
 function reasonOf(message: string): string {
   const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
   return toOneLine(reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, ''));

@@ -1,13 +1,13 @@
 import type { CallerIdentity, JsonObject } from '../../duckdb/index.js';
 import type { CallNotification } from '../../python/index.js';
-import type { ShapedResult } from '../../values/index.js';
+import type { ObjectSchema, ShapedResult } from '../../values/index.js';
 
 /** What a transport knows about one call. */
 export interface CallContext {
   readonly caller: CallerIdentity;
-  /** Aborted when the client goes away or cancels: the call then ends and its query is interrupted. */
+  /** Aborted when the client disconnects or cancels: the call then ends and its query is interrupted. */
   readonly signal: AbortSignal;
-  /** Tells the client something before the call is answered. Absent when nobody listens. Must not throw. */
+  /** Sends a notification to the client before the call is answered. Absent when the client takes none. Must not throw. */
   readonly notify?: ((notification: CallNotification) => void) | undefined;
 }
 
@@ -15,9 +15,8 @@ export interface ToolListing {
   readonly name: string;
   readonly title?: string | undefined;
   readonly description?: string | undefined;
-  /** JSON Schema 2020-12, `type: object`. */
-  readonly inputSchema: JsonObject;
-  readonly outputSchema?: JsonObject | undefined;
+  readonly inputSchema: ObjectSchema;
+  readonly outputSchema?: ObjectSchema | undefined;
   readonly annotations?: JsonObject | undefined;
   readonly tags?: readonly string[] | undefined;
 }
@@ -43,6 +42,13 @@ export interface PromptListing {
   readonly tags?: readonly string[] | undefined;
 }
 
+/** What clients see of the endpoints before they call one. */
+export interface EndpointListings {
+  readonly tools: readonly ToolListing[];
+  readonly resources: readonly ResourceListing[];
+  readonly prompts: readonly PromptListing[];
+}
+
 export interface ResourceText {
   readonly uri: string;
   readonly mimeType: string;
@@ -59,24 +65,17 @@ export interface PromptMessage {
   readonly text: string;
 }
 
+/** Arguments as the client sent them. */
+export type SentArguments = Readonly<Record<string, unknown>>;
+
 /**
- * Everything that can be called on this server. Every method leases the generation that serves at that moment, from
- * start to end. Throws `endpoint_not_found`, `params_invalid`, `server_busy`, `call_timeout`, `query_failed`,
- * `query_interrupted`, `result_too_large`, `output_invalid`, `prompt_failed`.
+ * Everything that can be called on this server. Every call leases the current generation from its start to its end.
+ * Throws `endpoint_not_found`, `params_invalid`, `server_busy`, `call_timeout`, `query_failed`, `query_interrupted`,
+ * `result_too_large`, `output_invalid`, `prompt_failed`.
  */
 export interface EndpointCalls {
-  listTools(): readonly ToolListing[];
-  listResources(): readonly ResourceListing[];
-  listPrompts(): readonly PromptListing[];
-  callTool(
-    name: string,
-    parameters: Readonly<Record<string, unknown>>,
-    context: CallContext,
-  ): Promise<ShapedResult>;
+  readonly listings: EndpointListings;
+  callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult>;
   readResource(uri: string, context: CallContext): Promise<ResourceText>;
-  getPrompt(
-    name: string,
-    parameters: Readonly<Record<string, unknown>>,
-    context: CallContext,
-  ): Promise<readonly PromptMessage[]>;
+  getPrompt(name: string, sent: SentArguments, context: CallContext): Promise<readonly PromptMessage[]>;
 }

@@ -1,25 +1,27 @@
 import type { ResolvedConfig } from '../../config/index.js';
 import type { JsonObject } from '../../duckdb/index.js';
+import type { PythonTarget } from '../../python/index.js';
 import {
   ArgumentReader,
+  type ParameterDefinition,
   ResultChecks,
   SchemaCompiler,
+  toInputSchema,
   toOutputSchema,
   type TypeDefinition,
 } from '../../values/index.js';
 import {
   type EndpointCatalog,
+  type EndpointDefinition,
   endpointLabel,
-  type EndpointSource,
   type PromptDefinition,
   type ResourceDefinition,
   type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
-import type { PromptListing, ResourceListing, ToolListing } from './endpoint-calls.js';
+import type { EndpointListings, PromptListing, ResourceListing, ToolListing } from './endpoint-calls.js';
 import { PromptRenderer } from './render-prompt.js';
-import type { EndpointWork } from './run-work.js';
-import { createSqlTools, type SqlTool } from './sql-tools.js';
+import { createSqlTools, ROWS, type SqlTool } from './sql-tools.js';
 
 /** Something that answers with a result when it is called: a tool, a resource, or a built-in SQL tool. */
 export interface Callable {
@@ -31,8 +33,16 @@ export interface Callable {
   readonly work: EndpointWork;
 }
 
+/** What runs when an endpoint is called. */
+export type EndpointWork =
+  | {
+      readonly language: 'sql';
+      /** Undefined when the argument `sql` is the statement. */
+      readonly sql: string | undefined;
+    }
+  | { readonly language: 'python'; readonly target: PythonTarget };
+
 export interface CallableResource extends Callable {
-  readonly definition: ResourceDefinition;
   readonly mimeType: string;
 }
 
@@ -42,139 +52,107 @@ export interface CallablePrompt {
 }
 
 /**
- * What one generation serves, ready to be called: immutable, and gone with its generation. A catalogue that failed its
- * checks in part serves the rest.
+ * The endpoints of one generation, ready to be called: immutable, and dropped with the generation. Endpoints that failed
+ * their checks are left out.
  */
 export class EndpointSet {
   readonly catalog: EndpointCatalog;
-  readonly tools: readonly ToolListing[];
-  readonly resources: readonly ResourceListing[];
-  readonly prompts: readonly PromptListing[];
-  readonly #tools = new Map<string, Callable>();
-  readonly #resources: ResourceRouter<CallableResource>;
-  readonly #prompts = new Map<string, CallablePrompt>();
+  readonly listings: EndpointListings;
+  readonly tools: ReadonlyMap<string, Callable>;
+  readonly resources: ResourceRouter<CallableResource>;
+  readonly prompts: ReadonlyMap<string, CallablePrompt>;
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
-    this.catalog = catalog;
     const tools = catalog.endpoints.filter((endpoint) => endpoint.kind === 'tool');
     const resources = catalog.endpoints.filter((endpoint) => endpoint.kind === 'resource');
     const prompts = catalog.endpoints.filter((endpoint) => endpoint.kind === 'prompt');
     const builtIn = createSqlTools(sqlTools);
-    this.tools = [
-      ...tools.map((tool) => this.#addTool(tool)),
-      ...builtIn.map((tool) => this.#addSqlTool(tool)),
-    ];
-    this.resources = resources.map(toResourceListing);
-    this.#resources = new ResourceRouter(
-      resources.map((resource) => [resource.uri, this.#toCallableResource(resource)]),
+    this.catalog = catalog;
+    this.listings = {
+      tools: [...tools.map(toToolListing), ...builtIn.map(toSqlToolListing)],
+      resources: resources.map(toResourceListing),
+      prompts: prompts.map(toPromptListing),
+    };
+    this.tools = new Map<string, Callable>([
+      ...tools.map((tool) => [tool.name, this.#toCallable(tool)] as const),
+      ...builtIn.map((tool) => [tool.name, this.#toCallableSqlTool(tool)] as const),
+    ]);
+    this.resources = new ResourceRouter(
+      resources.map((each) => [each.uri, { ...this.#toCallable(each), mimeType: mimeTypeOf(each) }]),
     );
-    this.prompts = prompts.map((prompt) => this.#addPrompt(prompt));
+    this.prompts = new Map(prompts.map((prompt) => [prompt.name, this.#toCallablePrompt(prompt)]));
   }
 
-  tool(name: string): Callable | undefined {
-    return this.#tools.get(name);
-  }
-
-  resource(uri: string): ResourceMatch<CallableResource> | undefined {
-    return this.#resources.find(uri);
-  }
-
-  prompt(name: string): CallablePrompt | undefined {
-    return this.#prompts.get(name);
-  }
-
-  #addTool(tool: ToolDefinition): ToolListing {
-    const callable = this.#toCallable(endpointLabel('tool', tool.name), tool);
-    this.#tools.set(tool.name, callable);
-    return {
-      name: tool.name,
-      title: tool.annotations?.title,
-      description: tool.description,
-      inputSchema: callable.arguments.inputSchema,
-      outputSchema: tool.returns === undefined ? undefined : toOutputSchema(tool.returns),
-      annotations: tool.annotations === undefined ? undefined : withoutUndefined(tool.annotations),
-      tags: tool.tags,
-    };
-  }
-
-  #addSqlTool(tool: SqlTool): ToolListing {
-    const label = endpointLabel('tool', tool.name);
-    const callArguments = new ArgumentReader(label, tool.parameters, this.#compiler);
-    const { returns, toStatement } = tool;
-    const work = { language: 'sql' as const, toStatement };
-    this.#tools.set(tool.name, { label, arguments: callArguments, returns, checks: undefined, work });
-    return {
-      name: tool.name,
-      title: tool.title,
-      description: tool.description,
-      inputSchema: callArguments.inputSchema,
-      outputSchema: toOutputSchema(returns),
-      annotations: {
-        title: tool.title,
-        readOnlyHint: !tool.changesData,
-        destructiveHint: tool.changesData,
-        idempotentHint: !tool.changesData,
-        openWorldHint: false,
-      },
-    };
-  }
-
-  #toCallableResource(resource: ResourceDefinition): CallableResource {
-    const callable = this.#toCallable(endpointLabel('resource', resource.uri), resource);
-    return { ...callable, definition: resource, mimeType: mimeTypeOf(resource) };
-  }
-
-  #toCallable(label: string, definition: ToolDefinition | ResourceDefinition): Callable {
-    const { parameters, returns, source } = definition;
-    const part = source.language === 'sql' ? 'row' : 'item';
-    const shared = { endpoint: label, part, compiler: this.#compiler } as const;
+  #toCallable(definition: ToolDefinition | ResourceDefinition): Callable {
+    const { returns, source, parameters } = definition;
+    const label = labelOf(definition);
+    const isSql = source.language === 'sql';
+    const part = isSql ? 'row' : 'item';
+    const checksOptions = { endpoint: label, part, compiler: this.#compiler } as const;
     return {
       label,
-      arguments: new ArgumentReader(label, parameters, this.#compiler),
+      arguments: this.#readerOf(label, parameters),
       returns,
-      checks: returns === undefined ? undefined : new ResultChecks({ ...shared, returns }),
-      work: toWork(source),
+      checks: returns === undefined ? undefined : new ResultChecks({ ...checksOptions, returns }),
+      work: isSql ? { language: 'sql', sql: source.sql.text } : { language: 'python', target: source.python },
     };
   }
 
-  #addPrompt(prompt: PromptDefinition): PromptListing {
-    const label = endpointLabel('prompt', prompt.name);
-    const callArguments = new ArgumentReader(label, prompt.parameters, this.#compiler);
-    this.#prompts.set(prompt.name, { arguments: callArguments, renderer: new PromptRenderer(prompt) });
-    return {
-      name: prompt.name,
-      description: prompt.description,
-      arguments: prompt.parameters.map((parameter) => ({
-        name: parameter.name,
-        description: parameter.description,
-        required: !('default' in parameter),
-      })),
-      tags: prompt.tags,
-    };
+  #toCallableSqlTool({ name, parameters, sql }: SqlTool): Callable {
+    const label = endpointLabel('tool', name);
+    const work: EndpointWork = { language: 'sql', sql };
+    return { label, arguments: this.#readerOf(label, parameters), returns: ROWS, checks: undefined, work };
+  }
+
+  #toCallablePrompt(prompt: PromptDefinition): CallablePrompt {
+    const reader = this.#readerOf(labelOf(prompt), prompt.parameters);
+    return { arguments: reader, renderer: new PromptRenderer(prompt) };
+  }
+
+  #readerOf(label: string, parameters: readonly ParameterDefinition[]): ArgumentReader {
+    return new ArgumentReader(label, parameters, this.#compiler.checkOfArguments(parameters));
   }
 }
 
-function toWork(source: EndpointSource): EndpointWork {
-  if (source.language === 'python') return { language: 'python', target: source.python };
-  const { text } = source.sql;
-  return { language: 'sql', toStatement: ({ bindings }) => ({ sql: text, bindings }) };
+function labelOf(definition: EndpointDefinition): string {
+  return endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
 }
 
-function toResourceListing(resource: ResourceDefinition): ResourceListing {
+function toToolListing({
+  name,
+  description,
+  parameters,
+  returns,
+  annotations,
+  tags,
+}: ToolDefinition): ToolListing {
   return {
-    uri: resource.uri,
-    isTemplate: new UriTemplate(resource.uri).isTemplate,
-    name: resource.name,
-    description: resource.description,
-    mimeType: mimeTypeOf(resource),
-    tags: resource.tags,
+    name,
+    title: annotations?.title,
+    description,
+    inputSchema: toInputSchema(parameters),
+    outputSchema: returns === undefined ? undefined : toOutputSchema(returns),
+    annotations: annotations === undefined ? undefined : withoutUndefined(annotations),
+    tags,
   };
 }
 
-/** Without a declared type: a text is plain text, everything else is JSON. */
-function mimeTypeOf({ mimeType, returns }: ResourceDefinition): string {
-  return mimeType ?? (returns?.type === 'string' ? 'text/plain' : 'application/json');
+function toSqlToolListing({ name, title, description, parameters, changesData }: SqlTool): ToolListing {
+  return {
+    name,
+    title,
+    description,
+    inputSchema: toInputSchema(parameters),
+    outputSchema: toOutputSchema(ROWS),
+    annotations: {
+      title,
+      readOnlyHint: !changesData,
+      destructiveHint: changesData,
+      idempotentHint: !changesData,
+      openWorldHint: false,
+    },
+  };
 }
 
 function withoutUndefined(annotations: NonNullable<ToolDefinition['annotations']>): JsonObject {
@@ -182,6 +160,26 @@ function withoutUndefined(annotations: NonNullable<ToolDefinition['annotations']
     (entry): entry is [string, string | boolean] => entry[1] !== undefined,
   );
   return Object.fromEntries(entries);
+}
+
+function toResourceListing(resource: ResourceDefinition): ResourceListing {
+  const { uri, name, description, tags } = resource;
+  const { isTemplate } = new UriTemplate(uri);
+  return { uri, isTemplate, name, description, mimeType: mimeTypeOf(resource), tags };
+}
+
+/** Without a declared type: a text is plain text, everything else is JSON. */
+function mimeTypeOf({ mimeType, returns }: ResourceDefinition): string {
+  return mimeType ?? (returns?.type === 'string' ? 'text/plain' : 'application/json');
+}
+
+function toPromptListing({ name, description, parameters, tags }: PromptDefinition): PromptListing {
+  const listed = parameters.map((parameter) => ({
+    name: parameter.name,
+    description: parameter.description,
+    required: !('default' in parameter),
+  }));
+  return { name, description, arguments: listed, tags };
 }
 
 export interface ResourceMatch<T> {

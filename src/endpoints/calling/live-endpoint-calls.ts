@@ -1,49 +1,61 @@
+import type { QueryableDatabase } from '../../duckdb/index.js';
 import { type ErrorCode, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import type { ActiveGeneration, CallGate, Lease } from '../../lifecycle/index.js';
+import type { Logger } from '../../logging/index.js';
 import type { Renderers } from '../../prompts/index.js';
-import type { CallArguments, ShapedResult } from '../../values/index.js';
+import type { PythonTarget, PythonWorkers } from '../../python/index.js';
+import {
+  type CallArguments,
+  jsonListPieces,
+  type ResultOptions,
+  RowCollector,
+  type ShapedResult,
+  ValueCollector,
+} from '../../values/index.js';
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import type {
   CallContext,
   EndpointCalls,
-  PromptListing,
+  EndpointListings,
   PromptMessage,
-  ResourceListing,
   ResourceText,
-  ToolListing,
+  SentArguments,
 } from './endpoint-calls.js';
 import type { Callable, EndpointSet } from './endpoint-set.js';
-import { CallDeadline, type RunningCall, runWork, type WorkContents } from './run-work.js';
 
 /** What a generation must hold for its endpoints to be called. */
-export interface CallableGeneration extends WorkContents {
+export interface CallableGeneration {
   readonly endpoints: EndpointSet;
+  readonly database: QueryableDatabase;
+  /** Undefined when the project has no Python; then no endpoint may need it. */
+  readonly python: Pick<PythonWorkers, 'call'> | undefined;
 }
-
-/** One call that has ended, for logs and metrics. */
-export interface CallReport {
-  readonly kind: EndpointKind;
-  /** The name or URI as it was asked for. */
-  readonly name: string;
-  readonly outcome: 'success' | ErrorCode;
-  readonly durationMs: number;
-}
-
-type CallTarget = Pick<CallReport, 'kind' | 'name'>;
 
 export interface LiveEndpointCallsOptions {
   readonly gate: CallGate;
-  /** Whoever gives them disposes them, after the last call. */
+  /** Their owner disposes them after the last call. */
   readonly renderers: Renderers;
   readonly callTimeoutMs: number;
   readonly maxResultBytes: number;
   /** For `mxcp run --skip-output-validation`. */
   readonly skipOutputValidation?: boolean | undefined;
-  /** Called after each call. Must not throw. */
-  readonly onCall?: ((report: CallReport) => void) | undefined;
+  /** Gets a line for each call that has ended. */
+  readonly logger?: Logger | undefined;
 }
 
-/** Calls endpoints of the generation that serves when a call arrives, and holds it until the call has ended. */
+interface CallTarget {
+  readonly kind: EndpointKind;
+  /** The name or URI as the client sent it. */
+  readonly name: string;
+}
+
+interface RunningCall {
+  readonly generation: CallableGeneration;
+  readonly context: CallContext;
+  readonly deadline: CallDeadline;
+}
+
+/** Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. */
 export class LiveEndpointCalls implements EndpointCalls {
   readonly #generations: ActiveGeneration<CallableGeneration>;
   readonly #options: LiveEndpointCallsOptions;
@@ -59,183 +71,211 @@ export class LiveEndpointCalls implements EndpointCalls {
     return this.#activeCalls;
   }
 
-  listTools(): readonly ToolListing[] {
-    return this.#generations.current.contents.endpoints.tools;
+  get listings(): EndpointListings {
+    return this.#generations.current.contents.endpoints.listings;
   }
 
-  listResources(): readonly ResourceListing[] {
-    return this.#generations.current.contents.endpoints.resources;
-  }
-
-  listPrompts(): readonly PromptListing[] {
-    return this.#generations.current.contents.endpoints.prompts;
-  }
-
-  callTool(
-    name: string,
-    parameters: Readonly<Record<string, unknown>>,
-    context: CallContext,
-  ): Promise<ShapedResult> {
-    return this.#perform({ kind: 'tool', name }, context, async (call) => {
-      const { endpoints } = call.generation;
-      const tool = endpoints.tool(name);
-      if (tool === undefined)
-        throw notFound(
-          { kind: 'tool', name },
-          endpoints.tools.map((listing) => listing.name),
-        );
-      return this.#answer(tool, tool.arguments.read(parameters), call);
+  callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
+    const target: CallTarget = { kind: 'tool', name };
+    return this.#perform(target, context, (call) => {
+      const { tools } = call.generation.endpoints;
+      const tool = tools.get(name);
+      if (tool === undefined) throw notFound(target, tools.keys());
+      return this.#answer(tool, tool.arguments.read(sent), call);
     });
   }
 
   readResource(uri: string, context: CallContext): Promise<ResourceText> {
-    return this.#perform({ kind: 'resource', name: uri }, context, async (call) => {
-      const { endpoints } = call.generation;
-      const match = endpoints.resource(uri);
+    const target: CallTarget = { kind: 'resource', name: uri };
+    return this.#perform(target, context, async (call) => {
+      const { resources, listings } = call.generation.endpoints;
+      const match = resources.find(uri);
       if (match === undefined)
         throw notFound(
-          { kind: 'resource', name: uri },
-          endpoints.resources.map((listing) => listing.uri),
+          target,
+          listings.resources.map((listing) => listing.uri),
         );
       const { resource, values } = match;
       const result = await this.#answer(resource, resource.arguments.read(values), call);
-      return { uri, mimeType: resource.mimeType, ...toContent(result, resource.mimeType) };
+      return toResourceText(uri, resource.mimeType, result);
     });
   }
 
-  getPrompt(
-    name: string,
-    parameters: Readonly<Record<string, unknown>>,
-    context: CallContext,
-  ): Promise<readonly PromptMessage[]> {
-    return this.#perform({ kind: 'prompt', name }, context, async ({ generation, deadline: { signal } }) => {
+  getPrompt(name: string, sent: SentArguments, context: CallContext): Promise<readonly PromptMessage[]> {
+    const target: CallTarget = { kind: 'prompt', name };
+    return this.#perform(target, context, ({ generation, deadline: { signal } }) => {
+      const { prompts } = generation.endpoints;
+      const prompt = prompts.get(name);
+      if (prompt === undefined) throw notFound(target, prompts.keys());
       const { maxResultBytes, renderers } = this.#options;
-      const prompt = generation.endpoints.prompt(name);
-      if (prompt === undefined)
-        throw notFound(
-          { kind: 'prompt', name },
-          generation.endpoints.prompts.map((listing) => listing.name),
-        );
-      const { values } = prompt.arguments.read(parameters);
-      return prompt.renderer.render(values, { maxResultBytes, renderers, signal });
+      return prompt.renderer.render(prompt.arguments.read(sent).values, {
+        maxResultBytes,
+        renderers,
+        signal,
+      });
     });
   }
 
-  /** Waits for its turn, then runs what the endpoint is written in. */
-  async #answer(
-    callable: Callable,
-    callArguments: CallArguments,
-    call: RunningCall<CallableGeneration>,
-  ): Promise<ShapedResult> {
-    const { gate, maxResultBytes, skipOutputValidation } = this.#options;
-    const { label: endpoint, returns, work } = callable;
-    const checks = skipOutputValidation === true ? undefined : callable.checks;
-    const release = await gate.acquire(endpoint, call.deadline.signal);
-    try {
-      const result = { endpoint, returns, checks, maxResultBytes };
-      return await runWork({ work, callArguments, result }, call);
-    } finally {
-      release();
-    }
-  }
-
-  /** The frame of every call: lease, deadline, error, report; all of it ended in the reverse order. */
+  /** The frame of every call: lease, deadline, error and log line. */
   async #perform<T>(
     target: CallTarget,
     context: CallContext,
-    run: (call: RunningCall<CallableGeneration>) => Promise<T>,
+    run: (call: RunningCall) => Promise<T>,
   ): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
     const holder = { label: endpointLabel(target.kind, target.name), interrupt: () => deadline.interrupt() };
     const startedAt = performance.now();
-    let outcome: CallReport['outcome'] = 'success';
+    let outcome: 'success' | ErrorCode = 'success';
     let lease: Lease<CallableGeneration> | undefined;
     this.#activeCalls += 1;
     try {
       lease = await this.#generations.acquire(holder, deadline.signal);
       return await run({ generation: lease.contents, context, deadline });
     } catch (error) {
-      const failure = this.#toFailure(error, deadline, target);
+      const failure = this.#toFailure(error, deadline, holder.label);
       outcome = failure.code;
       throw failure;
     } finally {
       this.#activeCalls -= 1;
       deadline.dispose();
       lease?.release();
-      this.#options.onCall?.({ ...target, outcome, durationMs: performance.now() - startedAt });
+      const duration_ms = Math.round(performance.now() - startedAt);
+      this.#options.logger?.debug({ component: 'calls', ...target, outcome, duration_ms }, 'call ended');
     }
   }
 
-  /** Work that was interrupted does not know why; the deadline does. */
-  #toFailure(error: unknown, deadline: CallDeadline, target: CallTarget): MxcpError {
+  /** Waits for the call's turn, then runs its SQL or its function. */
+  async #answer(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
+    const { gate, maxResultBytes, skipOutputValidation } = this.#options;
+    const { label: endpoint, returns, work } = callable;
+    const checks = skipOutputValidation === true ? undefined : callable.checks;
+    const options = { endpoint, returns, checks, maxResultBytes };
+    const release = await gate.acquire(endpoint, call.deadline.signal);
+    try {
+      return work.language === 'sql'
+        ? await runStatement(work.sql, callArguments, { ...call, options })
+        : await callFunction(work.target, callArguments, { ...call, options });
+    } finally {
+      release();
+    }
+  }
+
+  /** Only the deadline knows why work was interrupted. */
+  #toFailure(error: unknown, deadline: CallDeadline, label: string): MxcpError {
     const isInterruption =
       error === deadline.signal.reason || (error instanceof MxcpError && error.code === 'query_interrupted');
-    if (!deadline.signal.aborted || !isInterruption) return toMxcpError(error);
-    const what = `the call of ${endpointLabel(target.kind, target.name)}`;
-    if (deadline.isInterrupted)
-      return new MxcpError('query_interrupted', `${what} was ended by a forced reload; call again`, {
-        cause: error,
-      });
-    if (!deadline.hasExpired)
-      return new MxcpError('query_interrupted', `${what} was cancelled`, { cause: error });
-    const limit = `${this.#options.callTimeoutMs / 1000} s`;
-    return new MxcpError(
-      'call_timeout',
-      `${what} took longer than ${limit}, waiting included, and was ended; raise --call-timeout if it needs more`,
-      {
-        cause: error,
-      },
-    );
+    const { endedBy } = deadline;
+    if (endedBy === undefined || !isInterruption) return toMxcpError(error);
+    const reasons = {
+      caller: 'was cancelled',
+      server: 'was ended by a forced reload; call again',
+      'time limit': `took longer than ${this.#options.callTimeoutMs / 1000} s, waiting included, and was ended; raise --call-timeout if it needs more`,
+    };
+    const code = endedBy === 'time limit' ? 'call_timeout' : 'query_interrupted';
+    return new MxcpError(code, `the call of ${label} ${reasons[endedBy]}`, { cause: error });
   }
 }
 
-function notFound({ kind, name }: CallTarget, known: readonly string[]): MxcpError {
+type WorkingCall = RunningCall & { readonly options: ResultOptions };
+
+async function runStatement(
+  sql: string | undefined,
+  { values, bindings }: CallArguments,
+  { generation, context: { caller }, deadline: { signal }, options }: WorkingCall,
+): Promise<ShapedResult> {
+  const collector = new RowCollector(options);
+  const execution = { caller, signal, onRow: collector.onRow };
+  if (sql === undefined) await generation.database.query(String(values['sql']), {}, execution);
+  else await generation.database.query(sql, bindings, execution);
+  return collector.finish();
+}
+
+async function callFunction(
+  target: PythonTarget,
+  { bindings }: CallArguments,
+  { generation: { python }, context: { caller, notify }, deadline: { signal }, options }: WorkingCall,
+): Promise<ShapedResult> {
+  if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
+  const collector = new ValueCollector(options);
+  const { onShape, onItem } = collector;
+  const { maxResultBytes } = options;
+  await python.call(target, bindings, { caller, signal, notify, maxResultBytes, onShape, onItem });
+  return collector.finish();
+}
+
+function notFound({ kind, name }: CallTarget, known: Iterable<string>): MxcpError {
   const what = endpointLabel(kind, name);
-  return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, known)}`);
+  return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, [...known])}`);
 }
 
-function toContent(
-  result: ShapedResult,
-  mimeType: string,
-): Pick<ResourceText, 'texts' | 'bytes' | 'isBinary'> {
-  const binary = toBinaryContent(result, mimeType);
-  if (binary !== undefined) return { texts: [binary], bytes: binary.length, isBinary: true };
-  const texts = result.shape === 'array' ? toJsonList(result.texts) : result.texts;
-  return { texts, bytes: result.bytes, isBinary: false };
+/** The result of a resource as the one text that its clients read. */
+function toResourceText(uri: string, mimeType: string, result: ShapedResult): ResourceText {
+  const binary = toBase64(result, mimeType);
+  if (binary !== undefined) return { uri, mimeType, texts: [binary], bytes: binary.length, isBinary: true };
+  const texts =
+    result.shape === 'array' ? { [Symbol.iterator]: () => jsonListPieces(result.texts) } : result.texts;
+  return { uri, mimeType, texts, bytes: result.bytes, isBinary: false };
 }
 
-/** The pieces of a JSON array whose items are already text. */
-function toJsonList(texts: Iterable<string>): Iterable<string> {
-  return {
-    *[Symbol.iterator]() {
-      let separator = '[';
-      for (const text of texts) {
-        yield separator;
-        yield text;
-        separator = ',';
-      }
-      yield separator === '[' ? '[]' : ']';
-    },
-  };
-}
-
-/** Types whose content is no text. Of all others, people and models read the text. */
+/** Types whose content is not text. Contents of all other types are read as text by people and models. */
 const BINARY_TYPES =
   /^(?:audio|font|image|video)\/(?!svg\+xml)|^application\/(?:epub\+zip|gzip|msword|octet-stream|pdf|wasm|zip|x-(?:7z-compressed|bzip2|sqlite3|tar)|vnd\.(?:apache\.(?:arrow|parquet)|ms-|openxmlformats-))/i;
+
 /**
- * The bytes of a resource in base 64, when its type is a binary one and its result a single text. Bytes arrive as text where
- * they are UTF-8, else in base 64 already, as a function may write them itself. No file of these types consists of the letters
- * of base 64 alone, so that the two cannot be mistaken. Undefined when the result is to be read as text.
+ * The bytes of a resource in base 64, when its type is binary and its result a single text. Bytes arrive as text if they
+ * are UTF-8, otherwise in base 64 already, as a function may also write them itself. No file of these types consists of
+ * the letters of base 64 alone, so the two cannot be confused. Undefined when the result is text.
  */
-export function toBinaryContent(result: ShapedResult, mimeType: string): string | undefined {
+function toBase64(result: ShapedResult, mimeType: string): string | undefined {
   if (result.shape !== 'scalar' || typeof result.value !== 'string' || !BINARY_TYPES.test(mimeType))
     return undefined;
   const { value } = result;
   return isBase64(value) ? value : Buffer.from(value).toString('base64');
 }
 
-/** No expression for the whole: over a text of megabytes it would need more stack than there is. */
+/** Not one expression for the whole text: over megabytes it would overflow the stack. */
 function isBase64(text: string): boolean {
   const end = text.endsWith('==') ? -2 : text.endsWith('=') ? -1 : text.length;
   return text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(text.slice(0, end));
+}
+
+type EndedBy = 'caller' | 'time limit' | 'server';
+
+/** Ends one call when its caller, its time limit or the server says so. Disposed when the call ends. */
+export class CallDeadline {
+  readonly #controller = new AbortController();
+  readonly signal = this.#controller.signal;
+  readonly #callerSignal: AbortSignal;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #onCallerAbort = (): void => this.#end('caller', this.#callerSignal.reason);
+  #endedBy: EndedBy | undefined;
+
+  /** A limit of 0 is none. */
+  constructor(callerSignal: AbortSignal, timeoutMs: number) {
+    this.#callerSignal = callerSignal;
+    if (callerSignal.aborted) this.#onCallerAbort();
+    else callerSignal.addEventListener('abort', this.#onCallerAbort, { once: true });
+    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#end('time limit'), timeoutMs);
+  }
+
+  /** What ended the call first; undefined while nothing has. */
+  get endedBy(): EndedBy | undefined {
+    return this.#endedBy;
+  }
+
+  /** Ends the call for a reason of the server. Idempotent. */
+  interrupt(): void {
+    this.#end('server');
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#callerSignal.removeEventListener('abort', this.#onCallerAbort);
+  }
+
+  #end(by: EndedBy, reason?: unknown): void {
+    if (this.signal.aborted) return;
+    this.#endedBy = by;
+    this.#controller.abort(reason);
+  }
 }

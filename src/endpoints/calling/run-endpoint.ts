@@ -68,8 +68,11 @@ function toUri(
   name: string,
   parameters: EndpointRun['parameters'],
 ): string {
-  const listing = endpoints.resources.find((resource) => resource.uri === name || resource.name === name);
-  if (listing === undefined && endpoints.resource(name) === undefined) throw noResource(endpoints, name);
+  const listing = endpoints.listings.resources.find(
+    (resource) => resource.uri === name || resource.name === name,
+  );
+  if (listing === undefined && endpoints.resources.find(name) === undefined)
+    throw noResource(endpoints, name);
   if (listing === undefined) return name;
   const template = new UriTemplate(listing.uri);
   const missing = template.placeholders.filter((placeholder) => parameters[placeholder] === undefined);
@@ -87,8 +90,8 @@ function toUri(
   return template.expand(parameters);
 }
 
-function noResource({ resources }: CallableGeneration['endpoints'], asked: string): MxcpError {
-  const known = resources.flatMap(({ name, uri }) => [name, uri]);
+function noResource({ listings }: CallableGeneration['endpoints'], asked: string): MxcpError {
+  const known = listings.resources.flatMap(({ name, uri }) => [name, uri]);
   return new MxcpError(
     'endpoint_not_found',
     `there is no ${endpointLabel('resource', asked)}${nearSuggestion(asked, known)}`,

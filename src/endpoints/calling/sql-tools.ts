@@ -1,30 +1,25 @@
 import type { ResolvedConfig } from '../../config/index.js';
-import type { ParameterValue } from '../../duckdb/index.js';
-import type { CallArguments, ParameterDefinition, TypeDefinition } from '../../values/index.js';
+import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
 
-export interface SqlStatement {
-  readonly sql: string;
-  readonly bindings: Readonly<Record<string, ParameterValue>>;
-}
-
-/** A tool that comes with the server: not an endpoint, so it counts and lists as none outside MCP. */
+/** A tool that comes with the server. It is not an endpoint, so only MCP clients see it. */
 export interface SqlTool {
   readonly name: 'execute_sql_query' | 'list_tables' | 'get_table_schema';
   readonly title: string;
   readonly description: string;
   readonly parameters: readonly ParameterDefinition[];
-  readonly returns: TypeDefinition;
   readonly changesData: boolean;
-  readonly toStatement: (callArguments: CallArguments) => SqlStatement;
+  /** Undefined for the tool whose argument `sql` is the statement. */
+  readonly sql: string | undefined;
 }
+
+/** What every SQL tool returns. */
+export const ROWS: TypeDefinition = { type: 'array', items: { type: 'object' } };
 
 const TABLES = `SELECT table_name AS name, table_type AS type
 FROM information_schema.tables WHERE table_schema = 'main' ORDER BY table_name`;
 
 const COLUMNS = `SELECT column_name AS name, data_type AS type, is_nullable = 'YES' AS nullable
 FROM information_schema.columns WHERE table_schema = 'main' AND table_name = $table_name ORDER BY ordinal_position`;
-
-const ROWS: TypeDefinition = { type: 'array', items: { type: 'object' } };
 
 /** The SQL tools, with the descriptions that the configuration gives them. Empty when they are switched off. */
 export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlTools']): readonly SqlTool[] {
@@ -37,18 +32,16 @@ export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlToo
         descriptions.executeSqlQuery ??
         'Runs SQL of the DuckDB dialect on the database and returns the rows as objects.',
       parameters: [{ name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 }],
-      returns: ROWS,
       changesData: true,
-      toStatement: ({ values }) => ({ sql: String(values['sql']), bindings: {} }),
+      sql: undefined,
     },
     {
       name: 'list_tables',
       title: 'Database Table Lister',
       description: descriptions.listTables ?? 'Lists the tables and views of the database with their type.',
       parameters: [],
-      returns: ROWS,
       changesData: false,
-      toStatement: () => ({ sql: TABLES, bindings: {} }),
+      sql: TABLES,
     },
     {
       name: 'get_table_schema',
@@ -57,9 +50,8 @@ export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlToo
         descriptions.getTableSchema ??
         'Lists the columns of a table or view: name, type, and whether they can be null.',
       parameters: [{ name: 'table_name', type: 'string', description: 'Name of the table or view.' }],
-      returns: ROWS,
       changesData: false,
-      toStatement: ({ bindings }) => ({ sql: COLUMNS, bindings }),
+      sql: COLUMNS,
     },
   ];
 }

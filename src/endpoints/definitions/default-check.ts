@@ -1,11 +1,9 @@
 import type { Problem } from '../../errors/index.js';
 import {
   coerce,
-  explainMismatch,
   type ParameterDefinition,
   type SchemaCheck,
   SchemaCompiler,
-  toCheck,
   type TypeDefinition,
 } from '../../values/index.js';
 import type { KeyPath, YamlSource } from '../../yaml/index.js';
@@ -44,26 +42,20 @@ export class DefaultCheck {
 
   #findOwn(type: TypeDefinition, { name, path, source }: TypePlace): readonly Problem[] {
     if (type.default === undefined || type.default === null) return [];
-    return this.#checkFor(type)(coerce(type, type.default)).map((mismatch) => {
-      const message = `the default of "${name}" does not fit: ${explainMismatch(mismatch, 'it')}`;
-      return problemAt([...path, 'default'], message, source);
-    });
+    const reasons = this.#checkFor(type)(coerce(type, type.default), 'it');
+    return reasons.map((reason) =>
+      problemAt([...path, 'default'], `the default of "${name}" does not fit: ${reason}`, source),
+    );
   }
 
   /** Types that differ only in what a check does not look at share one. */
   #checkFor(type: TypeDefinition): SchemaCheck {
-    const bare: TypeDefinition = {
-      ...type,
-      description: undefined,
-      default: undefined,
-      examples: undefined,
-    };
-    const schema = toCheck(bare, 'input');
-    const key = JSON.stringify(schema);
+    const { name: _name, description: _description, default: _default, examples: _examples, ...bare } = type;
+    const key = JSON.stringify(bare);
     const known = this.#checks.get(key);
     if (known !== undefined) return known;
     this.#compiler ??= new SchemaCompiler();
-    const check = this.#compiler.compile(() => schema);
+    const check = this.#compiler.checkOf(bare, 'input');
     this.#checks.set(key, check);
     return check;
   }

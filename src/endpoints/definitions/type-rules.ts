@@ -1,4 +1,4 @@
-import { type Problem, suggestion } from '../../errors/index.js';
+import { messageOf, type Problem, suggestion } from '../../errors/index.js';
 import {
   coerce,
   compilePattern,
@@ -169,11 +169,7 @@ function isExactText(value: unknown): boolean {
 }
 
 function badNames({ pattern, properties, required = [] }: TypeDefinition): Finding[] {
-  const error = pattern === undefined ? undefined : compilePattern(pattern).error;
-  const badPattern =
-    error === undefined
-      ? []
-      : [{ at: ['pattern'], message: `the pattern is not a regular expression: ${error}` }];
+  const badPattern = pattern === undefined ? [] : badRegularExpression(pattern);
   if (properties === undefined) return badPattern;
   const unknown = required.filter((name) => !Object.hasOwn(properties, name));
   const known = Object.keys(properties);
@@ -184,6 +180,15 @@ function badNames({ pattern, properties, required = [] }: TypeDefinition): Findi
       message: `"required" names "${name}", which is not in "properties"${suggestion(name, known)}`,
     })),
   ];
+}
+
+function badRegularExpression(pattern: string): Finding[] {
+  try {
+    compilePattern(pattern);
+    return [];
+  } catch (error) {
+    return [{ at: ['pattern'], message: `the pattern is not a regular expression: ${messageOf(error)}` }];
+  }
 }
 
 /** A value of a definition that YAML reads as no text where the type is text. */

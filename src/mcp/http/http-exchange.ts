@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
-import { ResultSplices, writeMessage } from '../result-splices.js';
+import { ResultSplices, writeMessage } from '../results.js';
 import { type Refusal, refusal } from './messages.js';
 
 /** The headers that the SDK reads. Tools read all of them through `requestHeaders`. */

@@ -4,7 +4,7 @@ import { within } from '../../lifecycle/index.js';
 import type { Logger, Scrubber } from '../../logging/index.js';
 import type { ListChanges } from '../listings.js';
 import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
-import { OutputClosed, ResultSplices } from '../result-splices.js';
+import { OutputClosed, ResultSplices } from '../results.js';
 import { ExchangeRequest, HttpExchange, refuse, sendNotFound, sendResponse } from './http-exchange.js';
 import { bindHttpServers, portOf } from './http-server.js';
 import { MessageRouter } from './message-router.js';

@@ -1,3 +1,4 @@
+import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Disposer, Generation } from '../../../src/lifecycle/index.js';
 import { ANONYMOUS } from '../../../src/duckdb/index.js';
@@ -97,7 +98,7 @@ describe('calling endpoints of a project over a real database', () => {
 
   it('lists what can be called, with the SQL tools last', async () => {
     const { calls } = await openProject(project, disposer);
-    expect(calls.listTools().map(({ name }) => name)).toEqual([
+    expect(calls.listings.tools.map(({ name }) => name)).toEqual([
       'add_numbers',
       'rows',
       'sales_by_region',
@@ -107,11 +108,11 @@ describe('calling endpoints of a project over a real database', () => {
       'list_tables',
       'get_table_schema',
     ]);
-    expect(calls.listResources().map(({ uri, isTemplate }) => [uri, isTemplate])).toEqual([
+    expect(calls.listings.resources.map(({ uri, isTemplate }) => [uri, isTemplate])).toEqual([
       ['sales://regions/{region}', true],
       ['sales://regions', false],
     ]);
-    expect(calls.listPrompts()[0]?.arguments).toEqual([
+    expect(calls.listings.prompts[0]?.arguments).toEqual([
       { name: 'topic', required: true },
       { name: 'points', required: false },
     ]);
@@ -144,12 +145,17 @@ describe('calling endpoints of a project over a real database', () => {
   });
 
   it('interrupts a query that runs into the time limit and says so', async () => {
-    const { calls, reports } = await openProject(project, disposer, { callTimeoutMs: 100 });
+    const lines: string[] = [];
+    const sinks = [(line: string) => lines.push(line)];
+    const logger = createLogger({ level: 'debug', format: 'json', scrubber: new Scrubber(), sinks });
+    const { calls } = await openProject(project, disposer, { callTimeoutMs: 100, logger });
     await expect(calls.callTool('slow', {}, anonymous())).rejects.toMatchObject({
       code: 'call_timeout',
       message: expect.stringContaining('took longer than 0.1 s'),
     });
-    expect(reports).toMatchObject([{ kind: 'tool', name: 'slow', outcome: 'call_timeout' }]);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { component: 'calls', kind: 'tool', name: 'slow', outcome: 'call_timeout' },
+    ]);
   });
 
   it('has no time limit when the limit is 0', async () => {

@@ -1,8 +1,7 @@
 import type {
   CallContext,
   EndpointCalls,
-  PromptListing,
-  ResourceListing,
+  EndpointListings,
   ResourceText,
   ToolListing,
 } from '../../../src/endpoints/index.js';
@@ -41,7 +40,7 @@ export class SampleCalls implements EndpointCalls {
   readonly release: () => void;
   readonly #released: Promise<void>;
   readonly #tools: Record<string, Tool>;
-  #listings: readonly ToolListing[];
+  #toolListings: readonly ToolListing[];
 
   constructor(extra: Record<string, Tool> = {}) {
     let release = (): void => undefined;
@@ -50,27 +49,23 @@ export class SampleCalls implements EndpointCalls {
     });
     this.release = () => release();
     this.#tools = { ...this.#builtIn(), ...extra };
-    this.#listings = Object.keys(this.#tools).map((name) => this.#listing(name));
+    this.#toolListings = Object.keys(this.#tools).map((name) => this.#listing(name));
   }
 
   addTool(name: string, tool: Tool): void {
     this.#tools[name] = tool;
-    this.#listings = [...this.#listings, this.#listing(name)];
+    this.#toolListings = [...this.#toolListings, this.#listing(name)];
   }
 
-  listTools(): readonly ToolListing[] {
-    return this.#listings;
-  }
-
-  listResources(): readonly ResourceListing[] {
-    return [
-      { uri: 'notes://all', isTemplate: false, name: 'notes', mimeType: 'application/json' },
-      { uri: 'notes://{id}', isTemplate: true, name: 'note', description: 'One note', tags: ['text'] },
-    ];
-  }
-
-  listPrompts(): readonly PromptListing[] {
-    return [{ name: 'greet', description: 'Greets', arguments: [{ name: 'who', required: true }] }];
+  get listings(): EndpointListings {
+    return {
+      tools: this.#toolListings,
+      resources: [
+        { uri: 'notes://all', isTemplate: false, name: 'notes', mimeType: 'application/json' },
+        { uri: 'notes://{id}', isTemplate: true, name: 'note', description: 'One note', tags: ['text'] },
+      ],
+      prompts: [{ name: 'greet', description: 'Greets', arguments: [{ name: 'who', required: true }] }],
+    };
   }
 
   async callTool(

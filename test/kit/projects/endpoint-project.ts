@@ -3,12 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CallGate } from '../../../src/lifecycle/index.js';
-import {
-  EndpointSet,
-  LiveEndpointCalls,
-  loadEndpoints,
-  type CallReport,
-} from '../../../src/endpoints/index.js';
+import { EndpointSet, LiveEndpointCalls, loadEndpoints } from '../../../src/endpoints/index.js';
 import { Renderers } from '../../../src/prompts/index.js';
 import type { EndpointFolders } from '../../../src/endpoints/definitions/load-endpoints.js';
 import type { LiveEndpointCallsOptions } from '../../../src/endpoints/calling/live-endpoint-calls.js';
@@ -53,16 +48,14 @@ export async function openProject(
   const endpoints = new EndpointSet(catalog, { enabled: true, descriptions: {} });
   const generation = new Generation(1, { endpoints, database, python: undefined }, () => Promise.resolve());
   const active = new ActiveGeneration(generation);
-  const reports: CallReport[] = [];
   const calls = new LiveEndpointCalls(active, {
     gate: new CallGate({ maxConcurrentCalls: 4, maxQueuedCalls: 10 }),
     renderers: disposer.own(new Renderers()),
     callTimeoutMs: 20_000,
     maxResultBytes: 1_000_000,
-    onCall: (report) => reports.push(report),
     ...options,
   });
-  return { calls, active, catalog, database, endpoints, reports };
+  return { calls, active, catalog, database, endpoints };
 }
 
 export const anonymous = () => ({ caller: ANONYMOUS, signal: new AbortController().signal });

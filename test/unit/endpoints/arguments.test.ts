@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { ParameterDefinition } from '../../../src/values/type-definition.js';
 import { ArgumentReader } from '../../../src/values/arguments.js';
-import { SchemaCompiler } from '../../../src/values/json-schema.js';
+import { toInputSchema } from '../../../src/values/json-schema.js';
+import { SchemaCompiler } from '../../../src/values/schema-compiler.js';
 import { DeclaredValue, TypedText, type JsonObject } from '../../../src/duckdb/index.js';
 
 const LOST_DIGITS =
   '"x" is a number beyond ±9007199254740991, which may have lost digits on its way; send it as text, in quotes';
 
 function reader(...parameters: ParameterDefinition[]) {
-  return new ArgumentReader('tool "t"', parameters, new SchemaCompiler());
+  return new ArgumentReader('tool "t"', parameters, new SchemaCompiler().checkOfArguments(parameters));
 }
 
 function read(parameter: Omit<ParameterDefinition, 'name'>, value: unknown): unknown {
@@ -216,11 +217,11 @@ describe('reading arguments', () => {
   });
 
   it('advertises every constraint', () => {
-    const { inputSchema } = reader(
+    const inputSchema = toInputSchema([
       { name: 'day', type: 'string', format: 'date', description: 'A day.', examples: ['2024-01-01'] },
       { name: 'limit', type: 'integer', default: 10, minimum: 1, maximum: 100 },
       { name: 'tag', type: 'string', default: null, enum: ['a'] },
-    );
+    ]);
     expect(inputSchema).toEqual({
       type: 'object',
       properties: {
@@ -235,7 +236,7 @@ describe('reading arguments', () => {
 
   it('advertises text for a whole number only where the declaration names one that needs it', () => {
     const plain = { type: 'integer', minimum: 1, examples: [5] } as const;
-    expect(reader({ name: 'x', ...plain }).inputSchema['properties']).toEqual({ x: plain });
+    expect(toInputSchema([{ name: 'x', ...plain }])['properties']).toEqual({ x: plain });
     const named = [
       { type: 'integer', examples: ['9007199254740993'] },
       { type: 'integer', default: '-9007199254740993' },
@@ -244,7 +245,7 @@ describe('reading arguments', () => {
       { type: 'number', examples: ['9007199254740993'] },
     ] as const;
     for (const type of named) {
-      const { x } = reader({ name: 'x', ...type }).inputSchema['properties'] as JsonObject;
+      const { x } = toInputSchema([{ name: 'x', ...type }])['properties'] as JsonObject;
       expect(x).toEqual({ ...type, type: [type.type, 'string'] });
     }
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CallDeadline } from '../../../src/endpoints/calling/run-work.js';
+import { CallDeadline } from '../../../src/endpoints/calling/live-endpoint-calls.js';
 
 function createDeadline() {
   const caller = new AbortController();
@@ -14,14 +14,14 @@ describe('what ended a call first is what counts', () => {
     deadline.interrupt();
     caller.abort();
     expect(deadline.signal.aborted).toBe(true);
-    expect(deadline.isInterrupted).toBe(true);
+    expect(deadline.endedBy).toBe('server');
   });
 
   test('its caller, whatever the server says later', () => {
     const { caller, deadline } = createDeadline();
     caller.abort(new Error('gone'));
     deadline.interrupt();
-    expect(deadline.isInterrupted).toBe(false);
+    expect(deadline.endedBy).toBe('caller');
     expect(deadline.signal.reason).toEqual(new Error('gone'));
   });
 });

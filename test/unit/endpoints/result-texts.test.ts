@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TextCollector } from '../../../src/values/result-texts.js';
+import { TextCollector } from '../../../src/values/results.js';
 
 describe('the texts of a result', () => {
   it('come back as they were added, however many and large they are', () => {

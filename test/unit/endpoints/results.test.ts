@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { TypeDefinition } from '../../../src/values/type-definition.js';
-import { ResultChecks } from '../../../src/values/results.js';
-import { ResultCollector } from '../../../src/values/results.js';
+import { ResultChecks, RowCollector } from '../../../src/values/results.js';
 import { toOutputSchema } from '../../../src/values/json-schema.js';
-import { SchemaCompiler } from '../../../src/values/json-schema.js';
+import { SchemaCompiler } from '../../../src/values/schema-compiler.js';
 import type { JsonObject } from '../../../src/duckdb/index.js';
 
 function collect(returns: TypeDefinition | undefined, rows: readonly JsonObject[], maxResultBytes = 1000) {
@@ -11,7 +10,7 @@ function collect(returns: TypeDefinition | undefined, rows: readonly JsonObject[
     returns === undefined
       ? undefined
       : new ResultChecks({ endpoint: 'tool "t"', part: 'row', returns, compiler: new SchemaCompiler() });
-  const collector = new ResultCollector({ endpoint: 'tool "t"', returns, checks, maxResultBytes });
+  const collector = new RowCollector({ endpoint: 'tool "t"', returns, checks, maxResultBytes });
   for (const row of rows) collector.onRow(row);
   return collector.finish();
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TypeDefinition } from '../../../src/values/type-definition.js';
-import { ResultChecks } from '../../../src/values/results.js';
-import { ValueCollector } from '../../../src/values/results.js';
-import { SchemaCompiler } from '../../../src/values/json-schema.js';
+import { ResultChecks, ValueCollector } from '../../../src/values/results.js';
+import { SchemaCompiler } from '../../../src/values/schema-compiler.js';
 import type { JsonValue } from '../../../src/duckdb/index.js';
 
 /** As a worker hands a result over: a list item by item, anything else as one value. */

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { convertedOnce, toPrompt, toResource, toTool } from '../../../src/mcp/listings.js';
+import { toPrompt, toResource, toTool } from '../../../src/mcp/listings.js';
 
-const inputSchema = { type: 'object', properties: { n: { type: 'integer' } }, additionalProperties: false };
+const inputSchema = {
+  type: 'object' as const,
+  properties: { n: { type: 'integer' } },
+  additionalProperties: false,
+};
 
 describe('listings', () => {
   it('carry what a tool declares and leave out what it does not', () => {
@@ -11,7 +15,11 @@ describe('listings', () => {
       title: 'B',
       description: 'Does b',
       inputSchema,
-      outputSchema: { type: 'object', properties: { result: { type: 'array' } }, required: ['result'] },
+      outputSchema: {
+        type: 'object' as const,
+        properties: { result: { type: 'array' } },
+        required: ['result'],
+      },
       annotations: { readOnlyHint: true },
     };
     expect(toTool({ ...full, tags: ['x', 'y'] })).toEqual({ ...full, _meta: { 'mxcp/tags': ['x', 'y'] } });
@@ -23,16 +31,5 @@ describe('listings', () => {
       name: 'p',
       arguments: [{ name: 'x', description: 'X', required: false }],
     });
-  });
-
-  it('are converted once as long as they do not change', () => {
-    let conversions = 0;
-    const convert = convertedOnce((list: readonly object[]) => {
-      conversions += 1;
-      return list.length;
-    });
-    const list = [{}, {}];
-    expect([convert(list), convert(list), convert([{}])]).toEqual([2, 2, 1]);
-    expect(conversions).toBe(2);
   });
 });

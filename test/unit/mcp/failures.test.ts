@@ -1,18 +1,15 @@
 import { expect, test } from 'vitest';
 import { MxcpError } from '../../../src/errors/index.js';
-import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
-import { toPromptFailure, toResourceFailure, toToolFailure } from '../../../src/mcp/tool-result.js';
+import { Scrubber } from '../../../src/logging/index.js';
+import { toProtocolError, toToolFailure } from '../../../src/mcp/mcp-server.js';
 
 const leak = new MxcpError('query_failed', 'Failed to execute SQL: connection refused for hunter2hunter2');
 
-function output() {
-  const scrubber = new Scrubber();
-  scrubber.register(['hunter2hunter2']);
-  return { logger: createSilentLogger(), scrubber };
-}
+const scrubber = new Scrubber();
+scrubber.register(['hunter2hunter2']);
 
 test('a secret value that an error quotes does not reach the client of a tool', () => {
-  expect(toToolFailure('sales', leak, output())).toEqual({
+  expect(toToolFailure('sales', leak, scrubber)).toEqual({
     content: [
       {
         type: 'text',
@@ -24,6 +21,8 @@ test('a secret value that an error quotes does not reach the client of a tool', 
 });
 
 test('a secret value that an error quotes does not reach the client of a resource or a prompt', () => {
-  expect(toResourceFailure('sales://all', leak, output()).message).not.toContain('hunter2');
-  expect(toPromptFailure('sales', leak, output()).message).not.toContain('hunter2');
+  const resource = toProtocolError({ kind: 'resource', name: 'sales://all' }, leak, scrubber);
+  const prompt = toProtocolError({ kind: 'prompt', name: 'sales' }, leak, scrubber);
+  expect(resource.message).not.toContain('hunter2');
+  expect(prompt.message).not.toContain('hunter2');
 });

@@ -4,8 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ShapedResult } from '../../../src/values/index.js';
 import type { JsonObject, JsonValue } from '../../../src/duckdb/index.js';
-import { ResultSplices, writeMessage } from '../../../src/mcp/result-splices.js';
-import { toResourceResult, toToolResult } from '../../../src/mcp/tool-result.js';
+import { ResultSplices, toResourceResult, toToolResult, writeMessage } from '../../../src/mcp/results.js';
 
 /** Collects what is written, as slowly as a reader that takes one chunk at a time. */
 class Collector extends Writable {

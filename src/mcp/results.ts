@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
+import type { CallToolResult, ReadResourceResult } from '@modelcontextprotocol/server';
+import type { ResourceText } from '../endpoints/index.js';
+import { EventLoopBudget } from '../lifecycle/index.js';
+import { jsonListPieces, type ShapedResult } from '../values/index.js';
+
+/**
+ * Results of at least this size, and lists of which only the texts were kept, are written by the splicing writer. Smaller
+ * results are faster the way of the SDK, which checks every block of a result against its schema.
+ */
+const SPLICE_FROM_BYTES = 64 * 1024;
+
+/**
+ * An object becomes one text block and itself, an array one text block per item; anything else is under `result`. People
+ * and models read the blocks, so an item that is a string is shown without quotes.
+ */
+export function toToolResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
+  const structuredContent = result.bytes >= SPLICE_FROM_BYTES ? null : toStructuredContent(result);
+  if (structuredContent === null) return toSplicedResult(result, splices);
+  const toBlockText = result.shape === 'array' ? itemText : (text: string): string => text;
+  return {
+    content: Array.from(result.texts, (text) => ({ type: 'text', text: toBlockText(text) })),
+    structuredContent,
+  };
+}
+
+/** JSON that begins with a quote is a string. */
+function itemText(json: string): string {
+  return json.startsWith('"') ? String(JSON.parse(json)) : json;
+}
+
+/** Null when only the texts were kept. */
+function toStructuredContent(result: ShapedResult): Record<string, unknown> | null {
+  if (result.shape === 'object') return result.value;
+  if (result.shape === 'scalar') return { result: result.value };
+  return result.items === null ? null : { result: result.items };
+}
+
+function toSplicedResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
+  const content = splices.addObject(() => textBlockPieces(result));
+  const structured = splices.addObject(() => structuredPieces(result));
+  return { content: [{ type: 'text', text: content }], structuredContent: { [structured]: true } };
+}
+
+/** The elements of `content`, without its brackets. */
+function* textBlockPieces({ shape, texts }: ShapedResult): Generator<string> {
+  let opening = '{"type":"text","text":';
+  for (const text of texts) {
+    yield opening;
+    if (shape === 'array' && text.startsWith('"')) yield text;
+    else yield* jsonStringPieces([text]);
+    opening = '},{"type":"text","text":';
+  }
+  yield '}';
+}
+
+function* structuredPieces(result: ShapedResult): Generator<string> {
+  if (result.shape === 'object') return yield* result.texts;
+  yield '{"result":';
+  if (result.shape === 'array') yield* jsonListPieces(result.texts);
+  else if (typeof result.value === 'string') yield* jsonStringPieces([result.value]);
+  else yield JSON.stringify(result.value);
+  yield '}';
+}
+
+/** The JSON string whose value is all texts one after the other, in small pieces. */
+function* jsonStringPieces(texts: Iterable<string>): Generator<string> {
+  yield '"';
+  for (const text of texts) {
+    for (const slice of slicesOf(text)) yield JSON.stringify(slice).slice(1, -1);
+  }
+  yield '"';
+}
+
+export function toResourceResult(resource: ResourceText, splices: ResultSplices): ReadResourceResult {
+  const { uri, mimeType, texts, bytes, isBinary } = resource;
+  const isLarge = bytes >= SPLICE_FROM_BYTES;
+  const text = isLarge ? splices.addString(() => jsonStringPieces(texts)) : [...texts].join('');
+  return { contents: [isBinary ? { uri, mimeType, blob: text } : { uri, mimeType, text }] };
+}
+
+/** Makes the JSON that replaces a placeholder, in pieces. Line breaks between its values are removed when it is written. */
+export type JsonPieces = () => Iterable<string>;
+
+/** A part of a serialised message: text as the SDK made it, or JSON to be written piece by piece. */
+export type MessagePart = string | JsonPieces;
+
+interface Splice {
+  readonly replaces: 'string' | 'enclosing_object';
+  readonly pieces: JsonPieces;
+}
+
+/**
+ * The large results of one response. The SDK serialises a message in one go, which blocks the event loop for 100 ms and
+ * more if it has 10 MiB. So the SDK gets a placeholder instead of a large result, and the writer of the response replaces
+ * it with the real JSON, slice by slice. A placeholder is a random UUID that only this object knows, so no text of a
+ * caller can be mistaken for one. Lives as long as the response (on stdio, as the connection).
+ */
+export class ResultSplices {
+  readonly #splices = new Map<string, Splice>();
+
+  /** Returns the text to use as a string value of the result: the whole JSON string is replaced. */
+  addString(pieces: JsonPieces): string {
+    return this.#add({ replaces: 'string', pieces });
+  }
+
+  /** Returns the text to use as a key or a value in an object without nested objects: that object is replaced. */
+  addObject(pieces: JsonPieces): string {
+    return this.#add({ replaces: 'enclosing_object', pieces });
+  }
+
+  /** The parts of a serialised message in order. Each placeholder is replaced once. */
+  partsOf(message: string): readonly MessagePart[] {
+    if (this.#splices.size === 0) return [message];
+    const parts: MessagePart[] = [];
+    let written = 0;
+    for (const { token, start, end, pieces } of this.#find(message)) {
+      parts.push(message.slice(written, start), pieces);
+      written = end;
+      this.#splices.delete(token);
+    }
+    parts.push(message.slice(written));
+    return parts;
+  }
+
+  #add(splice: Splice): string {
+    // Without its dashes it is valid base 64 as well, where the SDK asks for that.
+    const token = randomUUID().replaceAll('-', '');
+    this.#splices.set(token, splice);
+    return token;
+  }
+
+  #find(message: string): { token: string; start: number; end: number; pieces: JsonPieces }[] {
+    const found = [];
+    for (const [token, { replaces, pieces }] of this.#splices) {
+      const quoted = message.indexOf(`"${token}"`);
+      if (quoted === -1) continue;
+      const isString = replaces === 'string';
+      const start = isString ? quoted : message.lastIndexOf('{', quoted);
+      const end = isString ? quoted + token.length + 2 : message.indexOf('}', quoted) + 1;
+      found.push({ token, start, end, pieces });
+    }
+    return found.sort((a, b) => a.start - b.start);
+  }
+}
+
+/** How much text one step escapes or writes: JSON.stringify takes well under a millisecond for it. */
+const SLICE_CHARS = 32 * 1024;
+
+/** Cuts a text into slices without cutting a surrogate pair, which would not survive the encoding to UTF-8. */
+function* slicesOf(text: string): Generator<string> {
+  let start = 0;
+  while (text.length - start > SLICE_CHARS) {
+    let end = start + SLICE_CHARS;
+    if (isHighSurrogate(text.charCodeAt(end - 1))) end -= 1;
+    yield text.slice(start, end);
+    start = end;
+  }
+  yield text.slice(start);
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+/** The client closed the connection before it had the whole message. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed';
+}
+
+/** Writes a message part by part and shares the event loop between the slices of a large result. Throws `OutputClosed`. */
+export async function writeMessage(parts: readonly MessagePart[], output: Writable): Promise<void> {
+  const budget = new EventLoopBudget();
+  for (const chunk of toChunks(parts)) {
+    await budget.spend();
+    if (output.destroyed) throw new OutputClosed();
+    // Waits for a slow reader, so a large result is never held a second time in the stream's buffer.
+    if (!output.write(chunk)) await drained(output);
+  }
+}
+
+/** Joins small pieces, so a result of many small rows is not written row by row. */
+function* toChunks(parts: readonly MessagePart[]): Generator<string> {
+  let pending = '';
+  for (const part of parts) {
+    for (const piece of typeof part === 'string' ? [part] : oneLine(part())) {
+      pending += piece;
+      if (pending.length < SLICE_CHARS) continue;
+      yield pending;
+      pending = '';
+    }
+  }
+  if (pending !== '') yield pending;
+}
+
+/** A message must not contain line breaks. In JSON they appear only between values, so they can be removed. */
+function* oneLine(jsonPieces: Iterable<string>): Generator<string> {
+  for (const json of jsonPieces) {
+    for (const slice of slicesOf(json)) yield hasLineBreak(slice) ? slice.replaceAll(/[\r\n]/g, '') : slice;
+  }
+}
+
+/** Ten times as fast as a pattern, and rows seldom have a line break. */
+function hasLineBreak(text: string): boolean {
+  return text.includes('\n') || text.includes('\r');
+}
+
+function drained(output: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onDrain = () => end(resolve);
+    const onClose = () => end(() => reject(new OutputClosed()));
+    const onError = (cause: Error) => end(() => reject(new OutputClosed(undefined, { cause })));
+    const end = (settle: () => void) => {
+      output.off('drain', onDrain).off('close', onClose).off('error', onError);
+      settle();
+    };
+    output.on('drain', onDrain).on('close', onClose).on('error', onError);
+  });
+}
