@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { countDescriptors, openDatabase, rowsOf } from '../runtime/temporary-database.js';
+import { countDescriptors, openDatabase, rowsOf } from '../duckdb/temporary-database.js';
 
 const callerOf = (username: string) => ({
   caller: { username, email: null, provider: null, externalToken: null },

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { isRunning } from '../../kit/processes.js';
 import { PythonProject, type PythonProjectOptions } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { openDatabase } from '../runtime/temporary-database.js';
+import { openDatabase } from '../duckdb/temporary-database.js';
 
 const WORK = [
   'import asyncio, os, threading, time',

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { DatabaseSession } from '../../../src/duckdb/index.js';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { openDatabase, rowsOf } from '../runtime/temporary-database.js';
+import { openDatabase, rowsOf } from '../duckdb/temporary-database.js';
 
 const ALICE = { username: 'alice', email: null, provider: null, externalToken: null };
 

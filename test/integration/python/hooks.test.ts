@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { runningChildren } from '../../kit/processes.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { openDatabase, rowsOf } from '../runtime/temporary-database.js';
+import { openDatabase, rowsOf } from '../duckdb/temporary-database.js';
 
 describe('hooks', () => {
   it('run in each worker, in order, sync and async, and on_shutdown only where on_init ran', async () => {

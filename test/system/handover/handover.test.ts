@@ -28,7 +28,7 @@ function createProject(): TemporaryProject {
   return project;
 }
 
-/** A client that makes short calls until it is told to stop; resolves with the longest wait in milliseconds. */
+/** A client that makes short calls until it is stopped; resolves with the longest wait in milliseconds. */
 async function callUntil(url: string, stop: AbortSignal): Promise<number> {
   const client = await connectTo(url);
   let longest = 0;

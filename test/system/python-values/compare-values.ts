@@ -7,7 +7,7 @@ import {
   type DatabaseSession,
   type JsonValue,
 } from '../../../src/duckdb/index.js';
-import { openDatabase } from '../../integration/runtime/temporary-database.js';
+import { openDatabase } from '../../integration/duckdb/temporary-database.js';
 import { askPython, executeIn } from '../../kit/python-values.js';
 
 const SCRIPT = join(import.meta.dirname, 'compare.py');
@@ -38,7 +38,7 @@ export async function compareRows(
   return comparisons.parse(await askPython(SCRIPT, { do: 'compare', timeZone, queries }));
 }
 
-/** Values of Python as they come back when they are given as `$x`. What cannot be sent is told instead. */
+/** Values of Python as they come back when they are given as `$x`. What cannot be sent is reported instead. */
 export async function compareParameters(expressions: readonly string[]): Promise<readonly Comparison[]> {
   const session = await openSession();
   await executeIn(session, "SET TimeZone = 'UTC'");

@@ -55,7 +55,7 @@ FRAME = pd.DataFrame(
 
 
 def show(value):
-    """Type and value, down to what is inside; a clock with its offset, whoever's zones the offset comes from."""
+    """Type and value, down to what is inside; a time with its offset, from any zone library."""
     if isinstance(value, (dt.datetime, dt.time)) and value.tzinfo is not None:
         return f"{type(value).__name__}({value.isoformat()})"
     if type(value) in (list, tuple):

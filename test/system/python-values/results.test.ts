@@ -60,13 +60,13 @@ const RESULTS: readonly (readonly [string, readonly string[]])[] = [
   ],
 ];
 
-test('of numpy, pandas and pydantic are the JSON of what they stand for', async () => {
+test('of numpy, pandas and pydantic are the JSON of the plain values they represent', async () => {
   expect(await toResults(RESULTS.map(([expression]) => expression))).toEqual(
     RESULTS.map(([, texts]) => texts),
   );
 });
 
-test('of numpy and pandas that stand for no JSON are refused by name', async () => {
+test('of numpy and pandas without a JSON form are refused by name', async () => {
   const [complex, grouped] = await toResults(['[np.complex128(1)]', '{"g": FRAME.groupby("n")}']);
   expect(complex?.[1] ?? complex?.[0]).toContain('result[0] is of type "complex"');
   expect(grouped?.[0]).toContain('result.g is of type "DataFrameGroupBy"');

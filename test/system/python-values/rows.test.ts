@@ -24,7 +24,7 @@ test.each(['America/New_York', 'Asia/Kathmandu', 'Europe/Zurich', 'Etc/GMT+5', '
   },
 );
 
-test('are told apart from those of the Python package where it gives none, or no right one', async () => {
+test('differ from those of the Python package where the package gives no value, or a wrong one', async () => {
   const compared = await compareRows(await openSession(), 'America/New_York', [
     "SELECT '0001-01-01 00:00:00+00'::TIMESTAMPTZ AS v",
     "SELECT '2050-07-01 12:00:00+00'::TIMESTAMPTZ AS v",

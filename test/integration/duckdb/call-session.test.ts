@@ -8,9 +8,9 @@ import {
   type GenerationDatabase,
   type JsonValue,
   type ParameterValue,
-} from '../../../../src/duckdb/index.js';
-import type { SessionExecution } from '../../../../src/duckdb/statements/call-session.js';
-import { executeIn } from '../../../kit/python-values.js';
+} from '../../../src/duckdb/index.js';
+import type { SessionExecution } from '../../../src/duckdb/statements/call-session.js';
+import { executeIn } from '../../kit/python-values.js';
 import {
   buildGeneration,
   countDescriptors,
@@ -22,7 +22,7 @@ import {
   specOf,
   untilThere,
   valueOf,
-} from '../temporary-database.js';
+} from './temporary-database.js';
 
 /** Runs for minutes when nothing stops it, without giving a row. */
 const ENDLESS = 'SELECT count(*) AS n FROM range(100000000000) AS r(i) WHERE hash(i) % 3 = 0';
@@ -47,7 +47,7 @@ function execute(session: DatabaseSession, sql: string, execution: Partial<Sessi
 }
 
 describe('what a statement leaves behind', () => {
-  test('is there for the next one of the session, and for nobody else', async () => {
+  test('is there for the next one of the session, and for no other session', async () => {
     const database = await openDatabase();
     const [mine, other] = [open(database), open(database)];
     await rows(mine, 'CREATE TEMP TABLE t AS SELECT 1 AS a; SET VARIABLE v = 2');
@@ -98,7 +98,7 @@ describe('what a statement leaves behind', () => {
 });
 
 describe('statements', () => {
-  test('run one after the other, however many are asked for at once', async () => {
+  test('run one after the other, however many are requested at once', async () => {
     const session = open(await openDatabase());
     const ended: number[] = [];
     await rows(session, 'CREATE TEMP TABLE t(a INTEGER)');
@@ -134,14 +134,14 @@ describe('statements', () => {
     expect(await rows(session, 'DROP TABLE t')).toEqual([]);
   });
 
-  test('tell the columns before the rows, also when there are none', async () => {
+  test('give the columns before the rows, even if there are no rows', async () => {
     const session = open(await openDatabase());
-    const told: string[] = [];
+    const seen: string[] = [];
     await execute(session, "SELECT 1 AS a, 2 AS a, DATE '2024-01-01' AS b", {
-      onColumns: (columns) => told.push(JSON.stringify(columns)),
-      onRow: (row) => void told.push(JSON.stringify(row)),
+      onColumns: (columns) => seen.push(JSON.stringify(columns)),
+      onRow: (row) => void seen.push(JSON.stringify(row)),
     });
-    expect(told).toEqual([
+    expect(seen).toEqual([
       '[{"name":"a","type":"json"},{"name":"a_1","type":"json"},{"name":"b","type":"date"}]',
       '[1,2,19723]',
     ]);
@@ -179,7 +179,7 @@ describe('statements', () => {
     expect(JSON.stringify(nested.columns)).toContain('["timestamptz","UTC"]');
   });
 
-  test('are refused by a read-only database with the words of DuckDB', async () => {
+  test("are refused by a read-only database with DuckDB's message", async () => {
     const spec = specOf(`${createFolder()}/a.duckdb`, { readonly: true });
     const session = open(await buildGeneration(createRegistry(), spec));
     await expect(rows(session, 'CREATE TABLE t(a INTEGER)')).rejects.toThrow('read-only');
@@ -216,7 +216,7 @@ describe('parameters', () => {
 });
 
 describe('a receiver of rows', () => {
-  test('that throws ends the statement with what it threw, and the session goes on', async () => {
+  test('that throws ends the statement with what it threw, and the session continues', async () => {
     const session = open(await openDatabase());
     const reason = new RangeError('enough');
     let count = 0;
@@ -268,7 +268,7 @@ describe('a receiver of rows', () => {
     expect(await rows(session, 'SELECT 1')).toEqual([[1]]);
   });
 
-  test('shares the event loop with everybody else', async () => {
+  test('shares the event loop with other work', async () => {
     const session = open(await openDatabase());
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
@@ -313,7 +313,7 @@ describe('an abort', () => {
     expect(await rowsOf(database, 'SHOW TABLES')).toEqual([]);
   });
 
-  test('amid the rows never looks like a complete result', async () => {
+  test('between two rows never looks like a complete result', async () => {
     const session = open(await openDatabase());
     for (const stopAt of [1, 2047, 2048, 2049, 50_000]) {
       const controller = new AbortController();
@@ -348,7 +348,7 @@ describe('the end of a session', () => {
     expect(countDescriptors(path)).toBe(0);
   });
 
-  test('comes before anything that is asked for after it', async () => {
+  test('comes before any statement requested after it', async () => {
     const session = open(await openDatabase());
     await session.dispose();
     await expect(rows(session, 'SELECT 1')).rejects.toMatchObject({ code: 'query_interrupted' });

@@ -34,7 +34,7 @@ export async function encode(source: 'encode' | 'encode-all', expressions: reado
   return z.array(z.json()).parse(await askPython(SCRIPT, { do: source, items: expressions }));
 }
 
-/** The JSON that a result stands for. Throws what the worker complained of. */
+/** The JSON of a result. Throws the error of the worker. */
 export function jsonOf(result: Result | undefined): unknown {
   if (result === undefined || 'error' in result) throw new Error(result?.error ?? 'nothing came');
   const values: unknown[] = result.texts.map((text) => JSON.parse(text));

@@ -38,7 +38,7 @@ function createGenerations() {
 }
 
 describe('the secrets of a generation', () => {
-  test('are seen by nobody until the commit, and then all at once', async () => {
+  test('are invisible until the commit, and then all at once', async () => {
     const { build } = createGenerations();
     const serving = await build(token('one'));
     await serving.commit();
@@ -164,8 +164,9 @@ describe('a secret that DuckDB refuses', () => {
       if (failure === undefined) continue;
       expect(failure).toMatchObject({ code: 'secret_failed', message: expect.stringContaining('"api"') });
       const { message, stack } = failure instanceof Error ? failure : new Error('no error');
-      const told = `${message}\n${String(stack?.split('\n    at ')[0])}`.replaceAll('[secret]', '');
-      for (const part of canary.split('\n')) expect(told.split('of type http:').at(-1)).not.toContain(part);
+      const reported = `${message}\n${String(stack?.split('\n    at ')[0])}`.replaceAll('[secret]', '');
+      for (const part of canary.split('\n'))
+        expect(reported.split('of type http:').at(-1)).not.toContain(part);
       expect(failure).not.toHaveProperty('cause');
     }
     expect(countDescriptors(path)).toBe(0);
@@ -188,7 +189,7 @@ describe('a secret that DuckDB refuses', () => {
     });
   });
 
-  test('leaves what serves as it was, and the next build is free', async () => {
+  test('leaves the current generation as it was, and the next build is free', async () => {
     const { build } = createGenerations();
     const serving = await build(token('one'));
     await serving.commit();

@@ -132,7 +132,7 @@ describe('generations on the same file', () => {
 });
 
 describe('a read-only file', () => {
-  test('that was replaced by rename is served beside the old one, which ends in peace', async () => {
+  test('that was replaced by rename is served beside the old one, which ends normally', async () => {
     const folder = createFolder();
     const path = await createFile(join(folder, 'data.duckdb'), 1);
     const registry = createRegistry();
@@ -175,7 +175,7 @@ describe('a read-only file', () => {
 });
 
 describe('a read-write file', () => {
-  test('that was replaced is refused while it is open, and the old one serves on', async () => {
+  test('that was replaced is refused while it is open, and the old one keeps serving', async () => {
     const folder = createFolder();
     const path = await createFile(join(folder, 'data.duckdb'), 1);
     const registry = createRegistry();
@@ -195,7 +195,7 @@ describe('a read-write file', () => {
     expect(database).toMatchObject({ path, readonly: false, action: 'opened' });
   });
 
-  test('that we write to is not taken for overwritten', async () => {
+  test('that we write to is not mistaken for overwritten', async () => {
     const path = join(createFolder(), 'data.duckdb');
     const registry = createRegistry();
     const serving = await buildGeneration(registry, specOf(path));
@@ -222,7 +222,7 @@ describe('a file that cannot be served', () => {
   );
 
   test.each([true, false])(
-    'because another process holds it names that process (read-only: %s)',
+    'that another process has open fails and names that process (read-only: %s)',
     async (readonly) => {
       const path = await createFile(join(createFolder(), 'data.duckdb'), 1);
       const holder = spawn(
@@ -243,7 +243,7 @@ describe('a file that cannot be served', () => {
     },
   );
 
-  test('because it is no database is told in one line, and left as it is', async () => {
+  test('that is not a database fails with one line, and is left as it is', async () => {
     const path = join(createFolder(), 'notes.txt');
     writeFileSync(path, 'just some notes, no database at all\n'.repeat(200));
     const failure = buildGeneration(createRegistry(), specOf(path));
@@ -254,7 +254,7 @@ describe('a file that cannot be served', () => {
     expect(countDescriptors(path)).toBe(0);
   });
 
-  test('because it is a folder is told so', async () => {
+  test('that is a folder fails with that reason', async () => {
     const path = join(createFolder(), 'folder');
     mkdirSync(path);
     await expect(buildGeneration(createRegistry(), specOf(path))).rejects.toMatchObject({
@@ -263,7 +263,7 @@ describe('a file that cannot be served', () => {
     });
   });
 
-  test('because a file stands where its folder should be is told so', async () => {
+  test('whose folder is a file fails with that reason', async () => {
     const file = join(createFolder(), 'file');
     writeFileSync(file, '');
     await expect(buildGeneration(createRegistry(), specOf(join(file, 'data.duckdb')))).rejects.toMatchObject({
@@ -272,7 +272,7 @@ describe('a file that cannot be served', () => {
     });
   });
 
-  test('because its folder takes no other is told so', async () => {
+  test('whose folder cannot be created fails with that reason', async () => {
     await expect(
       buildGeneration(createRegistry(), specOf('/proc/mxcp-no-such-folder/in/data.duckdb')),
     ).rejects.toMatchObject({
@@ -282,7 +282,7 @@ describe('a file that cannot be served', () => {
   });
 
   test.each([':memory:', ':memory:named', 'md:shared', 's3://bucket/data.duckdb'])(
-    'because it is none is told so: %s',
+    'that is not on disk fails with that reason: %s',
     async (path) => {
       await expect(buildGeneration(createRegistry(), specOf(path))).rejects.toMatchObject({
         code: 'database_failed',
@@ -314,7 +314,7 @@ describe('a file that cannot be served', () => {
     ],
     ['would have to be made', 'new.duckdb', false, 'this user cannot create it; let this user write to'],
     ['would have to be made empty', 'new.duckdb', true, 'this user cannot create it; let this user write to'],
-  ])('because this user may not is told with the mend: it %s', async (_what, name, readonly, mend) => {
+  ])('that this user may not open fails with what to do: it %s', async (_what, name, readonly, fix) => {
     const folder = createFolder();
     const [old, privateFile] = await Promise.all(
       ['old.duckdb', 'private.duckdb'].map((each) => createFile(join(folder, each), 1)),
@@ -328,7 +328,7 @@ describe('a file that cannot be served', () => {
     );
     await expect(opening).rejects.toMatchObject({
       code: 'database_failed',
-      message: expect.stringContaining(mend),
+      message: expect.stringContaining(fix),
     });
   });
 });

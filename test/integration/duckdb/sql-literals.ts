@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../../src/duckdb/index.js';
 
-/** Expressions of every type of SQL, and the JSON that stands for them. */
+/** Expressions of every type of SQL, and their JSON. */
 export const LITERALS: readonly (readonly [string, JsonValue])[] = [
   ['NULL', null],
   ['TRUE', true],

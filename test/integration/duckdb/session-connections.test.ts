@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { ANONYMOUS, type GenerationDatabase } from '../../../../src/duckdb/index.js';
-import { executeIn } from '../../../kit/python-values.js';
-import { openDatabase } from '../temporary-database.js';
+import { ANONYMOUS, type GenerationDatabase } from '../../../src/duckdb/index.js';
+import { executeIn } from '../../kit/python-values.js';
+import { openDatabase } from './temporary-database.js';
 
-/** Runs statements in a session of its own, and tells on which connection. What fails is passed over. */
+/** Runs statements in a session of its own, and returns the connection of each. Failures are ignored. */
 async function connectionOf(
   database: GenerationDatabase,
   ...statements: readonly string[]

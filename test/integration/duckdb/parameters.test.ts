@@ -168,7 +168,7 @@ describe('a parameter', () => {
     });
   });
 
-  test('that the SQL uses and nobody gave is named', async () => {
+  test('that the SQL uses and the caller did not give is named', async () => {
     const database = await openDatabase();
     await expect(rowsOf(database, 'SELECT $given, $missing', { given: 1 })).rejects.toMatchObject({
       code: 'query_failed',

@@ -162,7 +162,7 @@ describe('what a function returns', () => {
       );
   });
 
-  test('is made while a generator runs, so that its own error is told as it is', async () => {
+  test('is made while a generator runs, so that its own error is reported unchanged', async () => {
     expect(await toResults('results', ['failing()', '{"a": failing()}'])).toEqual([
       { error: 'LookupError: no more' },
       { error: 'LookupError: no more' },

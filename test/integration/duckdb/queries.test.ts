@@ -44,7 +44,7 @@ describe('a text of SQL', () => {
     expect(await rowsOf(database, 'INSERT INTO t VALUES (7) RETURNING a')).toEqual([{ a: 7 }]);
   });
 
-  test.each(['', '  ', '-- only a comment', ';'])('that says nothing is told so: %j', async (sql) => {
+  test.each(['', '  ', '-- only a comment', ';'])('without a statement is an error: %j', async (sql) => {
     const database = await openDatabase();
     const error = { code: 'query_failed', message: 'Failed to execute SQL: the SQL has no statement' };
     await expect(rowsOf(database, sql)).rejects.toMatchObject(error);
@@ -92,7 +92,7 @@ describe('rows', () => {
     expect(rows.map(({ i }) => i)).toEqual(Array.from({ length: 100_000 }, (_, at) => 99_999 - at));
   });
 
-  test('by the million arrive with bounded memory, and other work goes on meanwhile', {
+  test('by the million arrive with bounded memory, and other work continues meanwhile', {
     timeout: 120_000,
   }, async () => {
     const database = await openDatabase();
@@ -195,7 +195,7 @@ describe('an abort', () => {
     expect(await rowsOf(database, 'SHOW TABLES')).toEqual([]);
   });
 
-  test('amid the rows never looks like a complete result', async () => {
+  test('between two rows never looks like a complete result', async () => {
     const database = await openDatabase();
     for (const stopAt of [1, 100, 2047, 2048, 2049, 50_000]) {
       const controller = new AbortController();
@@ -235,7 +235,7 @@ describe('an abort', () => {
     expect(await valueOf(database, 'SELECT count(*) FROM t')).toBe(0);
   });
 
-  test('is heard by queries that wait for a thread too', async () => {
+  test('also ends queries that wait for a thread', async () => {
     const database = await openDatabase();
     const folder = createFolder();
     const files = Array.from({ length: THREADS + 8 }, (_, index) => join(folder, String(index)));
@@ -348,7 +348,7 @@ describe('what a query leaves behind', () => {
   });
 });
 
-describe('looking at a text without running it', () => {
+describe('inspecting a text without running it', () => {
   test('names its parameters and runs nothing', async () => {
     const database = await openDatabase();
     const sql = 'CREATE TABLE t AS SELECT $a AS a; INSERT INTO t VALUES ($b); SELECT * FROM t WHERE a = $c';
@@ -399,7 +399,7 @@ describe('looking at a text without running it', () => {
     });
   });
 
-  describe('behind a parameter whose type DuckDB cannot tell', () => {
+  describe('after a parameter whose type DuckDB cannot infer', () => {
     const samples = { text: 'text', count: 1, day: new TypedText('DATE', '2000-01-01'), object: { a: 1 } };
 
     test.each([

@@ -38,7 +38,7 @@ describe('the caller', () => {
     ]);
   });
 
-  test('is NULL in every respect when nobody is known', async () => {
+  test('is NULL in every respect for an anonymous caller', async () => {
     const database = await openDatabase();
     const sql = `SELECT get_username() AS a, get_user_email() AS b, get_user_provider() AS c,
       get_user_external_token() AS d, get_request_headers_json() AS e, get_request_header('x-request-id') AS f`;
@@ -108,14 +108,14 @@ describe('the caller', () => {
     expect(await valueOf(database, 'SELECT get_username()')).toBeNull();
   });
 
-  test('is known to statements that are only looked at as nobody', async () => {
+  test('is anonymous for statements that are only compiled', async () => {
     const database = await openDatabase();
     expect(await database.inspect('SELECT get_username() WHERE get_request_header($h) IS NULL')).toEqual({
       parameterNames: ['h'],
     });
   });
 
-  describe('cannot be made up by', () => {
+  describe('cannot be forged by', () => {
     const FORGED = `CREATE MACRO get_username() AS 'forged'; CREATE MACRO get_request_header(n) AS 'forged'`;
     const WHO = `SELECT get_username() AS name, get_request_header('x-request-id') AS id`;
     const REAL = [{ name: 'alice', id: 'r-1' }];

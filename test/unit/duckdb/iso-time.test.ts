@@ -140,7 +140,7 @@ describe('a date with a time', () => {
     expect(parseIsoTimestamp(text)).toBeUndefined();
   });
 
-  test('is told at once from a long text', () => {
+  test('is rejected at once in a long text', () => {
     expect(parseIsoTimestamp(`2024-01-02T${' '.repeat(150_000)}x`)).toBeUndefined();
     expect(parseIsoTimestamp(`2024-01-02T03:04${' '.repeat(150_000)}x`)).toBeUndefined();
     expect(parseIsoTime(`03:04${' '.repeat(150_000)}x`)).toBeUndefined();
