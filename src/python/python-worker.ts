@@ -1,304 +1,246 @@
 import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
-import { MxcpError } from '../errors/index.js';
+import { messageOf, MxcpError } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
-import {
-  describeRaised,
-  joinCutText,
-  type PythonLimits,
-  type PythonReloadRequest,
-  type PythonSpec,
-  type PythonTarget,
+import { describeExit, describeRaised, joinCutText, toStartError, type WorkerExit } from './python-errors.js';
+import type {
+  PythonCallOptions,
+  PythonLimits,
+  PythonProblem,
+  PythonSpec,
+  PythonTarget,
+  ReloadPayload,
 } from './python-spec.js';
-import { describeExit, TOO_OLD, WorkerChild, type WorkerExit } from './worker-child.js';
-import { type JobListener, WorkerJobs, WorkerPayloads } from './worker-jobs.js';
+import { type JobListener, WorkerJobs } from './worker-jobs.js';
+import { WorkerProcess } from './worker-process.js';
 import {
   createLineParser,
   type ImportFailure,
   type ResultItem,
   type WorkerMessage,
-  type WorkerProblem,
   type WorkerUser,
 } from './worker-protocol.js';
-import { WorkerSessions } from './worker-sessions.js';
 
-/** How long a worker that was asked to leave may clean up after itself. */
-const LEAVE_MS = 1000;
+/** How long a worker that is asked to exit may clean up after itself. */
+const EXIT_MS = 1000;
 
-export interface PythonWorkerOptions {
+/** What all workers of a generation start with. */
+export interface WorkerPlan {
   readonly interpreter: string;
   readonly spec: PythonSpec;
   readonly limits: PythonLimits;
-  /** The code and the configuration, as the first message has them. */
+  /** The first message: the code and the configuration. It contains secrets and goes only into the pipe. */
   readonly startLine: string;
-  /** Cancelled work goes on: the worker is to be replaced. Called once. */
-  readonly onStuck: () => void;
 }
 
-export interface CallRequest {
-  readonly target: PythonTarget;
-  readonly callArguments: JsonObject;
-  readonly listener: JobListener & { readonly maxResultBytes: number; readonly caller: CallerIdentity };
-  readonly signal: AbortSignal;
-}
-
-/** One Python process and what runs in it. Whoever creates it ends it with `leave` or `end`. */
+/** One Python process and the code that runs in it. Its creator ends it with `leave` or `end`. */
 export class PythonWorker {
   readonly exited: Promise<WorkerExit>;
   hasInitialised = false;
   #hasShutdownHooks = false;
-  readonly #options: PythonWorkerOptions;
-  readonly #child: WorkerChild;
-  readonly #sessions: WorkerSessions;
-  readonly #requests = new WorkerRequests();
+  readonly #plan: WorkerPlan;
+  readonly #process: WorkerProcess;
   readonly #jobs: WorkerJobs;
-  readonly #payloads: WorkerPayloads;
   readonly #hasStarted: Promise<readonly ImportFailure[]>;
   #resolveStarted: (failures: readonly ImportFailure[]) => void = () => undefined;
-  #importing: string | undefined;
+  #activity = 'starting';
+  /** Functions passed to `reload_duckdb()`, by number. The worker stays for them even after its generation has ended. */
+  readonly #payloads = new Set<number>();
+  #leavesAfterPayloads = false;
 
-  constructor(options: PythonWorkerOptions) {
-    this.#options = options;
-    const { interpreter, spec } = options;
+  /** `onStuck` is called once, when cancelled work continues and the worker has to be replaced. */
+  constructor(plan: WorkerPlan, onStuck: () => void) {
+    this.#plan = plan;
+    const { interpreter, spec, limits, startLine } = plan;
     this.#hasStarted = new Promise((resolve) => {
       this.#resolveStarted = resolve;
     });
     const parse = createLineParser((cut) => joinCutText(cut, spec.scrubber));
-    this.#child = new WorkerChild({
-      interpreter,
-      spec,
-      onLine: (line) => this.#receive(parse(line)),
-    });
-    this.#sessions = new WorkerSessions(spec, this.#child);
-    this.#jobs = new WorkerJobs({
-      child: this.#child,
-      sessions: this.#sessions,
-      stopMs: options.limits.stopMs,
-      onStuck: options.onStuck,
-      onDebug: spec.onDebug,
-    });
-    this.#payloads = new WorkerPayloads({ child: this.#child, jobs: this.#jobs });
-    this.exited = this.#child.exited.then(async (exit) => {
-      await this.#abandon(exit);
+    this.#process = new WorkerProcess(interpreter, spec, (line) => this.#receive(parse(line)));
+    this.#jobs = new WorkerJobs(this.#process, spec, { stopMs: limits.stopMs, onStuck });
+    this.exited = this.#process.exited.then(async (exit) => {
+      const reason = `the Python worker ${describeExit(exit)}; what ran in it has failed`;
+      await this.#jobs.abandon(new MxcpError('worker_exited', reason));
       return exit;
     });
-    void this.#child.sendLine(options.startLine);
+    void this.#process.sendLine(startLine);
   }
 
-  /** Whether there is something to run before it leaves: code registers hooks when it is imported, or at any time later. */
+  /** Whether hooks have to run before it leaves: code registers them when it is imported, or at any later time. */
   get hasShutdownHooks(): boolean {
     return this.hasInitialised && this.#hasShutdownHooks;
   }
 
   get processId(): number {
-    return this.#child.processId;
+    return this.#process.processId;
   }
 
   /** Resolves with the files that could not be imported. Throws `python_not_found`, `python_failed`. */
   async started(): Promise<readonly ImportFailure[]> {
+    const { interpreter, limits } = this.#plan;
     const exited = this.exited.then((exit): never => {
-      throw this.#startError(exit);
+      const { errorLines } = this.#process;
+      throw toStartError(exit, { interpreter, activity: this.#activity, errorLines });
     });
-    const failures = await within(Promise.race([this.#hasStarted, exited]), this.#options.limits.startMs);
+    const failures = await within(Promise.race([this.#hasStarted, exited]), limits.startMs);
     if (failures !== undefined) return failures;
     this.end('was ended, because it took too long to start');
-    throw new MxcpError(
-      'python_failed',
-      `Python did not finish ${this.#doing} within ${this.#options.limits.startMs} ms`,
-    );
+    const message = `Python did not finish ${this.#activity} within ${limits.startMs} ms`;
+    throw new MxcpError('python_failed', message);
   }
 
-  /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and what the listener throws. */
-  call({ target, callArguments, listener, signal }: CallRequest): Promise<void> {
-    return this.#jobs.run(listener, signal, (job) => ({
+  /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and the errors of `onItem`. */
+  call(target: PythonTarget, callArguments: JsonObject, options: PythonCallOptions): Promise<void> {
+    return this.#jobs.run(options, options.signal, (job) => ({
       op: 'call',
       job,
       file: target.file,
       function: target.functionName ?? null,
       arguments: callArguments,
-      user: toUser(listener.caller),
-      limit: listener.maxResultBytes,
+      user: toUser(options.caller),
+      limit: options.maxResultBytes,
     }));
   }
 
-  /** Throws `python_failed`, `worker_exited`. Hooks that hang end the worker. */
+  /** Why a function cannot be called with these parameters. Throws `worker_exited`. */
+  async inspect(target: PythonTarget, parameters: readonly string[]): Promise<readonly PythonProblem[]> {
+    const { file, functionName } = target;
+    let found: readonly PythonProblem[] = [];
+    const onProblems = (problems: readonly PythonProblem[]): void => {
+      found = problems;
+    };
+    await this.#jobs.run({ onProblems }, undefined, (job) => ({
+      op: 'inspect',
+      job,
+      file,
+      function: functionName ?? null,
+      parameters,
+    }));
+    return found;
+  }
+
+  /** Throws `python_failed`, `worker_exited`. Hooks that take too long end the worker. */
   async runInitHooks(): Promise<void> {
-    const { initialiseMs } = this.#options.limits;
-    await this.#runHooks('init', initialiseMs, {});
+    await this.#runHooks('init', this.#plan.limits.initialiseMs, {});
     this.hasInitialised = true;
   }
 
-  /** Never throws: what fails is a warning. */
+  /** Never throws: failures are warnings. */
   async runShutdownHooks(): Promise<void> {
-    const { onWarning, onDebug } = this.#options.spec;
+    const { onWarning, onDebug } = this.#plan.spec;
+    const onHookFailures: JobListener['onHookFailures'] = (failures) => {
+      for (const failure of failures) {
+        onWarning(`an on_shutdown hook failed: ${describeRaised(failure)}`);
+        onDebug(failure.traceback);
+      }
+    };
     try {
-      await this.#runHooks('shutdown', this.#options.limits.shutdownMs, {
-        onHookFailures: (failures) => {
-          for (const failure of failures) {
-            onWarning(`an on_shutdown hook failed: ${describeRaised(failure)}`);
-            onDebug(failure.traceback);
-          }
-        },
-      });
+      await this.#runHooks('shutdown', this.#plan.limits.shutdownMs, { onHookFailures });
     } catch (error) {
-      onWarning(
-        `the on_shutdown hooks did not end: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      onWarning(`the on_shutdown hooks did not finish: ${messageOf(error)}`);
     }
   }
 
-  async inspect(target: PythonTarget, parameters: readonly string[]): Promise<readonly WorkerProblem[]> {
-    const { file, functionName } = target;
-    return this.#requests.ask((id) =>
-      this.#child.send({ op: 'inspect', id, file, function: functionName ?? null, parameters }),
-    );
-  }
-
   /**
-   * Asks the process to clean up and leave, and ends it when it does not. A process that keeps payloads leaves when the last one
-   * is released, which this does not wait for.
+   * Asks the process to clean up and exit, and ends it if it does not. While payloads are kept, this returns at once and
+   * the release of the last payload does it.
    */
-  leave(): Promise<void> {
-    return this.#payloads.afterLast(() => this.#leave());
-  }
-
-  async #leave(): Promise<void> {
-    this.#child.send({ op: 'exit' });
-    await within(this.exited, LEAVE_MS);
-    this.end('was ended with its generation');
-    await this.exited;
+  async leave(): Promise<void> {
+    if (this.#payloads.size === 0) await this.#exit();
+    else this.#leavesAfterPayloads = true;
   }
 
   /** Kills the process. The reason completes the sentence "the Python worker …". */
   end(reason: string): void {
-    this.#child.end(reason);
+    this.#process.end(reason);
   }
 
   /** Ends the worker when its other calls have ended, or after this time. */
   async retire(limitMs: number): Promise<void> {
     await within(this.#jobs.wantedSettled(), limitMs);
-    this.end('was ended, because cancelled work in it went on');
+    this.end('was ended, because cancelled work in it continued');
+    await this.exited;
+  }
+
+  async #exit(): Promise<void> {
+    this.#process.send({ op: 'exit' });
+    await within(this.exited, EXIT_MS);
+    this.end('was ended with its generation');
     await this.exited;
   }
 
   async #runHooks(kind: 'init' | 'shutdown', limitMs: number, listener: JobListener): Promise<void> {
     const run = this.#jobs.run(listener, undefined, (job) => ({ op: 'hooks', job, kind }));
-    if (
-      (await within(
-        run.then(() => true),
-        limitMs,
-      )) !== undefined
-    )
-      return;
+    const hasEnded = await within(
+      run.then(() => true),
+      limitMs,
+    );
+    if (hasEnded === true) return;
     this.end(`was ended, because its on_${kind} hooks took longer than ${limitMs} ms`);
     await run;
   }
 
   #receive(message: WorkerMessage | ResultItem): void {
+    const jobs = this.#jobs;
     switch (message.op) {
       case 'importing':
-        this.#importing = message.file;
+        this.#activity = `importing ${message.file}`;
         return;
       case 'started':
         return this.#resolveStarted(message.failures);
       case 'item':
-        return this.#jobs.deliver(message.job, ({ onItem }) => onItem?.(message.value, message.text));
+        return jobs.deliver(message.job, ({ onItem }) => onItem?.(message.value, message.text));
       case 'shape':
-        return this.#jobs.deliver(message.job, ({ onShape }) => onShape?.(message.shape));
+        return jobs.deliver(message.job, ({ onShape }) => onShape?.(message.shape));
       case 'notify':
-        return this.#jobs.deliver(message.job, ({ onNotification }) =>
-          onNotification?.(message.notification),
-        );
+        return jobs.deliver(message.job, ({ notify }) => notify?.(message.notification));
       case 'hook.shutdown':
         this.#hasShutdownHooks = true;
         return;
       case 'hook.failures':
-        return this.#jobs.deliver(message.job, ({ onHookFailures }) => onHookFailures?.(message.failures));
+        return jobs.deliver(message.job, ({ onHookFailures }) => onHookFailures?.(message.failures));
+      case 'problems':
+        return jobs.deliver(message.job, ({ onProblems }) => onProblems?.(message.problems));
       case 'done':
-        return void this.#jobs.finish(message);
-      case 'answer':
-        return this.#requests.answer(message.id, message.problems);
+        return void jobs.finish(message);
       case 'db':
-        return this.#jobs.execute(message);
+        return jobs.execute(message);
       case 'db.close':
-        return void this.#sessions.close(message.session);
-      case 'reload':
-        return this.#options.spec.requestReload(this.#toReloadRequest(message));
+        return void jobs.sessions.close(message.session);
+      case 'reload': {
+        const { description, payload } = message;
+        const kept = payload === undefined ? undefined : this.#keepPayload(payload);
+        return this.#plan.spec.requestReload({ description, payload: kept });
+      }
     }
   }
 
-  #toReloadRequest({ payload, description }: Extract<WorkerMessage, { op: 'reload' }>): PythonReloadRequest {
+  #keepPayload(payload: number): ReloadPayload {
+    this.#payloads.add(payload);
+    let isTaken = false;
     return {
-      description: description ?? undefined,
-      payload: payload === null ? undefined : this.#payloads.keep(payload),
+      run: async (signal) => {
+        if (isTaken) throw new Error('a payload runs once');
+        isTaken = true;
+        await this.#jobs.run({}, signal, (job) => ({ op: 'payload', job, payload }));
+      },
+      endHolder: async (processId) => {
+        if (this.processId !== processId) return false;
+        this.end('was ended, because the payload of a reload left the database file open in it');
+        await this.#process.exited;
+        return true;
+      },
+      release: async () => {
+        if (!isTaken) this.#process.send({ op: 'payload.release', payload });
+        isTaken = true;
+        const isLast = this.#payloads.delete(payload) && this.#payloads.size === 0;
+        if (isLast && this.#leavesAfterPayloads) await this.#exit();
+      },
     };
-  }
-
-  async #abandon(exit: WorkerExit): Promise<void> {
-    const error = new MxcpError(
-      'worker_exited',
-      `the Python worker ${describeExit(exit)}; what ran in it has failed`,
-    );
-    this.#requests.fail(error);
-    await this.#jobs.abandon(error);
-  }
-
-  #startError(exit: WorkerExit): MxcpError {
-    const { interpreter } = this.#options;
-    const said = this.#child.lastErrorLines.map((line) => `\n  ${line}`).join('');
-    if (exit.kind === 'not_started' || (exit.kind === 'exited' && exit.code === TOO_OLD)) {
-      const reason = exit.kind === 'not_started' ? exit.error.message : `it is too old${said}`;
-      return new MxcpError(
-        'python_not_found',
-        `Python cannot be started as ${interpreter}: ${reason}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
-      );
-    }
-    return new MxcpError(
-      'python_failed',
-      `the Python worker ${describeExit(exit)} while ${this.#doing}${said}`,
-    );
-  }
-
-  get #doing(): string {
-    return this.#importing === undefined ? 'starting' : `importing ${this.#importing}`;
   }
 }
 
-/** Null for somebody nobody knows. */
+/** Null for an anonymous caller. */
 function toUser({ provider, username, email, externalToken }: CallerIdentity): WorkerUser | null {
   const isKnown = [provider, username, email, externalToken].some((part) => part !== null);
   return isKnown ? { provider, username, email, external_token: externalToken } : null;
-}
-
-interface Waiting {
-  readonly resolve: (problems: readonly WorkerProblem[]) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Questions that a worker answers at once, with a list of problems. */
-export class WorkerRequests {
-  readonly #waiting = new Map<number, Waiting>();
-  #lastId = 0;
-  #gone: unknown;
-
-  ask(send: (id: number) => void): Promise<readonly WorkerProblem[]> {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    return new Promise((resolve, reject) => {
-      if (this.#gone !== undefined) return reject(this.#gone);
-      this.#waiting.set(id, { resolve, reject });
-      send(id);
-    });
-  }
-
-  answer(id: number, problems: readonly WorkerProblem[]): void {
-    this.#waiting.get(id)?.resolve(problems);
-    this.#waiting.delete(id);
-  }
-
-  /** The worker has ended: what waits fails, and so does whatever is asked from now on. */
-  fail(error: Error): void {
-    this.#gone = error;
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
-  }
 }

@@ -1,23 +1,19 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SecretParameter } from '../config/index.js';
-import { type JsonObject, type JsonValue, type ParameterValue, toTaggedArguments } from '../duckdb/index.js';
-import { MxcpError } from '../errors/index.js';
+import { type ParameterValue, toTaggedArguments } from '../duckdb/index.js';
 import { type Disposable, raceSignal } from '../lifecycle/index.js';
 import { Secret } from '../secrets/index.js';
 import { type CodeSnapshot, readCodeSnapshot } from './code-snapshot.js';
+import { describeImport, workersEnded } from './python-errors.js';
 import type {
-  CallNotification,
   PythonCallOptions,
-  PythonConfiguration,
   PythonLimits,
   PythonProblem,
   PythonSpec,
   PythonTarget,
 } from './python-spec.js';
-import { PythonWorker } from './python-worker.js';
+import type { WorkerPlan } from './python-worker.js';
 import { WorkerPool, WorkerSlot } from './worker-pool.js';
-import type { ImportFailure, WorkerNotification } from './worker-protocol.js';
 
 const LIMITS: PythonLimits = {
   startMs: 60_000,
@@ -31,29 +27,21 @@ export interface PythonStatus {
   readonly workers: number;
   /** Calls that run. */
   readonly busy: number;
-  /** Workers that were started again since the generation began. */
+  /** Workers that were replaced since the generation began. */
   readonly restarts: number;
 }
 
-/** The Python processes of one generation, all of which run the code as it was when the generation was built. */
+/** The Python processes of one generation. All run the code as it was when the generation was built. */
 export class PythonWorkers implements Disposable {
   readonly #pool = new WorkerPool();
   readonly #slots: readonly WorkerSlot[];
   #isInitialised = false;
   #disposed: Promise<void> | undefined;
 
-  private constructor(spec: PythonSpec, interpreter: string, startLine: string) {
-    const limits = { ...LIMITS, ...spec.limits };
+  private constructor(plan: WorkerPlan) {
     this.#slots = Array.from(
-      { length: Math.max(1, spec.workers) },
-      () =>
-        new WorkerSlot({
-          create: (onStuck) => new PythonWorker({ interpreter, spec, limits, startLine, onStuck }),
-          pool: this.#pool,
-          spec,
-          retireMs: limits.retireMs,
-          isInitialised: () => this.#isInitialised,
-        }),
+      { length: Math.max(1, plan.spec.workers) },
+      () => new WorkerSlot(plan, this.#pool, () => this.#isInitialised),
     );
   }
 
@@ -62,11 +50,11 @@ export class PythonWorkers implements Disposable {
    * functions. Throws `python_not_found`, `python_failed`, and the reason of the signal. The generation disposes it.
    */
   static async build(spec: PythonSpec, signal?: AbortSignal): Promise<PythonWorkers> {
-    const { projectRoot, pythonFolder } = spec;
-    const targetFiles = spec.targets.map(({ file }) => file);
-    const interpreter = await findPython(projectRoot, spec.interpreter);
-    const snapshot = await raceSignal(readCodeSnapshot({ projectRoot, pythonFolder, targetFiles }), signal);
-    const workers = new PythonWorkers(spec, interpreter, toStartLine(spec, snapshot));
+    const interpreter = spec.interpreter ?? (await findPython(spec.projectRoot));
+    const snapshot = await raceSignal(readCodeSnapshot(spec), signal);
+    const limits = { ...LIMITS, ...spec.limits };
+    const startLine = toStartLine(spec, snapshot);
+    const workers = new PythonWorkers({ interpreter, spec, limits, startLine });
     const onAbort = (): void => void workers.dispose();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
@@ -89,28 +77,26 @@ export class PythonWorkers implements Disposable {
     }
   }
 
-  /** What keeps a function from being called with these parameters. Throws `worker_exited`. */
+  /** Why a function cannot be called with these parameters. Throws `worker_exited`. */
   async inspect(target: PythonTarget, parameterNames: readonly string[]): Promise<readonly PythonProblem[]> {
-    const worker = await this.#anyWorker();
-    const problems = await worker.inspect(target, parameterNames);
-    return problems.map(({ message, file, line }) => ({ message, file, line: line ?? undefined }));
+    // The first worker that is ready, because another one may be in the middle of a restart.
+    const worker = await Promise.any(this.#slots.map((slot) => slot.ready())).catch(() => {
+      throw workersEnded();
+    });
+    return worker.inspect(target, parameterNames);
   }
 
-  /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and what `onItem` throws. */
+  /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and the errors of `onItem`. */
   async call(
     target: PythonTarget,
     parameters: Readonly<Record<string, ParameterValue>>,
     options: PythonCallOptions,
   ): Promise<void> {
-    const { caller, signal, maxResultBytes, notify, onShape, onItem } = options;
     const callArguments = toTaggedArguments(parameters);
-    const onNotification =
-      notify && ((notification: WorkerNotification) => notify(toCallNotification(notification)));
-    const listener = { caller, maxResultBytes, onShape, onItem, onNotification };
-    await this.#pool.use(signal, (worker) => worker.call({ target, callArguments, listener, signal }));
+    await this.#pool.use(options.signal, (worker) => worker.call(target, callArguments, options));
   }
 
-  /** Workers that take calls: the others are starting, or being replaced. */
+  /** Workers that take calls; the others are starting or being replaced. */
   get ready(): number {
     return this.#pool.size;
   }
@@ -125,50 +111,29 @@ export class PythonWorkers implements Disposable {
     return this.#slots.some((slot) => slot.hasShutdownHooks);
   }
 
-  /** Runs the `on_shutdown` hooks of workers whose `on_init` hooks ran, bounded, and leaves no process behind. */
+  /** Runs the `on_shutdown` hooks of workers whose `on_init` hooks ran, within a time limit, and ends all processes. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#dispose();
+    this.#disposed ??= Promise.all(this.#slots.map((slot) => slot.dispose())).then(() =>
+      this.#pool.reportOutage(workersEnded()),
+    );
     return this.#disposed;
   }
 
   async #start({ onWarning, onDebug, targets }: PythonSpec): Promise<void> {
     const started = await Promise.allSettled(this.#slots.map((slot) => slot.start()));
     for (const each of started) if (each.status === 'rejected') throw each.reason;
-    // Each worker has the same code, so one of them speaks for all.
-    const failures = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))[0] ?? [];
     const targetFiles = new Set(targets.map(({ file }) => file));
-    for (const failure of failures) {
+    // All workers have the same code, so the failures of the first one are those of all.
+    const [first] = started;
+    for (const failure of first?.status === 'fulfilled' ? first.value : []) {
       if (!targetFiles.has(failure.imported)) onWarning(describeImport(failure));
       onDebug(failure.traceback);
     }
   }
-
-  /** The first that is there: a question should not wait for the one that is being replaced. */
-  #anyWorker(): Promise<PythonWorker> {
-    return Promise.any(this.#slots.map((slot) => slot.ready())).catch(() => {
-      throw new MxcpError('worker_exited', 'the Python workers have been ended');
-    });
-  }
-
-  async #dispose(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.dispose()));
-    this.#pool.reportOutage(new MxcpError('worker_exited', 'the Python workers have been ended'));
-  }
 }
 
-function describeImport({ file, line, message }: ImportFailure): string {
-  return `${line === undefined || line === null ? file : `${file}:${line}`}: ${message}`;
-}
-
-function toCallNotification(notification: WorkerNotification): CallNotification {
-  if (notification.kind === 'log') return { ...notification, data: notification.data ?? undefined };
-  const { kind, progress, total, message } = notification;
-  return { kind, progress, total: total ?? undefined, message: message ?? undefined };
-}
-
-/** The interpreter that runs a project: the one that was chosen, else the one of its `.venv`, else the one in `PATH`. */
-export async function findPython(projectRoot: string, chosen: string | undefined): Promise<string> {
-  if (chosen !== undefined) return chosen;
+/** The interpreter of the project's `.venv` if it has one, else the one in `PATH`. */
+async function findPython(projectRoot: string): Promise<string> {
   const own = join(projectRoot, '.venv/bin/python');
   try {
     await access(own, constants.X_OK);
@@ -179,25 +144,16 @@ export async function findPython(projectRoot: string, chosen: string | undefined
   }
 }
 
-/** The first line a worker gets: all it has to know. It holds secrets and goes nowhere but into the pipe. */
-export function toStartLine(spec: PythonSpec, { sources, otherSources, imports }: CodeSnapshot): string {
+function toStartLine(spec: PythonSpec, snapshot: CodeSnapshot): string {
   const { projectRoot: root, pythonFolder } = spec;
-  const configuration = toJsonConfiguration(spec.configuration);
-  return JSON.stringify({ op: 'start', root, pythonFolder, sources, otherSources, imports, configuration });
+  const { siteConfig, userConfig, secrets } = spec.configuration;
+  const parameters = Object.fromEntries(secrets.map((secret) => [secret.name, secret.parameters]));
+  const configuration = { siteConfig, userConfig, secrets: parameters };
+  return JSON.stringify({ op: 'start', root, pythonFolder, ...snapshot, configuration }, revealSecret);
 }
 
-function toJsonConfiguration({ siteConfig, userConfig, secrets }: PythonConfiguration): JsonObject {
-  const revealed = secrets.map(({ name, parameters }) => [name, reveal(parameters)] as const);
-  return { siteConfig, userConfig, secrets: Object.fromEntries(revealed) };
-}
-
-function reveal(parameter: SecretParameter): JsonValue {
-  if (parameter instanceof Secret) return parameter.reveal();
-  if (typeof parameter !== 'object') return parameter;
-  if (isList(parameter)) return parameter.map(reveal);
-  return Object.fromEntries(Object.entries(parameter).map(([key, value]) => [key, reveal(value)]));
-}
-
-function isList(parameter: SecretParameter): parameter is readonly SecretParameter[] {
-  return Array.isArray(parameter);
+/** A replacer for JSON.stringify, which passes the redacted text of a `Secret` as `value`; `this` still holds the secret. */
+function revealSecret(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  const original = this[key];
+  return original instanceof Secret ? original.reveal() : value;
 }

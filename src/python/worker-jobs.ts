@@ -1,35 +1,155 @@
 import type { CallerIdentity, JsonValue } from '../duckdb/index.js';
 import type { MxcpError } from '../errors/index.js';
-import { interrupted, type ReloadPayload, toPythonError } from './python-spec.js';
-import type { WorkerChild } from './worker-child.js';
-import type {
-  DatabaseRequest,
-  JobFailure,
-  RaisedError,
-  ServerMessage,
-  WorkerMessage,
-  WorkerNotification,
-} from './worker-protocol.js';
-import type { WorkerSessions } from './worker-sessions.js';
+import { interrupted, toPythonError } from './python-errors.js';
+import type { CallNotification, PythonProblem, PythonSpec } from './python-spec.js';
+import type { MessageOf, RaisedError, ServerMessage } from './worker-protocol.js';
+import type { WorkerProcess } from './worker-process.js';
+import { WorkerSessions } from './worker-sessions.js';
 
+/** Receives what a job sends. An error that one of these functions throws ends the job. */
 export interface JobListener {
-  readonly caller?: CallerIdentity | undefined;
-  readonly maxResultBytes?: number | undefined;
-  readonly onShape?: ((shape: 'list' | 'value') => void) | undefined;
-  readonly onItem?: ((value: JsonValue, text: string) => void) | undefined;
-  readonly onNotification?: ((notification: WorkerNotification) => void) | undefined;
-  readonly onHookFailures?: ((failures: readonly RaisedError[]) => void) | undefined;
+  readonly caller?: CallerIdentity;
+  readonly maxResultBytes?: number;
+  readonly onShape?: (shape: 'list' | 'value') => void;
+  readonly onItem?: (value: JsonValue, text: string) => void;
+  readonly notify?: ((notification: CallNotification) => void) | undefined;
+  readonly onHookFailures?: (failures: readonly RaisedError[]) => void;
+  readonly onProblems?: (problems: readonly PythonProblem[]) => void;
 }
 
-/** Code that runs in a worker: a call, the hooks, a payload. Settles once, and may go on running after it has. */
-export class WorkerJob {
+interface JobLimits {
+  /** How long cancelled code may continue. */
+  readonly stopMs: number;
+  /** Cancelled code has continued for longer. Called once. */
+  readonly onStuck: () => void;
+}
+
+/** Everything that runs in one worker, by number, with its database sessions. Lives as long as the process. */
+export class WorkerJobs {
+  readonly sessions: WorkerSessions;
+  readonly #process: WorkerProcess;
+  readonly #onDebug: PythonSpec['onDebug'];
+  readonly #limits: JobLimits;
+  readonly #jobs = new Map<number, WorkerJob>();
+  #lastNumber = 0;
+  #isStuck = false;
+  /** Set when the process has ended, which answers no message any more. */
+  #gone: MxcpError | undefined;
+
+  constructor(
+    process: WorkerProcess,
+    spec: Pick<PythonSpec, 'openSession' | 'onWarning' | 'onDebug'>,
+    limits: JobLimits,
+  ) {
+    this.#process = process;
+    this.#onDebug = spec.onDebug;
+    this.#limits = limits;
+    this.sessions = new WorkerSessions(spec, process);
+  }
+
+  /** Throws `python_failed`, `worker_exited`, `query_interrupted`, and the errors of the listener. */
+  async run(
+    listener: JobListener,
+    signal: AbortSignal | undefined,
+    toMessage: (job: number) => ServerMessage,
+  ): Promise<void> {
+    if (signal?.aborted === true) throw interrupted();
+    if (this.#gone !== undefined) throw this.#gone;
+    this.#lastNumber += 1;
+    const job = new WorkerJob(this.#lastNumber, listener);
+    this.#jobs.set(job.number, job);
+    const onAbort = (): void => {
+      job.isInterrupted = true;
+      this.#stop(job);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      this.#process.send(toMessage(job.number));
+      await job.settled;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Resolves when all jobs whose results are still wanted have settled. */
+  async wantedSettled(): Promise<void> {
+    const wanted = [...this.#jobs.values()].filter((job) => !job.isUnwanted);
+    await Promise.allSettled(wanted.map((job) => job.settled));
+  }
+
+  /** Passes on what a job has sent. An error of the listener ends the job. */
+  deliver(number: number, deliver: (listener: JobListener) => void): void {
+    const job = this.#jobs.get(number);
+    if (job === undefined || job.isUnwanted) return;
+    try {
+      deliver(job.listener);
+    } catch (error) {
+      job.refusal = { error };
+      this.#stop(job);
+    }
+  }
+
+  /** Closes the session first: when a call settles, its transaction and its connection are gone. */
+  async finish({ job: number, failure }: MessageOf<'done'>): Promise<void> {
+    const job = this.#jobs.get(number);
+    if (job === undefined) return;
+    if (failure?.kind === 'raised') this.#onDebug(failure.traceback);
+    await this.sessions.close(job.session);
+    this.#jobs.delete(number);
+    job.settle(failure);
+  }
+
+  /** Runs a statement for a job, for code beside a job (session `j1t2`), or for code that belongs to no job. */
+  execute(request: MessageOf<'db'>): void {
+    const [, number, beside] = /^j(\d+)(t\d+)?$/.exec(request.session) ?? [];
+    const job = number === undefined ? undefined : this.#jobs.get(Number(number));
+    const hasEnded = number !== undefined && beside === undefined && job === undefined;
+    if (hasEnded || job?.isUnwanted === true)
+      this.#process.send({ op: 'db.error', id: request.id, message: 'the call has ended' });
+    else void this.sessions.execute(request, job?.listener.caller);
+  }
+
+  /** The process has ended: running jobs and all later ones fail with this error. */
+  async abandon(error: MxcpError): Promise<void> {
+    this.#gone = error;
+    const jobs = [...this.#jobs.values()];
+    this.#jobs.clear();
+    await this.sessions.dispose();
+    for (const job of jobs) job.fail(error);
+  }
+
+  /** Interrupts the code of a job. Its caller waits no longer than `stopMs` for the code to end. */
+  #stop(job: WorkerJob): void {
+    const { stopMs, onStuck } = this.#limits;
+    this.sessions.interrupt(job.session);
+    this.#process.send({ op: 'cancel', job: job.number });
+    const giveUp = (): void => {
+      job.settle(undefined);
+      if (!this.#jobs.has(job.number) || this.#isStuck) return;
+      // Async code gets no cancellation while another call blocks the event loop with a statement.
+      if (this.sessions.isLoopBlockedBesides(job.session)) {
+        setTimeout(giveUp, stopMs).unref();
+        return;
+      }
+      this.#isStuck = true;
+      onStuck();
+    };
+    const timer = setTimeout(giveUp, stopMs);
+    const clear = (): void => clearTimeout(timer);
+    job.settled.then(clear, clear);
+  }
+}
+
+/** Code that runs in a worker: a call, hooks, a payload, an inspection. It settles once; its code may run longer than that. */
+class WorkerJob {
   readonly number: number;
   readonly listener: JobListener;
   readonly settled: Promise<void>;
+  isInterrupted = false;
+  /** What the listener threw. */
+  refusal: { readonly error: unknown } | undefined;
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
-  #refusal: { readonly error: unknown } | undefined;
-  #isInterrupted = false;
 
   constructor(number: number, listener: JobListener) {
     this.number = number;
@@ -40,36 +160,20 @@ export class WorkerJob {
     });
   }
 
-  /** The key of the database session that belongs to it. */
+  /** The key of its database session. */
   get session(): string {
     return `j${this.number}`;
   }
 
-  /** Nothing that the code still gives is wanted. */
+  /** Its results are not used any longer. */
   get isUnwanted(): boolean {
-    return this.#isInterrupted || this.#refusal !== undefined;
+    return this.isInterrupted || this.refusal !== undefined;
   }
 
-  interrupt(): void {
-    this.#isInterrupted = true;
-  }
-
-  /** Returns false when whoever takes the result refuses it; the job is then to be cancelled. */
-  take(deliver: (listener: JobListener) => void): boolean {
-    if (this.isUnwanted) return true;
-    try {
-      deliver(this.listener);
-      return true;
-    } catch (error) {
-      this.#refusal = { error };
-      return false;
-    }
-  }
-
-  /** The code has ended, or is waited for no longer. */
-  settle(failure: JobFailure | undefined): void {
-    if (this.#refusal !== undefined) this.#reject(this.#refusal.error);
-    else if (this.#isInterrupted) this.#reject(interrupted());
+  /** Its code has ended, or the caller stops waiting for that. */
+  settle(failure: MessageOf<'done'>['failure']): void {
+    if (this.refusal !== undefined) this.#reject(this.refusal.error);
+    else if (this.isInterrupted) this.#reject(interrupted());
     else if (failure === undefined) this.#resolve();
     else this.#reject(toPythonError(failure, this.listener.maxResultBytes ?? 0));
   }
@@ -78,176 +182,5 @@ export class WorkerJob {
   fail(error: MxcpError): void {
     if (this.isUnwanted) this.settle(undefined);
     else this.#reject(error);
-  }
-}
-
-export interface WorkerJobsParts {
-  readonly child: WorkerChild;
-  readonly sessions: WorkerSessions;
-  /** How long cancelled code may go on. */
-  readonly stopMs: number;
-  /** Cancelled code goes on after that. Called once. */
-  readonly onStuck: () => void;
-  /** Takes tracebacks. */
-  readonly onDebug: (message: string) => void;
-}
-
-/** The message that starts a job in the worker. */
-export type StartOfJob = (job: number) => ServerMessage;
-
-/** Everything that runs in one worker, by number. Lives as long as the process; `abandon` is its end. */
-export class WorkerJobs {
-  readonly #parts: WorkerJobsParts;
-  readonly #jobs = new Map<number, WorkerJob>();
-  #lastNumber = 0;
-  #isStuck = false;
-  /** Set when the process has ended: nothing that is asked of it then would ever be answered. */
-  #gone: MxcpError | undefined;
-
-  constructor(parts: WorkerJobsParts) {
-    this.#parts = parts;
-  }
-
-  /** Throws `python_failed`, `worker_exited`, `query_interrupted`, and what the listener throws. */
-  async run(listener: JobListener, signal: AbortSignal | undefined, start: StartOfJob): Promise<void> {
-    if (signal?.aborted === true) throw interrupted();
-    if (this.#gone !== undefined) throw this.#gone;
-    this.#lastNumber += 1;
-    const job = new WorkerJob(this.#lastNumber, listener);
-    this.#jobs.set(job.number, job);
-    const onAbort = (): void => this.#interrupt(job);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      this.#parts.child.send(start(job.number));
-      await job.settled;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** Resolves when all jobs have settled whose results somebody wants. */
-  async wantedSettled(): Promise<void> {
-    const wanted = [...this.#jobs.values()].filter((job) => !job.isUnwanted);
-    await Promise.allSettled(wanted.map((job) => job.settled));
-  }
-
-  /** Gives a listener what its job has sent. One that refuses it ends the job. */
-  deliver(number: number, deliver: (listener: JobListener) => void): void {
-    const job = this.#jobs.get(number);
-    if (job !== undefined && !job.take(deliver)) this.#stop(job);
-  }
-
-  /** The session is closed first: with the call, its transaction and its connection are gone. */
-  async finish({ job: number, failure }: Extract<WorkerMessage, { op: 'done' }>): Promise<void> {
-    const job = this.#jobs.get(number);
-    if (job === undefined) return;
-    if (failure?.kind === 'raised') this.#parts.onDebug(failure.traceback);
-    await this.#parts.sessions.close(job.session);
-    this.#jobs.delete(number);
-    job.settle(failure);
-  }
-
-  /** Runs a statement for a job, beside it in its name (`j1t2`), or for code that belongs to none. */
-  execute(request: DatabaseRequest): void {
-    const { child, sessions } = this.#parts;
-    const [, number, apart] = /^j(\d+)(t\d+)?$/.exec(request.session) ?? [];
-    const job = number === undefined ? undefined : this.#jobs.get(Number(number));
-    const hasEnded = number !== undefined && apart === undefined && job === undefined;
-    if (hasEnded || job?.isUnwanted === true) {
-      child.send({ op: 'db.error', id: request.id, message: 'the call has ended' });
-      return;
-    }
-    void sessions.execute(request, job?.listener.caller);
-  }
-
-  /** The process has ended: what runs fails with this error, and so does whatever is asked from now on. */
-  async abandon(error: MxcpError): Promise<void> {
-    this.#gone = error;
-    const jobs = [...this.#jobs.values()];
-    this.#jobs.clear();
-    await this.#parts.sessions.dispose();
-    for (const job of jobs) job.fail(error);
-  }
-
-  #interrupt(job: WorkerJob): void {
-    job.interrupt();
-    this.#stop(job);
-  }
-
-  /** Its code is told to end, and its caller waits no longer than the limit for it. */
-  #stop(job: WorkerJob): void {
-    const { child, sessions, stopMs } = this.#parts;
-    sessions.interrupt(job.session);
-    child.send({ op: 'cancel', job: job.number });
-    const watch = (): void => {
-      job.settle(undefined);
-      if (!this.#jobs.has(job.number) || this.#isStuck) return;
-      // Async code cannot hear of it while another call keeps the loop waiting for the database.
-      if (sessions.isLoopBlockedBesides(job.session)) setTimeout(watch, stopMs).unref();
-      else this.#reportStuck();
-    };
-    const timer = setTimeout(watch, stopMs);
-    const clear = (): void => clearTimeout(timer);
-    job.settled.then(clear, clear);
-  }
-
-  #reportStuck(): void {
-    this.#isStuck = true;
-    this.#parts.onStuck();
-  }
-}
-
-export interface WorkerPayloadsParts {
-  readonly child: WorkerChild;
-  readonly jobs: WorkerJobs;
-}
-
-/**
- * The functions that code in one worker has handed to `reload_duckdb()`, by number. The worker stays for them: other reloads
- * may come first, and they end its generation.
- */
-export class WorkerPayloads {
-  readonly #parts: WorkerPayloadsParts;
-  readonly #kept = new Set<number>();
-  #afterLast: (() => Promise<void>) | undefined;
-
-  constructor(parts: WorkerPayloadsParts) {
-    this.#parts = parts;
-  }
-
-  keep(payload: number): ReloadPayload {
-    this.#kept.add(payload);
-    let isTaken = false;
-    return {
-      run: async (signal) => {
-        if (isTaken) throw new Error('a payload runs once');
-        isTaken = true;
-        await this.#parts.jobs.run({}, signal, (job) => ({ op: 'payload', job, payload }));
-      },
-      endHolder: (processId) => this.#endHolder(processId),
-      release: () => {
-        if (!isTaken) this.#parts.child.send({ op: 'payload.release', payload });
-        isTaken = true;
-        return this.#release(payload);
-      },
-    };
-  }
-
-  /** Does this at once when no payload is kept; else whoever releases the last one does it, and waits for it. */
-  async afterLast(work: () => Promise<void>): Promise<void> {
-    if (this.#kept.size === 0) await work();
-    else this.#afterLast = work;
-  }
-
-  async #release(payload: number): Promise<void> {
-    if (this.#kept.delete(payload) && this.#kept.size === 0) await this.#afterLast?.();
-  }
-
-  async #endHolder(processId: number): Promise<boolean> {
-    const { child } = this.#parts;
-    if (child.processId !== processId) return false;
-    child.end('was ended, because the payload of a reload left the database file open in it');
-    await child.exited;
-    return true;
   }
 }

@@ -1,20 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { Backoff, type Disposable } from '../lifecycle/index.js';
-import { interrupted, type PythonSpec } from './python-spec.js';
-import type { PythonWorker } from './python-worker.js';
-import { describeExit } from './worker-child.js';
+import { describeExit, interrupted, workersEnded } from './python-errors.js';
+import { PythonWorker, type WorkerPlan } from './python-worker.js';
 import type { ImportFailure } from './worker-protocol.js';
 
-/** As many threads as a worker has for sync functions, and as many async calls as leave its loop some time for each. */
-export const CALLS_PER_WORKER = 16;
+/** The number of threads that a worker has for sync functions, and of async calls that leave its event loop time for each. */
+const CALLS_PER_WORKER = 16;
 
 interface Waiting {
   readonly take: (worker: PythonWorker) => void;
   readonly refuse: (error: MxcpError) => void;
 }
 
-/** The workers that take calls: the least busy one takes the next, and what is too much waits in order. */
+/** The workers that take calls. The least busy one takes the next call; calls above the limit wait in order. */
 export class WorkerPool {
   readonly #loads = new Map<PythonWorker, number>();
   readonly #queue = new Set<Waiting>();
@@ -25,6 +24,7 @@ export class WorkerPool {
     return this.#loads.size;
   }
 
+  /** Calls that run. */
   get busy(): number {
     return [...this.#loads.values()].reduce((sum, load) => sum + load, 0);
   }
@@ -35,12 +35,12 @@ export class WorkerPool {
     this.#serveQueue();
   }
 
-  /** The calls that it has go on; it takes no others. */
+  /** The worker gets no more calls; its running calls continue. */
   remove(worker: PythonWorker): void {
     this.#loads.delete(worker);
   }
 
-  /** Without any worker, calls fail at once with this, until there is one again. */
+  /** Without any worker, calls fail at once with this error, until there is a worker again. */
   reportOutage(error: MxcpError): void {
     if (this.#loads.size > 0) return;
     this.#outage = error;
@@ -48,13 +48,15 @@ export class WorkerPool {
     this.#queue.clear();
   }
 
-  /** Throws `query_interrupted` when the signal aborts before a worker is free, the outage, and what `work` throws. */
+  /** Throws `query_interrupted` if the signal aborts before a worker is free, the outage, and the errors of `work`. */
   async use<T>(signal: AbortSignal, work: (worker: PythonWorker) => Promise<T>): Promise<T> {
     const worker = this.#take() ?? (await this.#wait(signal));
     try {
       return await work(worker);
     } finally {
-      this.#release(worker);
+      const load = this.#loads.get(worker);
+      if (load !== undefined) this.#loads.set(worker, load - 1);
+      this.#serveQueue();
     }
   }
 
@@ -70,34 +72,23 @@ export class WorkerPool {
     return found;
   }
 
-  #wait(signal: AbortSignal): Promise<PythonWorker> {
-    if (this.#outage !== undefined) return Promise.reject(this.#outage);
-    if (signal.aborted) return Promise.reject(interrupted());
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#queue.delete(waiting);
-        reject(interrupted());
-      };
-      const waiting: Waiting = {
-        take: (worker) => {
-          signal.removeEventListener('abort', onAbort);
-          resolve(worker);
-        },
-        refuse: (error) => {
-          signal.removeEventListener('abort', onAbort);
-          reject(error);
-        },
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#queue.add(waiting);
-    });
-  }
-
-  #release(worker: PythonWorker): void {
-    const load = this.#loads.get(worker);
-    if (load === undefined) return;
-    this.#loads.set(worker, load - 1);
-    this.#serveQueue();
+  async #wait(signal: AbortSignal): Promise<PythonWorker> {
+    if (this.#outage !== undefined) throw this.#outage;
+    if (signal.aborted) throw interrupted();
+    let onAbort = (): void => undefined;
+    try {
+      return await new Promise((take, refuse) => {
+        const waiting: Waiting = { take, refuse };
+        this.#queue.add(waiting);
+        onAbort = () => {
+          this.#queue.delete(waiting);
+          refuse(interrupted());
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+      });
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   #serveQueue(): void {
@@ -110,54 +101,48 @@ export class WorkerPool {
   }
 }
 
-/** A worker that has lived so long has not died of its start, and the next one starts without a wait. */
+/** The start of a worker that has lived this long was sound, so its replacement starts without a delay. */
 const SETTLED_MS = 10_000;
 
-/** After so many starts in a row that failed, calls are no longer kept waiting for one that succeeds. */
+/** After this many failed starts in a row, calls fail instead of waiting for a start that succeeds. */
 const HOPELESS_STARTS = 3;
 
-export interface WorkerSlotOptions {
-  readonly create: (onStuck: () => void) => PythonWorker;
-  readonly pool: WorkerPool;
-  readonly spec: PythonSpec;
-  /** How long the other calls of a worker that is replaced may go on. */
-  readonly retireMs: number;
-  /** Whether a worker that replaces another one has to run the hooks. */
-  readonly isInitialised: () => boolean;
-}
-
-/** The place of one worker: when its process ends, another one takes its place, with the same code. */
+/** The place of one worker: when its process ends, another one with the same code replaces it. */
 export class WorkerSlot implements Disposable {
-  readonly #options: WorkerSlotOptions;
+  readonly #plan: WorkerPlan;
+  readonly #pool: WorkerPool;
+  /** Whether a replacement has to run the `on_init` hooks. */
+  readonly #isInitialised: () => boolean;
   readonly #backoff = new Backoff({ firstMs: 50, longestMs: 5000 });
   readonly #disposing = new AbortController();
   /** Workers that take no more calls and wait for their last ones. */
   readonly #retiring = new Map<PythonWorker, Promise<void>>();
   #current: PythonWorker | undefined;
-  /** One that does not take calls yet. */
-  #coming: PythonWorker | undefined;
-  #arrival: Promise<void> = Promise.resolve();
+  /** A worker that starts and does not take calls yet. */
+  #starting: PythonWorker | undefined;
+  #replacement: Promise<void> = Promise.resolve();
   #readySince = 0;
   #disposed: Promise<void> | undefined;
   restarts = 0;
 
-  constructor(options: WorkerSlotOptions) {
-    this.#options = options;
+  constructor(plan: WorkerPlan, pool: WorkerPool, isInitialised: () => boolean) {
+    this.#plan = plan;
+    this.#pool = pool;
+    this.#isInitialised = isInitialised;
   }
 
-  /** The first worker. Throws `python_not_found`, `python_failed`; nobody replaces one that never was. */
+  /** Starts the first worker, which is not replaced if that fails. Throws `python_not_found`, `python_failed`. */
   async start(): Promise<readonly ImportFailure[]> {
     const worker = this.#create();
     const failures = await worker.started();
-    this.#take(worker);
+    this.#use(worker);
     return failures;
   }
 
-  /** The worker, once there is one. Throws `worker_exited` when there is none any more. */
+  /** The worker, once it is ready. Throws `worker_exited` after `dispose`. */
   async ready(): Promise<PythonWorker> {
-    while (this.#current === undefined && !this.#disposing.signal.aborted) await this.#arrival;
-    if (this.#current === undefined)
-      throw new MxcpError('worker_exited', 'the Python workers have been ended');
+    while (this.#current === undefined && !this.#disposing.signal.aborted) await this.#replacement;
+    if (this.#current === undefined) throw workersEnded();
     return this.#current;
   }
 
@@ -172,27 +157,27 @@ export class WorkerSlot implements Disposable {
 
   async #dispose(): Promise<void> {
     this.#disposing.abort();
-    this.#coming?.end('was ended with its generation');
+    this.#starting?.end('was ended with its generation');
     for (const worker of this.#retiring.keys()) worker.end('was ended with its generation');
     const worker = this.#current;
     if (worker !== undefined) {
       if (worker.hasShutdownHooks) await worker.runShutdownHooks();
       await worker.leave();
     }
-    await Promise.all([this.#arrival, this.#coming?.exited, ...this.#retiring.values()]);
+    await Promise.all([this.#replacement, this.#starting?.exited, ...this.#retiring.values()]);
   }
 
   #create(): PythonWorker {
-    const worker = this.#options.create(() => this.#onStuck(worker));
-    this.#coming = worker;
+    const worker = new PythonWorker(this.#plan, () => this.#onStuck(worker));
+    this.#starting = worker;
     return worker;
   }
 
-  #take(worker: PythonWorker): void {
-    this.#coming = undefined;
+  #use(worker: PythonWorker): void {
+    this.#starting = undefined;
     this.#current = worker;
     this.#readySince = performance.now();
-    this.#options.pool.add(worker);
+    this.#pool.add(worker);
     void this.#replaceWhenExited(worker);
   }
 
@@ -203,57 +188,56 @@ export class WorkerSlot implements Disposable {
 
   #onStuck(worker: PythonWorker): void {
     if (this.#current !== worker) return;
-    const retired = worker.retire(this.#options.retireMs).finally(() => this.#retiring.delete(worker));
+    const { retireMs } = this.#plan.limits;
+    const retired = worker.retire(retireMs).finally(() => this.#retiring.delete(worker));
     this.#retiring.set(worker, retired);
-    this.#replace(`cancelled work in the Python worker ${worker.processId} went on`);
+    this.#replace(`cancelled work in the Python worker ${worker.processId} continued`);
   }
 
   #replace(reason: string): void {
-    const worker = this.#current;
-    if (worker !== undefined) this.#options.pool.remove(worker);
+    if (this.#current !== undefined) this.#pool.remove(this.#current);
     this.#current = undefined;
     if (this.#disposing.signal.aborted) return;
-    this.#options.spec.onWarning(`${reason}; another one takes its place`);
+    this.#plan.spec.onWarning(`${reason}; a new worker replaces it`);
     this.restarts += 1;
     if (performance.now() - this.#readySince > SETTLED_MS) this.#backoff.reset();
-    this.#arrival = this.#bringAnother();
+    this.#replacement = this.#startReplacement();
   }
 
-  /** Never rejects: what fails is reported and tried again. */
-  async #bringAnother(): Promise<void> {
+  /** Never rejects: a failed start is reported and tried again. */
+  async #startReplacement(): Promise<void> {
     while (this.#current === undefined) {
       try {
         await delay(this.#backoff.next(), undefined, { signal: this.#disposing.signal });
       } catch {
-        // Disposed while it waited.
+        // Disposed during the delay.
         return;
       }
-      await this.#tryAnother();
+      await this.#tryReplacement();
     }
   }
 
-  async #tryAnother(): Promise<void> {
+  async #tryReplacement(): Promise<void> {
     let worker: PythonWorker | undefined;
     try {
       worker = this.#create();
       this.#disposing.signal.throwIfAborted();
       await worker.started();
-      if (this.#options.isInitialised()) await worker.runInitHooks();
+      if (this.#isInitialised()) await worker.runInitHooks();
       this.#disposing.signal.throwIfAborted();
-      this.#take(worker);
+      this.#use(worker);
     } catch (error) {
-      worker?.end('was ended, because it could not begin');
+      worker?.end('was ended, because it could not start');
       await worker?.exited;
-      this.#coming = undefined;
-      this.#reportFailedStart(error);
+      this.#starting = undefined;
+      if (!this.#disposing.signal.aborted) this.#reportFailedStart(error);
     }
   }
 
   #reportFailedStart(error: unknown): void {
-    if (this.#disposing.signal.aborted) return;
-    const message = `no Python worker could take the place of one that ended: ${messageOf(error)}`;
-    this.#options.spec.onWarning(message);
+    const message = `cannot replace a Python worker that ended: ${messageOf(error)}`;
+    this.#plan.spec.onWarning(message);
     if (this.#backoff.failures > HOPELESS_STARTS)
-      this.#options.pool.reportOutage(new MxcpError('worker_exited', message, { cause: error }));
+      this.#pool.reportOutage(new MxcpError('worker_exited', message, { cause: error }));
   }
 }

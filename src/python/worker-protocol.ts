@@ -1,18 +1,30 @@
 import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
 
-/** What JSON.parse gave is a JSON value already; only what surrounds it is looked at. */
+/** JSON.parse returns only JSON values, so just what surrounds such a value is checked. */
 const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
+
+/** Python sends None as null. */
+function optional<T>(type: z.ZodType<T>) {
+  return type.nullish().transform((value) => value ?? undefined);
+}
 
 /** A text that is too long: its beginning, how many characters were left out, its end. */
 export type CutText = readonly [head: string, leftOut: number, tail: string];
 
-/** The failures of code. `text` reads what may be cut; `line` is null where Python knows the file only. */
+/** Failures of code. `text` parses a text that may be cut; `line` is missing where Python knows only the file. */
 function createFailures(text: z.ZodType<string>) {
-  const place = { file: z.string().optional(), line: z.number().nullish(), function: z.string().optional() };
-  const raised = z.object({ type: z.string(), message: text, traceback: text, ...place });
-  const problem = z.object({ message: text, file: z.string(), line: z.number().nullish() });
-  /** A file that could not be imported: `imported` is the one that was asked for, `file` where it went wrong. */
+  const line = optional(z.number());
+  const raised = z.object({
+    type: z.string(),
+    message: text,
+    traceback: text,
+    file: z.string().optional(),
+    line,
+    function: z.string().optional(),
+  });
+  const problem = z.object({ message: text, file: z.string(), line });
+  /** `imported` is the file that was to be imported, `file` the one that failed. */
   const importFailure = problem.extend({ imported: z.string(), traceback: text });
   const failure = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('cancelled') }),
@@ -28,19 +40,17 @@ const notification = z.discriminatedUnion('kind', [
     kind: z.literal('log'),
     level: z.enum(['debug', 'info', 'warning', 'error']),
     message: z.string(),
-    data: jsonValue,
+    data: optional(jsonValue),
   }),
   z.object({
     kind: z.literal('progress'),
     progress: z.number(),
-    total: z.number().nullable(),
-    message: z.string().nullable(),
+    total: optional(z.number()),
+    message: optional(z.string()),
   }),
 ]);
 
 const job = z.number();
-
-type Failures = ReturnType<typeof createFailures>;
 
 function createMessage({ raised, problem, importFailure, failure }: Failures) {
   return z.discriminatedUnion('op', [
@@ -50,8 +60,8 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
     z.object({ op: z.literal('notify'), job, notification }),
     z.object({ op: z.literal('hook.shutdown') }),
     z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),
+    z.object({ op: z.literal('problems'), job, problems: z.array(problem) }),
     z.object({ op: z.literal('done'), job, failure: failure.optional() }),
-    z.object({ op: z.literal('answer'), id: z.number(), problems: z.array(problem) }),
     z.object({
       op: z.literal('db'),
       id: z.number(),
@@ -61,21 +71,20 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
       blocksLoop: z.boolean(),
     }),
     z.object({ op: z.literal('db.close'), session: z.string() }),
-    z.object({ op: z.literal('reload'), payload: z.number().nullable(), description: z.string().nullable() }),
+    z.object({ op: z.literal('reload'), payload: optional(z.number()), description: optional(z.string()) }),
   ]);
 }
 
+type Failures = ReturnType<typeof createFailures>;
 export type RaisedError = z.infer<Failures['raised']>;
 export type ImportFailure = z.infer<Failures['importFailure']>;
 export type JobFailure = z.infer<Failures['failure']>;
-export type WorkerProblem = z.infer<Failures['problem']>;
-export type WorkerNotification = z.infer<typeof notification>;
-export type DatabaseRequest = Extract<WorkerMessage, { op: 'db' }>;
 
-/** What a worker says, but for the items of results. */
+/** A message of a worker, except for the items of results. */
 export type WorkerMessage = z.infer<ReturnType<typeof createMessage>>;
+export type MessageOf<Op extends WorkerMessage['op']> = Extract<WorkerMessage, { op: Op }>;
 
-/** A line that is an item of a result: `<job> <JSON>`, so that the text of the item is there without another parse. */
+/** A line with an item of a result: `<job> <JSON>`. The JSON text is kept, so that it need not be written again. */
 export interface ResultItem {
   readonly op: 'item';
   readonly job: number;
@@ -83,7 +92,7 @@ export interface ResultItem {
   readonly text: string;
 }
 
-/** Whom a call is made for, as `UserContext(**user)` takes it. */
+/** The caller, as `UserContext(**user)` takes it. */
 export interface WorkerUser {
   readonly provider: string | null;
   readonly username: string | null;
@@ -91,7 +100,7 @@ export interface WorkerUser {
   readonly external_token: string | null;
 }
 
-/** What a worker is told. */
+/** A message to a worker. */
 export type ServerMessage =
   | {
       readonly op: 'call';
@@ -108,7 +117,7 @@ export type ServerMessage =
   | { readonly op: 'payload.release'; readonly payload: number }
   | {
       readonly op: 'inspect';
-      readonly id: number;
+      readonly job: number;
       readonly file: string;
       readonly function: string | null;
       readonly parameters: readonly string[];
@@ -121,7 +130,7 @@ export type ServerMessage =
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** The function throws when a line is not of the protocol: code of the project has written to the pipe. */
+/** The returned function throws when a line is not of the protocol: code of the project has written to the pipe. */
 export function createLineParser(
   join: (cut: CutText) => string,
 ): (line: Buffer) => WorkerMessage | ResultItem {
@@ -133,7 +142,7 @@ export function createLineParser(
 function parseItem(line: Buffer): ResultItem {
   const space = line.indexOf(SPACE);
   const number = Number(line.toString('latin1', 0, Math.max(0, space)));
-  if (space < 1 || !Number.isSafeInteger(number)) throw new Error('no job in front of an item');
+  if (space < 1 || !Number.isSafeInteger(number)) throw new Error('a result item has no job number');
   const text = line.toString('utf8', space + 1);
   const value: JsonValue = JSON.parse(text);
   return { op: 'item', job: number, value, text };

@@ -118,7 +118,7 @@ describe('a call that is cancelled', () => {
     await using python = await build(project, { limits: { stopMs: 100, retireMs: 200 } });
     const other = expect(python.value('work:query', { name: 'other' })).rejects.toMatchObject({
       code: 'worker_exited',
-      message: expect.stringContaining('was ended, because cancelled work in it went on'),
+      message: expect.stringContaining('was ended, because cancelled work in it continued'),
     });
     await untilBegun(python, 'other');
     await cancel(python, 'sleep');

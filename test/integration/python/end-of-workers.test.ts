@@ -8,7 +8,7 @@ import { isRunning, runningChildren, runningGroup } from '../../kit/processes.js
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
-const REGISTER = join(import.meta.dirname, '../../../kit/register-typescript.mjs');
+const REGISTER = join(import.meta.dirname, '../../kit/register-typescript.mjs');
 const SERVER = join(import.meta.dirname, 'server-process.ts');
 
 describe('the end of Python workers', () => {

@@ -35,7 +35,7 @@ describe('a worker that dies', () => {
     ['leave_well', 'exited with code 0'],
     ['killed', 'was killed (SIGKILL), as the system does when memory runs out'],
     ['later', 'exited with code 4'],
-    ['close_pipes', 'has lost its connection to the server'],
+    ['close_pipes', 'lost its connection to the server'],
     ['garbage', 'was ended, because code of the project wrote to the pipe of the server'],
     ['half_a_line', 'was ended, because code of the project wrote to the pipe of the server'],
   ])('by %s fails its calls, says how it died, and is replaced', async (name, how) => {
@@ -166,7 +166,7 @@ describe('memory that runs out', () => {
       expect(outcome).toMatchObject({
         reason: {
           code: 'worker_exited',
-          message: expect.stringContaining('has run out of memory or threads'),
+          message: expect.stringContaining('ran out of memory or threads'),
         },
       });
     }

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { LineReader } from '../../../src/python/worker-child.js';
+import { LineReader } from '../../../src/python/worker-pipes.js';
 
 function read(options: { readonly maxLineBytes?: number; readonly onLine?: (line: string) => void } = {}) {
   const stream = new PassThrough();

@@ -13,7 +13,7 @@ describe('a line of a worker', () => {
 
   it('has texts that are cut, which are joined', () => {
     const problem = { file: 'a.py', line: 1, message: ['begin', 7, 'end'] };
-    expect(parse(JSON.stringify({ op: 'answer', id: 1, problems: [problem] }))).toMatchObject({
+    expect(parse(JSON.stringify({ op: 'problems', job: 1, problems: [problem] }))).toMatchObject({
       problems: [{ message: 'begin|7|end' }],
     });
   });

@@ -118,7 +118,8 @@ class Worker:
     def _inspect(self, message: dict[str, Any]) -> None:
         def inspect() -> None:
             problems = self._code.problems(message["file"], message["function"], message["parameters"])
-            self.channel.send({"op": "answer", "id": message["id"], "problems": problems})
+            self.channel.send({"op": "problems", "job": message["job"], "problems": problems})
+            self.channel.send({"op": "done", "job": message["job"]})
 
         threads.run(inspect)
 

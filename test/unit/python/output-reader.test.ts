@@ -1,14 +1,14 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { WorkerOutput } from '../../../src/python/worker-output.js';
+import { OutputReader } from '../../../src/python/worker-pipes.js';
 
 const scrubHead = (text: string): string => text;
 
 async function print(...chunks: readonly (string | Buffer)[]): Promise<readonly string[]> {
   const stream = new PassThrough();
   const lines: string[] = [];
-  const output = new WorkerOutput(stream, { scrubHead, give: (line) => lines.push(line) });
+  const output = new OutputReader(stream, { scrubHead, onLine: (line) => lines.push(line) });
   for (const chunk of chunks) stream.write(chunk);
   await turn();
   output.dispose();
@@ -47,7 +47,7 @@ describe('printed lines', () => {
       vi.useFakeTimers({ toFake: ['performance'] });
       const stream = new PassThrough();
       const lines: string[] = [];
-      const output = new WorkerOutput(stream, { scrubHead, give: (line) => lines.push(line) });
+      const output = new OutputReader(stream, { scrubHead, onLine: (line) => lines.push(line) });
       const write = async (text: string): Promise<void> => {
         stream.write(text);
         await turn();
@@ -71,9 +71,9 @@ describe('printed lines', () => {
     expect((await print(long))[0]).toBe(`${'x'.repeat(8181)}€€€ … (19 more bytes)`);
     const stream = new PassThrough();
     const lines: string[] = [];
-    const output = new WorkerOutput(stream, {
+    const output = new OutputReader(stream, {
       scrubHead: (text) => text.replace('€€€', ''),
-      give: (line) => lines.push(line),
+      onLine: (line) => lines.push(line),
     });
     stream.write(`€€€\n${long}no end €€€`);
     await turn();
