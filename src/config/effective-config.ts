@@ -1,34 +1,27 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { invalidConfig, type Problem, type SourcePosition } from '../errors/index.js';
-import { FileLedger, isDatabaseFile, resolveDatabasePath, resolvePath } from '../files/index.js';
+import { invalidConfig } from '../errors/index.js';
+import { FileLedger, resolveDatabasePath, resolvePath } from '../files/index.js';
 import { parseDuration } from '../lifecycle/index.js';
-import type { LoggingConfig } from '../logging/index.js';
+import { Secret } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
-import {
-  checkSchema,
-  conform,
-  isMapping,
-  jsonSchemaOf,
-  type KeyPath,
-  loadYamlMapping,
-} from '../yaml/index.js';
-import { type ActiveProfile, selectProfile } from './active-profile.js';
-import type { ConfigTemplate } from './load-config.js';
+import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
+import type { ActiveTemplate } from './config-template.js';
 import type {
   ConfigFiles,
   ConfigObject,
-  ExtensionDefinition,
   ResolvedConfig,
-  SqlToolsConfig,
-  TransportConfig,
+  SecretDefinition,
+  SecretParameter,
+  SecretParameterMap,
 } from './resolved-config.js';
-import { defaultSiteProfile, type SiteConfig, type SiteProfile, siteSchema } from './site-schema.js';
-import { defaultUserProfile, type UserConfig, type UserProfile, userSchema } from './user-schema.js';
+import { overriddenBy, override } from './schema-keys.js';
+import { type SiteConfig, type SiteProfile, siteProfileSchema, siteSchema } from './site-schema.js';
+import { type UserConfig, type UserProfile, userProfileSchema, userSchema } from './user-schema.js';
 
 /**
- * Both files as they count for the active profile: defaults filled in, flags and variables applied, paths absolute.
- * Keyed as the files are, so that a difference can be named by its key.
+ * Both files as they apply to the active profile: with defaults, overridden by options and variables, with absolute paths.
+ * The keys are those of the files, so that a difference can be named by its key.
  */
 export interface EffectiveConfig {
   readonly site: SiteConfig;
@@ -37,87 +30,99 @@ export interface EffectiveConfig {
   readonly userProfile: UserProfile;
 }
 
-export interface EffectiveInput {
-  readonly template: ConfigTemplate;
-  readonly user: UserConfig;
-  readonly settings: ServerSettings;
-  readonly active: ActiveProfile;
-}
-
-export function toEffectiveConfig(input: EffectiveInput): EffectiveConfig {
-  const { template, settings, active } = input;
-  const siteProfile = toSiteProfile(input);
-  const user = toUser(input.user, settings);
-  const profiles = own(user.projects, active.project)?.profiles ?? {};
-  const found = own(profiles, active.profile) ?? defaultUserProfile();
-  const enabled = settings.telemetryEnabled ?? found.telemetry.enabled;
-  const userProfile = { ...found, telemetry: { ...found.telemetry, enabled } };
+export function applyOverrides(active: ActiveTemplate, userFile: UserConfig): EffectiveConfig {
+  const { settings, project, profile } = active;
+  const siteProfile = override(toSiteProfile(active), siteProfileSchema, settings);
+  const user = override(userFile, userSchema, settings);
+  const userProfile =
+    own(own(user.projects, project)?.profiles, profile) ??
+    override(userProfileSchema.parse({}), userProfileSchema, settings);
+  const { logging } = user;
+  const logPath = logging.path && resolvePath(dirname(settings.userConfigFile), logging.path);
   return {
-    site: {
-      ...template.site,
-      profile: selectProfile(template, settings),
-      sql_tools: {
-        ...template.site.sql_tools,
-        enabled: settings.sqlTools ?? template.site.sql_tools.enabled,
-      },
-      profiles: { [active.profile]: siteProfile },
-    },
+    site: { ...override(active.site, siteSchema, settings), profiles: { [profile]: siteProfile } },
     siteProfile,
-    user: { ...user, projects: { [active.project]: { profiles: { [active.profile]: userProfile } } } },
+    user: {
+      ...user,
+      projects: { [project]: { profiles: { [profile]: userProfile } } },
+      logging: { ...logging, path: logPath },
+    },
     userProfile,
   };
 }
 
-function toSiteProfile({ template, settings, active }: EffectiveInput): EffectiveConfig['siteProfile'] {
-  const { site } = template;
+/** The active profile of the site file with absolute paths. */
+function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveConfig['siteProfile'] {
   const root = settings.projectRoot;
-  const { duckdb, drift, audit } = own(site.profiles, active.profile) ?? defaultSiteProfile();
-  const inFolder = (folder: string, name: string) => resolvePath(root, join(folder, name));
+  const { duckdb, drift, audit } = own(site.profiles, profile) ?? siteProfileSchema.parse({});
+  const { data, drift: driftFolder, audit: auditFolder } = site.paths;
+  const databasePath = duckdb.path ?? join(data, `db-${profile}.duckdb`);
+  const driftPath = drift.path ?? join(driftFolder, `drift-${profile}.json`);
+  const auditPath = audit.path ?? join(auditFolder, `logs-${profile}.jsonl`);
   return {
-    duckdb: {
-      path:
-        settings.duckdbPath ??
-        resolveDatabasePath(root, duckdb.path ?? inFolder(site.paths.data, `db-${active.profile}.duckdb`)),
-      readonly: settings.readonly ?? duckdb.readonly,
-    },
-    drift: {
-      path: resolvePath(root, drift.path ?? inFolder(site.paths.drift, `drift-${active.profile}.json`)),
-    },
-    audit: {
-      ...audit,
-      enabled: settings.auditEnabled ?? audit.enabled,
-      path: resolvePath(root, audit.path ?? inFolder(site.paths.audit, `logs-${active.profile}.jsonl`)),
-    },
+    duckdb: { ...duckdb, path: resolveDatabasePath(root, databasePath) },
+    drift: { path: resolvePath(root, driftPath) },
+    audit: { ...audit, path: resolvePath(root, auditPath) },
   };
 }
 
-/** Names come from people: one may be called as something that every object has. */
-function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
+/** Names come from users: one may be that of a property that every object has. */
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-function toUser(user: UserConfig, settings: ServerSettings): UserConfig {
-  const { http, provider } = user.transport;
-  const logPath = user.logging.path;
+const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
+
+/** Converts what the server itself runs with from the keys of the files. */
+export function toServerParts(
+  active: ActiveTemplate,
+  { site, siteProfile, user, userProfile }: EffectiveConfig,
+) {
+  const { settings } = active;
+  const { transport, logging, reload } = user;
   return {
-    ...user,
-    transport: {
-      provider: settings.transport ?? provider,
-      http: {
-        ...http,
-        host: settings.host ?? http.host,
-        port: settings.port ?? http.port,
-        stateless: settings.stateless ?? http.stateless,
+    duckdb: { ...siteProfile.duckdb, declaredAt: findDatabasePlace(active) },
+    extensions: toExtensions(active),
+    paths: toPaths(site.paths, settings.projectRoot),
+    sqlTools: {
+      enabled: site.sql_tools.enabled,
+      descriptions: {
+        executeSqlQuery: site.sql_tools.execute_sql_query.description,
+        listTables: site.sql_tools.list_tables.description,
+        getTableSchema: site.sql_tools.get_table_schema.description,
       },
     },
-    logging: {
-      ...user.logging,
-      ...(logPath === undefined ? {} : { path: resolvePath(dirname(settings.userConfigFile), logPath) }),
+    python: { interpreter: settings.python, workers: settings.pythonWorkers },
+    transport: {
+      // Any other one is in `unavailable`, so that nothing is started on this value.
+      provider: transport.provider === 'stdio' ? transport.provider : ('streamable-http' as const),
+      host: transport.http.host,
+      port: transport.http.port,
+      stateless: transport.http.stateless,
+      allowedHosts: transport.http.allowed_hosts,
+      allowedOrigins: transport.http.allowed_origins,
     },
+    logging: {
+      enabled: logging.enabled,
+      path: logging.path ?? null,
+      level: LEVELS[logging.level],
+      maxBytes: logging.max_bytes,
+      backupCount: logging.backup_count,
+    },
+    refreshMs: reload.refresh === undefined ? null : (parseDuration(String(reload.refresh)) ?? null),
+    features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
   };
 }
 
-export function toExtensions({ site, siteSource }: ConfigTemplate): readonly ExtensionDefinition[] {
+/** What gives the path of the database: an option, a variable or the site file; undefined if nothing does. */
+export function findDatabasePlace({ site, siteSource, settings, profile }: ActiveTemplate) {
+  const path = ['profiles', profile, 'duckdb', 'path'];
+  const file = overriddenBy(siteSchema, path, settings);
+  if (file !== undefined) return { file };
+  return own(site.profiles, profile)?.duckdb.path === undefined ? undefined : siteSource.positionOf(path);
+}
+
+function toExtensions({ site, siteSource }: ActiveTemplate): ResolvedConfig['extensions'] {
   return site.extensions.map((extension, index) => {
     const declaredAt = siteSource.positionOf(['extensions', index]);
     return typeof extension === 'string'
@@ -126,7 +131,7 @@ export function toExtensions({ site, siteSource }: ConfigTemplate): readonly Ext
   });
 }
 
-export function toPaths({ paths }: Pick<SiteConfig, 'paths'>, projectRoot: string): ResolvedConfig['paths'] {
+function toPaths(paths: SiteConfig['paths'], projectRoot: string): ResolvedConfig['paths'] {
   return {
     tools: resolvePath(projectRoot, paths.tools),
     resources: resolvePath(projectRoot, paths.resources),
@@ -136,58 +141,42 @@ export function toPaths({ paths }: Pick<SiteConfig, 'paths'>, projectRoot: strin
   };
 }
 
-export function toSqlTools({ sql_tools: tools }: SiteConfig): SqlToolsConfig {
-  return {
-    enabled: tools.enabled,
-    descriptions: {
-      executeSqlQuery: tools.execute_sql_query.description,
-      listTables: tools.list_tables.description,
-      getTableSchema: tools.get_table_schema.description,
-    },
-  };
+export function toSecretDefinitions(
+  { userSource, project, profile }: ActiveTemplate,
+  { userProfile }: EffectiveConfig,
+): readonly SecretDefinition[] {
+  const path = ['projects', project, 'profiles', profile, 'secrets'];
+  return userProfile.secrets.map(({ name, type, parameters }, index) => ({
+    name,
+    type,
+    parameters: toParameters(parameters),
+    declaredAt: userSource?.positionOf([...path, index]),
+  }));
 }
 
-/** A transport that does not exist here is in `unavailable`; nothing is started on what stands in for it. */
-export function toTransport({ transport }: UserConfig): TransportConfig {
-  const { http, provider } = transport;
-  return {
-    provider: provider === 'stdio' ? 'stdio' : 'streamable-http',
-    host: http.host,
-    port: http.port,
-    stateless: http.stateless,
-    allowedHosts: http.allowed_hosts,
-    allowedOrigins: http.allowed_origins,
-  };
+function toParameters(values: Readonly<Record<string, unknown>>): SecretParameterMap {
+  const entries = Object.entries(values).flatMap(([key, value]): [string, SecretParameter][] => {
+    const parameter = toParameter(value);
+    return parameter === undefined ? [] : [[key, parameter]];
+  });
+  return Object.fromEntries(entries);
 }
 
-const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
-
-export function toLogging({ logging }: UserConfig): LoggingConfig {
-  return {
-    enabled: logging.enabled,
-    path: logging.path ?? null,
-    level: LEVELS[logging.level],
-    maxBytes: logging.max_bytes,
-    backupCount: logging.backup_count,
-  };
+/** A key without a value is not a parameter. */
+function toParameter(value: unknown): SecretParameter | undefined {
+  if (typeof value === 'string') return new Secret(value);
+  if (typeof value === 'number' || typeof value === 'boolean') return value;
+  if (Array.isArray(value)) return value.flatMap((item) => toParameter(item) ?? []);
+  return isMapping(value) ? toParameters(value) : undefined;
 }
 
-/** How often references are resolved anew without being asked; null is never. */
-export function toRefreshMs({ reload: { refresh } }: UserConfig): number | null {
-  return refresh === undefined ? null : (parseDuration(String(refresh)) ?? null);
-}
-
-export interface WrittenFiles {
-  readonly template: ConfigTemplate;
-  /** The user configuration with its references replaced. */
-  readonly userFile: unknown;
-  readonly profile: string;
-  readonly siteProfile: EffectiveConfig['siteProfile'];
-}
-
-/** Both files as code sees them. The files of the active profile are there also when only their defaults name them. */
-export function toConfigFiles({ template, userFile, profile, siteProfile }: WrittenFiles): ConfigFiles {
-  const site = toConfigObject(template.siteSource.value, siteSchema);
+/** Both files as Python code sees them. The files of the active profile are included even if only defaults name them. */
+export function toConfigFiles(
+  { siteSource, profile }: ActiveTemplate,
+  { siteProfile }: EffectiveConfig,
+  userFile: unknown,
+): ConfigFiles {
+  const site = toConfigObject(siteSource.value, siteSchema);
   const profiles = childOf(site, 'profiles');
   const written = childOf(profiles, profile);
   const withPath = (key: 'duckdb' | 'drift' | 'audit'): ConfigObject => {
@@ -201,79 +190,34 @@ export function toConfigFiles({ template, userFile, profile, siteProfile }: Writ
   };
 }
 
-/** A file that passed its schema: the keys that are written there, with values of the declared types. */
+/** A checked file: its keys as written, with values of the declared types. */
 function toConfigObject(file: unknown, schema: z.ZodType): ConfigObject {
-  const value: unknown = JSON.parse(JSON.stringify(conform(file, jsonSchemaOf(schema))));
-  return asObject(value);
+  return asObject(JSON.parse(JSON.stringify(conform(file, jsonSchemaOf(schema)))));
 }
 
 function childOf(parent: ConfigObject, key: string): ConfigObject {
-  return asObject(Object.hasOwn(parent, key) ? parent[key] : undefined);
+  return asObject(own(parent, key));
 }
 
 function asObject(value: unknown): ConfigObject {
-  // What comes here was made by JSON.parse; infinities, which only YAML knows, are null there.
+  // The value was made by JSON.parse; infinities, which only YAML has, are null there.
   return isMapping(value) ? (value as ConfigObject) : {};
-}
-
-/** What names the database of the active profile; undefined when nobody does. */
-export function findDatabasePlace(
-  { site, siteSource }: ConfigTemplate,
-  { profile }: ActiveProfile,
-  settings: ServerSettings,
-): SourcePosition | undefined {
-  if (settings.duckdbPath !== undefined) return settingPlace('MXCP_DUCKDB_PATH');
-  if (pathInFile(site, profile) === undefined) return undefined;
-  return siteSource.positionOf(['profiles', profile, 'duckdb', 'path']);
-}
-
-/** A path that DuckDB would open and that is no file, which a server cannot serve. */
-export function findDatabaseProblems(
-  template: ConfigTemplate,
-  active: ActiveProfile,
-  settings: ServerSettings,
-): readonly Problem[] {
-  const place = findDatabasePlace(template, active, settings);
-  const path = settings.duckdbPath ?? pathInFile(template.site, active.profile);
-  if (place === undefined || path === undefined || isDatabaseFile(path)) return [];
-  const key = `profiles.${active.profile}.duckdb.path`;
-  const subject = settings.duckdbPath === undefined ? `\`${key}\` ` : '';
-  const message = `${subject}must name a file: databases in memory or on other machines cannot be served`;
-  return [{ ...place, path: key, message }];
-}
-
-function pathInFile({ profiles }: ConfigTemplate['site'], profile: string): string | undefined {
-  return Object.hasOwn(profiles, profile) ? profiles[profile]?.duckdb.path : undefined;
-}
-
-/** Where a value stands that came from an option or a variable: in no file, so its name is the place. */
-export function settingPlace(name: string): SourcePosition {
-  return { file: name };
-}
-
-/** Where a value of the user configuration stands, or would stand if there were one. */
-export function userPosition(
-  { userSource }: Pick<ConfigTemplate, 'userSource'>,
-  settings: ServerSettings,
-  path: KeyPath,
-): SourcePosition {
-  return userSource?.positionOf(path) ?? { file: settings.userConfigFile };
 }
 
 const { paths, sql_tools } = siteSchema.shape;
 const foldersSchema = z.object({ paths });
 const sqlToolsSchema = z.object({ sql_tools });
 
-/** Where a project's endpoints are, and what names they must leave free. */
-type FoundFolders = Pick<ResolvedConfig, 'projectRoot' | 'paths'> & {
+/** Where the endpoints of a project are, and which names they must leave free. */
+type EndpointFolders = Pick<ResolvedConfig, 'projectRoot' | 'paths'> & {
   readonly sqlTools: Pick<ResolvedConfig['sqlTools'], 'enabled'>;
 };
 
 /**
- * Where a project's endpoints are, as far as `mxcp-site.yml` says so, whatever else is wrong with it. Throws
- * `config_not_found`, and `config_invalid` when just that cannot be told.
+ * Reads only where the endpoints are, and ignores other errors in `mxcp-site.yml`. Throws `config_not_found`, and
+ * `config_invalid` if the folders cannot be determined.
  */
-export async function loadEndpointFolders(settings: ServerSettings): Promise<FoundFolders> {
+export async function loadEndpointFolders(settings: ServerSettings): Promise<EndpointFolders> {
   const { siteFile, projectRoot } = settings;
   const parsed = await loadYamlMapping(siteFile, { whenMissing: 'put it back', ledger: new FileLedger() });
   const { source, problems } = parsed;
@@ -282,5 +226,5 @@ export async function loadEndpointFolders(settings: ServerSettings): Promise<Fou
   if (!folders.ok) throw invalidConfig(folders.problems);
   const tools = checkSchema({ schema: sqlToolsSchema, source, value: source.value });
   const enabled = settings.sqlTools ?? (tools.ok && tools.value.sql_tools.enabled);
-  return { projectRoot, paths: toPaths(folders.value, projectRoot), sqlTools: { enabled } };
+  return { projectRoot, paths: toPaths(folders.value.paths, projectRoot), sqlTools: { enabled } };
 }

@@ -1,6 +1,6 @@
-export { checkNamedProfile } from './active-profile.js';
+export { assertProtections } from './check-config.js';
+export { type ConfigTemplate, checkNamedProfile, loadConfigTemplate } from './config-template.js';
 export { loadEndpointFolders } from './effective-config.js';
-export { type ConfigTemplate, loadConfigTemplate } from './load-config.js';
 export {
   compareFailedReferences,
   compareReferences,
@@ -15,4 +15,3 @@ export type {
   SecretDefinition,
   SecretParameter,
 } from './resolved-config.js';
-export { assertProtections } from './unavailable-settings.js';

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { invalidConfig, MxcpError, type Problem, problemsError } from '../errors/index.js';
 import { FileLedger } from '../files/index.js';
 import { deepFreeze } from '../lifecycle/index.js';
@@ -9,7 +10,6 @@ import {
   LastingReferenceError,
   limitTime,
   loadEnvironment,
-  type OnepasswordSection,
   partOf,
   type ReferenceResolver,
   type ReferenceUse,
@@ -17,300 +17,210 @@ import {
   resolveReferences,
   Secret,
   SecretStores,
-  type SettingsPlace,
   type StoreSections,
   storeSections,
-  type TimeLimit,
-  type VaultSection,
 } from '../secrets/index.js';
-import type { Environment, ServerSettings } from '../settings/index.js';
-import { checkSchema, isMapping, type YamlSource } from '../yaml/index.js';
+import type { Environment } from '../settings/index.js';
+import { checkSchema, isMapping, type KeyPath } from '../yaml/index.js';
+import { findDatabaseProblems, findUnavailable, findWarnings } from './check-config.js';
 import {
-  type ActiveProfile,
+  type ActiveTemplate,
   activeReferences,
-  assertProfileKnown,
-  assertStillThere,
-  replaceTexts,
-  resolveUserFile,
-  selectProfile,
-  typeUserConfig,
-} from './active-profile.js';
-import {
-  type EffectiveConfig,
-  findDatabasePlace,
-  findDatabaseProblems,
-  toConfigFiles,
-  toEffectiveConfig,
-  toExtensions,
-  toLogging,
-  toPaths,
-  toRefreshMs,
-  toSqlTools,
-  toTransport,
-} from './effective-config.js';
-import type { ConfigTemplate } from './load-config.js';
-import { collectRestartOnly, hiddenTexts } from './reload-effects.js';
+  activeUserFile,
+  chooseProfile,
+  type ConfigTemplate,
+} from './config-template.js';
+import { applyOverrides, toConfigFiles, toSecretDefinitions, toServerParts } from './effective-config.js';
 import type { ResolvedConfig } from './resolved-config.js';
-import { findWarnings, secretTexts, toSecretDefinitions } from './secret-definitions.js';
-import { findUnavailable } from './unavailable-settings.js';
+import { collectRestartOnly, secretTexts } from './schema-keys.js';
+import { type UserConfig, userSchema } from './user-schema.js';
 
-/**
- * Makes a configuration to run on: chooses the profile, reads the env files, resolves the references, applies defaults,
- * variables and flags. Throws `profile_unknown`, `reference_unresolved` and `config_invalid`.
- */
-export async function resolveConfig(
-  template: ConfigTemplate,
-  input: ResolveConfigInput,
-): Promise<ResolvedConfig> {
-  const { settings, previous } = input;
-  if (previous !== undefined) assertStillThere(template, settings, previous);
-  const active: ActiveProfile = {
-    project: previous?.project ?? template.site.project,
-    profile: previous?.profile ?? selectProfile(template, settings),
-  };
-  assertProfileKnown(template, active, settings.namedBy.profile);
-  await assertResolvable(template, active, input);
-  const stores = input.stores ?? new SecretStores();
-  try {
-    const resolution = await resolveActive(template, active, { ...input, stores });
-    return finish({ template, settings, active, stores, ...resolution });
-  } finally {
-    if (input.stores === undefined) await stores.dispose();
-  }
-}
-
-function finish(input: Omit<BuildInput, 'userFile' | 'user'>): ResolvedConfig {
-  const { template, active, resolved } = input;
-  const userFile = resolveUserFile(template, active, resolved);
-  const user = typeUserConfig(template, userFile);
-  return deepFreeze(build({ ...input, userFile, user }));
-}
-
-/** What the values come from, and the values. */
-interface Resolution {
-  readonly environment: EnvironmentView;
-  /** Undefined when there is no user configuration. */
-  readonly resolved: ResolvedReferences | undefined;
-  readonly ledger: FileLedger;
-}
-
-async function resolveActive(
-  template: ConfigTemplate,
-  active: ActiveProfile,
-  { settings, env, signal, previous, stores }: ResolveConfigInput & { readonly stores: SecretStores },
-): Promise<Resolution> {
-  const limit = limitTime(settings.reloadResolveTimeoutMs, signal);
-  const ledger = new FileLedger();
-  const { read } = ledger;
-  const environment = await loadEnvironment({ envFiles: settings.envFiles, env, signal: limit.signal, read });
-  const source = template.userSource;
-  if (source === undefined) return { environment, resolved: undefined, ledger };
-  const local: ReferenceResolver[] = [
-    createEnvResolver(environment, settings.envFiles),
-    createFileResolver({ configFile: source.file, cwd: settings.cwd, read }),
-  ];
-  const uses = activeReferences(template, active);
-  const place = { environment, configFile: source.file, signal: limit.signal, read };
-  const resolvers = await openResolvers({ uses, source, local, place, limit, stores });
-  const resolved = await resolveReferences({
-    uses,
-    source,
-    resolvers,
-    signal: limit.signal,
-    previous: previous?.references ?? [],
-  });
-  return { environment, resolved, ledger };
-}
-
-interface BuildInput extends Resolution {
-  readonly template: ConfigTemplate;
-  readonly settings: ServerSettings;
-  readonly active: ActiveProfile;
-  readonly stores: SecretStores;
-  readonly userFile: unknown;
-  readonly user: ReturnType<typeof typeUserConfig>;
-}
-
-function build(input: BuildInput): ResolvedConfig {
-  const { template, settings, active, resolved } = input;
-  const config = toEffectiveConfig(input);
-  const judged = { config, template, settings, active };
-  return {
-    project: active.project,
-    profile: active.profile,
-    projectRoot: settings.projectRoot,
-    loadedAt: new Date(),
-    ...filesOf(input),
-    ...partsOf(input, config),
-    ...secretsOf(input, config),
-    references: resolved?.references ?? [],
-    restartOnly: collectRestartOnly(config, template.references),
-    warnings: [...findWarnings(judged), ...(resolved?.warnings ?? [])],
-    unavailable: findUnavailable(judged),
-  };
-}
-
-function filesOf({ template, settings, ledger }: BuildInput) {
-  const { siteSource, userSource } = template;
-  return {
-    configFiles: [siteSource.file, ...(userSource === undefined ? [] : [userSource.file])],
-    envFiles: settings.envFiles,
-    readFiles: [...template.readFiles, ...ledger.files],
-  };
-}
-
-/** What each part of the server runs with. */
-function partsOf({ template, settings, active, environment, userFile }: BuildInput, config: EffectiveConfig) {
-  const { siteProfile, userProfile, user, site } = config;
-  const { profile } = active;
-  return {
-    duckdb: { ...siteProfile.duckdb, declaredAt: findDatabasePlace(template, active, settings) },
-    extensions: toExtensions(template),
-    paths: toPaths(site, settings.projectRoot),
-    sqlTools: toSqlTools(site),
-    python: { interpreter: settings.python, workers: settings.pythonWorkers },
-    environment: new Concealed(environment.toEnvironment()),
-    files: new Concealed(toConfigFiles({ template, userFile, profile, siteProfile })),
-    transport: toTransport(user),
-    logging: toLogging(user),
-    refreshMs: toRefreshMs(user),
-    features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
-  };
-}
-
-function secretsOf({ template, active, resolved, stores }: BuildInput, config: EffectiveConfig) {
-  const profilePath = ['projects', active.project, 'profiles', active.profile];
-  const secrets = toSecretDefinitions(config.userProfile.secrets, (index) =>
-    template.userSource?.positionOf([...profilePath, 'secrets', index]),
-  );
-  const values = resolved?.values.map((value) => new Secret(value)) ?? [];
-  const secretValues = [...secretTexts(secrets), ...hiddenTexts(config.user), ...values, ...stores.secrets()];
-  return { secrets, secretValues };
-}
-
-/**
- * Throws `config_invalid` when the configuration cannot be resolved to one that runs. What this machine can tell of the sound
- * references is told as well, so that nobody meets it only after mending the rest; no store is asked.
- */
-export async function assertResolvable(
-  template: ConfigTemplate,
-  active: ActiveProfile,
-  input: ResolveConfigInput,
-): Promise<void> {
-  const problems = [...findDatabaseProblems(template, active, input.settings), ...template.userProblems];
-  if (problems.length === 0) return;
-  const uses = activeReferences(template, active).filter(isLocal);
-  throw invalidConfig([...problems, ...(await findUnresolved(uses, template, input))]);
-}
-
-async function findUnresolved(
-  uses: readonly ReferenceUse[],
-  { userSource: source }: ConfigTemplate,
-  { settings, env, signal }: ResolveConfigInput,
-): Promise<readonly Problem[]> {
-  if (source === undefined) return [];
-  const limit = limitTime(settings.reloadResolveTimeoutMs, signal);
-  const { envFiles, cwd } = settings;
-  try {
-    const view = await loadEnvironment({ envFiles, env, signal: limit.signal });
-    const resolvers = new Map([
-      ['env', createEnvResolver(view, envFiles)],
-      ['file', createFileResolver({ configFile: source.file, cwd })],
-    ]);
-    await resolveReferences({ uses, source, resolvers, signal: limit.signal, previous: [] });
-    return [];
-  } catch (error) {
-    if (error instanceof MxcpError) return error.problems;
-    throw error;
-  }
-}
-
-function isLocal({ reference }: ReferenceUse): boolean {
-  return reference.kind === 'template' || reference.scheme === 'file';
-}
-
-/** What a configuration is resolved with, beside its files. */
-export interface ResolveConfigInput {
-  readonly settings: ServerSettings;
+/** What a template is resolved with. */
+export interface ResolveInput {
   /** The environment of the process. */
   readonly env: Environment;
   readonly signal?: AbortSignal | undefined;
   /** Keeps logins from one resolve to the next; without it, each resolve logs in for itself. */
   readonly stores?: SecretStores | undefined;
-  /** What serves now. Its project and profile stay, because only a restart changes them. */
+  /** The active configuration. Its project and profile stay, because only a restart changes them. */
   readonly previous?: ResolvedConfig | undefined;
 }
 
-export interface OpeningInput {
-  readonly uses: readonly ReferenceUse[];
-  readonly source: YamlSource;
-  /** Those that need no settings: variables and files. */
-  readonly local: readonly ReferenceResolver[];
-  readonly stores: SecretStores;
-  readonly place: SettingsPlace;
-  readonly limit: TimeLimit;
+/**
+ * Makes the configuration of a generation: chooses the profile, resolves its references, applies options and variables, and
+ * checks the result. Throws `profile_unknown`, `reference_unresolved` and `config_invalid`.
+ */
+export async function resolveConfig(template: ConfigTemplate, input: ResolveInput): Promise<ResolvedConfig> {
+  const active = chooseProfile(template, input.previous);
+  await assertResolvable(active, input);
+  const stores = input.stores ?? new SecretStores();
+  try {
+    const values = await resolveValues(active, { ...input, stores });
+    return deepFreeze(toResolvedConfig(active, values, stores));
+  } finally {
+    if (input.stores === undefined) await stores.dispose();
+  }
 }
 
-/** A store that gives up itself says why; what is left of the time is for saying it. */
-const STORES_PART = 0.9;
+/** The environment and the user configuration with its references replaced. */
+interface ResolvedValues {
+  readonly environment: EnvironmentView;
+  readonly userFile: unknown;
+  readonly resolved: Pick<ResolvedReferences, 'references' | 'values' | 'warnings'>;
+  readonly readFiles: ResolvedConfig['readFiles'];
+}
 
-/** What resolves each scheme. Opens only the stores that a reference points to. */
-export async function openResolvers(input: OpeningInput): Promise<ReadonlyMap<string, ReferenceResolver>> {
-  const { uses, source, local, stores, place, limit } = input;
-  const schemes = new Set(
-    uses.flatMap(({ reference }) => (reference.kind === 'store' ? reference.scheme : [])),
+function toResolvedConfig(
+  active: ActiveTemplate,
+  { environment, userFile, resolved, readFiles }: ResolvedValues,
+  stores: SecretStores,
+): ResolvedConfig {
+  const { settings, siteSource, userSource } = active;
+  const config = applyOverrides(active, checkUserConfig(active, userFile));
+  return {
+    project: active.project,
+    profile: active.profile,
+    projectRoot: settings.projectRoot,
+    configFiles: [siteSource.file, ...(userSource === undefined ? [] : [userSource.file])],
+    envFiles: settings.envFiles,
+    readFiles: [...active.readFiles, ...readFiles],
+    loadedAt: new Date(),
+    ...toServerParts(active, config),
+    environment: new Concealed(environment.toEnvironment()),
+    files: new Concealed(toConfigFiles(active, config, userFile)),
+    secrets: toSecretDefinitions(active, config),
+    secretValues: [
+      ...secretTexts(config.user),
+      ...resolved.values.map((value) => new Secret(value)),
+      ...stores.secrets(),
+    ],
+    references: resolved.references,
+    restartOnly: collectRestartOnly(config, active.references),
+    warnings: [...findWarnings(active, config), ...resolved.warnings],
+    unavailable: findUnavailable(active, config),
+  };
+}
+
+/** Checks the user configuration again, now that all values are known. Throws `config_invalid`. */
+function checkUserConfig({ userSource: source }: ActiveTemplate, value: unknown): UserConfig {
+  if (source === undefined) return userSchema.parse({});
+  const check = checkSchema({ schema: userSchema, source, value });
+  if (check.ok) return check.value;
+  throw invalidConfig(check.problems, 'with its references resolved, the configuration has problems:');
+}
+
+/**
+ * Throws `config_invalid` if the template has problems. Adds the variables and files that have no value, so that they do not
+ * only show once the rest is fixed; stores are not asked.
+ */
+async function assertResolvable(active: ActiveTemplate, input: ResolveInput): Promise<void> {
+  const problems = [...findDatabaseProblems(active), ...active.userProblems];
+  if (problems.length === 0) return;
+  const references = active.references.filter(
+    ({ reference }) => reference.kind === 'template' || reference.scheme === 'file',
   );
-  const resolvers = byScheme(local);
-  const sections = createStoreSections({ uses, source, resolvers, signal: limit.signal });
-  const opened = await stores.openResolvers(schemes, { sections, place, limit: partOf(limit, STORES_PART) });
-  return byScheme([...local, ...opened]);
+  const stores = new SecretStores();
+  const unresolved = await resolveValues(
+    { ...active, references },
+    { env: input.env, signal: input.signal, stores },
+  )
+    .then((): readonly Problem[] => [])
+    .catch((error: unknown) => {
+      if (error instanceof MxcpError) return error.problems;
+      throw error;
+    });
+  throw invalidConfig([...problems, ...unresolved]);
 }
+
+async function resolveValues(
+  active: ActiveTemplate,
+  { env, signal: stop, stores, previous }: ResolveInput & { readonly stores: SecretStores },
+): Promise<ResolvedValues> {
+  const { settings, userSource: source } = active;
+  const limit = limitTime(settings.reloadResolveTimeoutMs, stop);
+  const { signal } = limit;
+  const ledger = new FileLedger();
+  const { read } = ledger;
+  const environment = await loadEnvironment({ envFiles: settings.envFiles, env, signal, read });
+  if (source === undefined) {
+    const resolved = { references: [], values: [], warnings: [] };
+    return { environment, userFile: {}, resolved, readFiles: ledger.files };
+  }
+  const uses = activeReferences(active);
+  const local = byScheme([
+    createEnvResolver(environment, settings.envFiles),
+    createFileResolver({ configFile: source.file, cwd: settings.cwd, read }),
+  ]);
+  const work = {
+    sections: createStoreSections({ uses, source, resolvers: local, signal, previous: [] }),
+    place: { environment, configFile: source.file, signal, read },
+    limit: partOf(limit, STORES_PART),
+  };
+  const schemes = new Set(uses.flatMap(({ reference }) => ('scheme' in reference ? reference.scheme : [])));
+  const opened = await stores.openResolvers(schemes, work);
+  const resolvers = byScheme([...local.values(), ...opened]);
+  const before = previous?.references ?? [];
+  const resolved = await resolveReferences({ uses, source, resolvers, signal, previous: before });
+  const userFile = replaceReferences(activeUserFile(active), uses, resolved);
+  return { environment, userFile, resolved, readFiles: ledger.files };
+}
+
+/** A store that exceeds its part of the time reports why; the rest is for passing that on. */
+const STORES_PART = 0.9;
 
 function byScheme(resolvers: readonly ReferenceResolver[]): ReadonlyMap<string, ReferenceResolver> {
   return new Map(resolvers.map((resolver) => [resolver.scheme, resolver]));
 }
 
-export interface SectionInput {
-  readonly source: YamlSource;
-  readonly uses: readonly ReferenceUse[];
-  /** Those that need no settings: variables and files. */
-  readonly resolvers: ReadonlyMap<string, ReferenceResolver>;
-  readonly signal: AbortSignal;
-}
+type ReferencesInput = Parameters<typeof resolveReferences>[0];
 
-/** The settings of secret stores, which are references themselves and have to be known before the stores are asked. */
-export function createStoreSections(input: SectionInput): StoreSections {
+/** The settings of stores may be references to variables and files, and are resolved before a store is opened. */
+function createStoreSections(input: ReferencesInput): StoreSections {
   return {
-    vault: async () => (await resolveSection('vault', input)).vault,
-    onepassword: async () => (await resolveSection('onepassword', input)).onepassword,
+    vault: () => resolveSection('vault', input),
+    onepassword: () => resolveSection('onepassword', input),
   };
 }
 
-interface Sections {
-  readonly vault: VaultSection;
-  readonly onepassword: OnepasswordSection;
+type SectionValues = z.output<typeof storeSections>;
+
+async function resolveSection<Key extends keyof SectionValues>(
+  key: Key,
+  input: ReferencesInput,
+): Promise<SectionValues[Key]> {
+  const { source } = input;
+  const uses = input.uses.filter(({ path }) => path[0] === key);
+  if (uses.some(({ reference }) => reference.kind === 'store' && reference.scheme !== 'file'))
+    throw new LastingReferenceError(
+      `cannot be read: the settings of \`${key}\` may refer to variables and files, but not to a store`,
+    );
+  const resolved = await resolveReferences({ ...input, uses }).catch((error: unknown) => {
+    // The references themselves are reported on their own.
+    throw new Error(`cannot be read: settings of \`${key}\` have no value`, { cause: error });
+  });
+  const file =
+    isMapping(source.value) && Object.hasOwn(source.value, key) ? { [key]: source.value[key] } : {};
+  const value = replaceReferences(file, uses, resolved);
+  const check = checkSchema({ schema: storeSections, source, value });
+  if (check.ok) return check.value[key];
+  const summary = `cannot be read: with its references resolved, \`${key}\` has problems:`;
+  throw problemsError('config_invalid', summary, check.problems);
 }
 
-async function resolveSection(key: keyof Sections, input: SectionInput): Promise<Sections> {
-  const uses = input.uses.filter(({ path }) => path[0] === key);
-  const fromStore = uses.find(({ reference }) => reference.kind === 'store' && reference.scheme !== 'file');
-  if (fromStore !== undefined)
-    throw new LastingReferenceError(
-      `cannot be asked: a setting of \`${key}\` can come from variables and files, not from a store`,
-    );
-  const resolved = await resolveReferences({ ...input, uses, previous: [] }).catch((error: unknown) => {
-    // Which ones is told at those references themselves.
-    throw new Error(`cannot be asked: settings of \`${key}\` have no value`, { cause: error });
-  });
+/** Replaces the texts that are references. */
+function replaceReferences(
+  value: unknown,
+  uses: readonly ReferenceUse[],
+  resolved: Pick<ResolvedReferences, 'textOf'>,
+): unknown {
   const texts = new Map(uses.map((use) => [JSON.stringify(use.path), resolved.textOf(use)]));
-  const file = input.source.value;
-  const section = isMapping(file) && Object.hasOwn(file, key) ? file[key] : {};
-  const value = { [key]: replaceTexts(section, [key], texts) };
-  const check = checkSchema({ schema: storeSections, source: input.source, value });
-  if (check.ok) return check.value;
-  throw problemsError(
-    'config_invalid',
-    `cannot be asked: with its references resolved, \`${key}\` has problems:`,
-    check.problems,
-  );
+  const replace = (item: unknown, path: KeyPath): unknown => {
+    if (typeof item === 'string') return texts.get(JSON.stringify(path)) ?? item;
+    if (Array.isArray(item)) return item.map((each, index) => replace(each, [...path, index]));
+    if (!isMapping(item)) return item;
+    return Object.fromEntries(
+      Object.entries(item).map(([key, each]) => [key, replace(each, [...path, key])]),
+    );
+  };
+  return replace(value, []);
 }

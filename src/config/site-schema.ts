@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { folder, formatVersion, section, text } from '../secrets/index.js';
+import { formatVersion, section, text } from '../secrets/index.js';
 
 const description = section({ description: text.optional() });
 
@@ -18,49 +18,51 @@ const dbt = section({
   snapshot_paths: z.array(text).default(['snapshots']),
   target_path: text.default('target'),
   clean_targets: z.array(text).default(['target', 'dbt_packages']),
-});
+}).meta({ reload: 'restart' });
 
-const siteProfile = section({
-  duckdb: section({ path: text.optional(), readonly: z.boolean().default(false) }),
+/** One profile of `mxcp-site.yml`; of an empty mapping, its defaults. */
+export const siteProfileSchema = section({
+  duckdb: section({
+    path: text.optional().meta({ setting: 'duckdbPath' }),
+    readonly: z.boolean().default(false).meta({ setting: 'readonly' }),
+  }),
   drift: section({ path: text.optional() }),
   audit: section({
-    enabled: z.boolean().default(false),
+    enabled: z.boolean().default(false).meta({ setting: 'auditEnabled' }),
     path: text.optional(),
     max_file_size: z.int().min(1).default(52_428_800),
   }),
 });
 
-/** `mxcp-site.yml`. Nothing in it is a reference. */
+/** `mxcp-site.yml`. It has no references. What `.meta()` says of a key is explained in `schema-keys.ts`. */
 export const siteSchema = z.strictObject({
   mxcp: formatVersion('move endpoint files into `tools/`, `resources/` and `prompts/`, then write'),
   project: text,
-  profile: text,
+  profile: text.meta({ setting: 'profile' }),
   secrets: z.array(text).default([]),
   plugin: z.array(z.strictObject({ name: text, module: text, config: text.optional() })).default([]),
   extensions: z.array(extension).default([]),
   dbt,
   sql_tools: section({
-    enabled: z.boolean().default(false),
+    enabled: z.boolean().default(false).meta({ setting: 'sqlTools' }),
     execute_sql_query: description,
     list_tables: description,
     get_table_schema: description,
   }),
   paths: section({
-    tools: folder('tools'),
-    resources: folder('resources'),
-    prompts: folder('prompts'),
-    evals: folder('evals'),
-    python: folder('python'),
-    plugins: folder('plugins'),
-    sql: folder('sql'),
-    drift: folder('drift'),
-    audit: folder('audit'),
-    data: folder('data'),
+    tools: text.default('tools'),
+    resources: text.default('resources'),
+    prompts: text.default('prompts'),
+    evals: text.default('evals'),
+    python: text.default('python'),
+    plugins: text.default('plugins'),
+    sql: text.default('sql'),
+    drift: text.default('drift'),
+    audit: text.default('audit'),
+    data: text.default('data'),
   }),
-  profiles: z.record(text, siteProfile).default({}),
+  profiles: z.record(text, siteProfileSchema).default({}),
 });
 
 export type SiteConfig = z.output<typeof siteSchema>;
-export type SiteProfile = z.output<typeof siteProfile>;
-/** What stands for a profile that `mxcp-site.yml` does not have. */
-export const defaultSiteProfile = (): SiteProfile => siteProfile.parse({});
+export type SiteProfile = z.output<typeof siteProfileSchema>;

@@ -27,18 +27,21 @@ const registeredClient = z.strictObject({
   scopes: z.array(text).default([]),
 });
 
-/** Who may call. Known key by key, so that a slip is told even where the provider itself is not built yet. */
-export const authSchema = section({
+/** Who may call. Every key is known, so that a typing error is found even for a provider that this version does not have. */
+const authSchema = section({
   mode: z.enum(['issuer', 'verifier']).default('issuer'),
   provider: z
     .enum(['none', 'github', 'atlassian', 'salesforce', 'keycloak', 'google', 'oidc'])
     .default('none'),
-  clients: z.array(registeredClient).default([]),
-  github: oauthClient.optional(),
-  atlassian: oauthClient.optional(),
-  salesforce: oauthClient.optional(),
-  google: oauthClient.optional(),
-  keycloak: z.strictObject({ ...client, realm: text, server_url: text, scope: text.optional() }).optional(),
+  clients: z.array(registeredClient).default([]).meta({ secret: true }),
+  github: oauthClient.optional().meta({ secret: true }),
+  atlassian: oauthClient.optional().meta({ secret: true }),
+  salesforce: oauthClient.optional().meta({ secret: true }),
+  google: oauthClient.optional().meta({ secret: true }),
+  keycloak: z
+    .strictObject({ ...client, realm: text, server_url: text, scope: text.optional() })
+    .optional()
+    .meta({ secret: true }),
   oidc: z
     .strictObject({
       ...client,
@@ -48,7 +51,8 @@ export const authSchema = section({
       extra_authorize_params: z.record(z.string(), z.string()).optional(),
       provider_name: text.optional(),
     })
-    .optional(),
+    .optional()
+    .meta({ secret: true }),
   authorization: section({ required_scopes: z.array(text).default([]) }),
   persistence: z
     .strictObject({
@@ -56,18 +60,19 @@ export const authSchema = section({
       path: text.optional(),
       auth_encryption_key: text.optional(),
     })
-    .optional(),
+    .optional()
+    .meta({ secret: true }),
 });
 
 const secret = z.strictObject({
   name: text,
   type: text,
-  parameters: z.record(z.string(), z.unknown()).default({}),
+  parameters: z.record(z.string(), z.unknown()).default({}).meta({ secret: true }),
 });
 
 /**
- * DuckDB does not tell upper from lower case in names: it would keep the last of two secrets and say nothing. A name may have
- * come from a reference, so the other one is told by its place.
+ * DuckDB ignores case in names: it would silently keep only the last of two secrets. A name may be the value of a reference,
+ * so the message names the other secret by its position.
  */
 const secrets = z.array(secret).superRefine((list, context) => {
   const seen = new Map<string, number>();
@@ -77,16 +82,16 @@ const secrets = z.array(secret).superRefine((list, context) => {
     if (other === undefined) continue;
     const message =
       list[other]?.name === name
-        ? `is the name of \`secrets[${other}]\` too; give it its own`
-        : `differs from the name of \`secrets[${other}]\` only in upper and lower case, which DuckDB does not tell apart; give it another`;
+        ? `is also the name of \`secrets[${other}]\`; choose another name`
+        : `differs from the name of \`secrets[${other}]\` only in case, which DuckDB ignores; choose another name`;
     context.addIssue({ code: 'custom', path: [index, 'name'], message });
   }
 });
 
 const telemetry = section({
-  enabled: z.boolean().default(false),
+  enabled: z.boolean().default(false).meta({ setting: 'telemetryEnabled' }),
   endpoint: text.optional(),
-  headers: z.record(z.string(), z.string()).optional(),
+  headers: z.record(z.string(), z.string()).optional().meta({ secret: true }),
   service_name: text.optional(),
   service_version: text.optional(),
   environment: text.optional(),
@@ -95,14 +100,21 @@ const telemetry = section({
   metrics: section({ enabled: z.boolean().default(false), export_interval: z.number().min(1).default(60) }),
 });
 
-const userProfile = section({
-  secrets: secrets.default([]),
-  plugin: section({ config: z.record(z.string(), z.record(z.string(), z.string())).default({}) }),
+/** One profile of a project in the user configuration; of an empty mapping, its defaults. */
+export const userProfileSchema = section({
+  secrets: secrets.default([]).meta({ reload: 'live' }),
+  plugin: section({
+    // What plugins are given is mostly how they log in somewhere.
+    config: z
+      .record(z.string(), z.record(z.string(), z.string()))
+      .default({})
+      .meta({ reload: 'live', secret: true }),
+  }),
   auth: authSchema,
   telemetry,
 });
 
-/** As a `Host` header has it. Nothing else is ever equal to one. */
+/** As in a `Host` header, which is compared with it literally. */
 const hostName = text.refine(
   (value) => /^(?:\[[\da-f:.]+\]|[a-z\d._-]+)(?::\d{1,5})?$/i.test(value),
   'must be a host as requests name it, like `app.example.com` or `app.example.com:8000`; there are no patterns',
@@ -114,14 +126,17 @@ const origin = text.refine(
 );
 
 const transport = section({
-  provider: z.enum(['streamable-http', 'sse', 'stdio']).default('streamable-http'),
+  provider: z
+    .enum(['streamable-http', 'sse', 'stdio'])
+    .default('streamable-http')
+    .meta({ setting: 'transport' }),
   http: section({
-    port: z.int().min(0).max(65_535).default(8000),
-    host: text.default('localhost'),
+    port: z.int().min(0).max(65_535).default(8000).meta({ setting: 'port' }),
+    host: text.default('localhost').meta({ setting: 'host' }),
     scheme: z.enum(['http', 'https']).default('http'),
     base_url: text.optional(),
     trust_proxy: z.boolean().default(false),
-    stateless: z.boolean().default(false),
+    stateless: z.boolean().default(false).meta({ setting: 'stateless' }),
     allowed_hosts: z.array(hostName).default([]),
     allowed_origins: z.array(origin).default([]),
   }),
@@ -129,7 +144,7 @@ const transport = section({
 
 const model = z.strictObject({
   type: z.enum(['claude', 'openai']),
-  api_key: text.optional(),
+  api_key: text.optional().meta({ secret: true }),
   base_url: text.optional(),
   timeout: z.number().optional(),
   max_retries: z.int().min(0).optional(),
@@ -143,7 +158,7 @@ const logging = section({
   backup_count: z.int().min(0).default(5),
 });
 
-/** More often than this only costs a store its peace. */
+/** More frequent requests would only load the stores. */
 const MINIMUM_REFRESH_MS = 1_000;
 
 const interval = z
@@ -155,20 +170,20 @@ const interval = z
 /** The user configuration. Any text in it may be a reference. */
 export const userSchema = z.strictObject({
   mxcp: formatVersion('check it against the configuration reference, then write'),
-  projects: z.record(text, section({ profiles: z.record(text, userProfile).default({}) })).default({}),
-  vault: vaultSection,
-  onepassword: onepasswordSection,
+  projects: z.record(text, section({ profiles: z.record(text, userProfileSchema).default({}) })).default({}),
+  // Each reload asks the stores with their settings of that time.
+  vault: vaultSection.meta({ reload: 'live' }),
+  onepassword: onepasswordSection.meta({ reload: 'live' }),
   transport,
   models: section({ default: text.optional(), models: z.record(text, model).default({}) }),
   logging,
-  reload: section({ refresh: interval.optional() }),
+  reload: section({ refresh: interval.optional().meta({ reload: 'live' }) }),
 });
 
 export type UserConfig = z.output<typeof userSchema>;
-export type UserProfile = z.output<typeof userProfile>;
-export const defaultUserProfile = (): UserProfile => userProfile.parse({});
+export type UserProfile = z.output<typeof userProfileSchema>;
 
-/** A browser leaves out the port that a scheme has anyway. Pages in a sandbox have the origin `null`. */
+/** Browsers leave out the default port of a scheme. Sandboxed pages have the origin `null`. */
 function isOrigin(value: string): boolean {
   const plain = value.toLowerCase().replace(/\/$/, '');
   if (!/^https?:/.test(plain)) return plain === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@*]+$/.test(plain);

@@ -28,7 +28,7 @@ export async function loadConfig(
 ): Promise<ResolvedConfig> {
   const { signal, stores, previous } = options;
   const reading = loadConfigTemplate(settings, { addedSchemes: stores?.schemes, running: previous });
-  const config = await resolveConfig(await raceSignal(reading, signal), { settings, env, ...options });
+  const config = await resolveConfig(await raceSignal(reading, signal), { env, ...options });
   assertProtections(config);
   return config;
 }

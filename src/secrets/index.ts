@@ -22,12 +22,8 @@ export {
 } from './references/resolve-references.js';
 export { Concealed, Secret } from './references/secret.js';
 export { SecretStores, type StoreSections } from './secret-stores.js';
-export { type TimeLimit, limitTime, partOf } from './stores/http-peer.js';
+export { limitTime, partOf } from './stores/http-peer.js';
 export {
-  type OnepasswordSection,
-  type SettingsPlace,
-  type VaultSection,
-  folder,
   formatVersion,
   onepasswordSection,
   section,

@@ -80,9 +80,9 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
   }
 
   async resolve({ template, catalog }: Loaded, reload: ReloadContext): Promise<Resolved> {
-    const { settings, env, stores } = this.#context;
+    const { env, stores } = this.#context;
     const running = this.#current.config;
-    const input = { settings, env, stores, previous: running, signal: reload.signal };
+    const input = { env, stores, previous: running, signal: reload.signal };
     const onDisk = await resolveConfig(template, input).catch((error: unknown) => {
       reload.report({ references: compareFailedReferences(running.references, error) });
       throw error;

@@ -11,10 +11,6 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape).prefault({} as z.input<z.ZodObject<Shape, z.core.$strict>>);
 }
 
-export function folder(name: string) {
-  return text.default(name);
-}
-
 /** `mxcp: 1`. Text instead of the number is how older projects are told apart. */
 export function formatVersion(mend: string) {
   return z

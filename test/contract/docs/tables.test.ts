@@ -3,7 +3,7 @@ import { ROUTES } from '../../../src/contract/index.js';
 import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/command/command.js';
-import { RELOAD_TABLE } from '../../../src/config/reload-effects.js';
+import { reloadTable } from '../../../src/config/schema-keys.js';
 import { SETTINGS, type Setting } from '../../../src/settings/index.js';
 import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';
 import { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from '../../../src/errors/index.js';
@@ -109,7 +109,8 @@ describe('the table of what a reload applies', () => {
   it('has exactly the rows of the program', () => {
     const shown = tableUnder('docs/operations/configuration.md', 'Reload or restart');
     const file = { site: '`mxcp-site.yml`', user: 'user configuration' };
-    const rows = RELOAD_TABLE.map((row) => [code(row.key), file[row.file], row.applies]);
+    const applies = { live: 'reload', restart: 'restart' };
+    const rows = reloadTable().map((row) => [code(row.path.join('.')), file[row.file], applies[row.reload]]);
     expect(sorted(shown)).toEqual(sorted(rows));
   });
 });

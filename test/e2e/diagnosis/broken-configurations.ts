@@ -167,7 +167,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
       'feed-token': null,
     },
     says: [
-      'mxcp-site.yml:6:21: `profiles.dev.duckdb.path` must name a file: databases in memory',
+      'mxcp-site.yml:6:21: the path of the database must name a file; databases in memory',
       'config.yml:14:29: file://feed-token: there is no file feed-token',
     ],
   },

@@ -5,7 +5,7 @@ import { errorOf, loadProject } from '../../kit/projects/config-project.js';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/projects');
 
-/** What a person reads for each mistake: file, line, column, and how to mend it. */
+/** What a person reads for each mistake: file, line, column, and how to fix it. */
 const BROKEN_PROJECTS = [
   {
     project: 'both-files',
@@ -22,14 +22,14 @@ const BROKEN_PROJECTS = [
     project: 'feature-sse',
     code: 'feature_unavailable',
     problems: [
-      "config.yml:3:13: `transport.provider: sse`: this version has no `sse` transport; use `streamable-http`, which today's clients speak, or `stdio`",
+      "config.yml:3:13: this version has no `sse` transport; use `streamable-http`, which today's clients speak, or `stdio`",
     ],
   },
   {
     project: 'protection-audit',
     code: 'protection_unavailable',
     problems: [
-      'mxcp-site.yml:10:16: this version cannot write the audit log and does not serve without it; set `audit.enabled` to false if calls need no record',
+      'mxcp-site.yml:10:16: this version cannot write the audit log and does not serve without it; switch it off if calls need no record',
       'mxcp-site.yml:4:1: this version has no plugins, so endpoints that use them would fail; remove `plugin`',
     ],
   },
@@ -211,7 +211,7 @@ const BROKEN_PROJECTS = [
   },
 ];
 
-describe('a broken project is told by what is wrong with it, where, and how to mend it', () => {
+describe('a broken project is reported with what is wrong, where, and how to fix it', () => {
   it.each(BROKEN_PROJECTS)('$project', async ({ project, code, problems }) => {
     const root = join(FIXTURES, `${project}.bad`);
     const error = await errorOf(loadProject(root));

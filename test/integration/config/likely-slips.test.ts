@@ -13,7 +13,7 @@ describe('secrets that queries would go without', () => {
   it('because their profile has another name are warned about once', async () => {
     const renamed = userConfig('A: x').replace('dev:', 'dve:');
     expect(await warningsOf(`${site}profiles: {dev: {}}\n`, renamed)).toEqual([
-      'config.yml:4:5: the profile `dev` is active and not among these, so it has no secrets; there is dve; did you mean `dve`?',
+      'config.yml:4:5: the active profile `dev` is not among these profiles, so it has no secrets; known profiles are dve; did you mean `dve`?',
     ]);
     expect(await warningsOf(site, renamed)).toEqual([
       'mxcp-site.yml:3:10: the profile `dev` is in neither configuration file and runs on defaults; did you mean `dve`?',
@@ -24,7 +24,7 @@ describe('secrets that queries would go without', () => {
   it('because DuckDB knows no such type are warned about, unless they are for code', async () => {
     const typed = (type: string): string => userConfig('A: x').replace('type: postgres', `type: ${type}`);
     expect(await warningsOf(site, typed('postgers'))).toEqual([
-      'config.yml:8:19: DuckDB knows no such type, so queries go without this secret; did you mean `postgres`?',
+      'config.yml:8:19: DuckDB has no secrets of this type, so queries run without this one; did you mean `postgres`?',
     ]);
     for (const type of ['HTTP', 'python', 'custom', 'api'])
       expect(await warningsOf(site, typed(type))).toEqual([]);

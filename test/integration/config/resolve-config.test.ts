@@ -80,7 +80,7 @@ describe('the profile', () => {
     });
   });
 
-  it('that somebody named and neither file has is an error with the known ones', async () => {
+  it('that was named and that neither file has is an error with the known ones', async () => {
     const root = await makeProject({ 'mxcp-site.yml': TWO_PROFILES });
     const error = await errorOf(loadProject(root, { env: { MXCP_PROFILE: 'prdo' } }));
     expect(error).toMatchObject({
@@ -108,7 +108,7 @@ describe('the profile', () => {
   });
 });
 
-describe('names and references where nobody expects them', () => {
+describe('names and references in unexpected places', () => {
   it('may be called as something that every object has', async () => {
     const root = await makeProject({
       'mxcp-site.yml': 'mxcp: 1\nproject: constructor\nprofile: toString\n',
@@ -138,7 +138,7 @@ describe('configuration files', () => {
     });
   });
 
-  it('that serve may not go missing, also the usual one, and may come later', async () => {
+  it('that the active configuration was read from may not go missing, also the usual one, and may come later', async () => {
     const root = await makeProject({});
     const before = await loadProject(root);
     expect(before.configFiles).toEqual([join(root, 'mxcp-site.yml')]);
@@ -151,7 +151,7 @@ describe('configuration files', () => {
     const error = await errorOf(loadProject(root, { previous: running }));
     expect(error).toMatchObject({
       code: 'config_not_found',
-      message: `the configuration file ${file} does not exist; what serves was read from it: put it back, or restart to serve without it`,
+      message: `the configuration file ${file} does not exist; the active configuration was read from it: put it back, or restart to run without it`,
       problems: [{ file }],
     });
     expect((await loadProject(root)).secrets).toEqual([]);
@@ -201,25 +201,26 @@ describe('what an option or a variable says', () => {
   const noFile = async (): Promise<string> =>
     makeProject({ 'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\n' });
 
-  it('is told under its name when it is refused, and no file is blamed', async () => {
+  it('is reported under its name if it is refused, and no file is blamed', async () => {
     const root = await noFile();
     const sse = await errorOf(loadProject(root, { flags: { transport: 'sse' } }));
     expect(sse).toMatchObject({ code: 'feature_unavailable' });
     expect(sse.message).toContain(
-      '\n  --transport sse: this version has no `sse` transport; use `streamable-http`',
+      '\n  --transport: this version has no `sse` transport; use `streamable-http`',
     );
     const memory = await errorOf(loadProject(root, { env: { MXCP_DUCKDB_PATH: ':memory:' } }));
     expect(memory.message).toBe(
-      'the configuration has a problem:\n  MXCP_DUCKDB_PATH: must name a file: databases in memory or on other machines cannot be served',
+      'the configuration has a problem:\n  MXCP_DUCKDB_PATH: the path of the database must name a file; databases in memory or on other machines cannot be used',
     );
   });
 
-  it('is told under its name when it has no effect', async () => {
+  it('is reported under its name if it has no effect', async () => {
     const { warnings } = await loadProject(await noFile(), { env: { MXCP_TELEMETRY_ENABLED: 'true' } });
     expect(warnings).toEqual([
       {
         file: 'MXCP_TELEMETRY_ENABLED',
-        message: 'this version sends no telemetry; the variable has no effect',
+        path: 'projects.shop.profiles.dev.telemetry.enabled',
+        message: 'this version sends no telemetry; the setting has no effect',
       },
     ]);
   });

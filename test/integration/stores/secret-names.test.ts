@@ -24,7 +24,7 @@ describe('names of secrets', () => {
 
   it('that are the same are refused', async () => {
     expect(await problemsOf('feed', 'feed')).toEqual([
-      expect.stringContaining('is the name of `secrets[0]` too; give it its own'),
+      expect.stringContaining('is also the name of `secrets[0]`; choose another name'),
     ]);
   });
 
@@ -33,9 +33,7 @@ describe('names of secrets', () => {
     ['of a reference', '"${NAME}"'],
   ])('that differ only in upper and lower case are refused: %s', async (_, name) => {
     expect(await problemsOf('feed', name)).toEqual([
-      expect.stringContaining(
-        'differs from the name of `secrets[0]` only in upper and lower case, which DuckDB does not tell apart',
-      ),
+      expect.stringContaining('differs from the name of `secrets[0]` only in case, which DuckDB ignores'),
     ]);
   });
 });

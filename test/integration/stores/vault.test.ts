@@ -315,10 +315,10 @@ describe('a Vault reference without a value says what to do', () => {
       'needs a token for Vault: `VAULT_TOKEN` is not set; set it, in an env file or in the environment, or log in with `vault.auto_auth`',
     );
     expect(await failure(['vault: { enabled: true, address: "${UNSET}" }'])).toMatch(
-      /vault:\/\/kv\/a#b: cannot be asked: settings of `vault` have no value[\s\S]*\$\{UNSET\}: not set/,
+      /vault:\/\/kv\/a#b: cannot be read: settings of `vault` have no value[\s\S]*\$\{UNSET\}: not set/,
     );
     expect(await failure(['vault: { enabled: true, address: "vault://kv/a#b" }'])).toContain(
-      'cannot be asked: a setting of `vault` can come from variables and files, not from a store',
+      'cannot be read: the settings of `vault` may refer to variables and files, but not to a store',
     );
     project.env['HOST'] = 'ftp://somewhere';
     expect(await failure(['vault: { enabled: true, address: "${HOST}" }'])).toContain(

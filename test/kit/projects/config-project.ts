@@ -35,7 +35,7 @@ export async function loadProject(root: string, options: ProjectOptions = {}): P
   const environment = { HOME: join(root, 'home'), ...named, ...env };
   const settings = loadSettings({ flags, env: environment, cwd: root });
   const template = await loadConfigTemplate(settings, { running: previous });
-  const config = await resolveConfig(template, { settings, env: environment, previous, signal });
+  const config = await resolveConfig(template, { env: environment, previous, signal });
   assertProtections(config);
   return config;
 }

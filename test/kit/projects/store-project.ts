@@ -42,7 +42,6 @@ export class StoreProject implements AsyncDisposable {
     const settings = loadSettings({ flags, env, cwd: this.project.root });
     const template = await loadConfigTemplate(settings, { addedSchemes: this.stores.schemes });
     const config = await resolveConfig(template, {
-      settings,
       env,
       stores: this.stores,
       previous: this.#previous,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RELOAD_TABLE } from '../../../src/config/reload-effects.js';
+import { reloadTable } from '../../../src/config/schema-keys.js';
 import { jsonSchemaOf, type JsonSchema } from '../../../src/yaml/schema-check.js';
 import { siteSchema } from '../../../src/config/site-schema.js';
 import { userSchema } from '../../../src/config/user-schema.js';
@@ -22,7 +22,9 @@ describe.each([
   ['user', userSchema],
 ] as const)('the reload table for the %s file', (file, schema) => {
   const keys = [...leaves(jsonSchemaOf(schema), '')];
-  const rows = RELOAD_TABLE.filter((row) => row.file === file).map((row) => row.key);
+  const rows = reloadTable()
+    .filter((row) => row.file === file)
+    .map((row) => row.path.join('.'));
 
   it('has exactly one row for every key', () => {
     const covering = keys.map((key) => [key, rows.filter((row) => key === row || key.startsWith(`${row}.`))]);
@@ -39,29 +41,15 @@ describe.each([
   });
 });
 
-const STORES = [
-  'vault.enabled',
-  'vault.address',
-  'vault.namespace',
-  'vault.ca_cert',
-  'vault.client_cert',
-  'vault.client_key',
-  'vault.tls_server_name',
-  'vault.token_env',
-  'vault.auto_auth',
-  'onepassword.enabled',
-  'onepassword.token_env',
-  'onepassword.connect_host',
-  'onepassword.connect_token_env',
-  'onepassword.ca_cert',
-];
-
 it('lets a reload apply secrets, their stores, plugin configuration and how often it happens by itself, and nothing else', () => {
-  const applied = RELOAD_TABLE.filter((row) => row.applies === 'reload').map((row) => row.key);
+  const applied = reloadTable()
+    .filter((row) => row.reload === 'live')
+    .map((row) => row.path.join('.'));
   expect(applied).toEqual([
     'projects.*.profiles.*.secrets',
     'projects.*.profiles.*.plugin.config',
+    'vault',
+    'onepassword',
     'reload.refresh',
-    ...STORES,
   ]);
 });

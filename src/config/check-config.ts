@@ -1,0 +1,164 @@
+import {
+  keySuggestion,
+  nearestName,
+  type Problem,
+  problemsError,
+  type SourcePosition,
+} from '../errors/index.js';
+import { isDatabaseFile } from '../files/index.js';
+import { type KeyPath, toDotted } from '../yaml/index.js';
+import { type ActiveTemplate, likelyProfile, userProfiles } from './config-template.js';
+import { type EffectiveConfig, findDatabasePlace } from './effective-config.js';
+import type { ResolvedConfig, UnavailableSetting } from './resolved-config.js';
+import { overriddenBy } from './schema-keys.js';
+import { siteSchema } from './site-schema.js';
+import { userSchema } from './user-schema.js';
+
+type Key = readonly [file: 'site' | 'user', ...path: string[]];
+
+/** A problem at the value of a key: at the option or variable that gave it, else in the file. */
+function problemAt({ settings, ...active }: ActiveTemplate, [file, ...path]: Key, message: string): Problem {
+  const setting = overriddenBy(file === 'site' ? siteSchema : userSchema, path, settings);
+  const source = file === 'site' ? active.siteSource : active.userSource;
+  const position: SourcePosition =
+    setting === undefined
+      ? (source?.positionOf(path) ?? { file: settings.userConfigFile })
+      : { file: setting };
+  return { ...position, path: toDotted(path), message };
+}
+
+/** Finds a database that DuckDB could open but that is not a file, which a server cannot use. */
+export function findDatabaseProblems(active: ActiveTemplate): readonly Problem[] {
+  const { settings, site, profile } = active;
+  if (findDatabasePlace(active) === undefined) return [];
+  const path = settings.duckdbPath ?? site.profiles[profile]?.duckdb.path ?? '';
+  if (isDatabaseFile(path)) return [];
+  const message =
+    'the path of the database must name a file; databases in memory or on other machines cannot be used';
+  return [problemAt(active, ['site', 'profiles', profile, 'duckdb', 'path'], message)];
+}
+
+/** Finds what the configuration asks for and this version does not have, with its position and a way out. */
+export function findUnavailable(
+  active: ActiveTemplate,
+  config: EffectiveConfig,
+): readonly UnavailableSetting[] {
+  const found: UnavailableSetting[] = findUnavailableProtections(active, config).map((problem) => ({
+    code: 'protection_unavailable',
+    problem,
+  }));
+  if (config.site.plugin.length > 0) {
+    const message = 'this version has no plugins, so endpoints that use them would fail; remove `plugin`';
+    const problem = { ...active.siteSource.positionOfKey(['plugin']), path: 'plugin', message };
+    found.push({ code: 'feature_unavailable', problem });
+  }
+  if (config.user.transport.provider === 'sse') {
+    const message =
+      "this version has no `sse` transport; use `streamable-http`, which today's clients speak, or `stdio`";
+    const problem = problemAt(active, ['user', 'transport', 'provider'], message);
+    found.push({ code: 'feature_unavailable', problem });
+  }
+  return found;
+}
+
+function findUnavailableProtections(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
+  const { project, profile } = active;
+  const { provider, mode, authorization } = config.userProfile.auth;
+  const auth = ['user', 'projects', project, 'profiles', profile, 'auth'] as const;
+  const problems: Problem[] = [];
+  const refuse = (key: Key, what: string, wayOut: string) =>
+    problems.push(
+      problemAt(active, key, `this version cannot ${what} and does not serve without it; ${wayOut}`),
+    );
+  const openToAll = 'remove the `auth` section if everybody who reaches the server may call it';
+  if (provider !== 'none')
+    refuse([...auth, 'provider'], `enforce authentication with \`${provider}\``, openToAll);
+  else if (mode === 'verifier') refuse([...auth, 'mode'], 'verify tokens', openToAll);
+  if (provider === 'none' && authorization.required_scopes.length > 0)
+    refuse([...auth, 'authorization', 'required_scopes'], 'enforce scopes', 'remove `required_scopes`');
+  if (config.siteProfile.audit.enabled) {
+    const wayOut = 'switch it off if calls need no record';
+    refuse(['site', 'profiles', profile, 'audit', 'enabled'], 'write the audit log', wayOut);
+  }
+  return problems;
+}
+
+/**
+ * Refuses a configuration that asks for something that this version does not have. Throws `protection_unavailable` if any of it
+ * is a protection, else `feature_unavailable`; both list everything.
+ */
+export function assertProtections({ unavailable }: Pick<ResolvedConfig, 'unavailable'>): void {
+  if (unavailable.length === 0) return;
+  const isProtection = unavailable.some(({ code }) => code === 'protection_unavailable');
+  throw problemsError(
+    isProtection ? 'protection_unavailable' : 'feature_unavailable',
+    `the configuration asks for ${isProtection ? 'a protection' : 'something'} that this version does not have:`,
+    unavailable.map(({ problem }) => problem),
+  );
+}
+
+/** Finds what does not prevent a start and is most likely a mistake. */
+export function findWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
+  return [
+    ...siteWarnings(active, config),
+    ...secretWarnings(active, config),
+    ...userWarnings(active, config),
+  ];
+}
+
+function siteWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
+  const { site, siteSource, settings } = active;
+  const likely = settings.profile === undefined ? likelyProfile(active) : undefined;
+  const misspelt = `the profile \`${site.profile}\` is in neither configuration file and runs on defaults; did you mean \`${likely}\`?`;
+  const known = new Set(config.userProfile.secrets.map(({ name }) => name));
+  const missing = site.secrets.flatMap((name, index): Problem[] => {
+    if (known.has(name)) return [];
+    const message = `the active profile of the user configuration has no secret \`${name}\``;
+    const path = ['secrets', index];
+    return [{ ...siteSource.positionOf(path), path: toDotted(path), message }];
+  });
+  return [...(likely === undefined ? [] : [problemAt(active, ['site', 'profile'], misspelt)]), ...missing];
+}
+
+/** Types of secrets that DuckDB and its own extensions know (DuckDB 1.5.6). Secrets of other types are for code. */
+const DUCKDB_TYPES = 's3 aws r2 gcs azure http huggingface postgres mysql iceberg ducklake motherduck'.split(
+  ' ',
+);
+
+/** Secrets whose absence would otherwise only show when a query fails: the name of their profile or type is misspelt. */
+function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
+  const { userSource, settings, project, profile } = active;
+  if (userSource === undefined) return [];
+  const warnings: Problem[] = [];
+  const profiles = ['projects', project, 'profiles'];
+  const others = userProfiles(active, project);
+  // A misspelt profile in the site file has a warning of its own.
+  const isReported = settings.profile === undefined && likelyProfile(active) !== undefined;
+  if (others.length > 0 && !others.includes(profile) && !isReported) {
+    const message = `the active profile \`${profile}\` is not among these profiles, so it has no secrets; known profiles are ${others.join(', ')}${keySuggestion(profile, others)}`;
+    warnings.push({ ...userSource.positionOfKey(profiles), path: toDotted(profiles), message });
+  }
+  for (const [index, { type }] of config.userProfile.secrets.entries()) {
+    const meant = DUCKDB_TYPES.includes(type.toLowerCase()) ? undefined : nearestName(type, DUCKDB_TYPES);
+    if (meant === undefined) continue;
+    const path: KeyPath = [...profiles, profile, 'secrets', index, 'type'];
+    // The type is not quoted, because it may be the value of a reference.
+    const message = `DuckDB has no secrets of this type, so queries run without this one; did you mean \`${meant}\`?`;
+    warnings.push({ ...userSource.positionOf(path), path: toDotted(path), message });
+  }
+  return warnings;
+}
+
+function userWarnings(active: ActiveTemplate, { user, userProfile }: EffectiveConfig): readonly Problem[] {
+  const { project, profile } = active;
+  const warnings: Problem[] = [];
+  if (userProfile.telemetry.enabled) {
+    const key = ['user', 'projects', project, 'profiles', profile, 'telemetry', 'enabled'] as const;
+    warnings.push(problemAt(active, key, 'this version sends no telemetry; the setting has no effect'));
+  }
+  if (user.transport.http.scheme === 'https') {
+    const message = 'the server itself speaks plain HTTP; put a proxy that speaks TLS in front of it';
+    warnings.push(problemAt(active, ['user', 'transport', 'http', 'scheme'], message));
+  }
+  return warnings;
+}
