@@ -1,4 +1,4 @@
-"""Starts a worker. Any Python can read this file, so that one that is too old says so in words."""
+"""Starts a worker. Any version of Python can read this file, so one that is too old reports that instead of a syntax error."""
 
 import sys
 
@@ -11,6 +11,6 @@ if __name__ == "__main__":
 
     main()
 else:
-    # A process of `multiprocessing`, which runs the main file under another name before it imports files of the project.
-    # It must not leave `__pycache__` beside them.
+    # `multiprocessing` runs the main file under another name in its processes, before they import files of the project.
+    # They must not write `__pycache__` beside these files.
     sys.dont_write_bytecode = True

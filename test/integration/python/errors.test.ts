@@ -62,7 +62,7 @@ describe('an error of Python code', () => {
     expect(await messageOf('interrupts')).toBe('KeyboardInterrupt (python/odd.py:6, in interrupts)');
     expect(await messageOf('stops')).toBe('StopIteration (python/odd.py:7, in stops)');
     expect(await messageOf('unprintable')).toBe(
-      'odd.Unprintable: its text raised ValueError (python/odd.py:8, in unprintable)',
+      'odd.Unprintable: str() of the error raised ValueError (python/odd.py:8, in unprintable)',
     );
     expect(await messageOf('recursion')).toMatch(/^RecursionError: .* \(python\/odd\.py:9, in recursion\)$/);
     expect(await messageOf('long')).toMatch(

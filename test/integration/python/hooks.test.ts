@@ -244,7 +244,7 @@ describe('hooks', () => {
     expect(warnings).toHaveLength(4);
     expect(warnings[0]).toBe(
       `${project.path('python/asks.py')}:3: RuntimeWarning: reload_duckdb() is ignored while files are imported and in hooks: ` +
-        'each reload does both again, and would never be the last one',
+        'each reload does both again, so reloads would never end',
     );
   });
 });

@@ -40,12 +40,12 @@ test('are understood also where the Python package refuses them or gets them wro
 });
 
 test.each([
-  ['{1, 2}', 'TypeError: parameter x is of type "set", which no SQL type stands for'],
-  ['[1, object()]', 'TypeError: parameter x[1] is of type "object", which no SQL type stands for'],
-  ['{"a": {"b": 1j}}', 'TypeError: parameter x.a.b is of type "complex", which no SQL type stands for'],
+  ['{1, 2}', 'TypeError: parameter x is of type "set", which no SQL type represents'],
+  ['[1, object()]', 'TypeError: parameter x[1] is of type "object", which no SQL type represents'],
+  ['{"a": {"b": 1j}}', 'TypeError: parameter x.a.b is of type "complex", which no SQL type represents'],
   ['2**128', 'OverflowError: parameter x is an integer of more than 128 bits, which no SQL type holds'],
-  ['pd.DataFrame({"a": [1]})', 'TypeError: parameter x is of type "DataFrame", which no SQL type stands for'],
-])('that no SQL type stands for are refused with their place: %s', async (expression, message) => {
+  ['pd.DataFrame({"a": [1]})', 'TypeError: parameter x is of type "DataFrame", which no SQL type represents'],
+])('that no SQL type represents are refused with their place: %s', async (expression, message) => {
   const [compared] = await compareParameters([expression]);
   expect(compared?.ours).toBe(`list[dict{str('error'): str('${message}')}]`);
 });

@@ -1,1 +1,1 @@
-"""What Python code of a project imports from the server that runs it."""
+"""What Python code of a project imports from the server."""

@@ -1,4 +1,4 @@
-"""The server as Python endpoints see it: the database, the configuration, hooks, logging to the client, reloads."""
+"""The server for Python endpoints: the database, the configuration, hooks, messages to the client, reloads."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _Hook = TypeVar("_Hook", bound=Callable[[], Any])
 
 
 class _Database:
-    """The database of the server, on a connection that the call has to itself until it ends."""
+    """The database of the server. Each call has its own connection until it ends."""
 
     def execute(self, query: str, params: Any = None) -> List[Dict[str, Any]]:
-        """Runs statements and gives the rows of the last one. Raises DatabaseError. Blocks its thread, also in async code."""
+        """Runs statements and returns the rows of the last one. Raises DatabaseError. Blocks its thread, also in async code."""
         return _worker.present().database.execute(query, params)
 
     def transaction(self) -> ContextManager[None]:
-        """`with db.transaction():` commits at its end, and rolls back when the block raises or the call is cancelled."""
+        """`with db.transaction():` commits at the end of the block, and rolls back if it raises or the call is cancelled."""
         return _worker.present().database.transaction()
 
 
 class _Config:
-    """The configuration that the running code was loaded with, with all references resolved."""
+    """The configuration of the generation that runs the code, with all references resolved."""
 
     @property
     def site_config(self) -> Dict[str, Any]:
@@ -55,7 +55,7 @@ class _Config:
         return _worker.present().configuration["userConfig"]
 
     def get_secret(self, name: str) -> Optional[Dict[str, Any]]:
-        """The parameters of a secret of the active profile; None when there is no such secret."""
+        """The parameters of a secret of the active profile; None if there is no such secret."""
         secret = _worker.present().configuration["secrets"].get(name)
         return copy.deepcopy(secret)
 
@@ -70,7 +70,7 @@ class _Config:
 
 
 class _Plugins:
-    """This version has no plugins. Every use says so, rather than giving nothing."""
+    """This version has no plugins. Every use raises instead of returning nothing."""
 
     def get(self, name: str) -> Any:
         raise NotImplementedError(
@@ -82,7 +82,7 @@ class _Plugins:
 
 
 class _Client:
-    """Messages to the client of the call that runs. Outside of a call, and in forked processes, they go nowhere."""
+    """Messages to the client of the running call. Outside a call, and in forked processes, they are dropped."""
 
     async def debug(self, message: str, data: Any = None) -> None:
         _notify({"kind": "log", "level": "debug", "message": str(message), "data": data})
@@ -97,7 +97,7 @@ class _Client:
         _notify({"kind": "log", "level": "error", "message": str(message), "data": data})
 
     async def progress(self, progress: float, total: Optional[float] = None, message: Optional[str] = None) -> None:
-        """How far the call is: `progress` out of `total`, in whatever unit."""
+        """Reports `progress` out of `total`, in any unit."""
         text = None if message is None else str(message)
         _notify({"kind": "progress", "progress": float(progress), "total": total, "message": text})
 
@@ -109,14 +109,14 @@ def _notify(notification: Dict[str, Any]) -> None:
 
 
 def on_init(hook: _Hook) -> _Hook:
-    """Runs the function, sync or async, once the code is loaded and before the first call. Its error refuses the start."""
+    """Runs the function, sync or async, after the code is loaded and before the first call. An error refuses the start."""
     if _worker.is_present():
         _worker.present().hooks.on_init(hook)
     return hook
 
 
 def on_shutdown(hook: _Hook) -> _Hook:
-    """Runs the function, sync or async, after the last call, within a few seconds."""
+    """Runs the function, sync or async, after the last call. It has a few seconds."""
     if _worker.is_present():
         _worker.present().add_shutdown_hook(hook)
     return hook
@@ -124,13 +124,13 @@ def on_shutdown(hook: _Hook) -> _Hook:
 
 _IGNORED_RELOAD = (
     "reload_duckdb() is ignored while files are imported and in hooks: "
-    "each reload does both again, and would never be the last one"
+    "each reload does both again, so reloads would never end"
 )
 _payload_numbers = itertools.count(1)
 
 
 def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description: Optional[str] = None) -> None:
-    """Asks for a reload and returns at once. `payload_func`, sync or async, runs while the database file is closed."""
+    """Requests a reload and returns at once. `payload_func`, sync or async, runs while the database file is closed."""
     worker = _worker.connected()
     job = current_job.get()
     if worker.is_importing or (job is not None and job.is_hooks and not job.has_ended):
@@ -142,16 +142,16 @@ def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description:
         worker.payloads[payload] = payload_func
     text = None if description is None else str(description)
     message = {"op": "reload", "payload": payload, "description": text}
-    worker.tell(message)
+    worker.send(message)
 
 
 def begin_execution_event(*_: Any, **__: Any) -> ContextManager[None]:
-    """Does nothing: a server whose audit log is switched on does not start, so there is none that events could go to."""
+    """Does nothing: this version has no audit log, and does not start if one is switched on."""
     return contextlib.nullcontext()
 
 
 def add_execution_event(*_: Any, **__: Any) -> None:
-    """Does nothing, as `begin_execution_event`."""
+    """Does nothing, like `begin_execution_event`."""
 
 
 db = _Database()

@@ -1,4 +1,4 @@
-"""Runs jobs: sync functions in threads, async ones on the loop."""
+"""Runs jobs: sync functions in threads, async functions on the event loop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .job import CallCancelled, Job, current_job
 from .project_code import NotCallable
 from .values import encode_result
 
-#: A result of so few and so plain parts is written on the loop: a change of threads would take longer.
+#: A result with at most this many simple parts is written on the loop, because switching threads would take longer.
 _SMALL = 16
 _PLAIN = (str, int, float, bool, type(None))
-#: Items are written together: each write has the price of a system call and of a turn of the server's loop.
+#: Items are written together, because each write costs a system call and a turn of the server's event loop.
 _BATCH_BYTES = 32 * 1024
 
 
@@ -26,25 +26,25 @@ class TooLarge(Exception):
 
 
 class Calls:
-    """All jobs that run. Everything but `call` and `cancel` happens in the thread or the task of the job."""
+    """All running jobs. `call` and `cancel` run in the reader thread, everything else in the thread or task of the job."""
 
     def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop, files: ProjectFiles) -> None:
         self._channel = channel
         self._loop = loop
         self._files = files
         self._jobs: dict[int, Job] = {}
-        # The loop itself keeps only weak references.
+        # The event loop keeps only weak references to tasks.
         self._tasks: set[asyncio.Task] = set()
 
     def start(self, job: Job, prepare: Callable[[], Any], finish: Callable[[Any], None]) -> None:
-        """Runs `prepare()`, which may give an awaitable, then `finish` with the outcome; then tells the server."""
+        """Runs `prepare()`, which may return an awaitable, then `finish` with the outcome, then reports the end to the server."""
         self._jobs[job.number] = job
         threads.run(lambda: self._run_in_thread(job, prepare, finish))
 
     def start_async(self, job: Job, prepare: Callable[[], Awaitable[Any]], finish: Callable[[Any], None]) -> None:
-        """The same for what is known to be async: without a thread, unless there is much to write."""
+        """The same for an async `prepare`, without a thread unless the result is large."""
         self._jobs[job.number] = job
-        self._go_on(job, prepare, finish, contextvars.Context())
+        self._continue_on_loop(job, prepare, finish, contextvars.Context())
 
     def cancel(self, number: int) -> None:
         job = self._jobs.get(number)
@@ -82,15 +82,15 @@ class Calls:
             finally:
                 job.leave_thread()
         except CallCancelled:
-            # It arrived while the outcome was being noted.
+            # The interrupt arrived while the outcome was being stored.
             failure = {"kind": "cancelled"}
         job.leave_thread()
         if awaitable is not None and failure is None:
-            self._go_on(job, lambda: awaitable, finish, context)
+            self._continue_on_loop(job, lambda: awaitable, finish, context)
         else:
             self._end(job, failure)
 
-    def _go_on(self, job: Job, prepare: Callable[[], Any], finish: Any, context: contextvars.Context) -> None:
+    def _continue_on_loop(self, job: Job, prepare: Callable[[], Any], finish: Any, context: contextvars.Context) -> None:
         def create() -> None:
             current_job.set(job)
             task = self._loop.create_task(self._run_on_loop(job, prepare, finish))
@@ -112,7 +112,7 @@ class Calls:
                 await in_thread(finish, value)
             del value
         except BaseException as error:  # noqa: BLE001
-            # Also SystemExit, which would otherwise end the loop.
+            # Includes SystemExit, which would otherwise end the loop.
             failure = self._describe(job, error)
         self._end(job, failure)
 
@@ -134,12 +134,12 @@ class Calls:
         try:
             self._channel.send(message)
         except BaseException as error:  # noqa: BLE001
-            # The server would wait for this job for ever.
+            # The server would wait for this job forever.
             process.give_up(process.OUT_OF_RESOURCES, "it cannot say how a call ended: %r" % error)
 
 
 async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Runs sync code of an async job in a thread, within the context of the job."""
+    """Runs sync code of an async job in a thread, in the context of the job."""
     loop = asyncio.get_running_loop()
     future = loop.create_future()
     context = contextvars.copy_context()
@@ -156,7 +156,7 @@ async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
         try:
             outcome, failure = context.run(work, *arguments), None
         except BaseException as error:  # noqa: BLE001
-            # A future refuses StopIteration: the loop would take it for its own.
+            # A future does not accept StopIteration.
             failure = RuntimeError(repr(error)) if isinstance(error, StopIteration) else error
             outcome = None
         loop.call_soon_threadsafe(settle, outcome, failure)
@@ -166,7 +166,7 @@ async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 async def _settle(value: Any) -> Any:
-    """A function may give an awaitable, which may give an async generator."""
+    """Awaits an awaitable and collects an async generator."""
     if inspect.isawaitable(value):
         value = await value
     if inspect.isasyncgen(value):

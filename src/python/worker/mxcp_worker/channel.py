@@ -1,4 +1,4 @@
-"""The two pipes to the server: one line of text is one message."""
+"""The two pipes to the server. Each line is one message."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from . import process, threads
 
-#: The server refuses longer lines, and would have to take them for garbage.
+#: The server takes much longer lines for garbage and ends the worker.
 MAX_LINE_BYTES = 200 * 1024 * 1024
 
 _FROM_SERVER = 3
@@ -22,7 +22,7 @@ def to_json(value: Any) -> str:
 
 
 class Channel:
-    """Owns both pipes. They are moved away from 3 and 4, which user code may close or reuse, and are not inherited."""
+    """Owns both pipes. They are moved away from 3 and 4, which code of the project may close or reuse, and are not inherited."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,9 +36,9 @@ class Channel:
         self.write((to_json(message) + "\n").encode("ascii"))
 
     def write(self, line: bytes) -> None:
-        """Writes a whole line. A job that can be interrupted does it under its shield: half a line ends the worker."""
+        """Writes a whole line. A job that can be interrupted needs its shield here, because half a line ends the worker."""
         if self._is_forked:
-            # A forked child that went on in the worker's own code: the answer is its parent's to give.
+            # A forked child that continued in the worker's own code. Its parent sends the answer.
             os._exit(0)
         with self._lock:
             rest = memoryview(line)
@@ -49,7 +49,7 @@ class Channel:
                 process.give_up(process.LOST_CONNECTION, "it cannot reach the server: %s" % error)
 
     def read(self, handle: Callable[[dict[str, Any]], None]) -> None:
-        """Gives every message to `handle`, in a thread of its own; the end of the pipe is the end of the process."""
+        """Passes every message to `handle` in its own thread. When the pipe ends, the process ends."""
         threading.Thread(target=self._read, args=(handle,), name="mxcp-reader", daemon=True).start()
 
     def _read(self, handle: Callable[[dict[str, Any]], None]) -> None:
@@ -60,23 +60,23 @@ class Channel:
         except MemoryError:
             process.give_up(process.OUT_OF_RESOURCES, "no memory is left to read a message of the server")
         except OSError as error:
-            process.give_up(process.LOST_CONNECTION, "it cannot hear the server: %s" % error)
+            process.give_up(process.LOST_CONNECTION, "it cannot read from the server: %s" % error)
         except BaseException as error:  # noqa: BLE001
             process.give_up(process.INTERNAL_ERROR, "%s: %s" % (type(error).__name__, error))
         process.end_group()
 
     def _leave_to_parent(self) -> None:
-        """In a forked child: without the pipes it can neither answer nor keep the server waiting for their end."""
+        """Runs in a forked child: closes the pipes, so that the child can neither answer nor keep them open."""
         self._is_forked = True
         self._lock = threading.Lock()
         for descriptor in (self._input, self._output):
             try:
                 os.close(descriptor)
             except OSError:
-                # User code has closed it before.
+                # Code of the project has closed it already.
                 pass
         if not threads.is_lasting():
-            # For the kernel, the parent is the thread, and this one may end long before its process.
+            # To the kernel, the parent is the forking thread, which may end long before its process.
             return
         process.die_with_parent()
         if os.getppid() != self._worker_pid:
@@ -92,7 +92,7 @@ def _move_away(descriptor: int) -> int:
         try:
             moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
         except OSError:
-            # Beyond the limit of open files: lower will do.
+            # Above the limit of open files: try a lower number.
             continue
         os.close(descriptor)
         return moved

@@ -1,4 +1,4 @@
-"""Imports of project modules, from the sources as they were when the generation was built."""
+"""Imports project modules from the sources as they were when the generation was built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CodeSnapshot:
 
     def __init__(self, sources: dict[str, bytes], around_file: Callable[[], ContextManager[None]]) -> None:
         self._sources = sources
-        #: Entered while the top level of a file runs.
+        #: A context manager that is entered while the top level of a file runs.
         self.around_file = around_file
         self._folders = {folder for path in sources for folder in _parents(path)}
 
@@ -26,10 +26,10 @@ class CodeSnapshot:
         return self._sources[path]
 
     def install(self, folders: list[str]) -> None:
-        """Puts the folders before everything else that Python imports from."""
+        """Puts the folders at the front of the import path."""
         sys.path[:0] = folders
         sys.meta_path.insert(0, _ModuleFinder(self))
-        # Last: a regular package anywhere wins over a folder without `__init__.py`, as Python has it.
+        # Last, because a regular package anywhere takes precedence over a folder without `__init__.py`, as in Python itself.
         sys.meta_path.append(_NamespaceFinder(self))
 
     def find(self, name: str, folder: str) -> Any:
@@ -57,7 +57,7 @@ class CodeSnapshot:
 
 
 class _SnapshotLoader(importlib.machinery.SourceFileLoader):
-    """`SourceFileLoader` with another disk. Without times of files it neither reads nor writes `__pycache__`."""
+    """A `SourceFileLoader` that reads the snapshot. Without file times it neither reads nor writes `__pycache__`."""
 
     def __init__(self, name: str, path: str, snapshot: CodeSnapshot) -> None:
         super().__init__(name, path)
@@ -70,7 +70,7 @@ class _SnapshotLoader(importlib.machinery.SourceFileLoader):
         raise OSError("the file is read from the snapshot")
 
     def exec_module(self, module: Any) -> None:
-        # Tracebacks show the lines that run, not those that are on disk by then: an entry without a time is kept.
+        # Tracebacks show the lines that run, not those on disk. linecache trusts an entry without a modification time.
         text = self.get_source(module.__name__) or ""
         linecache.cache[self.path] = (len(text), None, text.splitlines(keepends=True), self.path)
         with self._snapshot.around_file():

@@ -1,4 +1,4 @@
-"""`db.execute`: the server runs the statement and sends the rows."""
+"""`db.execute` and `db.transaction`: the server runs the statements and sends the rows."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .rows import decode_rows, encode_parameters
 
 
 class DatabaseError(Exception):
-    """A statement failed; the text is DuckDB's."""
+    """A statement failed. The text is the error of DuckDB."""
 
 
 class _Transaction:
-    """Within its block, also in tasks that were started there, and never after it."""
+    """Applies within its block and in tasks that were started there, and never after the block."""
 
     def __init__(self, session: str, owner: Job | None) -> None:
         self.session = session
-        #: The job whose connection it is on.
+        #: The job whose connection it uses.
         self.owner = owner
         self.piece = current_piece.get()
         self.is_open = True
@@ -49,7 +49,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         job = self._job()
         if self._open_transaction() is not None:
-            raise RuntimeError("a transaction is open already; DuckDB has none within another")
+            raise RuntimeError("a transaction is open already; DuckDB does not support nested transactions")
         with self._session(job) as session:
             transaction = _Transaction(session, job if job is not None and session == job.session else None)
             token = self._transaction.set(transaction)
@@ -66,20 +66,20 @@ class Database:
                 self._transaction.reset(token)
 
     def deliver(self, message: dict[str, Any]) -> None:
-        """From the reader thread. An answer that nobody waits for any more is dropped."""
+        """Runs in the reader thread. An answer that no thread waits for any more is dropped."""
         inbox = self._inboxes.get(message["id"])
         if inbox is not None:
             inbox.put(message)
 
     def _job(self) -> Job | None:
-        """The job in whose name the code runs; None for code that belongs to none, or whose job has ended."""
+        """The job that the code belongs to; None for code that belongs to no job, or whose job has ended."""
         if self._channel.is_forked:
             raise RuntimeError("the database cannot be used in a forked process; use threads")
         job = current_job.get()
         if job is None:
             return None
         if job.has_ended:
-            # What has outlived a call on purpose goes on; what was to be stopped does not.
+            # Code that deliberately outlives its call may continue; code of a cancelled call may not.
             if job.is_cancelled:
                 raise RuntimeError("the call that this code belongs to was cancelled")
             return None
@@ -97,17 +97,17 @@ class Database:
 
     def _roll_back(self, job: Job | None, session: str) -> None:
         if job is not None and job.is_cancelled:
-            # The server rolls back when the call has ended, and takes no statement of it any more.
+            # The server accepts no more statements of this call and rolls back when it ends.
             return
         try:
             self._run(job, session, "ROLLBACK", None)
         except DatabaseError:
-            # The statement that failed has ended the transaction; its error is what the user has to see.
+            # The failed statement has already ended the transaction; its error is the one to report.
             pass
 
     @contextlib.contextmanager
     def _session(self, job: Job | None) -> Iterator[str]:
-        """The one of the job, or one of its own for code that may run beside it: as its caller, or as nobody."""
+        """The session of the job. Code that may run in parallel gets its own, with the same caller; without a job, anonymous."""
         if job is not None and current_piece.get() is None:
             yield job.session
             return

@@ -1,4 +1,4 @@
-"""What went wrong in user code, told by the user's own file and line."""
+"""Describes errors of project code by the file and line of the project."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 from types import TracebackType
 from typing import Any, List, Union
 
-#: A text, or its beginning, how many characters were left out, and its end: the server, which knows the secrets, joins them.
+#: A text, or its beginning, how many characters were left out, and its end. The server, which knows the secrets, joins them.
 Text = Union[str, List[Any]]
 
 _MAX_MESSAGE = 2000
@@ -17,7 +17,7 @@ _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class ProjectFiles:
-    """Which files are the user's, and what they are called in messages."""
+    """Knows which files belong to the project, and how messages name them."""
 
     def __init__(self, root: str, is_source: Any) -> None:
         self._root = root
@@ -28,7 +28,7 @@ class ProjectFiles:
         return os.path.relpath(path, self._root) if inside else path
 
     def describe(self, error: BaseException) -> dict[str, Any]:
-        """The place is the deepest frame within the project; a syntax error is where it stands."""
+        """The place is the deepest frame within the project; that of a syntax error is its own position."""
         place = self._place_of_syntax_error(error) or self._deepest_place(error.__traceback__)
         described = {"type": _type_name(error), "message": _bounded(_text(error), _MAX_MESSAGE), **place}
         described["traceback"] = _bounded(_format(error), _MAX_TRACEBACK)
@@ -62,18 +62,18 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as second:  # noqa: BLE001
-        return "its text raised %s" % type(second).__name__
+        return "str() of the error raised %s" % type(second).__name__
 
 
 def _format(error: BaseException) -> str:
-    """Without our own frames above the user's, which tell nothing to whoever reads it."""
+    """The traceback without the frames of this package above those of the project."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
         trace = trace.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
     except Exception as second:  # noqa: BLE001
-        return "the traceback raised %s" % type(second).__name__
+        return "formatting the traceback raised %s" % type(second).__name__
 
 
 def prefixed(prefix: str, text: Text) -> Text:

@@ -1,4 +1,4 @@
-"""Values of packages that a project may use, as Python's own. None of them is imported here: who has such a value has it."""
+"""Converts values of third-party packages to types of Python, without importing these packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PACKAGES = frozenset({"numpy", "pandas", "polars", "pyarrow"})
 
 
 def package_of(kind: type) -> Optional[str]:
-    """Which of the packages a type, or one that it derives from, comes from."""
+    """The package that a type, or one of its base classes, comes from."""
     for base in kind.__mro__:
         package = base.__module__.partition(".")[0]
         if package in PACKAGES:
@@ -17,7 +17,7 @@ def package_of(kind: type) -> Optional[str]:
 
 
 def to_python(value: Any) -> Any:
-    """The same in Python's own types; what is no scalar, array or column is given back as it is."""
+    """Converts a scalar, array or column to types of Python; returns any other value unchanged."""
     package = package_of(type(value))
     if package is None:
         return value
@@ -35,13 +35,13 @@ def to_python(value: Any) -> Any:
 
 
 def is_missing(value: Any) -> bool:
-    """NaT and NA, which differ from None by name only, and numpy's NaT."""
+    """Whether a value is NaT or NA of pandas, or NaT of numpy."""
     name = type(value).__name__
     return name in ("NaTType", "NAType") or (name in ("datetime64", "timedelta64") and str(value) == "NaT")
 
 
 def records_of(frame: Any) -> Optional[Iterator[dict]]:
-    """The rows of a table of pandas, polars or pyarrow, without its index; None for anything else."""
+    """The rows of a table of pandas, polars or pyarrow, without its index; None for any other value."""
     if hasattr(frame, "itertuples") and hasattr(frame, "columns"):
         names = unique_names([name if isinstance(name, str) else str(name) for name in frame.columns])
         return (dict(zip(names, row)) for row in frame.itertuples(index=False, name=None))
@@ -53,11 +53,11 @@ def records_of(frame: Any) -> Optional[Iterator[dict]]:
 
 
 def items_of(array: Any) -> Optional[Iterator[Any]]:
-    """The items of an array or column; None for anything else, an array without dimensions too."""
+    """The items of an array or column; None for any other value, and for an array without dimensions."""
     if getattr(array, "ndim", None) == 0:
         return None
     if hasattr(array, "dtype") and hasattr(array, "shape"):
-        # Times of numpy turn into numbers there.
+        # `tolist` turns times of numpy into numbers.
         is_plain = getattr(array.dtype, "kind", "O") in "biufUSO"
         return iter(array.tolist() if is_plain and hasattr(array, "tolist") else array)
     if hasattr(array, "to_list"):
@@ -68,7 +68,7 @@ def items_of(array: Any) -> Optional[Iterator[Any]]:
 
 
 def unique_names(names: list) -> list:
-    """Columns of the same name get `_1`, `_2`, … after it, as those of a query do."""
+    """Duplicate column names get a numeric suffix (`_1`, `_2`, …), like those of a query."""
     taken, seen, unique = set(names), set(), []
     for name in names:
         candidate, count = name, 0
@@ -90,7 +90,7 @@ def _from_numpy(value: Any) -> Any:
         return value
     item = value.item()
     if name in ("datetime64", "timedelta64") and isinstance(item, int):
-        # Finer or wider than Python's own: cut to microseconds.
+        # More precise, or with a wider range, than the type of Python: cut to microseconds.
         return value.astype(f"{name}[us]").item()
-    # The long double gives itself.
+    # `item()` of a long double returns the long double itself.
     return float(item) if type(item) is type(value) and name == "longdouble" else item

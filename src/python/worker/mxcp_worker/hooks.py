@@ -1,4 +1,4 @@
-"""Functions that run when a generation begins to serve, and after its last call."""
+"""Functions that run before the first call of a generation and after its last one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .failures import ProjectFiles
 Hook = Callable[[], Any]
 
 
-#: Stands for the file whose top level runs.
+#: Represents the file whose top level is running.
 _file: contextvars.ContextVar[object | None] = contextvars.ContextVar("mxcp_file", default=None)
 
 
 class Hooks:
-    """In the order in which they were registered, each with the file that did it."""
+    """All hooks in the order in which they were registered, each with the file that registered it."""
 
     def __init__(self) -> None:
         self._on_init: list[tuple[object | None, Hook]] = []
@@ -32,7 +32,7 @@ class Hooks:
 
     @contextlib.contextmanager
     def of_file(self) -> Iterator[None]:
-        """Hooks that a file registers are forgotten if it fails; those of files that it imports are theirs."""
+        """If the file fails, the hooks that it registered are removed; those of files that it imports stay."""
         file = object()
         token = _file.set(file)
         try:
@@ -45,12 +45,12 @@ class Hooks:
             _file.reset(token)
 
     async def run_init(self) -> None:
-        """The first one that raises ends it: the server does not start on it."""
+        """Runs the `on_init` hooks. The first error ends the run, and the server does not start."""
         for _, hook in self._on_init:
             await _run(hook)
 
     async def run_shutdown(self, files: ProjectFiles) -> list[dict[str, Any]]:
-        """All of them, and tells what they raised."""
+        """Runs all `on_shutdown` hooks and returns their errors."""
         failures = []
         for _, hook in self._on_shutdown:
             try:

@@ -1,4 +1,4 @@
-"""One piece of user code that runs: a call, the hooks, the payload of a reload. It can be cancelled at any moment."""
+"""A run of project code: a call, the hooks, or the payload of a reload. It can be cancelled at any moment."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MAX_NOTIFICATION = 256 * 1024
 
 
 class CallCancelled(asyncio.CancelledError):
-    """Ends the code of a call that was cancelled. `except Exception` does not catch it."""
+    """Ends the code of a cancelled call. `except Exception` does not catch it."""
 
 
 class Job:
-    """Belongs to one thread (sync code) or to one task (async code) from `begin` to `end`."""
+    """Belongs to one thread (sync code) or one task (async code) from its begin to `end`."""
 
     def __init__(self, channel: Channel, number: int, user: dict[str, Any] | None = None) -> None:
         self.number = number
@@ -53,7 +53,7 @@ class Job:
             self._channel.write(line)
 
     def notify(self, notification: dict[str, Any]) -> None:
-        """What its client is told. Data that is no JSON is told as its text."""
+        """Sends a message to the client of the call. Data that cannot be JSON is sent as its text."""
         try:
             plain = to_plain(notification)
         except TypeError:
@@ -77,7 +77,7 @@ class Job:
             self._refuse_if_cancelled()
 
     def leave_thread(self) -> None:
-        """After it, no interrupt can arrive in this thread. Called twice, since one may arrive in the first call."""
+        """No interrupt can arrive in this thread after this. Called twice, because one may arrive during the first call."""
         with self._lock:
             self._thread = None
         _clear_interrupt(threading.get_ident())
@@ -88,7 +88,7 @@ class Job:
             self._task = None
 
     def cancel(self) -> None:
-        """From the reader thread: interrupts whatever the job does, in the way that suits it."""
+        """Runs in the reader thread: interrupts the job in the way that fits what it is doing."""
         with self._lock:
             if self.is_cancelled or self.has_ended:
                 return
@@ -108,7 +108,7 @@ class Job:
                 _interrupt(self._thread)
 
     def wait(self, inbox: queue.SimpleQueue) -> Any:
-        """The next thing in `inbox`; a cancellation ends the wait, in whatever thread of the call it happens."""
+        """Returns the next message in `inbox`. A cancellation ends the wait in every thread of the call."""
         thread = threading.get_ident()
         with self._lock:
             if self.is_cancelled:
@@ -139,23 +139,23 @@ class Job:
 
 
 class Shield:
-    """Keeps an interrupt from arriving between two bytes of a line; it arrives when the shield is put down."""
+    """Delays an interrupt while a line is written; it arrives when the shield is left."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._is_up = False
+        self._is_active = False
 
     def __enter__(self) -> None:
         job = self._job
         with job._lock:
             if job._thread == threading.get_ident():
                 job._shields += 1
-                self._is_up = True
-        # An interrupt that was sent just before arrives at a call of a function: here, and not later.
-        _breathe()
+                self._is_active = True
+        # An interrupt that was sent just before arrives at the next function call, which is this one.
+        _accept_interrupt()
 
     def __exit__(self, *_: object) -> None:
-        if not self._is_up:
+        if not self._is_active:
             return
         job = self._job
         with job._lock:
@@ -176,5 +176,5 @@ def _clear_interrupt(thread: int) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.c_void_p(None))
 
 
-def _breathe() -> None:
+def _accept_interrupt() -> None:
     pass

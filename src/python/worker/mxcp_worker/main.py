@@ -1,4 +1,4 @@
-"""Prepares the process, before any code of the user's is loaded."""
+"""Prepares the process before any code of the project is loaded."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def main() -> None:
     pool_work.install()
     channel = Channel()
     for stream in (sys.stdout, sys.stderr):
-        # Each line reaches the log when it is printed, whatever the locale and whatever is in it.
+        # Each line reaches the log as soon as it is printed, with any locale and any characters.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    # A crash in native code names the line of Python that led to it.
+    # A crash in native code prints the line of Python that led to it.
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # Loaded from here, before folders of the project come first in the path.
+    # Loaded now, because folders of the project will come first in the import path.
     import mxcp.runtime  # noqa: F401
     import mxcp.sdk.auth.context  # noqa: F401
 

@@ -1,7 +1,7 @@
-"""Parameters of `db.execute`, on their way to the database.
+"""Encodes the parameters of `db.execute` for the server.
 
-What JSON does not have travels as `{"$": kind, "v": …}`; `tagged-parameters.ts` reads it. Types become those that DuckDB's own
-Python package binds, and what it cannot bind, but means only one thing (numpy's scalars, enumerations), as well.
+A value that JSON does not have is sent as `{"$": kind, "v": …}`. Types are those that DuckDB's own Python package binds, and
+also types that it cannot bind but that have only one meaning (numpy's scalars, enumerations).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 def encode_parameters(parameters: Any) -> Dict[str, Any]:
-    """Names are those of the SQL; the values of a list are called "1", "2", …. Raises TypeError, OverflowError."""
+    """Uses the names of the SQL; the values of a list are named "1", "2", …. Raises TypeError, OverflowError."""
     if parameters is None:
         return {}
     if isinstance(parameters, collections.abc.Mapping):
@@ -65,18 +65,18 @@ def _encode_container(value: Any, where: str) -> Any:
             return _encode_mapping(value, where)
     except RecursionError:
         raise TypeError(f"{where.partition('[')[0]} contains itself, or is nested too deeply") from None
-    raise TypeError(f"{where} is {_describe(value)}, which no SQL type stands for")
+    raise TypeError(f"{where} is {_describe(value)}, which no SQL type represents")
 
 
 def _encode_mapping(value: collections.abc.Mapping, where: str) -> Any:
     if not value:
         return _tag("map", [])
-    # How DuckDB's Python package gives, and takes, a MAP whose keys no dict can have.
+    # The form in which DuckDB's Python package returns and takes a MAP whose keys cannot be keys of a dict.
     if list(value) == ["key", "value"] and all(isinstance(part, (list, tuple)) for part in value.values()):
         if len(value["key"]) == len(value["value"]):
             pairs = zip(value["key"], value["value"])
             return _tag("map", [[_encode(k, f"{where}.key"), _encode(v, f"{where}.value")] for k, v in pairs])
-    # As pairs: JavaScript would move names that are numbers to the front.
+    # Pairs, because JavaScript would move names that are numbers to the front.
     return _tag("struct", [[str(key), _encode(item, f"{where}.{key}")] for key, item in value.items()])
 
 
@@ -132,7 +132,7 @@ def _describe(value: Any) -> str:
     return f'of type "{type(value).__qualname__}"'
 
 
-# A datetime is a date too, so it stands first.
+# datetime comes before date, because it is a subclass of it.
 _SCALARS = (
     (decimal.Decimal, _encode_decimal),
     (datetime.datetime, _encode_datetime),

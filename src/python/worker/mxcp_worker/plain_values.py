@@ -1,4 +1,4 @@
-"""What a function returns, made of dicts, lists, strings, numbers, booleans and None."""
+"""Converts the result of a function to dicts, lists, strings, numbers, booleans and None."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .scalar_texts import bytes_text, datetime_text, decimal_value, duration_tex
 
 _SAFE_INTEGER = 2**53 - 1
 
-# What gives the fields of a model of pydantic, and of a named tuple.
+# The methods that return the fields of a pydantic model and of a named tuple.
 _DUMPS = ("model_dump", "_asdict")
 
 _AS_IT_IS = frozenset({str, bool, type(None)})
 
-# Ids of the containers around a value: one that stands in itself would never end.
+# Ids of the containers around a value, to find one that contains itself.
 Above = Set[int]
 Converter = Callable[[Any, Above], Any]
 
 
 class NotJson(TypeError):
-    """What stands in the way; those around it add where it is, from the inside out."""
+    """A value cannot be JSON. The containers around it add its path, from the inside out."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -39,16 +39,16 @@ class NotJson(TypeError):
 
     def __str__(self) -> str:
         path = "".join(_step(key) for key in reversed(self.keys[-20:]))
-        return f"the result cannot be given as JSON: result{path} {self.reason}"
+        return f"the result cannot be converted to JSON: result{path} {self.reason}"
 
 
 def to_plain(value: Any, container: Any = None) -> Any:
-    """`container` is what the value is an item of. Raises NotJson."""
+    """`container` is the list that the value is an item of. Raises NotJson."""
     return _convert(value, {id(container)})
 
 
 def iterate(value: Any) -> Optional[Iterator[Any]]:
-    """The items of what becomes a list; None for everything else."""
+    """The items of a value that becomes a list; None for any other value."""
     kind = type(value)
     if kind in (list, tuple):
         return iter(value)
@@ -92,7 +92,7 @@ def _convert_integer(value: int, _above: Above) -> Any:
 def _convert_float(value: float, _above: Above) -> Any:
     if not math.isfinite(value):
         return None
-    # As JavaScript writes them: 1, not 1.0.
+    # As in JavaScript: 1, not 1.0.
     return int(value) if value.is_integer() and abs(value) <= _SAFE_INTEGER else float(value)
 
 
@@ -164,13 +164,13 @@ def _is_record(value: Any) -> bool:
         dataclasses.is_dataclass(kind)
         or hasattr(kind, "__attrs_attrs__")
         or any(callable(getattr(kind, dump, None)) for dump in _DUMPS)
-        # Models of pydantic before version 2.
+        # Models of pydantic 1.
         or (hasattr(kind, "__fields__") and callable(getattr(kind, "dict", None)))
     )
 
 
 def _fields_of(value: Any) -> Any:
-    """What a record of any make has, by name."""
+    """The fields of a record of any kind, by name."""
     kind = type(value)
     if dataclasses.is_dataclass(kind):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -193,7 +193,7 @@ def _step(key: Any) -> str:
     return f"[{key!r}]"
 
 
-# In this order: a bool is an int, a datetime a date.
+# In this order, because a bool is an int and a datetime is a date.
 _KINDS: "tuple[tuple[Any, Converter], ...]" = (
     (bool, lambda value, _above: bool(value)),
     (str, lambda value, _above: str.__str__(value)),
@@ -210,7 +210,7 @@ _KINDS: "tuple[tuple[Any, Converter], ...]" = (
     (collections.abc.Mapping, _convert_dict),
 )
 
-# One entry for each type that was met; the types that a project returns are few.
+# Grows by one entry for each type that a project returns.
 _CONVERTERS: Dict[type, Converter] = {
     type(None): lambda value, _above: value,
     str: lambda value, _above: value,

@@ -1,6 +1,6 @@
-"""Work that a call hands to a `ThreadPoolExecutor` is done in the name of its caller.
+"""Runs work that a call submits to a `ThreadPoolExecutor` on behalf of the caller.
 
-The threads of a pool outlive the call that starts them, so not they but each piece of work has the context of a call.
+The threads of a pool outlive the call that starts them, so the context of the call belongs to each piece of work instead.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, Callable
 
 from .job import current_job
 
-#: Identifies a piece of work. Pieces run at the same time, so none can be within the transaction of the call or of another.
+#: Identifies a piece of work. Pieces run in parallel, so a piece never uses the transaction of its call or of another piece.
 current_piece: contextvars.ContextVar[object | None] = contextvars.ContextVar("mxcp_piece", default=None)
 
 
 def install() -> None:
-    """To be called before code of the project can take hold of the method that it replaces."""
+    """Replaces `submit`. Call it before code of the project can get a reference to the original method."""
     submit = ThreadPoolExecutor.submit
 
     @functools.wraps(submit)

@@ -1,4 +1,4 @@
-"""What the worker asks of its operating system."""
+"""Calls to the operating system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-#: Exit codes by which the server tells why a worker gave up. `worker-exit.ts` has the same.
+#: Exit codes from which the server learns why a worker gave up. `python-errors.ts` has the same.
 LOST_CONNECTION = 70
 OUT_OF_RESOURCES = 71
 INTERNAL_ERROR = 72
@@ -16,18 +16,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """The kernel ends this process when its parent ends, also when its own code never gets a turn again (Linux)."""
+    """Makes the kernel end this process with its parent, even if this process is stuck (Linux)."""
     if not sys.platform.startswith("linux"):
         return
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError):
-        # A C library without prctl: the end of the server's pipe still ends this process.
+        # The C library has no prctl. The end of the pipe from the server still ends this process.
         pass
 
 
 def end_group() -> None:
-    """Ends this process and all that its code has started and left in its group."""
+    """Ends this process and all processes in its group that its code has started."""
     try:
         os.killpg(os.getpgrp(), signal.SIGKILL)
     finally:
@@ -35,10 +35,10 @@ def end_group() -> None:
 
 
 def give_up(code: int, reason: str) -> None:
-    """Ends this process at once; nothing that user code holds can delay it."""
+    """Ends this process at once; code of the project cannot delay it."""
     try:
         os.write(2, ("mxcp: the worker ends: %s\n" % reason).encode("utf-8", "backslashreplace"))
     except OSError:
-        # Standard error is gone; the exit code says as much.
+        # Standard error is gone; the exit code gives the reason too.
         pass
     os._exit(code)

@@ -1,4 +1,4 @@
-"""The user's modules and the functions that endpoints name."""
+"""The modules of the project and the functions that endpoints name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .failures import ProjectFiles, prefixed
 
 
 class NotCallable(Exception):
-    """Why a function cannot be called. `problem` has the message, the file and the line."""
+    """A function cannot be called. `problem` has the message, the file and the line."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class NotCallable(Exception):
 
 
 class ProjectCode:
-    """Imports each file once. One that failed stays failed: a second try would run half of it again."""
+    """Imports each file once. A failure is final: another attempt would run part of the file again."""
 
     def __init__(self, root: str, python_folder: str, snapshot: CodeSnapshot, files: ProjectFiles) -> None:
         self._root = root
@@ -37,7 +37,7 @@ class ProjectCode:
         self._lock = threading.RLock()
 
     def import_file(self, file: str) -> dict[str, Any] | None:
-        """Returns what went wrong, if anything did. Also `sys.exit()` at the top of a file is only its failure."""
+        """Returns the failure, if any. `sys.exit()` at the top level of a file is only a failure of that file."""
         with self._lock:
             if file not in self._modules and file not in self._failures:
                 try:
@@ -54,7 +54,7 @@ class ProjectCode:
         return found
 
     def problems(self, file: str, name: str | None, parameters: list[str]) -> list[dict[str, Any]]:
-        """What keeps the function from being called with exactly these parameters by name."""
+        """Why the function cannot be called with exactly these parameters by name."""
         try:
             function = self.function(file, name)
         except NotCallable as error:
@@ -86,7 +86,7 @@ class ProjectCode:
         raise NotCallable({"message": "there is no function to call; define main()", "file": file})
 
     def _import(self, file: str) -> ModuleType:
-        # The Python folder may lie beside the project.
+        # The Python folder may be outside the project.
         path = os.path.normpath(os.path.join(self._root, file))
         if path not in self._snapshot:
             raise ImportError("the file %s was not there when the code was read" % file)
@@ -95,7 +95,7 @@ class ProjectCode:
             module = importlib.import_module(name)
             if getattr(module, "__file__", None) == path:
                 return module
-        # Another module has the name (`json`), or there is none (`v1.2/x.py`): loaded by its path, under a name of its own.
+        # Another module has the name (`json`), or the path has none (`v1.2/x.py`): load the file by path under a separate name.
         own_name = "mxcp_project." + file[: -len(".py")].replace("/", "_").replace(".", "_")
         spec = self._snapshot.spec(own_name, path, None)
         module = importlib.util.module_from_spec(spec)
@@ -143,7 +143,7 @@ def _signature_problems(label: str, function: Callable[..., Any], given: list[st
     try:
         parameters = inspect.signature(function).parameters.values()
     except (ValueError, TypeError):
-        # A function in C does not tell; the call will.
+        # A function in C may have no signature; a wrong call then fails when it is made.
         return []
     by_position = [each.name for each in parameters if each.kind is each.POSITIONAL_ONLY]
     by_name = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]

@@ -1,7 +1,7 @@
-"""Rows of a query as Python objects, the same ones that DuckDB's own Python package gives.
+"""Turns rows of a query into the Python objects that DuckDB's own Python package returns.
 
-Each column comes with a descriptor of its type: a name, or a list that begins with one and goes on with the types inside.
-`value-codecs.ts` writes what is read here.
+Each column has a descriptor of its type: a name, or a list of a name and the types inside. `duckdb/values` in the server
+writes what this module reads.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Decoder = Callable[[Any], Any]
 _EPOCH = datetime.datetime(1970, 1, 1)
 _EPOCH_UTC = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
-# DuckDB's Python package has no infinite dates either: the last and the first one stand for them, without a zone.
+# Like DuckDB's Python package: infinite dates become the last and the first date, without a zone.
 _INFINITE_DATES = {"infinity": datetime.date.max, "-infinity": datetime.date.min}
 _INFINITE_TIMES = {"infinity": datetime.datetime.max, "-infinity": datetime.datetime.min}
 
 
 def decode_rows(columns: List[dict], rows: List[list]) -> List[dict]:
-    """Gives a dict for each row. Raises OverflowError for an INTERVAL beyond what a timedelta holds."""
+    """Returns a dict for each row. Raises OverflowError for an INTERVAL that a timedelta cannot hold."""
     names = [column["name"] for column in columns]
     decoders = [(index, _decoder(column["type"])) for index, column in enumerate(columns)]
     needed = [(index, decode) for index, decode in decoders if decode is not None]
@@ -42,7 +42,7 @@ def decode_rows(columns: List[dict], rows: List[list]) -> List[dict]:
 
 
 def _decoder(descriptor: Any) -> Optional[Decoder]:
-    """None for what JSON has already made right."""
+    """The decoder of a type; None if the JSON value needs no decoding."""
     if isinstance(descriptor, str):
         return _SCALARS[descriptor]
     return _COMPOSITES[descriptor[0]](*descriptor[1:])
@@ -53,7 +53,7 @@ def _decode(decode: Optional[Decoder], value: Any) -> Any:
 
 
 def _decimal(text: str) -> decimal.Decimal:
-    # Not the context's: code that lowers the precision must not round what is read.
+    # Independent of the decimal context: code that lowers its precision must not round values from the database.
     return decimal.Decimal(text)
 
 
@@ -103,7 +103,7 @@ def _timestamp_with_zone(name: str) -> Decoder:
         try:
             return moment.astimezone(zone)
         except OverflowError:
-            # The first or last hours of the calendar, which have no clock in this zone: as text, like years beyond it.
+            # The first and last hours of the calendar do not exist in this zone: text, like years that Python does not have.
             text = str(moment.replace(tzinfo=None))
             return (text.rstrip("0") if "." in text else text) + "+00"
 
@@ -112,7 +112,7 @@ def _timestamp_with_zone(name: str) -> Decoder:
 
 @functools.lru_cache(maxsize=None)
 def _find_zone(name: str) -> Optional[datetime.tzinfo]:
-    """None for UTC, and for a zone that this machine does not know: the moment is right then, its clock is UTC's."""
+    """None for UTC and for zones that this machine does not know, whose values are given in UTC."""
     if name in ("UTC", "Etc/UTC", "GMT", "Etc/GMT"):
         return None
     try:
@@ -156,7 +156,7 @@ def _map(key: Any, value: Any) -> Decoder:
 
 
 def _lists_of_map(key: Any, value: Any) -> Decoder:
-    """A map whose keys no dict can have."""
+    """A map whose keys cannot be keys of a dict."""
     decode_key, decode_value = _decoder(key), _decoder(value)
     return lambda pairs: {
         "key": [_decode(decode_key, k) for k, _ in pairs],

@@ -1,4 +1,4 @@
-"""Single values as JSON has them, written the way SQL endpoints write the same values."""
+"""Writes single values for JSON exactly as SQL endpoints write them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import datetime
 import decimal
 from typing import Any, Optional
 
-# Decimal digits that a double always keeps.
+# The number of decimal digits that a double always keeps.
 _EXACT_DIGITS = 15
 _SAFE_INTEGER = 2**53 - 1
 
 
 def decimal_value(value: decimal.Decimal) -> Any:
-    """A number when a double keeps it, None when there is none, else its digits."""
+    """A number if a double can hold it, None for NaN and infinities, else the digits as text."""
     if not value.is_finite():
         return None
     _sign, digits, exponent = value.as_tuple()
@@ -34,7 +34,7 @@ def time_text(value: datetime.time) -> str:
 
 
 def trim_fraction(text: str) -> str:
-    """`…05.120000+02:00` as `…05.12+02:00`."""
+    """`…05.120000+02:00` becomes `…05.12+02:00`."""
     head, _dot, tail = text.partition(".")
     if tail.isdigit():
         digits = tail.rstrip("0")
@@ -45,7 +45,7 @@ def trim_fraction(text: str) -> str:
 
 
 def duration_text(value: datetime.timedelta) -> str:
-    """ISO 8601, with days and hours as a timedelta keeps them: `P1DT2H3.5S`; negative ones have a sign on each part."""
+    """ISO 8601 with the days and seconds of the timedelta: `P1DT2H3.5S`. A negative duration has a sign on each part."""
     sign = "-" if value < datetime.timedelta(0) else ""
     value = abs(value)
     minutes, seconds = divmod(value.seconds, 60)
@@ -68,7 +68,7 @@ def bytes_text(value: bytes) -> str:
 
 
 def numpy_time_text(value: Any) -> Optional[str]:
-    """A datetime64 with all its digits; None for anything else."""
+    """A datetime64 with all its digits; None for any other value."""
     if type(value).__name__ != "datetime64":
         return None
     item = value.item()

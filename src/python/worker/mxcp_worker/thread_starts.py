@@ -1,8 +1,8 @@
-"""Starts of threads by code that can be interrupted.
+"""Protects thread starts in code that can be interrupted.
 
-Before Python 3.12 a thread has the number of the one that starts it until it runs. An interrupt by that number can reach the new
-one, which then ends before it begins, while the other waits for its begin for ever. So nobody is interrupted until
-the thread that it starts has begun.
+Before Python 3.12, a new thread has the number of its starter until it runs. An interrupt for the starter can then reach the
+new thread, which ends before it begins, while the starter waits for it forever. So no thread is interrupted until the thread
+that it starts has begun.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _start_native = _thread.start_new_thread
 
 
 def install() -> None:
-    """To be called before code of the project can take hold of the functions that it replaces."""
+    """Replaces the functions. Call it before code of the project can get a reference to the original ones."""
     if sys.version_info >= (3, 12):
         return
     for module, name in ((_thread, "start_new_thread"), (_thread, "start_new"), (threading, "_start_new_thread")):

@@ -1,4 +1,4 @@
-"""Threads for sync functions. The server bounds how many calls a worker gets; none of them ever waits for a thread."""
+"""Threads for sync functions. The server limits the calls of a worker, so a call never waits for a thread."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from . import process
 
 _lock = threading.Lock()
 _idle: list[queue.SimpleQueue] = []
-#: Threads that end with the process only.
+#: Threads that live as long as the process.
 _lasting = {threading.main_thread().ident}
 
 
 def run(work: Callable[[], None]) -> None:
-    """Runs `work`, which must not raise, in a thread that is idle, the last used first, or in a new one."""
+    """Runs `work`, which must not raise, in the most recently used idle thread, or in a new one."""
     with _lock:
         inbox = _idle.pop() if _idle else None
     if inbox is not None:
         inbox.put(work)
         return
-    # `Thread` looks at it, and code of the project may have deleted it.
+    # `Thread` reads `sys.stderr`, which code of the project may have deleted.
     vars(sys).setdefault("stderr", None)
     try:
         threading.Thread(target=_serve, args=(work,), name="mxcp-call", daemon=True).start()
     except (RuntimeError, MemoryError) as error:
-        # Without threads this worker would refuse every call from now on; a new one starts afresh.
+        # Without threads this worker could run no more calls; a new worker replaces it.
         process.give_up(process.OUT_OF_RESOURCES, "no thread can be started: %s" % error)
 
 
 def is_lasting() -> bool:
-    """Of the thread that runs, also when a forked process has just gone on with it."""
+    """Whether the current thread lives as long as the process, also in a child that was just forked from it."""
     return threading.get_ident() in _lasting
 
 

@@ -1,7 +1,7 @@
-"""Arguments as they reach a function, and its result as JSON.
+"""Decodes the arguments of a function and encodes its result as JSON.
 
-Results follow what SQL endpoints give (`json-conversion.ts`): dates and times ISO 8601, numbers that a double cannot hold as
-strings, NaN and infinities null, bytes as text when they are UTF-8 and as base64 otherwise.
+Results look like those of SQL endpoints: dates and times are ISO 8601, numbers that a double cannot hold are strings, NaN and
+infinities are null, bytes are text if they are UTF-8 and base64 otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .plain_values import NotJson, iterate, to_plain
 __all__ = ["decode_arguments", "encode_result"]
 
 
-# Made once: that costs as much as writing a small row. Circles are found before.
+# Created once, because that takes as long as writing a small row. `to_plain` has already refused circular values.
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
@@ -28,9 +28,9 @@ def decode_arguments(arguments: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def encode_result(value: Any) -> Tuple[str, Iterator[str]]:
-    """'list' with the JSON text of each item, made when it is asked for, or 'value' with one text.
+    """Returns 'list' with the JSON text of each item, created on demand, or 'value' with one text.
 
-    The iterator raises TypeError that names what is no JSON and where it stands, and what a generator of the user's raises.
+    The iterator raises TypeError for a value that cannot be JSON, with its path, and the errors of a generator of the project.
     """
     items = iterate(value)
     if items is None:
@@ -58,7 +58,7 @@ def _dump(value: Any, container: Any) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        # Halves of a surrogate pair, which UTF-8 does not have: pairs are joined, single ones replaced.
+        # Surrogates, which UTF-8 does not have: pairs are joined, single ones replaced.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 
@@ -75,7 +75,7 @@ _TIME = re.compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*([Zz]|[+-]\d{2}(
 
 
 def _time(text: str) -> datetime.time:
-    """Python 3.10 and older read neither `Z` nor fractions of any length."""
+    """Python 3.10 and older cannot parse `Z` or fractions of any length."""
     match = _TIME.match(text)
     if match is None:
         raise ValueError(f'"{text}" is not a time')

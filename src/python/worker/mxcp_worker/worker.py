@@ -1,4 +1,4 @@
-"""The worker: takes what the server asks for, until the server's pipe ends."""
+"""The worker: does what the server asks for until the pipe from the server ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .values import decode_arguments
 
 
 class Worker:
-    """One per process; `mxcp.runtime` reaches it through `present`."""
+    """One for each process. `mxcp.runtime` gets it with `present`."""
 
     def __init__(self, channel: Channel, start: dict[str, Any]) -> None:
         self.channel = channel
@@ -42,32 +42,32 @@ class Worker:
         self.is_importing = True
 
     def import_all(self) -> list[dict[str, Any]]:
-        """Imports every file, in the main thread and before there is any call. Returns what failed."""
+        """Imports every file in the main thread, before the first call. Returns the failures."""
         self._snapshot.install(self._folders)
         asyncio.set_event_loop(self.loop)
         failures = []
         for file in self._imports:
             self.channel.send({"op": "importing", "file": file})
             failures.append(self._code.import_file(file))
-        # A file that ran a loop of its own has taken this one away.
+        # A file that ran its own event loop has replaced this one.
         asyncio.set_event_loop(self.loop)
         self.is_importing = False
         return [failure for failure in failures if failure is not None]
 
-    def tell(self, message: dict[str, Any]) -> None:
-        """For a message that the code of a call may send at any moment."""
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends a message from the code of a call, which may be interrupted at any moment."""
         job = current_job.get()
         with contextlib.nullcontext() if job is None else job.shield():
             self.channel.send(message)
 
     def add_shutdown_hook(self, hook: Hook) -> None:
-        """The server hears of it first: a hook that it does not know of would not run."""
+        """Reports the hook to the server first, which would not run hooks that it does not know of."""
         if not self.channel.is_forked:
-            self.tell({"op": "hook.shutdown"})
+            self.send({"op": "hook.shutdown"})
         self.hooks.on_shutdown(hook)
 
     def run_loop(self) -> None:
-        """Never returns. What a task of the user's throws past the loop does not end the other calls."""
+        """Never returns. An exception that a task of the project raises through the loop does not end the other calls."""
         while not self.loop.is_closed():
             try:
                 self.loop.run_forever()
@@ -76,7 +76,7 @@ class Worker:
         process.give_up(process.INTERNAL_ERROR, "code of the project has closed the event loop")
 
     def handle(self, message: dict[str, Any]) -> None:
-        """In the reader thread, which must never wait for user code."""
+        """Runs in the reader thread, which must never wait for code of the project."""
         _HANDLERS[message["op"]](self, message)
 
     def _call(self, message: dict[str, Any]) -> None:
@@ -150,12 +150,12 @@ _present: list[Worker] = []
 
 
 def is_present() -> bool:
-    """False in a process that `multiprocessing` has started afresh: it imports code of the project too."""
+    """False in a new process of `multiprocessing`, which imports code of the project too."""
     return bool(_present)
 
 
 def present() -> Worker:
-    """In a forked process it is a copy, which knows what the worker knew and cannot reach the server."""
+    """The worker. A forked process has a copy with all its data, which cannot reach the server."""
     if not _present:
         raise RuntimeError(_NO_SERVER)
     return _present[0]
@@ -169,7 +169,7 @@ def connected() -> Worker:
 
 
 def serve(channel: Channel) -> None:
-    """Waits for the first message, which has all the code and the configuration, and never returns."""
+    """Waits for the first message, which has all code and the configuration. Never returns."""
     starts: list[dict[str, Any]] = []
     has_start = threading.Event()
 
@@ -189,7 +189,7 @@ def serve(channel: Channel) -> None:
 
 
 def _sources(start: dict[str, Any]) -> dict[str, bytes]:
-    # Sources in another encoding than UTF-8 come as they are, a character for each byte.
+    # Sources that are not UTF-8 arrive with one character for each byte.
     sources = {path: text.encode("utf-8") for path, text in start["sources"].items()}
     sources.update({path: text.encode("latin-1") for path, text in start["otherSources"].items()})
     return sources
@@ -197,7 +197,7 @@ def _sources(start: dict[str, Any]) -> dict[str, bytes]:
 
 def _leave() -> None:
     try:
-        # What `tempfile` and others clean up. Threads of the user's are not waited for, unlike in a normal exit.
+        # Runs the clean-up of `tempfile` and others. Unlike a normal exit, it does not wait for threads of the project.
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -82,8 +82,8 @@ test('are a dict, or a list whose places count from one', async () => {
 test.each([
   ['5', 'TypeError: the parameters of a query are a dict or a list, not of type "int"'],
   ['"text"', 'TypeError: the parameters of a query are a dict or a list, not of type "str"'],
-  ['{"a": {1, 2}}', 'TypeError: parameter a is of type "set", which no SQL type stands for'],
-  ['[1, [object()]]', 'TypeError: parameter 2[0] is of type "object", which no SQL type stands for'],
+  ['{"a": {1, 2}}', 'TypeError: parameter a is of type "set", which no SQL type represents'],
+  ['[1, [object()]]', 'TypeError: parameter 2[0] is of type "object", which no SQL type represents'],
   ['{"c": circle()}', 'TypeError: parameter c contains itself, or is nested too deeply'],
   ['[2**128]', 'OverflowError: parameter 1 is an integer of more than 128 bits, which no SQL type holds'],
 ])('that cannot be sent are refused with their place: %s', async (expression, message) => {

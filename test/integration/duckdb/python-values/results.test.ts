@@ -158,7 +158,7 @@ describe('what a function returns', () => {
     expect(results).toEqual(NO_JSON.map(([, words]) => ({ error: expect.stringContaining(words) })));
     for (const result of results)
       expect('error' in result && result.error).toMatch(
-        /^TypeError: the result cannot be given as JSON: result/,
+        /^TypeError: the result cannot be converted to JSON: result/,
       );
   });
 

@@ -1,1 +1,1 @@
-"""Parts of the server for Python code."""
+"""The part of the server that Python code may use."""

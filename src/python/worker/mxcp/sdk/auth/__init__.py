@@ -1,4 +1,4 @@
-"""Who calls."""
+"""The caller."""
 
 from .context import UserContext, get_user_context
 

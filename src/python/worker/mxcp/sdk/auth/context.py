@@ -1,4 +1,4 @@
-"""Who made the call that is running."""
+"""The caller of the running call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["UserContext", "get_user_context"]
 
 @dataclasses.dataclass(frozen=True)
 class UserContext:
-    """What the identity provider told about the caller; what it did not tell is None."""
+    """What the identity provider says about the caller; a field without information is None."""
 
     provider: Optional[str] = None
     user_id: Optional[str] = None
@@ -25,7 +25,7 @@ class UserContext:
 
 
 def get_user_context() -> Optional[UserContext]:
-    """The caller; None when nobody has logged in, and in code that belongs to no call."""
+    """The caller; None for an anonymous caller and in code that belongs to no call."""
     job = current_job.get()
     if job is None or job.user is None:
         return None
