@@ -244,7 +244,7 @@ type EndedBy = 'caller' | 'time limit' | 'server';
 /** Ends one call when its caller, its time limit or the server says so. Disposed when the call ends. */
 export class CallDeadline {
   readonly #controller = new AbortController();
-  readonly signal = this.#controller.signal;
+  readonly signal: AbortSignal = this.#controller.signal;
   readonly #callerSignal: AbortSignal;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #onCallerAbort = (): void => this.#end('caller', this.#callerSignal.reason);
