@@ -16,9 +16,8 @@ export interface CallGateOptions {
 /** Gives the slot back. Idempotent. */
 export type ReleaseSlot = () => void;
 
-interface Waiter {
-  readonly admit: () => void;
-}
+/** Gives a slot to a waiting call. */
+type Admit = () => void;
 
 /**
  * Decides which call runs next. Slots go round-robin over endpoints and first-come-first-served within one, and no
@@ -31,7 +30,7 @@ export class CallGate {
   readonly #maxQueued: number;
   readonly #running = new Map<string, number>();
   /** Waiting calls by key. The order of the keys is the order of turns: a key that got a slot moves to the end. */
-  readonly #waiting = new Map<string, Set<Waiter>>();
+  readonly #waiting = new Map<string, Set<Admit>>();
   readonly #longCalls: LongCallQueue;
   #active = 0;
   #queued = 0;
@@ -70,30 +69,28 @@ export class CallGate {
     }
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        this.#remove(key, waiter);
+        this.#remove(key, admit);
         reject(signal.reason);
       };
-      const waiter: Waiter = {
-        admit: () => {
-          signal.removeEventListener('abort', leave);
-          resolve();
-        },
+      const admit = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve();
       };
       signal.addEventListener('abort', leave, { once: true });
-      this.#add(key, waiter);
+      this.#add(key, admit);
     });
   }
 
-  #add(key: string, waiter: Waiter): void {
+  #add(key: string, admit: Admit): void {
     const waiters = this.#waiting.get(key);
-    if (waiters === undefined) this.#waiting.set(key, new Set([waiter]));
-    else waiters.add(waiter);
+    if (waiters === undefined) this.#waiting.set(key, new Set([admit]));
+    else waiters.add(admit);
     this.#queued += 1;
   }
 
-  #remove(key: string, waiter: Waiter): void {
+  #remove(key: string, admit: Admit): void {
     const waiters = this.#waiting.get(key);
-    if (waiters?.delete(waiter) !== true) return;
+    if (waiters?.delete(admit) !== true) return;
     this.#queued -= 1;
     if (waiters.size === 0) this.#waiting.delete(key);
   }
@@ -123,7 +120,7 @@ export class CallGate {
       this.#remove(key, first);
       this.#moveToEnd(key);
       this.#start(key);
-      first.admit();
+      first();
       return;
     }
   }
@@ -139,20 +136,16 @@ export class CallGate {
 /** How long a call runs before it counts as long. */
 const LONG_AFTER_MS = 1_000;
 
-interface WatchedCall {
-  /** Gives the gate's slot back. */
-  readonly leaveSlot: () => void;
-}
-
 /**
  * Takes over calls that run longer than a second, so that their slots are free for quick ones. It has a fixed number of
  * places; while all are taken, a long call keeps its slot until a place is free.
  */
 class LongCallQueue {
   readonly #places: number;
-  readonly #inside = new Set<WatchedCall>();
+  /** Calls that have left their slots, each by the function with which it did. */
+  readonly #inside = new Set<() => void>();
   /** Long calls that still hold a slot, the longest-running first. */
-  readonly #overdue = new Set<WatchedCall>();
+  readonly #overdue = new Set<() => void>();
 
   constructor(places: number) {
     this.#places = places;
@@ -162,11 +155,10 @@ class LongCallQueue {
     return this.#inside.size;
   }
 
-  /** Watches a call that has just got its slot. The result ends the call, in its slot or in the queue; idempotent. */
+  /** Watches a call that has just got its slot; `leaveSlot` must be its own. The result ends the call, in its slot or in the queue; idempotent. */
   watch(leaveSlot: () => void): () => void {
-    const call: WatchedCall = { leaveSlot };
     const timer = setTimeout(() => {
-      this.#overdue.add(call);
+      this.#overdue.add(leaveSlot);
       this.#fill();
     }, LONG_AFTER_MS).unref();
     let ended = false;
@@ -174,17 +166,17 @@ class LongCallQueue {
       if (ended) return;
       ended = true;
       clearTimeout(timer);
-      this.#overdue.delete(call);
-      if (this.#inside.delete(call)) this.#fill();
+      this.#overdue.delete(leaveSlot);
+      if (this.#inside.delete(leaveSlot)) this.#fill();
       else leaveSlot();
     };
   }
 
   #fill(): void {
-    const [next] = this.#overdue;
-    if (next === undefined || this.#inside.size >= this.#places) return;
-    this.#overdue.delete(next);
-    this.#inside.add(next);
-    next.leaveSlot();
+    const [leaveSlot] = this.#overdue;
+    if (leaveSlot === undefined || this.#inside.size >= this.#places) return;
+    this.#overdue.delete(leaveSlot);
+    this.#inside.add(leaveSlot);
+    leaveSlot();
   }
 }

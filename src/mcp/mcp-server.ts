@@ -18,9 +18,12 @@ import { CallNotifications, type Notify } from './call-notifications.js';
 import { toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
 
-export interface ServerInfo {
-  readonly name: string;
-  readonly version: string;
+/** What both transports need. */
+export interface McpOptions {
+  readonly calls: EndpointCalls;
+  readonly info: { readonly name: string; readonly version: string };
+  readonly logger: Logger;
+  readonly scrubber: Scrubber;
 }
 
 /** What a transport knows of the message that is being answered. */
@@ -32,11 +35,7 @@ export interface MessageScope {
   readonly notify?: Notify | undefined;
 }
 
-export interface McpServerFactoryOptions {
-  readonly calls: EndpointCalls;
-  readonly info: ServerInfo;
-  readonly logger: Logger;
-  readonly scrubber: Scrubber;
+export interface McpServerFactoryOptions extends McpOptions {
   readonly scopeOf: (context: ServerContext) => MessageScope;
 }
 

@@ -12,18 +12,12 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
-import type { EndpointCalls } from '../endpoints/index.js';
 import { within } from '../lifecycle/index.js';
-import type { Logger, Scrubber } from '../logging/index.js';
 import { type ListChanges, sendListChanges } from './listings.js';
-import { createMcpServerFactory, type MessageScope, type ServerInfo } from './mcp-server.js';
+import { createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
 import { ResultSplices, writeMessage } from './results.js';
 
-export interface StdioOptions {
-  readonly calls: EndpointCalls;
-  readonly info: ServerInfo;
-  readonly logger: Logger;
-  readonly scrubber: Scrubber;
+export interface StdioOptions extends McpOptions {
   /** The process's own streams unless given. Nothing else may write to the output. */
   readonly input?: Readable;
   readonly output?: Writable;

@@ -56,8 +56,11 @@ export function coerce(type: TypeDefinition, value: unknown): unknown {
       return typeof value === 'string' && NUMBER_TEXT.test(value) ? fromNumberText(type, value) : value;
     case 'boolean':
       return toBoolean(value);
-    case 'array':
-      return coerceItems(type, fromJsonText(value));
+    case 'array': {
+      const { items } = type;
+      const list = fromJsonText(value);
+      return Array.isArray(list) && items !== undefined ? list.map((item) => coerce(items, item)) : list;
+    }
     case 'object':
       return coerceProperties(type, fromJsonText(value));
   }
@@ -99,10 +102,6 @@ function fromJsonText(value: unknown): unknown {
     // Ordinary text: the check reports that a list or object was expected.
     return value;
   }
-}
-
-function coerceItems({ items }: TypeDefinition, value: unknown): unknown {
-  return Array.isArray(value) && items !== undefined ? value.map((item) => coerce(items, item)) : value;
 }
 
 function coerceProperties({ properties, required = [] }: TypeDefinition, value: unknown): unknown {
@@ -164,17 +163,11 @@ export function isNumeric({ type }: TypeDefinition): boolean {
   return type === 'integer' || type === 'number';
 }
 
-function toTypedText(type: TypeDefinition, text: string): string | TypedText {
-  switch (type.format) {
-    case 'date':
-      return new TypedText('DATE', text);
-    case 'time':
-      return new TypedText('TIME', text);
-    case 'date-time':
-      return new TypedText(hasZone(text) ? 'TIMESTAMPTZ' : 'TIMESTAMP', text);
-    default:
-      return text;
-  }
+function toTypedText({ format }: TypeDefinition, text: string): string | TypedText {
+  if (format === 'date') return new TypedText('DATE', text);
+  if (format === 'time') return new TypedText('TIME', text);
+  if (format === 'date-time') return new TypedText(hasZone(text) ? 'TIMESTAMPTZ' : 'TIMESTAMP', text);
+  return text;
 }
 
 function hasZone(dateTime: string): boolean {
@@ -208,12 +201,23 @@ interface UndeclaredSamples {
 
 const UNDECLARED_IS_NULL: UndeclaredSamples = { item: null, object: null };
 
+const SAMPLE_TEXTS: Readonly<Record<string, string>> = {
+  date: '2000-01-01',
+  time: '00:00:00',
+  'date-time': '2000-01-01T00:00:00Z',
+  timestamp: '0',
+};
+
 /** A value that has every declared member of a type. */
 function sampleOf(type: TypeDefinition, undeclared: UndeclaredSamples): unknown {
   switch (type.type) {
     case 'string':
       // A declared text may mean more than text to the statement: the name of a table, or the unit of a date.
-      return [type.enum?.[0], type.default].find((text) => typeof text === 'string') ?? sampleText(type);
+      return (
+        [type.enum?.[0], type.default].find((text) => typeof text === 'string') ??
+        SAMPLE_TEXTS[type.format ?? 'none'] ??
+        'text'
+      );
     case 'integer':
       return 1;
     case 'number':
@@ -227,20 +231,5 @@ function sampleOf(type: TypeDefinition, undeclared: UndeclaredSamples): unknown 
       const members = Object.entries(type.properties);
       return Object.fromEntries(members.map(([name, member]) => [name, sampleOf(member, undeclared)]));
     }
-  }
-}
-
-function sampleText({ format }: TypeDefinition): string {
-  switch (format) {
-    case 'date':
-      return '2000-01-01';
-    case 'time':
-      return '00:00:00';
-    case 'date-time':
-      return '2000-01-01T00:00:00Z';
-    case 'timestamp':
-      return '0';
-    default:
-      return 'text';
   }
 }

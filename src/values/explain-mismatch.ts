@@ -13,47 +13,44 @@ const SHOWN_VALUE_LENGTH = 80;
 export function explainMismatch(error: ErrorObject, root: string): string {
   const place = placeOf(error.instancePath, root);
   const params: Readonly<Record<string, unknown>> = error.params;
+  if (error.keyword === 'additionalProperties')
+    return unknownProperty(place, String(params['additionalProperty']), error);
+  if (error.keyword === 'required') return `${join(place, String(params['missingProperty']))} is required`;
+  if (hasLostDigits(error))
+    return `${place} is a number beyond ±${Number.MAX_SAFE_INTEGER}, which may have lost digits on its way; send it as text, in quotes`;
+  const wanted = wantedBy(error, params);
+  if (wanted !== undefined) return `${place} must ${wanted}, not ${show(error.data)}`;
+  const message = (error.message ?? 'does not fit').replace(' NOT ', ' not ');
+  return `${place} ${message}${isSmall(error.data) ? `, not ${show(error.data)}` : ''}`;
+}
+
+/** Undefined when the message of the schema library is readable. */
+function wantedBy(error: ErrorObject, params: Readonly<Record<string, unknown>>): string | undefined {
   switch (error.keyword) {
-    case 'additionalProperties':
-      return unknownProperty(place, String(params['additionalProperty']), error);
-    case 'required':
-      return `${join(place, String(params['missingProperty']))} is required`;
     case 'enum':
-      return `${place} must be one of ${list(params['allowedValues'])}, not ${show(error.data)}`;
-    case 'keptDigits':
-      return lostDigits(place);
+      return `be one of ${list(params['allowedValues'])}`;
     case 'type':
-      return mayHaveLostDigits(error)
-        ? lostDigits(place)
-        : `${place} must be ${typeNames(params['type'], error)}, not ${show(error.data)}`;
+      return `be ${typeNames(params['type'], error)}`;
     case 'format':
-      return `${place} must be ${formatName(String(params['format']))}, not ${show(error.data)}`;
+      return `be ${FORMAT_NAMES[String(params['format'])] ?? String(params['format'])}`;
     case 'epochSeconds':
-      return `${place} must be ${formatName('timestamp')}, not ${show(error.data)}`;
+      return `be ${FORMAT_NAMES['timestamp']}`;
     case 'pattern':
-      return `${place} must match the pattern ${String(params['pattern'])}, not ${show(error.data)}`;
-    case 'minimum':
-    case 'maximum':
-    case 'exclusiveMinimum':
-    case 'exclusiveMaximum':
-    case 'multipleOf':
-      return `${place} must be ${boundOf(error.keyword, params)}, not ${show(error.data)}`;
-    default:
-      return `${place} ${(error.message ?? 'does not fit').replace(' NOT ', ' not ')}${isSmall(error.data) ? `, not ${show(error.data)}` : ''}`;
+      return `match the pattern ${String(params['pattern'])}`;
+    default: {
+      const bound = BOUND_NAMES[error.keyword];
+      return bound && `be ${bound} ${String(params['limit'] ?? params['multipleOf'])}`;
+    }
   }
 }
 
-function boundOf(keyword: keyof typeof BOUND_NAMES, params: Readonly<Record<string, unknown>>): string {
-  return `${BOUND_NAMES[keyword]} ${String(params['limit'] ?? params['multipleOf'])}`;
-}
-
-const BOUND_NAMES = {
+const BOUND_NAMES: Readonly<Record<string, string>> = {
   minimum: 'at least',
   maximum: 'at most',
   exclusiveMinimum: 'more than',
   exclusiveMaximum: 'less than',
   multipleOf: 'a multiple of',
-} as const;
+};
 
 function unknownProperty(place: string, name: string, error: ErrorObject): string {
   const properties: unknown = error.parentSchema?.['properties'];
@@ -77,14 +74,11 @@ function join(place: string, name: string): string {
   return place.startsWith('"') ? `${place.slice(0, -1)}.${name}"` : `"${name}"`;
 }
 
-function lostDigits(place: string): string {
-  const limit = Number.MAX_SAFE_INTEGER;
-  return `${place} is a number beyond ±${limit}, which may have lost digits on its way; send it as text, in quotes`;
-}
-
-/** Such a number does not become text where text is wanted, so it breaks the type as well. */
-function mayHaveLostDigits({ data, parentSchema }: ErrorObject): boolean {
-  return parentSchema?.['keptDigits'] === true && Number.isInteger(data) && !Number.isSafeInteger(data);
+/** Such a number is not converted to text where text is wanted, so there it breaks the type. */
+function hasLostDigits({ keyword, data, parentSchema }: ErrorObject): boolean {
+  if (keyword === 'keptDigits') return true;
+  const mustKeepDigits = keyword === 'type' && parentSchema?.['keptDigits'] === true;
+  return mustKeepDigits && Number.isInteger(data) && !Number.isSafeInteger(data);
 }
 
 function typeNames(type: unknown, { parentSchema }: ErrorObject): string {
@@ -106,18 +100,15 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-function formatName(format: string): string {
-  const names: Readonly<Record<string, string>> = {
-    email: 'an email address',
-    uri: 'a URI with its scheme',
-    date: 'a date (YYYY-MM-DD)',
-    time: 'a time (HH:MM:SS, with or without a zone)',
-    'date-time': 'a date and time (YYYY-MM-DDTHH:MM:SS, with or without a zone)',
-    duration: 'an ISO 8601 duration (such as P1DT2H)',
-    timestamp: 'a number of seconds since 1970-01-01, from year 0 to 9999',
-  };
-  return names[format] ?? format;
-}
+const FORMAT_NAMES: Readonly<Record<string, string>> = {
+  email: 'an email address',
+  uri: 'a URI with its scheme',
+  date: 'a date (YYYY-MM-DD)',
+  time: 'a time (HH:MM:SS, with or without a zone)',
+  'date-time': 'a date and time (YYYY-MM-DDTHH:MM:SS, with or without a zone)',
+  duration: 'an ISO 8601 duration (such as P1DT2H)',
+  timestamp: 'a number of seconds since 1970-01-01, from year 0 to 9999',
+};
 
 function list(values: unknown): string {
   return Array.isArray(values) ? values.map((value) => show(value)).join(', ') : String(values);

@@ -106,36 +106,23 @@ const keptDigits: KeywordDefinition = {
     const { data } = context;
     context.fail(_`${data} > ${Number.MAX_SAFE_INTEGER} || ${data} < ${Number.MIN_SAFE_INTEGER}`);
   },
-  error: { message: 'may have lost digits' },
 };
 
 /** Replaces Ajv's own keyword, which divides doubles and finds that 19.99 is no multiple of 0.01. */
-const multipleOf: KeywordDefinition = {
+const multipleOf: FuncKeywordDefinition = {
   keyword: 'multipleOf',
   type: 'number',
   schemaType: 'number',
-  code: (context) => {
-    const { gen, data, schema } = context;
-    const isMultiple = gen.scopeValue('func', { ref: createMultipleCheck(Number(schema)) });
-    context.fail(_`!${isMultiple}(${data})`);
-  },
-  error: {
-    message: ({ schema }) => `must be multiple of ${String(schema)}`,
-    params: ({ schema }) => _`{multipleOf: ${schema}}`,
-  },
+  compile: createMultipleCheck,
+  error: { message: 'must be a multiple', params: ({ schema }) => _`{multipleOf: ${schema}}` },
 };
 
 /** The format `timestamp` of declared numbers: in JSON Schema, formats apply to text only. */
-const epochSeconds: KeywordDefinition = {
+const epochSeconds: FuncKeywordDefinition = {
   keyword: 'epochSeconds',
   type: ['number', 'string'],
   schemaType: 'boolean',
-  code: (context) => {
-    const { gen, data } = context;
-    const toText = gen.scopeValue('func', { ref: epochSecondsToText });
-    context.fail(_`${toText}(Number(${data})) === undefined`);
-  },
-  error: { message: 'is not a time of a calendar' },
+  validate: (_schema: boolean, seconds: number | string) => epochSecondsToText(Number(seconds)) !== undefined,
 };
 
 /** Checks a number that comes as text, as results write numbers that a double cannot hold. */

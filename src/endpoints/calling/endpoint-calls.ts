@@ -1,6 +1,7 @@
-import type { CallerIdentity, JsonObject } from '../../duckdb/index.js';
+import type { CallerIdentity } from '../../duckdb/index.js';
 import type { CallNotification } from '../../python/index.js';
 import type { ObjectSchema, ShapedResult } from '../../values/index.js';
+import type { ToolAnnotations } from '../definitions/definition-schema.js';
 
 /** What a transport knows about one call. */
 export interface CallContext {
@@ -17,7 +18,7 @@ export interface ToolListing {
   readonly description?: string | undefined;
   readonly inputSchema: ObjectSchema;
   readonly outputSchema?: ObjectSchema | undefined;
-  readonly annotations?: JsonObject | undefined;
+  readonly annotations?: Partial<ToolAnnotations> | undefined;
   readonly tags?: readonly string[] | undefined;
 }
 

@@ -1,6 +1,4 @@
 import type { ResolvedConfig } from '../../config/index.js';
-import type { JsonObject } from '../../duckdb/index.js';
-import type { PythonTarget } from '../../python/index.js';
 import {
   ArgumentReader,
   type ParameterDefinition,
@@ -14,6 +12,7 @@ import {
   type EndpointCatalog,
   type EndpointDefinition,
   endpointLabel,
+  type EndpointSource,
   type PromptDefinition,
   type ResourceDefinition,
   type ToolDefinition,
@@ -33,14 +32,8 @@ export interface Callable {
   readonly work: EndpointWork;
 }
 
-/** What runs when an endpoint is called. */
-export type EndpointWork =
-  | {
-      readonly language: 'sql';
-      /** Undefined when the argument `sql` is the statement. */
-      readonly sql: string | undefined;
-    }
-  | { readonly language: 'python'; readonly target: PythonTarget };
+/** What runs when an endpoint is called; without a text, the argument `sql` is the statement. */
+export type EndpointWork = EndpointSource | (Pick<SqlTool, 'sql'> & { readonly language: 'sql' });
 
 export interface CallableResource extends Callable {
   readonly mimeType: string;
@@ -85,23 +78,17 @@ export class EndpointSet {
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition): Callable {
-    const { returns, source, parameters } = definition;
+    const { returns, source: work, parameters } = definition;
     const label = labelOf(definition);
-    const isSql = source.language === 'sql';
-    const part = isSql ? 'row' : 'item';
-    const checksOptions = { endpoint: label, part, compiler: this.#compiler } as const;
-    return {
-      label,
-      arguments: this.#readerOf(label, parameters),
-      returns,
-      checks: returns === undefined ? undefined : new ResultChecks({ ...checksOptions, returns }),
-      work: isSql ? { language: 'sql', sql: source.sql.text } : { language: 'python', target: source.python },
-    };
+    const part = work.language === 'sql' ? 'row' : 'item';
+    const options = { endpoint: label, part, compiler: this.#compiler } as const;
+    const checks = returns === undefined ? undefined : new ResultChecks({ ...options, returns });
+    return { label, arguments: this.#readerOf(label, parameters), returns, checks, work };
   }
 
   #toCallableSqlTool({ name, parameters, sql }: SqlTool): Callable {
     const label = endpointLabel('tool', name);
-    const work: EndpointWork = { language: 'sql', sql };
+    const work = { language: 'sql', sql } as const;
     return { label, arguments: this.#readerOf(label, parameters), returns: ROWS, checks: undefined, work };
   }
 
@@ -119,21 +106,15 @@ function labelOf(definition: EndpointDefinition): string {
   return endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
 }
 
-function toToolListing({
-  name,
-  description,
-  parameters,
-  returns,
-  annotations,
-  tags,
-}: ToolDefinition): ToolListing {
+function toToolListing(tool: ToolDefinition): ToolListing {
+  const { name, description, parameters, returns, annotations, tags } = tool;
   return {
     name,
     title: annotations?.title,
     description,
     inputSchema: toInputSchema(parameters),
     outputSchema: returns === undefined ? undefined : toOutputSchema(returns),
-    annotations: annotations === undefined ? undefined : withoutUndefined(annotations),
+    annotations,
     tags,
   };
 }
@@ -153,13 +134,6 @@ function toSqlToolListing({ name, title, description, parameters, changesData }:
       openWorldHint: false,
     },
   };
-}
-
-function withoutUndefined(annotations: NonNullable<ToolDefinition['annotations']>): JsonObject {
-  const entries = Object.entries(annotations).filter(
-    (entry): entry is [string, string | boolean] => entry[1] !== undefined,
-  );
-  return Object.fromEntries(entries);
 }
 
 function toResourceListing(resource: ResourceDefinition): ResourceListing {

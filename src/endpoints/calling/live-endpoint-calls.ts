@@ -153,8 +153,8 @@ export class LiveEndpointCalls implements EndpointCalls {
     const release = await gate.acquire(endpoint, call.deadline.signal);
     try {
       return work.language === 'sql'
-        ? await runStatement(work.sql, callArguments, { ...call, options })
-        : await callFunction(work.target, callArguments, { ...call, options });
+        ? await runStatement(work.sql?.text, callArguments, { ...call, options })
+        : await callFunction(work.python, callArguments, { ...call, options });
     } finally {
       release();
     }

@@ -12,7 +12,7 @@ import { endpointLabel, type PromptDefinition } from '../definitions/endpoint-de
 import type { PromptMessage } from './endpoint-calls.js';
 
 /**
- * Characters of the templates times characters of the values. The slowest filters, `dictsort` and `sort`, took up to 30 ms
+ * The largest product of template and value characters that is rendered on the event loop. The slowest filters, `dictsort` and `sort`, took up to 30 ms
  * for this much, the first time included (Node 20.20).
  */
 const MAX_HERE = 500_000;
@@ -20,24 +20,20 @@ const MAX_HERE = 500_000;
 export interface RenderLimits {
   readonly maxResultBytes: number;
   readonly signal: AbortSignal;
-  /** Where prompts are rendered that may take long. */
+  /** The render processes, for prompts that may take long. */
   readonly renderers: Renderers;
 }
 
-/** Renders the messages of one prompt: here when that is quick for certain, else where it holds nobody up. */
+/** Renders the messages of one prompt: on the event loop if that is surely quick, otherwise in a render process. */
 export class PromptRenderer {
   readonly #label: string;
-  readonly #roles: readonly PromptMessage['role'][];
-  readonly #templates: readonly string[];
+  readonly #definition: PromptDefinition;
   readonly #prepared: readonly PreparedTemplate[];
-  readonly #isPredictable: boolean;
 
-  constructor({ name, messages }: PromptDefinition) {
-    this.#label = endpointLabel('prompt', name);
-    this.#roles = messages.map(({ role }) => role);
-    this.#templates = messages.map(({ template }) => template);
-    this.#prepared = this.#templates.map(prepareTemplate);
-    this.#isPredictable = this.#prepared.every((each) => each.isPredictable);
+  constructor(definition: PromptDefinition) {
+    this.#label = endpointLabel('prompt', definition.name);
+    this.#definition = definition;
+    this.#prepared = definition.messages.map(({ template }) => prepareTemplate(template));
   }
 
   /** Throws `prompt_failed`, `result_too_large`, `server_busy`, and the signal's reason when that aborts. */
@@ -45,25 +41,26 @@ export class PromptRenderer {
     values: Readonly<Record<string, unknown>>,
     { maxResultBytes, signal, renderers }: RenderLimits,
   ): Promise<readonly PromptMessage[]> {
-    const request = { templates: this.#templates, values, maxBytes: maxResultBytes };
+    const { messages } = this.#definition;
+    const request = { templates: messages.map(({ template }) => template), values, maxBytes: maxResultBytes };
     const answer = this.#isQuick(request)
       ? renderAll(this.#prepared, request)
       : await renderers.render(this.#label, request, signal);
-    return this.#toMessages(answer, maxResultBytes);
+    if (answer.kind !== 'rendered') throw this.#toError(answer, maxResultBytes);
+    return messages.map(({ role }, index) => ({ role, text: answer.texts[index] ?? '' }));
   }
 
   #isQuick({ templates, values }: RenderRequest): boolean {
-    return this.#isPredictable && templates.join('').length * JSON.stringify(values).length <= MAX_HERE;
+    const isPredictable = this.#prepared.every((template) => template.isPredictable);
+    return isPredictable && templates.join('').length * JSON.stringify(values).length <= MAX_HERE;
   }
 
-  #toMessages(answer: RenderAnswer, maxResultBytes: number): readonly PromptMessage[] {
-    if (answer.kind === 'rendered')
-      return this.#roles.map((role, index) => ({ role, text: answer.texts[index] ?? '' }));
+  #toError(answer: Exclude<RenderAnswer, { kind: 'rendered' }>, maxResultBytes: number): MxcpError {
     if (answer.kind === 'ended')
-      throw new MxcpError('prompt_failed', `${this.#label} cannot be rendered: ${answer.reason}`);
-    const message = `message ${answer.index + 1} of ${this.#label}`;
-    if (answer.kind === 'failed')
-      throw new MxcpError('prompt_failed', `${message} cannot be rendered: ${answer.reason}`);
-    throw tooLarge(this.#label, maxResultBytes, `in message ${answer.index + 1}`);
+      return new MxcpError('prompt_failed', `${this.#label} cannot be rendered: ${answer.reason}`);
+    const number = answer.index + 1;
+    if (answer.kind !== 'failed') return tooLarge(this.#label, maxResultBytes, `in message ${number}`);
+    const message = `message ${number} of ${this.#label} cannot be rendered: ${answer.reason}`;
+    return new MxcpError('prompt_failed', message);
   }
 }

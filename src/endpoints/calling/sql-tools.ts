@@ -9,7 +9,7 @@ export interface SqlTool {
   readonly parameters: readonly ParameterDefinition[];
   readonly changesData: boolean;
   /** Undefined for the tool whose argument `sql` is the statement. */
-  readonly sql: string | undefined;
+  readonly sql: { readonly text: string } | undefined;
 }
 
 /** What every SQL tool returns. */
@@ -41,7 +41,7 @@ export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlToo
       description: descriptions.listTables ?? 'Lists the tables and views of the database with their type.',
       parameters: [],
       changesData: false,
-      sql: TABLES,
+      sql: { text: TABLES },
     },
     {
       name: 'get_table_schema',
@@ -51,7 +51,7 @@ export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlToo
         'Lists the columns of a table or view: name, type, and whether they can be null.',
       parameters: [{ name: 'table_name', type: 'string', description: 'Name of the table or view.' }],
       changesData: false,
-      sql: COLUMNS,
+      sql: { text: COLUMNS },
     },
   ];
 }

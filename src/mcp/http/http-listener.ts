@@ -1,9 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import type { EndpointCalls } from '../../endpoints/index.js';
 import { within } from '../../lifecycle/index.js';
-import type { Logger, Scrubber } from '../../logging/index.js';
+import type { Logger } from '../../logging/index.js';
 import type { ListChanges } from '../listings.js';
-import { createMcpServerFactory, type MessageScope, type ServerInfo } from '../mcp-server.js';
+import { createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
 import { OutputClosed, ResultSplices } from '../results.js';
 import { ExchangeRequest, HttpExchange, refuse, sendNotFound, sendResponse } from './http-exchange.js';
 import { bindHttpServers, portOf } from './http-server.js';
@@ -18,17 +17,13 @@ import {
 } from './messages.js';
 import { RequestGuard } from './request-guard.js';
 
-export interface HttpListenerOptions {
-  readonly calls: EndpointCalls;
-  readonly info: ServerInfo;
+export interface HttpListenerOptions extends McpOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
   readonly stateless: boolean;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
-  readonly logger: Logger;
-  readonly scrubber: Scrubber;
   readonly maxConnections?: number;
   readonly maxSessions?: number;
   readonly sessionIdleMs?: number;
