@@ -69,7 +69,7 @@ describe.runIf(canBeOrdinary)('a read-write database that this user may not writ
     const { record } = await failedReload(server);
     expect(record.error).toMatchObject({ stage: 'check', code: 'database_failed' });
     expect(record.error?.message).toBe(
-      `database ${project.path(DATABASE)} cannot be handed over while the server runs: this user cannot write to its folder (EACCES: permission denied, access '${project.path('data')}'), and the old file needs a second name there; let the user that runs mxcp write to it`,
+      `database ${project.path(DATABASE)} cannot be handed over while the server runs: this user cannot write to its folder (EACCES: permission denied, access '${project.path('data')}'), where the old file needs a second name; let the user that runs mxcp write to it`,
     );
     expect(await price()).toBe('1');
     project.chmod('data', 0o755);
