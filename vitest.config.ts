@@ -9,6 +9,7 @@ const project = (name: string, options: { timeoutMs: number; serial?: boolean; s
     hookTimeout: options.timeoutMs,
     fileParallelism: options.serial !== true,
     pool: 'forks' as const,
+    setupFiles: 'test/kit/seed-properties.ts',
     ...(options.setup === undefined ? {} : { globalSetup: options.setup }),
   },
 });

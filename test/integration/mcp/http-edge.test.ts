@@ -3,7 +3,7 @@ import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, vi } from 'vitest';
-import { callOf, INITIALIZE, openSession, post, postModern, startListener } from './http-fixture.js';
+import { callOf, openSession, post, postModern, startListener } from './http-fixture.js';
 
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
@@ -234,8 +234,16 @@ describe('closing', () => {
   });
 
   it('is done once, however often it is asked', async () => {
-    const { listener, url } = await startListener();
-    await post(url, INITIALIZE);
-    await Promise.all([listener.close({ deadlineMs: 100 }), listener.close({ deadlineMs: 0 })]);
+    const { listener, url, calls } = await startListener();
+    const running = post(url, callOf('wait'));
+    await vi.waitFor(() => expect(calls.running).toBe(1));
+    const first = listener.close({ deadlineMs: 20_000 });
+    const second = listener.close({ deadlineMs: 0 });
+    // A deadline of its own would be over before this answer.
+    expect((await post(url, callOf('count'))).status).toBe(503);
+    expect(calls.cancelled).toBe(0);
+    calls.release();
+    expect((await running).body.result.structuredContent).toEqual({ result: 'released' });
+    await Promise.all([first, second]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { isRunning } from '../../kit/processes.js';
+import { seededRandom } from '../../kit/random.js';
 import { PythonProject, type PythonProjectOptions } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { openDatabase } from '../duckdb/temporary-database.js';
@@ -194,6 +195,7 @@ describe('a call that is cancelled', () => {
     });
     await using python = await build(project, { workers: 2 });
     const pids = await Promise.all([python.value('storm:pid'), python.value('storm:pid')]);
+    const random = seededRandom();
     for (let round = 0; round < 60; round += 1) {
       const calls = Array.from({ length: 8 }, async (_, index) => {
         const controller = new AbortController();
@@ -202,7 +204,7 @@ describe('a call that is cancelled', () => {
           {},
           { signal: controller.signal },
         );
-        setTimeout(() => controller.abort(), Math.random() * 20);
+        setTimeout(() => controller.abort(), random() * 20);
         return await call;
       });
       for (const outcome of await Promise.allSettled(calls)) {

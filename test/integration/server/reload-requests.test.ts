@@ -3,21 +3,44 @@ import { describe, expect, it, vi } from 'vitest';
 import { Gate } from '../../kit/gate.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
-import { sqlTool } from '../../kit/projects/temporary-project.js';
+import { sqlTool, userConfig } from '../../kit/projects/temporary-project.js';
 import { replaceDatabase } from './reload-database-faults.js';
 import { createShopProject, startShop } from '../../kit/projects/shop.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 
 const RELOAD = { waitMs: 20_000 } as const;
 
+/** Resolves its references only while it is open. */
+class SlowStore {
+  readonly scheme = 'slow';
+  #opened: Promise<void> = Promise.resolve();
+
+  async resolve(): Promise<{ value: string }> {
+    await this.#opened;
+    return { value: 'http://slow.example:1' };
+  }
+
+  /** Returns what opens it again. */
+  close(): () => void {
+    let open = (): void => undefined;
+    this.#opened = new Promise((resolve) => (open = resolve));
+    return () => open();
+  }
+}
+
 describe('many who ask at once', () => {
   it('share two runs: the one that ran and one that began after all of them had asked', async () => {
-    const { project, server } = await startShop('readonly');
-    project.write('shop.env', 'FIRST=http://first-2.example:2\n');
-
-    const answers = await Promise.all(Array.from({ length: 50 }, () => server.admin.reload(RELOAD)));
-    expect(answers.every(({ status }) => status === 'success')).toBe(true);
-    expect((await server.admin.reloads()).reloads.length).toBeLessThanOrEqual(2);
+    const store = new SlowStore();
+    const files = {
+      'config.yml': userConfig(['name: a', 'type: http', 'parameters: { HTTP_PROXY: slow://a }']),
+    };
+    const { server } = await startShop('readonly', { stores: [store], files });
+    const open = store.close();
+    const asked = Array.from({ length: 50 }, () => server.admin.reload(RELOAD));
+    await vi.waitFor(async () => expect((await server.admin.status()).reload.queued).toBe(49));
+    open();
+    expect((await Promise.all(asked)).every(({ status }) => status === 'success')).toBe(true);
+    expect((await server.admin.reloads()).reloads).toHaveLength(2);
 
     const accepted = Array.from({ length: 100 }, () => server.server.reload({ trigger: 'api' }));
     const records = await Promise.all(accepted.map(({ ended }) => ended));
