@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http';
+import { MxcpError } from '../errors/index.js';
+import { endWith, type HttpLimits, HttpServer, writeReply } from '../http/index.js';
 import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
-import { AdminRouter } from './admin-router.js';
-import { AdminHttpServer, type AdminLimits, DEFAULT_LIMITS } from './http-server.js';
+import { AdminRouter, type SocketAccess } from './admin-router.js';
 import {
   type AdminPorts,
   createRouteHandlers,
@@ -10,6 +12,27 @@ import {
 } from './route-handlers.js';
 import { type AdminSocket, type AdminSocketSettings, openAdminSocket } from './socket/admin-socket.js';
 import type { Environment } from './socket/socket-path.js';
+
+/** What one caller may take. Small numbers: the callers are a handful of local tools. */
+export interface AdminLimits extends HttpLimits {
+  readonly bodyBytes: number;
+  /** Pipelined requests of one connection that are answered at the same time. */
+  readonly requestsPerConnection: number;
+  /** How long `close` lets answers that are on their way arrive. */
+  readonly closeGraceMs: number;
+}
+
+const DEFAULT_LIMITS: AdminLimits = {
+  bodyBytes: 64 * 1024,
+  headerBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 5_000,
+  timeoutCheckMs: 1_000,
+  connections: 64,
+  requestsPerConnection: 16,
+  closeGraceMs: 1_000,
+};
 
 export interface AdminServerOptions {
   readonly socket: AdminSocketSettings;
@@ -86,25 +109,11 @@ class SocketOpener {
     return this.#owned.dispose();
   }
 
-  async #open(access: 'full' | 'probe', settings: AdminSocketSettings): Promise<AdminSocket> {
-    const { logger, debug, scrubber } = this.#options;
-    const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
-    const router = new AdminRouter({
-      handlers: this.#handlers,
-      access,
-      errors: { debug, scrubber },
-      bodyLimitBytes: limits.bodyBytes,
-      logger,
-    });
-    const http = new AdminHttpServer(router, limits);
-    // Steps run in reverse: the path goes first, while the server still listens and nobody can have taken it.
-    this.#owned.defer(() => http.close());
-    const socket = await openAdminSocket({
-      server: http.server,
-      settings,
-      environment: this.#options.environment ?? process.env,
-      mayBeActivated: access === 'full',
-    });
+  async #open(access: SocketAccess, settings: AdminSocketSettings): Promise<AdminSocket> {
+    const { logger, environment = process.env } = this.#options;
+    const { server } = this.#createHttpServer(access);
+    const mayBeActivated = access === 'full';
+    const socket = await openAdminSocket({ server, settings, environment, mayBeActivated });
     const name = access === 'full' ? 'admin socket' : 'probe socket';
     this.#sockets.push(socket);
     this.#owned.defer(() => {
@@ -114,4 +123,68 @@ class SocketOpener {
     logger.info(`${name} listening: ${socket.path} (mode ${socket.mode})`);
     return socket;
   }
+
+  #createHttpServer(access: SocketAccess): HttpServer {
+    const { logger, debug, scrubber } = this.#options;
+    const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
+    const { bodyBytes: bodyLimitBytes, requestsPerConnection } = limits;
+    const router = new AdminRouter({
+      handlers: this.#handlers,
+      access,
+      debug,
+      bodyLimitBytes,
+      requestsPerConnection,
+      logger,
+      scrubber,
+    });
+    const http = createAdminHttpServer(router, limits);
+    // Steps run in reverse: the path goes first, while the server still listens and no other server can have taken it.
+    this.#owned.defer(() => {
+      http.abortAll();
+      return http.close(limits.closeGraceMs);
+    });
+    return http;
+  }
+}
+
+function createAdminHttpServer(router: AdminRouter, limits: AdminLimits): HttpServer {
+  const http = new HttpServer({
+    limits,
+    // The router answers a request without a Host in the words of the contract.
+    nodeOptions: { requireHostHeader: false },
+    onRequest: router.answer,
+    onBroken: ({ status, error }) => router.refusal(brokenRequest(status, error)),
+  });
+  const { server } = http;
+  // Node's types do not know it: a caller that ends its side after the request (`nc -N`, `socat`) still gets the answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on('drop', () => http.makeRoom());
+  server.on('connect', (_request, socket) => endWith(router.refusal(noTunnel()), socket));
+  server.on('checkExpectation', (_request, response: ServerResponse) => {
+    // Whether a body follows is not known.
+    response.setHeader('Connection', 'close');
+    writeReply(response, router.refusal(unknownExpectation()));
+  });
+  return http;
+}
+
+function brokenRequest(status: 400 | 408 | 431, { code }: NodeJS.ErrnoException): MxcpError {
+  if (status === 408) return new MxcpError('request_timeout', 'the request did not arrive in time');
+  if (status === 431) return new MxcpError('headers_too_large', 'the headers of the request are too large');
+  const message =
+    code === 'HPE_INVALID_METHOD'
+      ? 'HTTP does not have this method, or this is not an HTTP request'
+      : 'this is not an HTTP request';
+  return new MxcpError('bad_request', message);
+}
+
+function noTunnel(): MxcpError {
+  return new MxcpError(
+    'bad_request',
+    'CONNECT is not a method of this server; GET /openapi.json lists the routes',
+  );
+}
+
+function unknownExpectation(): MxcpError {
+  return new MxcpError('bad_request', 'the only expectation that this server knows is 100-continue');
 }

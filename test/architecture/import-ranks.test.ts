@@ -27,6 +27,7 @@ describe('the ranks', () => {
       lifecycle: 1,
       files: 2,
       contract: 2,
+      http: 2,
       settings: 3,
       yaml: 3,
       secrets: 4,

@@ -79,7 +79,7 @@ describe('limits of a request', () => {
     ['half of the body', 'POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{'],
   ])('a caller that sends %s and stops gets 408', async (_what, bytes) => {
     await using server = await startTestServer({
-      limits: { headersTimeoutMs: 100, requestTimeoutMs: 100 },
+      limits: { headersTimeoutMs: 100, requestTimeoutMs: 100, timeoutCheckMs: 100 },
     });
     const answer = parseAnswer(await exchangeBytes(server.socketPath, bytes));
     expect([answer.status, errorOf(answer.text)]).toEqual([408, 'request_timeout']);
@@ -120,7 +120,7 @@ describe('limits of a request', () => {
 describe('what is unusual', () => {
   it.each([
     ['CONNECT localhost:80 HTTP/1.1', 'CONNECT is not a method of this server'],
-    ['FOO /health HTTP/1.1', 'this method is none of HTTP'],
+    ['FOO /health HTTP/1.1', 'HTTP does not have this method, or this is not an HTTP request'],
     ['GET /health HTTP/1.1\nExpect: miracles', 'the only expectation that this server knows is 100-continue'],
   ])('%j gets 400 with its reason', async (head, reason) => {
     await using server = await startTestServer();
@@ -252,7 +252,7 @@ describe('connections', () => {
 describe('any bytes', () => {
   it('get an answer or a closed connection, and the server lives on', async () => {
     await using server = await startTestServer({
-      limits: { headersTimeoutMs: 50, requestTimeoutMs: 50, keepAliveTimeoutMs: 20 },
+      limits: { headersTimeoutMs: 50, requestTimeoutMs: 50, timeoutCheckMs: 50, keepAliveTimeoutMs: 20 },
     });
     const piece = fc.oneof(
       fc.string({ unit: 'binary' }),

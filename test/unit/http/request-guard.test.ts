@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RequestGuard } from '../../../src/mcp/http/request-guard.js';
+import { RequestGuard } from '../../../src/http/index.js';
 
 interface Row {
   readonly bound: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assertTrustedCaller, type CallerHeaders } from '../../../src/admin/caller-guard.js';
+import { assertLocalCaller, type CallerHeaders } from '../../../src/http/index.js';
 
 function caller(headers: Partial<CallerHeaders>): CallerHeaders {
   return {
@@ -64,18 +64,18 @@ const FOREIGN: readonly Partial<CallerHeaders>[] = [
 
 describe('who may use the admin API', () => {
   it.each(TRUSTED)('%j may', (headers) => {
-    expect(() => assertTrustedCaller(caller(headers))).not.toThrow();
+    expect(() => assertLocalCaller(caller(headers))).not.toThrow();
   });
 
   it.each(FOREIGN)('%j may not', (headers) => {
-    expect(() => assertTrustedCaller(caller(headers))).toThrow(
+    expect(() => assertLocalCaller(caller(headers))).toThrow(
       expect.objectContaining({ code: 'forbidden_origin' }),
     );
   });
 
   it('HTTP/1.1 needs exactly one Host', () => {
     for (const host of [[], ['localhost', 'localhost']])
-      expect(() => assertTrustedCaller(caller({ host }))).toThrow(
+      expect(() => assertLocalCaller(caller({ host }))).toThrow(
         expect.objectContaining({ code: 'bad_request' }),
       );
   });

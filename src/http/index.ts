@@ -1,0 +1,13 @@
+export {
+  assertLocalCaller,
+  type CallerHeaders,
+  type Connection,
+  endWith,
+  headerValues,
+  type HttpLimits,
+  HttpServer,
+  readBody,
+  type Reply,
+  RequestGuard,
+  writeReply,
+} from './http-server.js';
