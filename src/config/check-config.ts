@@ -9,7 +9,6 @@ import { isDatabaseFile } from '../files/index.js';
 import { type KeyPath, toDotted } from '../yaml/index.js';
 import { type ActiveTemplate, likelyProfile, userProfiles } from './config-template.js';
 import { type EffectiveConfig, findDatabasePlace } from './effective-config.js';
-import type { ResolvedConfig, UnavailableSetting } from './resolved-config.js';
 import { overriddenBy } from './schema-keys.js';
 import { siteSchema } from './site-schema.js';
 import { userSchema } from './user-schema.js';
@@ -36,6 +35,13 @@ export function findDatabaseProblems(active: ActiveTemplate): readonly Problem[]
   const message =
     'the path of the database must name a file; databases in memory or on other machines cannot be used';
   return [problemAt(active, ['site', 'profiles', profile, 'duckdb', 'path'], message)];
+}
+
+/** Something that the configuration asks for and this version does not have. */
+export interface UnavailableSetting {
+  /** `protection_unavailable` for access control and for audit logs. */
+  readonly code: 'protection_unavailable' | 'feature_unavailable';
+  readonly problem: Problem;
 }
 
 /** Finds what the configuration asks for and this version does not have, with its position and a way out. */
@@ -87,7 +93,11 @@ function findUnavailableProtections(active: ActiveTemplate, config: EffectiveCon
  * Refuses a configuration that asks for something that this version does not have. Throws `protection_unavailable` if any of it
  * is a protection, else `feature_unavailable`; both list everything.
  */
-export function assertProtections({ unavailable }: Pick<ResolvedConfig, 'unavailable'>): void {
+export function assertProtections({
+  unavailable,
+}: {
+  readonly unavailable: readonly UnavailableSetting[];
+}): void {
   if (unavailable.length === 0) return;
   const isProtection = unavailable.some(({ code }) => code === 'protection_unavailable');
   throw problemsError(

@@ -3,7 +3,6 @@ import { DiskReader, FileLedger, FileReadError, type ReadFile, resolvePath } fro
 import { findReferences, type ReferenceUse } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath, loadYamlMapping, type YamlSource } from '../yaml/index.js';
-import type { ResolvedConfig } from './resolved-config.js';
 import { type SiteConfig, siteSchema } from './site-schema.js';
 import { userSchema } from './user-schema.js';
 
@@ -32,7 +31,7 @@ export interface LoadTemplateOptions {
   /** The schemes of added stores. */
   readonly addedSchemes?: readonly string[] | undefined;
   /** The active configuration: the files that it was read from must still exist. */
-  readonly running?: Pick<ResolvedConfig, 'configFiles'> | undefined;
+  readonly running?: { readonly configFiles: readonly string[] } | undefined;
 }
 
 /**
@@ -134,13 +133,15 @@ async function whyNoFolder(path: string, disk: DiskReader): Promise<string | und
   }
 }
 
+type RunningProfile = Pick<ActiveTemplate, 'project' | 'profile'> & { readonly secrets: readonly unknown[] };
+
 /**
  * Chooses the profile to resolve: of a reload, that of the active configuration; of a start, that of the option, the variable or
  * the site file, in this order. Throws `profile_unknown`.
  */
 export function chooseProfile(
   template: ConfigTemplate,
-  previous: Pick<ResolvedConfig, 'project' | 'profile' | 'secrets'> | undefined,
+  previous: RunningProfile | undefined,
 ): ActiveTemplate {
   const active = {
     ...template,

@@ -1,20 +1,13 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { invalidConfig } from '../errors/index.js';
+import { invalidConfig, type SourcePosition } from '../errors/index.js';
 import { FileLedger, resolveDatabasePath, resolvePath } from '../files/index.js';
 import { parseDuration } from '../lifecycle/index.js';
+import type { LoggingConfig } from '../logging/index.js';
 import { Secret } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import type { ActiveTemplate } from './config-template.js';
-import type {
-  ConfigFiles,
-  ConfigObject,
-  ResolvedConfig,
-  SecretDefinition,
-  SecretParameter,
-  SecretParameterMap,
-} from './resolved-config.js';
 import { overriddenBy, override } from './schema-keys.js';
 import { type SiteConfig, type SiteProfile, siteProfileSchema, siteSchema } from './site-schema.js';
 import { type UserConfig, type UserProfile, userProfileSchema, userSchema } from './user-schema.js';
@@ -73,7 +66,7 @@ function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): 
 
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
 
-/** Converts what the server itself runs with from the keys of the files. */
+/** Converts what the server itself uses from the keys of the files. Paths are absolute. */
 export function toServerParts(
   active: ActiveTemplate,
   { site, siteProfile, user, userProfile }: EffectiveConfig,
@@ -81,17 +74,12 @@ export function toServerParts(
   const { settings } = active;
   const { transport, logging, reload } = user;
   return {
+    /** Where the database is; `declaredAt` is undefined for the default path. */
     duckdb: { ...siteProfile.duckdb, declaredAt: findDatabasePlace(active) },
     extensions: toExtensions(active),
     paths: toPaths(site.paths, settings.projectRoot),
-    sqlTools: {
-      enabled: site.sql_tools.enabled,
-      descriptions: {
-        executeSqlQuery: site.sql_tools.execute_sql_query.description,
-        listTables: site.sql_tools.list_tables.description,
-        getTableSchema: site.sql_tools.get_table_schema.description,
-      },
-    },
+    sqlTools: toSqlTools(site.sql_tools),
+    /** The interpreter is absolute or a name to find in `PATH`; undefined if the project decides. */
     python: { interpreter: settings.python, workers: settings.pythonWorkers },
     transport: {
       // Any other one is in `unavailable`, so that nothing is started on this value.
@@ -99,6 +87,7 @@ export function toServerParts(
       host: transport.http.host,
       port: transport.http.port,
       stateless: transport.http.stateless,
+      /** Besides loopback names; if empty and bound beyond loopback, the listener accepts any host. */
       allowedHosts: transport.http.allowed_hosts,
       allowedOrigins: transport.http.allowed_origins,
     },
@@ -108,10 +97,23 @@ export function toServerParts(
       level: LEVELS[logging.level],
       maxBytes: logging.max_bytes,
       backupCount: logging.backup_count,
-    },
+    } satisfies LoggingConfig,
+    /** The interval at which references are resolved again without a request; null for never. */
     refreshMs: reload.refresh === undefined ? null : (parseDuration(String(reload.refresh)) ?? null),
     features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
   };
+}
+
+function toSqlTools(tools: SiteConfig['sql_tools']) {
+  /** Replace the built-in descriptions. */
+  const descriptions: {
+    readonly [Tool in 'executeSqlQuery' | 'listTables' | 'getTableSchema']?: string | undefined;
+  } = {
+    executeSqlQuery: tools.execute_sql_query.description,
+    listTables: tools.list_tables.description,
+    getTableSchema: tools.get_table_schema.description,
+  };
+  return { enabled: tools.enabled, descriptions };
 }
 
 /** What gives the path of the database: an option, a variable or the site file; undefined if nothing does. */
@@ -122,7 +124,14 @@ export function findDatabasePlace({ site, siteSource, settings, profile }: Activ
   return own(site.profiles, profile)?.duckdb.path === undefined ? undefined : siteSource.positionOf(path);
 }
 
-function toExtensions({ site, siteSource }: ActiveTemplate): ResolvedConfig['extensions'] {
+export interface ExtensionDefinition {
+  readonly name: string;
+  readonly repository?: 'community' | 'core_nightly' | undefined;
+  /** The position in `mxcp-site.yml`. */
+  readonly declaredAt?: SourcePosition | undefined;
+}
+
+function toExtensions({ site, siteSource }: ActiveTemplate): readonly ExtensionDefinition[] {
   return site.extensions.map((extension, index) => {
     const declaredAt = siteSource.positionOf(['extensions', index]);
     return typeof extension === 'string'
@@ -131,7 +140,7 @@ function toExtensions({ site, siteSource }: ActiveTemplate): ResolvedConfig['ext
   });
 }
 
-function toPaths(paths: SiteConfig['paths'], projectRoot: string): ResolvedConfig['paths'] {
+function toPaths(paths: SiteConfig['paths'], projectRoot: string) {
   return {
     tools: resolvePath(projectRoot, paths.tools),
     resources: resolvePath(projectRoot, paths.resources),
@@ -139,6 +148,21 @@ function toPaths(paths: SiteConfig['paths'], projectRoot: string): ResolvedConfi
     python: resolvePath(projectRoot, paths.python),
     sql: resolvePath(projectRoot, paths.sql),
   };
+}
+
+/** One entry of `projects.<project>.profiles.<profile>.secrets` of the user configuration. */
+export interface SecretDefinition {
+  readonly name: string;
+  readonly type: string;
+  readonly parameters: SecretParameterMap;
+  /** The position in the user configuration. */
+  readonly declaredAt?: SourcePosition | undefined;
+}
+
+/** Text is always wrapped, even if it is a literal in the file. */
+export type SecretParameter = Secret | number | boolean | readonly SecretParameter[] | SecretParameterMap;
+interface SecretParameterMap {
+  readonly [key: string]: SecretParameter;
 }
 
 export function toSecretDefinitions(
@@ -170,12 +194,18 @@ function toParameter(value: unknown): SecretParameter | undefined {
   return isMapping(value) ? toParameters(value) : undefined;
 }
 
+/** A mapping of a configuration file, as JSON. */
+export interface ConfigObject {
+  readonly [key: string]: string | number | boolean | null | ConfigList | ConfigObject;
+}
+type ConfigList = readonly ConfigObject[string][];
+
 /** Both files as Python code sees them. The files of the active profile are included even if only defaults name them. */
 export function toConfigFiles(
   { siteSource, profile }: ActiveTemplate,
   { siteProfile }: EffectiveConfig,
   userFile: unknown,
-): ConfigFiles {
+): { readonly site: ConfigObject; readonly user: ConfigObject } {
   const site = toConfigObject(siteSource.value, siteSchema);
   const profiles = childOf(site, 'profiles');
   const written = childOf(profiles, profile);
@@ -208,16 +238,11 @@ const { paths, sql_tools } = siteSchema.shape;
 const foldersSchema = z.object({ paths });
 const sqlToolsSchema = z.object({ sql_tools });
 
-/** Where the endpoints of a project are, and which names they must leave free. */
-type EndpointFolders = Pick<ResolvedConfig, 'projectRoot' | 'paths'> & {
-  readonly sqlTools: Pick<ResolvedConfig['sqlTools'], 'enabled'>;
-};
-
 /**
- * Reads only where the endpoints are, and ignores other errors in `mxcp-site.yml`. Throws `config_not_found`, and
- * `config_invalid` if the folders cannot be determined.
+ * Reads only where the endpoints are and which names they must leave free, and ignores other errors in `mxcp-site.yml`. Throws
+ * `config_not_found`, and `config_invalid` if the folders cannot be determined.
  */
-export async function loadEndpointFolders(settings: ServerSettings): Promise<EndpointFolders> {
+export async function loadEndpointFolders(settings: ServerSettings) {
   const { siteFile, projectRoot } = settings;
   const parsed = await loadYamlMapping(siteFile, { whenMissing: 'put it back', ledger: new FileLedger() });
   const { source, problems } = parsed;

@@ -1,6 +1,12 @@
 export { assertProtections } from './check-config.js';
 export { type ConfigTemplate, checkNamedProfile, loadConfigTemplate } from './config-template.js';
-export { loadEndpointFolders } from './effective-config.js';
+export {
+  type ConfigObject,
+  type ExtensionDefinition,
+  type SecretDefinition,
+  type SecretParameter,
+  loadEndpointFolders,
+} from './effective-config.js';
 export {
   compareFailedReferences,
   compareReferences,
@@ -8,10 +14,4 @@ export {
   withReloadable,
 } from './reload-effects.js';
 export { resolveConfig } from './resolve-config.js';
-export type {
-  ConfigObject,
-  ExtensionDefinition,
-  ResolvedConfig,
-  SecretDefinition,
-  SecretParameter,
-} from './resolved-config.js';
+export type { ResolvedConfig } from './resolved-config.js';
