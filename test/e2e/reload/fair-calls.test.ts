@@ -5,7 +5,7 @@ import { Gate } from '../../kit/gate.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { sqlTool } from '../../kit/projects/temporary-project.js';
 
-/** Far below how long a slow call runs, far above what the machine needs when nothing stands in the way. */
+/** Far below how long a slow call runs, far above what the machine needs when nothing blocks the call. */
 const PROMPT_MS = 3_000;
 const SLOW_CALLS = 40;
 
@@ -15,7 +15,7 @@ async function milliseconds(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-describe('slow queries that fill every place they may have', () => {
+describe('slow queries that hold all the slots they may', () => {
   it('stall neither calls of another tool, nor the probes, nor the file reads of a reload', async () => {
     // They hold their threads without using the processor, so that what is measured is waiting, not the machine.
     await using gate = new Gate();

@@ -64,7 +64,7 @@ describe('calling endpoints of a project over a real database', () => {
     });
   });
 
-  it('says which tool was probably meant', async () => {
+  it('suggests the tool that was probably meant', async () => {
     const { calls } = await openProject(project, disposer);
     await expect(calls.callTool('ad_numbers', {}, anonymous())).rejects.toMatchObject({
       code: 'endpoint_not_found',
@@ -96,7 +96,7 @@ describe('calling endpoints of a project over a real database', () => {
     ]);
   });
 
-  it('lists what can be called, with the SQL tools last', async () => {
+  it('lists the endpoints, with the SQL tools last', async () => {
     const { calls } = await openProject(project, disposer);
     expect(calls.listings.tools.map(({ name }) => name)).toEqual([
       'add_numbers',
@@ -163,7 +163,7 @@ describe('calling endpoints of a project over a real database', () => {
     expect(await calls.callTool('add_numbers', { a: 1 }, anonymous())).toMatchObject({ value: 2 });
   });
 
-  it('interrupts the query of a caller that went away, and gives everything back', async () => {
+  it('interrupts the query of a caller that disconnected, and releases everything', async () => {
     const { calls, active } = await openProject(project, disposer);
     const caller = new AbortController();
     const call = calls.callTool('slow', {}, { caller: ANONYMOUS, signal: caller.signal });
@@ -174,7 +174,7 @@ describe('calling endpoints of a project over a real database', () => {
     expect([calls.activeCalls, active.current.activeLeases]).toEqual([0, 0]);
   });
 
-  it('answers quick calls while slow ones of another endpoint hold all they may', async () => {
+  it('answers quick calls while slow calls of another endpoint hold all the slots they may', async () => {
     const { calls } = await openProject(project, disposer);
     const slow = new AbortController();
     const running = Array.from({ length: 8 }, () =>
@@ -188,7 +188,7 @@ describe('calling endpoints of a project over a real database', () => {
     expect((await ended).every(({ status }) => status === 'rejected')).toBe(true);
   });
 
-  it('holds the generation it began on until it has ended, and begins later calls on the new one', async () => {
+  it('leases the generation it began on until it has ended, and begins later calls on the new one', async () => {
     const { calls, active, catalog, database } = await openProject(project, disposer);
     const slow = new AbortController();
     const call = expect(

@@ -55,7 +55,7 @@ describe('checking endpoints against the database', () => {
     ]);
   });
 
-  it('takes a declared value where any other would be a mistake', async () => {
+  it('uses a declared value where any other value would be an error', async () => {
     const text =
       'tool:\n  name: t\n  parameters:\n    - { name: unit, type: string, enum: [month, year] }\n  source:\n    code: SELECT date_trunc($unit, now())\n';
     expect(await check({ 'a.yml': text })).toEqual([]);
@@ -77,7 +77,7 @@ describe('checking endpoints against the database', () => {
     ]);
   });
 
-  it('looks behind a parameter at which DuckDB stops compiling', async () => {
+  it('also checks what follows a parameter at which DuckDB stops compiling', async () => {
     const text =
       'tool:\n  name: t\n  parameters:\n    - { name: n, type: integer }\n    - { name: d, type: string, format: date }\n  source:\n    code: |\n      SELECT $n + 1 AS next,\n             $d AS day,\n             nope AS wrong\n';
     expect(await check({ 'a.yml': text })).toEqual([
@@ -85,19 +85,19 @@ describe('checking endpoints against the database', () => {
     ]);
   });
 
-  it('does not take a made-up value for a mistake', async () => {
+  it('does not report an error because of a made-up value', async () => {
     const text =
       "tool:\n  name: t\n  parameters:\n    - { name: s, type: string }\n  source:\n    code: SELECT strptime($s, '%Y'), $s::INTEGER, regexp_matches('a', $s)\n";
     expect(await check({ 'a.yml': text })).toEqual([]);
   });
 
-  it('takes statements that need what an earlier one creates', async () => {
+  it('accepts statements that need what an earlier statement creates', async () => {
     const text =
       'tool:\n  name: t\n  parameters: [{ name: n, type: integer }]\n  source:\n    code: CREATE TEMP TABLE x AS SELECT 1 AS a; SELECT a + $n FROM x\n';
     expect(await check({ 'a.yml': text })).toEqual([]);
   });
 
-  it('leaves what failed out of the catalogue that serves, and lists it there', async () => {
+  it('leaves what failed out of the served catalogue, and lists it there as failed', async () => {
     await mkdir(join(root, 'tools'));
     await writeFile(join(root, 'tools/a.yml'), 'tool:\n  name: a\n  source: { code: SELECT nothing }\n');
     await writeFile(join(root, 'tools/b.yml'), 'tool:\n  name: b\n  source: { code: SELECT 1 }\n');

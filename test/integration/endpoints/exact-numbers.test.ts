@@ -51,7 +51,7 @@ describe('numbers that a double cannot hold', () => {
   });
   afterEach(() => disposer.dispose());
 
-  it('find their own row, and come back as the text that they were sent as', async () => {
+  it('find their own row, and come back as the text that was sent', async () => {
     const { calls } = await openTools(disposer);
     expect(await calls.callTool('find', { id: '9007199254740993' }, anonymous())).toMatchObject({
       items: [{ id: '9007199254740993' }],
@@ -91,12 +91,12 @@ describe('numbers that a double cannot hold', () => {
     expect(await calls.callTool('total', { ids }, anonymous())).toMatchObject({ value: '9007199254740992' });
   });
 
-  it('fit a declared number, and are held against its bounds', async () => {
+  it('fit a declared number, and are compared with its bounds', async () => {
     const { calls } = await openTools(disposer);
     expect(await calls.callTool('price', {}, anonymous())).toMatchObject({ value: '12345678901234567.89' });
   });
 
-  it('or that it holds only nearly, are multiples of what they are multiples of as they are written', async () => {
+  it('or that it holds only approximately, are multiples if their decimal texts are', async () => {
     const { calls } = await openTools(disposer);
     expect(await calls.callTool('rate', {}, anonymous())).toMatchObject({ value: 0.3 });
     expect(await calls.callTool('rate', { rate: '19.9' }, anonymous())).toMatchObject({ value: 19.9 });

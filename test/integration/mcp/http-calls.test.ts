@@ -43,7 +43,7 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
     expect(body.result.structuredContent).toEqual({ result: 42 });
   });
 
-  it('tells the model what was wrong with a call', async () => {
+  it('reports to the model what was wrong with a call', async () => {
     const { url } = await startListener();
     const { body } = await send(url, callOf('rejected'));
     expect(body.result.isError).toBe(true);

@@ -82,7 +82,7 @@ describe('paths, methods and headers', () => {
     });
   });
 
-  it('refuses a body that is not UTF-8, whose bytes nobody could tell', async () => {
+  it('refuses a body that is not UTF-8, whose bytes could mean anything', async () => {
     const { url } = await startListener();
     const [before, after] = JSON.stringify(callOf('echo', { text: 'caf|' })).split('|');
     const body = Buffer.concat([Buffer.from(`${before}`), Buffer.from([0xe9]), Buffer.from(`${after}`)]);

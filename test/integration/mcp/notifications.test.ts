@@ -64,8 +64,8 @@ function progressOf(messages: readonly Received[]) {
   return messages.filter(({ method }) => method === 'notifications/progress').map(({ params }) => params);
 }
 
-describe('what a call tells its client, over HTTP with a 2025 protocol', () => {
-  it('comes as events before the answer, with the progress for the token that was sent', async () => {
+describe('notifications of a call, over HTTP with a 2025 protocol', () => {
+  it('come as events before the answer, with the progress for the token that was sent', async () => {
     const scrubber = new Scrubber();
     scrubber.register(['hunter2']);
     const { url } = await startListener({ calls: withTalker(), scrubber });
@@ -87,7 +87,7 @@ describe('what a call tells its client, over HTTP with a 2025 protocol', () => {
     expect(messages.at(-1)).toMatchObject({ id: 1, result: { structuredContent: { done: true } } });
   });
 
-  it('leaves out progress that no token was sent for, and levels below the one that was set', async () => {
+  it('leave out progress without a token, and levels below the one that was set', async () => {
     const { url } = await startListener({ calls: withTalker() });
     const headers = { ...BOTH, ...(await openSession(url)) };
     await exchange(url, request('logging/setLevel', { level: 'warning' }), headers);
@@ -99,14 +99,14 @@ describe('what a call tells its client, over HTTP with a 2025 protocol', () => {
     expect(levelsOf((await exchange(url, callOf('talks'), other)).messages)).toHaveLength(5);
   });
 
-  it('comes without a session too', async () => {
+  it('also come without a session', async () => {
     const { url } = await startListener({ calls: withTalker(), stateless: true });
     const { messages } = await exchange(url, callOf('talks'), BOTH);
     expect(levelsOf(messages)).toHaveLength(5);
     expect(messages.at(-1)).toMatchObject({ result: { structuredContent: { done: true } } });
   });
 
-  it('stays away from a client that takes only JSON, and a call that tells nothing is answered with JSON', async () => {
+  it('are not sent to a client that takes only JSON, and a call without them is answered with JSON', async () => {
     const { url } = await startListener({ calls: withTalker() });
     for (const accept of ['application/json', '*/*']) {
       const { type, messages } = await exchange(url, callOf('talks'), { accept });
@@ -116,7 +116,7 @@ describe('what a call tells its client, over HTTP with a 2025 protocol', () => {
     expect((await exchange(url, callOf('count'), BOTH)).type).toBe('application/json');
   });
 
-  it('carries a large result and an error after events', async () => {
+  it('can precede a large result and an error', async () => {
     const calls = withTalker();
     calls.addTool('large_after', async (parameters, context) => {
       context.notify?.({ kind: 'log', level: 'info', message: 'soon' });
@@ -134,7 +134,7 @@ describe('what a call tells its client, over HTTP with a 2025 protocol', () => {
     expect(broken.messages[1]).toMatchObject({ result: { isError: true } });
   });
 
-  it('cancels the call of a client that goes away in the middle of the events', async () => {
+  it('end with the call when the client disconnects in the middle of the events', async () => {
     const calls = withTalker();
     calls.addTool('talk_and_wait', (parameters, context) => {
       context.notify?.({ kind: 'log', level: 'info', message: 'soon' });
@@ -154,7 +154,7 @@ describe('what a call tells its client, over HTTP with a 2025 protocol', () => {
     await vi.waitFor(() => expect(calls.cancelled).toBe(1));
   });
 
-  it('does not pile up for a client that does not read', async () => {
+  it('do not accumulate for a client that does not read', async () => {
     const calls = withTalker();
     let sent = 0;
     calls.addTool('chatter', async (_, { notify }) => {
@@ -183,10 +183,10 @@ describe('what a call tells its client, over HTTP with a 2025 protocol', () => {
   });
 });
 
-describe('what a call tells its client, over HTTP with protocol 2026-07-28', () => {
+describe('notifications of a call, over HTTP with protocol 2026-07-28', () => {
   const headers = { ...MODERN_HEADERS, 'mcp-name': 'talks' };
 
-  it('comes from the level on that the request asks for', async () => {
+  it('come from the level on that the request asks for', async () => {
     const { url } = await startListener({ calls: withTalker() });
     const meta = { ...MODERN_META, 'io.modelcontextprotocol/logLevel': 'warning', progressToken: 7 };
     const { type, messages } = await exchange(url, asking(callOf('talks'), meta), headers);
@@ -196,33 +196,36 @@ describe('what a call tells its client, over HTTP with protocol 2026-07-28', () 
     expect(messages.at(-1)).toMatchObject({ result: { structuredContent: { done: true } } });
   });
 
-  it('is nothing when the request asks for nothing', async () => {
+  it('are not sent when the request asks for none', async () => {
     const { url } = await startListener({ calls: withTalker() });
     const { type } = await exchange(url, asking(callOf('talks'), MODERN_META), headers);
     expect(type).toBe('application/json');
   });
 });
 
-describe.each(['auto', 'legacy'] as const)('what a call tells the official client, mode %s', (mode) => {
-  it('arrives', async () => {
-    const { url } = await startListener({ calls: withTalker() });
-    const client = new Client({ name: 'official', version: '1' }, { versionNegotiation: { mode } });
-    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-    const logged: unknown[] = [];
-    const progress: unknown[] = [];
-    client.setNotificationHandler('notifications/message', ({ params }) => void logged.push(params.level));
-    const onprogress = (each: unknown) => void progress.push(each);
-    const params = {
-      name: 'talks',
-      ...(mode === 'auto' && { _meta: { 'io.modelcontextprotocol/logLevel': 'info' } }),
-    };
-    const result = await client.callTool(params, { onprogress });
-    expect(result.structuredContent).toEqual({ done: true });
-    expect(progress).toEqual([{ progress: 1, total: 2, message: 'half' }, { progress: 2 }]);
-    expect(logged).toContain('error');
-    await client.close();
-  });
-});
+describe.each(['auto', 'legacy'] as const)(
+  'notifications of a call to the official client, mode %s',
+  (mode) => {
+    it('arrive', async () => {
+      const { url } = await startListener({ calls: withTalker() });
+      const client = new Client({ name: 'official', version: '1' }, { versionNegotiation: { mode } });
+      await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+      const logged: unknown[] = [];
+      const progress: unknown[] = [];
+      client.setNotificationHandler('notifications/message', ({ params }) => void logged.push(params.level));
+      const onprogress = (each: unknown) => void progress.push(each);
+      const params = {
+        name: 'talks',
+        ...(mode === 'auto' && { _meta: { 'io.modelcontextprotocol/logLevel': 'info' } }),
+      };
+      const result = await client.callTool(params, { onprogress });
+      expect(result.structuredContent).toEqual({ done: true });
+      expect(progress).toEqual([{ progress: 1, total: 2, message: 'half' }, { progress: 2 }]);
+      expect(logged).toContain('error');
+      await client.close();
+    });
+  },
+);
 
 describe.each([
   ['2025', [INITIALIZE, { jsonrpc: '2.0', method: 'notifications/initialized' }], {}],
@@ -231,8 +234,8 @@ describe.each([
     [asking(request('server/discover', {}, 'd'), MODERN_META)],
     { ...MODERN_META, 'io.modelcontextprotocol/logLevel': 'debug' },
   ],
-] as const)('what a call tells its client over stdio, protocol %s', (_, opening, meta) => {
-  it('comes before the answer', async () => {
+] as const)('notifications of a call over stdio, protocol %s', (_, opening, meta) => {
+  it('come before the answer', async () => {
     const input = new PassThrough();
     const output = new PassThrough();
     const connection = startStdio({

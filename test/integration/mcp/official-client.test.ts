@@ -59,7 +59,7 @@ describe.each(MODES)('the official client, mode %s', (mode, version) => {
     await vi.waitFor(() => expect(calls.cancelled).toBe(1));
   });
 
-  it('is told when the tools change, and sees the new one', async () => {
+  it('is notified when the tools change, and sees the new one', async () => {
     const { url, listener, calls } = await startListener();
     const onChanged = vi.fn();
     const client = await connect(url, mode, onChanged);

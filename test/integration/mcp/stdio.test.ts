@@ -165,14 +165,14 @@ describe.each(ERAS)('over stdio, protocol $era', ({ open, stamp }) => {
 });
 
 describe('over stdio', () => {
-  it('goes on after a line that is no message', async () => {
+  it('continues after a line that is not a message', async () => {
     const client = connect();
     client.input.write('this is not JSON\n{"jsonrpc":"1.0"}\n');
     client.send(INITIALIZE);
     expect((await client.answer(1)).result.serverInfo).toEqual({ name: 'sample', version: '9.8.7' });
   });
 
-  it('tells a 2025 client that lists changed', async () => {
+  it('notifies a 2025 client that lists changed', async () => {
     const client = connect();
     client.send(INITIALIZE, { jsonrpc: '2.0', method: 'notifications/initialized' });
     await client.answer(1);
@@ -181,7 +181,7 @@ describe('over stdio', () => {
     await client.notification('notifications/prompts/list_changed');
   });
 
-  it('tells a subscribed 2026-07-28 client that lists changed', async () => {
+  it('notifies a subscribed 2026-07-28 client that lists changed', async () => {
     const client = connect();
     client.send(modern(request('subscriptions/listen', { notifications: { toolsListChanged: true } }, 's')));
     await client.notification('notifications/subscriptions/acknowledged');

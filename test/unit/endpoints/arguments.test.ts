@@ -188,7 +188,7 @@ describe('reading arguments', () => {
     expect(refusal(parameter, value)).toBe(message);
   });
 
-  it('says at once that a long text is no number', () => {
+  it('refuses a long text as a number without delay', () => {
     expect(() => read({ type: 'number' }, `${'1'.repeat(100_000)}x`)).toThrow('"x" must be a number');
   });
 

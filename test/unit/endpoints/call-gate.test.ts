@@ -8,7 +8,7 @@ const never = () => new AbortController().signal;
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('CallGate', () => {
-  it('refuses a call that finds the queue full, and says when to come back', async () => {
+  it('refuses a call when the queue is full, and says when to try again', async () => {
     const gate = new CallGate({ maxConcurrentCalls: 1, maxQueuedCalls: 1 });
     const release = await gate.acquire('a', never());
     const waiting = gate.acquire('b', never());
@@ -64,7 +64,7 @@ describe('CallGate', () => {
     expect(gate.activeCalls).toBe(1);
   });
 
-  it('gives the slot of a call that runs long to the next, up to as many long calls as there are slots', async () => {
+  it('gives the slot of a long call to the next call, up to as many long calls as there are slots', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const gate = new CallGate({ maxConcurrentCalls: 2, maxQueuedCalls: 100 });
@@ -83,7 +83,7 @@ describe('CallGate', () => {
       vi.advanceTimersByTime(1_000);
       void gate.acquire('e', never());
       await settle();
-      // Two long calls are beside, two keep their slots: nobody else gets in before a long one ends.
+      // Two long calls are in the long-call queue, two keep their slots: no other call starts before a long one ends.
       expect([gate.activeCalls, gate.queuedCalls]).toEqual([4, 1]);
       long[0]?.();
       await settle();
@@ -97,7 +97,7 @@ describe('CallGate', () => {
     }
   });
 
-  it('never exceeds a limit, loses nobody and is first-come-first-served within an endpoint', async () => {
+  it('never exceeds a limit, loses no call and is first-come-first-served within an endpoint', async () => {
     const step = fc.oneof(
       {
         weight: 4,
@@ -195,7 +195,7 @@ class GateModel {
     expect(waiting.length).toBeLessThanOrEqual(this.queue);
     const held = (key: string) => running.filter((call) => call.key === key).length;
     for (const { key } of running) expect(held(key)).toBeLessThanOrEqual(this.share);
-    // Work-conserving: nobody waits who could run.
+    // Work-conserving: no call waits that could run.
     for (const { key } of waiting)
       expect(running.length === this.slots || held(key) === this.share).toBe(true);
   }

@@ -35,7 +35,7 @@ describe('exact numbers', () => {
     },
   );
 
-  it('are in the order of the doubles that they are written from', () => {
+  it('compare like the doubles that they are the text of', () => {
     fc.assert(
       fc.property(doubles, doubles, (a, b) => {
         const order = compareExact(parse(String(a)), parse(String(b)));
@@ -44,7 +44,7 @@ describe('exact numbers', () => {
     );
   });
 
-  it('differ in their last digit, and by it are multiples or not', () => {
+  it('differ in their last digit, which decides whether they are multiples', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 127n }), fc.nat({ max: 20 }), (digits, scale) => {
         const [value, next] = [
@@ -58,7 +58,7 @@ describe('exact numbers', () => {
     );
   });
 
-  it('are whole when nothing but zeros is behind the point', () => {
+  it('are whole when only zeros follow the point', () => {
     expect(toWhole(parse('12345678901234567.00'))).toBe(12_345_678_901_234_567n);
     expect(toWhole(parse('12345678901234567.01'))).toBeUndefined();
   });

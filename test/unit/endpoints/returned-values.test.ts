@@ -62,7 +62,7 @@ describe('what a function returned', () => {
     expect(() => collect({ type }, value)).toThrow(refused(`tool "t" ${message}`));
   });
 
-  it('is held against the declared type, items one by one', () => {
+  it('is checked against the declared type, items one by one', () => {
     expect(() => collect({ type: 'integer' }, 'x')).toThrow(
       refused(
         'the result of tool "t" does not fit its return type: the value: it must be a whole number, not "x"',

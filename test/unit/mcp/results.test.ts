@@ -113,14 +113,14 @@ describe('a result that is written in slices', () => {
     );
   });
 
-  it('leaves messages alone that it has not made', () => {
+  it('does not change messages without a placeholder', () => {
     const splices = new ResultSplices();
     splices.addString(() => ['"secret"']);
     const message = '{"text":"00000000-0000-4000-8000-000000000000"}';
     expect(splices.partsOf(message)).toEqual([message]);
   });
 
-  it('is given out once', () => {
+  it('is written once', () => {
     const splices = new ResultSplices();
     const token = splices.addString(() => ['"value"']);
     expect(splices.partsOf(`{"a":"${token}"}`)).toHaveLength(3);
