@@ -3,7 +3,8 @@ export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, toInputSchema, toOutputSchema } from './json-schema.js';
 export {
-  ResultChecks,
+  createResultChecks,
+  type ResultChecks,
   jsonListPieces,
   type ResultOptions,
   RowCollector,

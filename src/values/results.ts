@@ -35,9 +35,23 @@ export interface ResultOptions {
   /** Names the endpoint in errors, e.g. `tool "sales"`. */
   readonly endpoint: string;
   readonly returns: TypeDefinition | undefined;
-  /** Absent when output is not to be checked. */
+  /** The checks of `returns`; absent when output is not to be checked. */
   readonly checks: ResultChecks | undefined;
   readonly maxResultBytes: number;
+}
+
+/** Lists are checked item by item, so that a wrong item ends its call at once; objects and scalars as a whole. */
+export interface ResultChecks {
+  readonly item: SchemaCheck | undefined;
+  readonly whole: SchemaCheck;
+}
+
+export function createResultChecks(returns: TypeDefinition, compiler: SchemaCompiler): ResultChecks {
+  const { items } = returns;
+  return {
+    item: items === undefined ? undefined : compiler.checkOf(items, 'output'),
+    whole: compiler.checkOf(returns, 'output'),
+  };
 }
 
 /** Rows beyond the one that a single result may have are counted up to here; then the query is ended. */
@@ -172,28 +186,52 @@ class ResultParts {
 
   addItem(value: JsonValue, text: string): void {
     this.#count += 1;
-    this.#options.checks?.checkItem(value, this.#count);
+    const reasons = this.#options.checks?.item?.(value, 'it') ?? [];
+    if (reasons.length > 0) throw this.#mismatch(`${this.#part} ${this.#count}: ${reasons.join('; ')}`);
     if (this.#count <= KEPT_ITEMS) this.#items.push(value);
     this.#addText(text, () => `${this.#part} ${this.#count}`);
   }
 
   finishList(): ShapedResult {
-    this.#options.checks?.checkList(this.#texts);
+    if (this.#options.checks !== undefined) this.#checkList();
     const items = this.#count > KEPT_ITEMS ? null : this.#items;
     return { shape: 'array', items, ...this.#resultText() };
   }
 
   /** `reached` says in the error of a result that is too large how far it came. */
   finishObject(value: JsonObject, reached: string): ShapedResult {
-    this.#options.checks?.checkWhole(value);
-    this.#addText(JSON.stringify(value, null, 2), () => reached);
+    this.#addWhole(value, JSON.stringify(value, null, 2), reached);
     return { shape: 'object', value, ...this.#resultText() };
   }
 
   finishScalar(value: JsonValue, reached: string): ShapedResult {
-    this.#options.checks?.checkWhole(value);
-    this.#addText(toText(value), () => reached);
+    this.#addWhole(value, toText(value), reached);
     return { shape: 'scalar', value, ...this.#resultText() };
+  }
+
+  /** Checks what only the list as a whole can break. Items are equal if their texts are. */
+  #checkList(): void {
+    const length = this.#count;
+    const part = this.#part;
+    const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems } = this.#options.returns ?? {};
+    if (length < minItems)
+      throw this.#mismatch(`it has ${length} ${part}s, fewer than minItems (${minItems})`);
+    if (length > maxItems)
+      throw this.#mismatch(`it has ${length} ${part}s, more than maxItems (${maxItems})`);
+    if (uniqueItems === true && new Set(this.#texts).size < length)
+      throw this.#mismatch(`it has equal ${part}s, and uniqueItems is true`);
+  }
+
+  #addWhole(value: JsonValue, text: string, reached: string): void {
+    const reasons = this.#options.checks?.whole(value, 'it') ?? [];
+    if (reasons.length > 0) throw this.#mismatch(`the value: ${reasons.join('; ')}`);
+    this.#addText(text, () => reached);
+  }
+
+  #mismatch(reason: string): MxcpError {
+    const { endpoint } = this.#options;
+    const message = `the result of ${endpoint} does not fit its return type: ${reason}`;
+    return new MxcpError('output_invalid', message);
   }
 
   #addText(text: string, reached: () => string): void {
@@ -225,58 +263,6 @@ export function tooLarge(what: string, maxBytes: number, reached: string): MxcpE
     'result_too_large',
     `${what} is larger than ${maxBytes} bytes (reached ${reached}); ask for less, or raise --max-result-bytes`,
   );
-}
-
-export interface ResultChecksOptions {
-  /** Names the endpoint in errors, e.g. `tool "sales"`. */
-  readonly endpoint: string;
-  /** What a part of a list is called: SQL answers rows. */
-  readonly part: 'row' | 'item';
-  readonly returns: TypeDefinition;
-  readonly compiler: SchemaCompiler;
-}
-
-/** Checks results against the declared `return` type: lists part by part, so that a wrong part ends its call at once. */
-export class ResultChecks {
-  readonly #options: ResultChecksOptions;
-  readonly #item: SchemaCheck | undefined;
-  readonly #whole: SchemaCheck;
-
-  constructor(options: ResultChecksOptions) {
-    const { returns, compiler } = options;
-    this.#options = options;
-    this.#item = returns.items === undefined ? undefined : compiler.checkOf(returns.items, 'output');
-    this.#whole = compiler.checkOf(returns, 'output');
-  }
-
-  checkItem(value: JsonValue, number: number): void {
-    const reasons = this.#item?.(value, 'it') ?? [];
-    if (reasons.length > 0) throw this.#error(`${this.#options.part} ${number}: ${reasons.join('; ')}`);
-  }
-
-  checkWhole(value: JsonValue): void {
-    const reasons = this.#whole(value, 'it');
-    if (reasons.length > 0) throw this.#error(`the value: ${reasons.join('; ')}`);
-  }
-
-  /** Checks what only the list as a whole can break. Items are equal if their texts are. */
-  checkList(texts: ResultTexts): void {
-    const { part, returns } = this.#options;
-    const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems } = returns;
-    if (texts.length < minItems)
-      throw this.#error(`it has ${texts.length} ${part}s, fewer than minItems (${minItems})`);
-    if (texts.length > maxItems)
-      throw this.#error(`it has ${texts.length} ${part}s, more than maxItems (${maxItems})`);
-    if (uniqueItems === true && new Set(texts).size < texts.length)
-      throw this.#error(`it has equal ${part}s, and uniqueItems is true`);
-  }
-
-  #error(reason: string): MxcpError {
-    return new MxcpError(
-      'output_invalid',
-      `the result of ${this.#options.endpoint} does not fit its return type: ${reason}`,
-    );
-  }
 }
 
 /** Texts stay strings up to this many bytes; later texts are packed. */

@@ -1,8 +1,9 @@
 import type { ResolvedConfig } from '../../config/index.js';
 import {
   ArgumentReader,
+  createResultChecks,
   type ParameterDefinition,
-  ResultChecks,
+  type ResultChecks,
   SchemaCompiler,
   toInputSchema,
   toOutputSchema,
@@ -80,9 +81,7 @@ export class EndpointSet {
   #toCallable(definition: ToolDefinition | ResourceDefinition): Callable {
     const { returns, source: work, parameters } = definition;
     const label = labelOf(definition);
-    const part = work.language === 'sql' ? 'row' : 'item';
-    const options = { endpoint: label, part, compiler: this.#compiler } as const;
-    const checks = returns === undefined ? undefined : new ResultChecks({ ...options, returns });
+    const checks = returns && createResultChecks(returns, this.#compiler);
     return { label, arguments: this.#readerOf(label, parameters), returns, checks, work };
   }
 

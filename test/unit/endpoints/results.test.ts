@@ -1,15 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { TypeDefinition } from '../../../src/values/type-definition.js';
-import { ResultChecks, RowCollector } from '../../../src/values/results.js';
+import { createResultChecks, RowCollector } from '../../../src/values/results.js';
 import { toOutputSchema } from '../../../src/values/json-schema.js';
 import { SchemaCompiler } from '../../../src/values/schema-compiler.js';
 import type { JsonObject } from '../../../src/duckdb/index.js';
 
 function collect(returns: TypeDefinition | undefined, rows: readonly JsonObject[], maxResultBytes = 1000) {
-  const checks =
-    returns === undefined
-      ? undefined
-      : new ResultChecks({ endpoint: 'tool "t"', part: 'row', returns, compiler: new SchemaCompiler() });
+  const checks = returns && createResultChecks(returns, new SchemaCompiler());
   const collector = new RowCollector({ endpoint: 'tool "t"', returns, checks, maxResultBytes });
   for (const row of rows) collector.onRow(row);
   return collector.finish();

@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { TypeDefinition } from '../../../src/values/type-definition.js';
-import { ResultChecks, ValueCollector } from '../../../src/values/results.js';
+import { createResultChecks, ValueCollector } from '../../../src/values/results.js';
 import { SchemaCompiler } from '../../../src/values/schema-compiler.js';
 import type { JsonValue } from '../../../src/duckdb/index.js';
 
 /** As a worker hands a result over: a list item by item, anything else as one value. */
 function collect(returns: TypeDefinition | undefined, value: JsonValue, maxResultBytes = 1000) {
   const endpoint = 'tool "t"';
-  const compiler = new SchemaCompiler();
-  const checks =
-    returns === undefined ? undefined : new ResultChecks({ endpoint, part: 'item', returns, compiler });
+  const checks = returns && createResultChecks(returns, new SchemaCompiler());
   const collector = new ValueCollector({ endpoint, returns, checks, maxResultBytes });
   collector.onShape(Array.isArray(value) ? 'list' : 'value');
   for (const item of Array.isArray(value) ? value : [value]) collector.onItem(item, JSON.stringify(item));
