@@ -1,5 +1,5 @@
-// Compiles src/ to dist/, then puts what the command loads into few files. Starts from an empty dist so that a deleted
-// source never lives on as a compiled file.
+// Compiles src/ to dist/, then bundles the command into a few files. It empties dist first, so that no compiled file of a
+// deleted source remains.
 import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
 const compiled = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
-// What Python runs, beside the compiled code that starts it.
+// The files of the Python worker, beside the compiled code that starts it.
 cpSync(`${root}src/python/worker`, `${root}dist/python/worker`, {
   recursive: true,
   filter: (path) => !path.endsWith('__pycache__'),

@@ -1,5 +1,5 @@
-// Serves examples/earthquakes, shows what the server and its admin socket do, and goes on serving until it is told to
-// stop. `--once` ends after the tour, `--port N` asks for a port. Needs the built command (`npm start` builds it).
+// Serves examples/earthquakes, shows what the server and its admin socket do, and keeps serving until it is stopped.
+// `--once` ends after the tour, `--port N` chooses a port. Needs the built command (`npm start` builds it).
 import { parseArgs } from 'node:util';
 import { loadData } from '../examples/earthquakes/load-data.mjs';
 import { freePort } from './demo/free-port.mjs';
@@ -16,7 +16,7 @@ const stopRequested = new Promise((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve('stop'));
 });
 
-// An open connection of a tour that was interrupted must not keep the program waiting.
+// An open connection of an interrupted tour must not keep the process alive.
 process.exit(await run());
 
 async function run() {
@@ -37,7 +37,7 @@ async function run() {
 async function serve(workspace, server) {
   say.title('mxcp: a week of earthquakes, the airports of the United States, and the weather in Seattle');
   const { built } = await loadData();
-  say.fact('data', built ? 'loaded from vega-datasets' : 'there already');
+  say.fact('data', built ? 'loaded from vega-datasets' : 'already built');
   const url = await server.start(await freePort(Number(options.port)));
   await showTour({ url, workspace });
   if (options.once) return;

@@ -1,4 +1,4 @@
-// The least that answers GET /health: node:http on a Unix socket, with an answer like the real one.
+// The minimum that answers GET /health: node:http on a Unix socket, with an answer of the same form.
 import { createServer } from 'node:http';
 
 createServer((_request, response) => {

@@ -1,4 +1,4 @@
-// Answers as Vault does to whoever reads key-value secrets, as fast as node:http can. Prints its port.
+// Answers reads of key-value secrets like Vault, as fast as node:http can. Prints its port.
 import { createServer } from 'node:http';
 
 const LOOKUP = JSON.stringify({ data: { ttl: 3600, renewable: true } });

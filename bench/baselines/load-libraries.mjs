@@ -1,8 +1,8 @@
-// Loads what every server of this kind has to load, and does nothing with it.
+// Loads the libraries that every such server needs, and does nothing with them.
 import { createRequire } from 'node:module';
 
 createRequire(import.meta.url)('@duckdb/node-api');
 await import('@modelcontextprotocol/server');
 process.stdout.write('loaded\n');
-// Stays until it is stopped, so that its memory can be measured.
+// Keeps running until it is stopped, so that its memory can be measured.
 setInterval(() => {}, 60_000);

@@ -1,8 +1,8 @@
-// Two tools as somebody who knows the official SDK and DuckDB would put them together for one project: connections pooled,
+// Two tools as a developer who knows the official SDK and DuckDB would write them for one project: pooled connections,
 // both eras of the protocol, JSON answers. No limits, no reload, no identity, no cancellation, no check of results.
 //
-// node sdk-by-hand.mjs <port> <keep|prepare>: statements are prepared once per connection and kept, or for each call as
-// `runAndReadAll(sql, values)` does it, which is how the documentation of DuckDB begins.
+// node sdk-by-hand.mjs <port> <keep|prepare>: statements are prepared once per connection, or for each call with
+// `runAndReadAll(sql, values)`, as in the first examples of the DuckDB documentation.
 import { createServer } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -33,7 +33,7 @@ const database = await DuckDBInstance.create(':memory:');
 const idle = await Promise.all(Array.from({ length: POOL_SIZE }, openPooled));
 const waiting = [];
 
-/** Runs one of the tools on a connection of its own. */
+/** Runs one of the tools on its own connection. */
 async function openPooled() {
   const connection = await database.connect();
   if (statements === 'prepare') return (name, args) => connection.runAndReadAll(TOOLS[name].sql, args);
@@ -57,7 +57,7 @@ async function query(name, args) {
   }
 }
 
-/** DuckDB's own JSON has large integers and decimals as text. */
+/** The JSON of DuckDB has large integers and decimals as text. */
 function withNumbers(row) {
   const numbers = {};
   for (const key of ['id', 'amount', 'total']) if (key in row) numbers[key] = Number(row[key]);

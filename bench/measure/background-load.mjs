@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 const SCRIPT = fileURLToPath(new URL('./load-process.mjs', import.meta.url));
 
 /**
- * Keeps connections busy from another process until it is stopped. Clients are on other machines, so it takes only the
- * time of the processors that nobody else wants: the server and its queries come first, and whoever is measured.
+ * Keeps connections busy from another process until it is stopped. Real clients run on other machines, so this process has
+ * the lowest priority and does not take processor time from the server, its queries or the measuring process.
  */
 export class BackgroundLoad {
   #child;
@@ -17,7 +17,7 @@ export class BackgroundLoad {
     setPriority(this.#child.pid, constants.priority.PRIORITY_LOW);
   }
 
-  /** Returns how many requests were answered and failed, and how many bytes came. */
+  /** Returns the numbers of answered requests, failed requests and received bytes. */
   async stop() {
     this.#child.send('stop');
     const [counts] = await Promise.race([once(this.#child, 'message'), ended(this.#child)]);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const ECHO = fileURLToPath(new URL('../baselines/bare-pipe.py', import.meta.url));
 
-/** A Python process that sends back what it gets. Whoever starts it stops it. */
+/** A Python process that echoes its input. Its creator stops it. */
 export class BarePipe {
   #child = spawn('python3', [ECHO], { stdio: ['pipe', 'pipe', 'inherit'] });
   #waiting = new Map();

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 const SCRIPT = fileURLToPath(new URL('../baselines/bare-vault.mjs', import.meta.url));
 
-/** As many as mxcp sends at the same time. */
+/** The number of requests that mxcp sends in parallel. */
 const PARALLEL = 8;
 
-/** A process that answers as Vault. Whoever starts it stops it. */
+/** A process that answers like Vault. Its creator stops it. */
 export class BareVault {
   #child;
   #agent = new Agent({ keepAlive: true, maxSockets: PARALLEL });
@@ -27,7 +27,7 @@ export class BareVault {
     await once(this.#child, 'close');
   }
 
-  /** Reads secrets with nothing but node:http and JSON.parse: what every client has to do. */
+  /** Reads secrets with only node:http and JSON.parse, which every client needs. */
   readBare(paths) {
     return Promise.all(paths.map((path) => this.#read(path)));
   }

@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { measureTree } from './process-tree.mjs';
 
-/** Small against what is measured, large enough not to keep a core busy with asking. */
+/** Short compared with the measured times, and long enough that asking does not keep a core busy. */
 const ASK_EVERY_MS = 2;
 const READY_WITHIN_MS = 120_000;
 
-/** What the person has set for servers of their own must not change what is measured. */
+/** The MXCP variables of the user must not change the measurement. */
 export function cleanEnvironment() {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MXCP_'));
   return Object.fromEntries(inherited);
 }
 
-/** A process that is measured. Whoever starts it stops it. */
+/** A measured process. Its creator stops it. */
 export class MeasuredProcess {
   #child;
   #output = '';
@@ -36,7 +36,7 @@ export class MeasuredProcess {
     return this.#child.pid;
   }
 
-  /** The end of what it has written. */
+  /** The last part of its output. */
   get output() {
     return this.#output;
   }
@@ -45,7 +45,7 @@ export class MeasuredProcess {
     return measureTree(this.pid);
   }
 
-  /** Asks again and again until it is answered with true. Returns milliseconds since the start of the process. */
+  /** Calls the function repeatedly until it returns true. Returns milliseconds since the start of the process. */
   async until(isTrue) {
     while (!(await isTrue())) {
       if (this.#child.exitCode !== null) throw new Error(`the process ended early\n${this.#output}`);

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminApiError, AdminClient } from '../../dist/admin/client/index.js';
 
-/** Every so many reloads one is made to fail, by a reference whose file is gone. */
+/** One in this many reloads is made to fail by a reference to a missing file. */
 const FAILS_EVERY = 4;
 const WAIT_MS = 30_000;
 
-/** Reloads a server again and again, each time with a new secret and all definitions read anew. */
+/** Reloads a server repeatedly, each time with a new secret and all definitions. */
 export class ContinuousReloads {
-  /** Records of all reloads as the server answered them. */
+  /** The records of all reloads. */
   records = [];
   #project;
   #client;
@@ -19,7 +19,7 @@ export class ContinuousReloads {
     this.#everyMs = everyMs;
   }
 
-  /** Reloads while `work` goes on, and returns what it returns. */
+  /** Reloads until `work` has finished, and returns its result. */
   async during(work) {
     const ended = new AbortController();
     const reloading = this.#reloadUntil(ended.signal);
@@ -31,7 +31,7 @@ export class ContinuousReloads {
     }
   }
 
-  /** Reloads this many times, one right after the other. */
+  /** Reloads this many times without a pause. */
   async repeat(count) {
     for (let done = 0; done < count; done += 1) await this.#reload();
   }

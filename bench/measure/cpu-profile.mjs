@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Runs a suite with the arguments that make its servers write a CPU profile when they end, and reads the profiles. Without
- * `wanted` it only runs the suite. Figures of a profiled run are slower than they are.
+ * Runs a suite and, if `wanted`, makes its servers write a CPU profile when they end and reads the profiles. Profiling slows
+ * the servers down.
  */
 export async function withProfiles(wanted, runSuite) {
   if (!wanted) return { figures: await runSuite([]), profiles: [] };
@@ -17,7 +17,7 @@ export async function withProfiles(wanted, runSuite) {
   }
 }
 
-/** Milliseconds of self time by place (a package, one of our folders, Node) and by function. */
+/** Milliseconds of self time by place (a package, a folder of mxcp, Node) and by function. */
 function readProfile(path) {
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(path, 'utf8'));
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
@@ -37,7 +37,7 @@ function readProfile(path) {
 function placeOf({ url, functionName }) {
   if (functionName === '(idle)') return 'idle';
   if (url === '') return functionName === '(program)' ? 'native code' : functionName || 'Node';
-  // An installed package, or one that lies in the bundle under its own name.
+  // An installed package, or a package in a file of its own in the bundle.
   const [, installed] = /.*\/(?:node_modules|command\/packages)\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? [];
   if (installed !== undefined) return installed;
   const [, ours] = /\/(?:dist|src)\/([^/]+(?:\/[^/]+)?)/.exec(url) ?? [];

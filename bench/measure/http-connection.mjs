@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 
 const HEAD_END = '\r\n\r\n';
-/** Only short answers are looked at; a long one is no error. */
+/** Only the beginning of a body is kept: errors are short. */
 const KEPT_BYTES = 4096;
 
 /**
- * One keep-alive connection that sends finished bytes and waits for one whole answer. Far cheaper than `node:http`, so
- * that on a small machine the generator takes little of what it measures.
+ * One keep-alive connection that sends prepared bytes and waits for a complete answer. It is much cheaper than `node:http`, so
+ * that the load generator takes little processor time from the server on a small machine.
  */
 export class HttpConnection {
   #socket;
@@ -69,7 +69,7 @@ function nothingToRead() {
   return { raw: undefined, head: undefined, length: Number.NaN, bytes: 0, body: '', tail: '' };
 }
 
-/** Without a length the body comes in chunks, and the last one is empty. */
+/** A body without a length is sent in chunks, the last of which is empty. */
 function isComplete({ length, bytes, tail, head }) {
   if (!Number.isNaN(length)) return bytes >= length;
   return tail.endsWith('\r\n0\r\n\r\n') || tail === '0\r\n\r\n' || / 20[24] /.test(head.slice(8, 14));

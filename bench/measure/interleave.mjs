@@ -1,5 +1,5 @@
 /**
- * Measures all variants in every round, A B, then B A, so that a machine that gets slower or busier slows all of them alike.
+ * Measures all variants in every round, A B, then B A, so that a machine that becomes slower affects all variants alike.
  * Returns the samples of each variant in the order of the rounds.
  */
 export async function interleave(rounds, variants) {

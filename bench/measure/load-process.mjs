@@ -1,4 +1,4 @@
-// Runs in a process of its own, so that reading large answers does not hold up the one that measures.
+// Runs in a separate process, so that reading large answers does not delay the measuring process.
 import { HttpConnection } from './http-connection.mjs';
 import { isFailure } from './load.mjs';
 

@@ -2,8 +2,9 @@ import { HttpConnection } from './http-connection.mjs';
 import { quantile } from './statistics.mjs';
 
 /**
- * Keeps `clients` connections busy, each with one request at a time, for a time. `requestOf` makes the bytes of one
- * client by its number. `process`, when given, is what the CPU time is taken from. Returns rates, latencies and the number of answers that were not what was asked for.
+ * Keeps `clients` connections busy for a time, each with one request at a time. `requestOf` returns the bytes that the client
+ * with this number sends. `process`, if given, is the process whose CPU time is measured. Returns rates, latencies and the
+ * number of wrong answers.
  */
 export async function runLoad({ target, requestOf, clients = 1, seconds, process }) {
   const connections = await Promise.all(Array.from({ length: clients }, () => HttpConnection.open(target)));
@@ -38,13 +39,13 @@ export async function runLoad({ target, requestOf, clients = 1, seconds, process
   };
 }
 
-/** A measurement of wrong answers is worse than none. */
+/** A measurement with wrong answers is worse than none. */
 export function requireSuccess(load) {
   if (load.failures > 0) throw new Error(`${load.failures} of ${load.count} failed: ${load.firstFailure}`);
   return load;
 }
 
-/** Errors of a tool and of the protocol come with status 200. */
+/** Errors of a tool and of the protocol have status 200. */
 export function isFailure({ status, body }) {
   return status !== 200 || body.includes('"isError":true') || /^[^[]{0,40}"error":/.test(body);
 }

@@ -13,7 +13,7 @@ export function modernCall(tool, args, id = 1) {
   return post(message, { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/call', 'mcp-name': tool });
 }
 
-/** The bytes of a tool call in a session of a 2025 protocol, in which no two running calls may have the same id. */
+/** The bytes of a tool call in a session of a 2025 protocol. Running calls must have different ids. */
 export function sessionCall(session, tool, args, id = 1) {
   const message = toolsCall(id, { name: tool, arguments: args });
   return post(message, { 'mcp-protocol-version': LEGACY, 'mcp-session-id': session });

@@ -7,7 +7,7 @@ import { get } from './mcp-requests.mjs';
 
 const COMMAND = fileURLToPath(new URL('../../bin/mxcp', import.meta.url));
 
-/** The built command as it serves one project. Whoever starts it stops it. */
+/** The built command, serving one project. Its creator stops it. */
 export class MxcpServer extends MeasuredProcess {
   #project;
 
@@ -26,13 +26,13 @@ export class MxcpServer extends MeasuredProcess {
     return new MxcpServer(project, { ...options, port: await freePort() });
   }
 
-  /** Returns milliseconds since the start of the process until `/readyz` said yes. */
+  /** Returns the milliseconds from the start of the process until `/readyz` succeeded. */
   ready() {
     return this.until(() => answersOk({ path: this.#project.socket }, get('/readyz')));
   }
 }
 
-/** Whether one request on a connection of its own is answered with 200. */
+/** Whether one request on a new connection is answered with 200. */
 export async function answersOk(target, request) {
   try {
     const connection = await HttpConnection.open(target);
@@ -40,7 +40,7 @@ export async function answersOk(target, request) {
     connection.close();
     return status === 200;
   } catch {
-    return false; // nobody listens yet
+    return false; // the server does not listen yet
   }
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** `/proc` counts in hundredths of a second on every Linux. */
+/** `/proc` counts in hundredths of a second on all Linux systems. */
 const MS_PER_TICK = 10;
 
 /** CPU time and resident memory of a process and all its descendants, ended children included. */
@@ -18,7 +18,7 @@ function pidsOf(pid) {
 }
 
 function measureProcess(pid) {
-  // The name stands in parentheses and may hold blanks; the numbers begin behind it.
+  // The name is in parentheses and may contain spaces; the numbers follow it.
   const fields = readProc(`${pid}/stat`).split(') ').at(-1).split(' ');
   const ticks = fields.slice(11, 15).reduce((total, field) => total + Number(field), 0);
   const rssKib = Number(/^VmRSS:\s+(\d+)/m.exec(readProc(`${pid}/status`))?.[1] ?? 0);

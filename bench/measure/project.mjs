@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** 100 rows of five types; the same statement is in the baseline that is put together by hand. */
+/** 100 rows of five types. The baseline `sdk-by-hand.mjs` has the same statement. */
 export const ROWS_SQL = `SELECT i AS id, 'region ' || (i % 7) AS region, i * 1.5 AS amount, i % 2 = 0 AS paid,
   DATE '2024-01-01' + i::INTEGER AS day
 FROM range($first, $first + 100) AS numbers(i)`;
@@ -30,7 +30,7 @@ projects:
               BEARER_TOKEN: file://secrets/token
 `;
 
-/** A project of SQL endpoints in a temporary folder. Whoever creates it removes it. */
+/** A project of SQL endpoints in a temporary folder. Its creator removes it. */
 export class Project {
   constructor(endpoints) {
     this.folder = mkdtempSync(join(tmpdir(), 'mxcp-bench-'));
@@ -43,7 +43,7 @@ export class Project {
     for (const [name, text] of toolFiles(endpoints)) this.#write(`tools/${name}.yml`, text);
   }
 
-  /** One more tool, in Python: the server then starts workers before it is ready. */
+  /** Adds a Python tool: the server then starts workers before it is ready. */
   addPythonTool() {
     mkdirSync(join(this.folder, 'python'));
     this.#write('python/double.py', 'def double(n): return n * 2\n');
@@ -67,7 +67,7 @@ export class Project {
   }
 }
 
-/** The tools that suites call come first; the others are there to be read, checked and listed. */
+/** The tools that suites call come first; the others are only read, checked and listed. */
 function* toolFiles(endpoints) {
   yield ['sum', SUM_TOOL];
   yield ['rows', ROWS_TOOL];

@@ -10,7 +10,7 @@ async def echo_later(value): return value
 def ask(value): return db.execute("SELECT $n AS n", {"n": value})
 `;
 
-/** One worker and a database, without a server around them. Whoever starts it stops it. */
+/** One worker and a database, without a server. Its creator stops it. */
 export class PythonProject {
   #folder = mkdtempSync(join(tmpdir(), 'mxcp-bench-'));
   #registry = new DatabaseRegistry();

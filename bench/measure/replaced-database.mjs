@@ -5,12 +5,12 @@ import { DuckDBInstance } from '@duckdb/node-api';
 const COLUMNS = 4;
 const BYTES_OF_VALUE = 8;
 const MB = 1_000_000;
-/** Few enough rows for DuckDB to write them to its log; more go to the file at once. */
+/** Few enough rows for DuckDB to write them to its log; it writes more rows directly to the file. */
 const LOGGED_ROWS = 100_000;
 
 /**
- * Two files that take turns at being the project's database. Each keeps a second name, so that putting one in place costs
- * a rename, whatever its size.
+ * Two files that alternate as the database of the project. Each keeps a second name, so that installing one is only a
+ * rename, whatever its size.
  */
 export class ReplacedDatabase {
   #path;
@@ -37,7 +37,7 @@ export class ReplacedDatabase {
     this.replace();
   }
 
-  /** As a person does it: the new file is renamed over the old one. */
+  /** Renames the new file over the old one, as an operator does. */
   replace() {
     const spare = this.#spares[this.#turn % this.#spares.length];
     this.#turn += 1;
@@ -50,7 +50,7 @@ export class ReplacedDatabase {
   }
 }
 
-/** What adds three megabytes to the log, through the server that holds the file. */
+/** Adds three megabytes to the log, through the server that has the file open. */
 export const APPEND_SQL = `INSERT INTO filler ${rowsSql(LOGGED_ROWS)}`;
 
 /** Values that do not compress. */

@@ -1,4 +1,4 @@
-/** The value below which this share of the samples lies. `sorted` must be in ascending order. */
+/** The quantile of the samples. `sorted` must be in ascending order. */
 export function quantile(sorted, share) {
   if (sorted.length === 0) throw new Error('a quantile needs at least one sample');
   const position = share * (sorted.length - 1);
@@ -6,7 +6,7 @@ export function quantile(sorted, share) {
   return below + (sorted[Math.ceil(position)] - below) * (position - Math.floor(position));
 }
 
-/** Median, and the quartiles as the spread: outliers of a busy machine move neither. */
+/** The median and quartiles, which outliers of a busy machine do not change. */
 export function summarize(samples) {
   const sorted = Float64Array.from(samples).sort();
   return {
@@ -17,7 +17,7 @@ export function summarize(samples) {
   };
 }
 
-/** Ratio of each round: what slows the machine down in one round slows both sides. */
+/** The ratio of each round, because a slow machine affects both sides of a round. */
 export function ratios(measured, baseline) {
   return measured.map((value, round) => value / baseline[round]);
 }

@@ -8,7 +8,7 @@ import { answersOk, freePort, MxcpServer } from '../measure/mxcp-server.mjs';
 import { Project } from '../measure/project.mjs';
 import { figure, ratio } from '../report/figure.mjs';
 
-export const about = 'tools/call over HTTP beside the SDK and DuckDB put together by hand';
+export const about = 'tools/call over HTTP compared with a hand-written server with the SDK and DuckDB';
 
 const BY_HAND = fileURLToPath(new URL('../baselines/sdk-by-hand.mjs', import.meta.url));
 const CPU_AIM = 1.3;
@@ -67,7 +67,7 @@ async function measure(sides, { protocol, call, clients }, quick) {
     const toRequest = await PROTOCOLS[protocol](side.target);
     const requestOf = (client) => toRequest(call.tool, call.args, client);
     const load = { ...side, requestOf, clients };
-    await runLoad({ ...load, seconds: 2 * seconds }); // compiles what is hot
+    await runLoad({ ...load, seconds: 2 * seconds }); // warm-up
     loads[name] = () => runLoad({ ...load, seconds }).then(requireSuccess);
   }
   const samples = await interleave(quick ? 1 : 7, loads);

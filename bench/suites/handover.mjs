@@ -13,7 +13,7 @@ const PAUSE_AIM_MS = 50;
 const SIZES_MB = [1, 100, 5000];
 const CLIENTS = 4;
 const LOAD_SECONDS = 3;
-/** DuckDB empties its log by itself beyond 16 MiB. */
+/** DuckDB empties its log itself above 16 MiB. */
 const FULL_LOG_MB = 12;
 
 export async function run({ quick, profileArgs }) {
@@ -31,7 +31,7 @@ async function measureSize(megabytes, quick, nodeArgs) {
   const rounds = quick ? 1 : 9;
   try {
     await server.ready();
-    await callDuring(server, async () => undefined); // compiles what is hot
+    await callDuring(server, async () => undefined); // warm-up
     return [
       ...(await measureHandovers(side, `${megabytes} MB`, rounds, async () => undefined)),
       ...(await measureHandovers(side, `${megabytes} MB, full log`, rounds, () => fillLog(side))),
@@ -54,7 +54,7 @@ async function measureHandovers({ server, database, admin }, what, rounds, prepa
     loads.push(load);
   }
   const others = records.filter(({ database: { action } }) => action !== 'handover');
-  if (others.length > 0) throw new Error(`${others.length} of ${rounds} reloads were no handover`);
+  if (others.length > 0) throw new Error(`${others.length} of ${rounds} reloads were not handovers`);
   return [
     figure(
       `${what}: pause`,
@@ -63,7 +63,7 @@ async function measureHandovers({ server, database, admin }, what, rounds, prepa
       { aim: PAUSE_AIM_MS },
     ),
     figure(
-      `${what}: calls held`,
+      `${what}: calls that waited`,
       '',
       records.map((each) => each.database.requests_held),
     ),

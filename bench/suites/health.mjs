@@ -12,15 +12,15 @@ import { Project } from '../measure/project.mjs';
 import { quantile } from '../measure/statistics.mjs';
 import { figure, ratio, single } from '../report/figure.mjs';
 
-export const about = 'GET /health on the admin socket beside bare node:http on a Unix socket';
+export const about = 'GET /health on the admin socket compared with bare node:http on a Unix socket';
 
 const BARE_HTTP = fileURLToPath(new URL('../baselines/bare-http.mjs', import.meta.url));
 const CLIENTS = 4;
 const P99_AIM_MS = 10;
 const LARGE_KILOBYTES = 10 * 1024;
-/** Enough for most of a second each on a small machine. */
+/** Each query takes most of a second on a small machine. */
 const SLOW_ROWS = 20_000;
-/** More than run at once, so that the pool is full and some wait. */
+/** More than can run at once, so that the pool is full and some queries wait. */
 const SLOW_CLIENTS = 24;
 
 export async function run({ quick, profileArgs }) {
@@ -55,7 +55,7 @@ async function measureIdle(targets, quick) {
     runLoad({ target, process, requestOf: () => get('/health'), clients: CLIENTS, seconds }).then(
       requireSuccess,
     );
-  for (const target of Object.values(targets)) await load(target); // compiles what is hot
+  for (const target of Object.values(targets)) await load(target); // warm-up
   const { mxcp, bare } = await interleave(quick ? 1 : 11, {
     mxcp: () => load(targets.mxcp),
     bare: () => load(targets.bare),
@@ -78,7 +78,7 @@ const IDLE_FIGURES = {
   p99: { name: 'p99', unit: 'ms' },
 };
 
-/** Both are asked in turn while the server writes large results and its pool is full, so both meet the same machine. */
+/** Asks both alternately while the server writes large results and its pool is full, so both see the same load. */
 async function measureBusy(targets, server, quick) {
   const large = modernCall('large', { kilobytes: LARGE_KILOBYTES });
   const slow = modernCall('slow', { rows: SLOW_ROWS });
@@ -103,7 +103,7 @@ async function measureBusy(targets, server, quick) {
   ];
 }
 
-/** One request every few milliseconds, as a prober that must not be the load itself. */
+/** Sends one request every few milliseconds, so that the probes themselves are no load. */
 async function probe(target, count) {
   const connection = await HttpConnection.open(target);
   const latencies = [];

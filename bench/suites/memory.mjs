@@ -12,7 +12,7 @@ import { figure, single } from '../report/figure.mjs';
 export const about = 'resident memory of the whole process tree';
 
 const LIBRARIES = fileURLToPath(new URL('../baselines/load-libraries.mjs', import.meta.url));
-/** Memory that keeps growing by this much between the first and the second half of the same work is a leak. */
+/** If memory grows by more than this between the first and the second half of the same work, there is a leak. */
 const GROWTH_AIM = 1.15;
 const SAMPLE_EVERY_MS = 50;
 const LARGE_KILOBYTES = 10 * 1024;
@@ -77,7 +77,7 @@ async function readLargeResults(server, count) {
   connection.close();
 }
 
-/** The tree's memory, taken many times while the work goes on. */
+/** Samples the memory of the process tree during the work. */
 async function samplesDuring(process, work) {
   const samples = [process.tree().rssMib];
   const sampling = setInterval(() => samples.push(process.tree().rssMib), SAMPLE_EVERY_MS);

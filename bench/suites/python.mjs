@@ -4,10 +4,10 @@ import { PythonProject } from '../measure/python-project.mjs';
 import { quantile } from '../measure/statistics.mjs';
 import { figure, ratio } from '../report/figure.mjs';
 
-export const about = 'a call of a Python function beside a bare pipe that echoes the same JSON';
+export const about = 'a call of a Python function compared with a bare pipe that echoes the same JSON';
 
 const CLIENTS = [1, 4, 16];
-/** What a thread or a task of its own, the identity of the caller, cancellation and a bounded result may cost. */
+/** The allowed cost of a thread or task, the identity of the caller, cancellation and a size limit for the result. */
 const TIME_AIM = 3;
 const VALUE = Object.fromEntries(
   Array.from({ length: 10 }, (_, index) => [`field_${index}`, `value ${index}`]),
@@ -36,14 +36,14 @@ async function measure(sides, clients, quick) {
   const seconds = quick ? 0.2 : 1;
   const loads = {};
   for (const [name, call] of Object.entries(sides)) {
-    await keepCalling(call, clients, seconds); // compiles what is hot
+    await keepCalling(call, clients, seconds); // warm-up
     loads[name] = () => keepCalling(call, clients, seconds);
   }
   const samples = await interleave(quick ? 1 : 7, loads);
   return Object.keys(sides).flatMap((name) => toFigures(name, clients, samples));
 }
 
-/** `clients` calls at a time. Microseconds: of the clock for each call, and how long the median one took. */
+/** Runs `clients` calls at a time. Returns microseconds: elapsed time per call, and the median latency. */
 async function keepCalling(call, clients, seconds) {
   const latencies = [];
   const startedAt = performance.now();
@@ -75,7 +75,7 @@ function toFigures(name, clients, samples) {
     figure(`${what}: p50`, 'µs', of(name, 'p50Us')),
   ];
   if (name === 'bare') return own;
-  // With one client only: with several the bare side answers whole batches of lines, for one turn of its process each.
+  // Only with one client: with several, the bare pipe answers whole batches of lines in one turn of its process.
   const aim = name === 'database' || clients > 1 ? {} : { aim: TIME_AIM };
   return [
     ...own,

@@ -7,10 +7,10 @@ import { interleave } from '../measure/interleave.mjs';
 import { figure, ratio } from '../report/figure.mjs';
 
 export const about =
-  'resolving 200 references, as each reload does, beside reading the same secrets with bare node:http';
+  'resolving 200 references, as each reload does, compared with reading the same secrets with bare node:http';
 
 const REFERENCES = 200;
-/** A reload also reads and checks two files, and gives up on a server that is slow. */
+/** A reload also reads and checks two files, and has time limits for slow servers. */
 const AGAIN_AIM = 4;
 const ROUNDS = 21;
 
@@ -29,7 +29,7 @@ export async function run({ quick }) {
     variables: () => timed(() => resolves.variables(kept)),
   };
   try {
-    for (const variant of Object.values(variants)) await variant(); // compiles what is hot
+    for (const variant of Object.values(variants)) await variant(); // warm-up
     return toFigures(await interleave(quick ? 1 : ROUNDS, variants));
   } finally {
     await kept.dispose();
@@ -38,7 +38,7 @@ export async function run({ quick }) {
   }
 }
 
-/** Per kind of reference, what resolves a project of 200 of them. */
+/** For each kind of reference, a function that resolves a project with 200 of them. */
 function projectsIn(folder, vault) {
   writeFileSync(join(folder, 'mxcp-site.yml'), 'mxcp: 1\nproject: bench\nprofile: default\n');
   writeFileSync(join(folder, 'token'), 'value\n');

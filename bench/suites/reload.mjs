@@ -6,7 +6,7 @@ import { MxcpServer } from '../measure/mxcp-server.mjs';
 import { Project } from '../measure/project.mjs';
 import { figure, ratio, single } from '../report/figure.mjs';
 
-export const about = 'calls during reloads, some of which fail, beside calls without';
+export const about = 'calls during reloads, some of which fail, compared with calls without reloads';
 
 const P99_AIM = 1.3;
 const CLIENTS = 4;
@@ -21,7 +21,7 @@ export async function run({ quick, profileArgs }) {
   const load = () => runLoad({ target: server.mcp, process: server, requestOf, clients: CLIENTS, seconds });
   try {
     await server.ready();
-    await load(); // compiles what is hot
+    await load(); // warm-up
     const samples = await interleave(quick ? 1 : 11, { without: load, during: () => reloads.during(load) });
     return [...toFigures(samples), ...reloadFigures(reloads.records)];
   } finally {

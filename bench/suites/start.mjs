@@ -7,7 +7,7 @@ import { MxcpServer } from '../measure/mxcp-server.mjs';
 import { Project } from '../measure/project.mjs';
 import { figure, ratio } from '../report/figure.mjs';
 
-export const about = 'from the start of the process to the first answers, beside bare Node';
+export const about = 'from the start of the process to the first answers, compared with bare Node';
 
 const LIBRARIES = fileURLToPath(new URL('../baselines/load-libraries.mjs', import.meta.url));
 const SIZES = [

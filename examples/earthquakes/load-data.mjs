@@ -1,4 +1,4 @@
-// Builds data/earthquakes.duckdb from the files of the npm package vega-datasets. Does nothing when it is there already.
+// Builds data/earthquakes.duckdb from the files of the npm package vega-datasets. Does nothing if it exists.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ const database = join(here, 'data', 'earthquakes.duckdb');
 export async function loadData() {
   if (existsSync(database)) return { database, built: false };
   mkdirSync(dirname(database), { recursive: true });
-  // Under a name of its own until it is whole, so that an interrupted start leaves nothing half built.
+  // Built under another name and renamed when complete, so that an interrupted start leaves no partial database.
   const unfinished = `${database}.${process.pid}`;
   try {
     await build(unfinished);
@@ -43,5 +43,5 @@ async function build(file) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { database: path, built } = await loadData();
-  console.log(built ? `built ${path}` : `${path} is there already`);
+  console.log(built ? `built ${path}` : `${path} already exists`);
 }

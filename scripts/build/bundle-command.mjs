@@ -4,20 +4,20 @@ import { rolldown } from 'rolldown';
 import { readLicences } from './licences.mjs';
 import { packageNameOf } from './package-of-module.mjs';
 
-/** The first loads a native library that lies beside it; the second is installed only where it is used. */
+/** The first loads a native library from its own folder; the second is installed only by projects that use it. */
 const NOT_BUNDLED = /^(node:|@duckdb\/node-bindings|@1password\/sdk)/;
 
 /**
- * Bundles the compiled command with the packages it loads into `dist/command`. Node needs longer to find, read and link
- * 720 small files than to run them: the server starts with 45 % less CPU time (Node 20.20). Each package is a file of its
- * own, so that a command still loads only what it needs; nothing is renamed or minified, so that stack traces can be read.
+ * Bundles the compiled command and its packages into `dist/command`. Node needs longer to find, read and link 720 small
+ * files than to run them: the server starts with 45 % less CPU time (Node 20.20). Each package is a separate file, so that a
+ * command still loads only what it needs. Nothing is renamed or minified, so that stack traces stay readable.
  */
 export async function bundleCommand(root) {
   const folder = join(root, 'dist/command');
   const bundle = await rolldown({
     input: {
       main: join(root, 'dist/cli/main.js'),
-      // Forked by their file names, beside whatever the forks are bundled into.
+      // Forked by file name, from beside the bundled code that forks them.
       'preflight-main': join(root, 'dist/duckdb/handover/preflight-main.js'),
       'render-process': join(root, 'dist/prompts/render-process.js'),
     },

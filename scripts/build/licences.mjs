@@ -4,7 +4,7 @@ import { packageFolderOf } from './package-of-module.mjs';
 
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)/i;
 
-/** The licences of all packages that these files come from, which ask to go with every copy. Throws when one has none. */
+/** The licences of all packages in these files, which must accompany every copy. Throws if a package has none. */
 export function readLicences(modules) {
   const folders = new Set(modules.map(packageFolderOf).filter((folder) => folder !== undefined));
   return [...folders]
@@ -18,6 +18,6 @@ function readLicence(folder) {
   const texts = readdirSync(folder)
     .filter((file) => LICENCE_FILE.test(file))
     .map((file) => readFileSync(join(folder, file), 'utf8').trim());
-  if (license === undefined && texts.length === 0) throw new Error(`${name} names no licence`);
+  if (license === undefined && texts.length === 0) throw new Error(`${name} has no licence`);
   return `${name} ${version} (${license ?? 'see below'})\n\n${texts.join('\n\n')}\n`;
 }

@@ -1,6 +1,6 @@
 const PACKAGE = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))[\\/]/;
 
-/** The package that an installed file belongs to; undefined for our own files. */
+/** The package that an installed file belongs to; undefined for files of mxcp. */
 export function packageNameOf(module) {
   return PACKAGE.exec(module)?.[2];
 }

@@ -2,12 +2,12 @@ import { createServer } from 'node:net';
 
 const ATTEMPTS = 50;
 
-/** The first port from `wanted` on that nobody on this machine listens on. */
+/** The first free port of this machine, starting from `wanted`. */
 export async function freePort(wanted) {
   for (let port = wanted; port < wanted + ATTEMPTS; port += 1) {
     if (await isFree(port)) return port;
   }
-  throw new Error(`no free port from ${wanted} to ${wanted + ATTEMPTS - 1}; give another one with --port`);
+  throw new Error(`no free port from ${wanted} to ${wanted + ATTEMPTS - 1}; choose another one with --port`);
 }
 
 function isFree(port) {

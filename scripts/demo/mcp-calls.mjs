@@ -1,13 +1,13 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 
-/** Connects the official client; whoever calls this closes it. */
+/** Connects the official client. The caller closes it. */
 export async function connectMcp(url) {
   const client = new Client({ name: 'mxcp-demo', version: '1' });
   await client.connect(new StreamableHTTPClientTransport(new URL(url)));
   return client;
 }
 
-/** Calls one after the other until `work` has ended, and counts what became of the calls. */
+/** Makes one call after the other until `work` has ended, and counts the outcomes. */
 export async function callDuring(work, call) {
   const ended = new AbortController();
   const counts = { answered: 0, failed: 0 };

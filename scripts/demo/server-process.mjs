@@ -11,17 +11,17 @@ export class ServerProcess {
   #child;
   #log = '';
   #stopping = false;
-  /** Resolves when the child has ended because it was told to, rejects when it ended by itself. */
+  /** Resolves when the child has been stopped, rejects when it ended unexpectedly. */
   ended;
 
   constructor(workspace) {
     this.#workspace = workspace;
   }
 
-  /** Starts it and waits until it is ready. Returns the address of MCP. */
+  /** Starts the server and waits until it is ready. Returns the MCP address. */
   async start(port) {
     const { command, project, socket, config, envFile } = this.#workspace;
-    // What the person has set for servers of their own must not change the demo.
+    // The MXCP variables of the user must not change the demo.
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MXCP_'));
     this.#child = spawn(
       process.execPath,
@@ -30,7 +30,7 @@ export class ServerProcess {
         cwd: project,
         env: { ...Object.fromEntries(inherited), MXCP_CONFIG: config, MXCP_ENV_FILE: envFile },
         stdio: ['ignore', 'inherit', 'pipe'],
-        // A process group of its own: Ctrl-C reaches this program only, which then stops the server once, not twice.
+        // A separate process group: Ctrl-C reaches only this program, which then stops the server once, not twice.
         detached: true,
       },
     );
@@ -40,7 +40,7 @@ export class ServerProcess {
     return `http://localhost:${port}/mcp`;
   }
 
-  /** From now on the log goes to the terminal; what was said before is dropped. */
+  /** From now on, the log goes to the terminal; earlier lines are dropped. */
   showLog() {
     this.#child.stderr.removeAllListeners('data');
     this.#child.stderr.pipe(process.stderr, { end: false });
@@ -50,7 +50,7 @@ export class ServerProcess {
     this.#stopping = true;
     if (this.#child === undefined) return;
     this.#child.kill('SIGTERM');
-    await this.ended.catch(() => {}); // why it ended earlier has been told already
+    await this.ended.catch(() => {}); // an earlier end has already been reported
   }
 
   #waitForEnd() {
@@ -58,10 +58,10 @@ export class ServerProcess {
       this.#child.once('error', reject);
       this.#child.once('exit', (code, signal) => {
         if (this.#stopping) resolve();
-        else reject(new Error(`the server ended by itself (${signal ?? `exit ${code}`})\n${this.#log}`));
+        else reject(new Error(`the server ended unexpectedly (${signal ?? `exit ${code}`})\n${this.#log}`));
       });
     });
-    ended.catch(() => {}); // whoever waits hears it; nobody may be waiting yet
+    ended.catch(() => {}); // callers of `ended` get the error; there may be none yet
     return ended;
   }
 

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 
-/** Colours only where a person looks; in a pipe it is plain text. */
+/** Coloured on a terminal, plain text in a pipe. */
 const colours = pc.createColors(process.stdout.isTTY === true && process.env.NO_COLOR === undefined);
 const LABEL_WIDTH = 12;
 
@@ -14,10 +14,10 @@ export const say = {
   failure: (text) => console.error(`\n${colours.red('The demo failed:')} ${text}`),
 };
 
-/** Both addresses, and what to type next. */
+/** Both addresses, and the commands to try next. */
 export function showCommands({ url, workspace }) {
   const { typedCommand, socket } = workspace;
-  say.title('It goes on serving. Ctrl-C ends it.');
+  say.title('The server keeps running. Press Ctrl-C to stop it.');
   say.fact('MCP', url);
   say.fact('admin', socket);
   console.log('\n   Try, in another terminal:\n');

@@ -4,7 +4,7 @@ import { say } from './terminal.mjs';
 
 const RELOAD_WAIT_MS = 30_000;
 
-/** Shows, on the running server: health, a tool call, a Python analysis, a rotated secret, and a reload that is refused. */
+/** Shows on the running server: health, a tool call, a Python analysis, a rotated secret, and a refused reload. */
 export async function showTour({ url, workspace }) {
   const admin = new AdminClient({ socketPath: workspace.socket });
   const mcp = await connectMcp(url);
@@ -20,7 +20,7 @@ export async function showTour({ url, workspace }) {
 }
 
 async function showHealth(admin) {
-  say.step(1, 'Is it well?');
+  say.step(1, 'Is the server healthy?');
   const { status } = await admin.health();
   const { version, uptime, endpoints, mode } = await admin.status();
   say.good('health', status);
@@ -53,7 +53,7 @@ async function showAnalysis(mcp) {
 }
 
 async function showRotation({ admin, mcp, workspace }) {
-  say.step(4, 'The token of the feed is rotated by a reload, while calls go on');
+  say.step(4, 'A reload rotates the token of the feed while calls are running');
   const before = await tokenReference(admin);
   workspace.replace(workspace.token, `not-a-real-token-${process.pid}-${Date.now()}\n`);
   const { result: record, counts } = await callDuring(
@@ -85,11 +85,11 @@ async function showRefusal({ admin, mcp, workspace }) {
   const { generation, status } = await admin.status();
   say.good(
     'still',
-    `${status}, generation ${generation} serves, ${(await strongest(mcp)).length} earthquakes found`,
+    `${status}, generation ${generation} is active, ${(await strongest(mcp)).length} earthquakes found`,
   );
   workspace.replace(workspace.config, good);
-  const mended = await admin.reload({ waitMs: RELOAD_WAIT_MS });
-  say.good('mended', `next reload: ${mended.status}`);
+  const fixed = await admin.reload({ waitMs: RELOAD_WAIT_MS });
+  say.good('fixed', `next reload: ${fixed.status}`);
 }
 
 async function strongest(mcp) {

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const project = join(repository, 'examples', 'earthquakes');
-/** A socket path may have 107 bytes on Linux, 103 on macOS. */
+/** The longest socket path in bytes is 107 on Linux and 103 on macOS. */
 const LONGEST_FOLDER = 80;
 
 /**
- * A private folder of this run, for the socket and for the files that the tour changes, so that the checkout stays as it
- * is. Short, because the path of a socket is limited; whoever creates it calls `remove`.
+ * A private folder for the socket and the files that the tour changes, so that the checkout stays unchanged. Its path is
+ * short, because socket paths are limited. The caller removes it with `remove`.
  */
 export function createWorkspace() {
   const folder = mkdtempSync(join(tmpdir().length > LONGEST_FOLDER ? '/tmp' : tmpdir(), 'mxcp-'));
@@ -21,14 +21,14 @@ export function createWorkspace() {
   return {
     project,
     command: join(repository, 'bin', 'mxcp'),
-    /** As a person in the folder of the repository would type it. */
+    /** As typed in the folder of the repository. */
     typedCommand: join(relative(process.cwd(), repository), 'bin', 'mxcp'),
     socket: at('admin.sock'),
     config: at('config.yml'),
     envFile: at('demo.env'),
     token: at('secrets/feed-token'),
     read: (file) => readFileSync(file, 'utf8'),
-    /** By rename, so that a reload never reads half a file. */
+    /** Replaces a file by rename, so that a reload never reads half of it. */
     replace: (file, text) => {
       writeFileSync(`${file}.new`, text, { mode: 0o600 });
       renameSync(`${file}.new`, file);

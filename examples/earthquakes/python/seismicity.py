@@ -1,4 +1,4 @@
-"""What seismologists ask of a catalogue first: how sizes are distributed, and which earthquakes belong together."""
+"""Two basic analyses of an earthquake catalogue: the distribution of sizes, and which earthquakes belong together."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

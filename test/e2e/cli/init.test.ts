@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.dispose());
 
-it('makes a project that serves its first tool at once', async () => {
+it('creates a project whose first tool works at once', async () => {
   const made = await runMxcp(['init', 'sales'], { cwd: folder.path });
   expect(made.code).toBe(0);
   expect(made.stdout).toContain('wrote sales/tools/hello.yml\n');

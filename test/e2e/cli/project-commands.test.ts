@@ -288,7 +288,7 @@ describe('mxcp query', () => {
     expect(JSON.parse(stdout)).toEqual({ status: 'ok', result: [{ n: 3 }] });
   });
 
-  it('refuses to write when it is told to read only', async () => {
+  it('refuses to write with --readonly', async () => {
     await mxcp(['query', 'CREATE TABLE t AS SELECT 1 AS n']);
     const { code, stderr } = await mxcp(['query', 'INSERT INTO t VALUES (2)', '--readonly']);
     expect(stderr).toContain('read-only');

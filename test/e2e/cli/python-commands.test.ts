@@ -60,7 +60,7 @@ const mxcp = (...args: readonly string[]): Promise<Finished> => runMxcp(args, { 
 const write = (path: string, text: string): void => writeFileSync(join(project.path, path), text);
 
 describe('mxcp run, for a Python tool', () => {
-  it('answers on standard output only; what the code prints and tells goes to standard error', async () => {
+  it('answers on standard output only; what the code prints and reports goes to standard error', async () => {
     const user = '{"username":"ada","email":"ada@example.com"}';
     const { stdout, stderr, code } = await mxcp('run', 'tool', 'greet', '-u', user, '--json-output');
     expect(JSON.parse(stdout)).toEqual({

@@ -85,7 +85,7 @@ describe('misuse, where JSON was asked for', () => {
     });
   });
 
-  it('asks for nothing with what stands behind `--`', async () => {
+  it('is not asked for JSON by arguments after `--`', async () => {
     const { code, stdout } = await runMxcp(['query', '--bogus', '--', '--json-output']);
     expect(stdout).toBe('');
     expect(code).toBe(2);

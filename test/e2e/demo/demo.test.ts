@@ -63,7 +63,7 @@ describe('the demo', () => {
     expect(demo.output()).toMatch(/fingerprint +([0-9a-f]{16}) → (?!\1)[0-9a-f]{16}/);
     expect(demo.output()).toMatch(/\d+ calls answered, 0 failed/);
     expect(demo.output()).toMatch(/config\.yml:18:9: unknown key `secrts` .* did you mean `secrets`\?/);
-    expect(demo.output()).toMatch(/still +ok, generation 2 serves/);
+    expect(demo.output()).toMatch(/still +ok, generation 2 is active/);
     expect(demo.output()).not.toContain('not-a-real-token');
     // Not a terminal: no colours.
     expect(demo.output()).not.toContain('\u001B[');
@@ -71,7 +71,7 @@ describe('the demo', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    'serves on after the tour until %s, and ends cleanly',
+    'keeps serving after the tour until %s, and ends cleanly',
     async (signal) => {
       const demo = startDemo();
       await demo.until('admin reload --socket');

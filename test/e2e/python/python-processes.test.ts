@@ -35,11 +35,11 @@ const CODE = [
   '    time.sleep(seconds)',
   '    return "slept"',
   '',
-  'async def told():',
+  'async def messages():',
   '    await mcp.progress(1, 1)',
   // The client forgets who waits for progress as soon as it reads the answer, also in the same chunk.
   '    await asyncio.sleep(0.2)',
-  '    return "told"',
+  '    return "sent"',
 ];
 
 const WITHOUT_HOOK = CODE.filter((line) => line !== '@on_shutdown');
@@ -51,7 +51,7 @@ beforeEach(() => {
     'tools/sleep.yml': pythonTool('sleep', 'python/code.py', [
       'parameters: [{ name: seconds, type: number }]',
     ]),
-    'tools/told.yml': pythonTool('told', 'python/code.py'),
+    'tools/messages.yml': pythonTool('messages', 'python/code.py'),
   });
 });
 afterEach(() => project[Symbol.dispose]());
@@ -108,7 +108,7 @@ describe('the end of a server with Python code', () => {
     await expectCallEnded();
   });
 
-  it('lets a call go on longer where no code has registered an on_shutdown hook', async () => {
+  it('gives a call more time where no code has registered an on_shutdown hook', async () => {
     project.write('python/code.py', WITHOUT_HOOK);
     const server = await ChildServer.start(project, { args: [...args, '--shutdown-timeout', '4s'] });
     const client = await connectTo(server.url);
@@ -158,7 +158,7 @@ describe('the end of a server with Python code', () => {
 });
 
 describe('a server that speaks MCP on its standard streams', () => {
-  it('keeps what Python code prints out of the protocol, and carries what it tells', async () => {
+  it('keeps what Python code prints out of the protocol, and delivers its messages', async () => {
     const transport = new StdioClientTransport({
       command: process.execPath,
       args: [COMMAND, 'serve', '--transport', 'stdio', ...args],
@@ -175,8 +175,8 @@ describe('a server that speaks MCP on its standard streams', () => {
     await client.connect(transport);
     const progress: unknown[] = [];
     const onprogress = (each: unknown) => void progress.push(each);
-    expect((await client.callTool({ name: 'told' }, { onprogress })).content).toEqual([
-      { type: 'text', text: 'told' },
+    expect((await client.callTool({ name: 'messages' }, { onprogress })).content).toEqual([
+      { type: 'text', text: 'sent' },
     ]);
     expect(await callText(client, 'sleep', { seconds: 0 })).toBe('slept');
     expect(progress).toEqual([{ progress: 1, total: 1 }]);

@@ -9,7 +9,7 @@ const callerOf = (username: string) => ({
 
 const WHO = 'db.execute("SELECT get_username() AS who")[0]["who"]';
 
-describe('a task that goes on', () => {
+describe('a task that continues', () => {
   const REFRESHER = [
     'import asyncio',
     'from mxcp.runtime import db, on_init',
@@ -33,22 +33,25 @@ describe('a task that goes on', () => {
     ['a hook', 'on_init(start)', undefined],
     ['a call', '', 'work:start'],
     ['a transaction of a call', '', 'work:start_in_transaction'],
-  ])('after %s that has started it has a connection of its own, as nobody', async (_, hook, call) => {
-    using project = new TemporaryProject({ 'python/work.py': [...REFRESHER, hook] });
-    const database = await openDatabase();
-    await rowsOf(database, 'CREATE TABLE t (who VARCHAR)');
-    await using python = await PythonProject.buildOn(project, database);
-    await python.workers.initialise();
-    const before = countDescriptors(database.path);
-    if (call !== undefined) await python.call(call, {}, callerOf('ada'));
-    await vi.waitFor(async () => {
-      const rows = await rowsOf(database, 'SELECT count(*)::INT AS n FROM t WHERE who IS NULL');
-      expect(rows[0]?.['n']).toBeGreaterThan(2);
-    });
-    expect((await python.call('work:stop')).items).toEqual(['']);
-    expect(countDescriptors(database.path)).toBe(before);
-    expect(python.output).toEqual([]);
-  });
+  ])(
+    'after %s that has started it has a connection of its own, as an anonymous caller',
+    async (_, hook, call) => {
+      using project = new TemporaryProject({ 'python/work.py': [...REFRESHER, hook] });
+      const database = await openDatabase();
+      await rowsOf(database, 'CREATE TABLE t (who VARCHAR)');
+      await using python = await PythonProject.buildOn(project, database);
+      await python.workers.initialise();
+      const before = countDescriptors(database.path);
+      if (call !== undefined) await python.call(call, {}, callerOf('ada'));
+      await vi.waitFor(async () => {
+        const rows = await rowsOf(database, 'SELECT count(*)::INT AS n FROM t WHERE who IS NULL');
+        expect(rows[0]?.['n']).toBeGreaterThan(2);
+      });
+      expect((await python.call('work:stop')).items).toEqual(['']);
+      expect(countDescriptors(database.path)).toBe(before);
+      expect(python.output).toEqual([]);
+    },
+  );
 
   it('of a call that was cancelled is refused the database', async () => {
     using project = new TemporaryProject({
@@ -77,7 +80,7 @@ describe('a task that goes on', () => {
     expect(await python.value('work:finish')).toBe('the call that this code belongs to was cancelled');
   });
 
-  it('in a transaction that has lost its connection with its call is told so', async () => {
+  it('in a transaction whose call has ended gets an error that says so', async () => {
     using project = new TemporaryProject({
       'python/work.py': [
         'import contextvars, threading',
@@ -112,7 +115,7 @@ describe('a task that goes on', () => {
 });
 
 describe('a pool of threads', () => {
-  it('runs each piece of work as the caller who gave it, and as nobody once the call has ended', async () => {
+  it('runs each piece of work as the caller who submitted it, and as an anonymous caller once the call has ended', async () => {
     using project = new TemporaryProject({
       'python/pools.py': [
         'import asyncio, concurrent.futures, threading',

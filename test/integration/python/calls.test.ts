@@ -129,7 +129,7 @@ describe('a call of a Python function', () => {
     expect(await Promise.all(answers)).toEqual(names);
   });
 
-  it('tells its client what goes on, also what is no JSON', async () => {
+  it('sends messages to its client, also data that is not JSON', async () => {
     using project = new TemporaryProject({
       'python/talk.py': [
         'from mxcp.runtime import mcp',

@@ -43,7 +43,7 @@ describe('a Python process that code starts', () => {
     expect(runningDescendants(process.pid)).toEqual([]);
   });
 
-  it('is told in one sentence that the server is out of its reach', async () => {
+  it('gets one sentence that says it cannot reach the server', async () => {
     using project = new TemporaryProject({
       'python/asks.py': [
         'import multiprocessing',
@@ -64,7 +64,7 @@ describe('a Python process that code starts', () => {
     expect(items).toEqual([NO_SERVER, NO_SERVER, NO_SERVER]);
   });
 
-  it('by fork tells the client nothing, and cannot ask for a reload', async () => {
+  it('by fork sends nothing to the client, and cannot ask for a reload', async () => {
     using project = new TemporaryProject({
       'python/asks.py': [
         'import asyncio, multiprocessing',

@@ -76,7 +76,7 @@ describe('code that cannot be imported', () => {
     expect(await python.value('good:f')).toBe(1);
   });
 
-  it('because it needs plugins is told that there are none', async () => {
+  it('because it needs plugins is reported with that reason', async () => {
     using project = new TemporaryProject({
       'python/one.py': ['from mxcp.plugins import MXCPBasePlugin, udf'],
       'python/two.py': ['import mxcp.plugins.base'],
@@ -119,7 +119,7 @@ describe('code that cannot be imported', () => {
 });
 
 describe('the check of a function', () => {
-  it('tells what its parameters do not fit', async () => {
+  it('reports parameters that do not fit', async () => {
     using project = new TemporaryProject({
       'python/f.py': [
         'import functools',

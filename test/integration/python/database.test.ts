@@ -33,7 +33,7 @@ describe('the database of Python code', () => {
     ]);
     expect((await python.call('data:later', {}, alice)).items).toEqual([{ who: 'alice' }]);
     expect((await python.call('data:in_thread', {}, alice)).items).toEqual([{ who: 'alice' }]);
-    // A thread that the code has started belongs to no call: it is nobody.
+    // A thread that the code has started belongs to no call, so it is an anonymous caller.
     expect((await python.call('data:own_thread', {}, alice)).items).toEqual([{ who: null }]);
   });
 

@@ -30,7 +30,7 @@ describe('an error of Python code', () => {
     expect(detail).not.toContain('mxcp_worker');
   });
 
-  it('is told whatever it is', async () => {
+  it('is reported, whatever it is', async () => {
     using project = new TemporaryProject({
       'python/odd.py': [
         'import sys',
@@ -82,7 +82,7 @@ describe('an error of Python code', () => {
     expect(python.workers.status.restarts).toBe(0);
   });
 
-  it('of a task that nobody waits for goes to the log and ends nobody', async () => {
+  it('of a task that no code awaits goes to the log and ends no call', async () => {
     using project = new TemporaryProject({
       'python/tasks.py': [
         'import asyncio, sys',

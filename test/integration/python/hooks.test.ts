@@ -190,7 +190,7 @@ describe('hooks', () => {
     expect(runningChildren()).toEqual([]);
   });
 
-  it('that end the process, or raise at the end, are told and hold nobody up', async () => {
+  it('that end the process, or raise at the end, are reported and delay nothing', async () => {
     using project = new TemporaryProject({
       'python/hooks.py': [
         'import os',

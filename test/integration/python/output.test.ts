@@ -3,7 +3,7 @@ import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 describe('what Python code prints', () => {
-  it('is told line by line, whatever it is and whoever writes it', async () => {
+  it('is logged line by line, whatever it is and whatever writes it', async () => {
     using project = new TemporaryProject({
       'python/talks.py': [
         'import logging, os, subprocess, sys',
@@ -42,7 +42,7 @@ describe('what Python code prints', () => {
     expect(lines).not.toContain('');
   });
 
-  it('in a flood is counted and dropped, while calls go on and memory does not grow', async () => {
+  it('in a flood is counted and dropped, while calls continue and memory does not grow', async () => {
     using project = new TemporaryProject({
       'python/flood.py': [
         'import sys, threading, time',

@@ -26,7 +26,7 @@ const RELOADS = [
 ];
 
 describe('reload_duckdb', () => {
-  it('returns at once, and its payload runs when it is told to, in the worker that asked', async () => {
+  it('returns at once, and its payload runs when asked to, in the worker that requested the reload', async () => {
     using project = new TemporaryProject({ 'python/reloads.py': RELOADS });
     await using python = await PythonProject.build(project);
     expect(await python.value('reloads:ask', { name: 'sync_payload' })).toBe('asked');
@@ -45,7 +45,7 @@ describe('reload_duckdb', () => {
     await expect(python.reloads[0]?.payload?.run(signal)).rejects.toThrow('runs once');
   });
 
-  it('tells how its payload failed, and a payload cannot use the database', async () => {
+  it('reports how its payload failed, and a payload cannot use the database', async () => {
     using project = new TemporaryProject({ 'python/reloads.py': RELOADS });
     await using python = await PythonProject.build(project);
     const run = async (name: string, signal = new AbortController().signal): Promise<void> => {

@@ -1,7 +1,7 @@
 import { ANONYMOUS } from '../../../src/duckdb/index.js';
 import { PythonWorkers } from '../../../src/python/index.js';
 
-/** A process that has one worker which does something for ever; it prints the worker's process id. */
+/** A process that has one worker which does something forever; it prints the worker's process id. */
 const [root = '', functionName = ''] = process.argv.slice(2);
 
 const workers = await PythonWorkers.build({

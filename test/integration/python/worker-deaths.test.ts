@@ -126,7 +126,7 @@ describe('a worker that dies', () => {
 });
 
 describe('memory that runs out', () => {
-  it('fails the call, and nobody else', async () => {
+  it('fails only its own call', async () => {
     using project = new TemporaryProject({
       'python/memory.py': [
         'import resource',

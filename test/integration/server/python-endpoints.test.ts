@@ -99,7 +99,7 @@ describe('a Python endpoint', () => {
     expect(large).toMatchObject({ result: { length: 20_000, 19_999: { n: 19_999 } } });
   });
 
-  it('is held to its return type, and told so in the words of Python', async () => {
+  it('is checked against its return type, with errors in the words of Python', async () => {
     const server = await startPython(
       createProject({
         'python/a.py': 'def number():\n    return "seven"\ndef rows():\n    return {"a": 1}\n',
@@ -182,7 +182,7 @@ describe('a Python endpoint', () => {
     expect(await callFor(server, 'total')).toEqual({ result: 5 });
   });
 
-  it('tells its client what it does and how far it is', async () => {
+  it('reports its work and its progress to its client', async () => {
     const server = await startPython(
       createProject({
         'python/work.py': [

@@ -123,7 +123,7 @@ describe('a reload of a project with Python code', () => {
     await client.close();
   });
 
-  it('is refused when the code cannot be imported, by file and line, and the old code serves on', async () => {
+  it('is refused when the code cannot be imported, by file and line, and the old code stays active', async () => {
     const project = createShop();
     const server = await startShop(project);
     project.write('python/shop.py', ['VERSION = 2', 'import nowhere_to_be_found']);

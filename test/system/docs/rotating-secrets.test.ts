@@ -18,7 +18,7 @@ import { runProgram } from '../seed/run-script.js';
 
 const GUIDE = 'docs/guides/rotating-secrets.md';
 
-/** What one of the variants of the guide tells its platform to do. */
+/** The configuration of a platform in one variant of the guide. */
 interface Variant {
   readonly serve: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -103,7 +103,7 @@ function replace(file: string, text: string): void {
 }
 
 describe('the guide to secrets that rotate', () => {
-  it('has a unit of systemd that waits for secrets, notices new ones, and reloads when it is told', async () => {
+  it('has a unit of systemd that waits for secrets, notices new ones, and reloads on request', async () => {
     const lines = blockUnder(GUIDE, 'systemd', 'ini').text.split('\n');
     const settingsOf = (name: string): readonly string[] =>
       lines.filter((line) => line.startsWith(`${name}=`)).map((line) => line.slice(name.length + 1));

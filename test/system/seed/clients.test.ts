@@ -122,7 +122,10 @@ describe('check-mxcp.sh', () => {
   });
 
   it(
-    verifies('SEED-MONITOR-NO-CONNECTION', 'is not fooled by somebody else who listens and says nothing'),
+    verifies(
+      'SEED-MONITOR-NO-CONNECTION',
+      'is not fooled by another process that listens and answers nothing',
+    ),
     async () => {
       mkdirSync(dirname(workplace.socket));
       const silent = createServer((socket) => socket.destroy()).listen(workplace.socket);

@@ -64,7 +64,7 @@ describe('the compose file of the guide', () => {
     expect(stdout).toBe('ok\n');
   });
 
-  it(verifies('SEED-COMPOSE-HEALTHCHECK', 'has a health check that tells up from down'), async () => {
+  it(verifies('SEED-COMPOSE-HEALTHCHECK', 'has a health check that distinguishes up from down'), async () => {
     const [kind, ...test] = composeUnder('Health check').services['mxcp']?.healthcheck?.test ?? [];
     expect(kind).toBe('CMD');
     const check = () =>
