@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfigTemplate, loadSettings, resolveConfig, SecretStores } from '../../dist/config/index.js';
+import { loadConfigTemplate, resolveConfig } from '../../dist/config/index.js';
+import { SecretStores } from '../../dist/secrets/index.js';
+import { loadSettings } from '../../dist/settings/index.js';
 import { BareVault } from '../measure/bare-vault.mjs';
 import { interleave } from '../measure/interleave.mjs';
 import { figure, ratio } from '../report/figure.mjs';
