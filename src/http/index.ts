@@ -6,6 +6,7 @@ export {
   headerValues,
   type HttpLimits,
   HttpServer,
+  type HttpServerOptions,
   readBody,
   type Reply,
   RequestGuard,

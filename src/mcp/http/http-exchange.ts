@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isJsonContentType, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import { readBody } from '../../http/index.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
-import { type Refusal, refusal } from './messages.js';
 
 /** The headers that the SDK reads. Tools read all of them through `requestHeaders`. */
 const SDK_HEADERS = [
@@ -14,17 +16,14 @@ const SDK_HEADERS = [
   'mcp-session-id',
 ];
 
-/** An event of a stream holds one message, which stands between these two. */
+/** An event of a stream holds one message, between these two. */
 export const EVENT_START = 'event: message\ndata: ';
 export const EVENT_END = '\n\n';
 
-/** Bytes of events that may wait for a client that does not read them; what comes then is left out. */
+/** Bytes of events that may wait for a client that does not read them; further events are left out. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
-/**
- * One HTTP request and its response. Aborted when the client goes away before the response is complete, or when the
- * server may wait no longer.
- */
+/** One HTTP request and its response. Its signal aborts when the client goes away too early, or the server may wait no longer. */
 export class HttpExchange {
   readonly response: ServerResponse;
   readonly splices = new ResultSplices();
@@ -60,14 +59,14 @@ export class HttpExchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  /** Whether events were sent: the answer is then the last of them. */
+  /** Whether events were sent: the answer is then the last event. */
   get isStreaming(): boolean {
     return this.#isStreaming;
   }
 
   /**
-   * How a call tells the client something before its answer, which from then on is a stream of events; a call that tells
-   * nothing is answered with plain JSON. Undefined when the client does not name event streams among what it takes.
+   * Sends a notification to the client before the answer, which from then on is a stream of events; a call without
+   * notifications is answered with plain JSON. Undefined when the client does not accept event streams.
    */
   get notify(): Notify | undefined {
     const takesEvents = /text\/event-stream/i.test(this.header('accept') ?? '');
@@ -111,8 +110,8 @@ function joinedHeaders(incoming: IncomingMessage): Readonly<Record<string, strin
 }
 
 /**
- * What the SDK is given as the request. It carries its exchange, so that a call finds its way back to the headers and the
- * response it belongs to. It has no body: bodies are read and parsed once, by us, and handed over beside it.
+ * The request as the SDK gets it. It carries its exchange, so that a call finds the headers and the response it belongs to.
+ * It has no body: the listener reads and parses bodies once, and passes them beside it.
  */
 export class ExchangeRequest extends Request {
   readonly exchange: HttpExchange;
@@ -138,8 +137,8 @@ function sdkHeaders(exchange: HttpExchange): [string, string][] {
 }
 
 /**
- * The SDK wants both media types spelled out. A client that takes JSON, by name or by a wildcard, gets JSON, and one that
- * opens a stream needs only the stream.
+ * The SDK requires both media types by name. A client that accepts JSON, by name or by a wildcard, gets JSON; one that opens
+ * a stream needs to accept only the stream.
  */
 function acceptedTypes(exchange: HttpExchange): string {
   const accept = exchange.header('accept') ?? '*/*';
@@ -147,12 +146,12 @@ function acceptedTypes(exchange: HttpExchange): string {
   return takesJson && exchange.method === 'POST' ? 'application/json, text/event-stream' : accept;
 }
 
-/** A client that takes nothing of a large result for this long is cut off: the result is held until it is written. */
+/** A client that reads nothing of a large result for this long is cut off: the result is kept in memory until it is written. */
 const STALLED_MS = 60_000;
 
 /**
- * Writes what the SDK answered. A message is serialised in one piece: a JSON body is one message, and each chunk of an
- * event stream is one event with one, so a placeholder is never cut in two.
+ * Writes the answer of the SDK. Each message is serialised in one piece: a JSON body is one message, and each chunk of an
+ * event stream is one event with one message, so no placeholder is cut in two.
  */
 export async function sendResponse(response: Response, exchange: HttpExchange): Promise<void> {
   const { response: outgoing } = exchange;
@@ -161,7 +160,7 @@ export async function sendResponse(response: Response, exchange: HttpExchange): 
     return;
   }
   for (const [name, value] of response.headers) {
-    // Whether the connection stays open is for Node to say, which knows whether the server is closing.
+    // Node decides whether the connection stays open: it knows whether the server is closing.
     if (name !== 'connection' || value === 'close') outgoing.setHeader(name, value);
   }
   outgoing.statusCode = response.status;
@@ -185,7 +184,7 @@ async function sendMessage(message: string, { response, splices }: HttpExchange)
   response.end();
 }
 
-/** The answer of a call that has told its client something already. */
+/** The answer of a call that has sent notifications. */
 async function sendLastEvent(message: string, { response, splices }: HttpExchange): Promise<void> {
   response.setTimeout(STALLED_MS, () => response.destroy());
   if (message !== '') await writeMessage([EVENT_START, ...splices.partsOf(message), EVENT_END], response);
@@ -198,7 +197,7 @@ async function sendEvents(body: ReadableStream<Uint8Array>, exchange: HttpExchan
   const decoder = new TextDecoder();
   const cancel = () => {
     reader.cancel().catch(() => {
-      // The stream has failed already, and the loop below says so.
+      // The stream has failed already; the loop below throws its error.
     });
   };
   signal.addEventListener('abort', cancel);
@@ -211,11 +210,127 @@ async function sendEvents(body: ReadableStream<Uint8Array>, exchange: HttpExchan
 }
 
 export async function refuse(exchange: HttpExchange, reason: Refusal): Promise<void> {
-  await sendResponse(refusal(reason), exchange);
+  await sendResponse(toResponse(reason), exchange);
 }
 
-export function sendNotFound(response: ServerResponse): void {
-  response.statusCode = 404;
-  response.setHeader('content-type', 'application/json');
-  response.end('{"error":"not found"}');
+export type MessageId = string | number;
+
+/** The code JSON-RPC leaves to servers, for refusals that have none of their own. */
+export const REFUSED = -32_000;
+
+/** An error response of JSON-RPC, with the HTTP status it is sent with. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: number;
+  readonly message: string;
+  readonly id?: MessageId | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const METHOD_NOT_ALLOWED: Refusal = {
+  status: 405,
+  code: REFUSED,
+  message: 'Method not allowed',
+  headers: { allow: 'GET, POST, DELETE' },
+};
+
+export const CLOSING: Refusal = {
+  status: 503,
+  code: REFUSED,
+  message: 'The server is shutting down',
+  headers: { 'retry-after': '5', connection: 'close' },
+};
+
+export const INTERNAL_ERROR: Refusal = {
+  status: 500,
+  code: ProtocolErrorCode.InternalError,
+  message: 'Internal error',
+};
+
+/** The response of a refusal: to the message with `id`, or to no message in particular. */
+export function toResponse({ status, code, message, id, headers }: Refusal): Response {
+  return Response.json(
+    { jsonrpc: '2.0', error: { code, message }, id: id ?? null },
+    { status, ...(headers !== undefined && { headers }) },
+  );
+}
+
+/** A parsed body: one message or, in the older protocols, a list of them. The SDK checks what it contains. */
+type MessageBody = { readonly parsed: unknown } | { readonly refused: Refusal };
+
+/** Larger bodies are refused: 4 MiB is what the SDK allows too. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** How much of a larger body is read and thrown away, so that its sender gets to see the answer. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+
+const TOO_LARGE: Refusal = { status: 413, code: REFUSED, message: 'The body is larger than 4 MiB' };
+const NOT_JSON: Refusal = {
+  status: 415,
+  code: REFUSED,
+  message: 'Content-Type must be application/json, without Content-Encoding',
+};
+// Not the message of the parser, which quotes the body.
+const MALFORMED: Refusal = {
+  status: 400,
+  code: ProtocolErrorCode.ParseError,
+  message: 'Parse error: the body is not valid JSON',
+};
+
+const NOT_UTF8: Refusal = {
+  status: 400,
+  code: ProtocolErrorCode.ParseError,
+  message: 'Parse error: the body is not valid UTF-8',
+};
+
+/** Reads and parses the body once. Rejects only when the client goes away. */
+export async function readMessageBody(incoming: IncomingMessage): Promise<MessageBody> {
+  if (!isJsonContentType(incoming.headers['content-type'] ?? null) || incoming.headers['content-encoding']) {
+    return { refused: NOT_JSON };
+  }
+  const bytes = await readBody(incoming, { bytes: MAX_BODY_BYTES, discardedBytes: MAX_DISCARDED_BYTES });
+  return bytes === undefined ? { refused: TOO_LARGE } : parseMessage(bytes);
+}
+
+function parseMessage(bytes: Buffer): MessageBody {
+  if (!isUtf8(bytes)) return { refused: NOT_UTF8 };
+  try {
+    return { parsed: JSON.parse(bytes.toString('utf8')) };
+  } catch {
+    return { refused: MALFORMED };
+  }
+}
+
+interface Message {
+  readonly method?: unknown;
+  readonly id?: unknown;
+  readonly params?: unknown;
+}
+
+function messagesOf(parsed: unknown): readonly Message[] {
+  const list: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed];
+  return list.filter((item): item is Message => typeof item === 'object' && item !== null);
+}
+
+/** The ids of the requests in a body. */
+export function requestIdsOf(parsed: unknown): readonly MessageId[] {
+  return messagesOf(parsed).flatMap(({ method, id }) =>
+    typeof method === 'string' && isMessageId(id) ? [id] : [],
+  );
+}
+
+/** The ids of the requests that a body cancels. */
+export function cancelledIdsOf(parsed: unknown): readonly MessageId[] {
+  return messagesOf(parsed).flatMap(({ method, params }) => {
+    if (method !== 'notifications/cancelled' || typeof params !== 'object' || params === null) return [];
+    return 'requestId' in params && isMessageId(params.requestId) ? [params.requestId] : [];
+  });
+}
+
+export function hasMethod(parsed: unknown, wanted: string): boolean {
+  return messagesOf(parsed).some(({ method }) => method === wanted);
+}
+
+function isMessageId(value: unknown): value is MessageId {
+  return typeof value === 'string' || typeof value === 'number';
 }

@@ -1,21 +1,24 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type Reply, RequestGuard, writeReply } from '../../http/index.js';
 import { within } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { ListChanges } from '../listings.js';
 import { createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
 import { OutputClosed, ResultSplices } from '../results.js';
-import { ExchangeRequest, HttpExchange, refuse, sendNotFound, sendResponse } from './http-exchange.js';
-import { bindHttpServers, portOf } from './http-server.js';
-import { MessageRouter } from './message-router.js';
 import {
   CLOSING,
+  ExchangeRequest,
+  HttpExchange,
   INTERNAL_ERROR,
   METHOD_NOT_ALLOWED,
   readMessageBody,
+  refuse,
   REFUSED,
   requestIdsOf,
-} from './messages.js';
-import { RequestGuard } from './request-guard.js';
+  sendResponse,
+} from './http-exchange.js';
+import { MessageRouter } from './message-router.js';
+import { bindHttpServers, portOf } from './port-binding.js';
 
 export interface HttpListenerOptions extends McpOptions {
   readonly host: string;
@@ -29,7 +32,7 @@ export interface HttpListenerOptions extends McpOptions {
   readonly sessionIdleMs?: number;
 }
 
-/** The open MCP port. The one who started it closes it. */
+/** The open MCP port. Its opener closes it. */
 export interface McpListener {
   readonly host: string;
   readonly port: number;
@@ -44,6 +47,11 @@ export interface McpListener {
 }
 
 const MCP_PATH = /^\/mcp\/?(\?|$)/;
+const NOT_FOUND: Reply = {
+  status: 404,
+  headers: { 'content-type': 'application/json' },
+  body: '{"error":"not found"}',
+};
 const METHODS = new Set(['GET', 'POST', 'DELETE']);
 const MAX_CONNECTIONS = 1024;
 const MAX_SESSIONS = 1000;
@@ -64,8 +72,8 @@ class HttpListener implements McpListener {
   readonly #guard: RequestGuard;
   readonly #router: MessageRouter;
   readonly #logger: Logger;
-  readonly #running = new Set<Promise<void>>();
-  readonly #exchanges = new Set<HttpExchange>();
+  /** What is being answered, until it is. */
+  readonly #running = new Map<HttpExchange, Promise<void>>();
   #servers: readonly Server[] = [];
   #port = 0;
   #closed: Promise<void> | undefined;
@@ -102,7 +110,8 @@ class HttpListener implements McpListener {
   async open(): Promise<void> {
     const { host, port, maxConnections = MAX_CONNECTIONS } = this.#options;
     const onError = (error: Error) => this.#logger.error({ err: error }, 'connection not accepted');
-    this.#servers = await bindHttpServers({ host, port, maxConnections, onError }, this.#onRequest);
+    const onRequest = this.#onRequest;
+    this.#servers = await bindHttpServers({ host, port, maxConnections, onRequest, onError });
     this.#port = this.#servers[0] === undefined ? port : portOf(this.#servers[0]);
   }
 
@@ -116,41 +125,38 @@ class HttpListener implements McpListener {
   }
 
   /**
-   * The port and idle connections stay open until the end, so that clients that come meanwhile are told to try again
-   * instead of finding a connection cut under their request.
+   * The port and idle connections stay open until the end, so that the answer to new requests is to try again, and no
+   * connection is cut under a request.
    */
   async #close(deadlineMs: number): Promise<void> {
     await this.#router.closeStreams();
     await this.#settled(deadlineMs);
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
-    for (const exchange of this.#exchanges) exchange.abort();
+    for (const exchange of this.#running.keys()) exchange.abort();
     await this.#router.close();
     await this.#settled(CANCELLED_GRACE_MS);
     for (const server of this.#servers) server.closeAllConnections();
     await Promise.all(closed);
   }
 
-  /** Waits until nothing runs, at most this long. */
+  /** Waits until every request is answered, at most this long. */
   async #settled(timeoutMs: number): Promise<void> {
-    await within(Promise.all(this.#running), timeoutMs);
+    await within(Promise.all(this.#running.values()), timeoutMs);
   }
 
-  readonly #onRequest: RequestListener = (incoming, response) => {
+  readonly #onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {
     const exchange = new HttpExchange(incoming, response);
-    const running = this.#serve(incoming, exchange).catch((error: unknown) => this.#fail(exchange, error));
-    this.#exchanges.add(exchange);
-    this.#running.add(running);
-    void running.finally(() => {
-      this.#exchanges.delete(exchange);
-      this.#running.delete(running);
-    });
+    const running = this.#serve(incoming, exchange)
+      .catch((error: unknown) => this.#fail(exchange, error))
+      .finally(() => this.#running.delete(exchange));
+    this.#running.set(exchange, running);
   };
 
   async #serve(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
     const { response } = exchange;
-    if (!MCP_PATH.test(incoming.url ?? '')) return sendNotFound(response);
+    if (!MCP_PATH.test(incoming.url ?? '')) return writeReply(response, NOT_FOUND);
     const { origin } = incoming.headers;
-    const refused = this.#guard.refusalOf({ host: incoming.headers.host, origin });
+    const refused = this.#guard.refusalOf(incoming.headers);
     if (refused !== undefined) return refuse(exchange, { status: 403, code: REFUSED, message: refused });
     if (origin !== undefined) allowOrigin(response, origin);
     if (exchange.method === 'OPTIONS' && origin !== undefined) return answerPreflight(response);
@@ -197,14 +203,14 @@ const ALLOWED_HEADERS = [
 ].join(', ');
 
 /** Lets the page behind an `Origin` that has passed the guard read the response. */
-export function allowOrigin(response: ServerResponse, origin: string): void {
+function allowOrigin(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-allow-origin', origin);
   response.setHeader('access-control-expose-headers', 'mcp-session-id, mcp-protocol-version');
   response.setHeader('vary', 'origin');
 }
 
-/** Answers the question a browser asks before it sends the request itself. */
-export function answerPreflight(response: ServerResponse): void {
+/** Answers the request that a browser sends before the request itself. */
+function answerPreflight(response: ServerResponse): void {
   response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
   response.setHeader('access-control-allow-headers', ALLOWED_HEADERS);
   response.setHeader('access-control-max-age', '600');

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Logger } from '../../logging/index.js';
-import type { ExchangeRequest } from './http-exchange.js';
-import { cancelledIdsOf, type MessageId, REFUSED, requestIdsOf } from './messages.js';
+import {
+  cancelledIdsOf,
+  type ExchangeRequest,
+  type MessageId,
+  REFUSED,
+  requestIdsOf,
+} from './http-exchange.js';
 
 export interface LegacySessionsOptions {
   readonly createServer: () => Server;

@@ -8,9 +8,8 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Logger } from '../../logging/index.js';
 import { type ListChanges, sendListChanges } from '../listings.js';
-import type { ExchangeRequest } from './http-exchange.js';
+import { type ExchangeRequest, hasMethod, REFUSED, toResponse } from './http-exchange.js';
 import { LegacySessions } from './legacy-sessions.js';
-import { hasMethod, refusal, REFUSED } from './messages.js';
 
 /** The protocol without sessions; a request that names it in its header is never one of the 2025 protocols. */
 const MODERN_VERSION = '2026-07-28';
@@ -83,11 +82,11 @@ export class MessageRouter {
   async #routeSessionRequest(request: ExchangeRequest): Promise<Response> {
     if (this.#options.stateless) {
       const headers = { allow: 'POST' };
-      return refusal({ status: 405, code: REFUSED, message: 'This server has no sessions', headers });
+      return toResponse({ status: 405, code: REFUSED, message: 'This server has no sessions', headers });
     }
     const id = request.exchange.header('mcp-session-id');
     if (id === undefined) {
-      return refusal({ status: 400, code: REFUSED, message: 'The Mcp-Session-Id header is missing' });
+      return toResponse({ status: 400, code: REFUSED, message: 'The Mcp-Session-Id header is missing' });
     }
     return this.#inSession(id, request, undefined);
   }
@@ -105,14 +104,14 @@ export class MessageRouter {
     const session = this.#sessions.find(id);
     if (session !== undefined) return session.handle(request, parsedBody);
     const message = 'Session not found: it has ended; initialize again';
-    return refusal({ status: 404, code: -32_001, message });
+    return toResponse({ status: 404, code: -32_001, message });
   }
 
   async #openSession(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const session = await this.#sessions.open();
     if (session === undefined) {
       const headers = { 'retry-after': '5' };
-      return refusal({ status: 503, code: REFUSED, message: 'All sessions are in use', headers });
+      return toResponse({ status: 503, code: REFUSED, message: 'All sessions are in use', headers });
     }
     const response = await session.handle(request, parsedBody);
     if (this.#sessions.find(session.id) === undefined) await session.close();

@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
+import { type HttpLimits, HttpServer, type HttpServerOptions } from '../../http/index.js';
+
+const LIMITS: Omit<HttpLimits, 'connections'> = {
+  headerBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 15_000,
+  timeoutCheckMs: 2_000,
+};
+
+export interface BindOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly maxConnections: number;
+  readonly onRequest: HttpServerOptions['onRequest'];
+  /** A connection cannot be accepted, e.g. because the process has no file descriptors left. */
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * Opens the port. `localhost` means both loopback addresses where the machine has both, because a client may try either
+ * first. Throws `port_in_use`, `usage`.
+ */
+export async function bindHttpServers(options: BindOptions): Promise<Server[]> {
+  if (options.host !== 'localhost') return [await bind(options.host, options)];
+  const servers: Server[] = [];
+  for (const host of ['127.0.0.1', '::1']) {
+    const port = servers[0] === undefined ? options.port : portOf(servers[0]);
+    const server = await bind(host, { ...options, port }).catch((error: unknown) => {
+      if (error instanceof NoSuchAddress) return undefined;
+      for (const opened of servers) opened.close();
+      throw error;
+    });
+    if (server !== undefined) servers.push(server);
+  }
+  if (servers.length === 0) throw new NoSuchAddress('usage', 'this machine has no loopback address');
+  return servers;
+}
+
+export function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not a TCP server that listens');
+  return address.port;
+}
+
+async function bind(
+  host: string,
+  { port, maxConnections, onRequest, onError }: BindOptions,
+): Promise<Server> {
+  const { server } = new HttpServer({
+    limits: { ...LIMITS, connections: maxConnections },
+    onRequest,
+    onBroken: ({ status }) => ({ status, headers: {}, body: '' }),
+  });
+  await listening(server, host, port);
+  server.on('error', onError);
+  return server;
+}
+
+async function listening(server: Server, host: string, port: number): Promise<void> {
+  server.listen({ host, port });
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw toBindError(error, host, port);
+  }
+}
+
+class NoSuchAddress extends MxcpError {}
+
+function toBindError(error: unknown, host: string, port: number): MxcpError {
+  const code = errorCodeOf(error);
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return new MxcpError(
+        'port_in_use',
+        `port ${port} is taken: another process listens on ${address}; choose another with --port`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new MxcpError(
+        'port_in_use',
+        `port ${port} may not be opened by this user; choose one from 1024 on with --port`,
+        { cause: error },
+      );
+    default:
+      return new NoSuchAddress(
+        'usage',
+        `cannot listen on ${address} (${code ?? messageOf(error)}); choose an address of this machine with --host`,
+        { cause: error },
+      );
+  }
+}
