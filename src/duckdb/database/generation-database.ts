@@ -32,9 +32,8 @@ export type QueryableDatabase = Pick<GenerationDatabase, 'query' | 'inspect'>;
 /** Compiles statements without running them. */
 export type InspectedDatabase = Pick<GenerationDatabase, 'inspect'>;
 
-/** Lets requests wait while the database is closed. */
-interface Suspension {
-  readonly ended: Promise<InstanceShare>;
+/** A request that waits while a handover has the database closed. */
+interface WaitingRequest {
   readonly resume: (share: InstanceShare) => void;
   readonly fail: (reason: Error) => void;
 }
@@ -52,7 +51,8 @@ export class GenerationDatabase implements Disposable {
   readonly #sessions = new Set<CallSession>();
   #share: InstanceShare | undefined;
   #staging: SecretStaging | undefined;
-  #suspension: Suspension | undefined;
+  /** Undefined unless suspended. */
+  #waiting: WaitingRequest[] | undefined;
   #closedBecause: Error;
   #disposed: Promise<void> | undefined;
 
@@ -181,7 +181,7 @@ export class GenerationDatabase implements Disposable {
 
   /** Closes the database. New requests wait until `resume`, `follow` or `giveUp`. */
   async suspend(): Promise<void> {
-    this.#suspension ??= createSuspension();
+    this.#waiting ??= [];
     await this.#close();
   }
 
@@ -206,8 +206,8 @@ export class GenerationDatabase implements Disposable {
   /** Ends the suspension with an error: the database stays closed. */
   giveUp(reason: Error): void {
     this.#closedBecause = reason;
-    this.#suspension?.fail(reason);
-    this.#suspension = undefined;
+    for (const { fail } of this.#waiting ?? []) fail(reason);
+    this.#waiting = undefined;
   }
 
   /**
@@ -246,26 +246,16 @@ export class GenerationDatabase implements Disposable {
     await disposer.dispose();
   }
 
-  async #whenOpen(): Promise<InstanceShare> {
-    if (this.#suspension === undefined) throw this.#closedBecause;
-    return this.#suspension.ended;
+  #whenOpen(): Promise<InstanceShare> {
+    return new Promise((resume, fail) => {
+      if (this.#waiting === undefined) fail(this.#closedBecause);
+      else this.#waiting.push({ resume, fail });
+    });
   }
 
   #endSuspension(share: InstanceShare): void {
     this.#share = share;
-    this.#suspension?.resume(share);
-    this.#suspension = undefined;
+    for (const { resume } of this.#waiting ?? []) resume(share);
+    this.#waiting = undefined;
   }
-}
-
-function createSuspension(): Suspension {
-  let resume: Suspension['resume'] = () => undefined;
-  let fail: Suspension['fail'] = () => undefined;
-  const ended = new Promise<InstanceShare>((resolve, reject) => {
-    resume = resolve;
-    fail = reject;
-  });
-  // Often no request waits for it.
-  ended.catch(() => undefined);
-  return { ended, resume, fail };
 }

@@ -8,7 +8,15 @@ import { type Disposable, raceSignal } from '../../lifecycle/index.js';
 import { encodeWith, valueCodec } from '../values/python-results.js';
 import type { JsonValue, SqlParameters } from '../values/sql-values.js';
 import type { CallerIdentity, ConnectionPool, PooledConnection } from './connections.js';
-import { executeQuery, interrupted, type Query, throwIfInterrupted, toQueryError } from './query.js';
+import {
+  executeQuery,
+  interrupted,
+  type Query,
+  type ResultColumns,
+  type RowReader,
+  throwIfInterrupted,
+  toQueryError,
+} from './query.js';
 
 /** A column of a result. `type` is the descriptor by which the Python side of the worker decodes its values. */
 export interface ColumnType {
@@ -59,7 +67,7 @@ export class CallSession implements Disposable {
   constructor(
     caller: CallerIdentity,
     pool: ConnectionPool | Promise<ConnectionPool>,
-    onDisposed: () => void = () => undefined,
+    onDisposed: () => void,
   ) {
     this.#caller = caller;
     this.#pool = pool;
@@ -87,7 +95,7 @@ export class CallSession implements Disposable {
     throwIfInterrupted(this.#ending.signal);
     this.#running += 1;
     try {
-      await connection.run((native, signal) => this.#runOn(native, { sql, parameters, execution, signal }), {
+      await connection.run((native, signal) => this.#runOn(native, { sql, parameters, signal }, execution), {
         caller: this.#caller,
         signal: execution.signal,
       });
@@ -100,13 +108,14 @@ export class CallSession implements Disposable {
     }
   }
 
-  async #runOn(connection: DuckDBConnection, statement: SessionStatement): Promise<void> {
-    const { sql, parameters, execution, signal } = statement;
+  async #runOn(
+    connection: DuckDBConnection,
+    query: Pick<Query<readonly JsonValue[]>, 'sql' | 'parameters' | 'signal'>,
+    execution: SessionExecution,
+  ): Promise<void> {
     let timeZone = 'UTC';
     await executeQuery(connection, {
-      sql,
-      parameters,
-      signal,
+      ...query,
       refusesExcess: true,
       beforeRun: async (prepared, isLast) => {
         if (!WITHOUT_TRACE.has(prepared.statementType)) this.#isClean = false;
@@ -159,19 +168,12 @@ export class CallSession implements Disposable {
   }
 }
 
-interface SessionStatement {
-  readonly sql: string;
-  readonly parameters: SqlParameters;
-  readonly execution: SessionExecution;
-  readonly signal: AbortSignal;
-}
-
 /** Gives each row as Python decodes it: DuckDB's own Python package would return the same values. */
 function pythonRows(
-  { names, types }: Parameters<Query<readonly JsonValue[]>['openReader']>[0],
+  { names, types }: ResultColumns,
   { onColumns, onRow }: SessionExecution,
   timeZone: string,
-): ReturnType<Query<readonly JsonValue[]>['openReader']> {
+): RowReader<readonly JsonValue[]> {
   const codecs = types.map((type) => valueCodec(type, timeZone));
   onColumns(codecs.map(({ descriptor }, at) => ({ name: names[at] ?? '', type: descriptor })));
   return {

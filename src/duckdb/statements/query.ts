@@ -102,7 +102,7 @@ async function streamRows<Row>(
     await drain(result);
     throw error;
   }
-  // Only this tells a stream that failed or was interrupted from a complete one (DuckDB 1.5.6).
+  // Otherwise a stream that failed or was interrupted looks complete (DuckDB 1.5.6).
   if (result.returnType === ResultReturnType.INVALID) await throwStreamError(statement, query.signal);
 }
 

@@ -1,5 +1,5 @@
 const MICROS_PER_SECOND = 1_000_000n;
-const MICROS_PER_DAY = 86_400n * MICROS_PER_SECOND;
+export const MICROS_PER_DAY = 86_400n * MICROS_PER_SECOND;
 const NANOS_PER_DAY = MICROS_PER_DAY * 1_000n;
 /** The Gregorian calendar repeats after this many years and days. */
 const CYCLE_YEARS = 400;
@@ -18,17 +18,12 @@ export function toIsoDate(days: number): string {
   const year = Math.floor(
     (day - Math.floor(day / 1460) + Math.floor(day / 36_524) - Math.floor(day / 146_096)) / 365,
   );
-  const dayOfYear = day - daysBefore(year);
+  const dayOfYear = day - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
   const month = Math.floor((5 * dayOfYear + 2) / 153);
   const dayOfMonth = dayOfYear - Math.floor((153 * month + 2) / 5) + 1;
   const isNextYear = month > 9;
   const monthText = twoDigits(isNextYear ? month - 9 : month + 3);
   return `${yearText(year + cycle * CYCLE_YEARS + (isNextYear ? 1 : 0))}-${monthText}-${twoDigits(dayOfMonth)}`;
-}
-
-/** Days before a year of a cycle, all of whose years begin in March. */
-function daysBefore(year: number): number {
-  return 365 * year + Math.floor(year / 4) - Math.floor(year / 100);
 }
 
 function twoDigits(value: number): string {
@@ -38,10 +33,9 @@ function twoDigits(value: number): string {
 /** `2024-01-02T03:04:05`, with as many fraction digits as are needed (at most nine), without a zone. */
 export function toIsoTimestamp(nanos: bigint): string {
   const nanosOfDay = ((nanos % NANOS_PER_DAY) + NANOS_PER_DAY) % NANOS_PER_DAY;
-  const seconds = nanosOfDay / 1_000_000_000n;
-  const clock = [seconds / 3600n, (seconds / 60n) % 60n, seconds % 60n]
-    .map((value) => value.toString().padStart(2, '0'))
-    .join(':');
+  const seconds = Number(nanosOfDay / 1_000_000_000n);
+  const minutes = Math.floor(seconds / 60);
+  const clock = `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}:${twoDigits(seconds % 60)}`;
   const date = toIsoDate(Number((nanos - nanosOfDay) / NANOS_PER_DAY));
   return `${date}T${clock}${fractionText(nanosOfDay % 1_000_000_000n, 9)}`;
 }
@@ -51,21 +45,21 @@ function yearText(year: number): string {
   return `${year < 0 ? '-' : '+'}${String(Math.abs(year)).padStart(6, '0')}`;
 }
 
-/** ISO 8601 duration with the three parts that an INTERVAL keeps apart, e.g. `P1Y2M3DT4H5M6.5S`; `PT0S` when empty. */
+/** ISO 8601 duration with the three parts of an INTERVAL, e.g. `P1Y2M3DT4H5M6.5S`; `PT0S` when empty. */
 export function toIsoDuration(months: number, days: number, micros: bigint): string {
-  const dateParts = [part(Math.trunc(months / 12), 'Y'), part(months % 12, 'M'), part(days, 'D')].join('');
-  const negative = micros < 0n;
-  const absolute = negative ? -micros : micros;
-  const totalSeconds = absolute / MICROS_PER_SECOND;
-  const sign = negative ? '-' : '';
-  const seconds = `${totalSeconds % 60n}${fractionText(absolute % MICROS_PER_SECOND, 6)}`;
-  const timeParts = [
-    totalSeconds / 3600n > 0n ? `${sign}${totalSeconds / 3600n}H` : '',
-    (totalSeconds / 60n) % 60n > 0n ? `${sign}${(totalSeconds / 60n) % 60n}M` : '',
-    seconds === '0' ? '' : `${sign}${seconds}S`,
+  const date = [part(Math.trunc(months / 12), 'Y'), part(months % 12, 'M'), part(days, 'D')].join('');
+  const absolute = micros < 0n ? -micros : micros;
+  const sign = micros < 0n ? -1 : 1;
+  const seconds = Number(absolute / MICROS_PER_SECOND);
+  const minutes = Math.floor(seconds / 60);
+  const secondsText = `${seconds % 60}${fractionText(absolute % MICROS_PER_SECOND, 6)}`;
+  const time = [
+    part(sign * Math.floor(minutes / 60), 'H'),
+    part(sign * (minutes % 60), 'M'),
+    secondsText === '0' ? '' : `${sign < 0 ? '-' : ''}${secondsText}S`,
   ].join('');
-  if (dateParts === '' && timeParts === '') return 'PT0S';
-  return `P${dateParts}${timeParts === '' ? '' : `T${timeParts}`}`;
+  if (date === '' && time === '') return 'PT0S';
+  return `P${date}${time === '' ? '' : `T${time}`}`;
 }
 
 function part(value: number, unit: string): string {
@@ -76,38 +70,28 @@ function fractionText(fraction: bigint, digits: number): string {
   return fraction === 0n ? '' : `.${fraction.toString().padStart(digits, '0').replace(/0+$/, '')}`;
 }
 
-const DATE = /^(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
-
-/** Days since 1970-01-01 of `YYYY-MM-DD`; undefined when it is not a date of the calendar. */
+/** Days since 1970-01-01 of `YYYY-MM-DD`; undefined if the calendar has no such date. */
 export function parseIsoDate(text: string): number | undefined {
-  const match = DATE.exec(text);
-  if (match === null) return undefined;
-  const [month, day] = [Number(match[2]), Number(match[3])];
-  const year = Number(match[1]) - (month <= 2 ? 1 : 0);
-  const cycle = Math.floor(year / CYCLE_YEARS);
-  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
-  const days = cycle * CYCLE_DAYS + daysBefore(year - cycle * CYCLE_YEARS) + dayOfYear - DAYS_TO_EPOCH;
-  // A day that its month does not have is a day of the next one.
-  return day <= 28 || toIsoDate(days) === text ? days : undefined;
+  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
+  const days = Date.parse(text) / 86_400_000;
+  // A day that its month does not have is read as one of the next month.
+  return toIsoDate(days) === text ? days : undefined;
 }
 
-// No way to match a part in two ways: the text comes from a caller and may be long.
+// No text matches a part in two ways: it comes from a caller and may be long.
 const CLOCK = String.raw`(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?`;
 const ZONE = String.raw`\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?`;
 const TIME_WITH_ZONE = new RegExp(`^${CLOCK}${ZONE}$`);
 const DATE_WITH_TIME = new RegExp(String.raw`^(\d{4}-\d{2}-\d{2})(?:[Tt ]${CLOCK}${ZONE})?$`);
 
-/**
- * Microseconds since midnight of `HH:MM[:SS[.ffffff]]`. A zone behind it changes nothing: this is the clock as it was
- * written.
- */
+/** Microseconds since midnight of `HH:MM[:SS[.ffffff]]`. A zone after it is checked and ignored. */
 export function parseIsoTime(text: string): bigint | undefined {
   const [, hours, minutes, seconds, fraction, zone] = TIME_WITH_ZONE.exec(text) ?? [];
   if (hours === undefined || offsetMinutes(zone ?? 'Z') === undefined) return undefined;
   return microsOfDay([hours, minutes, seconds], fraction);
 }
 
-/** A date may be without a clock, and a clock without seconds: they are zero. */
+/** Missing parts are zero: a date may have no time, and a time no seconds. */
 function microsOfDay(clock: readonly (string | undefined)[], fraction = ''): bigint | undefined {
   const [hours = 0, minutes = 0, seconds = 0] = clock.map((text) => Number(text ?? '0'));
   if (hours > 23 || minutes > 59 || seconds > 59) return undefined;
@@ -115,10 +99,7 @@ function microsOfDay(clock: readonly (string | undefined)[], fraction = ''): big
   return BigInt(hours * 3600 + minutes * 60 + seconds) * MICROS_PER_SECOND + micros;
 }
 
-/**
- * Microseconds since the epoch of an ISO 8601 date and time. Without a zone the text is taken as it stands (no zone is
- * applied); with one it is converted to UTC.
- */
+/** Microseconds since 1970 of an ISO 8601 date and time: of its own clock without a zone, in UTC with one. */
 export function parseIsoTimestamp(text: string): bigint | undefined {
   const [, date, hours, minutes, seconds, fraction, zone] = DATE_WITH_TIME.exec(text) ?? [];
   const days = parseIsoDate(date ?? '');

@@ -27,7 +27,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 import { MxcpError, nearestName } from '../../errors/index.js';
-import { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
+import { MICROS_PER_DAY, parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 import { toJson, toStructValue } from './json-values.js';
 import {
   DeclaredValue,
@@ -314,7 +314,6 @@ export function toType(shape: Shape): DuckDBType {
 }
 
 export const MAX_DECIMAL_WIDTH = 38;
-const MICROS_PER_DAY = 86_400_000_000n;
 /** Each type holds the values of those before it, and this many decimal digits. */
 const INTEGERS: readonly DuckDBType[] = [BOOLEAN, BIGINT, HUGEINT];
 const INTEGER_DIGITS: readonly number[] = [1, 19, 39];

@@ -27,7 +27,7 @@ import {
   DuckDBVariantValue,
   SQLNULL,
 } from '@duckdb/node-api';
-import { toIsoDate, toIsoTimestamp } from './iso-time.js';
+import { MICROS_PER_DAY, toIsoDate, toIsoTimestamp } from './iso-time.js';
 import { infinityText, integerToJson, isUnnamed } from './json-values.js';
 import type { JsonValue } from './sql-values.js';
 
@@ -40,7 +40,6 @@ export interface ValueCodec {
   readonly encode: (value: Present) => JsonValue;
 }
 
-const MICROS_PER_DAY = 86_400_000_000n;
 /** 0001-01-01 and 9999-12-31 in days since 1970, the range of Python's dates. DuckDB's Python package gives others as text. */
 const FIRST_DAY = -719_162;
 const LAST_DAY = 2_932_896;

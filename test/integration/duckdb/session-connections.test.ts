@@ -71,3 +71,23 @@ test('a connection of a session that was ended while it ran is not used again', 
   await failed;
   expect(await connectionOf(database)).not.toBe(rows[0]?.[0]);
 });
+
+test('a session of a database that is closed for a moment waits for it', async () => {
+  const database = await openWithTable();
+  const share = await database.registry.acquire(database.spec);
+  await database.suspend();
+  const session = database.openSession(ANONYMOUS);
+  const executed = executeIn(session, 'SELECT a FROM t');
+  await database.resume(share);
+  expect((await executed).rows).toEqual([[1]]);
+  await session.dispose();
+});
+
+test('a session of a database that stays closed ends without waiting for it', async () => {
+  const database = await openWithTable();
+  await database.suspend();
+  const session = database.openSession(ANONYMOUS);
+  const executed = executeIn(session, 'SELECT a FROM t').catch((error: unknown) => error);
+  await session.dispose();
+  expect(await executed).toMatchObject({ code: 'query_interrupted' });
+});
