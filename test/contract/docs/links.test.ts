@@ -39,7 +39,7 @@ describe('links between pages', () => {
 });
 
 describe('paths that pages for developers name', () => {
-  const paths = ['ARCHITECTURE.md', 'CONTRIBUTING.md'].flatMap((file) =>
+  const paths = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/reading-order.md'].flatMap((file) =>
     codesOf(withoutBlocks(readPage(file))).filter((code) =>
       /^(src|test|docs|bin|bench|examples|scripts)\/[\w./-]+$/.test(code),
     ),
