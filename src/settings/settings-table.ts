@@ -122,12 +122,12 @@ export const SETTINGS = {
   auditEnabled: {
     kind: boolean,
     variable: 'MXCP_AUDIT_ENABLED',
-    doc: 'Switches the audit log of the active profile on or off.',
+    doc: 'Switch the audit log of the active profile on or off.',
   },
   telemetryEnabled: {
     kind: boolean,
     variable: 'MXCP_TELEMETRY_ENABLED',
-    doc: 'Switches telemetry of the active profile on or off.',
+    doc: 'Switch telemetry of the active profile on or off.',
   },
   envFiles: {
     kind: paths,
@@ -180,7 +180,7 @@ export const SETTINGS = {
     kind: integer(1, 64),
     flag: '--python-workers <number>',
     variable: 'MXCP_PYTHON_WORKERS',
-    doc: 'Processes that run Python endpoints; default: one for each processor, at least 2 and at most 4.',
+    doc: 'Processes that run Python endpoints; default: one per processor, at least 2 and at most 4.',
   },
   admin: {
     kind: boolean,
@@ -193,14 +193,14 @@ export const SETTINGS = {
     flag: '--admin-socket <path>',
     variable: 'MXCP_ADMIN_SOCKET',
     fallback: '/run/mxcp/mxcp.sock',
-    doc: 'Where the admin socket is; the flag also switches it on.',
+    doc: 'Path of the admin socket; the option also switches it on.',
   },
   adminSocketMode: {
     kind: octalMode,
     flag: '--admin-socket-mode <octal>',
     variable: 'MXCP_ADMIN_SOCKET_MODE',
     fallback: '0600',
-    doc: 'File mode of the admin socket; access for everybody is refused.',
+    doc: 'File mode of the admin socket; a mode that gives access to all users is refused.',
   },
   adminSocketGroup: {
     kind: text,
@@ -238,7 +238,7 @@ export const SETTINGS = {
     kind: boolean,
     flag: '--reload-definitions',
     fallback: 'false',
-    doc: 'Every reload reads the endpoint definitions again too.',
+    doc: 'Every reload also reads the endpoint definitions again.',
   },
   watch: {
     kind: boolean,
@@ -252,31 +252,31 @@ export const SETTINGS = {
     flag: '--wait-for-secrets <time>',
     variable: 'MXCP_WAIT_FOR_SECRETS',
     fallback: '0',
-    doc: 'How long a start waits for references whose store or file is not there yet; 0 disables waiting.',
+    doc: 'How long a start waits for references whose store or file is not available yet; 0 disables waiting.',
   },
   maxConcurrentCalls: {
     // Twice this number must fit into the thread pool (64) beside file reads: long calls have the same number of places.
     kind: integer(1, 28),
     flag: '--max-concurrent-calls <number>',
-    doc: 'Calls that run at the same time; more wait. Calls longer than a second have as many places of their own. Default: four for each processor, at least 8 and at most 28.',
+    doc: 'Calls that may run at the same time; further calls wait. Calls longer than a second have the same number of places of their own. Default: four per processor, at least 8 and at most 28.',
   },
   maxQueuedCalls: {
     kind: integer(0, 1_000_000),
     flag: '--max-queued-calls <number>',
     fallback: '1000',
-    doc: 'Calls that may wait; more are refused.',
+    doc: 'Calls that may wait; further calls are refused.',
   },
   callTimeout: {
     kind: duration,
     flag: '--call-timeout <time>',
     fallback: '5m',
-    doc: 'How long one call may take, including the time it waits in the queue or is held by a reload; 0 disables the limit.',
+    doc: 'How long one call may take, including its time in the queue and pauses by a reload; 0 disables the limit.',
   },
   maxResultBytes: {
     kind: bytes,
     flag: '--max-result-bytes <size>',
     fallback: '10MiB',
-    doc: 'How large the result of one call may be.',
+    doc: 'Maximum size of the result of one call.',
   },
   reloadResolveTimeout: {
     kind: duration,
@@ -294,7 +294,7 @@ export const SETTINGS = {
     kind: duration,
     flag: '--reload-hold-timeout <time>',
     fallback: '1s',
-    doc: 'How long new calls may be held at a time while a reload waits for running ones; the handover itself, with its payload and `on_init` hooks, comes on top.',
+    doc: 'How long new calls may be paused at a time while a reload waits for running calls; the handover itself, with its payload and `on_init` hooks, takes additional time.',
   },
   shutdownTimeout: {
     kind: duration,
@@ -306,7 +306,7 @@ export const SETTINGS = {
     kind: choice('text', 'json'),
     flag: '--log-format <name>',
     fallback: 'text',
-    doc: 'How log lines are written to standard error.',
+    doc: 'Format of log lines on standard error.',
   },
 } as const satisfies Record<string, Setting<unknown>>;
 

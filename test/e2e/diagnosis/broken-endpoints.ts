@@ -135,7 +135,7 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     ],
   },
   {
-    broken: 'the Python code stands in the endpoint file',
+    broken: 'the Python code is in the endpoint file',
     command: 'validate',
     files: { 'tools/price.yml': tool('name: price', 'language: python', 'source: { code: "return 1" }') },
     says: ['tools/price.yml:5:13:', 'put it as the function "price" into a file below python/'],

@@ -18,7 +18,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
       'mxcp-site.yml:7:1:',
       'unknown key `sql_tool`; did you mean `sql_tools`?',
       'failed at load',
-      'still serves',
+      'the previous configuration is still active',
     ],
   },
   {

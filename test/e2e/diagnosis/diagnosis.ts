@@ -1,21 +1,21 @@
 import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 /**
- * The one command that a person runs. `serve` and `validate` meet a project that is broken from the start; `reload` (the
- * command) and `POST /reload` meet a server that serves, and a project that was broken since.
+ * The one command that a user runs. For `serve` and `validate`, the project is broken from the start; for `reload` (the
+ * command) and `POST /reload`, it breaks while a server is running.
  */
 export type DiagnosisCommand = 'serve' | 'validate' | 'reload' | 'POST /reload';
 
 export interface Diagnosis {
-  /** What is broken, in words. */
+  /** What is broken. */
   readonly broken: string;
   readonly command: DiagnosisCommand;
   readonly options?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What a sound shop is changed by; `null` removes a file. */
+  /** Files that replace those of an intact project; `null` removes one. */
   readonly files?: Readonly<Record<string, string | readonly string[] | null>>;
-  /** What files alone cannot say. */
+  /** A change that cannot be expressed as files. */
   readonly change?: (project: TemporaryProject) => Promise<void> | void;
-  /** What the output has, word for word: cause, file and line, mend. */
+  /** Exact parts of the output: cause, file and line, fix. */
   readonly says: readonly string[];
 }

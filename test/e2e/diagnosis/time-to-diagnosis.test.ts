@@ -8,14 +8,14 @@ describe.each([
   ['configurations', BROKEN_CONFIGURATIONS],
   ['endpoints', BROKEN_ENDPOINTS],
   ['reloads', BROKEN_RELOADS],
-] as const)('broken %s: one command says what, where and how to mend it', (_kind, diagnoses) => {
+] as const)('broken %s: one command says what, where and how to fix it', (_kind, diagnoses) => {
   it.each(diagnoses.map((diagnosis) => [diagnosis.broken, diagnosis.command, diagnosis] as const))(
     '%s (%s)',
     async (_broken, _command, diagnosis) => {
       const { code, text } = await runDiagnosis(diagnosis);
       for (const fragment of diagnosis.says) expect(text).toContain(fragment);
       expect(code).not.toBe(0);
-      // Nothing that only a developer of the server could use, and no secret.
+      // Nothing that only helps developers of the server, and no secret.
       expect(text).not.toMatch(/\n {4}at |internal error|undefined|\[object/);
       expect(text).not.toContain('not-a-real-token');
     },

@@ -37,7 +37,7 @@ const options = (root: string) => ({
 });
 
 describe('the configuration as Python code sees it', () => {
-  it('is what the files say, in the declared types, without other defaults than the files of the profile', async () => {
+  it('is what the files say, in the declared types, with no defaults but the files of the profile', async () => {
     const root = await makeShop();
     const { site, user } = (await loadProject(root, options(root))).files.reveal();
     expect(site).toEqual({
@@ -45,7 +45,7 @@ describe('the configuration as Python code sees it', () => {
       project: 'shop',
       profile: 'dev',
       extensions: ['json'],
-      // As they really are, though no file names them: code finds the database by it.
+      // Absolute, even if no file names them: code finds the database by this path.
       profiles: {
         dev: {
           duckdb: { readonly: true, path: join(root, 'data/db-dev.duckdb') },
@@ -69,18 +69,18 @@ describe('the configuration as Python code sees it', () => {
     });
   });
 
-  it('is empty where there is no user configuration', async () => {
+  it('is empty without a user configuration', async () => {
     const root = await makeProject({});
     expect((await loadProject(root)).files.reveal().user).toEqual({});
   });
 
-  it('has the environment of the process, under that of the env files', async () => {
+  it('has the environment of the process, overridden by the env files', async () => {
     const root = await makeShop();
     const environment = (await loadProject(root, options(root))).environment.reveal();
     expect(environment).toMatchObject({ PORT: '9000', PASSWORD: 'hunter2', ONLY_HERE: 'yes' });
   });
 
-  it('prints nowhere', async () => {
+  it('is never printed', async () => {
     const root = await makeShop();
     const config = await loadProject(root, options(root));
     for (const printed of [
@@ -91,7 +91,7 @@ describe('the configuration as Python code sees it', () => {
       expect(printed).not.toMatch(/hunter2|of-the-process/);
   });
 
-  it('is fresh after a reload, also where the server itself goes on with what it started with', async () => {
+  it('is fresh after a reload, even if the server itself keeps what it started with', async () => {
     const root = await makeShop();
     const running = await loadProject(root, options(root));
     await writeFile(join(root, 'a.env'), 'PORT=9001\nPASSWORD=changed\n');

@@ -125,7 +125,7 @@ describe('env files', () => {
     );
   });
 
-  it('with lines that are none are refused, every line told by its place and not by what it holds', async () => {
+  it('with invalid lines are refused; every line is reported by its position and none is quoted', async () => {
     const root = await makeProject({
       'a.env': 'PW=first\nhunter2 hunter2\nPW=new\n',
       'b.env': '# hunter2\nQUOTED="hunter2\nOTHER=x\nhunter2',
@@ -206,7 +206,7 @@ describe('a file reference', () => {
 });
 
 describe('resolving', () => {
-  it('tells every reference that has no value, with what uses it and nothing of other values', async () => {
+  it('names every reference without a value and what uses it, and no other value', async () => {
     const root = await makeProject({
       'config.yml': userConfig(
         'A: ${UNSET}',
