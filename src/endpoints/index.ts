@@ -17,5 +17,6 @@ export {
   type EndpointKind,
   findPythonTargets,
 } from './definitions/endpoint-definition.js';
-export { findDefinitionChanges, loadEndpoints } from './definitions/load-endpoints.js';
+export { findDefinitionChanges } from './definitions/definition-files.js';
+export { loadEndpoints } from './definitions/load-endpoints.js';
 export { selectEndpoint } from './definitions/select-endpoint.js';

@@ -1,156 +1,118 @@
-import { type Problem, suggestion } from '../../errors/index.js';
+import { suggestion } from '../../errors/index.js';
 import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
-import type { KeyPath, YamlSource } from '../../yaml/index.js';
-import type { DefinitionParts } from './definition-parts.js';
-import { problemAt, problemInText } from './schema-problems.js';
+import type { KeyPath } from '../../yaml/index.js';
+import type { EndpointParts } from './definition-schema.js';
+import type { Finding } from './schema-problems.js';
+import { checkType, type DefaultCheck, typesIn, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
 
-/** Names that are used twice. */
-export function findRepeatedNames(
-  declared: DefinitionParts['declared'],
-  base: KeyPath,
-  source: YamlSource,
-): Problem[] {
+export interface RuleFindings {
+  readonly mistakes: readonly Finding[];
+  readonly warnings: readonly Finding[];
+}
+
+/** Checks what the schema cannot: how the parts of an endpoint fit each other, its types and its templates. */
+export function checkRules(parts: EndpointParts, defaults: DefaultCheck): RuleFindings {
+  const { kind, parameters, returns, messages } = parts;
+  const types: [KeyPath, TypeDefinition | undefined][] = [
+    ...parameters.map((type, index): [KeyPath, typeof type] => [[kind, 'parameters', index], type]),
+    [[kind, 'return'], returns],
+  ];
+  const mistakes = [...findRepeatedNames(parts), ...checkUri(parts), ...findPolicies(parts)];
+  const warnings: Finding[] = [];
+  for (const [at, type] of types) {
+    if (type === undefined) continue;
+    const found = checkType(type, at);
+    mistakes.push(...found, ...findSensitive(type, at));
+    // A default is checked only against a type without mistakes.
+    if (type !== returns && found.length === 0) mistakes.push(...defaults.check(type, at));
+    warnings.push(...warnOfType(type, at));
+  }
+  for (const [index, message] of messages.entries()) {
+    const found = message === undefined ? [] : checkMessage(message, parts, index);
+    for (const { isWarning, ...finding } of found) (isWarning === true ? warnings : mistakes).push(finding);
+  }
+  return { mistakes, warnings };
+}
+
+function findRepeatedNames({ kind, declared }: EndpointParts): Finding[] {
   return declared.flatMap((name, index) => {
     if (name === undefined || declared.indexOf(name) === index) return [];
-    return [
-      problemAt([...base, 'parameters', index, 'name'], `parameter "${name}" is declared twice`, source),
-    ];
+    return [{ at: [kind, 'parameters', index, 'name'], message: `parameter "${name}" is declared twice` }];
   });
 }
 
-/** Every placeholder of the URI must be a declared parameter, and every parameter must occur in the URI. */
-export function checkResourceUri(
-  uri: string,
-  declared: DefinitionParts['declared'],
-  source: YamlSource,
-): Problem[] {
-  const template = new UriTemplate(uri);
-  if (template.syntaxError !== undefined)
-    return [problemAt(['resource', 'uri'], `the URI ${template.syntaxError}`, source)];
-  const undeclared = findUndeclared(
-    template.placeholders.map((name) => ({ name })),
-    declared,
-  ).map(({ name, hint }) => {
-    const message = `the URI uses {${name}}, which is not a declared parameter${hint}`;
-    return problemAt(['resource', 'uri'], message, source);
+/** Each placeholder of a URI must be a declared parameter, and each parameter must be in the URI. */
+function checkUri({ kind, uri, declared }: EndpointParts): Finding[] {
+  if (uri === undefined) return [];
+  const at = [kind, 'uri'];
+  const { placeholders, syntaxError } = new UriTemplate(uri);
+  if (syntaxError !== undefined) return [{ at, message: `the URI ${syntaxError}` }];
+  const undeclared = placeholders.flatMap((name) => {
+    const hint = explainUndeclared(name, declared);
+    return hint === undefined ? [] : [{ at, message: `the URI uses {${name}}, which ${hint}` }];
   });
   const unused = declared.flatMap((name, index) => {
-    if (name === undefined || template.placeholders.includes(name)) return [];
-    const message = `parameter "${name}" does not occur in the URI ${uri}; add {${name}} to it or remove the parameter`;
-    return [problemAt(['resource', 'parameters', index, 'name'], message, source)];
+    if (name === undefined || placeholders.includes(name)) return [];
+    const message = `parameter "${name}" is not in the URI ${uri}; add {${name}} to the URI or remove the parameter`;
+    return [{ at: [kind, 'parameters', index, 'name'], message }];
   });
   return [...undeclared, ...unused];
 }
 
-/** What a URI or a template uses and nobody declares. Nothing, as long as the name of a parameter cannot be made out. */
-function findUndeclared<Use extends { readonly name: string }>(
-  used: readonly Use[],
-  declared: DefinitionParts['declared'],
-): readonly (Use & { readonly hint: string })[] {
-  const known = declared.filter((name) => name !== undefined);
-  if (known.length < declared.length) return [];
-  return used
-    .filter(({ name }) => !known.includes(name))
-    .map((use) => ({ ...use, hint: suggestion(use.name, known) }));
+/** Undefined for a declared name. As long as the name of a parameter is unreadable, it may be the one, so any name counts. */
+function explainUndeclared(name: string, declared: EndpointParts['declared']): string | undefined {
+  const known = declared.filter((each) => each !== undefined);
+  if (known.includes(name) || known.length < declared.length) return undefined;
+  return `is not a declared parameter${suggestion(name, known)}`;
 }
 
-export interface PromptFindings {
-  readonly problems: Problem[];
-  readonly warnings: Problem[];
-}
-
-/** Templates must parse and read only declared parameters; MCP knows the roles user and assistant. */
-export function checkMessages(
-  { messages, declared }: Pick<DefinitionParts, 'messages' | 'declared'>,
-  source: YamlSource,
-): PromptFindings {
-  const problems: Problem[] = [];
-  const warnings: Problem[] = [];
-  for (const [index, message] of messages.entries()) {
-    if (message === undefined) continue;
-    const path = ['prompt', 'messages', index];
-    const { prompt, role, type } = message;
-    problems.push(...checkTemplateText(prompt, declared, { path: [...path, 'prompt'], source }));
-    if (role === 'system')
-      warnings.push(
-        problemAt([...path, 'role'], 'MCP has no role "system": the message is delivered as "user"', source),
-      );
-    else if (!isKnownRole(role))
-      problems.push(problemAt([...path, 'role'], `"role" must be user or assistant, not "${role}"`, source));
-    if (type !== undefined && type !== 'text')
-      problems.push(problemAt([...path, 'type'], `"type" must be text, not "${type}"`, source));
-  }
-  return { problems, warnings };
-}
-
-function isKnownRole(role: string | undefined): boolean {
-  return role === undefined || role === 'user' || role === 'assistant';
-}
-
-interface TemplatePlace {
-  readonly path: KeyPath;
-  readonly source: YamlSource;
-}
-
-function checkTemplateText(
-  template: string,
-  declared: DefinitionParts['declared'],
-  { path, source }: TemplatePlace,
-): Problem[] {
-  const { mistakes, variables } = checkTemplate(template);
-  const undeclared = findUndeclared(variables, declared).map(({ name, hint, line }) => {
-    const message = `the template reads "${name}", which is not a declared parameter${hint}`;
-    return { line, message };
+/** Templates must be valid and read only declared parameters; the roles of MCP are user and assistant. */
+function checkMessage(
+  { prompt, role = 'user', type = 'text' }: NonNullable<EndpointParts['messages'][number]>,
+  { kind, declared }: EndpointParts,
+  index: number,
+): (Finding & { readonly isWarning?: boolean })[] {
+  const at = (key: string): KeyPath => [kind, 'messages', index, key];
+  const { mistakes, variables } = checkTemplate(prompt);
+  const undeclared = variables.flatMap(({ name, line }) => {
+    const hint = explainUndeclared(name, declared);
+    return hint === undefined ? [] : [{ line, message: `the template reads "${name}", which ${hint}` }];
   });
-  const inOrder = [...mistakes, ...undeclared].sort((a, b) => a.line - b.line);
-  return inOrder.map(({ message, line }) => problemInText(path, message, { source, line }));
+  const found = [...mistakes, ...undeclared].sort((a, b) => a.line - b.line);
+  const findings: (Finding & { readonly isWarning?: boolean })[] = found.map((each) => ({
+    at: at('prompt'),
+    ...each,
+  }));
+  if (role === 'system') {
+    const message = 'MCP has no role "system"; the message is delivered as "user"';
+    findings.push({ at: at('role'), message, isWarning: true });
+  } else if (role !== 'user' && role !== 'assistant')
+    findings.push({ at: at('role'), message: `\`role\` must be user or assistant, not "${role}"` });
+  if (type !== 'text') findings.push({ at: at('type'), message: `\`type\` must be text, not "${type}"` });
+  return findings;
 }
 
 /**
- * Keys that protect something and that nothing enforces yet. An endpoint that has them is refused: serving it without
- * them would hand out what its author wanted kept.
+ * `policies` and `sensitive` protect data, and this version enforces neither. An endpoint that has one of them is refused:
+ * serving it would expose what its author wanted to protect.
  */
-export function findUnenforcedProtections(
-  { policies, parameters, returns }: DefinitionParts,
-  base: KeyPath,
-  source: YamlSource,
-): Problem[] {
-  const problems: Problem[] = [];
-  if (asksForPolicies(policies)) {
-    const message =
-      'this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file';
-    problems.push(problemAt([...base, 'policies'], message, source));
-  }
-  const types: [KeyPath, TypeDefinition | undefined][] = [
-    ...parameters.map((type, index): [KeyPath, typeof type] => [[...base, 'parameters', index], type]),
-    [[...base, 'return'], returns],
-  ];
-  for (const [path, type] of types) {
-    for (const sensitive of type === undefined ? [] : sensitivePaths(type, path)) {
-      const message =
-        'this version cannot enforce "sensitive", so it does not serve this endpoint; remove the key or the file';
-      problems.push(problemAt([...sensitive, 'sensitive'], message, source));
-    }
-  }
-  return problems;
+function cannotEnforce(key: string): string {
+  return `this version cannot enforce \`${key}\`, so it does not serve this endpoint; remove the key or the file`;
 }
 
-/** No rules ask for nothing; any other shape, also one we do not know, is taken as asking. */
-function asksForPolicies(policies: unknown): boolean {
-  if (policies === undefined || policies === null) return false;
-  if (typeof policies !== 'object' || Array.isArray(policies)) return true;
-  return Object.values(policies).some(
-    (rules) => rules !== null && !(Array.isArray(rules) && rules.length === 0),
-  );
+/** A mapping whose lists are all empty asks for nothing. Anything else counts as policies, even in an unknown form. */
+function findPolicies({ kind, policies }: EndpointParts): Finding[] {
+  if (policies === undefined || policies === null) return [];
+  const isEmpty = (rules: unknown): boolean => rules === null || (Array.isArray(rules) && rules.length === 0);
+  const asksForNothing =
+    typeof policies === 'object' && !Array.isArray(policies) && Object.values(policies).every(isEmpty);
+  return asksForNothing ? [] : [{ at: [kind, 'policies'], message: cannotEnforce('policies') }];
 }
 
-function sensitivePaths(type: TypeDefinition, path: KeyPath): KeyPath[] {
-  const own = type.sensitive === true ? [path] : [];
-  const items = type.items === undefined ? [] : sensitivePaths(type.items, [...path, 'items']);
-  const properties = Object.entries(type.properties ?? {}).flatMap(([name, property]) =>
-    sensitivePaths(property, [...path, 'properties', name]),
-  );
-  return [...own, ...items, ...properties];
+function findSensitive(type: TypeDefinition, at: KeyPath): Finding[] {
+  return typesIn(type, at)
+    .filter((each) => each.type.sensitive === true)
+    .map((each) => ({ at: [...each.at, 'sensitive'], message: cannotEnforce('sensitive') }));
 }

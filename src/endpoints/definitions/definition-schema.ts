@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, flag, maybe, parameterSchema, text, typeSchema } from '../../values/index.js';
+import { isMapping } from '../../yaml/index.js';
 
 const sourceSchema = z.strictObject({ code: text, file: text, language: maybe(z.enum(['sql', 'python'])) });
 
@@ -24,16 +25,13 @@ const sharedFields = {
   return: maybe(typeSchema),
   enabled: flag,
   tests: maybe(z.array(testSchema)),
-  // Only looked at to refuse it: see protections.ts.
+  // Accepted here and refused by a rule, with the reason.
   policies: z.unknown().optional(),
 };
 
 const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema };
 
-/** What an endpoint runs, whatever else is or is not in its mapping. */
-export const runSchema = z.object(sqlFields);
-
-export const messageSchema = z.strictObject({ prompt: z.string(), role: text, type: text });
+const messageSchema = z.strictObject({ prompt: z.string(), role: text, type: text });
 
 const toolSchema = z.strictObject({
   name: z.string().min(1, 'must not be empty'),
@@ -64,7 +62,7 @@ const promptSchema = z.strictObject({
   ...sharedFields,
 });
 
-/** A whole endpoint file. That it has exactly one of the three kinds is checked apart, for a better message. */
+/** A whole endpoint file. `read-definition.ts` checks that it has exactly one kind, for a better message. */
 export const endpointFileSchema = z.strictObject({
   mxcp: maybe(z.union([z.literal(1), z.literal('1')], 'must be 1')),
   tool: maybe(toolSchema),
@@ -75,8 +73,42 @@ export const endpointFileSchema = z.strictObject({
 
 export type EndpointFileContents = z.infer<typeof endpointFileSchema>;
 export type ToolFields = z.infer<typeof toolSchema>;
-export type ResourceFields = z.infer<typeof resourceSchema>;
-export type PromptFields = z.infer<typeof promptSchema>;
-export type MessageFields = z.infer<typeof messageSchema>;
+export type EndpointFields = ToolFields | z.infer<typeof resourceSchema> | z.infer<typeof promptSchema>;
 export type EndpointTest = z.infer<typeof testSchema>;
 export type ToolAnnotations = NonNullable<ToolFields['annotations']>;
+
+export type EndpointParts = ReturnType<typeof readParts>;
+
+/**
+ * The parts of an endpoint that the rules check, each parsed by itself: a part that the schema refuses is undefined, so one
+ * mistake hides no other.
+ */
+export function readParts(contents: unknown, kind: Exclude<keyof EndpointFileContents, 'mxcp' | 'metadata'>) {
+  const fields = isMapping(contents) && isMapping(contents[kind]) ? contents[kind] : {};
+  const uri = parse(z.string(), fields['uri']);
+  const parameters = toList(fields['parameters']);
+  return {
+    kind,
+    uri,
+    parameters: parameters.map((each) => parse(parameterSchema, each)),
+    /** The names of the same parameters, even of refused ones; undefined for a parameter without a readable name. */
+    declared: parameters.map((each) => parse(z.object({ name: z.string() }), each)?.name),
+    returns: parse(typeSchema, fields['return']),
+    policies: fields['policies'],
+    messages: toList(fields['messages']).map((each) => parse(messageSchema, each)),
+    /** Undefined for a prompt, which has no source. */
+    run: parse(z.object(sqlFields), fields),
+    /** Undefined for a resource: its Python file alone determines the function. */
+    functionName: uri === undefined ? parse(z.string(), fields['name']) : undefined,
+  };
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
+  return schema.safeParse(value).data;
+}
+
+/** Anything but a list counts as a list of one refused item. */
+function toList(value: unknown): readonly unknown[] {
+  if (value === undefined || value === null) return [];
+  return Array.isArray(value) ? value : [undefined];
+}

@@ -1,227 +1,143 @@
 import type { Problem } from '../../errors/index.js';
-import type { ParameterDefinition } from '../../values/index.js';
-import { type KeyPath, parseYaml, type YamlSource } from '../../yaml/index.js';
-import { type DefinitionFile, type DefinitionParts, toParts, toSoundParts } from './definition-parts.js';
+import { isMapping, parseYaml, type YamlSource } from '../../yaml/index.js';
+import { checkRules } from './definition-rules.js';
 import {
-  checkMessages,
-  checkResourceUri,
-  findRepeatedNames,
-  findUnenforcedProtections,
-} from './definition-rules.js';
-import {
+  type EndpointFields,
   type EndpointFileContents,
   endpointFileSchema,
-  type PromptFields,
-  type ResourceFields,
-  type ToolFields,
+  readParts,
 } from './definition-schema.js';
-import type { EndpointDefinition, EndpointKind, EndpointSource, SqlFileMark } from './endpoint-definition.js';
-import { readSource } from './read-source.js';
-import { problemAt, toProblems } from './schema-problems.js';
-import { checkType, warnOfType } from './type-rules.js';
+import {
+  ENDPOINT_KINDS,
+  type EndpointDefinition,
+  type EndpointKind,
+  type EndpointSource,
+  type SqlFileFingerprint,
+} from './endpoint-definition.js';
+import { readSource, type SourceContext } from './read-source.js';
+import { explainSchemaError, type Finding, toProblems } from './schema-problems.js';
+import type { DefaultCheck } from './type-rules.js';
 
-const KINDS = ['tool', 'resource', 'prompt'] as const satisfies readonly EndpointKind[];
+/** The text of an endpoint file. */
+export interface DefinitionFile {
+  /** Relative to the project root. */
+  readonly path: string;
+  readonly text: string;
+  /** The kind of endpoints that the folder is for. */
+  readonly kind: EndpointKind;
+}
 
-/** What one file turned out to be. `definition` is absent when there are problems. */
+/** The same for all files of one load. */
+export type DefinitionContext = SourceContext & { readonly defaults: DefaultCheck };
+
+/** What one file turned out to be. It has a `definition` if it has no problems. */
 export interface DefinitionReading {
   readonly kind: EndpointKind | null;
   readonly name: string | null;
   readonly enabled: boolean;
   readonly description: string | undefined;
   readonly definition?: EndpointDefinition | undefined;
-  readonly sqlFile?: SqlFileMark | undefined;
+  readonly sqlFile?: SqlFileFingerprint | undefined;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
 
-/** Parses one endpoint file and everything it refers to. Never throws for what a person wrote: that becomes problems. */
-export async function readDefinition(file: DefinitionFile): Promise<DefinitionReading> {
+/** Reads one endpoint file and the SQL file that it names. What a person wrote wrong becomes a problem and never throws. */
+export async function readDefinition(
+  file: DefinitionFile,
+  context: DefinitionContext,
+): Promise<DefinitionReading> {
   const yaml = parseYaml(file.path, file.text);
-  const identity = identityOf(yaml.ok ? yaml.source.value : null);
-  const failed = (problems: readonly Problem[]): DefinitionReading => ({
-    ...identity,
-    description: undefined,
-    problems,
-    warnings: [],
-  });
-  if (!yaml.ok) return failed(yaml.problems);
+  if (!yaml.ok) return { ...identityOf(null), problems: yaml.problems, warnings: [] };
   const { source } = yaml;
-  const kindProblem = checkKind(source, file);
-  if (kindProblem !== undefined) return failed([kindProblem]);
+  const identity = identityOf(source.value);
+  const kindFinding = checkKind(source.value, file.kind);
+  if (kindFinding !== undefined)
+    return { ...identity, problems: toProblems([kindFinding], source), warnings: [] };
+
   const parsed = endpointFileSchema.safeParse(source.value);
-  if (parsed.success) return readFields({ contents: parsed.data, source, file }, identity);
-  const rest = await checkParts(toSoundParts(source.value, file.kind), source, file);
-  const problems = [...toProblems(parsed.error, endpointFileSchema, source), ...rest.problems];
-  return { ...failed(problems), sqlFile: rest.sqlFile };
+  const schemaFindings = parsed.success
+    ? []
+    : explainSchemaError(parsed.error, endpointFileSchema, source.value);
+  const parts = readParts(source.value, file.kind);
+  const rules = checkRules(parts, context.defaults);
+  const read = await readSource(parts, source, context);
+  const problems = toProblems([...schemaFindings, ...rules.mistakes, ...read.findings], source);
+  const definition =
+    parsed.success && problems.length === 0
+      ? toDefinition(file, parsed.data, { source, read: read.source })
+      : undefined;
+  const warnings = toProblems(rules.warnings, source);
+  return { ...identity, definition, sqlFile: read.sqlFile, problems, warnings };
 }
 
-interface ParsedFile {
-  readonly contents: EndpointFileContents;
-  readonly source: YamlSource;
-  readonly file: DefinitionFile;
+/** What a file says about itself, as far as it is readable, so that a file with problems is still reported by name. */
+function identityOf(value: unknown): Pick<DefinitionReading, 'kind' | 'name' | 'enabled' | 'description'> {
+  const root = isMapping(value) ? value : {};
+  const kind = ENDPOINT_KINDS.find((each) => Object.hasOwn(root, each)) ?? null;
+  const inner = kind === null ? undefined : root[kind];
+  const fields = isMapping(inner) ? inner : {};
+  const { name = fields['uri'], enabled, description } = fields;
+  return {
+    kind,
+    name: typeof name === 'string' ? name : null,
+    enabled: enabled !== false,
+    description: typeof description === 'string' ? description : undefined,
+  };
 }
 
-async function readFields(parsed: ParsedFile, identity: Identity): Promise<DefinitionReading> {
-  const { contents, source, file } = parsed;
-  const fields = fieldsOf(contents);
-  const {
-    problems,
-    warnings,
-    read: endpointSource,
-    sqlFile,
-  } = await checkParts(toParts(fields), source, file);
-  const definition = problems.length > 0 ? undefined : toDefinition(parsed, fields, endpointSource);
-  return { ...identity, description: fields.description, definition, sqlFile, problems, warnings };
+function checkKind(value: unknown, kind: EndpointKind): Finding | undefined {
+  if (!isMapping(value)) return { at: [], message: `the file must be a mapping with the key \`${kind}\`` };
+  const present = ENDPOINT_KINDS.filter((each) => Object.hasOwn(value, each) && value[each] !== null);
+  const [found, second] = present;
+  if (second !== undefined) {
+    const message = `a file defines one endpoint; this one has ${present.map((each) => `\`${each}\``).join(' and ')}`;
+    return { at: [second], message };
+  }
+  if (found === kind) return undefined;
+  if (found !== undefined) {
+    const message = `this file defines a ${found} but is in the folder of ${kind}s; move it to ${found}s/ or change its kind`;
+    return { at: [found], message };
+  }
+  const keys = Object.keys(value).filter((key) => key !== 'mxcp' && key !== 'metadata');
+  const others = keys.length === 0 ? '' : `; it has ${keys.map((key) => `\`${key}\``).join(', ')}`;
+  return { at: [], message: `the file has no \`${kind}\`${others}` };
 }
 
 function toDefinition(
-  { contents, source, file }: ParsedFile,
-  fields: ToolFields | ResourceFields | PromptFields,
-  endpointSource: EndpointSource | undefined,
+  { path, kind }: DefinitionFile,
+  contents: EndpointFileContents,
+  found: { readonly source: YamlSource; readonly read: EndpointSource | undefined },
 ): EndpointDefinition | undefined {
+  const fields: EndpointFields | undefined = contents.tool ?? contents.resource ?? contents.prompt;
+  if (fields === undefined) return undefined;
+  const { description, tags, parameters = [], tests = [] } = fields;
+  const positionOf = (...at: (string | number)[]) => found.source.positionOfKey([kind, ...at]);
   const shared = {
-    path: file.path,
-    name: nameOf(fields),
-    description: fields.description,
-    tags: fields.tags,
-    parameters: fields.parameters ?? [],
+    path,
+    description,
+    tags,
+    parameters,
     returns: fields.return,
-    tests: fields.tests ?? [],
+    tests,
     metadata: contents.metadata,
     positions: {
-      identity: source.positionOfKey([file.kind, 'uri' in fields ? 'uri' : 'name']),
-      parameters: (fields.parameters ?? []).map((_, index) =>
-        source.positionOfKey([file.kind, 'parameters', index, 'name']),
-      ),
+      identity: positionOf('uri' in fields ? 'uri' : 'name'),
+      parameters: parameters.map((_, index) => positionOf('parameters', index, 'name')),
     },
   };
   if ('messages' in fields) {
     const messages = fields.messages.map(({ prompt, role }) => ({
       template: prompt,
+      // MCP has no other roles: `system` is delivered as `user`, with a warning.
       role: role === 'assistant' ? ('assistant' as const) : ('user' as const),
     }));
-    return { kind: 'prompt', ...shared, messages };
+    return { kind: 'prompt', ...shared, name: fields.name, messages };
   }
-  if (endpointSource === undefined) return undefined;
-  if ('uri' in fields)
-    return {
-      kind: 'resource',
-      ...shared,
-      uri: fields.uri,
-      mimeType: fields.mime_type,
-      source: endpointSource,
-    };
-  return { kind: 'tool', ...shared, annotations: fields.annotations, source: endpointSource };
-}
-
-function fieldsOf(contents: EndpointFileContents): ToolFields | ResourceFields | PromptFields {
-  const fields = contents.tool ?? contents.resource ?? contents.prompt;
-  if (fields === undefined) throw new Error('checkKind lets no file through that has no kind');
-  return fields;
-}
-
-function nameOf(fields: ToolFields | ResourceFields | PromptFields): string {
-  return 'uri' in fields ? (fields.name ?? fields.uri) : fields.name;
-}
-
-function checkKind(source: YamlSource, file: DefinitionFile): Problem | undefined {
-  const { value } = source;
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return problemAt([], `the file must be a mapping with the key "${file.kind}"`, source);
-  const present = KINDS.filter((kind) => Object.hasOwn(value, kind) && Reflect.get(value, kind) !== null);
-  if (present.length > 1)
-    return problemAt(
-      [present[1] ?? file.kind],
-      `one file holds one endpoint; this one has ${present.join(' and ')}`,
-      source,
-    );
-  const found = present[0];
-  if (found === undefined)
-    return problemAt([], `the file has no "${file.kind}"${unknownRootKeys(value)}`, source);
-  if (found === file.kind) return undefined;
-  const message = `this file defines a ${found} but lies among the ${file.kind}s; move it to ${found}s/ or change its kind`;
-  return problemAt([found], message, source);
-}
-
-function unknownRootKeys(value: object): string {
-  const keys = Object.keys(value).filter((key) => key !== 'mxcp' && key !== 'metadata');
-  return keys.length === 0 ? '' : `; it has ${keys.map((key) => `"${key}"`).join(', ')}`;
-}
-
-type Identity = Pick<DefinitionReading, 'kind' | 'name' | 'enabled'>;
-
-/** Kind and name as far as they can be made out, so that a broken file can still be reported by name. */
-function identityOf(value: unknown): Identity {
-  if (typeof value !== 'object' || value === null) return { kind: null, name: null, enabled: true };
-  const kind = KINDS.find((candidate) => Object.hasOwn(value, candidate)) ?? null;
-  const fields: unknown = kind === null ? null : Reflect.get(value, kind);
-  if (typeof fields !== 'object' || fields === null) return { kind, name: null, enabled: true };
-  const name: unknown = Reflect.get(fields, 'name') ?? Reflect.get(fields, 'uri');
-  const enabled = Reflect.get(fields, 'enabled') !== false;
-  return { kind, name: typeof name === 'string' ? name : null, enabled };
-}
-
-export interface PartsFindings {
-  readonly problems: readonly Problem[];
-  readonly warnings: readonly Problem[];
-  /** What the endpoint runs; undefined when it runs nothing or that has problems. */
-  readonly read?: EndpointSource | undefined;
-  readonly sqlFile?: SqlFileMark | undefined;
-}
-
-/** Runs every rule on the parts it is about, and reads what the endpoint runs. */
-export async function checkParts(
-  parts: DefinitionParts,
-  source: YamlSource,
-  file: DefinitionFile,
-): Promise<PartsFindings> {
-  const base = [file.kind];
-  const { run, uri, declared, returns } = parts;
-  const messages = checkMessages(parts, source);
-  const request = { base, source, projectRoot: file.projectRoot, disk: file.disk };
-  const found = run === undefined ? undefined : await readSource({ run, ...request });
-  return {
-    problems: [
-      ...findRepeatedNames(declared, base, source),
-      ...checkParameterTypes(parts, { base, source, file }),
-      ...(returns === undefined ? [] : checkType(returns, [...base, 'return'], source)),
-      ...findUnenforcedProtections(parts, base, source),
-      ...messages.problems,
-      ...(uri === undefined ? [] : checkResourceUri(uri, declared, source)),
-      ...(found?.problems ?? []),
-    ],
-    warnings: [...messages.warnings, ...warnOfTypes(parts, base, source)],
-    read: found?.read,
-    sqlFile: found?.sqlFile,
-  };
-}
-
-interface Place {
-  readonly base: KeyPath;
-  readonly source: YamlSource;
-  readonly file: DefinitionFile;
-}
-
-function warnOfTypes({ parameters, returns }: DefinitionParts, base: KeyPath, source: YamlSource): Problem[] {
-  const ofParameters = parameters.flatMap((parameter, index) =>
-    parameter === undefined ? [] : warnOfType(parameter, [...base, 'parameters', index], source),
-  );
-  return [
-    ...ofParameters,
-    ...(returns === undefined ? [] : warnOfType(returns, [...base, 'return'], source)),
-  ];
-}
-
-function checkParameterTypes({ parameters }: DefinitionParts, { base, source, file }: Place): Problem[] {
-  const problems: Problem[] = [];
-  // With holes in it, so that those that are left keep their places.
-  const sound: ParameterDefinition[] = [];
-  for (const [index, parameter] of parameters.entries()) {
-    if (parameter === undefined) continue;
-    const found = checkType(parameter, [...base, 'parameters', index], source);
-    problems.push(...found);
-    // A default is tried against its type only when the type itself is sound.
-    if (found.length === 0) sound[index] = parameter;
-  }
-  return [...problems, ...file.defaults.findProblems(sound, base, source)];
+  const source = found.read;
+  if (source === undefined) return undefined;
+  if (!('uri' in fields))
+    return { kind: 'tool', ...shared, name: fields.name, annotations: fields.annotations, source };
+  const { uri, name = uri, mime_type: mimeType } = fields;
+  return { kind: 'resource', ...shared, name, uri, mimeType, source };
 }

@@ -1,162 +1,117 @@
-import { createHash } from 'node:crypto';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import type { Problem } from '../../errors/index.js';
-import { decodeText, type DiskReader, FileReadError } from '../../files/index.js';
-import type { KeyPath, YamlSource } from '../../yaml/index.js';
-import type { RunFields } from './definition-parts.js';
-import type { EndpointSource, SqlFileMark } from './endpoint-definition.js';
-import { problemAt } from './schema-problems.js';
+import { dirname, isAbsolute, join } from 'node:path';
+import { type DiskReader, FileReadError } from '../../files/index.js';
+import type { YamlSource } from '../../yaml/index.js';
+import { MAX_FILE_BYTES, readDefinitionText, toProjectPath } from './definition-files.js';
+import type { EndpointParts } from './definition-schema.js';
+import type { EndpointSource, SqlFileFingerprint } from './endpoint-definition.js';
+import type { Finding } from './schema-problems.js';
 
-/** Reads what an endpoint runs: SQL from its YAML file or a file of its own, or the name of a Python function. */
-export async function readSource(request: SourceRequest): Promise<SourceResult> {
-  const { run, base, source } = request;
-  const { code, file } = run.source;
-  const place = [...base, 'source'];
-  if (Boolean(code) === Boolean(file)) {
-    const message = code
-      ? '"source" has both "code" and "file"; keep one'
-      : '"source" needs "code" or "file"';
-    return { problems: [problemAt(place, message, source)] };
-  }
-  // The language beside the source counts before the one within it.
-  const language = run.language ?? run.source.language ?? 'sql';
-  if (language === 'python') return readPythonSource(request);
-  if (file?.endsWith('.py') !== true) return readSqlSource(request);
-  const message =
-    run.language === 'sql' || run.source.language === 'sql'
-      ? `"${file}" is a Python file, but the language is sql; write "language: python"`
-      : `"${file}" is a Python file, but without a language it would run as SQL; add "language: python" to the ${String(base[0])}`;
-  return { problems: [problemAt([...place, 'file'], message, source)] };
-}
-
-export interface SourceRequest {
-  readonly run: RunFields;
-  /** `['tool']` or `['resource']`. */
-  readonly base: KeyPath;
-  readonly source: YamlSource;
+export interface SourceContext {
   readonly projectRoot: string;
   readonly disk: DiskReader;
 }
 
-export type SourceResult = { readonly sqlFile?: SqlFileMark | undefined } & (
-  | { readonly read: EndpointSource; readonly problems: readonly [] }
-  | { readonly read?: undefined; readonly problems: readonly Problem[] }
-);
-
-/** Reads the SQL of an endpoint, from its YAML file or the file that names, once. */
-export async function readSqlSource(request: SourceRequest): Promise<SourceResult> {
-  const { base, source, run } = request;
-  const { code, file } = run.source;
-  if (!code) return readSqlFile(String(file), request);
-  const path = [...base, 'source', 'code'];
-  const place = {
-    file: source.file,
-    firstLine: source.lineOfText(path),
-    keepsLines: source.keepsLines(path),
-  };
-  return { read: { language: 'sql', sql: { text: code, ...place } }, problems: [] };
+export interface SourceReading {
+  /** Undefined if the endpoint has no source, or one with findings. */
+  readonly source?: EndpointSource;
+  readonly sqlFile?: SqlFileFingerprint;
+  readonly findings: readonly Finding[];
 }
 
-async function readSqlFile(named: string, request: SourceRequest): Promise<SourceResult> {
-  const { base, source, projectRoot, disk } = request;
-  const place = [...base, 'source', 'file'];
-  const path = resolveNamedFile(projectRoot, source.file, named);
-  const file = toProjectPath(projectRoot, path);
-  const read = await readDefinitionText(path, disk);
-  const sqlFile = { path: file, mark: read.mark };
-  const refuse = (why: string): SourceResult => ({
-    sqlFile,
-    problems: [problemAt(place, `the SQL file ${file} ${why}`, source)],
+/** Reads what an endpoint runs: SQL from its YAML file or from a file of its own, or the name of a Python function. */
+export async function readSource(
+  parts: EndpointParts,
+  yaml: YamlSource,
+  context: SourceContext,
+): Promise<SourceReading> {
+  const { kind, run } = parts;
+  if (run === undefined) return { findings: [] };
+  const { code, file, language } = run.source;
+  const refuse = (message: string, ...key: string[]): SourceReading => ({
+    findings: [{ at: [kind, 'source', ...key], message }],
   });
-  if (read.text === undefined) return refuse(whyNamedUnreadable(read.error));
+  if (code && file) return refuse('`source` has both `code` and `file`; keep one');
+  if (!code && !file) return refuse('`source` needs `code` or `file`');
+  // `language` beside `source` overrides the one inside it.
+  if ((run.language ?? language) === 'python') return readPythonSource(parts, yaml, context);
+  if (file?.endsWith('.py') !== true)
+    return code ? readSqlCode(code, parts, yaml) : readSqlFile(String(file), parts, yaml, context);
+  const message =
+    run.language === 'sql' || language === 'sql'
+      ? `"${file}" is a Python file, but the language is \`sql\`; write \`language: python\``
+      : `"${file}" is a Python file, but without a language it would run as SQL; add \`language: python\` to the ${kind}`;
+  return refuse(message, 'file');
+}
+
+function readSqlCode(text: string, { kind }: EndpointParts, yaml: YamlSource): SourceReading {
+  const at = [kind, 'source', 'code'];
+  const place = { file: yaml.file, firstLine: yaml.lineOfText(at), keepsLines: yaml.keepsLines(at) };
+  return { source: { language: 'sql', sql: { text, ...place } }, findings: [] };
+}
+
+async function readSqlFile(
+  named: string,
+  { kind }: EndpointParts,
+  yaml: YamlSource,
+  { projectRoot, disk }: SourceContext,
+): Promise<SourceReading> {
+  const path = resolveNamedFile(projectRoot, yaml.file, named);
+  const file = toProjectPath(projectRoot, path);
+  const { contentHash, ...read } = await readDefinitionText(path, disk);
+  const sqlFile = { path: file, contentHash };
+  const refuse = (reason: string): SourceReading => ({
+    sqlFile,
+    findings: [{ at: [kind, 'source', 'file'], message: `the SQL file ${file} ${reason}` }],
+  });
+  if (read.text === undefined) return refuse(explainNamedFile(read.error));
   if (read.text.trim() === '') return refuse('is empty');
   const sql = { text: read.text, file, firstLine: 1, keepsLines: true };
-  return { sqlFile, read: { language: 'sql', sql }, problems: [] };
+  return { sqlFile, source: { language: 'sql', sql }, findings: [] };
 }
 
-/**
- * Reads which Python function an endpoint calls. Only that the file is there is looked at: a generation takes its code as
- * it is when the generation is built, which every reload does anew.
- */
-export async function readPythonSource(request: SourceRequest): Promise<SourceResult> {
-  const { run, base, source, projectRoot, disk } = request;
-  const { functionName } = run;
-  const refuse = (key: 'code' | 'file', message: string): SourceResult => ({
-    problems: [problemAt([...base, 'source', key], message, source)],
+/** Only checks that the Python file is readable: a generation takes the code when it is built, at every reload. */
+async function readPythonSource(
+  { kind, run, functionName }: EndpointParts,
+  yaml: YamlSource,
+  { projectRoot, disk }: SourceContext,
+): Promise<SourceReading> {
+  const refuse = (message: string, key: 'code' | 'file' = 'file'): SourceReading => ({
+    findings: [{ at: [kind, 'source', key], message }],
   });
-  const { code, file: named } = run.source;
-  if (code) return refuse('code', inlineCodeMessage(functionName));
-  const path = resolveNamedFile(projectRoot, source.file, String(named));
+  if (run?.source.code) return refuse(explainInlineCode(functionName), 'code');
+  const named = String(run?.source.file);
+  const path = resolveNamedFile(projectRoot, yaml.file, named);
   const file = toProjectPath(projectRoot, path);
-  if (!file.endsWith('.py'))
-    return refuse('file', `"${named}" does not end in .py, so it cannot be imported`);
+  if (!file.endsWith('.py')) return refuse(`"${named}" does not end in .py, so Python cannot import it`);
   if (file.startsWith('../'))
-    return refuse('file', `"${named}" lies outside the project; Python code is loaded from the project only`);
+    return refuse(
+      `"${named}" is outside the project; move it into the project, because code is loaded only from there`,
+    );
   try {
     await disk.readFile(path, MAX_FILE_BYTES);
   } catch (error) {
     if (!(error instanceof FileReadError)) throw error;
-    return refuse('file', `the Python file ${file} ${whyNamedUnreadable(error)}`);
+    return refuse(`the Python file ${file} ${explainNamedFile(error)}`);
   }
-  const namedAt = source.positionOfKey([...base, 'source', 'file']);
-  return { read: { language: 'python', python: { file, functionName, namedAt } }, problems: [] };
+  const namedAt = yaml.positionOfKey([kind, 'source', 'file']);
+  return { source: { language: 'python', python: { file, functionName, namedAt } }, findings: [] };
 }
 
-function inlineCodeMessage(functionName = 'main'): string {
+function explainInlineCode(functionName = 'main'): string {
   return (
-    'Python code within the YAML file is not run, because a module needs a file to be imported from and to be shown in ' +
-    `tracebacks; put it as the function "${functionName}" into a file below python/ and name that file with "file"`
+    'Python code cannot be in the YAML file, because imports and tracebacks need a file; ' +
+    `define the function "${functionName}" in a file below python/ and name that file with \`file\``
   );
 }
 
-/** Far more than a person writes. */
-export const MAX_FILE_BYTES = 8 * 1024 * 1024;
-
-/** Files read at once: hides the latency of the disk; each is worked on as its text arrives. */
-export const PARALLEL_READS = 8;
-
-/** The mark of what cannot be read. */
-export const UNREADABLE = 'unreadable';
-
-/** One file of a definition as it was when it was read. Equal marks mean equal content. */
-export type DefinitionText = { readonly mark: string } & (
-  | { readonly text: string }
-  | { readonly text?: undefined; readonly error: FileReadError }
-);
-
-/** Reads an endpoint file, or the SQL file that one names. */
-export async function readDefinitionText(path: string, disk: DiskReader): Promise<DefinitionText> {
-  try {
-    return toDefinitionText(await disk.readFile(path, MAX_FILE_BYTES));
-  } catch (error) {
-    if (error instanceof FileReadError) return { mark: UNREADABLE, error };
-    throw error;
-  }
-}
-
-function toDefinitionText(bytes: Buffer): DefinitionText {
-  const mark = createHash('sha256').update(bytes).digest('hex');
-  try {
-    return { mark, text: decodeText(bytes) };
-  } catch (error) {
-    if (error instanceof FileReadError) return { mark, error };
-    throw error;
-  }
-}
-
-/** A path as problems and listings show it: relative to the project, with forward slashes. */
-export function toProjectPath(projectRoot: string, path: string): string {
-  return relative(projectRoot, path).split(sep).join('/');
-}
-
-/** A path that an endpoint file names: relative to that file, or to the project when it begins with "/". */
-export function resolveNamedFile(projectRoot: string, endpointFile: string, named: string): string {
+/** A path in an endpoint file: relative to that file, or to the project if it begins with "/". */
+function resolveNamedFile(projectRoot: string, endpointFile: string, named: string): string {
   const fromRoot = isAbsolute(named) ? join('.', named) : join(dirname(endpointFile), named);
   return join(projectRoot, fromRoot);
 }
 
 /** Why a file that a definition names cannot be read, as the end of a sentence about it. */
-export function whyNamedUnreadable({ message, missing }: FileReadError): string {
-  const hint = '; paths are relative to the YAML file, or to the project when they begin with "/"';
+function explainNamedFile({ message, missing }: FileReadError): string {
+  const hint = '; paths are relative to the YAML file, or to the project if they begin with "/"';
   return `${message}${missing ? hint : ''}`;
 }

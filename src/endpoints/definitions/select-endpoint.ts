@@ -8,24 +8,22 @@ export interface EndpointChoice {
 }
 
 /**
- * What a call of one endpoint needs: the other endpoints do not matter, right or wrong; what is wrong with this one is its
- * only failure. Throws `endpoint_not_found`.
+ * The catalog for calling one endpoint: it leaves out the other endpoints and their failures. Throws `endpoint_not_found`.
  */
 export function selectEndpoint(catalog: EndpointCatalog, choice: EndpointChoice): EndpointCatalog {
   const isChosen = (each: { readonly kind: EndpointKind | null; readonly name: string | null }): boolean =>
     each.kind === choice.kind && each.name === choice.name;
   const failures = catalog.failures.filter(isChosen);
-  // A resource is also found by a URI that fits its template, so all of them stay.
+  // A resource is also found by a URI that matches its template, so all resources stay.
   const endpoints = catalog.endpoints.filter(
     (endpoint) => isChosen(endpoint) || (choice.kind === 'resource' && endpoint.kind === 'resource'),
   );
   const isBuiltIn = choice.hasSqlTools && choice.kind === 'tool' && SQL_TOOL_NAMES.includes(choice.name);
-  const isThere = endpoints.length > 0 || failures.length > 0 || isBuiltIn;
-  if (!isThere) throw whyNotThere(catalog, choice);
+  if (endpoints.length === 0 && failures.length === 0 && !isBuiltIn) throw notFound(catalog, choice);
   return { ...catalog, endpoints, failures };
 }
 
-function whyNotThere(catalog: EndpointCatalog, { kind, name, hasSqlTools }: EndpointChoice): MxcpError {
+function notFound(catalog: EndpointCatalog, { kind, name, hasSqlTools }: EndpointChoice): MxcpError {
   const disabled = catalog.disabled.find((each) => each.kind === kind && each.name === name);
   if (disabled !== undefined) {
     const reason = `is switched off with \`enabled: false\` in ${disabled.path}`;
@@ -36,10 +34,9 @@ function whyNotThere(catalog: EndpointCatalog, { kind, name, hasSqlTools }: Endp
   const builtIn = hasSqlTools && kind === 'tool' ? SQL_TOOL_NAMES : [];
   const suggestion = nearSuggestion(name, [...names, ...builtIn]);
   const unread = known.flatMap((each) => (each.name === null ? each.path : []));
-  const doubt =
-    unread.length === 0 ? '' : ` (unless it stands in ${unread.join(', ')}, which cannot be read)`;
+  const doubt = unread.length === 0 ? '' : ` (unless it is in ${unread.join(', ')}, which cannot be read)`;
   return new MxcpError('endpoint_not_found', `there is no ${endpointLabel(kind, name)}${doubt}${suggestion}`);
 }
 
-/** The names of the built-in SQL tools: reserved while they are switched on. */
+/** The names of the built-in SQL tools, reserved while these are switched on. */
 export const SQL_TOOL_NAMES: readonly string[] = ['execute_sql_query', 'list_tables', 'get_table_schema'];

@@ -1,158 +1,95 @@
-import { messageOf, type Problem, suggestion } from '../../errors/index.js';
+import { messageOf, suggestion } from '../../errors/index.js';
 import {
   coerce,
   compilePattern,
   parseExact,
+  type SchemaCheck,
+  SchemaCompiler,
   toWhole,
   type TypeDefinition,
   type ValueType,
 } from '../../values/index.js';
-import type { KeyPath, YamlSource } from '../../yaml/index.js';
-import { problemAt } from './schema-problems.js';
+import type { KeyPath } from '../../yaml/index.js';
+import type { Finding } from './schema-problems.js';
 
-const NUMBERS = ['number', 'integer'] as const;
-
-/** JSON Schema passes over a keyword of another type, so what its author wanted checked goes through unchecked. */
-const TYPES_OF_KEYWORD = {
-  minLength: ['string'],
-  maxLength: ['string'],
-  pattern: ['string'],
-  minimum: NUMBERS,
-  maximum: NUMBERS,
-  exclusiveMinimum: NUMBERS,
-  exclusiveMaximum: NUMBERS,
-  multipleOf: NUMBERS,
-  items: ['array'],
-  minItems: ['array'],
-  maxItems: ['array'],
-  uniqueItems: ['array'],
-  properties: ['object'],
-  required: ['object'],
-  additionalProperties: ['object'],
-} as const satisfies Partial<Record<keyof TypeDefinition, readonly ValueType[]>>;
-
-type Keyword = keyof typeof TYPES_OF_KEYWORD;
-
-interface Limits {
-  readonly lower: 'minLength' | 'minItems' | 'minimum' | 'exclusiveMinimum';
-  readonly upper: 'maxLength' | 'maxItems' | 'maximum' | 'exclusiveMaximum';
-  /** Whether both may be the same number. */
-  readonly mayMeet: boolean;
-}
-
-const LIMITS: readonly Limits[] = [
-  { lower: 'minLength', upper: 'maxLength', mayMeet: true },
-  { lower: 'minItems', upper: 'maxItems', mayMeet: true },
-  { lower: 'minimum', upper: 'maximum', mayMeet: true },
-  { lower: 'minimum', upper: 'exclusiveMaximum', mayMeet: false },
-  { lower: 'exclusiveMinimum', upper: 'maximum', mayMeet: false },
-  { lower: 'exclusiveMinimum', upper: 'exclusiveMaximum', mayMeet: false },
-];
-
-/** What no schema of a single key can say about a type: keys that do not go together, or that nothing can satisfy. */
-export function checkType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
-  const findings = (one: TypeDefinition): Finding[] => [
-    ...emptyRanges(one),
-    ...unfitValues(one),
-    ...unquotedInEnum(one),
-    ...badNames(one),
-  ];
-  return toProblems(findInAll(type, path, findings), source);
-}
-
-/** What is hardly meant as it stands: projects that were written for other implementations have it, and are served. */
-export function warnOfType(type: TypeDefinition, path: KeyPath, source: YamlSource): Problem[] {
-  const findings = (one: TypeDefinition): Finding[] => [...foreignKeywords(one), ...unquotedElsewhere(one)];
-  return toProblems(findInAll(type, path, findings), source);
-}
-
-function toProblems(findings: readonly Finding[], source: YamlSource): Problem[] {
-  return findings
-    .filter(({ at, becomes }) => becomes === undefined || source.plainText(at) !== becomes)
-    .map(({ at, message }) => problemAt(at, message, source));
-}
-
-/** Something about a type, and the key that it is about. */
-interface Finding {
+/** A type within another one, and its place in the file. */
+interface TypePlace {
+  readonly type: TypeDefinition;
   readonly at: KeyPath;
-  readonly message: string;
-  /** The text that the value there becomes: when it is the one that stands in the file, nothing is wrong. */
-  readonly becomes?: string;
+  /** `address.zip`, `points[]` */
+  readonly name: string;
 }
 
-function findInAll(
-  type: TypeDefinition,
-  path: KeyPath,
-  findIn: (type: TypeDefinition) => readonly Finding[],
-): Finding[] {
-  const own = findIn(type).map((finding) => ({ ...finding, at: [...path, ...finding.at] }));
-  const inItems = type.items === undefined ? [] : findInAll(type.items, [...path, 'items'], findIn);
-  const inProperties = Object.entries(type.properties ?? {}).flatMap(([name, property]) =>
-    findInAll(property, [...path, 'properties', name], findIn),
+/** A type and all types within it. */
+export function typesIn(type: TypeDefinition, at: KeyPath, name = type.name ?? ''): readonly TypePlace[] {
+  const { items, properties = {} } = type;
+  return [
+    { type, at, name },
+    ...(items === undefined ? [] : typesIn(items, [...at, 'items'], `${name}[]`)),
+    ...Object.entries(properties).flatMap(([key, property]) =>
+      typesIn(property, [...at, 'properties', key], `${name}.${key}`),
+    ),
+  ];
+}
+
+/** What the schema of a single key cannot find: keys that contradict each other, and keys that no value can satisfy. */
+export function checkType(type: TypeDefinition, at: KeyPath): Finding[] {
+  return findIn(type, at, (one) => [
+    ...findEmptyRanges(one),
+    ...findUnfitEnum(one),
+    ...findUnquotedEnum(one),
+    ...findBadNames(one),
+  ]);
+}
+
+/** What is probably not intended, but is served: projects written for other implementations have it. */
+export function warnOfType(type: TypeDefinition, at: KeyPath): Finding[] {
+  return findIn(type, at, (one) => [...findForeignKeywords(one), ...findUnquotedValues(one)]);
+}
+
+function findIn(type: TypeDefinition, at: KeyPath, find: (type: TypeDefinition) => Finding[]): Finding[] {
+  return typesIn(type, at).flatMap((place) =>
+    find(place.type).map((finding) => ({ ...finding, at: [...place.at, ...finding.at] })),
   );
-  return [...own, ...inItems, ...inProperties];
 }
 
-function foreignKeywords(type: TypeDefinition): Finding[] {
-  // The keys of an object literal are those of its type.
-  return (Object.keys(TYPES_OF_KEYWORD) as Keyword[]).flatMap((keyword) => {
-    const types: readonly ValueType[] = TYPES_OF_KEYWORD[keyword];
-    if (type[keyword] === undefined || types.includes(type.type)) return [];
-    const message = `"${keyword}" is for ${types.join(' and ')}, and checks nothing of type ${type.type}`;
-    return [{ at: [keyword], message }];
-  });
-}
+const LIMITS = [
+  ['minLength', 'maxLength'],
+  ['minItems', 'maxItems'],
+  ['minimum', 'maximum'],
+  ['minimum', 'exclusiveMaximum'],
+  ['exclusiveMinimum', 'maximum'],
+  ['exclusiveMinimum', 'exclusiveMaximum'],
+] as const;
 
-function emptyRanges(type: TypeDefinition): Finding[] {
-  return LIMITS.flatMap(({ lower, upper, mayMeet }) => {
+function findEmptyRanges(type: TypeDefinition): Finding[] {
+  return LIMITS.flatMap(([lower, upper]) => {
     const low = type[lower];
     const high = type[upper];
-    if (low === undefined || high === undefined || low < high || (mayMeet && low === high)) return [];
-    return [{ at: [lower], message: `no value can have "${lower}" ${low} and "${upper}" ${high}` }];
+    if (low === undefined || high === undefined || low < high) return [];
+    if (low === high && !`${lower}${upper}`.includes('exclusive')) return [];
+    return [{ at: [lower], message: `no value can have \`${lower}\` ${low} and \`${upper}\` ${high}` }];
   });
 }
 
-function unfitValues(type: TypeDefinition): Finding[] {
+function findUnfitEnum(type: TypeDefinition): Finding[] {
   return (type.enum ?? []).flatMap((value, index) => {
-    // Null stands for a value that is left out.
+    // Null means that the value is left out.
     if (value === null || hasType(type.type, coerce(type, value))) return [];
-    const message = `"enum" lists ${JSON.stringify(value)}, which cannot be a value of type ${type.type}`;
+    const message = `\`enum\` has ${JSON.stringify(value)}, which cannot be a value of type ${type.type}`;
     return [{ at: ['enum', index], message }];
   });
 }
 
-/** No text that a caller sends is `yes` when `true` is listed, so nothing that was ever called loses by a refusal. */
-function unquotedInEnum(type: TypeDefinition): Finding[] {
-  return (type.enum ?? []).flatMap((listed, index) =>
-    findUnquoted(type, listed, ['enum', index]).map(({ at, value, text }) => {
-      const message = `"enum" lists ${value} without quotes, which is ${kindOf(value)} and no text; put it in quotes`;
-      return { at, message, becomes: text };
-    }),
-  );
-}
-
-function unquotedElsewhere(type: TypeDefinition): Finding[] {
-  const { default: standard, examples = [] } = type;
-  const toFinding = ({ at, value, text }: UnquotedValue): Finding => {
-    const message = `"${at[0]}" has ${value} without quotes, which is ${kindOf(value)} and becomes the text "${text}"; put it in quotes`;
-    return { at, message, becomes: text };
-  };
-  return [
-    ...findUnquoted(type, standard, ['default']),
-    ...examples.flatMap((each, index) => findUnquoted(type, each, ['examples', index])),
-  ].map(toFinding);
-}
-
-function kindOf(value: number | boolean): string {
-  return typeof value === 'number' ? 'a number' : 'a truth value';
-}
-
 function hasType(type: ValueType, value: unknown): boolean {
+  // A whole number that a double cannot hold is kept as text.
+  const exact = typeof value === 'string' && type !== 'string' ? parseExact(value) : undefined;
+  const isLarge = exact !== undefined && toWhole(exact) !== undefined;
   switch (type) {
     case 'integer':
-      return Number.isInteger(value) || isExactText(value);
+      return Number.isInteger(value) || isLarge;
     case 'number':
-      return typeof value === 'number' || isExactText(value);
+      return typeof value === 'number' || isLarge;
     case 'array':
       return Array.isArray(value);
     case 'object':
@@ -162,52 +99,44 @@ function hasType(type: ValueType, value: unknown): boolean {
   }
 }
 
-/** A whole number that a double cannot hold. */
-function isExactText(value: unknown): boolean {
-  const exact = typeof value === 'string' ? parseExact(value) : undefined;
-  return exact !== undefined && toWhole(exact) !== undefined;
+/** `yes` in an enum of texts is `true` in YAML, which no text of a client equals; refusing it breaks no working call. */
+function findUnquotedEnum(type: TypeDefinition): Finding[] {
+  return (type.enum ?? []).flatMap((listed, index) =>
+    findUnquoted(type, listed, ['enum', index]).map(({ at, value, text }) => {
+      const message = `\`enum\` has ${value} without quotes, which is ${kindOf(value)} and not text; put it in quotes`;
+      return { at, message, becomes: text };
+    }),
+  );
 }
 
-function badNames({ pattern, properties, required = [] }: TypeDefinition): Finding[] {
-  const badPattern = pattern === undefined ? [] : badRegularExpression(pattern);
-  if (properties === undefined) return badPattern;
-  const unknown = required.filter((name) => !Object.hasOwn(properties, name));
-  const known = Object.keys(properties);
-  return [
-    ...badPattern,
-    ...unknown.map((name) => ({
-      at: ['required'],
-      message: `"required" names "${name}", which is not in "properties"${suggestion(name, known)}`,
-    })),
+function findUnquotedValues(type: TypeDefinition): Finding[] {
+  const { default: standard, examples = [] } = type;
+  const found = [
+    ...findUnquoted(type, standard, ['default']),
+    ...examples.flatMap((each, index) => findUnquoted(type, each, ['examples', index])),
   ];
+  return found.map(({ at, value, text }) => {
+    const message = `\`${at[0]}\` has ${value} without quotes, which is ${kindOf(value)} and becomes the text "${text}"; put it in quotes`;
+    return { at, message, becomes: text };
+  });
 }
 
-function badRegularExpression(pattern: string): Finding[] {
-  try {
-    compilePattern(pattern);
-    return [];
-  } catch (error) {
-    return [{ at: ['pattern'], message: `the pattern is not a regular expression: ${messageOf(error)}` }];
-  }
-}
-
-/** A value of a definition that YAML reads as no text where the type is text. */
-export interface UnquotedValue {
-  /** From where the value was looked at. */
+/** A value where the type is text, but which YAML reads as something else. */
+interface UnquotedValue {
   readonly at: KeyPath;
   readonly value: number | boolean;
-  /** What becomes of it: not what was written, for `no`, `1.0` and `010`. */
+  /** The text that it becomes, which for `no`, `1.0` and `010` is not what was written. */
   readonly text: string;
 }
 
-/** In a value of a type and in what is within it. Whole numbers that a double cannot hold are text in our YAML. */
-export function findUnquoted(
-  type: TypeDefinition,
-  value: unknown,
-  at: KeyPath = [],
-): readonly UnquotedValue[] {
+/** Unquoted texts in a value of a type. Whole numbers that a double cannot hold are read as text. */
+function findUnquoted(type: TypeDefinition, value: unknown, at: KeyPath): readonly UnquotedValue[] {
   const { items, properties = {} } = type;
-  if (type.type === 'string') return toUnquoted(type, value, at);
+  if (type.type === 'string') {
+    if (typeof value !== 'number' && typeof value !== 'boolean') return [];
+    const text = coerce(type, value);
+    return typeof text === 'string' ? [{ at, value, text }] : [];
+  }
   if (Array.isArray(value))
     return items === undefined
       ? []
@@ -219,8 +148,80 @@ export function findUnquoted(
   );
 }
 
-function toUnquoted(type: TypeDefinition, value: unknown, at: KeyPath): readonly UnquotedValue[] {
-  if (typeof value !== 'number' && typeof value !== 'boolean') return [];
-  const text = coerce(type, value);
-  return typeof text === 'string' ? [{ at, value, text }] : [];
+function kindOf(value: number | boolean): string {
+  return typeof value === 'number' ? 'a number' : 'a boolean';
+}
+
+function findBadNames({ pattern, properties, required = [] }: TypeDefinition): Finding[] {
+  const known = Object.keys(properties ?? {});
+  const unknown = properties === undefined ? [] : required.filter((name) => !known.includes(name));
+  const findings: Finding[] = unknown.map((name) => ({
+    at: ['required'],
+    message: `\`required\` names "${name}", which is not in \`properties\`${suggestion(name, known)}`,
+  }));
+  try {
+    if (pattern !== undefined) compilePattern(pattern);
+  } catch (error) {
+    findings.push({
+      at: ['pattern'],
+      message: `\`pattern\` is not a regular expression: ${messageOf(error)}`,
+    });
+  }
+  return findings;
+}
+
+const KEYWORDS: readonly (readonly [readonly ValueType[], readonly (keyof TypeDefinition)[]])[] = [
+  [['string'], ['minLength', 'maxLength', 'pattern']],
+  [
+    ['number', 'integer'],
+    ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
+  ],
+  [['array'], ['items', 'minItems', 'maxItems', 'uniqueItems']],
+  [['object'], ['properties', 'required', 'additionalProperties']],
+];
+
+/** JSON Schema ignores a keyword of another type, so what its author wanted to check is not checked. */
+function findForeignKeywords(type: TypeDefinition): Finding[] {
+  return KEYWORDS.filter(([types]) => !types.includes(type.type)).flatMap(([types, keywords]) =>
+    keywords
+      .filter((keyword) => type[keyword] !== undefined)
+      .map((keyword) => ({
+        at: [keyword],
+        message: `\`${keyword}\` is for ${types.join(' and ')} and has no effect on type ${type.type}`,
+      })),
+  );
+}
+
+/**
+ * Finds defaults that do not fit their type: every call that relies on such a default would fail. One instance for a whole
+ * load, because creating a compiler takes 15 ms and compiling a schema more than 1 ms.
+ */
+export class DefaultCheck {
+  #compiler: SchemaCompiler | undefined;
+  readonly #checks = new Map<string, SchemaCheck>();
+
+  /** Checks the default of a type, and those of the types within it. */
+  check(type: TypeDefinition, at: KeyPath): Finding[] {
+    return typesIn(type, at).flatMap((place) => {
+      const { default: value } = place.type;
+      if (value === undefined || value === null) return [];
+      const reasons = this.#checkFor(place.type)(coerce(place.type, value), 'it');
+      return reasons.map((reason) => ({
+        at: [...place.at, 'default'],
+        message: `the default of "${place.name}" does not fit: ${reason}`,
+      }));
+    });
+  }
+
+  /** Types share a check if they differ only in what a check ignores. */
+  #checkFor(type: TypeDefinition): SchemaCheck {
+    const { name: _name, description: _description, default: _default, examples: _examples, ...bare } = type;
+    const key = JSON.stringify(bare);
+    const known = this.#checks.get(key);
+    if (known !== undefined) return known;
+    this.#compiler ??= new SchemaCompiler();
+    const check = this.#compiler.checkOf(bare, 'input');
+    this.#checks.set(key, check);
+    return check;
+  }
 }

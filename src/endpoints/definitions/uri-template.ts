@@ -18,12 +18,12 @@ export class UriTemplate {
     return this.placeholders.length > 0;
   }
 
-  /** The same for two templates that differ only in the names of their placeholders. */
+  /** Equal for templates that differ only in the names of their placeholders. */
   get shape(): string {
     return this.#literals.join('{}');
   }
 
-  /** What is wrong with the braces of the text, if anything. */
+  /** What is wrong with the braces, if anything, as the end of a sentence about the URI. */
   get syntaxError(): string | undefined {
     const stray = this.#literals.find((literal) => /[{}]/.test(literal));
     if (stray !== undefined) return 'has a "{" or "}" that does not enclose a parameter name';
@@ -31,7 +31,7 @@ export class UriTemplate {
     return twice === undefined ? undefined : `uses {${twice}} twice`;
   }
 
-  /** The values that make the template this URI, or undefined when none do. */
+  /** The values with which the template expands to the URI, or undefined if there are none. */
   match(uri: string): Readonly<Record<string, string>> | undefined {
     const found = this.#pattern.exec(uri);
     if (found === null) return undefined;
@@ -45,7 +45,7 @@ export class UriTemplate {
     return this.#literals.map((literal, index) => literal + (encoded[index] ?? '')).join('');
   }
 
-  /** Sorts the more specific template first: more literal text, then fewer placeholders, then by text. */
+  /** Sorts the more specific template first: more literal text, then fewer placeholders, then alphabetically. */
   static bySpecificity(this: void, a: UriTemplate, b: UriTemplate): number {
     return (
       b.#literalLength - a.#literalLength ||
@@ -63,7 +63,7 @@ function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A stray percent sign: not an encoding of anything, so not a match.
+    // A stray percent sign is no valid encoding, so the URI does not match.
     return undefined;
   }
 }

@@ -19,13 +19,13 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     broken: 'a key of an endpoint is misspelt',
     command: 'validate',
     files: { 'tools/price.yml': tool('name: price', 'paramters: []', 'source: { code: SELECT 1 }') },
-    says: ['tools/price.yml:4:3:', 'unknown key "tool.paramters"; did you mean "parameters"?'],
+    says: ['tools/price.yml:4:3:', 'unknown key `tool.paramters`; did you mean `parameters`?'],
   },
   {
     broken: 'an endpoint has no SQL',
     command: 'validate',
     files: { 'tools/price.yml': tool('name: price') },
-    says: ['tools/price.yml:2:1:', '"tool.source" is required'],
+    says: ['tools/price.yml:2:1:', '`tool.source` is required'],
   },
   {
     broken: 'the SQL file of an endpoint is not there',
@@ -33,7 +33,7 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     files: { 'tools/price.yml': tool('name: price', 'source: { file: ../sql/prices.sql }') },
     says: [
       'tools/price.yml:4:13:',
-      'the SQL file sql/prices.sql does not exist; paths are relative to the YAML file, or to the project when they begin with "/"',
+      'the SQL file sql/prices.sql does not exist; paths are relative to the YAML file, or to the project if they begin with "/"',
     ],
   },
   {
@@ -122,7 +122,7 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     },
     says: [
       'tools/price.yml:4:3:',
-      'this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file',
+      'this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
     ],
   },
   {
@@ -131,14 +131,14 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     files: { 'tools/price.yml': tool('name: price', 'source: { file: ../python/price.py }') },
     says: [
       'tools/price.yml:4:13:',
-      '"../python/price.py" is a Python file, but without a language it would run as SQL; add "language: python" to the tool',
+      '"../python/price.py" is a Python file, but without a language it would run as SQL; add `language: python` to the tool',
     ],
   },
   {
     broken: 'the Python code is in the endpoint file',
     command: 'validate',
     files: { 'tools/price.yml': tool('name: price', 'language: python', 'source: { code: "return 1" }') },
-    says: ['tools/price.yml:5:13:', 'put it as the function "price" into a file below python/'],
+    says: ['tools/price.yml:5:13:', 'define the function "price" in a file below python/'],
   },
   {
     broken: 'the Python file of an endpoint is not there',

@@ -188,7 +188,7 @@ describe('a start that cannot succeed', () => {
         {
           path: join(folder.path, 'tools/bad.yml'),
           error: expect.stringMatching(
-            /^tools\/bad\.yml:2:1: .*; tools\/bad\.yml:3:3: unknown key "tool\.nam"/,
+            /^tools\/bad\.yml:2:1: .*; tools\/bad\.yml:3:3: unknown key `tool\.nam`/,
           ),
         },
       ],

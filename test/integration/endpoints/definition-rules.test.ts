@@ -20,30 +20,30 @@ describe('a type that nothing can satisfy is refused', () => {
   it.each([
     [
       '{ type: integer, enum: [1, a, null, "2"], minimum: 9, maximum: 1 }',
-      '38: "enum" lists "a", which cannot be a value of type integer',
-      '53: no value can have "minimum" 9 and "maximum" 1',
+      '38: `enum` has "a", which cannot be a value of type integer',
+      '53: no value can have `minimum` 9 and `maximum` 1',
     ],
     [
       '{ type: boolean, enum: [true, "false", 1] }',
-      '50: "enum" lists 1, which cannot be a value of type boolean',
+      '50: `enum` has 1, which cannot be a value of type boolean',
     ],
-    ['{ type: string, enum: ["1", [a]] }', '39: "enum" lists ["a"], which cannot be a value of type string'],
+    ['{ type: string, enum: ["1", [a]] }', '39: `enum` has ["a"], which cannot be a value of type string'],
     [
       '{ type: string, enum: [yes, "no", 010, a, null] }',
-      '34: "enum" lists true without quotes, which is a truth value and no text; put it in quotes',
-      '45: "enum" lists 8 without quotes, which is a number and no text; put it in quotes',
+      '34: `enum` has true without quotes, which is a boolean and not text; put it in quotes',
+      '45: `enum` has 8 without quotes, which is a number and not text; put it in quotes',
     ],
-    ['{ type: object, enum: [{}, []] }', '38: "enum" lists [], which cannot be a value of type object'],
-    ['{ type: array, enum: [[], {}] }', '37: "enum" lists {}, which cannot be a value of type array'],
-    ['{ type: string, minLength: 3, maxLength: 2 }', '27: no value can have "minLength" 3 and "maxLength" 2'],
-    ['{ type: array, minItems: 3, maxItems: 2 }', '26: no value can have "minItems" 3 and "maxItems" 2'],
+    ['{ type: object, enum: [{}, []] }', '38: `enum` has [], which cannot be a value of type object'],
+    ['{ type: array, enum: [[], {}] }', '37: `enum` has {}, which cannot be a value of type array'],
+    ['{ type: string, minLength: 3, maxLength: 2 }', '27: no value can have `minLength` 3 and `maxLength` 2'],
+    ['{ type: array, minItems: 3, maxItems: 2 }', '26: no value can have `minItems` 3 and `maxItems` 2'],
     [
       '{ type: number, minimum: 3, exclusiveMaximum: 3 }',
-      '27: no value can have "minimum" 3 and "exclusiveMaximum" 3',
+      '27: no value can have `minimum` 3 and `exclusiveMaximum` 3',
     ],
     [
       '{ type: number, exclusiveMinimum: 3, maximum: 3 }',
-      '27: no value can have "exclusiveMinimum" 3 and "maximum" 3',
+      '27: no value can have `exclusiveMinimum` 3 and `maximum` 3',
     ],
   ])('%s', async (type, ...problems) => {
     const lines = ['tool:', '  name: t', `  return: ${type}`, '  source: { code: SELECT 1 }'];
@@ -72,9 +72,9 @@ it('a keyword of another type is told and does no harm', async () => {
   ];
   expect(await problemsOf('tools/a.yml', lines)).toEqual([]);
   expect(await warningsOf('tools/a.yml', lines)).toEqual([
-    'tools/a.yml:3:41: "minimum" is for number and integer, and checks nothing of type string',
-    'tools/a.yml:3:53: "items" is for array, and checks nothing of type string',
-    'tools/a.yml:4:50: "maxLength" is for string, and checks nothing of type integer',
+    'tools/a.yml:3:41: `minimum` is for number and integer and has no effect on type string',
+    'tools/a.yml:3:53: `items` is for array and has no effect on type string',
+    'tools/a.yml:4:50: `maxLength` is for string and has no effect on type integer',
   ]);
 });
 
@@ -101,15 +101,15 @@ it('a default and an example that YAML reads as no text are told, and are served
     '  source: { code: "SELECT $a, $list, $o, $big, $n" }',
   ];
   expect(await problemsOf('tools/a.yml', lines)).toEqual([]);
-  const truth = 'which is a truth value and becomes the text';
+  const truth = 'which is a boolean and becomes the text';
   const number = 'which is a number and becomes the text';
   expect(await warningsOf('tools/a.yml', lines)).toEqual([
-    `tools/a.yml:4:32: "default" has false without quotes, ${truth} "false"; put it in quotes`,
-    `tools/a.yml:4:56: "examples" has 1 without quotes, ${number} "1"; put it in quotes`,
-    `tools/a.yml:5:69: "default" has true without quotes, ${truth} "true"; put it in quotes`,
-    `tools/a.yml:5:73: "default" has false without quotes, ${truth} "false"; put it in quotes`,
-    `tools/a.yml:6:98: "default" has 1000 without quotes, ${number} "1000"; put it in quotes`,
-    `tools/a.yml:6:67: "default" has 668 without quotes, ${number} "668"; put it in quotes`,
+    `tools/a.yml:4:32: \`default\` has false without quotes, ${truth} "false"; put it in quotes`,
+    `tools/a.yml:4:56: \`examples\` has 1 without quotes, ${number} "1"; put it in quotes`,
+    `tools/a.yml:5:69: \`default\` has true without quotes, ${truth} "true"; put it in quotes`,
+    `tools/a.yml:5:73: \`default\` has false without quotes, ${truth} "false"; put it in quotes`,
+    `tools/a.yml:6:98: \`default\` has 1000 without quotes, ${number} "1000"; put it in quotes`,
+    `tools/a.yml:6:67: \`default\` has 668 without quotes, ${number} "668"; put it in quotes`,
   ]);
 });
 
@@ -127,16 +127,16 @@ describe('one mistake in a file hides no other', () => {
       '  return: { type: object, properties: { a: { type: string } }, required: [b] }',
     ];
     expect(await problemsOf('tools/a.yml', lines)).toEqual([
-      'tools/a.yml:1:1: "tool.name" is required',
-      'tools/a.yml:2:3: "source" has both "code" and "file"; keep one',
-      expect.stringMatching(/^tools\/a\.yml:4:32: the pattern is not a regular expression: /),
+      'tools/a.yml:1:1: `tool.name` is required',
+      'tools/a.yml:2:3: `source` has both `code` and `file`; keep one',
+      expect.stringMatching(/^tools\/a\.yml:4:32: `pattern` is not a regular expression: /),
       'tools/a.yml:5:33: the default of "b" does not fit: it must be one of 1, not "many"',
       'tools/a.yml:5:33: the default of "b" does not fit: it must be a whole number, not "many"',
-      expect.stringContaining('tools/a.yml:6:18: "tool.parameters[2].type" must be one of'),
+      expect.stringContaining('tools/a.yml:6:18: `tool.parameters[2].type` must be one of'),
       'tools/a.yml:7:9: parameter "c" is declared twice',
-      'tools/a.yml:7:40: "enum" lists "x", which cannot be a value of type integer',
-      'tools/a.yml:8:3: this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file',
-      'tools/a.yml:9:64: "required" names "b", which is not in "properties"; did you mean "a"?',
+      'tools/a.yml:7:40: `enum` has "x", which cannot be a value of type integer',
+      'tools/a.yml:8:3: this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
+      'tools/a.yml:9:64: `required` names "b", which is not in `properties`; did you mean "a"?',
     ]);
   });
 
@@ -144,28 +144,28 @@ describe('one mistake in a file hides no other', () => {
     const parameters = '  parameters: [{ name: cat, type: strin }, { name: dog, type: string }]';
     const resource = ['resource:', '  uri: x://{cat}/{cow}', parameters, '  sorce: {}'];
     expect(await problemsOf('resources/a.yml', resource)).toEqual([
-      'resources/a.yml:1:1: "resource.source" is required',
+      'resources/a.yml:1:1: `resource.source` is required',
       'resources/a.yml:2:3: the URI uses {cow}, which is not a declared parameter; known: cat, dog',
-      expect.stringContaining('resources/a.yml:3:29: "resource.parameters[0].type" must be one of'),
-      'resources/a.yml:3:46: parameter "dog" does not occur in the URI x://{cat}/{cow}; add {dog} to it or remove the parameter',
-      'resources/a.yml:4:3: unknown key "resource.sorce"; did you mean "source"?',
+      expect.stringContaining('resources/a.yml:3:29: `resource.parameters[0].type` must be one of'),
+      'resources/a.yml:3:46: parameter "dog" is not in the URI x://{cat}/{cow}; add {dog} to the URI or remove the parameter',
+      'resources/a.yml:4:3: unknown key `resource.sorce`; did you mean `source`?',
     ]);
     const prompt = ['prompt:', parameters, '  messages:', '    - prompt: "{{ cat }} {{ cow }}"', '    - {}'];
     expect(await problemsOf('prompts/a.yml', prompt)).toEqual([
-      'prompts/a.yml:1:1: "prompt.name" is required',
-      expect.stringContaining('prompts/a.yml:2:29: "prompt.parameters[0].type" must be one of'),
+      'prompts/a.yml:1:1: `prompt.name` is required',
+      expect.stringContaining('prompts/a.yml:2:29: `prompt.parameters[0].type` must be one of'),
       'prompts/a.yml:4:7: the template reads "cow", which is not a declared parameter; known: cat, dog',
-      'prompts/a.yml:5:7: "prompt.messages[1].prompt" is required',
+      'prompts/a.yml:5:7: `prompt.messages[1].prompt` is required',
     ]);
   });
 
   it('and what is not a list of parameters at all declares any name', async () => {
     const lines = ['resource:', '  uri: x://{cat}', '  parameters: cat', '  source: { code: SELECT 1 }'];
     expect(await problemsOf('resources/a.yml', lines)).toEqual([
-      'resources/a.yml:3:3: "resource.parameters" must be a list, not "cat"',
+      'resources/a.yml:3:3: `resource.parameters` must be a list, not "cat"',
     ]);
     expect(await problemsOf('tools/a.yml', ['tool: 3'])).toEqual([
-      'tools/a.yml:1:1: "tool" must be a mapping, not 3',
+      'tools/a.yml:1:1: `tool` must be a mapping, not 3',
     ]);
   });
 });

@@ -49,7 +49,7 @@ describe('loading the definitions of a project', () => {
       { path: 'tools/off.yml', kind: 'tool', name: 'not_now', description: undefined },
     ]);
     expect(catalog.warnings.map(formatProblem)).toEqual([
-      'prompts/summary.yml:12:7: MCP has no role "system": the message is delivered as "user"',
+      'prompts/summary.yml:12:7: MCP has no role "system"; the message is delivered as "user"',
     ]);
   });
 
@@ -61,11 +61,10 @@ describe('loading the definitions of a project', () => {
     const folders = { ...foldersOf(root), sqlTools: { enabled: false } };
     const warnings = async (): Promise<string[]> =>
       (await loadEndpoints(folders)).warnings.map((warning) => formatProblem(warning));
-    const nothing =
-      'mxcp-site.yml: clients will find nothing to call: the folders of tools, resources and prompts';
-    expect(await warnings()).toEqual([`${nothing} have no endpoint file`]);
+    const nothing = 'mxcp-site.yml: clients will find nothing to call:';
+    expect(await warnings()).toEqual([`${nothing} the endpoint folders have no endpoint file`]);
     await write({ 'tools/a.yml': tool(`  enabled: false\n${code}`) });
-    expect(await warnings()).toEqual([`${nothing} have only endpoints that are switched off`]);
+    expect(await warnings()).toEqual([`${nothing} all endpoints are switched off`]);
     await write({ 'tools/a.yml': tool(code) });
     expect(await warnings()).toEqual([]);
   });
@@ -194,15 +193,15 @@ describe('problems of definitions', () => {
       'metdata: {}',
     ].join('\n');
     expect(await problemsOf({ 'tools/a.yml': file })).toEqual([
-      'tools/a.yml:2:1: "tool.name" is required',
-      'tools/a.yml:3:3: unknown key "tool.nam"; did you mean "name"?',
-      'tools/a.yml:5:7: "tool.parameters[0].name" must start with a letter or underscore, then letters, digits, underscores',
-      'tools/a.yml:6:7: "tool.parameters[0].type" must be one of string, number, integer, boolean, array, object, not "strin"; did you mean "string"?',
-      'tools/a.yml:7:7: "tool.parameters[0].minLength" must not be negative',
-      'tools/a.yml:8:7: unknown key "tool.parameters[0].defualt"; did you mean "default"?',
-      'tools/a.yml:9:27: unknown key "tool.return.propertys"; did you mean "properties"?',
-      'tools/a.yml:10:29: "tool.source.file" must be text, not 3',
-      'tools/a.yml:11:1: unknown key "metdata"; did you mean "metadata"?',
+      'tools/a.yml:2:1: `tool.name` is required',
+      'tools/a.yml:3:3: unknown key `tool.nam`; did you mean `name`?',
+      'tools/a.yml:5:7: `tool.parameters[0].name` must start with a letter or underscore, then letters, digits, underscores',
+      'tools/a.yml:6:7: `tool.parameters[0].type` must be one of string, number, integer, boolean, array, object, not "strin"; did you mean "string"?',
+      'tools/a.yml:7:7: `tool.parameters[0].minLength` must not be negative',
+      'tools/a.yml:8:7: unknown key `tool.parameters[0].defualt`; did you mean `default`?',
+      'tools/a.yml:9:27: unknown key `tool.return.propertys`; did you mean `properties`?',
+      'tools/a.yml:10:29: `tool.source.file` must be text, not 3',
+      'tools/a.yml:11:1: unknown key `metdata`; did you mean `metadata`?',
     ]);
   });
 
@@ -217,71 +216,71 @@ describe('problems of definitions', () => {
       `tool:\n  name: a\n  name: b\n${code}`,
       'tools/a.yml:3:3: this key is already there in the same mapping; remove one of the two',
     ],
-    ['an empty file', '', 'tools/a.yml: the file must be a mapping with the key "tool"'],
-    ['no kind', 'mxcp: 1\ntols: {}\n', 'tools/a.yml:1:1: the file has no "tool"; it has "tols"'],
+    ['an empty file', '', 'tools/a.yml: the file must be a mapping with the key `tool`'],
+    ['no kind', 'mxcp: 1\ntols: {}\n', 'tools/a.yml:1:1: the file has no `tool`; it has `tols`'],
     [
       'two kinds',
       'tool: {}\nprompt: {}\n',
-      'tools/a.yml:2:1: one file holds one endpoint; this one has tool and prompt',
+      'tools/a.yml:2:1: a file defines one endpoint; this one has `tool` and `prompt`',
     ],
     [
       'a kind of another folder',
       'resource: {}\n',
-      'tools/a.yml:1:1: this file defines a resource but lies among the tools; move it to resources/ or change its kind',
+      'tools/a.yml:1:1: this file defines a resource but is in the folder of tools; move it to resources/ or change its kind',
     ],
-    ['another format version', `mxcp: 2\ntool:\n  name: t\n${code}`, 'tools/a.yml:1:1: "mxcp" must be 1'],
-    ['no source', tool(''), 'tools/a.yml:2:1: "tool.source" is required'],
+    ['another format version', `mxcp: 2\ntool:\n  name: t\n${code}`, 'tools/a.yml:1:1: `mxcp` must be 1'],
+    ['no source', tool(''), 'tools/a.yml:2:1: `tool.source` is required'],
     [
       'two sources',
       tool('  source: { code: SELECT 1, file: a.sql }\n'),
-      'tools/a.yml:4:3: "source" has both "code" and "file"; keep one',
+      'tools/a.yml:4:3: `source` has both `code` and `file`; keep one',
     ],
     [
       'an SQL file that is missing',
       tool('  source:\n    file: a.sql\n'),
-      'tools/a.yml:5:5: the SQL file tools/a.sql does not exist; paths are relative to the YAML file, or to the project when they begin with "/"',
+      'tools/a.yml:5:5: the SQL file tools/a.sql does not exist; paths are relative to the YAML file, or to the project if they begin with "/"',
     ],
     [
       'a Python file without its language',
       tool('  source: { file: a.py }\n'),
-      'tools/a.yml:4:13: "a.py" is a Python file, but without a language it would run as SQL; add "language: python" to the tool',
+      'tools/a.yml:4:13: "a.py" is a Python file, but without a language it would run as SQL; add `language: python` to the tool',
     ],
     [
       'a Python file as SQL',
       tool('  language: sql\n  source: { file: a.py }\n'),
-      'tools/a.yml:5:13: "a.py" is a Python file, but the language is sql; write "language: python"',
+      'tools/a.yml:5:13: "a.py" is a Python file, but the language is `sql`; write `language: python`',
     ],
     [
       'Python code within the YAML file',
       tool('  language: python\n  source:\n    code: return 1\n'),
-      'tools/a.yml:6:5: Python code within the YAML file is not run, because a module needs a file to be imported from and to be shown in tracebacks; put it as the function "t" into a file below python/ and name that file with "file"',
+      'tools/a.yml:6:5: Python code cannot be in the YAML file, because imports and tracebacks need a file; define the function "t" in a file below python/ and name that file with `file`',
     ],
     [
       'a Python file that is missing',
       tool('  language: python\n  source: { file: ../python/a.py }\n'),
-      'tools/a.yml:5:13: the Python file python/a.py does not exist; paths are relative to the YAML file, or to the project when they begin with "/"',
+      'tools/a.yml:5:13: the Python file python/a.py does not exist; paths are relative to the YAML file, or to the project if they begin with "/"',
     ],
     [
       'a Python file outside the project',
       tool('  language: python\n  source: { file: ../../a.py }\n'),
-      'tools/a.yml:5:13: "../../a.py" lies outside the project; Python code is loaded from the project only',
+      'tools/a.yml:5:13: "../../a.py" is outside the project; move it into the project, because code is loaded only from there',
     ],
     [
       'a Python file with another ending',
       tool('  language: python\n  source: { file: a.txt }\n'),
-      'tools/a.yml:5:13: "a.txt" does not end in .py, so it cannot be imported',
+      'tools/a.yml:5:13: "a.txt" does not end in .py, so Python cannot import it',
     ],
     [
       'policies',
       tool(`  policies:\n    input: [{ condition: "true", action: deny }]\n${code}`),
-      'tools/a.yml:4:3: this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file',
+      'tools/a.yml:4:3: this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
     ],
     [
       'sensitive values',
       tool(
         `  return:\n    type: array\n    items:\n      type: object\n      properties:\n        pin: { type: string, sensitive: true }\n${code}`,
       ),
-      'tools/a.yml:9:30: this version cannot enforce "sensitive", so it does not serve this endpoint; remove the key or the file',
+      'tools/a.yml:9:30: this version cannot enforce `sensitive`, so it does not serve this endpoint; remove the key or the file',
     ],
     [
       'a parameter twice',
@@ -291,7 +290,7 @@ describe('problems of definitions', () => {
     [
       'a pattern that does not compile',
       tool(`  parameters:\n    - { name: a, type: string, pattern: "(" }\n${code}`),
-      /^tools\/a\.yml:5:32: the pattern is not a regular expression: /,
+      /^tools\/a\.yml:5:32: `pattern` is not a regular expression: /,
     ],
     [
       'a default of another type',
@@ -308,12 +307,12 @@ describe('problems of definitions', () => {
     [
       'a required key that is not declared',
       tool(`  return: { type: object, properties: { name: { type: string } }, required: [nmae] }\n${code}`),
-      'tools/a.yml:4:67: "required" names "nmae", which is not in "properties"; did you mean "name"?',
+      'tools/a.yml:4:67: `required` names "nmae", which is not in `properties`; did you mean "name"?',
     ],
     [
       'the name of an SQL tool',
       tool(code).replace('name: t', 'name: list_tables'),
-      'tools/a.yml:3:3: the name "list_tables" belongs to a built-in SQL tool; rename it or switch off "sql_tools"',
+      'tools/a.yml:3:3: the name "list_tables" belongs to a built-in SQL tool; rename it or switch off `sql_tools`',
     ],
   ])('tell of %s', async (_, text, expected) => {
     const problems = await problemsOf({ 'tools/a.yml': text });
@@ -342,7 +341,7 @@ describe('problems of definitions', () => {
       code;
     expect(await problemsOf({ 'resources/a.yml': file })).toEqual([
       'resources/a.yml:2:3: the URI uses {cat}, which is not a declared parameter; did you mean "cats"?',
-      'resources/a.yml:4:9: parameter "cats" does not occur in the URI x://{cat}/{dog}; add {cats} to it or remove the parameter',
+      'resources/a.yml:4:9: parameter "cats" is not in the URI x://{cat}/{dog}; add {cats} to the URI or remove the parameter',
     ]);
   });
 
@@ -366,7 +365,7 @@ describe('problems of definitions', () => {
       'prompt:\n  name: p\n  parameters:\n    - { name: topic, type: string }\n  messages:\n    - prompt: "{{ topc }}"\n    - { role: tool, prompt: "{% if %}" }\n';
     expect(await problemsOf({ 'prompts/a.yml': file })).toEqual([
       'prompts/a.yml:6:7: the template reads "topc", which is not a declared parameter; did you mean "topic"?',
-      'prompts/a.yml:7:9: "role" must be user or assistant, not "tool"',
+      'prompts/a.yml:7:9: `role` must be user or assistant, not "tool"',
       'prompts/a.yml:7:21: {% if %} has no end; add {% endif %}',
       'prompts/a.yml:7:21: "{% if %}" is not valid Jinja',
     ]);

@@ -40,7 +40,7 @@ describe('what cannot be read', () => {
     expect(await findDefinitionChanges(foldersOf(project.root), catalog)).toEqual([]);
   });
 
-  it('is, for a folder that this user may not look into, a problem with its mend, and hides nothing else', async () => {
+  it('is, for a folder that this user may not look into, a problem that says how to fix it, and hides nothing else', async () => {
     project.write('tools/mine/b.yml', sqlTool('b', 'SELECT 1'));
     project.write('tools/z.yml', 'broken');
     const serving = await load();
@@ -56,23 +56,23 @@ describe('what cannot be read', () => {
       ['tools/z.yml', null, null],
     ]);
     expect(found.failures[0]?.problems.map(formatProblem)).toEqual([
-      'tools/mine: the folder may not be read by this user; let this user read it (chmod u+rx, chown), or move it out of the folder of the endpoints',
+      'tools/mine: the folder may not be read by this user; let this user read it (chmod u+rx, chown), or move it out of the endpoint folders',
     ]);
     const choice = { kind: 'tool', name: 'b', hasSqlTools: false } as const;
     expect(() => selectEndpoint(found, choice)).toThrow(
-      'there is no tool "b" (unless it stands in tools/mine, which cannot be read)',
+      'there is no tool "b" (unless it is in tools/mine, which cannot be read)',
     );
     expect(changes).toEqual(['tools/mine: unreadable']);
     const later = asOrdinaryUser(() => findDefinitionChanges(foldersOf(project.root), found));
     expect(await later).toEqual([]);
   });
 
-  it('is told after ten seconds when the disk hangs', async () => {
+  it('is reported after ten seconds when the disk hangs', async () => {
     await using hung = new HungDisk(project.root);
     stopClock();
-    const told = problems();
+    const reported = problems();
     vi.advanceTimersByTime(10_000);
-    expect(await told).toEqual([
+    expect(await reported).toEqual([
       'prompts: the folder was not read, because other reads hang',
       'resources: the folder was not read, because other reads hang',
       'tools: the folder cannot be read: no answer within 10 s',

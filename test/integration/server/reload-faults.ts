@@ -102,7 +102,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:4:3',
     says: [
-      'this version cannot enforce "policies", so it does not serve this endpoint; remove the key or the file',
+      'this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
     ],
   },
   {
@@ -117,7 +117,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     stage: 'load',
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:4:28',
-    says: ['this version cannot enforce "sensitive"'],
+    says: ['this version cannot enforce `sensitive`'],
   },
 ];
 

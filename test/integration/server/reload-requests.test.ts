@@ -164,7 +164,7 @@ describe('what is not enforced', () => {
           'policies: { output: [{ condition: "true", action: mask_fields }] }',
         ]),
       },
-      'this version cannot enforce "policies"',
+      'this version cannot enforce `policies`',
     ],
     [
       'a sensitive field',
@@ -173,7 +173,7 @@ describe('what is not enforced', () => {
           'return: { type: object, properties: { a: { type: integer, sensitive: true } } }',
         ]),
       },
-      'this version cannot enforce "sensitive"',
+      'this version cannot enforce `sensitive`',
     ],
   ])('stops the start: %s', async (_what, files, message) => {
     using project = await createShopProject('readonly', { 'config.yml': ['mxcp: 1'], ...files });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CallGate } from '../../../src/lifecycle/index.js';
 import { EndpointSet, LiveEndpointCalls, loadEndpoints } from '../../../src/endpoints/index.js';
 import { Renderers } from '../../../src/prompts/index.js';
-import type { EndpointFolders } from '../../../src/endpoints/definitions/load-endpoints.js';
+import type { EndpointFolders } from '../../../src/endpoints/definitions/definition-files.js';
 import type { LiveEndpointCallsOptions } from '../../../src/endpoints/calling/live-endpoint-calls.js';
 import { ActiveGeneration, Generation, type Disposer } from '../../../src/lifecycle/index.js';
 import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
