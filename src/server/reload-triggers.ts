@@ -13,7 +13,7 @@ import type { ReloadOptions } from '../reload/index.js';
 import { leaseDueAt, type ResolvedReference } from '../secrets/index.js';
 import type { ServerContext } from './server-context.js';
 import { FileWatcher } from './watch/file-watcher.js';
-import { toWatchedFiles } from './watch/folder-watches.js';
+import { toWatchedFiles } from './watch/watched-files.js';
 
 /** Everything that reloads without a request. Does nothing before the first `update`; the server disposes it. */
 export class ReloadTriggers implements Disposable {

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { onTestFinished, vi } from 'vitest';
 import { readContentHash } from '../../../src/files/index.js';
 import { FileWatcher, type FileWatcherOptions } from '../../../src/server/watch/file-watcher.js';
-import type { WatchedFile } from '../../../src/server/watch/folder-watches.js';
+import type { WatchedFile } from '../../../src/server/watch/watched-files.js';
 import { mountVolume } from '../../kit/kubernetes-volume.js';
 import { stopClock, untilHolds } from '../../kit/stopped-clock.js';
 import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
@@ -55,8 +55,8 @@ export async function watchByHand(
 ): Promise<WatchingByHand> {
   stopClock();
   let looks = 0;
-  const onLooked = (): void => void (looks += 1);
-  const { reports } = await startWatching(project, names, { maxFolders: 0, onLooked });
+  const onChecked = (): void => void (looks += 1);
+  const { reports } = await startWatching(project, names, { maxFolders: 0, onChecked });
   const look = async (): Promise<void> => {
     const before = looks;
     vi.advanceTimersToNextTimer();
