@@ -3,19 +3,19 @@
  * the exit code of a command.
  */
 const KINDS = {
-  /** The person can mend it: configuration, endpoint files, arguments. */
+  /** The user can fix it: configuration, endpoint files, arguments. */
   user: { httpStatus: 400, exitCode: 2 },
   not_found: { httpStatus: 404, exitCode: 2 },
-  /** The request is understood and refused. */
+  /** The request is valid but refused. */
   forbidden: { httpStatus: 403, exitCode: 2 },
-  /** The machine refuses: a taken port, a path that cannot be written, a locked file. */
+  /** The machine prevents it: a port in use, a path that cannot be written, a locked file. */
   environment: { httpStatus: 500, exitCode: 3 },
-  /** Nothing is wrong that time does not mend; the same request may succeed later. */
+  /** A temporary condition; the same request may succeed later. */
   unavailable: { httpStatus: 503, exitCode: 4 },
-  /** Somebody's SQL or code failed. */
+  /** SQL or code of the project failed. */
   execution: { httpStatus: 500, exitCode: 1 },
   timeout: { httpStatus: 504, exitCode: 4 },
-  /** Our own bug. */
+  /** A bug in mxcp. */
   internal: { httpStatus: 500, exitCode: 70 },
 } as const;
 
@@ -23,19 +23,18 @@ export type ErrorKind = keyof typeof KINDS;
 
 interface CodeEntry {
   readonly kind: ErrorKind;
-  /** Overrides the kind's HTTP status where the protocol has a more exact one. */
+  /** Overrides the kind's HTTP status where HTTP has a more exact one. */
   readonly httpStatus?: number;
   readonly doc: string;
 }
 
 /**
- * Every code this project can answer with. Codes are part of the interface: a code is never reused for another
- * meaning. `docs/reference/errors.md` lists the same codes; a contract test compares the two.
+ * Every error code. Codes are part of the interface: a code is never reused for another meaning. `docs/reference/errors.md` lists the same codes; a contract test compares the two.
  */
 export const ERROR_CODES = {
   usage: {
     kind: 'user',
-    doc: 'The command line, a setting in the environment or an argument of `AdminClient` is not understood.',
+    doc: 'The command line, a setting in the environment or an argument of `AdminClient` is not valid.',
   },
   project_not_found: {
     kind: 'user',
@@ -43,7 +42,7 @@ export const ERROR_CODES = {
   },
   config_not_found: {
     kind: 'user',
-    doc: 'A configuration file that was named, or that serves, does not exist.',
+    doc: 'A configuration file does not exist that was named or that the active configuration came from.',
   },
   config_invalid: {
     kind: 'user',
@@ -60,25 +59,25 @@ export const ERROR_CODES = {
   },
   feature_unavailable: {
     kind: 'user',
-    doc: 'The configuration asks for something that this version does not have.',
+    doc: 'The configuration asks for a feature that this version does not have.',
   },
   endpoint_invalid: {
     kind: 'user',
     doc: 'One or more endpoint files cannot be served; every one is listed.',
   },
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
-  params_invalid: { kind: 'user', doc: 'The arguments of a call do not fit the declared parameters.' },
-  query_failed: { kind: 'execution', doc: 'DuckDB refused or failed a statement.' },
+  params_invalid: { kind: 'user', doc: 'The arguments of a call do not match the declared parameters.' },
+  query_failed: { kind: 'execution', doc: 'DuckDB refused a statement, or the statement failed.' },
   query_interrupted: {
     kind: 'execution',
     doc: 'The call was cancelled, or a forced reload ended it; its query was interrupted.',
   },
   call_timeout: {
     kind: 'timeout',
-    doc: 'The call took longer than `--call-timeout`, waiting included, and was interrupted.',
+    doc: 'The call took longer than `--call-timeout`, including its time in the queue, and was interrupted.',
   },
   result_too_large: { kind: 'execution', doc: 'The result is larger than `--max-result-bytes`.' },
-  output_invalid: { kind: 'execution', doc: 'The result does not fit the declared `return` type.' },
+  output_invalid: { kind: 'execution', doc: 'The result does not match the declared `return` type.' },
   prompt_failed: { kind: 'execution', doc: 'A prompt template could not be rendered.' },
   server_busy: {
     kind: 'unavailable',
@@ -86,7 +85,7 @@ export const ERROR_CODES = {
   },
   server_starting: { kind: 'unavailable', doc: 'The server has not become ready yet.' },
   not_ready: { kind: 'unavailable', doc: 'A check that readiness depends on fails; `checks` says which.' },
-  server_closing: { kind: 'unavailable', doc: 'The server is shutting down and takes nothing new.' },
+  server_closing: { kind: 'unavailable', doc: 'The server is shutting down and accepts nothing new.' },
   database_missing: {
     kind: 'environment',
     doc: 'The database file or its folder does not exist or cannot be created.',
@@ -133,14 +132,14 @@ export const ERROR_CODES = {
   },
   drain_timeout: {
     kind: 'timeout',
-    doc: 'Calls that did not end stood in the way of a handover of the database until `--reload-drain-timeout` ran out.',
+    doc: 'Running calls delayed a handover of the database until `--reload-drain-timeout` ran out.',
   },
   payload_timeout: {
     kind: 'timeout',
     doc: 'The payload of `reload_duckdb()` took longer than `--reload-drain-timeout` and was ended.',
   },
-  wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work goes on.' },
-  bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not understood.' },
+  wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work continues.' },
+  bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not valid.' },
   forbidden_origin: {
     kind: 'forbidden',
     doc: 'The request comes from a page or host that may not use this socket.',
@@ -160,7 +159,7 @@ export const ERROR_CODES = {
     doc: 'The body of an admin request is larger than 64 KiB.',
   },
   headers_too_large: { kind: 'user', httpStatus: 431, doc: 'The headers of an admin request are too large.' },
-  internal: { kind: 'internal', doc: 'A bug of ours. Please report it.' },
+  internal: { kind: 'internal', doc: 'A bug in mxcp. Please report it.' },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

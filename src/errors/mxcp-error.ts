@@ -2,7 +2,7 @@ import { type ErrorCode, exitCodeOf, httpStatusOf } from './error-codes.js';
 
 export interface MxcpErrorOptions {
   readonly cause?: unknown;
-  /** What is wrong with files, all at once. The first one gives the error its position. */
+  /** All problems of the files concerned. The first one gives the error its position. */
   readonly problems?: readonly Problem[];
   /** Shown only in debug mode. Never contains a secret. */
   readonly detail?: string;
@@ -49,8 +49,8 @@ export function problemsError(
 }
 
 /**
- * Makes anything that was thrown an `MxcpError`. What is not one already is a bug of ours: its text goes to `detail`,
- * which only debug mode shows, because an unknown error may quote anything.
+ * Converts anything that was thrown to an `MxcpError`. Any other error is a bug: its text goes to `detail`, which only debug mode
+ * shows, because an unknown error may quote anything.
  */
 export function toMxcpError(thrown: unknown): MxcpError {
   if (thrown instanceof MxcpError) return thrown;
@@ -58,46 +58,46 @@ export function toMxcpError(thrown: unknown): MxcpError {
   return new MxcpError('internal', 'internal error; the log has the details', { cause: thrown, detail });
 }
 
-/** The `code` of what Node threw, e.g. `ENOENT`; undefined when it has none. */
+/** The `code` of an error from Node, e.g. `ENOENT`; undefined when it has none. */
 export function errorCodeOf(thrown: unknown): string | undefined {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
     ? thrown.code
     : undefined;
 }
 
-/** Whether a look at a path failed because nothing is there. */
+/** Whether a path could not be read because nothing is there. */
 export function isMissing(thrown: unknown): boolean {
   const code = errorCodeOf(thrown);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** A message made of lines, as one. */
+/** Joins the lines of a message. */
 export function toOneLine(message: string): string {
   return message.replaceAll(/\s*\n\s*/g, ' ');
 }
 
-/** What a message says before its details. */
+/** The part of a message before its details. */
 export function firstLineOf(message: string): string {
   return message.split('\n', 1)[0] ?? message;
 }
 
-/** The message of anything that was thrown, for adding to another message. */
+/** The message of anything that was thrown, to be quoted in another message. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** Where in a file something is. Lines and columns count from 1. */
+/** A position in a file. Lines and columns count from 1. */
 export interface SourcePosition {
   readonly file: string;
   readonly line?: number | undefined;
   readonly column?: number | undefined;
 }
 
-/** One thing that is wrong with a file a person wrote, told so that they can mend it. */
+/** One error in a file that a person wrote, described so that they can fix it. */
 export interface Problem extends SourcePosition {
-  /** Dotted path of the key, e.g. `profiles.dev.duckdb.path`; absent when the file as a whole is meant. */
+  /** Dotted path of the key, e.g. `profiles.dev.duckdb.path`; undefined for a problem of the whole file. */
   readonly path?: string | undefined;
-  /** What is wrong and what to do, one sentence, without the position. */
+  /** What is wrong and what to do, in one sentence without the position. */
   readonly message: string;
 }
 
@@ -108,7 +108,7 @@ export function groupByFile(problems: readonly Problem[]): ReadonlyMap<string, r
   return byFile;
 }
 
-/** `file:line:column: message`, the form editors and terminals make clickable. */
+/** `file:line:column: message`, which editors and terminals make clickable. */
 export function formatProblem(problem: Problem): string {
   const position = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column]
     .filter((part) => part !== undefined)
@@ -116,12 +116,12 @@ export function formatProblem(problem: Problem): string {
   return `${position}: ${problem.message}`;
 }
 
-/** Sorts the problems of one file as they stand in it; what has no line stands first. */
+/** Sorts the problems of one file by position; those without a line come first. */
 export function byPosition(a: Problem, b: Problem): number {
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }
 
-/** `config_invalid` with all these problems: file after file, each from its first line to its last. */
+/** `config_invalid` with all these problems, sorted by file and position. */
 export function invalidConfig(problems: readonly Problem[], summary = summarize(problems)): MxcpError {
   const files = [...new Set(problems.map(({ file }) => file))];
   const sorted = problems.toSorted(

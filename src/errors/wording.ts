@@ -1,4 +1,4 @@
-/** The known name that someone who wrote `name` most likely meant; `undefined` when none is close. */
+/** The known name that is most similar to `name`; undefined when none is close. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let nearestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -18,7 +18,7 @@ export function keySuggestion(name: string, known: Iterable<string>): string {
   return nearest === undefined ? '' : `; did you mean \`${nearest}\`?`;
 }
 
-/** Insertions, removals, replacements and swaps of neighbours that turn one text into the other. */
+/** The number of insertions, removals, replacements and swaps of neighbours between two texts. */
 function editDistance(from: string, to: string): number {
   if (Math.abs(from.length - to.length) > 8) return Number.POSITIVE_INFINITY;
   let beforePrevious: number[] = [];
@@ -50,14 +50,14 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** `; did you mean "x"?` or, when nothing is near, `; known: a, b`. Empty when there is nothing to choose from. */
+/** `; did you mean "x"?`, or `; known: a, b` when no name is close. Empty when no names are known. */
 export function suggestion(name: string, known: readonly string[]): string {
   const near = nearSuggestion(name, known);
   if (near !== '') return near;
   return known.length === 0 ? '' : `; known: ${known.join(', ')}`;
 }
 
-/** `; did you mean "x"?`, or nothing: for lists that are too long to print. */
+/** `; did you mean "x"?`, or nothing. For lists that are too long to print. */
 export function nearSuggestion(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   return nearest === undefined ? '' : `; did you mean "${nearest}"?`;

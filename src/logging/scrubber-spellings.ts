@@ -1,15 +1,15 @@
-/** However many there are: each time a text is quoted within another, they double. Only from the first one on, or long runs take long. */
+/** Any number of backslashes: they double each time a text is quoted in another. Matches from the first one only, or long runs take long. */
 const ESCAPING = String.raw`(?<!\\)\\+`;
 
 /** Escapes that have a letter in JSON, Python and JavaScript alike. */
 const LETTERS: Readonly<Record<string, string>> = { '\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': 'r' };
 
-/** In base 64, this much of a value is recognised; what follows goes with it. Keys and certificates would make the pattern huge. */
+/** In base64, this much of a value is matched, and everything after it is replaced too. Whole keys and certificates would make the pattern huge. */
 const BASE64_LENGTH = 24;
 
 /**
- * The source of a pattern for a value as diagnostics may spell it: plain, in SQL, in a URL, and with the escapes of JSON and of
- * Python's `repr`, `ascii` and bytes. It is no list of spellings, because escapes are mixed and nested in too many ways.
+ * The source of a pattern for a value in all spellings of diagnostics: plain, in SQL, in a URL, and with the escapes of JSON and of
+ * Python's `repr`, `ascii` and bytes. A list of spellings would be too long, because escapes can be mixed and nested.
  */
 export function spellingsOf(value: string): string {
   const runs = value.match(/\\+|'+|[A-Za-z0-9]+|./gsu) ?? [];
@@ -25,8 +25,8 @@ export function spellingsOf(value: string): string {
 }
 
 /**
- * What a value becomes within a text in base 64, like the credentials of a request: that depends on how many bytes stand before
- * it. Only what holds nothing but bits of the value.
+ * The forms of a value inside a base64 text, like the credentials of a request: they depend on the number of bytes before the value.
+ * Only characters that are made of bits of the value alone.
  */
 export function base64PartsOf(value: string): readonly string[] {
   const bytes = Buffer.from(value);
@@ -37,19 +37,19 @@ export function base64PartsOf(value: string): readonly string[] {
   });
 }
 
-/** The source of a pattern for such a part and all that follows it, in both alphabets of base 64. */
+/** The source of a pattern for such a part and everything after it, in both alphabets of base64. */
 export function base64SpellingsOf(part: string): string {
   return `${part.replaceAll('+', '[+-]').replaceAll('/', '[/_]')}[A-Za-z0-9+/_-]*=*`;
 }
 
-/** `follows`: backslashes that belong to the value stand before, and have taken those of an escape along. */
+/** `follows`: after backslashes of the value, whose pattern has also matched those of an escape. */
 function character(char: string, follows: boolean): string {
   const plain = char.replace(/[.*+?^${}()|[\]\\/]/, String.raw`\$&`);
   const quoted = /[!-/:-@[-`{-~]/.test(char) ? `(?:${ESCAPING})?${plain}` : plain;
   return `(?:${[quoted, ...(char === ' ' ? [String.raw`\+`] : []), ...escapes(char, follows)].join('|')})`;
 }
 
-/** SQL writes each one twice. As one run, because a pattern for each would be tried in countless ways. */
+/** SQL doubles each quote. One pattern for the whole run, because one for each would be tried in countless ways. */
 function quotes(count: number, follows: boolean): string {
   const plain = `(?:(?:${ESCAPING})?'){${count},${2 * count}}`;
   return `(?:${plain}|(?:${escapes("'", follows).join('|')}){${count}})`;
@@ -59,7 +59,7 @@ function backslashes(count: number): string {
   return String.raw`(?:(?<!\\)\\{${count},}|(?:%5[cC]){${count}})`;
 }
 
-/** Never one of those that escape what follows the value: JSON would break. */
+/** Never matches a backslash that escapes the character after the value: that would break JSON. */
 function lastBackslashes(count: number): string {
   const nested = [8, 4, 2].map((times) => String.raw`\\{${count * times}}`);
   return String.raw`(?:${nested.join('|')}|\\{${count}}(?!["\\])|(?:%5[cC]){${count}}|)`;

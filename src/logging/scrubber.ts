@@ -1,12 +1,12 @@
 import { base64PartsOf, base64SpellingsOf, spellingsOf } from './scrubber-spellings.js';
 
-/** So many letters and digits in a row stand in every spelling of nearly every value, and rarely elsewhere. */
+/** Every spelling of nearly every value contains this many letters and digits in a row, and other text rarely contains the same ones. */
 const GRAM_LENGTH = 4;
 
-/** One value, and how to find it. The pattern is made when it is first needed: hardly any value ever shows. */
+/** One value and how to find it. The pattern is built when it is first needed: few values ever appear in a text. */
 export class HiddenValue {
   readonly length: number;
-  /** One of them is in each text that the value may be in; undefined when no such thing is known. */
+  /** Every text with the value contains one of them; undefined when the value is too short for that. */
   readonly grams: readonly number[] | undefined;
   readonly #value: string;
   #pattern: RegExp | undefined;
@@ -18,7 +18,7 @@ export class HiddenValue {
     this.grams = grams.some((gram) => gram === undefined) ? undefined : grams.flatMap((gram) => gram ?? []);
   }
 
-  /** Matches the value however it is spelt, never nothing, and captures nothing. */
+  /** Matches every spelling of the value. Never matches an empty text, and has no groups. */
   get pattern(): RegExp {
     this.#pattern ??= new RegExp(
       [spellingsOf(this.#value), ...base64PartsOf(this.#value).map(base64SpellingsOf)].join('|'),
@@ -28,8 +28,8 @@ export class HiddenValue {
 }
 
 /**
- * Tells in one pass over a text which values may be in it. With all of them in one pattern, some hundred values would make each
- * line of the log take a millisecond.
+ * Finds in one pass over a text which values it may contain. One pattern of some hundred values would take a millisecond for each
+ * line of the log.
  */
 export class ScrubberIndex {
   readonly #values: readonly HiddenValue[];
@@ -37,7 +37,7 @@ export class ScrubberIndex {
   readonly #byGram = new Map<number, number[]>();
   readonly #mayBe = new Uint8Array(1 << 16);
 
-  /** What is found is in the order that is given here. */
+  /** `find` returns values in this order. */
   constructor(values: readonly HiddenValue[]) {
     this.#values = values;
     this.#always = values.flatMap(({ grams }, at) => (grams === undefined ? [at] : []));
@@ -62,7 +62,7 @@ export class ScrubberIndex {
   }
 }
 
-/** The last letters and digits of the longest run of them. */
+/** The last characters of the longest run of letters and digits. */
 function gramOf(text: string): number | undefined {
   const runs = text.split(/[^A-Za-z0-9]+/);
   const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
@@ -74,10 +74,10 @@ function slotOf(gram: number): number {
   return Math.imul(gram, 0x9e3779b1) >>> 16;
 }
 
-/** Fewer characters of a value than these tell nothing of it, and stand at the end of many texts. */
+/** A shorter part of a value reveals nothing, and many texts end with one. */
 const MINIMUM_PART = 3;
 
-/** How a value begins and ends in the texts that are cut: what Python prints, and its errors. */
+/** Spellings of a value in the texts that are cut: the output of Python, and its errors. */
 function commonSpellings(value: string): readonly string[] {
   const inJson = JSON.stringify(value).slice(1, -1);
   const inPython = value.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n');
@@ -91,12 +91,12 @@ function commonSpellings(value: string): readonly string[] {
   return [...new Set(spellings)];
 }
 
-/** How many characters at the end of the text are the beginning of a value, but not all of it. */
+/** How many characters at the end of the text are the beginning of a value that is cut off. */
 export function partAtEnd(text: string, values: Iterable<string>): number {
   return longestPart(text, values, (value, length) => text.endsWith(value.slice(0, length)));
 }
 
-/** How many characters at the beginning of the text are the end of a value, but not all of it. */
+/** How many characters at the beginning of the text are the end of a value that is cut off. */
 export function partAtStart(text: string, values: Iterable<string>): number {
   return longestPart(text, values, (value, length) => text.startsWith(value.slice(-length)));
 }
@@ -115,24 +115,23 @@ function longestPart(
   return longest;
 }
 
-/** Shorter values are left alone: replacing every `1` or `prod` would make diagnostics unreadable and protect nothing. */
+/** Shorter values are not replaced: replacing every `1` or `prod` would make diagnostics unreadable and protect nothing. */
 const MINIMUM_LENGTH = 6;
 
 const MAXIMUM_DEPTH = 64;
 
-/** Longer values are looked for in pieces: there is a limit to the size of a pattern. None shorter than the minimum. */
+/** Longer values are found in pieces, because the size of a pattern is limited. No piece is shorter than the minimum. */
 const PIECE = /.{1,1000}(?:.{0,5}$)?/gsu;
 
 /**
- * The net under the `Secret` type: replaces resolved secret values in diagnostics (logs, errors, events), never in
- * results of calls. Values are counted, because two generations may hold the same one: it is forgotten when the last
- * holder is disposed.
+ * A safety measure in addition to the `Secret` type: replaces resolved secret values in diagnostics (logs, errors, events), never
+ * in results of calls. Values are counted, because two generations may have the same one: it is forgotten with the last of them.
  */
 export class Scrubber {
   readonly #held = new Map<string, { readonly hidden: HiddenValue; holders: number }>();
   #index: ScrubberIndex | undefined;
 
-  /** Returns the function that forgets these values again. */
+  /** Returns a function that forgets these values again. */
   register(values: Iterable<string>): () => void {
     const long = [...values].filter((value) => value.length >= MINIMUM_LENGTH);
     const held = [...new Set(long.flatMap(linesOf).flatMap(piecesOf))];
@@ -149,26 +148,26 @@ export class Scrubber {
 
   scrub(text: string): string {
     if (this.#index === undefined) return text;
-    // Only what is left between the secrets is searched further: a value could be part of the replacement.
+    // Only the text between the secrets is searched further: another value could be part of the replacement.
     let between: readonly string[] = [text];
     for (const { pattern } of this.#index.find(text))
       between = between.flatMap((part) => part.split(pattern));
     return between.join('[secret]');
   }
 
-  /** The same for a text that was cut at its end, where the beginning of a value may be left. */
+  /** Like `scrub`, for a text that was cut at its end and may end with the beginning of a value. */
   scrubHead(text: string): string {
     const end = text.length - partAtEnd(text, this.#held.keys());
     return this.scrub(text.slice(0, this.#matchAround(text, end)?.start ?? end));
   }
 
-  /** The same for a text that was cut at its beginning. */
+  /** Like `scrub`, for a text that was cut at its beginning. */
   scrubTail(text: string): string {
     const start = partAtStart(text, this.#held.keys());
     return this.scrub(text.slice(this.#matchAround(text, start)?.end ?? start));
   }
 
-  /** A whole value that a cut at this place would halve. */
+  /** A complete value that a cut at this place would split. */
   #matchAround(text: string, place: number): { readonly start: number; readonly end: number } | undefined {
     for (const { pattern } of this.#index?.find(text) ?? []) {
       for (const { 0: match, index: start } of text.matchAll(new RegExp(pattern, 'g'))) {
@@ -179,7 +178,7 @@ export class Scrubber {
     return undefined;
   }
 
-  /** Every text in a value of JSON, keys too. What is nested deeper than anybody reads is left out. */
+  /** Every text in a JSON value, including keys. Deeply nested values are left out. */
   scrubData(data: unknown, depth = 0): unknown {
     if (typeof data === 'string') return this.scrub(data);
     if (typeof data !== 'object' || data === null) return data;
@@ -204,13 +203,13 @@ export class Scrubber {
   }
 
   #rebuild(): void {
-    // Longest first, so that a value that contains another is replaced whole.
+    // Longest first, so that a value that contains another one is replaced completely.
     const values = [...this.#held.values()].map(({ hidden }) => hidden).sort((a, b) => b.length - a.length);
     this.#index = values.length === 0 ? undefined : new ScrubberIndex(values);
   }
 }
 
-/** A value of several lines, such as a key, and each of them: an error may quote just the one it failed on. */
+/** A value of several lines, such as a key, and each of its lines: an error may quote only one. */
 function linesOf(value: string): string[] {
   const lines = value.split(/\r?\n/).filter((line) => line.trim().length >= MINIMUM_LENGTH);
   return [value, ...lines];

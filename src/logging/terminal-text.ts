@@ -1,6 +1,6 @@
 /**
- * Control characters as JSON escapes them: text from a database, a server or a call must not move a terminal's cursor or
- * forge lines. Those of `kept` stay as they are.
+ * Escapes control characters as JSON does: text from a database, a server or a call must not move the cursor of a terminal or
+ * forge lines. Characters in `kept` are not escaped.
  */
 export function visible(text: string, kept = ''): string {
   return text.replace(/\p{Cc}/gu, (character) =>
@@ -8,7 +8,7 @@ export function visible(text: string, kept = ''): string {
   );
 }
 
-/** As `visible`, with line ends kept: for messages that are made of lines. */
+/** Like `visible`, but keeps line ends: for messages of several lines. */
 export function visibleLines(text: string): string {
   return visible(text, '\n');
 }

@@ -27,8 +27,8 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
 }
 
 /**
- * One reload from top to bottom. Nothing that serves calls changes before the swap, so an error leaves every answer as it was; after
- * the swap nothing throws. Returns the generation that was replaced, retired but not drained; undefined after a dry run.
+ * One reload from top to bottom. Before the swap, the current generation does not change, so an error leaves every answer as it was;
+ * after the swap nothing throws. Returns the generation that was replaced, retired but not drained; undefined after a dry run.
  */
 export async function runTransaction<Loaded, Resolved, T>(
   transaction: ReloadTransaction<Loaded, Resolved, T>,

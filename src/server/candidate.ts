@@ -95,7 +95,7 @@ export class ServerCandidate implements Candidate<Serving> {
   async #commitAlone(): Promise<void> {
     const { database } = this.#contents;
     await this.#parts.builder.scrubbingErrors(() => database.commit());
-    // A handover that failed before may have left an earlier file. Never throws: the commit stands.
+    // A handover that failed before may have left an earlier file. Never throws: the commit is final.
     if (database.action === 'opened')
       for (const warning of await database.removeEarlierFiles()) this.#warn(warning);
   }

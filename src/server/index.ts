@@ -1,4 +1,4 @@
-/** The door for programs that embed the server: `new Server({ settings: loadSettings(…), env })`, `start()`, `close()`. */
+/** The entrance for programs that embed the server: `new Server({ settings: loadSettings(…), env })`, `start()`, `close()`. */
 export { loadSettings, type ServerSettings } from '../settings/index.js';
 export type { ReferenceResolver, ResolvedValue } from '../secrets/index.js';
 export { MxcpError } from '../errors/index.js';

@@ -86,7 +86,7 @@ describe('kill -9 between the rename of a new file and its reload', () => {
     expect(hiddenIn(project)).toEqual(['.shop.duckdb.mxcp-held']);
   });
 
-  it('and a new file that cannot be opened: the start says where the old one is, and mends by one rename', async () => {
+  it('and a new file that cannot be opened: the start says where the old one is, and works after one rename', async () => {
     const project = createProject();
     await killBeforeReload(project);
     project.write('shop.duckdb', 'no database\n'.repeat(1000));
@@ -140,7 +140,7 @@ describe('kill -9 between the rename of a new file and its reload', () => {
 });
 
 describe('kill -9 at random moments of writing, replacing and reloading', () => {
-  it('loses no row that was acknowledged to the file that serves, and mixes none in', {
+  it('loses no acknowledged row of the current file, and mixes no other in', {
     timeout: 300_000,
   }, async () => {
     const project = createProject();

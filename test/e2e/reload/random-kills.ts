@@ -6,7 +6,7 @@ import { callText, connectTo } from '../../kit/mcp-client.js';
 import { seededRandom } from '../../kit/random.js';
 import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
-/** Which file serves, by the name it has in itself, and the rows that were acknowledged to it since. */
+/** The current file, by the number inside it, and the rows that it has acknowledged. */
 interface Written {
   readonly file: number;
   readonly rows: readonly number[];
@@ -15,13 +15,12 @@ interface Written {
 const LONGEST_LIFE_MS = 600;
 /** Long enough for some of the reloads to end before the kill. */
 const LONGEST_REPLACING_LIFE_MS = 2_000;
-/** Every so many lives another file is renamed over the one that serves, and reloaded. */
+/** Every so many lives, another file is renamed over the current one, and reloaded. */
 const REPLACE_EVERY = 3;
 
 /**
- * A server that is killed again and again at random moments while a client writes to it, one row after the other. A file
- * that replaces the one that serves is empty but for its number. Throws when a start finds rows that are missing or of
- * another file.
+ * Kills a server again and again at random moments while a client writes to it, one row after the other. A file that replaces the
+ * current one contains only its number. Throws when a start finds that rows are missing or belong to another file.
  */
 export async function killAtRandomMoments(
   project: TemporaryProject,
@@ -37,7 +36,7 @@ export async function killAtRandomMoments(
     if (found !== written.file) written = { file: found, rows: [] };
     const rows = await writtenRows(server.url, written.file);
     assertContains(rows, written.rows);
-    // What was committed and not acknowledged any more may be there or not; from here on it counts.
+    // Rows that were committed but not acknowledged may be there or not; from here on they count.
     const writer = new Writer(server.url, { file: written.file, rows });
     const replaces = life % REPLACE_EVERY === 0;
     const replacing = replaces ? replace(project, server, life) : Promise.resolve();
@@ -51,7 +50,7 @@ export async function killAtRandomMoments(
     assertContains(await writtenRows(server.url, written.file), written.rows);
 }
 
-/** Renames an empty file over the one that serves, and asks for a reload; the kill may come at any time. */
+/** Renames an empty file over the current one and requests a reload. The kill may come at any time. */
 async function replace(project: TemporaryProject, server: ChildServer, number: number): Promise<void> {
   await createFile(project.path('next.duckdb'), number);
   project.rename('next.duckdb', 'shop.duckdb');
@@ -71,7 +70,7 @@ function createFile(path: string, number: number): Promise<void> {
   );
 }
 
-/** Writes rows to whichever file serves until the server is gone, and remembers what was acknowledged. */
+/** Writes rows to the current file until the server is gone, and remembers those that were acknowledged. */
 class Writer {
   readonly ended: Promise<Written>;
 
@@ -101,7 +100,7 @@ async function numberOf(url: string): Promise<number> {
   return JSON.parse(await query(url, 'SELECT number FROM which')).number;
 }
 
-/** Rows of the file that serves. Throws when there is one of another file. */
+/** Rows of the current file. Throws when one belongs to another file. */
 async function writtenRows(url: string, file: number): Promise<readonly number[]> {
   const text = await query(url, 'SELECT list(row ORDER BY row) AS rows, list(DISTINCT file) AS files FROM t');
   const { rows, files } = JSON.parse(text);

@@ -15,7 +15,7 @@ type Ask = (server: ChildServer, project: TemporaryProject) => Promise<unknown>;
 const TRIGGERS: readonly (readonly [name: ReloadRecord['trigger'], ask: Ask])[] = [
   ['sighup', async (server) => server.child.kill('SIGHUP')],
   ['api', (server) => server.admin.reload()],
-  // Its exit code is the outcome, which the record tells as well.
+  // Its exit code is the outcome, which is in the record as well.
   [
     'cli',
     (_server, project) =>

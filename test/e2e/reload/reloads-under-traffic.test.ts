@@ -129,7 +129,7 @@ describe('reloads under traffic', () => {
   });
 });
 
-/** Rejects as soon as a call has failed, so that the reloads do not go on for nothing. */
+/** Rejects as soon as a call has failed, so that the reloads stop. */
 async function failureOf(traffic: Promise<unknown>): Promise<never> {
   await traffic;
   throw new Error('the traffic ended before the reloads');

@@ -24,11 +24,11 @@ describe('a server that went through every fault of a reload', () => {
       });
       const faults = RELOAD_FAULTS.filter(({ database = 'readonly' }) => database === mode);
       const goThrough = async (): Promise<void> => {
-        for (const { damage, mend, definitions = false } of faults) {
+        for (const { damage, fix, definitions = false } of faults) {
           await damage(project);
           await failedReload(server, { definitions });
           await failedReload(server, { definitions, dryRun: true });
-          await mend(project);
+          await fix(project);
           await server.admin.reload({ waitMs: 20_000, definitions });
         }
       };

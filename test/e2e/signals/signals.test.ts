@@ -198,7 +198,7 @@ describe('a start that cannot succeed', () => {
     folder.dispose();
   });
 
-  it('runs on without an admin socket that cannot be opened, unless it is told to be strict', async () => {
+  it('runs without an admin socket that cannot be opened, unless it is strict', async () => {
     const tooLong = join(project.path, 'x'.repeat(120));
     const lenient = serve('--admin-socket', tooLong);
     await lenient.url();

@@ -24,7 +24,7 @@ describe('the log file', () => {
   });
 
   it.each(['mxcp-site.yml/mxcp.log', 'home'])(
-    'that cannot be written (%s) is told in one line, and the server serves',
+    'that cannot be written (%s) is reported in one line, and the server serves',
     async (path) => {
       using project = projectWithLog(path);
       project.write('home/any', '');

@@ -14,7 +14,7 @@ import {
 } from './watched-files.js';
 
 /** Looks at a file that is gone; one more would report it. */
-const LOOKS_AT_WHAT_IS_GONE = 8;
+const CHECKS_OF_A_MISSING_FILE = 8;
 
 function createProject(files: Readonly<Record<string, string>>): TemporaryProject {
   const project = new TemporaryProject(files);
@@ -27,7 +27,7 @@ async function until(reports: readonly string[], expected: readonly string[]): P
 }
 
 describe.each([
-  ['hears of', {}],
+  ['receives events for', {}],
   // As on a network file system, of whose changes the kernel knows nothing.
   ['finds without help of the kernel', { maxFolders: 0, timings: { pollMs: 30 } }],
 ] as const)('the watcher %s', (_, options) => {
@@ -104,59 +104,59 @@ describe.each([
 describe('the watcher waits', () => {
   it('for the second half of a file', async () => {
     const project = createProject({ token: 'one' });
-    const { reports, look } = await watchByHand(project, ['token']);
+    const { reports, check } = await watchByHand(project, ['token']);
     beginToWrite(project, 'token', 'first half');
-    await look();
+    await check();
     appendFileSync(project.path('token'), ', second half');
-    await look();
+    await check();
     expect(reports).toEqual([]);
-    await look();
+    await check();
     expect(reports).toEqual(['first half, second half']);
   });
 
   it('for a file that is removed and written anew', async () => {
     const project = createProject({ token: 'one' });
-    const { reports, look } = await watchByHand(project, ['token']);
+    const { reports, check } = await watchByHand(project, ['token']);
     rmSync(project.path('token'));
-    for (let looks = 0; looks < LOOKS_AT_WHAT_IS_GONE; looks += 1) await look();
+    for (let checks = 0; checks < CHECKS_OF_A_MISSING_FILE; checks += 1) await check();
     project.write('token', 'two');
-    await look();
+    await check();
     expect(reports).toEqual([]);
-    await look();
+    await check();
     expect(reports).toEqual(['two']);
   });
 
   it('for the other files, when one of them is gone for a moment', async () => {
     const project = createProject({ token: 'one', key: 'one' });
-    const { reports, look } = await watchByHand(project, ['token', 'key']);
+    const { reports, check } = await watchByHand(project, ['token', 'key']);
     rmSync(project.path('key'));
     project.write('token', 'two');
-    for (let looks = 0; looks < LOOKS_AT_WHAT_IS_GONE; looks += 1) await look();
+    for (let checks = 0; checks < CHECKS_OF_A_MISSING_FILE; checks += 1) await check();
     project.write('key', 'two');
-    await look();
+    await check();
     expect(reports).toEqual([]);
-    await look();
+    await check();
     expect(reports).toEqual(['two']);
   });
 
   it('until a hundred changes are over, and reports them together', async () => {
     const project = createProject({ token: 'one' });
-    const { reports, look } = await watchByHand(project, ['token']);
+    const { reports, check } = await watchByHand(project, ['token']);
     for (let round = 1; round <= 100; round += 1) {
       project.write('token', `round ${round}`);
-      await look();
+      await check();
     }
     expect(reports).toEqual([]);
-    await look();
+    await check();
     expect(reports).toEqual(['round 100']);
   });
 
   it('no longer than its limit for a file that never rests', async () => {
     const project = createProject({ token: 'one' });
-    const { reports, look } = await watchByHand(project, ['token']);
+    const { reports, check } = await watchByHand(project, ['token']);
     const changeAndLook = async (): Promise<void> => {
       project.write('token', `at ${performance.now()}`);
-      await look();
+      await check();
     };
     await changeAndLook();
     const begunAt = performance.now();
@@ -202,7 +202,7 @@ describe('the watcher says nothing', () => {
     await until(reports, ['broken', 'one']);
   });
 
-  it('of files that it was told to leave', async () => {
+  it('of files that it no longer watches', async () => {
     const project = createProject({ token: 'one', other: 'one' });
     const { watcher, reports } = await watchFiles(project, ['token', 'other']);
     watcher.watch([await toWatched(project.path('other'))]);

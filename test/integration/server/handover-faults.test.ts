@@ -18,7 +18,7 @@ interface GapFault {
   readonly code: string;
   readonly says: string;
   /** Puts a file that can be served back to the path, where the fault has left none. */
-  readonly mend: (shop: HandoverShop) => Promise<void> | void;
+  readonly fix: (shop: HandoverShop) => Promise<void> | void;
 }
 
 async function replaceBy(shop: HandoverShop, ...statements: readonly string[]): Promise<void> {
@@ -34,7 +34,7 @@ const GAP_FAULTS: readonly GapFault[] = [
     },
     code: 'internal',
     says: 'internal error; the log has the details',
-    mend: () => undefined,
+    fix: () => undefined,
   },
   {
     what: 'the payload leaves a file that is no database',
@@ -44,14 +44,14 @@ const GAP_FAULTS: readonly GapFault[] = [
     },
     code: 'database_failed',
     says: 'not a valid DuckDB database file',
-    mend: (shop) => replaceBy(shop),
+    fix: (shop) => replaceBy(shop),
   },
   {
     what: 'the payload leaves a file that endpoints do not fit',
     damage: (shop) => replaceBy(shop, 'CREATE TABLE item(name TEXT, cost INTEGER)'),
     code: 'endpoint_invalid',
     says: '"price" not found in FROM clause',
-    mend: (shop) => replaceBy(shop),
+    fix: (shop) => replaceBy(shop),
   },
   {
     what: 'the payload leaves a folder',
@@ -61,7 +61,7 @@ const GAP_FAULTS: readonly GapFault[] = [
     },
     code: 'database_failed',
     says: 'is not a regular file',
-    mend: async (shop) => {
+    fix: async (shop) => {
       rmSync(shop.database, { recursive: true });
       await replaceBy(shop);
     },
@@ -75,7 +75,7 @@ const GAP_FAULTS: readonly GapFault[] = [
     },
     code: 'database_locked',
     says: 'has it open',
-    mend: (shop) => replaceBy(shop),
+    fix: (shop) => replaceBy(shop),
   },
 ];
 
@@ -129,7 +129,7 @@ describe.each(['readwrite', 'readonly'] as const)('while a %s database is closed
           .reduce((sum, [, count]) => sum + count, 0) + (mode === 'readwrite' ? 1 : 0),
       );
 
-      await fault.mend(shop);
+      await fault.fix(shop);
       expect(await shop.reload()).toMatchObject({ status: 'success', generation: { from: 1, to: 2 } });
       await vi.waitFor(() => expect(resourcesOf('self').threads).toBeLessThanOrEqual(before.threads));
       expect(shop.hiddenFiles()).toEqual(mode === 'readwrite' ? ['.shop.duckdb.mxcp-held'] : []);
@@ -271,7 +271,7 @@ describe('a payload', () => {
 });
 
 describe('while a database is handed over', () => {
-  /** A handover that stays in its gap until it is told to go on. */
+  /** A handover that stays in its gap until it is released. */
   async function startGap(shop: HandoverShop) {
     let goOn = (): void => undefined;
     let arrive = (): void => undefined;
@@ -363,7 +363,7 @@ describe('while a database is handed over', () => {
   }, 60_000);
 });
 
-/** A process that opens and closes a file again and again, and tells when it could. */
+/** A process that opens and closes a file again and again, and reports each success. */
 async function startAsking(path: string) {
   const script = `
     const { DuckDBInstance } = require('@duckdb/node-api');

@@ -155,10 +155,10 @@ async function startEndlessCall(shop: HandoverShop) {
 }
 
 describe('calls that run when a read-write database was replaced', () => {
-  it('are waited for while nobody is held: short calls never wait long, and the swap comes when the long one ends', {
+  it('are waited for without a pause: short calls never wait long, and the swap comes when the long one ends', {
     timeout: 60_000,
   }, async () => {
-    // Whoever is held during the long call gets no answer before that ends, as this hold does not give up.
+    // A call that is paused during the long call gets no answer before that ends, because this pause has no limit.
     const shop = await HandoverShop.start({ flags: { reloadHoldTimeout: `${HOLD_MS}ms` } });
     const { gate, ended } = await startSlowCall(shop);
     await shop.replace(2);
@@ -199,7 +199,7 @@ describe('calls that run when a read-write database was replaced', () => {
     expect(Math.max(...waits)).toBeLessThan(HOLD_MS);
   });
 
-  it('and do not end in time are named, and everything goes on as before', async () => {
+  it('and do not end in time are named, and everything continues as before', async () => {
     const shop = await HandoverShop.start({ flags: { reloadDrainTimeout: '300ms' } });
     const { gate, ended } = await startSlowCall(shop);
     await shop.replace(2);
@@ -223,7 +223,7 @@ describe('calls that run when a read-write database was replaced', () => {
     expect(await shop.price()).toBe('2');
   });
 
-  it('are interrupted by force also when an earlier reload waits for them already, which then goes on', async () => {
+  it('are interrupted by force also when an earlier reload already waits for them, which then continues', async () => {
     const shop = await HandoverShop.start();
     const { ended } = await startEndlessCall(shop);
     await shop.replace(2);

@@ -1,11 +1,11 @@
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 
-/** What moves by itself or tells of the reload itself; everything else must stay byte for byte. */
+/** What changes by itself or describes the reload; everything else must stay the same byte for byte. */
 const MOVING_STATUS = ['timestamp', 'uptime', 'uptime_seconds', 'reload'];
 const MOVING_CONFIG = ['timestamp', 'last_rejected'];
 
-/** Everything a caller of either door can see of what serves, as one text. */
+/** Everything a caller of either transport can see of the current generation, as one text. */
 export async function observeAnswers(
   { admin, url }: Pick<InProcessServer, 'admin' | 'url'>,
   tools: readonly string[],

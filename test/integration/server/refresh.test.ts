@@ -15,7 +15,7 @@ const EVERY_SECOND = [...PROXIES, 'reload: { refresh: 1s }'];
 const KEPT = ['name: kept', 'type: http', 'parameters:', '  HTTP_PROXY: store://proxy'];
 const VAULTED = userConfig(KEPT);
 
-const LENDER = ['name: lent', 'type: http', 'parameters:', '  HTTP_PROXY: lender://proxy'];
+const LENDER = ['name: leased', 'type: http', 'parameters:', '  HTTP_PROXY: lender://proxy'];
 const LENT = userConfig(LENDER);
 const BOTH = userConfig(KEPT, LENDER);
 
@@ -42,16 +42,16 @@ interface Answer {
 }
 
 /** A store that makes a new value whenever it is asked, as Vault does for the users of a database. */
-function createLender(leaseSeconds: number): { store: ReferenceResolver; lent: () => number } {
-  let lent = 0;
+function createLender(leaseSeconds: number): { store: ReferenceResolver; leased: () => number } {
+  let leased = 0;
   const store: ReferenceResolver = {
     scheme: 'lender',
     resolve: async () => {
-      lent += 1;
-      return { value: `http://lent-${lent}.example:1`, leaseSeconds };
+      leased += 1;
+      return { value: `http://leased-${leased}.example:1`, leaseSeconds };
     },
   };
-  return { store, lent: () => lent };
+  return { store, leased: () => leased };
 }
 
 /** Resolves when the store was asked so many times more. */
@@ -87,7 +87,7 @@ describe('with reload.refresh', () => {
     expect(new Set(await reloadsOf(server))).toEqual(new Set(['refresh success']));
   });
 
-  it('a store that is down changes nothing but /status, is asked less and less, and is told of once', async () => {
+  it('a store that is down changes nothing but /status, is asked less and less often, and is logged once', async () => {
     const { store, asked, answer } = createStore();
     const { server } = await startShop('readonly', {
       stores: [store],
@@ -158,33 +158,33 @@ describe('a value that the store lends', () => {
     });
     await untilAsked(asked, 3);
     expect(await reloadsOf(server)).toEqual([]);
-    expect(lender.lent()).toBe(1);
-    // Nor does it have to be lent again because another value has changed.
+    expect(lender.leased()).toBe(1);
+    // It is not leased again because another value has changed.
     answer.value = 'http://store-2.example:1';
     await untilServed(server, 'http://store-2.example:1');
     await untilAsked(asked, 2);
     expect(await reloadsOf(server)).toEqual(['refresh success']);
-    expect(lender.lent()).toBe(1);
-    // Whoever asks for a reload gets what there is now.
+    expect(lender.leased()).toBe(1);
+    // A requested reload reads the current value.
     await server.admin.reload({ waitMs: 20_000 });
-    expect(lender.lent()).toBe(2);
+    expect(lender.leased()).toBe(2);
     await untilAsked(asked, 2);
-    expect(lender.lent()).toBe(2);
+    expect(lender.leased()).toBe(2);
   });
 
-  it('is lent once for each reload that it causes', async () => {
+  it('is leased once for each reload that it causes', async () => {
     const lender = createLender(2);
     const { server } = await startShop('readonly', {
       stores: [lender.store],
       files: { 'config.yml': LENT },
     });
-    await untilServed(server, 'http://lent-3.example:1');
+    await untilServed(server, 'http://leased-3.example:1');
     const reloads = await reloadsOf(server);
-    expect(reloads.length).toBe(lender.lent() - 1);
+    expect(reloads.length).toBe(lender.leased() - 1);
     expect(new Set(reloads)).toEqual(new Set(['refresh success']));
   });
 
-  it('is lent once, however often the reload fails that it causes', async () => {
+  it('is leased once, however often the reload fails that it causes', async () => {
     const lender = createLender(6);
     const { project, server } = await startShop('readonly', {
       stores: [lender.store],
@@ -193,8 +193,8 @@ describe('a value that the store lends', () => {
     project.write('config.yml', userConfig(LENDER, [...httpSecret('refused', 'x'), '  VERIFY_SSL: none']));
     await vi.waitFor(async () => expect((await reloadsOf(server)).length).toBeGreaterThan(1), PATIENCE);
     project.write('config.yml', LENT);
-    await untilServed(server, 'http://lent-2.example:1');
-    expect(lender.lent()).toBe(2);
+    await untilServed(server, 'http://leased-2.example:1');
+    expect(lender.leased()).toBe(2);
   });
 
   it('is not taken from a dry run', async () => {
@@ -205,9 +205,9 @@ describe('a value that the store lends', () => {
       files: { 'config.yml': [...BOTH, 'reload: { refresh: 1s }'] },
     });
     await server.admin.reload({ waitMs: 20_000, dryRun: true });
-    expect(lender.lent()).toBe(2);
+    expect(lender.leased()).toBe(2);
     await untilAsked(asked, 2);
     expect(await reloadsOf(server)).not.toContain('refresh success');
-    expect(lender.lent()).toBe(2);
+    expect(lender.leased()).toBe(2);
   });
 });

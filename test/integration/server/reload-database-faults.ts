@@ -5,9 +5,9 @@ import { sqlTool, type TemporaryProject } from '../../kit/projects/temporary-pro
 import type { ReloadFault } from './reload-faults.js';
 import { createShop, PROXIES } from '../../kit/projects/shop.js';
 
-const mendConfig = (project: TemporaryProject): void => project.write('config.yml', PROXIES);
+const fixConfig = (project: TemporaryProject): void => project.write('config.yml', PROXIES);
 
-/** Puts a database that was made beside it in the place of the one that serves, as a pipeline should. */
+/** Replaces the current database by one that was built beside it, as a pipeline should. */
 export async function replaceDatabase(project: TemporaryProject, price = 1): Promise<void> {
   rmSync(project.path('next.duckdb'), { force: true });
   await createShop(project.path('next.duckdb'), price);
@@ -15,7 +15,7 @@ export async function replaceDatabase(project: TemporaryProject, price = 1): Pro
   project.rename('next.duckdb', 'shop.duckdb');
 }
 
-/** The file that serves, under a second name, so that a test can put it back. */
+/** The current file under a second name, so that a test can restore it. */
 function setAside(project: TemporaryProject): void {
   project.rename('shop.duckdb', 'aside.duckdb');
 }
@@ -29,7 +29,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
   {
     what: 'the database is gone',
     damage: setAside,
-    mend: putBack,
+    fix: putBack,
     stage: 'build',
     code: 'database_missing',
     says: ['shop.duckdb is gone from the disk; the server keeps using the open file. Put the file back'],
@@ -38,7 +38,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     what: 'a database that is open read-write is gone',
     database: 'readwrite',
     damage: setAside,
-    mend: putBack,
+    fix: putBack,
     stage: 'build',
     code: 'database_missing',
     says: ['shop.duckdb is gone from the disk; the server keeps using the open file. Put the file back'],
@@ -50,7 +50,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
       // By another process: in this one it would drop the lock of what is open.
       spawnSync('sh', ['-c', 'cp next.duckdb shop.duckdb; rm next.duckdb'], { cwd: project.root });
     },
-    mend: (project) => replaceDatabase(project),
+    fix: (project) => replaceDatabase(project),
     stage: 'build',
     code: 'database_replaced',
     says: [
@@ -63,7 +63,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
       setAside(project);
       project.write('shop.duckdb', 'price\n1\n'.repeat(1000));
     },
-    mend: putBack,
+    fix: putBack,
     stage: 'build',
     code: 'database_failed',
     says: ['cannot open database', 'not a valid DuckDB database file'],
@@ -74,18 +74,18 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
       setAside(project);
       project.write('shop.duckdb', '');
     },
-    mend: putBack,
+    fix: putBack,
     stage: 'build',
     code: 'database_failed',
     says: ['cannot open database', 'shop.duckdb'],
   },
   {
-    what: 'a folder stands in the place of the database',
+    what: 'a folder is at the path of the database',
     damage: (project) => {
       setAside(project);
       mkdirSync(project.path('shop.duckdb'));
     },
-    mend: putBack,
+    fix: putBack,
     stage: 'build',
     code: 'database_failed',
     says: ['is not a regular file, so it cannot be a database; check `duckdb.path`'],
@@ -97,7 +97,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
         'config.yml',
         PROXIES.map((line) => line.replace('BEARER_TOKEN', 'BEARER_TOKN')),
       ),
-    mend: mendConfig,
+    fix: fixConfig,
     stage: 'build',
     code: 'secret_failed',
     at: 'config.yml:15:13',
@@ -115,7 +115,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
             .replace('BEARER_TOKEN', 'SECRET'),
         ),
       ),
-    mend: mendConfig,
+    fix: fixConfig,
     stage: 'build',
     code: 'secret_failed',
     at: 'config.yml:7:13',
@@ -134,7 +134,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
       setAside(project);
       project.write('shop.duckdb', 'price\n1\n'.repeat(1000));
     },
-    mend: putBack,
+    fix: putBack,
     stage: 'check',
     code: 'database_failed',
     says: ['cannot open database', '/shop.duckdb:', 'not a valid DuckDB database file'],
@@ -146,7 +146,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
       setAside(project);
       spawnSync('sh', ['-c', 'head -c 20000 aside.duckdb > shop.duckdb'], { cwd: project.root });
     },
-    mend: putBack,
+    fix: putBack,
     stage: 'check',
     code: 'database_failed',
     says: ['cannot open database', '/shop.duckdb'],
@@ -158,7 +158,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
       setAside(project);
       await createDatabaseFile(project.path('shop.duckdb'), 'CREATE TABLE item(name TEXT, cost INTEGER)');
     },
-    mend: putBack,
+    fix: putBack,
     stage: 'check',
     code: 'endpoint_invalid',
     at: 'tools/price.yml:7',
@@ -174,7 +174,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
       setAside(project);
       await createDatabaseFile(project.path('shop.duckdb'), 'CREATE TABLE item(name TEXT, cost INTEGER)');
     },
-    mend: putBack,
+    fix: putBack,
     stage: 'check',
     code: 'endpoint_invalid',
     at: 'tools/price.yml:7',
@@ -188,7 +188,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     what: 'the SQL of a new endpoint does not compile',
     definitions: true,
     damage: (project) => project.write('tools/extra.yml', sqlTool('extra', 'SELECT name\nFROM itme')),
-    mend: (project) => project.remove('tools/extra.yml'),
+    fix: (project) => project.remove('tools/extra.yml'),
     stage: 'check',
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:7',
@@ -202,7 +202,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
         'tools/extra.yml',
         sqlTool('extra', 'SELECT $nam', ['parameters: [{ name: name, type: string }]']),
       ),
-    mend: (project) => project.remove('tools/extra.yml'),
+    fix: (project) => project.remove('tools/extra.yml'),
     stage: 'check',
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:7',

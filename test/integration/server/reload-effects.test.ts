@@ -70,7 +70,7 @@ describe('after a reload', () => {
       expect(everything).not.toContain(value);
   });
 
-  it('a secret file that was emptied is warned about once, as at a start, and told in each record', async () => {
+  it('a secret file that was emptied is warned about once, as at a start, and is in each record', async () => {
     const { project, server } = await startShop('readonly');
     const warnings = (): number =>
       server.logLines.filter((line) => line.includes('the file is empty')).length;
@@ -203,7 +203,7 @@ describe('endpoint definitions', () => {
   });
 
   it.each(ERAS)(
-    'are applied by a reload that asks for them, and a client of the era "%s" is told',
+    'are applied by a reload that asks for them, and a client of the era "%s" is notified',
     async (era) => {
       const { project, server } = await startShop('readonly');
       const onToolsChanged = vi.fn();
@@ -212,7 +212,7 @@ describe('endpoint definitions', () => {
       project.write('tools/price.yml', DEARER);
       project.write('tools/extra.yml', sqlTool('extra', 'SELECT 1'));
 
-      // The stream on which a client is told opens beside its first calls, so the first change may come too early for it.
+      // The stream of notifications opens in parallel with the first calls, so the first change may come too early for it.
       await vi.waitFor(
         async () => {
           project.write(

@@ -38,7 +38,7 @@ describe.each(RELOAD_FAULTS.map((fault) => [fault.what, fault] as const))('%s', 
     expect(stages).toEqual(expect.arrayContaining(['drain skipped', 'dispose skipped']));
     expect(await observeAnswers(server, TOOLS)).toBe(before);
 
-    await fault.mend(project);
+    await fault.fix(project);
     const recovered = await server.admin.reload({ waitMs: 20_000, definitions });
 
     expect(recovered).toMatchObject({ status: 'success', generation: { from: 1, to: 2 }, error: null });

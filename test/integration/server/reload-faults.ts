@@ -10,7 +10,7 @@ export interface ReloadFault {
   readonly database?: DatabaseMode;
   readonly definitions?: boolean;
   readonly damage: (project: TemporaryProject) => Promise<void> | void;
-  readonly mend: (project: TemporaryProject) => Promise<void> | void;
+  readonly fix: (project: TemporaryProject) => Promise<void> | void;
   readonly stage: 'load' | 'resolve' | 'build' | 'check';
   readonly code: string;
   /** `file:line:column` within the project, as far as there is one. */
@@ -22,16 +22,16 @@ export interface ReloadFault {
 const SITE_TAIL = ['profiles:', '  dev:', '    duckdb: { path: shop.duckdb, readonly: true }'];
 const SITE = ['mxcp: 1', 'project: shop', 'profile: dev', ...SITE_TAIL];
 
-const mendConfig = (project: TemporaryProject): void => project.write('config.yml', PROXIES);
-const mendSite = (project: TemporaryProject): void => project.write('mxcp-site.yml', SITE);
-const mendEnv = (project: TemporaryProject): void =>
+const fixConfig = (project: TemporaryProject): void => project.write('config.yml', PROXIES);
+const fixSite = (project: TemporaryProject): void => project.write('mxcp-site.yml', SITE);
+const fixEnv = (project: TemporaryProject): void =>
   project.write('shop.env', 'FIRST=http://first-1.example:1\n');
 
 const LOAD_FAULTS: readonly ReloadFault[] = [
   {
     what: 'the site file is not YAML',
     damage: (project) => project.write('mxcp-site.yml', ['mxcp: 1', 'project: [shop', 'profile: dev']),
-    mend: mendSite,
+    fix: fixSite,
     stage: 'load',
     code: 'config_invalid',
     at: 'mxcp-site.yml:2:10',
@@ -40,7 +40,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
   {
     what: 'the user configuration is not YAML',
     damage: (project) => project.write('config.yml', ['mxcp: 1', 'projects:', '\tshop: {}']),
-    mend: mendConfig,
+    fix: fixConfig,
     stage: 'load',
     code: 'config_invalid',
     at: 'config.yml:3:1',
@@ -49,7 +49,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
   {
     what: 'a key is not known',
     damage: (project) => project.write('mxcp-site.yml', [...SITE, 'extention: []']),
-    mend: mendSite,
+    fix: fixSite,
     stage: 'load',
     code: 'config_invalid',
     at: 'mxcp-site.yml:7:1',
@@ -58,21 +58,21 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
   {
     what: 'the user configuration is gone',
     damage: (project) => project.remove('config.yml'),
-    mend: mendConfig,
+    fix: fixConfig,
     stage: 'load',
     code: 'config_not_found',
     at: 'config.yml',
     says: ['config.yml does not exist'],
   },
   {
-    what: 'a folder stands in the place of the user configuration',
+    what: 'a folder is at the path of the user configuration',
     damage: (project) => {
       project.remove('config.yml');
       mkdirSync(project.path('config.yml'));
     },
-    mend: (project) => {
+    fix: (project) => {
       project.remove('config.yml');
-      mendConfig(project);
+      fixConfig(project);
     },
     stage: 'load',
     code: 'config_invalid',
@@ -83,7 +83,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     what: 'an endpoint file is not YAML',
     definitions: true,
     damage: (project) => project.write('tools/extra.yml', ['mxcp: 1', 'tool: {']),
-    mend: (project) => project.remove('tools/extra.yml'),
+    fix: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:2:7',
@@ -97,7 +97,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
         'tools/extra.yml',
         sqlTool('extra', 'SELECT 1', ['policies: { input: [{ condition: "true", action: deny }] }']),
       ),
-    mend: (project) => project.remove('tools/extra.yml'),
+    fix: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:4:3',
@@ -113,7 +113,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
         'tools/extra.yml',
         sqlTool('extra', 'SELECT 1', ['return: { type: integer, sensitive: true }']),
       ),
-    mend: (project) => project.remove('tools/extra.yml'),
+    fix: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:4:28',
@@ -125,7 +125,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
   {
     what: 'a variable is no longer set',
     damage: (project) => project.write('shop.env', 'FRIST=http://first-1.example:1\n'),
-    mend: mendEnv,
+    fix: fixEnv,
     stage: 'resolve',
     code: 'reference_unresolved',
     at: 'config.yml:10:27',
@@ -137,19 +137,19 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
   {
     what: 'the file of a reference is gone',
     damage: (project) => project.remove('second.txt'),
-    mend: (project) => project.write('second.txt', 'http://second-1.example:1\n'),
+    fix: (project) => project.write('second.txt', 'http://second-1.example:1\n'),
     stage: 'resolve',
     code: 'reference_unresolved',
     at: 'config.yml:14:27',
     says: ['file://second.txt: there is no file', 'secrets[1].parameters.HTTP_PROXY'],
   },
   {
-    what: 'a pipe that nobody writes to stands in the place of the file of a reference',
+    what: 'a pipe without a writer is at the path of a reference',
     damage: (project) => {
       project.remove('second.txt');
       spawnSync('mkfifo', [project.path('second.txt')]);
     },
-    mend: (project) => {
+    fix: (project) => {
       project.remove('second.txt');
       project.write('second.txt', 'http://second-1.example:1\n');
     },
@@ -161,7 +161,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
   {
     what: 'an env file is gone',
     damage: (project) => project.remove('shop.env'),
-    mend: mendEnv,
+    fix: fixEnv,
     stage: 'resolve',
     code: 'config_invalid',
     at: 'shop.env',
@@ -170,7 +170,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
   {
     what: 'a line of an env file is none, and the next one has a new value',
     damage: (project) => project.write('shop.env', ['hunter 2', 'FIRST=http://first-2.example:1']),
-    mend: mendEnv,
+    fix: fixEnv,
     stage: 'resolve',
     code: 'config_invalid',
     at: 'shop.env:1:1',
@@ -186,9 +186,9 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
       ]);
       project.remove('second.txt');
     },
-    mend: (project) => {
-      mendConfig(project);
-      mendEnv(project);
+    fix: (project) => {
+      fixConfig(project);
+      fixEnv(project);
       project.write('second.txt', 'http://second-1.example:1\n');
     },
     stage: 'resolve',
@@ -203,7 +203,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
         'config.yml',
         PROXIES.map((line) => line.replace('file://second.txt', 'vault://secret/shop#proxy')),
       ),
-    mend: mendConfig,
+    fix: fixConfig,
     stage: 'resolve',
     code: 'reference_unresolved',
     at: 'config.yml:14:27',
@@ -218,7 +218,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
         '          provider: github',
         '          github: { client_id: a, client_secret: b }',
       ]),
-    mend: mendConfig,
+    fix: fixConfig,
     stage: 'resolve',
     code: 'protection_unavailable',
     at: 'config.yml:20:21',
@@ -227,7 +227,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
   {
     what: 'the profile asks for an audit log',
     damage: (project) => project.write('mxcp-site.yml', [...SITE, '    audit: { enabled: true }']),
-    mend: mendSite,
+    fix: fixSite,
     stage: 'resolve',
     code: 'protection_unavailable',
     at: 'mxcp-site.yml:7:23',

@@ -98,7 +98,7 @@ describe('what a reload says of references', () => {
     expect(line?.trimEnd()).not.toContain('\n');
   });
 
-  it('says that a default which stands for a variable has changed', async () => {
+  it('reports a changed default of a variable', async () => {
     const { project, server } = await startShop('readonly', {
       files: { 'config.yml': proxies('${UNSET:-http://one.example:1}') },
     });

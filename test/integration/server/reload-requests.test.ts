@@ -63,7 +63,7 @@ describe('many who ask at once', () => {
 });
 
 describe('a wait', () => {
-  it('that runs out answers 504 with where to look, and the reload goes on', async () => {
+  it('that runs out answers 504 with where to look, and the reload continues', async () => {
     const { project, server } = await startShop('readonly');
     const answer = await postReload(project.socketPath, '/reload?wait=1ms');
     expect(answer.status).toBe(504);

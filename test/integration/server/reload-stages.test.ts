@@ -48,7 +48,7 @@ describe('a secret that a query is changing', () => {
       `BEGIN; CREATE OR REPLACE TEMPORARY SECRET first (TYPE http, HTTP_PROXY 'http://mine:1'); ${ENDLESS}`,
     );
     edit(project);
-    // Until its first statements have run, nothing stands in the way.
+    // Until its first statements have run, nothing blocks the reload.
     await vi.waitFor(() => failedReload(server, { dryRun: true }));
 
     const { record } = await failedReload(server);

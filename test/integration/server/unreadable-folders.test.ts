@@ -53,7 +53,7 @@ describe('a reload when a folder may not be read', () => {
     }
   });
 
-  it('names another folder only when code that is called stands in it', async () => {
+  it('names another folder only when it contains code that is called', async () => {
     const project = createProject({
       'tools/f.yml': pythonTool('f', 'lib/f.py'),
       'lib/f.py': 'def f():\n    return 1\n',

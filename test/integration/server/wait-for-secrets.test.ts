@@ -30,7 +30,7 @@ function startWith(files: ProjectFiles, options: StartOptions = {}): Starting {
   return { project, server, started };
 }
 
-/** What a start-up probe is told. */
+/** What the startup probe answers. */
 async function startupOf({ admin }: InProcessServer): Promise<string> {
   const { status, checks } = await admin.startup();
   return `${status}: ${checks.map(({ message }) => message).join('; ')}`;
@@ -45,7 +45,7 @@ function waitingLines({ server }: Starting): readonly string[] {
   return server.logLines.filter((line) => line.includes('waiting for secrets'));
 }
 
-describe('with --wait-for-secrets a start goes on when there is', () => {
+describe('with --wait-for-secrets a start continues when there is', () => {
   it('a file that was not there, and says once why it waits', async () => {
     const starting = startWith({ 'config.yml': FILE });
     await untilWaiting(starting, 'run/token');
@@ -84,7 +84,7 @@ describe('with --wait-for-secrets a start goes on when there is', () => {
 
 describe('with --wait-for-secrets a start ends at once', () => {
   it.each<[string, ProjectFiles, StartOptions, string]>([
-    ['a variable that nobody can set any more', { 'config.yml': VARIABLE }, {}, 'reference_unresolved'],
+    ['a variable that cannot be set any more', { 'config.yml': VARIABLE }, {}, 'reference_unresolved'],
     ['a mistake in the configuration', { 'config.yml': [...FILE, 'vaults: {}'] }, {}, 'config_invalid'],
     [
       'a folder where the file should be, besides what may come',

@@ -128,7 +128,7 @@ describe('with --watch', () => {
     await untilReloads(server, ['watch success']);
   });
 
-  it('a reload that somebody else asked for is not done again', async () => {
+  it('a reload that was requested elsewhere is not repeated', async () => {
     const { project, server } = await startShop('readonly', WATCH);
     project.write('shop.env', 'FIRST=http://first-2.example:2\n');
     await server.admin.reload({ waitMs: 20_000 });
@@ -139,7 +139,7 @@ describe('with --watch', () => {
 });
 
 describe('a change that cannot be loaded', () => {
-  it('leaves what serves, shows in /status, is tried again after longer and longer, and at once when it is mended', async () => {
+  it('keeps the current generation, shows in /status, is retried with growing delays, and at once when it is fixed', async () => {
     const { project, server } = await startShop('readonly', WATCH);
     project.write('config.yml', 'mxcp: [\n');
     await vi.waitFor(
@@ -222,7 +222,7 @@ describe('the database', () => {
     expect(locksBefore).not.toEqual([]);
     for (let round = 1; round <= 20; round += 1)
       await callText(client, 'execute_sql_query', { sql: `UPDATE item SET price = ${round}; CHECKPOINT` });
-    // A change that counts: the looks that it causes look at the database too.
+    // A change that counts: the checks that it causes include the database.
     project.write('second.txt', 'http://second-2.example:2\n');
     await untilServed(server, 'http_proxy=http://second-2.example:2');
     await client.close();
@@ -249,7 +249,7 @@ it('a server that is closed watches nothing any more', async () => {
   expect(countKernelWatches()).toBe(before);
 });
 
-/** What the kernel has locked of a file, as `/proc/locks` tells it. */
+/** The locks of a file, from `/proc/locks`. */
 function locksOn(path: string): readonly string[] {
   const { ino } = statSync(path);
   const locks = readFileSync('/proc/locks', 'utf8').split('\n');

@@ -44,26 +44,26 @@ async function startWatching(
 
 export interface WatchingByHand {
   readonly reports: readonly string[];
-  /** Lets time pass until the watcher looks, and resolves when it has judged what it saw. */
-  readonly look: () => Promise<void>;
+  /** Lets time pass until the watcher checks, and resolves when it has judged what it saw. */
+  readonly check: () => Promise<void>;
 }
 
-/** As `watchFiles`, with the timings of a server, a clock that stands still, and a kernel that says nothing. */
+/** Like `watchFiles`, with the timings of a server, a stopped clock, and no events of the kernel. */
 export async function watchByHand(
   project: TemporaryProject,
   names: readonly string[],
 ): Promise<WatchingByHand> {
   stopClock();
-  let looks = 0;
-  const onChecked = (): void => void (looks += 1);
+  let checks = 0;
+  const onChecked = (): void => void (checks += 1);
   const { reports } = await startWatching(project, names, { maxFolders: 0, onChecked });
-  const look = async (): Promise<void> => {
-    const before = looks;
+  const check = async (): Promise<void> => {
+    const before = checks;
     vi.advanceTimersToNextTimer();
-    await untilHolds(() => looks > before, 'the end of a look');
+    await untilHolds(() => checks > before, 'the end of a check');
   };
-  await look();
-  return { reports, look };
+  await check();
+  return { reports, check };
 }
 
 export async function toWatched(path: string): Promise<WatchedFile> {
@@ -71,7 +71,7 @@ export async function toWatched(path: string): Promise<WatchedFile> {
 }
 
 /**
- * Resolves when a watcher that looks at the same files, and waits longer than the tested one, has seen something: had the
+ * Resolves when a watcher that checks at the same files, and waits longer than the tested one, has seen something: had the
  * tested one been going to report, it would have.
  */
 export async function untilLookedAt(project: TemporaryProject, names: readonly string[]): Promise<void> {
@@ -106,7 +106,7 @@ export function beginToWrite(project: TemporaryProject, name: string, text: stri
 }
 
 /**
- * Writes something else in the file at every turn, so that no two looks see the same, until a watcher that looks later than
+ * Writes something else in the file at every turn, so that no two checks see the same, until a watcher that checks later than
  * that of a server has seen so many changes. Resolves with the number of the last text.
  */
 export async function writeWithoutRest(

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ActiveGeneration, EventLoopBudget, Generation, type Lease } from '../../../src/lifecycle/index.js';
 
-const NOBODY = { label: 'nobody', interrupt: () => undefined };
+const HOLDER = { label: 'a call', interrupt: () => undefined };
 
 function createGeneration(number = 1, dispose: () => Promise<void> = async () => undefined) {
   return new Generation(number, `contents ${number}`, dispose);
@@ -16,14 +16,14 @@ async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
 describe('a generation', () => {
   test('hands out its contents', () => {
     const generation = createGeneration();
-    const lease = generation.acquire(NOBODY);
+    const lease = generation.acquire(HOLDER);
     expect(lease.contents).toBe('contents 1');
     expect(lease.generation).toBe(generation);
   });
 
   test('counts a lease until it is released, once', () => {
     const generation = createGeneration();
-    const [first, second] = [generation.acquire(NOBODY), generation.acquire(NOBODY)];
+    const [first, second] = [generation.acquire(HOLDER), generation.acquire(HOLDER)];
     expect(generation.activeLeases).toBe(2);
     first.release();
     first.release();
@@ -35,13 +35,13 @@ describe('a generation', () => {
   test('gives no lease once it is retired', () => {
     const generation = createGeneration(7);
     generation.retire();
-    expect(() => generation.acquire(NOBODY)).toThrow('generation 7 is retired');
+    expect(() => generation.acquire(HOLDER)).toThrow('generation 7 is retired');
     expect(generation.activeLeases).toBe(0);
   });
 
   test('is drained when the last lease is released, for everyone who waits', async () => {
     const generation = createGeneration();
-    const lease = generation.acquire(NOBODY);
+    const lease = generation.acquire(HOLDER);
     generation.retire();
     const waiters = [generation.leasesEnded(), generation.leasesEnded()];
     expect(await hasSettled(Promise.race(waiters))).toBe(false);
@@ -55,7 +55,7 @@ describe('a generation', () => {
     await generation.leasesEnded();
   });
 
-  test('is disposed once, and tells everyone of a failure', async () => {
+  test('is disposed once, and every caller gets its failure', async () => {
     let count = 0;
     const generation = createGeneration(1, async () => {
       count += 1;
@@ -71,13 +71,13 @@ describe('the active generation', () => {
   test('is the new one from the swap on, and the old one is retired', () => {
     const [first, second] = [createGeneration(1), createGeneration(2)];
     const active = new ActiveGeneration(first);
-    const lease = active.tryAcquire(NOBODY);
+    const lease = active.tryAcquire(HOLDER);
     expect(active.swap(second)).toBe(first);
     expect(active.current).toBe(second);
-    expect(active.tryAcquire(NOBODY)?.generation).toBe(second);
+    expect(active.tryAcquire(HOLDER)?.generation).toBe(second);
     expect(lease?.generation).toBe(first);
     expect(first.activeLeases).toBe(1);
-    expect(() => first.acquire(NOBODY)).toThrow('retired');
+    expect(() => first.acquire(HOLDER)).toThrow('retired');
   });
 
   test('never gives a lease on a retired generation and loses none, in whatever order calls and swaps come', () => {
@@ -88,7 +88,7 @@ describe('the active generation', () => {
         const generations = [active.current];
         const held: Lease<string>[] = [];
         for (const action of steps) {
-          if (action === 'acquire') held.push(active.current.acquire(NOBODY));
+          if (action === 'acquire') held.push(active.current.acquire(HOLDER));
           else if (action === 'swap') {
             active.swap(createGeneration(generations.length + 1));
             generations.push(active.current);
@@ -135,7 +135,7 @@ describe('the event loop budget', () => {
     expect(order).toEqual(['a', 'b', 'a', 'b']);
   });
 
-  test('goes on at once while there is some left', async () => {
+  test('continues at once while some is left', async () => {
     const budget = new EventLoopBudget();
     let hasRun = false;
     setImmediate(() => {

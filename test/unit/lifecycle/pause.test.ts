@@ -45,7 +45,7 @@ describe('a pause', () => {
     expect((await waiting).contents).toBe('contents 2');
   });
 
-  test('lets go of a call whose caller goes away, and leaves no lease behind', async () => {
+  test('drops a call whose client disconnects, and leaves no lease behind', async () => {
     const active = createActive();
     const pause = active.pause();
     const caller = new AbortController();
@@ -57,7 +57,7 @@ describe('a pause', () => {
     await expect(createActive().pause().wait(holder(), caller.signal)).rejects.toThrow('gone');
   });
 
-  test('has given every lease when its release returns, so that the next one holds nobody twice', async () => {
+  test('has given every lease when its release returns, so that no call waits for two pauses in a row', async () => {
     const active = createActive();
     const pause = active.pause();
     const waiting = active.acquire(holder());
@@ -67,7 +67,7 @@ describe('a pause', () => {
     expect(await hasSettled(waiting)).toBe(true);
   });
 
-  test('tells how long it was, once and for all', () => {
+  test('keeps its duration after the release', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const pause = createActive().pause();
@@ -86,7 +86,7 @@ describe('a pause', () => {
     expect(() => active.pause()).toThrow('calls are paused already');
   });
 
-  test('is not waited for by those who would rather go without', () => {
+  test('makes a lease unavailable to callers that do not want to wait', () => {
     const active = createActive();
     const lease = active.tryAcquire(holder());
     expect(lease?.contents).toBe('contents 1');
@@ -99,7 +99,7 @@ describe('a pause', () => {
 });
 
 describe('the end of leases', () => {
-  test('is that of those which are held now, on every generation', async () => {
+  test('covers the leases held now, on every generation', async () => {
     const active = createActive();
     const old = active.current.acquire(holder());
     active.swap(createGeneration(2));
@@ -115,7 +115,7 @@ describe('the end of leases', () => {
     await active.leasesEnded();
   });
 
-  test('is waited for no longer than somebody wants to', async () => {
+  test('is waited for until the signal aborts', async () => {
     const active = createActive();
     const lease = active.current.acquire(holder());
     const patience = new AbortController();
@@ -125,7 +125,7 @@ describe('the end of leases', () => {
     lease.release();
   });
 
-  test('can be brought about, by those who pause them', () => {
+  test('can be caused by interrupting the holders', () => {
     const active = createActive();
     const interrupted: string[] = [];
     for (const label of ['first', 'second'])
@@ -174,7 +174,7 @@ class Calls {
 }
 
 describe('in whatever order calls, pauses and swaps come', () => {
-  test('no lease is given during a pause, none is lost, and everybody is served in the end', async () => {
+  test('no lease is given during a pause, none is lost, and every call is served in the end', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { maxLength: 80 }), async (actions) => {
         const active = createActive();

@@ -25,7 +25,7 @@ describe('within a time', () => {
     expect(await given).toBe(undefined);
   });
 
-  it('hears of a failure that comes later, so that it ends no process', async () => {
+  it('handles a failure that comes later, so that it does not end the process', async () => {
     const { promise, fail } = failingLater();
     const given = within(promise, 1000);
     await vi.advanceTimersByTimeAsync(1000);

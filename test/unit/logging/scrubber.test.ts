@@ -18,7 +18,7 @@ function logLines(
 }
 
 describe('the scrubber', () => {
-  test('replaces every registered value of six characters and more, wherever it stands in a line', () => {
+  test('replaces every registered value of six or more characters, anywhere in a line', () => {
     const line = fc.record({ before: fc.string(), after: fc.string() });
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 5 }), line, (values, { before, after }) => {
@@ -154,7 +154,7 @@ describe('the scrubber', () => {
     ['ends-with-\\', 'ends-with-\n'],
     ['"quoted"', 'line\n"quoted"\n'],
     ['\\begins', 'line\\\n\\\\begins\\'],
-  ])('leaves JSON whole, whatever stands around %j: %j', (secret, text) => {
+  ])('keeps JSON valid, whatever surrounds %j: %j', (secret, text) => {
     const scrubber = new Scrubber();
     scrubber.register([secret]);
     expect(JSON.parse(scrubber.scrub(JSON.stringify({ text })))).toHaveProperty('text');

@@ -8,7 +8,7 @@ function createHandover(limits: { pauseTimeoutMs?: number; drainTimeoutMs?: numb
   return created;
 }
 
-/** A handover that began while generation 1 is being freed, which goes on until the gate is opened. */
+/** A handover that began while generation 1 is being freed, which continues until the gate is opened. */
 async function startWhileFreeing(limits: { drainTimeoutMs?: number } = {}) {
   const { coordinator, steps, active } = createHandover(limits);
   const gate = createGate();
@@ -24,7 +24,7 @@ async function startWhileFreeing(limits: { drainTimeoutMs?: number } = {}) {
 }
 
 describe('a handover', () => {
-  test('drains before it swaps, and its record says so in that order', async () => {
+  test('drains before it swaps, and its record lists the stages in that order', async () => {
     const { steps, active, coordinator } = createHandover();
     const record = await coordinator.request({ trigger: 'api' }).ended;
     expect(steps.stepNames()).toEqual([
@@ -51,7 +51,7 @@ describe('a handover', () => {
     expect(active.current.number).toBe(2);
   });
 
-  test('waits for a call that runs, while everybody else is served, and is seen to be draining', async () => {
+  test('waits for a running call while other calls are served, and reports that it is draining', async () => {
     const { active, coordinator, steps } = createHandover();
     const slow = active.current.acquire(createHolder('tool "slow"'));
     const { ended } = coordinator.request({ trigger: 'api' });
@@ -63,7 +63,7 @@ describe('a handover', () => {
     expect(coordinator.status().draining).toBe(false);
   });
 
-  test('holds those who come in the exchange, and serves them from the new generation', async () => {
+  test('pauses calls that arrive during the exchange, and serves them from the new generation', async () => {
     const { active, coordinator, steps } = createHandover();
     const gate = createGate();
     steps.source = 'version 2';
@@ -81,7 +81,7 @@ describe('a handover', () => {
     expect(database?.pauseMs).toBeGreaterThan(0);
   });
 
-  test('that fails in the exchange serves those it held from what they had', async () => {
+  test('that fails in the exchange serves paused calls from the old generation', async () => {
     const { active, coordinator, steps } = createHandover();
     const gate = createGate();
     steps.before = async (step) => {
@@ -109,7 +109,7 @@ describe('a handover', () => {
     expect(steps.disposed).toEqual([2]);
   });
 
-  test('in a dry run stops after the check, and holds nobody', async () => {
+  test('in a dry run stops after the check, and pauses no call', async () => {
     const { coordinator, steps } = createHandover();
     const record = await coordinator.request({ trigger: 'api', dryRun: true }).ended;
     expect(record.status).toBe('success');
@@ -123,7 +123,7 @@ describe('a handover', () => {
     expect(await ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
   });
 
-  test('says so when an earlier generation is not freed in time', async () => {
+  test('reports an earlier generation that is not freed in time', async () => {
     const { ended, gate } = await startWhileFreeing({ drainTimeoutMs: 50 });
     const record = await ended;
     expect(record.error).toMatchObject({
@@ -135,12 +135,12 @@ describe('a handover', () => {
   });
 });
 
-describe('calls that stand in the way', () => {
-  test('end a hold in time, and the next try succeeds when they have ended', async () => {
+describe('calls that delay a handover', () => {
+  test('end a pause in time, and the next attempt succeeds when they have ended', async () => {
     const { active, coordinator, steps } = createHandover({ pauseTimeoutMs: 50 });
     const arrived = createGate();
     const late: { release(): void }[] = [];
-    // A slow call that comes just before the hold begins: the wait before it has not seen it.
+    // A slow call that arrives just before the pause: the wait before the pause has not seen it.
     steps.before = (step) => {
       if (step === 'prepare' && late.length === 0) {
         late.push(active.current.acquire(createHolder('tool "late"')));
@@ -161,7 +161,7 @@ describe('calls that stand in the way', () => {
     expect(record.database?.pauseMs).toBeGreaterThanOrEqual(45);
   });
 
-  test('for too long are named, with the time since when, and what served goes on', async () => {
+  test('for too long are named with their start times, and the current generation keeps serving', async () => {
     const { active, coordinator, steps } = createHandover({ drainTimeoutMs: 50 });
     for (let call = 0; call < 7; call += 1) active.current.acquire(createHolder(`tool "slow_${call}"`));
     const record = await coordinator.request({ trigger: 'api' }).ended;
@@ -180,7 +180,7 @@ describe('calls that stand in the way', () => {
     expect(coordinator.status().draining).toBe(false);
   });
 
-  test('are interrupted by force, and what is held meanwhile is not', async () => {
+  test('are interrupted by force, and calls that are paused are not', async () => {
     const { active, coordinator } = createHandover();
     const interrupted: string[] = [];
     const leases = ['first', 'second'].map((label) => {
@@ -200,7 +200,7 @@ describe('calls that stand in the way', () => {
     expect(interrupted).toEqual(['first', 'second']);
   });
 
-  test('of the old generation are interrupted by force in a reload that holds nobody', async () => {
+  test('of the old generation are interrupted by force in a reload without a pause', async () => {
     const { active, coordinator, steps } = createCoordinator();
     const lease = active.current.acquire({ label: 'slow', interrupt: () => lease.release() });
     expect(await coordinator.request({ trigger: 'api', force: true }).ended).toMatchObject({
@@ -210,7 +210,7 @@ describe('calls that stand in the way', () => {
     expect(steps.disposed).toEqual([1]);
   });
 
-  test('are interrupted when a forced reload comes while an earlier one waits for them', async () => {
+  test('are interrupted when a forced reload arrives while an earlier one waits for them', async () => {
     const { active, coordinator, lines } = createHandover();
     const lease = active.current.acquire({ label: 'tool "slow"', interrupt: () => lease.release() });
     const waiting = coordinator.request({ trigger: 'watch' });
@@ -221,7 +221,7 @@ describe('calls that stand in the way', () => {
     expect(lines.join('')).toContain('a forced reload is waiting; this one now interrupts calls');
   });
 
-  test('are interrupted by a reload that waits its turn before a forced one', async () => {
+  test('are interrupted by a reload that is queued before a forced one', async () => {
     const { active, coordinator, steps } = createHandover();
     const gate = createGate();
     steps.before = (step, generation) => (step === 'check' && generation === 2 ? gate.pass() : undefined);
@@ -253,7 +253,7 @@ describe('calls that stand in the way', () => {
     expect(active.current.number).toBe(4);
   });
 
-  test('of the old generation are interrupted by a reload that holds nobody when a forced one waits for it', async () => {
+  test('of the old generation are interrupted by a reload without a pause when a forced one waits for it', async () => {
     const { active, coordinator, steps } = createCoordinator();
     const gate = createGate();
     steps.before = (step, generation) => (step === 'check' && generation === 2 ? gate.pass() : undefined);
@@ -267,7 +267,7 @@ describe('calls that stand in the way', () => {
     expect(steps.disposed).toEqual([1, 2]);
   });
 
-  test('that do not hear force are reported without the advice to use it', async () => {
+  test('that ignore an interrupt are reported without the advice to use --force', async () => {
     const { active, coordinator } = createHandover({ drainTimeoutMs: 50 });
     active.current.acquire(createHolder('tool "deaf"'));
     const record = await coordinator.request({ trigger: 'api', force: true }).ended;
@@ -326,7 +326,7 @@ describe('a payload', () => {
 });
 
 describe('closing', () => {
-  test('ends a handover that waits for a call, which then ends on what it began with', async () => {
+  test('ends a handover that waits for a call, which then ends on its old generation', async () => {
     const { active, coordinator } = createHandover();
     const lease = active.current.acquire(createHolder('tool "slow"'));
     const { ended } = coordinator.request({ trigger: 'api' });
@@ -339,7 +339,7 @@ describe('closing', () => {
     lease.release();
   });
 
-  test('lets an exchange that has begun come to its end', async () => {
+  test('lets an exchange that has begun finish', async () => {
     const { active, coordinator, steps } = createHandover();
     const gate = createGate();
     steps.before = (step) => (step === 'commit' ? gate.pass() : undefined);

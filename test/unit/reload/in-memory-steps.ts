@@ -85,7 +85,7 @@ export function createCoordinator({ pauseTimeoutMs = 1_000, drainTimeoutMs = 30_
   return { steps, active, lines, coordinator: new ReloadCoordinator({ active, steps, limits, logger }) };
 }
 
-/** A gate that a step waits at, and that tells when one has arrived. */
+/** A gate that a step waits at; `arrived` resolves when one has arrived. */
 export function createGate() {
   let open = (): void => undefined;
   let arrive = (): void => undefined;
@@ -101,7 +101,7 @@ export function createGate() {
   };
 }
 
-/** Somebody who asks for a lease. */
+/** The holder of a lease. */
 export function createHolder(label = 'tool "price"', interrupt: () => void = () => undefined) {
   return { label, interrupt };
 }

@@ -41,7 +41,7 @@ describe('a reload', () => {
     expect(coordinator.find(id)).toMatchObject({ id, status: 'success' });
   });
 
-  test('tells the steps whether definitions are read and which number comes next', async () => {
+  test('passes to the steps whether definitions are read and the next number', async () => {
     const { steps, coordinator } = createCoordinator();
     await coordinator.request({ trigger: 'watch', definitions: true }).ended;
     await coordinator.request({ trigger: 'watch' }).ended;
@@ -167,7 +167,7 @@ describe('a reload that fails', () => {
   ];
 
   test.each(failingSteps)(
-    'at %s leaves what serves and frees the candidate',
+    'at %s keeps the current generation and frees the candidate',
     async (failing, stage, hasCandidate) => {
       const { steps, active, coordinator, lines } = createCoordinator();
       const serving = active.current;
@@ -210,7 +210,7 @@ describe('a reload that fails', () => {
     expect(lines.join('')).toContain('x is not a function');
   });
 
-  test('does not stand in the way of the next one: valid, invalid, valid', async () => {
+  test('does not block the next one: valid, invalid, valid', async () => {
     const { steps, active, coordinator } = createCoordinator();
     steps.before = (step) => {
       if (step === 'load' && steps.source === 'nonsense') throw new MxcpError('config_invalid', 'nonsense');
@@ -261,11 +261,11 @@ describe('after the swap', () => {
   test('an announcement that throws is logged, and the old generation is freed', async () => {
     const { steps, coordinator, lines } = createCoordinator();
     steps.before = (step) => {
-      if (step === 'announce') throw new Error('nobody listens');
+      if (step === 'announce') throw new Error('no client listens');
     };
     expect(await coordinator.request({ trigger: 'api' }).ended).toMatchObject({ status: 'success' });
     expect(steps.disposed).toEqual([1]);
-    expect(lines.join('')).toContain('nobody listens');
+    expect(lines.join('')).toContain('no client listens');
   });
 });
 
@@ -336,7 +336,7 @@ describe('closing', () => {
     expect(steps.stepNames()).toEqual(['load']);
   });
 
-  test('lets a swap that has begun come to its end, and waits for old generations', async () => {
+  test('lets a swap that has begun finish, and waits for old generations', async () => {
     const { steps, active, coordinator } = createCoordinator();
     const lease = active.current.acquire(createHolder());
     const gate = createGate();
@@ -353,7 +353,7 @@ describe('closing', () => {
     expect(steps.disposed).toEqual([1]);
   });
 
-  test('ends at once when nothing goes on', async () => {
+  test('ends at once when nothing runs', async () => {
     const { coordinator } = createCoordinator();
     await coordinator.close();
     await coordinator.close();

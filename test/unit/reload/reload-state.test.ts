@@ -113,7 +113,7 @@ describe('the next run', () => {
   });
 });
 
-describe('the run that goes on interrupts calls', () => {
+describe('the current run interrupts calls', () => {
   const start = (...kinds: readonly Partial<ReloadRequest>[]): ReloadState =>
     startNext(enqueueAll(IDLE, kinds.map(createRequest)));
 
@@ -126,7 +126,7 @@ describe('the run that goes on interrupts calls', () => {
   });
 
   test.each([
-    ['when nobody has asked for it', [{}, { hasPayload: true }]],
+    ['when no request has asked for it', [{}, { hasPayload: true }]],
     ['when it is a dry run, whatever waits for it', [{ dryRun: true }, { force: true }]],
   ])('not %s', (_, kinds) => {
     expect(isForced(start(...kinds))).toBe(false);
@@ -138,7 +138,7 @@ describe('the run that goes on interrupts calls', () => {
   });
 });
 
-test('whatever is asked in whatever order: one runs at a time, each taken request is answered by exactly one run that started after it, dry runs share with nobody, and what waits is bounded', () => {
+test('whatever is asked in whatever order: one runs at a time, each taken request is answered by exactly one run that started after it, dry runs are never shared, and what waits is bounded', () => {
   const kind = fc.record({ dryRun: fc.boolean(), definitions: fc.boolean() });
   const action = fc.oneof(
     { weight: 4, arbitrary: kind },

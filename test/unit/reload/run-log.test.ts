@@ -55,7 +55,7 @@ describe('the record of a run', () => {
     );
   });
 
-  test('is told to each request with its own id and the ids of the others', () => {
+  test('has a record for each request with its own id and the ids of the others', () => {
     const run = createRun();
     const log = new RunLog(run, 1);
     const records = [run.first, ...run.others].map((request) => log.recordFor(request));
@@ -93,7 +93,7 @@ describe('the record of a run', () => {
     });
   });
 
-  test('that succeeds keeps stages that still go on as they are', async () => {
+  test('that succeeds keeps stages that are still running', async () => {
     const log = new RunLog(createRun(), 1);
     log.start(1);
     log.swapped(2, 3);
