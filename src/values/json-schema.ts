@@ -1,6 +1,11 @@
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
 import { coerce, isNumeric } from './arguments.js';
-import type { ParameterDefinition, TypeDefinition, ValueFormat } from './type-definition.js';
+import {
+  type ParameterDefinition,
+  SHARED_KEYS,
+  type TypeDefinition,
+  type ValueFormat,
+} from './type-definition.js';
 
 /**
  * Whether a schema describes what callers send or what an endpoint answers. In an answer every value may be null, as any
@@ -46,28 +51,10 @@ export function toCheckSchema(type: TypeDefinition, direction: SchemaDirection):
   return toSchema(type, { direction, isCheck: true });
 }
 
-const PLAIN_KEYS = [
-  'format',
-  'description',
-  'minLength',
-  'maxLength',
-  'pattern',
-  'minimum',
-  'maximum',
-  'exclusiveMinimum',
-  'exclusiveMaximum',
-  'multipleOf',
-  'minItems',
-  'maxItems',
-  'uniqueItems',
-  'required',
-  'additionalProperties',
-] as const satisfies readonly (keyof TypeDefinition)[];
-
 function toSchema(type: TypeDefinition, use: SchemaUse): JsonObject {
   const isNullable = use.direction === 'output' || ('default' in type && type.default === null);
   const schema: Record<string, JsonValue> = { type: typeNames(type, use, isNullable) };
-  for (const key of PLAIN_KEYS) {
+  for (const key of SHARED_KEYS) {
     const value = type[key];
     if (value !== undefined && !isMisjudged(key, type, use)) schema[key] = value;
   }
@@ -115,7 +102,7 @@ const ZONED_FORMATS: ReadonlySet<ValueFormat> = new Set(['time', 'date-time', 't
  * Whether a client would refuse right answers because of this keyword: clients that divide doubles find that 19.99 is no
  * multiple of 0.01, and JSON Schema has no clocks without a zone.
  */
-function isMisjudged(key: (typeof PLAIN_KEYS)[number], type: TypeDefinition, use: SchemaUse): boolean {
+function isMisjudged(key: (typeof SHARED_KEYS)[number], type: TypeDefinition, use: SchemaUse): boolean {
   if (use.direction === 'input') return false;
   if (key === 'format') return type.format !== undefined && ZONED_FORMATS.has(type.format);
   return key === 'multipleOf' && !use.isCheck && !Number.isInteger(type.multipleOf);
