@@ -202,7 +202,7 @@ function parseTypedText({ sqlType, text }: TypedText): Present {
 }
 
 /** The SQL type of a value, which the values beside it in a list may still widen. */
-export type Shape =
+type Shape =
   | { readonly kind: 'scalar'; readonly type: DuckDBType }
   | { readonly kind: 'list'; readonly item: Shape }
   | { readonly kind: 'map'; readonly key: Shape; readonly value: Shape }
