@@ -149,11 +149,11 @@ export function parseRequestTarget(url: string): RequestTarget {
       'the request target must be a path such as /status, or an http:// URL with one',
     );
   }
-  const mark = rest.indexOf('?');
-  const path = mark === -1 ? rest : rest.slice(0, mark);
+  const question = rest.indexOf('?');
+  const path = question === -1 ? rest : rest.slice(0, question);
   return {
     path: path === '' ? '/' : path,
-    search: mark === -1 ? '' : rest.slice(mark + 1),
+    search: question === -1 ? '' : rest.slice(question + 1),
     authority: absolute?.[1],
   };
 }

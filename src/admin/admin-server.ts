@@ -36,7 +36,7 @@ const DEFAULT_LIMITS: AdminLimits = {
 
 export interface AdminServerOptions {
   readonly socket: AdminSocketSettings;
-  /** A second socket that serves probes only. */
+  /** A second socket, for probes only. */
   readonly probeSocket?: AdminSocketSettings | undefined;
   readonly ports: AdminPorts;
   readonly logger: Logger;
@@ -52,7 +52,7 @@ export interface AdminServer {
   readonly paths: { readonly socket: string; readonly probe: string | null };
   /** Removes the sockets that are still ours, lets answers arrive for a moment, and ends. Idempotent. */
   close(): Promise<void>;
-  /** Removes the sockets that are still ours, at once, for a process that ends without closing. Throws what stands in the way. */
+  /** Removes the sockets that are still ours, at once, for a process that ends without closing. Throws what prevents it. */
   abandon(): void;
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { timestampToMs, timestampToSecond } from './wire-format.js';
 
-/** The schemas that OpenAPI lists under `components`. A registry of our own: zod's global one is everybody's. */
+/** The schemas that OpenAPI lists under `components`. A registry of our own: zod's global one is shared by the whole process. */
 export const components = z.registry<{ id: string; description: string }>();
 
 /** Gives a schema its name in the OpenAPI document. */
@@ -94,7 +94,7 @@ const reloadFailure = component(
 
 export const reloadRecord = component(
   'ReloadRecord',
-  'What one run of a reload did, for everyone who asked for it.',
+  'What one run of a reload did, for every request that it answers.',
   z.strictObject({
     id: z.string(),
     trigger: z.enum(['sighup', 'api', 'cli', 'endpoint', 'watch', 'refresh']),
@@ -113,7 +113,7 @@ export const reloadRecord = component(
     restart_required: z.array(restartRequired),
     definitions_changed: z
       .array(z.string())
-      .describe('Endpoint definitions on disk that differ from those that serve.'),
+      .describe('Endpoint definitions on disk that differ from those of the current generation.'),
     error: reloadFailure.nullable(),
     shared_with: z.array(z.string()).describe('Ids of the other requests that this run answers.'),
   }),
@@ -178,7 +178,7 @@ const reloadStatus = component(
 
 export const background = component(
   'Background',
-  'What goes on without being asked. When it fails, the server still serves what it has.',
+  'Work that the server does by itself. When it fails, the current generation keeps serving.',
   z.strictObject({ name: z.string(), status: z.enum(['ok', 'failing']), message: z.string() }),
 );
 
@@ -195,7 +195,7 @@ export const status = component(
     mode: z.enum(['readwrite', 'readonly']).describe('How the database is really open.'),
     debug: z.boolean(),
     started_at: timestampToSecond,
-    generation: count.describe('Number of the runtime that serves now; 1 at start.'),
+    generation: count.describe('Number of the current generation; 1 at start.'),
     endpoints: endpointCounts,
     reload: reloadStatus,
     admin_socket: z.strictObject({
@@ -226,7 +226,7 @@ const reference = component(
 
 export const config = component(
   'Config',
-  'The configuration of the generation that serves, built from a list of what may be shown.',
+  'The configuration of the current generation, built from a list of what may be shown.',
   z.strictObject({
     status: z.literal('ok'),
     project: z.string(),
@@ -277,6 +277,6 @@ export const endpoint = component(
 
 export const endpointList = component(
   'EndpointList',
-  'Everything that is served, disabled, or left out because of an error.',
+  'Every endpoint file: served, disabled, or left out because of an error.',
   z.strictObject({ endpoints: z.array(endpoint) }),
 );

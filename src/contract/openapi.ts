@@ -8,13 +8,13 @@ type Json = Record<string, unknown>;
 
 const HEADER_DOCS: Readonly<Record<string, string>> = {
   Allow: 'The methods that the route has.',
-  Location: 'Where the record of the reload stands.',
+  Location: 'The path of the record of the reload.',
   'Retry-After': 'Seconds after which the same request may succeed.',
 };
 
 let document: OpenApiDocument | undefined;
 
-/** The table of routes as an OpenAPI 3.1 document. Made once: the table does not change while the process runs. */
+/** The table of routes as an OpenAPI 3.1 document. Made once, because the table never changes. */
 export function openApiDocument(): OpenApiDocument {
   document ??= {
     openapi: '3.1.0',

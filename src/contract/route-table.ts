@@ -76,7 +76,7 @@ const noQuery = z.strictObject({});
 
 const serviceIndex = component(
   'ServiceIndex',
-  'What this is and where its contract stands.',
+  'Name, version and the path of the contract.',
   z.strictObject({ service: z.literal('mxcp-admin'), version: z.string(), openapi: z.string() }),
 );
 
@@ -94,7 +94,7 @@ export const ROUTES = {
     method: 'GET',
     path: '/',
     tag: 'contract',
-    doc: 'Name, version and where the contract stands.',
+    doc: 'Name, version and the path of the contract.',
     probe: false,
     query: noQuery,
     responses: { ...commonErrors, 200: { schema: serviceIndex, doc: 'The index.' } },
@@ -148,7 +148,7 @@ export const ROUTES = {
     method: 'GET',
     path: '/config',
     tag: 'config',
-    doc: 'The configuration that is serving, without any secret.',
+    doc: 'The active configuration, without any secret.',
     probe: false,
     query: noQuery,
     responses: { ...commonErrors, 200: { schema: config, doc: 'The configuration.' } },
@@ -166,7 +166,7 @@ export const ROUTES = {
     method: 'POST',
     path: '/reload',
     tag: 'reload',
-    doc: 'Reloads secrets, references and connections; answers at once unless told to wait.',
+    doc: 'Reloads secrets, references and connections; answers at once unless asked to wait.',
     probe: false,
     query: z.strictObject({
       wait: waitDuration
@@ -175,14 +175,14 @@ export const ROUTES = {
       dry_run: flag
         .optional()
         .describe(
-          'Build and check a candidate, then throw it away. Waits up to ten minutes unless told otherwise.',
+          'Build and check a candidate, then throw it away. Waits up to ten minutes unless `wait` is given.',
         ),
       definitions: flag
         .optional()
         .describe('Also read endpoint definitions again. The default is the setting of the server.'),
       force: flag
         .optional()
-        .describe('Interrupt calls that stand in the way instead of waiting for them; not for a dry run.'),
+        .describe('Interrupt running calls instead of waiting for them; not for a dry run.'),
     }),
     body: z.strictObject({}),
     responses: {

@@ -70,7 +70,7 @@ export class AdminClient {
 
   /**
    * Reloads the server. With `waitMs` or `dryRun` resolves with the record of the reload once it has succeeded, and throws
-   * `AdminApiError` with the record as `reload` when it failed, or with its id as `reloadId` when it goes on after the
+   * `AdminApiError` with the record as `reload` when it failed, or with its id as `reloadId` when it continues after the
    * wait; otherwise resolves as soon as it is queued. Throws `usage` for a wait of less than a millisecond.
    */
   reload(options: WaitingReloadOptions): Promise<ReloadRecord>;
@@ -85,7 +85,7 @@ export class AdminClient {
     return answer.body as ReloadAccepted | ReloadRecord;
   }
 
-  /** Asks for a reload or a dry run and resolves as soon as it is queued; `reloadRecord` tells how it ends. */
+  /** Asks for a reload or a dry run and resolves as soon as it is queued; `reloadRecord` shows how it ends. */
   async requestReload(options: ReloadRequestOptions = {}): Promise<ReloadAccepted> {
     const answer = await this.#send('POST', withQuery('/reload', { ...toReloadQuery(options), wait: '0' }));
     // What the contract lists for a request without a wait.
@@ -177,13 +177,13 @@ export interface ReloadRequestOptions {
   readonly dryRun?: boolean;
   /** Read endpoint definitions again too; the server's setting unless given. */
   readonly definitions?: boolean;
-  /** Interrupt calls that stand in the way instead of waiting for them; not for a dry run. */
+  /** Interrupt running calls instead of waiting for them; not for a dry run. */
   readonly force?: boolean;
 }
 
 export interface ClientReloadOptions extends ReloadRequestOptions {
   /**
-   * How long to wait for the end of the reload, which goes on when the time runs out: from 1 to 600000. Without it a
+   * How long to wait for the end of the reload, which continues when the time runs out: from 1 to 600000. Without it a
    * dry run is waited for as long as it takes, and any other reload not at all.
    */
   readonly waitMs?: number;

@@ -35,7 +35,7 @@ export async function sendRequest(request: SocketRequest): Promise<SocketAnswer>
     signal: deadline,
     headers: { Host: 'localhost', Accept: 'application/json', 'User-Agent': request.userAgent },
   });
-  // What fails after the answer has begun comes out of reading it; unheard, it would end the process here.
+  // What fails after the answer has begun comes out of reading it; without a listener it would end the process here.
   sent.on('error', () => undefined);
   sent.end();
   try {
@@ -78,10 +78,10 @@ function timedOut(request: SocketRequest): MxcpError {
   );
 }
 
-/** Says why a socket cannot be reached, and what to do. Returns errors of ours as they are; never rejects. */
+/** The error for a socket that cannot be reached: why, and what to do. Returns an `MxcpError` unchanged; never rejects. */
 export async function toConnectionError(failure: unknown, socketPath: string): Promise<MxcpError> {
   if (failure instanceof MxcpError) return failure;
-  const found = await stat(socketPath).catch(() => undefined); // not there, or not ours to see: the error's code tells which
+  const found = await stat(socketPath).catch(() => undefined); // not there, or not visible to this user: the error's code shows which
   const reason = reasonFor(errorCodeOf(failure), socketPath, found) ?? `${socketPath}: ${messageOf(failure)}`;
   return new MxcpError('connection_failed', reason, { cause: failure });
 }
@@ -95,7 +95,7 @@ function reasonFor(code: string | undefined, path: string, found: Stats | undefi
     case 'ENOTDIR':
       return `there is no admin socket at ${path}. Is the server running, with MXCP_ADMIN_ENABLED=true or --admin, and with this MXCP_ADMIN_SOCKET? Its log says where it listens (journalctl -u mxcp | grep admin)`;
     case 'ECONNREFUSED':
-      return `nobody listens on ${path}: the server that made it has ended without removing it. Start the server again (systemctl status mxcp)`;
+      return `no server listens on ${path}: the one that created it ended without removing it. Start the server again (systemctl status mxcp)`;
     case 'EACCES':
     case 'EPERM':
       return `${currentUser()} may not use ${path}${ownerOf(found)}. Run this as its owner (sudo -u), or start the server with --admin-socket-mode 0660 and --admin-socket-group`;

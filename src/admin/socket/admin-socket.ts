@@ -43,8 +43,8 @@ export interface AdminSocket {
   /** Octal, e.g. `0600`. */
   readonly mode: string;
   /**
-   * Takes the path away, if it is still ours. Before the server closes: as long as it listens nobody can have put another
-   * socket there. A socket of systemd stays. Idempotent. At once, for a process that has no time left.
+   * Removes the path, if it is still ours. Call it before the server closes: while it listens, no other server can have put a
+   * socket there. A socket of systemd stays. Idempotent, and synchronous for a process that has no time left.
    */
   dispose(): void;
 }

@@ -99,7 +99,7 @@ async function bindTo(server: Server, path: string): Promise<void> {
   }
 }
 
-/** `link` fails when the name is taken, whoever took it: two starters never both succeed, lock or no lock. */
+/** `link` fails when the name is taken: two starters never both succeed, with or without the lock. */
 async function giveName(temporary: string, { place, locked }: Publication): Promise<void> {
   try {
     await link(temporary, place.path);
@@ -123,7 +123,7 @@ export async function clearPath(place: LocatedPlace): Promise<void> {
   if (life === 'missing') return;
   if (life === 'live') throw await socketInUse(place);
   if (life === 'unknown' || found.uid !== process.getuid?.()) throw foreignSocket(place.path, found.uid);
-  await bury(place, found);
+  await removeDead(place, found);
 }
 
 export async function socketInUse(place: LocatedPlace): Promise<MxcpError> {
@@ -147,27 +147,27 @@ export async function sweepTemporaries(place: LocatedPlace): Promise<void> {
 }
 
 /**
- * Removes a dead socket without ever removing another one: it is first moved aside, then looked at again. A starter that
+ * Removes a dead socket without ever removing another one: it is moved aside first, then checked again. A starter that
  * does not see our lock may have published in between; then its socket goes back to where it was.
  */
-async function bury(place: LocatedPlace, dead: Stats): Promise<void> {
-  const grave = temporaryPath(place);
+async function removeDead(place: LocatedPlace, dead: Stats): Promise<void> {
+  const aside = temporaryPath(place);
   try {
-    await rename(place.path, grave);
+    await rename(place.path, aside);
   } catch (error) {
-    if (errorCodeOf(error) === 'ENOENT') return; // somebody else buried it
+    if (errorCodeOf(error) === 'ENOENT') return; // another starter removed it
     throw error;
   }
-  const moved = await lstat(grave);
+  const moved = await lstat(aside);
   const isTheDeadOne = moved.ino === dead.ino && moved.dev === dead.dev && moved.isSocket();
-  if (isTheDeadOne && (await probeSocket(grave)) === 'dead') {
-    await rm(grave, { force: true });
+  if (isTheDeadOne && (await probeSocket(aside)) === 'dead') {
+    await rm(aside, { force: true });
     return;
   }
   try {
-    await link(grave, place.path);
+    await link(aside, place.path);
   } finally {
-    await rm(grave, { force: true });
+    await rm(aside, { force: true });
   }
   throw await socketInUse(place);
 }
@@ -198,10 +198,10 @@ function foreignSocket(path: string, uid: number): MxcpError {
 
 const PROBE_TIMEOUT_MS = 2000;
 
-/** `unknown`: this user may not connect, so it cannot tell. */
+/** `unknown`: this user may not connect. */
 export type SocketLife = 'live' | 'dead' | 'missing' | 'unknown';
 
-/** Finds out by connecting whether somebody listens on a socket file. */
+/** Connects to find out whether a server listens on a socket file. */
 export function probeSocket(path: string): Promise<SocketLife> {
   return new Promise((resolve) => {
     const connection = createConnection({ path });
@@ -220,7 +220,7 @@ export function probeSocket(path: string): Promise<SocketLife> {
 function lifeOf(code: string | undefined): SocketLife {
   if (code === 'ECONNREFUSED') return 'dead';
   if (code === 'ENOENT') return 'missing';
-  // EAGAIN: its queue is full. EPROTOTYPE: a socket of another type. Both belong to somebody.
+  // EAGAIN: its queue is full. EPROTOTYPE: a socket of another type. In both cases a process owns it.
   return code === 'EACCES' || code === 'EPERM' ? 'unknown' : 'live';
 }
 

@@ -45,7 +45,7 @@ export async function locateSocket(place: SocketPlace): Promise<LocatedPlace> {
   return { ...place, key, temporaryPrefix: `.mxcp-${key}-` };
 }
 
-/** A path that nobody else has, beside the socket. */
+/** A unique path beside the socket. */
 export function temporaryPath(place: LocatedPlace): string {
   return join(place.folder, `${place.temporaryPrefix}${process.pid}-${randomBytes(4).toString('hex')}`);
 }
@@ -90,7 +90,7 @@ async function createMissing(folder: string, gid: number | undefined): Promise<v
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    if (errorCodeOf(error) === 'EEXIST') return; // another server of ours was quicker
+    if (errorCodeOf(error) === 'EEXIST') return; // another server created it first
     throw error;
   }
   if (gid === undefined) return;
@@ -143,10 +143,10 @@ export interface PathLock {
  * Lets one starter at a time decide over a socket path. The lock is an abstract socket, which the kernel frees with its
  * holder, however that ends.
  *
- * Abstract sockets have no permissions, so anybody could sit on the name: after five seconds we go on without. The
- * publication itself never replaces anything, so all that is lost is the moment in which a third starter could slip in
- * while a second one moves a socket aside and finds it alive. It is also all there is on other systems than Linux, and
- * between containers that share a folder but no network namespace.
+ * Abstract sockets have no permissions, so any process could occupy the name: after five seconds the start continues without the lock. The
+ * publication itself never replaces anything. Without the lock, a third starter can publish while a second one has moved a
+ * live socket aside for a moment. Other systems than Linux, and containers that share a folder but no network namespace,
+ * never have the lock.
  */
 export async function acquirePathLock(place: LocatedPlace): Promise<PathLock | undefined> {
   if (process.platform !== 'linux') return undefined;

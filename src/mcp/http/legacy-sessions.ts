@@ -18,8 +18,8 @@ export interface LegacySessionsOptions {
 }
 
 /**
- * The sessions of clients of the 2025 protocols. Their number is bounded: when it is reached, the one that was unused
- * longest gives way, and when all are in use a new client is refused.
+ * The sessions of clients of the 2025 protocols. Their number is bounded: when it is reached, the session that was unused
+ * longest is closed; when all are in use, a new client is refused.
  */
 export class LegacySessions {
   readonly #options: LegacySessionsOptions;
@@ -88,7 +88,7 @@ export class LegacySessions {
 
 /**
  * One client of a 2025 protocol, from `initialize` to DELETE, expiry or the end of the listener. Holds the SDK's server
- * and transport, for which every answer is JSON: what a call tells before its result is written past it, by the exchange.
+ * and transport, for which every answer is JSON: the exchange writes the notifications of a call itself.
  * It outlives reloads.
  */
 export class LegacySession {
@@ -128,11 +128,11 @@ export class LegacySession {
     return this.#lastUsed;
   }
 
-  /** Never settles when the client goes away first: nobody is left to answer. */
+  /** Never settles when the client goes away first. */
   async handle(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const { exchange } = request;
     this.#lastUsed = performance.now();
-    // Nobody would hear of its end any more.
+    // A response that is closed already emits no further event.
     if (!exchange.response.closed) {
       this.#running += 1;
       exchange.response.once('close', () => {
@@ -171,7 +171,7 @@ export class LegacySession {
   }
 
   /**
-   * The SDK sends nothing for a cancelled request, and its HTTP response and entry in the transport would stay for ever.
+   * The SDK sends nothing for a cancelled request, so its HTTP response and its entry in the transport would stay for ever.
    * This answer ends both.
    */
   #settle(id: MessageId): void {

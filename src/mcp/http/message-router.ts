@@ -23,14 +23,14 @@ export interface MessageRouterOptions {
 }
 
 /**
- * Sends each request to what speaks its protocol: 2026-07-28 needs no state; the 2025 protocols have sessions, unless
+ * Sends each request to the handler of its protocol: 2026-07-28 needs no state; the 2025 protocols have sessions, unless
  * the server is stateless. A 2025 message without a session that is not `initialize` is answered on its own: the
- * protocol leaves it to the server whether it insists on sessions, and a person with `curl` should get an answer.
+ * protocol lets the server decide whether sessions are required, and a person with `curl` should get an answer.
  */
 export class MessageRouter {
   readonly #options: MessageRouterOptions;
   readonly #modern: McpHttpHandler;
-  /** Streams of notifications; apart from the calls, because on shutdown they end first. */
+  /** Streams of notifications; separate from the calls, because they end first on shutdown. */
   readonly #subscriptions: McpHttpHandler;
   readonly #sessions: LegacySessions;
 
@@ -61,18 +61,18 @@ export class MessageRouter {
     await this.#sessions.notifyListChanged((server) => sendListChanges(server, changes));
   }
 
-  /** Ends what would never end by itself. Calls go on. */
+  /** Ends the streams, which would never end by themselves. Calls continue. */
   async closeStreams(): Promise<void> {
     this.#sessions.closeStreams();
     await this.#subscriptions.close();
   }
 
-  /** Ends everything; calls that still run are cancelled. */
+  /** Ends everything and cancels running calls. */
   async close(): Promise<void> {
     await Promise.all([this.#subscriptions.close(), this.#modern.close(), this.#sessions.close()]);
   }
 
-  /** Asks the SDK, which reads the message for it, only where the version header does not say it already. */
+  /** Asks the SDK, which has to read the message, only when the version header does not decide it. */
   async #isLegacy(request: ExchangeRequest, parsedBody: unknown): Promise<boolean> {
     if (request.exchange.header('mcp-protocol-version') === MODERN_VERSION) return false;
     return isLegacyRequest(request, parsedBody);

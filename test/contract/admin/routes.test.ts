@@ -218,7 +218,7 @@ describe('the client', () => {
     });
   });
 
-  it('tells the server who asks and what for', async () => {
+  it('sends the server its trigger and the options', async () => {
     const requests: unknown[] = [];
     await using recording = await startTestServer({
       ports: createPorts({

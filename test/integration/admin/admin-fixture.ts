@@ -194,13 +194,13 @@ export function createFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'mxcp-admin-'));
 }
 
-/** Somebody else's socket. */
+/** A socket of another program. */
 export function listen(at: string): Promise<Server> {
   const server = createServer((connection) => connection.destroy());
   return new Promise((resolve) => server.listen(at, () => resolve(server)));
 }
 
-/** What a killed server leaves: a socket file that nobody listens on. */
+/** What a killed server leaves: a socket file without a listener. */
 export async function leaveDeadSocket(at: string): Promise<void> {
   const server = await listen(`${at}~`);
   await rename(`${at}~`, at);

@@ -41,7 +41,7 @@ async function serve() {
 // Opens and closes when the parent says so, as often as it likes.
 async function race() {
   let server;
-  say('standing by');
+  say('ready to race');
   for await (const order of createInterface({ input: process.stdin })) {
     if (order === 'open') {
       server = await open().catch((error) => { say(refused(error)); });
@@ -89,7 +89,7 @@ export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** One running copy. Its lines are read in order; whoever starts it stops it. */
+/** One running copy. Its lines are read in order; the test that starts it stops it. */
 export class AdminProcess {
   readonly child: ChildProcess;
   readonly #lines: string[] = [];

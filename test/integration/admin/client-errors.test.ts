@@ -41,7 +41,7 @@ describe('a client that cannot reach the server says what to do', () => {
     await leaveDeadSocket(path);
     await expect(client.health()).rejects.toMatchObject({
       code: 'connection_failed',
-      message: expect.stringContaining(`nobody listens on ${path}`),
+      message: expect.stringContaining(`no server listens on ${path}`),
     });
   });
 

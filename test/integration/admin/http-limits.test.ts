@@ -86,7 +86,7 @@ describe('limits of a request', () => {
   });
 
   it.each(['\x16\x03\x01\x02\x00', 'hello\r\n\r\n', 'GET  /  x\r\n\r\n', '\0'.repeat(100)])(
-    'garbage (%j) gets 400 in our own words',
+    'garbage (%j) gets 400 in the form of the contract',
     async (bytes) => {
       await using server = await startTestServer();
       const answer = parseAnswer(await exchangeBytes(server.socketPath, bytes));
@@ -195,7 +195,7 @@ describe('connections', () => {
     expect(text).toMatch(/^HTTP\/1\.1 200/);
   });
 
-  it('more waiting requests on one connection than allowed are told to come back', async () => {
+  it('more waiting requests on one connection than allowed get 503', async () => {
     await using server = await startTestServer({ ports: createPorts({ reloads: pendingReload }) });
     const wait = 'POST /reload?wait=1s HTTP/1.1\r\nHost: localhost\r\n\r\n';
     const socket = await connect(server.socketPath);

@@ -70,7 +70,7 @@ describe('the socket file', () => {
   it('stays when it is not ours any more', async () => {
     const server = await open();
     await rm(path);
-    writeFileSync(path, 'of somebody else');
+    writeFileSync(path, 'of another program');
     await server.close();
     expect(readdirSync(folder)).toEqual(['mxcp.sock']);
   });

@@ -83,7 +83,7 @@ describe('servers that end', () => {
 describe('starters that race for one path', () => {
   it(`exactly one of ${STARTERS} wins over a dead socket, ${RACES} times`, async () => {
     const starters = Array.from({ length: STARTERS }, () => start(['race', path]));
-    for (const starter of starters) expect(await starter.line()).toBe('standing by');
+    for (const starter of starters) expect(await starter.line()).toBe('ready to race');
     const client = new AdminClient({ socketPath: path });
     for (let race = 0; race < RACES; race += 1) {
       await leaveDeadSocket(path);
@@ -101,13 +101,13 @@ describe('starters that race for one path', () => {
     }
   }, 300_000);
 
-  it('exactly one of two wins when somebody sits on the lock', async () => {
+  it('exactly one of two wins when another process holds the lock', async () => {
     const { dev, ino } = lstatSync(folder, { bigint: true });
     const key = createHash('sha256').update(`${dev}:${ino}:mxcp.sock`).digest('hex').slice(0, 16);
     const squatter = await listen(`\0mxcp-admin-lock-${key}`);
     await leaveDeadSocket(path);
     const starters = [start(['race', path]), start(['race', path])];
-    for (const starter of starters) expect(await starter.line()).toBe('standing by');
+    for (const starter of starters) expect(await starter.line()).toBe('ready to race');
     for (const starter of starters) starter.order('open');
     const outcomes = await Promise.all(starters.map((starter) => starter.line()));
     expect(outcomes.filter((line) => line === `open ${path}`)).toHaveLength(1);
@@ -121,7 +121,7 @@ describe('permissions', () => {
   const other: ProgramOptions = isRoot ? { uid: STRANGER, gid: STRANGER } : {};
   const folderOfOther = async (): Promise<string> => (isRoot ? createFolderFor(STRANGER, folder) : folder);
 
-  it('another user cannot use a private socket, and is told what to do', async () => {
+  it('another user cannot use a private socket, and the error says what to do', async () => {
     await chmod(folder, 0o755);
     const owner = start(['serve', path, '600']);
     await owner.line();
@@ -132,7 +132,7 @@ describe('permissions', () => {
     expect(line).toContain('--admin-socket-group');
   });
 
-  it('an ordinary user is told which folder to take when the one it has refuses', async () => {
+  it('the error for an ordinary user names a folder that works', async () => {
     await chmod(folder, 0o555);
     const environments: [NodeJS.ProcessEnv, string][] = [
       [
@@ -152,7 +152,7 @@ describe('permissions', () => {
     await chmod(folder, 0o755);
   });
 
-  it('a live socket is in use, whoever owns it', async () => {
+  it('a live socket is in use, also one of another user', async () => {
     const theirs = await folderOfOther();
     const at = join(theirs, 'mxcp.sock');
     expect(await start(['serve', at], other).line()).toBe(`open ${at}`);
