@@ -58,7 +58,7 @@ describe('a process that renders prompts', () => {
     return { failure };
   }
 
-  it('goes on through signals that are meant for the server', async () => {
+  it('keeps running through signals that are meant for the server', async () => {
     const ended = new AbortController();
     const answer = render(SECONDS).finally(() => ended.abort());
     while (!ended.signal.aborted) {

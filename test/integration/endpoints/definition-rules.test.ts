@@ -62,7 +62,7 @@ describe('a type that nothing can satisfy is refused', () => {
   });
 });
 
-it('a keyword of another type is told and does no harm', async () => {
+it('a keyword of another type is reported as a warning', async () => {
   const lines = [
     'tool:',
     '  name: t',
@@ -78,14 +78,14 @@ it('a keyword of another type is told and does no harm', async () => {
   ]);
 });
 
-it('what YAML reads as no text and means the same as one is neither refused nor told', async () => {
+it('an unquoted value that YAML reads as another type but with the same text is accepted without a warning', async () => {
   const year = '{ name: year, type: string, enum: [2023, true, 1.5], default: 2023, examples: [2023] }';
   const lines = ['tool:', '  name: t', `  parameters: [${year}]`, '  source: { code: SELECT $year }'];
   expect(await problemsOf('tools/a.yml', lines)).toEqual([]);
   expect(await warningsOf('tools/a.yml', lines)).toEqual([]);
 });
 
-it('a default and an example that YAML reads as no text are told, and are served', async () => {
+it('a default and an example that YAML does not read as text are served with a warning', async () => {
   const list = '{ name: list, type: array, items: { type: string }, default: [on, off, "on"] }';
   const object =
     '{ name: o, type: object, properties: { zip: { type: string, default: 01234 } }, default: { zip: 1_000 } }';

@@ -129,7 +129,7 @@ describe('loading the definitions of a project', () => {
     ]);
   });
 
-  it('tells which files differ from those that were read before', async () => {
+  it('lists files that differ from those that were read before', async () => {
     await write({
       'tools/a.yml': tool(code),
       'tools/b.yml': tool('  source: { file: b.sql }\n').replace('name: t', 'name: b'),
@@ -148,7 +148,7 @@ describe('loading the definitions of a project', () => {
     expect(await findDefinitionChanges(foldersOf(root), await load())).toEqual([]);
   });
 
-  it('tells of files that could not be read only when they change, and of SQL that has come since', async () => {
+  it('lists unreadable files only when they change, and SQL files that were added since', async () => {
     await write({
       'tools/a.yml': tool('  source: { file: a.sql }\n'),
       'tools/b.yml': Buffer.from(tool(code), 'utf16le'),
@@ -178,7 +178,7 @@ describe('loading the definitions of a project', () => {
 });
 
 describe('problems of definitions', () => {
-  it('are told all at once, each where it stands, with the key that was probably meant', async () => {
+  it('are reported together, each with its position and the key that was probably meant', async () => {
     const file = [
       'mxcp: 1',
       'tool:',
@@ -314,12 +314,12 @@ describe('problems of definitions', () => {
       tool(code).replace('name: t', 'name: list_tables'),
       'tools/a.yml:3:3: the name "list_tables" belongs to a built-in SQL tool; rename it or switch off `sql_tools`',
     ],
-  ])('tell of %s', async (_, text, expected) => {
+  ])('report %s', async (_, text, expected) => {
     const problems = await problemsOf({ 'tools/a.yml': text });
     expect(problems).toEqual([typeof expected === 'string' ? expected : expect.stringMatching(expected)]);
   });
 
-  it('tell of text in another encoding, which would be served as something else', async () => {
+  it('report text in another encoding, which would be served as something else', async () => {
     expect(
       await problemsOf({
         'tools/a.yml': Buffer.from(tool("  source:\n    code: SELECT 'caf\xe9'\n"), 'latin1'),
@@ -335,7 +335,7 @@ describe('problems of definitions', () => {
     ]);
   });
 
-  it('tell of placeholders and parameters of a URI that do not meet', async () => {
+  it('report placeholders and parameters of a URI that do not match', async () => {
     const file =
       'resource:\n  uri: x://{cat}/{dog}\n  parameters:\n    - { name: cats, type: string }\n    - { name: dog, type: string }\n' +
       code;
@@ -345,7 +345,7 @@ describe('problems of definitions', () => {
     ]);
   });
 
-  it('stand in the line of a template that is a literal block, else at its key', async () => {
+  it('have the line within a template that is a literal block, and otherwise the line of its key', async () => {
     const file = (style: string) =>
       `prompt:\n  name: p\n  messages:\n    - role: user\n      prompt: ${style}\n        Hello\n\n        {{ topic }}\n        {{ 1 | uper }}\n`;
     const unknown = 'the template reads "topic", which is not a declared parameter';
@@ -360,7 +360,7 @@ describe('problems of definitions', () => {
     ]);
   });
 
-  it('tell of templates that read what is not declared, and of roles that MCP does not know', async () => {
+  it('report templates that read undeclared names, and roles that MCP does not know', async () => {
     const file =
       'prompt:\n  name: p\n  parameters:\n    - { name: topic, type: string }\n  messages:\n    - prompt: "{{ topc }}"\n    - { role: tool, prompt: "{% if %}" }\n';
     expect(await problemsOf({ 'prompts/a.yml': file })).toEqual([

@@ -43,7 +43,7 @@ describe('a prompt that may take long', () => {
     expect(await calls.getPrompt('loop', { n: '2' }, anonymous())).toEqual(expected);
   });
 
-  it('holds nobody up, and ends with its time limit', async () => {
+  it('delays no other prompt, and ends with its time limit', async () => {
     const { calls } = await open({ callTimeoutMs: 1_000 });
     const long = calls.getPrompt('loop', { n: 500_000 }, anonymous());
     const failure = expect(long).rejects.toMatchObject({

@@ -12,7 +12,7 @@ function isRendered(template: string): boolean {
   return renderAll([prepareTemplate(template)], { values: {}, maxBytes: 1_000 }).kind === 'rendered';
 }
 
-/** What is told to be there is there, for some value at least. */
+/** Each documented name works, at least for one value. */
 describe('templates may use', () => {
   it.each(KNOWN_NAMES.filters)('the filter %s', (name) => {
     const ways = OPERANDS.flatMap((operand) =>

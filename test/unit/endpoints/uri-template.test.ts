@@ -34,7 +34,7 @@ describe('UriTemplate', () => {
     ['x://{a', 'does not enclose'],
     ['x://{a b}', 'does not enclose'],
     ['x://{a}/{a}', 'twice'],
-  ])('tells what is wrong with the braces of %s', (text, reason) => {
+  ])('reports what is wrong with the braces of %s', (text, reason) => {
     expect(new UriTemplate(text).syntaxError).toContain(reason);
   });
 });
