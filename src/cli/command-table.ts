@@ -36,38 +36,24 @@ const CONNECTION: readonly OptionSpec[] = [
   { flags: '--debug', doc: 'Show details of errors.' },
 ];
 
+const QUESTIONS = [
+  ['health', 'Show whether the process answers'],
+  ['ready', 'Show whether calls would be served now, and if not, why'],
+  ['status', 'Show version, uptime, endpoint counts, last reload and checks'],
+  ['config', 'Show the active configuration, without secrets'],
+  ['endpoints', 'List every endpoint file: served, disabled, or left out with its error'],
+] as const;
+
 /** `mxcp admin …`: each asks a running server one question. */
 const ADMIN_COMMANDS: readonly CommandEntry[] = [
-  {
-    name: 'health',
-    doc: 'Show whether the process answers',
-    options: CONNECTION,
-    load: async () => (await import('./commands/admin/questions.js')).health,
-  },
-  {
-    name: 'ready',
-    doc: 'Show whether calls would be served now, and if not, why',
-    options: CONNECTION,
-    load: async () => (await import('./commands/admin/questions.js')).ready,
-  },
-  {
-    name: 'status',
-    doc: 'Show version, uptime, endpoint counts, last reload and checks',
-    options: CONNECTION,
-    load: async () => (await import('./commands/admin/questions.js')).status,
-  },
-  {
-    name: 'config',
-    doc: 'Show the active configuration, without secrets',
-    options: CONNECTION,
-    load: async () => (await import('./commands/admin/questions.js')).config,
-  },
-  {
-    name: 'endpoints',
-    doc: 'List every endpoint file: served, disabled, or left out with its error',
-    options: CONNECTION,
-    load: async () => (await import('./commands/admin/questions.js')).endpoints,
-  },
+  ...QUESTIONS.map(
+    ([name, doc]): CommandEntry => ({
+      name,
+      doc,
+      options: CONNECTION,
+      load: async () => (await import('./commands/admin/questions.js'))[name],
+    }),
+  ),
   {
     name: 'reload',
     doc: 'Reload secrets, references and connections, and wait for the result',

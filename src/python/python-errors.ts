@@ -66,7 +66,7 @@ export type WorkerExit =
   | { readonly kind: 'not_started'; readonly error: Error };
 
 /** The exit codes that the files of the worker use themselves; `run_worker.py` and `mxcp_worker/process.py` have the same. */
-const TOO_OLD = 69;
+export const TOO_OLD = 69;
 const OWN_CODES: Readonly<Record<number, string>> = {
   70: 'lost its connection to the server, because code of the project closed it',
   71: 'ran out of memory or threads',
@@ -87,30 +87,4 @@ export function describeExit(exit: WorkerExit): string {
     case 'not_started':
       return `could not be started: ${exit.error.message}`;
   }
-}
-
-interface FailedStart {
-  readonly interpreter: string;
-  /** What the worker was doing: "starting", "importing x.py". */
-  readonly activity: string;
-  readonly errorLines: readonly string[];
-}
-
-/** The error of a worker that ended before it was ready. */
-export function toStartError(
-  exit: WorkerExit,
-  { interpreter, activity, errorLines }: FailedStart,
-): MxcpError {
-  const printed = errorLines.map((line) => `\n  ${line}`).join('');
-  if (exit.kind === 'not_started' || (exit.kind === 'exited' && exit.code === TOO_OLD)) {
-    const reason = exit.kind === 'not_started' ? exit.error.message : `it is too old${printed}`;
-    return new MxcpError(
-      'python_not_found',
-      `Python cannot be started as ${interpreter}: ${reason}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
-    );
-  }
-  return new MxcpError(
-    'python_failed',
-    `the Python worker ${describeExit(exit)} while ${activity}${printed}`,
-  );
 }

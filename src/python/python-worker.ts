@@ -1,7 +1,7 @@
 import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
-import { describeExit, describeRaised, joinCutText, toStartError, type WorkerExit } from './python-errors.js';
+import { describeExit, describeRaised, joinCutText, TOO_OLD, type WorkerExit } from './python-errors.js';
 import type {
   PythonCallOptions,
   PythonLimits,
@@ -76,16 +76,28 @@ export class PythonWorker {
 
   /** Resolves with the files that could not be imported. Throws `python_not_found`, `python_failed`. */
   async started(): Promise<readonly ImportFailure[]> {
-    const { interpreter, limits } = this.#plan;
+    const { limits } = this.#plan;
     const exited = this.exited.then((exit): never => {
-      const { errorLines } = this.#process;
-      throw toStartError(exit, { interpreter, activity: this.#activity, errorLines });
+      throw this.#toStartError(exit);
     });
     const failures = await within(Promise.race([this.#hasStarted, exited]), limits.startMs);
     if (failures !== undefined) return failures;
     this.end('was ended, because it took too long to start');
     const message = `Python did not finish ${this.#activity} within ${limits.startMs} ms`;
     throw new MxcpError('python_failed', message);
+  }
+
+  #toStartError(exit: WorkerExit): MxcpError {
+    const printed = this.#process.errorLines.map((line) => `\n  ${line}`).join('');
+    if (exit.kind === 'not_started' || (exit.kind === 'exited' && exit.code === TOO_OLD)) {
+      const reason = exit.kind === 'not_started' ? exit.error.message : `it is too old${printed}`;
+      return new MxcpError(
+        'python_not_found',
+        `Python cannot be started as ${this.#plan.interpreter}: ${reason}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
+      );
+    }
+    const message = `the Python worker ${describeExit(exit)} while ${this.#activity}${printed}`;
+    return new MxcpError('python_failed', message);
   }
 
   /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and the errors of `onItem`. */

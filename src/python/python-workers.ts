@@ -23,14 +23,6 @@ const LIMITS: PythonLimits = {
   retireMs: 10_000,
 };
 
-export interface PythonStatus {
-  readonly workers: number;
-  /** Calls that run. */
-  readonly busy: number;
-  /** Workers that were replaced since the generation began. */
-  readonly restarts: number;
-}
-
 /** The Python processes of one generation. All run the code as it was when the generation was built. */
 export class PythonWorkers implements Disposable {
   readonly #pool = new WorkerPool();
@@ -101,7 +93,8 @@ export class PythonWorkers implements Disposable {
     return this.#pool.size;
   }
 
-  get status(): PythonStatus {
+  /** `busy`: calls that run. `restarts`: workers that were replaced since the generation began. */
+  get status(): { readonly workers: number; readonly busy: number; readonly restarts: number } {
     const restarts = this.#slots.reduce((sum, slot) => sum + slot.restarts, 0);
     return { workers: this.#slots.length, busy: this.#pool.busy, restarts };
   }

@@ -93,35 +93,30 @@ export interface ResultItem {
 }
 
 /** The caller, as `UserContext(**user)` takes it. */
-export interface WorkerUser {
-  readonly provider: string | null;
-  readonly username: string | null;
-  readonly email: string | null;
-  readonly external_token: string | null;
+export type WorkerUser = Readonly<
+  Record<'provider' | 'username' | 'email' | 'external_token', string | null>
+>;
+
+/** The function of an endpoint. */
+interface Target {
+  readonly job: number;
+  readonly file: string;
+  readonly function: string | null;
 }
 
 /** A message to a worker. */
 export type ServerMessage =
-  | {
+  | (Target & {
       readonly op: 'call';
-      readonly job: number;
-      readonly file: string;
-      readonly function: string | null;
       readonly arguments: JsonObject;
       readonly user: WorkerUser | null;
       readonly limit: number;
-    }
+    })
   | { readonly op: 'cancel'; readonly job: number }
   | { readonly op: 'hooks'; readonly job: number; readonly kind: 'init' | 'shutdown' }
   | { readonly op: 'payload'; readonly job: number; readonly payload: number }
   | { readonly op: 'payload.release'; readonly payload: number }
-  | {
-      readonly op: 'inspect';
-      readonly job: number;
-      readonly file: string;
-      readonly function: string | null;
-      readonly parameters: readonly string[];
-    }
+  | (Target & { readonly op: 'inspect'; readonly parameters: readonly string[] })
   | { readonly op: 'exit' }
   | { readonly op: 'db.columns'; readonly id: number; readonly columns: JsonValue }
   | { readonly op: 'db.end'; readonly id: number }

@@ -15,8 +15,9 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const settings = loadProjectSettings(options, context);
   const server = new Server({ settings, env: context.env, keptThreads: context.early.threads });
   context.output.scrubWith((text) => server.scrub(text));
-  const crash = watchForCrash(server.logger);
-  const stopped = Promise.race([stopSignal(server, context), crash.crashed]);
+  let exitCode = 0;
+  const crashed = onCrash(server.logger, () => (exitCode = BUG_EXIT_CODE));
+  const stopped = Promise.race([stopSignal(server, context), crashed]);
   const progress = startProgress(context.output, () => server.activity);
   const stoppedEarly = await Promise.race([server.start(), stopped]).finally(() => progress.end());
   if (stoppedEarly === undefined) {
@@ -25,7 +26,7 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   }
   setTimeout(() => endAtOnce(server), settings.shutdownTimeoutMs + WATCHDOG_GRACE_MS).unref();
   await server.close();
-  return crash.exitCode;
+  return exitCode;
 };
 
 /** Resolves at the first stop signal; a second one ends the process at once. */
@@ -70,33 +71,19 @@ export const toErrorJson: NonNullable<CommandModule['toErrorJson']> = ({ message
   return { status: 'error', message: firstLineOf(message), code, failed_endpoints: failedEndpoints };
 };
 
-interface CrashWatch {
-  /** Resolves at the first uncaught error; never otherwise. */
-  readonly crashed: Promise<'crashed'>;
-  /** The exit code of the process: 0 unless something crashed. */
-  readonly exitCode: number;
-}
-
 /**
- * Handles errors that no code catches. After one, the state of the process is unknown, so it only cleans up and ends. The
- * error is logged on one line, which is redacted and written to the log file like any other.
+ * Resolves at the first error that no code catches. After one, the state of the process is unknown, so it only cleans up and
+ * ends. Each one is logged on one line, which is redacted and written to the log file like any other.
  */
-function watchForCrash(logger: Logger): CrashWatch {
-  let exitCode = 0;
-  const crashed = new Promise<'crashed'>((resolveCrashed) => {
-    const onCrash = (thrown: unknown): void => {
-      exitCode = BUG_EXIT_CODE;
+function onCrash(logger: Logger, note: () => void): Promise<'crashed'> {
+  return new Promise((resolveCrashed) => {
+    const handle = (thrown: unknown): void => {
+      note();
       const detail = toMxcpError(thrown).detail ?? messageOf(thrown);
       logger.fatal({ detail }, 'unexpected error in mxcp; shutting down');
       resolveCrashed('crashed');
     };
-    process.on('uncaughtException', onCrash);
-    process.on('unhandledRejection', onCrash);
+    process.on('uncaughtException', handle);
+    process.on('unhandledRejection', handle);
   });
-  return {
-    crashed,
-    get exitCode() {
-      return exitCode;
-    },
-  };
 }
