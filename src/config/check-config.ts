@@ -9,7 +9,7 @@ import { isDatabaseFile } from '../files/index.js';
 import { type KeyPath, toDotted } from '../yaml/index.js';
 import { type ActiveTemplate, likelyProfile, userProfiles } from './config-template.js';
 import { type EffectiveConfig, findDatabasePlace } from './effective-config.js';
-import { overriddenBy } from './schema-keys.js';
+import { keyAt, overriddenBy } from './schema-keys.js';
 import { siteSchema } from './site-schema.js';
 import { userSchema } from './user-schema.js';
 
@@ -17,7 +17,7 @@ type Key = readonly [file: 'site' | 'user', ...path: string[]];
 
 /** A problem at the value of a key: at the option or variable that gave it, else in the file. */
 function problemAt({ settings, ...active }: ActiveTemplate, [file, ...path]: Key, message: string): Problem {
-  const setting = overriddenBy(file === 'site' ? siteSchema : userSchema, path, settings);
+  const setting = overriddenBy(keyAt(file === 'site' ? siteSchema : userSchema, path), settings);
   const source = file === 'site' ? active.siteSource : active.userSource;
   const position: SourcePosition =
     setting === undefined

@@ -8,7 +8,7 @@ import { Secret } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import type { ActiveTemplate } from './config-template.js';
-import { overriddenBy, override } from './schema-keys.js';
+import { keyAt, overriddenBy, override } from './schema-keys.js';
 import { type SiteConfig, type SiteProfile, siteProfileSchema, siteSchema } from './site-schema.js';
 import { type UserConfig, type UserProfile, userProfileSchema, userSchema } from './user-schema.js';
 
@@ -25,15 +25,16 @@ export interface EffectiveConfig {
 
 export function applyOverrides(active: ActiveTemplate, userFile: UserConfig): EffectiveConfig {
   const { settings, project, profile } = active;
-  const siteProfile = override(toSiteProfile(active), siteProfileSchema, settings);
-  const user = override(userFile, userSchema, settings);
+  const siteProfile = override(toSiteProfile(active), keyAt(siteSchema, ['profiles', profile]), settings);
+  const user = override(userFile, keyAt(userSchema), settings);
+  const profileKey = keyAt(userSchema, ['projects', project, 'profiles', profile]);
   const userProfile =
     own(own(user.projects, project)?.profiles, profile) ??
-    override(userProfileSchema.parse({}), userProfileSchema, settings);
+    override(userProfileSchema.parse({}), profileKey, settings);
   const { logging } = user;
   const logPath = logging.path && resolvePath(dirname(settings.userConfigFile), logging.path);
   return {
-    site: { ...override(active.site, siteSchema, settings), profiles: { [profile]: siteProfile } },
+    site: { ...override(active.site, keyAt(siteSchema), settings), profiles: { [profile]: siteProfile } },
     siteProfile,
     user: {
       ...user,
@@ -119,7 +120,7 @@ function toSqlTools(tools: SiteConfig['sql_tools']) {
 /** What gives the path of the database: an option, a variable or the site file; undefined if nothing does. */
 export function findDatabasePlace({ site, siteSource, settings, profile }: ActiveTemplate) {
   const path = ['profiles', profile, 'duckdb', 'path'];
-  const file = overriddenBy(siteSchema, path, settings);
+  const file = overriddenBy(keyAt(siteSchema, path), settings);
   if (file !== undefined) return { file };
   return own(site.profiles, profile)?.duckdb.path === undefined ? undefined : siteSource.positionOf(path);
 }

@@ -62,53 +62,6 @@ export async function resolveConfig(template: ConfigTemplate, input: ResolveInpu
   }
 }
 
-/** The environment and the user configuration with its references replaced. */
-interface ResolvedValues {
-  readonly environment: EnvironmentView;
-  readonly userFile: unknown;
-  readonly resolved: Pick<ResolvedReferences, 'references' | 'values' | 'warnings'>;
-  readonly readFiles: ResolvedConfig['readFiles'];
-}
-
-function toResolvedConfig(
-  active: ActiveTemplate,
-  { environment, userFile, resolved, readFiles }: ResolvedValues,
-  stores: SecretStores,
-): ResolvedConfig {
-  const { settings, siteSource, userSource } = active;
-  const config = applyOverrides(active, checkUserConfig(active, userFile));
-  return {
-    project: active.project,
-    profile: active.profile,
-    projectRoot: settings.projectRoot,
-    configFiles: [siteSource.file, ...(userSource === undefined ? [] : [userSource.file])],
-    envFiles: settings.envFiles,
-    readFiles: [...active.readFiles, ...readFiles],
-    loadedAt: new Date(),
-    ...toServerParts(active, config),
-    environment: new Concealed(environment.toEnvironment()),
-    files: new Concealed(toConfigFiles(active, config, userFile)),
-    secrets: toSecretDefinitions(active, config),
-    secretValues: [
-      ...secretTexts(config.user),
-      ...resolved.values.map((value) => new Secret(value)),
-      ...stores.secrets(),
-    ],
-    references: resolved.references,
-    restartOnly: collectRestartOnly(config, active.references),
-    warnings: [...findWarnings(active, config), ...resolved.warnings],
-    unavailable: findUnavailable(active, config),
-  };
-}
-
-/** Checks the user configuration again, now that all values are known. Throws `config_invalid`. */
-function checkUserConfig({ userSource: source }: ActiveTemplate, value: unknown): UserConfig {
-  if (source === undefined) return userSchema.parse({});
-  const check = checkSchema({ schema: userSchema, source, value });
-  if (check.ok) return check.value;
-  throw invalidConfig(check.problems, 'with its references resolved, the configuration has problems:');
-}
-
 /**
  * Throws `config_invalid` if the template has problems. Adds the variables and files that have no value, so that they do not
  * only show once the rest is fixed; stores are not asked.
@@ -130,6 +83,14 @@ async function assertResolvable(active: ActiveTemplate, input: ResolveInput): Pr
       throw error;
     });
   throw invalidConfig([...problems, ...unresolved]);
+}
+
+/** The environment and the user configuration with its references replaced. */
+interface ResolvedValues {
+  readonly environment: EnvironmentView;
+  readonly userFile: unknown;
+  readonly resolved: Pick<ResolvedReferences, 'references' | 'values' | 'warnings'>;
+  readonly readFiles: ResolvedConfig['readFiles'];
 }
 
 async function resolveValues(
@@ -223,4 +184,43 @@ function replaceReferences(
     );
   };
   return replace(value, []);
+}
+
+function toResolvedConfig(
+  active: ActiveTemplate,
+  { environment, userFile, resolved, readFiles }: ResolvedValues,
+  stores: SecretStores,
+): ResolvedConfig {
+  const { settings, siteSource, userSource } = active;
+  const config = applyOverrides(active, checkUserConfig(active, userFile));
+  return {
+    project: active.project,
+    profile: active.profile,
+    projectRoot: settings.projectRoot,
+    configFiles: [siteSource.file, ...(userSource === undefined ? [] : [userSource.file])],
+    envFiles: settings.envFiles,
+    readFiles: [...active.readFiles, ...readFiles],
+    loadedAt: new Date(),
+    ...toServerParts(active, config),
+    environment: new Concealed(environment.toEnvironment()),
+    files: new Concealed(toConfigFiles(active, config, userFile)),
+    secrets: toSecretDefinitions(active, config),
+    secretValues: [
+      ...secretTexts(config.user),
+      ...resolved.values.map((value) => new Secret(value)),
+      ...stores.secrets(),
+    ],
+    references: resolved.references,
+    restartOnly: collectRestartOnly(config, active.references),
+    warnings: [...findWarnings(active, config), ...resolved.warnings],
+    unavailable: findUnavailable(active, config),
+  };
+}
+
+/** Checks the user configuration again, now that all values are known. Throws `config_invalid`. */
+function checkUserConfig({ userSource: source }: ActiveTemplate, value: unknown): UserConfig {
+  if (source === undefined) return userSchema.parse({});
+  const check = checkSchema({ schema: userSchema, source, value });
+  if (check.ok) return check.value;
+  throw invalidConfig(check.problems, 'with its references resolved, the configuration has problems:');
 }

@@ -26,9 +26,11 @@ interface KeySchema extends KeyMeaning {
   readonly items?: KeySchema;
 }
 
-function keySchemaOf(schema: z.ZodType): KeySchema {
+/** What the schema of a file says of a key: of the whole file, if the path is empty. */
+export function keyAt(schema: z.ZodType, path: readonly string[] = []): KeySchema | undefined {
   // zod writes the metadata into the JSON Schema, where defaults and other wrappers are already unwrapped.
-  return jsonSchemaOf(schema) as KeySchema;
+  const file = jsonSchemaOf(schema) as KeySchema;
+  return path.reduce<KeySchema | undefined>(childOf, file);
 }
 
 function childOf(schema: KeySchema | undefined, key: string): KeySchema | undefined {
@@ -36,10 +38,10 @@ function childOf(schema: KeySchema | undefined, key: string): KeySchema | undefi
   return Object.hasOwn(properties, key) ? properties[key] : additionalProperties || undefined;
 }
 
-/** Replaces the values that an option or a variable overrides. */
-export function override<T>(value: T, schema: z.ZodType, settings: ServerSettings): T {
+/** Replaces the values that an option or a variable overrides, at the key and below it. */
+export function override<T>(value: T, key: KeySchema | undefined, settings: ServerSettings): T {
   // A setting has the type of the key that it overrides; everything else is copied.
-  return overrideBelow(value, keySchemaOf(schema), settings) as T;
+  return overrideBelow(value, key, settings) as T;
 }
 
 function overrideBelow(value: unknown, key: KeySchema | undefined, settings: ServerSettings): unknown {
@@ -54,18 +56,13 @@ function overrideBelow(value: unknown, key: KeySchema | undefined, settings: Ser
 }
 
 /** The option or variable that gave the value of a key; undefined if a file or a default did. */
-export function overriddenBy(
-  schema: z.ZodType,
-  path: readonly string[],
-  settings: ServerSettings,
-): string | undefined {
-  const key = path.reduce(childOf, keySchemaOf(schema));
+export function overriddenBy(key: KeySchema | undefined, settings: ServerSettings): string | undefined {
   return key?.setting && settings.namedBy[key.setting];
 }
 
 /** Collects all texts at and below secret keys, for the scrubber: also literal ones, which Python code can see too. */
 export function secretTexts(user: UserConfig): readonly Secret[] {
-  return textsIn(user, keySchemaOf(userSchema), false);
+  return textsIn(user, keyAt(userSchema), false);
 }
 
 function textsIn(value: unknown, key: KeySchema | undefined, isBelowSecret: boolean): readonly Secret[] {
@@ -87,13 +84,14 @@ export interface ReloadRow {
 
 /** Lists every key of the two files: a key whose schema says something of a reload or of secrecy is one row. */
 export function reloadTable(): readonly ReloadRow[] {
-  return [
-    ...rowsBelow(keySchemaOf(siteSchema), 'site', []),
-    ...rowsBelow(keySchemaOf(userSchema), 'user', []),
-  ];
+  return [...rowsBelow(keyAt(siteSchema), 'site', []), ...rowsBelow(keyAt(userSchema), 'user', [])];
 }
 
-function* rowsBelow(key: KeySchema, file: ReloadRow['file'], path: readonly string[]): Generator<ReloadRow> {
+function* rowsBelow(
+  key: KeySchema = {},
+  file: ReloadRow['file'],
+  path: readonly string[],
+): Generator<ReloadRow> {
   const children = Object.entries(key.properties ?? {});
   // Named sections are listed by their keys, named single values are not.
   if (key.additionalProperties && key.additionalProperties.properties !== undefined)
