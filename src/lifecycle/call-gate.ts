@@ -112,7 +112,7 @@ export class CallGate {
     this.#admitNext();
   }
 
-  /** A free slot admits at most one call: every key before it in the order has used its share. */
+  /** A free slot admits at most one call. Keys that hold all the slots they may are skipped. */
   #admitNext(): void {
     for (const [key, waiters] of this.#waiting) {
       const [first] = waiters;

@@ -43,7 +43,7 @@ export async function checkEndpoints(
   return failures.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The catalogue without the endpoints that failed, which it lists as failures instead. */
+/** The catalog without the endpoints that failed, which it lists as failures instead. */
 export function withFailures(
   catalog: EndpointCatalog,
   failures: readonly EndpointFailure[],

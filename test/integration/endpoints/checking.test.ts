@@ -97,7 +97,7 @@ describe('checking endpoints against the database', () => {
     expect(await check({ 'a.yml': text })).toEqual([]);
   });
 
-  it('leaves what failed out of the served catalogue, and lists it there as failed', async () => {
+  it('leaves what failed out of the served catalog, and lists it there as failed', async () => {
     await mkdir(join(root, 'tools'));
     await writeFile(join(root, 'tools/a.yml'), 'tool:\n  name: a\n  source: { code: SELECT nothing }\n');
     await writeFile(join(root, 'tools/b.yml'), 'tool:\n  name: b\n  source: { code: SELECT 1 }\n');
