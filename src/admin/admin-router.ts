@@ -109,16 +109,17 @@ interface RouteInput {
   readonly gone: AbortSignal;
 }
 
-function toReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
+const JSON_HEADERS = {
+  'Content-Type': 'application/json',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+function toReply(status: number, body: unknown, headers?: Readonly<Record<string, string>>): Reply {
   return {
     status,
     body: `${JSON.stringify(body)}\n`,
-    headers: {
-      'Content-Type': 'application/json',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      ...headers,
-    },
+    headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers },
   };
 }
 
