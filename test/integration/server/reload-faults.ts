@@ -231,7 +231,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
     stage: 'resolve',
     code: 'protection_unavailable',
     at: 'mxcp-site.yml:7:23',
-    says: ['this version cannot write the audit log', 'set `audit.enabled` to false'],
+    says: ['this version cannot write the audit log', 'switch it off if calls need no record'],
   },
 ];
 
