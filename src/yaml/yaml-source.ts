@@ -1,8 +1,8 @@
-import { SCALAR_STYLE, YAMLException } from 'js-yaml';
+import { YAMLException } from 'js-yaml';
+import { isAlias, isMap, isScalar, isNode, isSeq, type Scalar, type YAMLSeq } from 'yaml';
 import type { Problem, SourcePosition } from '../errors/index.js';
-import { TextLines } from './text-lines.js';
-import { composeYaml, type YamlNode, type YamlScalar } from './yaml-composer.js';
-import { explainSyntaxError, readEvents, type YamlMistake, type YamlMistakeKind } from './yaml-syntax.js';
+import { loadDocuments } from './dialect.js';
+import { composeDocument, type YamlDocument } from './yaml-document.js';
 
 /** Keys and list indexes from the root of a file to a value in it. */
 export type KeyPath = readonly (string | number)[];
@@ -11,144 +11,159 @@ export type YamlParseResult =
   | { readonly ok: true; readonly source: YamlSource }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-interface Found {
-  readonly keyOffset?: number | undefined;
-  readonly node: YamlNode;
+/** Parses the text of a file. Never throws; every problem has its line and column and quotes nothing of the file. */
+export function parseYaml(file: string, written: string): YamlParseResult {
+  // One of the two parsers does not know a lone CR as the end of a line.
+  const text = written.replaceAll(/\r(?!\n)/g, '\n');
+  const value = loadQuickly(text);
+  if (value !== undefined) return { ok: true, source: new YamlSource(file, text, value) };
+  const document = composeDocument(text);
+  if (document.mistakes.length === 0)
+    return { ok: true, source: new YamlSource(file, text, document.toValue(), document) };
+  const problems = document.mistakes.map(({ offset, message }) => ({
+    ...positionAt(file, document, offset),
+    message,
+  }));
+  return { ok: false, problems };
 }
 
-/** A parsed YAML file that remembers where each of its values stands. */
+/** The value of a sound text without anchors and merge keys; undefined for any other, which needs its nodes. */
+function loadQuickly(text: string): unknown {
+  if (text.includes('<<:') || (text.includes('&') && text.includes('*'))) return undefined;
+  try {
+    const [value = null, ...others] = loadDocuments(text);
+    return others.length === 0 ? value : undefined;
+  } catch (error) {
+    if (error instanceof YAMLException) return undefined;
+    throw error;
+  }
+}
+
+/** A parsed YAML file. Its nodes are composed when the first position is asked for. */
 export class YamlSource {
   readonly file: string;
   /** Plain values; `null` for an empty file. */
   readonly value: unknown;
-  readonly #root: YamlNode | undefined;
-  readonly #lines: TextLines;
+  readonly #text: string;
+  #document: YamlDocument | undefined;
 
-  constructor(file: string, root: YamlNode | undefined, lines: TextLines) {
+  constructor(file: string, text: string, value: unknown, document?: YamlDocument) {
     this.file = file;
-    this.value = root?.value ?? null;
-    this.#root = root;
-    this.#lines = lines;
+    this.value = value;
+    this.#text = text;
+    this.#document = document;
   }
 
-  /** Where the value at `path` begins, or the nearest thing around it that the file holds. */
+  /** Where the value at `path` begins, or the nearest thing around it that the file has. */
   positionOf(path: KeyPath): SourcePosition {
-    return this.#position(this.#find(path)?.node.offset);
+    return this.#positionAt(this.#find(path)?.offset);
   }
 
-  /** Where the key of the last step of `path` stands. */
+  /** Where the key of the last step of `path` is. */
   positionOfKey(path: KeyPath): SourcePosition {
     const found = this.#find(path);
-    return this.#position(found?.keyOffset ?? found?.node.offset);
+    return this.#positionAt(found?.keyOffset ?? found?.offset);
   }
 
-  /** The line on which the text of the value at `path` begins: for a block, the one below its `|` or `>`. */
-  lineOfText(path: KeyPath): number {
-    const scalar = this.#findScalar(path);
-    const style = scalar?.event.style;
-    const isBlock = style === SCALAR_STYLE.LITERAL_BLOCK || style === SCALAR_STYLE.FOLDED_BLOCK;
-    const offset = isBlock ? scalar?.event.valueStart : this.#find(path)?.node.offset;
-    return this.#lines.placeOf(offset ?? 0).line;
+  /** Line `index`, counted from 0, of the text at `path` as a line of the file; the first one if lines are folded or escaped. */
+  lineOfText(path: KeyPath, index: number): number {
+    const { scalar, offset = 0 } = this.#find(path) ?? {};
+    const isBlock = scalar?.type === 'BLOCK_LITERAL' || scalar?.type === 'BLOCK_FOLDED';
+    const first = this.#nodes.lines.linePos(offset).line + (isBlock ? 1 : 0);
+    return scalar !== undefined && this.#keepsLines(scalar) ? first + index : first;
   }
 
-  /** Whether each line of the text at `path` is one of the file: not when lines are folded into one, or escaped. */
-  keepsLines(path: KeyPath): boolean {
-    const scalar = this.#findScalar(path);
-    if (scalar === undefined) return false;
-    if (scalar.event.style === SCALAR_STYLE.LITERAL_BLOCK) return true;
-    const isOneLine = !/[\r\n]/.test(this.#written(scalar).trimEnd());
-    return isOneLine && !String(scalar.value).trimEnd().includes('\n');
-  }
-
-  /**
-   * Where line `line`, counted from 0, of the text at `path` stands. Only a literal block has the lines that its text has;
-   * any other text is known by its key.
-   */
-  positionInText(path: KeyPath, line: number): SourcePosition {
-    return this.#findScalar(path)?.event.style === SCALAR_STYLE.LITERAL_BLOCK
-      ? { file: this.file, line: this.lineOfText(path) + line }
+  /** Where line `index` of the text at `path` is, if it is a literal block; where its key is for any other text. */
+  positionInText(path: KeyPath, index: number): SourcePosition {
+    return this.#find(path)?.scalar?.type === 'BLOCK_LITERAL'
+      ? { file: this.file, line: this.lineOfText(path, index) }
       : this.positionOfKey(path);
   }
 
-  /** The value at `path` as it is written, when it is written without quotes. */
+  /** The value at `path` as it is written, if it is written without quotes. */
   plainText(path: KeyPath): string | undefined {
-    const scalar = this.#findScalar(path);
-    return scalar?.event.style === SCALAR_STYLE.PLAIN ? this.#written(scalar) : undefined;
+    const scalar = this.#find(path)?.scalar;
+    return scalar?.type === 'PLAIN' ? scalar.source : undefined;
   }
 
-  #written({ event: { valueStart, valueEnd } }: YamlScalar): string {
-    return this.#lines.text.slice(valueStart, valueEnd);
+  #keepsLines(scalar: Scalar): boolean {
+    if (scalar.type === 'BLOCK_LITERAL') return true;
+    const [start = 0, end = 0] = scalar.range ?? [];
+    const written = this.#text.slice(start, end).trimEnd();
+    const isOneLine = !(scalar.type === 'BLOCK_FOLDED' ? /\n[^]*\n/ : /\n/).test(written);
+    return isOneLine && !String(scalar.value).trimEnd().includes('\n');
   }
 
-  #findScalar(path: KeyPath): YamlScalar | undefined {
-    const node = this.#find(path)?.node;
-    return node?.kind === 'scalar' ? node : undefined;
+  get #nodes(): YamlDocument {
+    this.#document ??= composeDocument(this.#text);
+    return this.#document;
   }
 
-  #position(offset: number | undefined): SourcePosition {
-    return { file: this.file, ...(offset === undefined ? {} : this.#lines.placeOf(offset)) };
+  #positionAt(offset: number | undefined): SourcePosition {
+    return offset === undefined ? { file: this.file } : positionAt(this.file, this.#nodes, offset);
   }
 
+  /** The value at `path`. For one that the file does not have, the place of the nearest one around it. */
   #find(path: KeyPath): Found | undefined {
-    let found: Found | undefined = this.#root && { node: this.#root };
+    const { root } = this.#nodes;
+    let found = root === null ? undefined : this.#toFound(root, undefined);
     for (const step of path) {
-      const next = found && childOf(found.node, step);
-      // The key is what is left of a value that does not hold what was looked for.
-      if (next === undefined) return found?.keyOffset === undefined ? found : atKey(found, found.keyOffset);
+      const next = found && this.#childOf(found.node, step);
+      if (next === undefined) return found && { ...found, offset: found.keyOffset ?? found.offset };
       found = next;
     }
     return found;
   }
-}
 
-function childOf(parent: YamlNode, step: string | number): Found | undefined {
-  if (parent.kind === 'mapping') return parent.entries.get(String(step));
-  if (parent.kind !== 'sequence' || typeof step !== 'number') return undefined;
-  const node = parent.items[step];
-  return node && { node };
-}
+  #childOf(node: unknown, step: string | number): Found | undefined {
+    const parent = isAlias(node) ? this.#nodes.targets.get(node) : node;
+    if (isSeq(parent)) return typeof step === 'number' ? this.#itemOf(parent, step) : undefined;
+    if (!isMap(parent)) return undefined;
+    const pair = parent.items.find(({ key }) => isScalar(key) && key.value === String(step));
+    if (pair !== undefined) return this.#toFound(pair.value, offsetOf(pair.key));
+    const merge = parent.items.find(({ key }) => isScalar(key) && key.value === '<<' && key.type === 'PLAIN');
+    return merge && this.#mergedChildOf(merge.value, step);
+  }
 
-function atKey({ node }: Found, offset: number): Found {
-  return { node: { ...node, offset } };
-}
+  #mergedChildOf(node: unknown, step: string | number): Found | undefined {
+    const merged = isAlias(node) ? this.#nodes.targets.get(node) : node;
+    for (const source of isSeq(merged) ? merged.items : [merged]) {
+      const found = this.#childOf(source, step);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
 
-/** Parses the text of a file. Never throws; every problem has its line and column and quotes nothing of the file. */
-export function parseYaml(file: string, text: string): YamlParseResult {
-  const lines = new TextLines(text);
-  const { root, mistakes } = parse(lines);
-  if (mistakes.length === 0) return { ok: true, source: new YamlSource(file, root, lines) };
-  const problems = mistakes.map(({ offset, message }) => ({ file, ...lines.placeOf(offset), message }));
-  return { ok: false, problems };
-}
+  #itemOf(parent: YAMLSeq, index: number): Found | undefined {
+    if (index >= parent.items.length) return undefined;
+    const item = parent.items[index];
+    const found = this.#toFound(item, undefined);
+    return isWritten(item) ? found : { ...found, offset: this.#text.lastIndexOf('-', found.offset - 1) };
+  }
 
-interface Parsed {
-  readonly root: YamlNode | undefined;
-  readonly mistakes: readonly YamlMistake[];
-}
-
-function parse(lines: TextLines): Parsed {
-  try {
-    return composeYaml(readEvents(lines.text), lines);
-  } catch (error) {
-    if (!(error instanceof YAMLException)) throw error;
-    const mistake = explainSyntaxError(error, lines);
-    return { root: undefined, mistakes: [...findMistakesAbove(mistake, lines), mistake] };
+  /** A value that is not written is at its key. */
+  #toFound(node: unknown, keyOffset: number | undefined): Found {
+    const offset = isWritten(node) ? offsetOf(node) : (keyOffset ?? offsetOf(node));
+    return { node, keyOffset, offset, scalar: isScalar(node) ? node : undefined };
   }
 }
 
-/** These hold whatever comes after the lines that were looked at; of others, the cut may be the cause. */
-const CERTAIN: ReadonlySet<YamlMistakeKind> = new Set(['aliasWithoutAnchor', 'proto', 'repeatedKey']);
+interface Found {
+  readonly node: unknown;
+  readonly scalar: Scalar | undefined;
+  readonly offset: number;
+  readonly keyOffset: number | undefined;
+}
 
-/**
- * The parser stops at the first mistake in the syntax; the lines above it are looked at nevertheless. What begins above it
- * and goes over lines leaves them unfinished; then nobody can tell.
- */
-function findMistakesAbove({ offset }: YamlMistake, lines: TextLines): readonly YamlMistake[] {
-  const above = new TextLines(lines.text.slice(0, lines.startOfLine(offset)));
-  try {
-    return composeYaml(readEvents(above.text), above).mistakes.filter(({ kind }) => CERTAIN.has(kind));
-  } catch (error) {
-    if (error instanceof YAMLException) return [];
-    throw error;
-  }
+function isWritten(node: unknown): boolean {
+  return isNode(node) && node.range?.[0] !== node.range?.[1];
+}
+
+function offsetOf(node: unknown): number {
+  return (isNode(node) ? node.range?.[0] : undefined) ?? 0;
+}
+
+function positionAt(file: string, { lines }: YamlDocument, offset: number): SourcePosition {
+  const { line, col } = lines.linePos(offset);
+  return { file, line, column: col };
 }

@@ -68,7 +68,7 @@ async function checkDefinition(
   const names = parameters.map(({ name }) => name);
   const found = await python.inspect(source.python, names);
   return found.map(({ message, file, line }) =>
-    line === undefined ? { ...source.python.namedAt, message } : { file, line, message },
+    line === undefined ? { ...source.python.namedAt(), message } : { file, line, message },
   );
 }
 
@@ -100,25 +100,19 @@ function compareParameters(
     .filter((name) => !declared.includes(name))
     .map((name) => ({
       file: sql.file,
-      line: lineInFile(sql, lineOfParameter(sql.text, name)),
+      line: sql.lineInFile(lineOfParameter(sql.text, name)),
       message: `the SQL uses $${name}, which is not a declared parameter${suggestion(name, declared)}`,
     }));
   const unused = definition.parameters.flatMap(({ name }, index) => {
     if (used.includes(name)) return [];
-    const position = definition.positions.parameters[index] ?? definition.positions.identity;
     return [
       {
-        ...position,
+        ...definition.positions.parameter(index),
         message: `parameter "${name}" is not used by the SQL; use $${name} or remove the parameter`,
       },
     ];
   });
   return [...undeclared, ...unused];
-}
-
-/** Of a text whose lines were folded, only the first line is known. `index` counts from 0. */
-function lineInFile({ firstLine, keepsLines }: SqlSource, index: number): number {
-  return keepsLines ? firstLine + index : firstLine;
 }
 
 function lineOfParameter(sql: string, name: string): number {
@@ -131,7 +125,7 @@ function sqlProblem(sql: SqlSource, message: string): Problem {
   const [, line = '1'] = /^LINE (\d+):/m.exec(message) ?? [];
   return {
     file: sql.file,
-    line: lineInFile(sql, Number(line) - 1),
+    line: sql.lineInFile(Number(line) - 1),
     message: `the SQL does not compile: ${reasonOf(message)}`,
   };
 }

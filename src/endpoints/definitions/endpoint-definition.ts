@@ -12,10 +12,8 @@ export interface SqlSource {
   readonly text: string;
   /** Relative to the project root. */
   readonly file: string;
-  /** The line of `file` on which the text begins. */
-  readonly firstLine: number;
-  /** Whether the lines of the text are lines of `file`. */
-  readonly keepsLines: boolean;
+  /** Which line of `file` a line of the text is, counted from 0. For folded text, the first line of the text. */
+  readonly lineInFile: (index: number) => number;
 }
 
 /** A Python function and the file it is in. The code itself belongs to the generation that runs it. */
@@ -25,7 +23,7 @@ export interface PythonSource {
   /** Undefined for a resource: its Python file alone determines the function. */
   readonly functionName: string | undefined;
   /** Where the endpoint file names the Python file. */
-  readonly namedAt: SourcePosition;
+  readonly namedAt: () => SourcePosition;
 }
 
 export type EndpointSource =
@@ -41,10 +39,11 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'description' | 'tags
   readonly returns: TypeDefinition | undefined;
   readonly tests: readonly EndpointTest[];
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
+  /** For problems. Functions, because finding a position takes much longer than reading the file. */
   readonly positions: {
     /** Of the name or URI. */
-    readonly identity: SourcePosition;
-    readonly parameters: readonly SourcePosition[];
+    readonly identity: () => SourcePosition;
+    readonly parameter: (index: number) => SourcePosition;
   };
 }
 

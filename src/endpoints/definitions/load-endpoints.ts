@@ -121,7 +121,7 @@ function findConflicts(
 ): ReadonlyMap<string, readonly Problem[]> {
   const problems = new Map<string, Problem[]>();
   const report = ({ path, positions }: EndpointDefinition, message: string): void => {
-    problems.set(path, [...(problems.get(path) ?? []), { ...positions.identity, message }]);
+    problems.set(path, [...(problems.get(path) ?? []), { ...positions.identity(), message }]);
   };
   for (const group of groupByIdentity(definitions)) {
     for (const definition of group) {

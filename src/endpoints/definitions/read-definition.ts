@@ -122,8 +122,8 @@ function toDefinition(
     tests,
     metadata: contents.metadata,
     positions: {
-      identity: positionOf('uri' in fields ? 'uri' : 'name'),
-      parameters: parameters.map((_, index) => positionOf('parameters', index, 'name')),
+      identity: () => positionOf('uri' in fields ? 'uri' : 'name'),
+      parameter: (index: number) => positionOf('parameters', index, 'name'),
     },
   };
   if ('messages' in fields) {

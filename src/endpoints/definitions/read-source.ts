@@ -45,8 +45,8 @@ export async function readSource(
 
 function readSqlCode(text: string, { kind }: EndpointParts, yaml: YamlSource): SourceReading {
   const at = [kind, 'source', 'code'];
-  const place = { file: yaml.file, firstLine: yaml.lineOfText(at), keepsLines: yaml.keepsLines(at) };
-  return { source: { language: 'sql', sql: { text, ...place } }, findings: [] };
+  const lineInFile = (index: number): number => yaml.lineOfText(at, index);
+  return { source: { language: 'sql', sql: { text, file: yaml.file, lineInFile } }, findings: [] };
 }
 
 async function readSqlFile(
@@ -65,7 +65,7 @@ async function readSqlFile(
   });
   if (read.text === undefined) return refuse(explainNamedFile(read.error));
   if (read.text.trim() === '') return refuse('is empty');
-  const sql = { text: read.text, file, firstLine: 1, keepsLines: true };
+  const sql = { text: read.text, file, lineInFile: (index: number): number => index + 1 };
   return { sqlFile, source: { language: 'sql', sql }, findings: [] };
 }
 
@@ -93,7 +93,7 @@ async function readPythonSource(
     if (!(error instanceof FileReadError)) throw error;
     return refuse(`the Python file ${file} ${explainNamedFile(error)}`);
   }
-  const namedAt = yaml.positionOfKey([kind, 'source', 'file']);
+  const namedAt = () => yaml.positionOfKey([kind, 'source', 'file']);
   return { source: { language: 'python', python: { file, functionName, namedAt } }, findings: [] };
 }
 

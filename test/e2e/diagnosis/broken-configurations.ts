@@ -65,7 +65,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'a secret is indented with a tab',
     command: 'serve',
     files: { 'config.yml': SOUND_CONFIG.map((line) => line.replace('            type', '\ttype')) },
-    says: ['config.yml:8:1:', 'a tab is used for indentation; YAML takes only spaces'],
+    says: ['config.yml:8:1:', 'a tab is used for indentation; YAML allows only spaces'],
   },
   {
     broken: 'two variables are not set',

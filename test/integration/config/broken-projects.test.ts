@@ -67,7 +67,7 @@ const BROKEN_PROJECTS = [
   {
     project: 'site-duplicate-key',
     code: 'config_invalid',
-    problems: ['mxcp-site.yml:4:1: this key is already there in the same mapping; remove one of the two'],
+    problems: ['mxcp-site.yml:4:1: this key already exists in the same mapping; remove one of the two'],
   },
   {
     project: 'site-empty',
@@ -112,12 +112,12 @@ const BROKEN_PROJECTS = [
   {
     project: 'site-tab',
     code: 'config_invalid',
-    problems: ['mxcp-site.yml:5:1: a tab is used for indentation; YAML takes only spaces'],
+    problems: ['mxcp-site.yml:5:1: a tab is used for indentation; YAML allows only spaces'],
   },
   {
     project: 'site-tag',
     code: 'config_invalid',
-    problems: ['mxcp-site.yml:2:10: this tag (`!name`) means nothing here; remove it'],
+    problems: ['mxcp-site.yml:2:10: this tag (`!name`) is unknown or does not fit its value; remove it'],
   },
   {
     project: 'site-text-for-boolean',
@@ -194,7 +194,7 @@ const BROKEN_PROJECTS = [
     project: 'user-quote-closed-early',
     code: 'config_invalid',
     problems: [
-      'config.yml:10:34: text stands where none can be; a quote or bracket before it may be closed too early, or quotes are missing',
+      'config.yml:10:34: text is not allowed here; a quote or bracket before it may be closed too early, or quotes are missing',
     ],
   },
   {

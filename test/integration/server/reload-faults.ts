@@ -44,7 +44,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     stage: 'load',
     code: 'config_invalid',
     at: 'config.yml:3:1',
-    says: ['a tab is used for indentation; YAML takes only spaces'],
+    says: ['a tab is used for indentation; YAML allows only spaces'],
   },
   {
     what: 'a key is not known',
