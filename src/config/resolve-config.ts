@@ -1,16 +1,14 @@
 import type { z } from 'zod';
 import { invalidConfig, MxcpError, type Problem, problemsError } from '../errors/index.js';
 import { FileLedger } from '../files/index.js';
-import { deepFreeze } from '../lifecycle/index.js';
+import { deepFreeze, limitTime, partOf } from '../lifecycle/index.js';
 import {
   Concealed,
   createEnvResolver,
   createFileResolver,
   type EnvironmentView,
-  LastingReferenceError,
-  limitTime,
+  PermanentReferenceError,
   loadEnvironment,
-  partOf,
   type ReferenceResolver,
   type ReferenceUse,
   type ResolvedReferences,
@@ -152,7 +150,7 @@ async function resolveSection<Key extends keyof SectionValues>(
   const { source } = input;
   const uses = input.uses.filter(({ path }) => path[0] === key);
   if (uses.some(({ reference }) => reference.kind === 'store' && reference.scheme !== 'file'))
-    throw new LastingReferenceError(
+    throw new PermanentReferenceError(
       `cannot be read: the settings of \`${key}\` may refer to variables and files, but not to a store`,
     );
   const resolved = await resolveReferences({ ...input, uses }).catch((error: unknown) => {

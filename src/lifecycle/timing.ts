@@ -37,6 +37,23 @@ export function deadlineIn(durationMs: number, parent?: AbortSignal): Deadline {
   return Object.assign(signal, { dispose });
 }
 
+/** The remaining time of some work, as a signal and as a moment. */
+export interface TimeLimit {
+  readonly signal: AbortSignal;
+  /** By `performance.now()`. */
+  readonly endsAt: number;
+}
+
+/** Ends after `durationMs`, or earlier with `signal`. */
+export function limitTime(durationMs: number, signal?: AbortSignal): TimeLimit {
+  return { signal: deadlineIn(durationMs, signal), endsAt: performance.now() + durationMs };
+}
+
+/** A limit within another one, so that there is time left to report what happened. */
+export function partOf(limit: TimeLimit, part: number): TimeLimit {
+  return limitTime(Math.max(1, Math.floor((limit.endsAt - performance.now()) * part)), limit.signal);
+}
+
 /**
  * Resolves with the result of `work`, or with undefined when the limit (milliseconds or a signal) comes first. A limit in
  * milliseconds keeps the process alive. The caller ends the work that is still running.

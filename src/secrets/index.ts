@@ -1,4 +1,4 @@
-export { leaseDueAt } from './leases.js';
+export { leaseDueAt } from './leased-secrets.js';
 export {
   type EnvironmentView,
   createEnvResolver,
@@ -6,23 +6,20 @@ export {
   loadEnvironment,
 } from './references/environment.js';
 export {
-  LastingReferenceError,
+  PermanentReferenceError,
   type ReferenceResolver,
+  type ReferenceUse,
   type ResolvedReference,
+  type ResolvedReferences,
   type ResolvedValue,
   canHeal,
   failedReferences,
-  resolvedDespite,
-} from './references/reference-resolver.js';
-export {
-  type ReferenceUse,
-  type ResolvedReferences,
   findReferences,
   resolveReferences,
+  resolvedDespite,
 } from './references/resolve-references.js';
 export { Concealed, Secret } from './references/secret.js';
 export { SecretStores, type StoreSections } from './secret-stores.js';
-export { limitTime, partOf } from './stores/http-peer.js';
 export {
   formatVersion,
   onepasswordSection,

@@ -1,36 +1,34 @@
-import type { Disposable } from '../lifecycle/index.js';
+import type { Disposable, TimeLimit } from '../lifecycle/index.js';
 import { createSilentLogger, type Logger, Scrubber } from '../logging/index.js';
-import { LentValues, type ServedReference } from './leases.js';
+import { type CurrentReference, LeasedSecrets } from './leased-secrets.js';
 import { BUILT_IN_SCHEMES } from './references/reference-grammar.js';
-import { LastingReferenceError, type ReferenceResolver } from './references/reference-resolver.js';
+import { PermanentReferenceError, type ReferenceResolver } from './references/resolve-references.js';
 import type { Secret } from './references/secret.js';
-import type { TimeLimit } from './stores/http-peer.js';
 import type { OnepasswordSdk, OnepasswordSession } from './stores/onepassword-session.js';
 import type { OnepasswordSection, SettingsPlace, VaultSection } from './stores/store-settings.js';
 import type { VaultSession } from './stores/vault-session.js';
 
 export interface SecretStoresOptions {
   readonly logger?: Logger | undefined;
-  /** Stores of the program that embeds the server, each with a scheme of its own. */
+  /** Stores of the program that embeds the server, each with its own scheme. */
   readonly added?: readonly ReferenceResolver[] | undefined;
-  /** How 1Password's package is loaded; without it, from where this package is installed. */
+  /** Loads 1Password's package; by default, from where this package is installed. */
   readonly loadOnepasswordSdk?: (() => Promise<OnepasswordSdk>) | undefined;
 }
 
-/** The settings of the stores, each asked for only when a reference needs it. They throw when they have problems. */
+/** The settings of the stores, read when a reference needs them. They throw if they have problems. */
 export interface StoreSections {
   vault(): Promise<VaultSection>;
   onepassword(): Promise<OnepasswordSection>;
 }
 
-/** One resolve. */
-export interface StoreWork {
+interface StoreWork {
   readonly sections: StoreSections;
   readonly place: SettingsPlace;
   readonly limit: TimeLimit;
 }
 
-/** How a login is, for a person. */
+/** The state of a login, for a person. */
 export interface StoreReport {
   readonly name: string;
   readonly status: 'ok' | 'failing';
@@ -38,52 +36,52 @@ export interface StoreReport {
 }
 
 /**
- * The logins and connections to secret stores. They outlive a resolve, so that a reload does not log in again, and a
- * token is renewed in between; a store is loaded and opened when the first reference needs it. The owner disposes it.
+ * The logins and connections to secret stores. They outlive a resolve, so that a reload does not log in again and tokens are
+ * renewed in between. A store is loaded and opened when the first reference needs it. The owner disposes it.
  */
 export class SecretStores implements Disposable {
   readonly #options: SecretStoresOptions;
   readonly #logger: Logger;
-  readonly #net = new ValueNet(() => this.secrets());
-  readonly #lent = new LentValues();
+  readonly #leased = new LeasedSecrets();
+  /** By reference, the last value it had, for redaction. */
+  readonly #given = new Map<string, string>();
   #vault: VaultSession | undefined;
   #onepassword: OnepasswordSession | undefined;
 
-  /** Throws when an added store takes the scheme of another. */
+  /** Throws when an added store has the scheme of another. */
   constructor(options: SecretStoresOptions = {}) {
     this.#options = options;
     this.#logger = (options.logger ?? createSilentLogger()).child({ component: 'secrets' });
-    const schemes = this.#added.map(({ scheme }) => scheme);
-    const wrong = schemes.find((scheme, at) => !isFree(scheme) || schemes.indexOf(scheme) !== at);
+    const wrong = this.schemes.find((scheme, at) => !isFree(scheme) || this.schemes.indexOf(scheme) !== at);
     if (wrong !== undefined)
       throw new Error(`a store cannot have the scheme \`${wrong}\`; give it one of its own`);
   }
 
-  /** Of the added stores; texts that begin with one are references. */
+  /** The schemes of the added stores. */
   get schemes(): readonly string[] {
     return this.#added.map(({ scheme }) => scheme);
   }
 
-  /** What resolves the references of these schemes. A store that cannot be opened says why at each of its references. */
+  /** The resolvers for these schemes. A store that cannot be opened fails at each of its references with the reason. */
   async openResolvers(schemes: ReadonlySet<string>, work: StoreWork): Promise<readonly ReferenceResolver[]> {
     const opening: Promise<ReferenceResolver>[] = [];
     if (schemes.has('vault')) opening.push(orFailing('vault', this.#openVault(work)));
     if (schemes.has('op')) opening.push(orFailing('op', this.#openOnepassword(work)));
     const all = [...this.#added, ...(await Promise.all(opening))];
-    return all.map((resolver) => this.#lent.under(this.#net.under(resolver)));
+    return all.map((resolver) => this.#leased.wrap(this.#redactErrors(resolver)));
   }
 
-  /** While this work goes on, values on loan are not read anew, unless their leases are due. */
-  keepLent<T>(serving: readonly ServedReference[], work: () => Promise<T>): Promise<T> {
-    return this.#lent.keepWhile(serving, work);
+  /** During `work`, leased secrets are not read again unless their leases are due. */
+  reuseLeased<T>(references: readonly CurrentReference[], work: () => Promise<T>): Promise<T> {
+    return this.#leased.reuseWhile(references, work);
   }
 
-  /** Of what is kept alive between resolves. */
+  /** The logins that are kept between resolves. */
   reports(): readonly StoreReport[] {
     return this.#vault === undefined ? [] : [{ name: 'vault', ...this.#vault.report() }];
   }
 
-  /** What the logins are made of, for the scrubber. */
+  /** The secrets of the logins, for the scrubber. */
   secrets(): readonly Secret[] {
     return [...(this.#vault?.secrets() ?? []), ...(this.#onepassword?.secrets() ?? [])];
   }
@@ -107,7 +105,7 @@ export class SecretStores implements Disposable {
       const previous = session;
       session = new VaultSession(settings, this.#logger, previous);
       this.#vault = session;
-      this.#lent.forget('vault');
+      this.#leased.forget('vault');
       await previous?.dispose();
     }
     return createVaultResolver(session, limit);
@@ -124,37 +122,9 @@ export class SecretStores implements Disposable {
     }
     return session.createResolver(limit);
   }
-}
 
-function isFree(scheme: string): boolean {
-  return /^[a-z][a-z0-9+.-]*$/.test(scheme) && !BUILT_IN_SCHEMES.includes(scheme) && scheme !== 'env';
-}
-
-async function orFailing(scheme: string, opening: Promise<ReferenceResolver>): Promise<ReferenceResolver> {
-  try {
-    return await opening;
-  } catch (error) {
-    // Told where the references stand, together with everything else that has no value.
-    return { scheme, resolve: () => Promise.reject(error) };
-  }
-}
-
-/**
- * The net under the errors of stores: a store may repeat in an error what was sent to it, or a value it gave out before.
- * What it knows is what the stores were given and gave last; it lives as long as they do.
- */
-export class ValueNet {
-  readonly #logins: () => readonly Secret[];
-  /** By reference, the last value it had. */
-  readonly #given = new Map<string, string>();
-
-  /** `logins` tells at any time what the logins are made of. */
-  constructor(logins: () => readonly Secret[]) {
-    this.#logins = logins;
-  }
-
-  /** The same resolver, whose errors hold nothing of that. */
-  under(resolver: ReferenceResolver): ReferenceResolver {
+  /** A store may repeat in an error what was sent to it, or a value that it returned before. */
+  #redactErrors(resolver: ReferenceResolver): ReferenceResolver {
     const { scheme } = resolver;
     return {
       scheme,
@@ -164,20 +134,35 @@ export class ValueNet {
           this.#given.set(`${scheme}://${locator}`, found.value);
           return found;
         } catch (error) {
-          throw this.#scrub(error);
+          throw this.#redact(error);
         }
       },
     };
   }
 
-  #scrub(error: unknown): unknown {
+  #redact(error: unknown): unknown {
     if (!(error instanceof Error)) return error;
-    // Made for each error: a scrubber that is kept would be made anew with every value.
+    // Built for each error, which is rare: a permanent scrubber would be rebuilt with every value.
     const scrubber = new Scrubber();
-    scrubber.register([...this.#logins().map((secret) => secret.reveal()), ...this.#given.values()]);
+    scrubber.register([...this.secrets().map((secret) => secret.reveal()), ...this.#given.values()]);
     const message = scrubber.scrub(error.message);
     if (message === error.message) return error;
     // Without its cause, which could quote the same.
-    return error instanceof LastingReferenceError ? new LastingReferenceError(message) : new Error(message);
+    return error instanceof PermanentReferenceError
+      ? new PermanentReferenceError(message)
+      : new Error(message);
+  }
+}
+
+function isFree(scheme: string): boolean {
+  return /^[a-z][a-z0-9+.-]*$/.test(scheme) && ![...BUILT_IN_SCHEMES, 'env'].includes(scheme);
+}
+
+async function orFailing(scheme: string, opening: Promise<ReferenceResolver>): Promise<ReferenceResolver> {
+  try {
+    return await opening;
+  } catch (error) {
+    // Reported at each reference, together with everything else that has no value.
+    return { scheme, resolve: () => Promise.reject(error) };
   }
 }

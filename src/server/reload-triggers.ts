@@ -91,7 +91,7 @@ class RefreshTrigger implements Disposable {
     this.#active = active;
     this.#refresh = new RetriedWork(
       // The reload is part of the work: it uses the values that were read for the comparison and reads none twice.
-      () => context.stores.keepLent(this.#current.references, () => this.#resolveAgain()),
+      () => context.stores.reuseLeased(this.#current.references, () => this.#resolveAgain()),
       (failure) => this.#log(failure),
     );
   }

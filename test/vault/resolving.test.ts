@@ -83,7 +83,7 @@ describe('a real Vault', () => {
       'write the path as `vault kv get` takes it: `kv/app/db`',
     );
     expect(await reasonFor('vault://nowhere/app#a')).toContain(
-      'does not say to which mount nowhere/app belongs',
+      'does not say which mount nowhere/app belongs to',
     );
     expect(await reasonFor('vault://kv/app/db#password', ['kv/data/other'])).toMatch(
       /answered 403 to GET kv\/data\/app\/db \(.*permission denied.*\).*allow `read` on `kv\/data\/app\/db`/,
@@ -91,7 +91,7 @@ describe('a real Vault', () => {
     await vault.put('kv/gone', { a: 'x' });
     await vault.remove('kv/data/gone');
     expect(await reasonFor('vault://kv/gone#a')).toContain(
-      'the newest version, 1, at kv/data/gone was deleted; `vault kv undelete -versions=1 kv/gone`',
+      'the newest version, 1, at kv/data/gone was deleted; run `vault kv undelete -versions=1 kv/gone`',
     );
     await vault.write('kv/destroy/gone', { versions: [1] });
     expect(await reasonFor('vault://kv/gone#a')).toContain('was destroyed; write a new one');
@@ -101,7 +101,9 @@ describe('a real Vault', () => {
     await using project = await projectOf({ A: 'vault://kv/app/db#password' });
     project.env['VAULT_TOKEN'] = 'hvs.no-such-token';
     const [reason] = await project.failures();
-    expect(reason).toContain('the token of VAULT_TOKEN is not good any more, or may not');
+    expect(reason).toContain(
+      'it rejected the token from VAULT_TOKEN, which has expired or lacks permission, or may not',
+    );
     expect(reason).not.toContain('no-such-token');
   });
 

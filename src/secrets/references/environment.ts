@@ -3,7 +3,7 @@ import { howMany, messageOf, type Problem, problemsError } from '../../errors/in
 import { FileReadError, readTextFile, resolvePath, type TextReader } from '../../files/index.js';
 import type { Environment } from '../../settings/index.js';
 import { parseEnvFile } from './env-file.js';
-import { EnvFilesMissing, LastingReferenceError, type ReferenceResolver } from './reference-resolver.js';
+import { EnvFilesMissing, PermanentReferenceError, type ReferenceResolver } from './resolve-references.js';
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
 
@@ -75,7 +75,7 @@ export function createEnvResolver(view: EnvironmentView, envFiles: readonly stri
       if (found === undefined) {
         const reason = `not set in ${places}; set it, or give it a default with \`\${${name}:-…}\``;
         // Nobody can change the environment of a process that runs.
-        throw envFiles.length === 0 ? new LastingReferenceError(reason) : new Error(reason);
+        throw envFiles.length === 0 ? new PermanentReferenceError(reason) : new Error(reason);
       }
       return found;
     },
@@ -122,7 +122,7 @@ async function readFirst(paths: readonly string[], read: (path: string) => Promi
       return await read(path);
     } catch (error) {
       if (!(error instanceof FileReadError)) throw error;
-      if (!error.missing) throw new LastingReferenceError(`${path} ${error.message}`, { cause: error });
+      if (!error.missing) throw new PermanentReferenceError(`${path} ${error.message}`, { cause: error });
     }
   }
   throw new Error(

@@ -1,23 +1,146 @@
-import { messageOf, type MxcpError, type Problem, problemsError } from '../../errors/index.js';
+import { messageOf, MxcpError, type Problem, problemsError } from '../../errors/index.js';
+import { fingerprint } from '../../files/index.js';
 import { raceSignal } from '../../lifecycle/index.js';
 import { type KeyPath, toDotted, type YamlSource } from '../../yaml/index.js';
-import { parseReference, type Reference, type VariablePart } from './reference-grammar.js';
-import {
-  type FailedReference,
-  fingerprintOf,
-  LastingReferenceError,
-  ReferenceFailures,
-  type ReferenceResolver,
-  type ResolvedReference,
-  type ResolvedValue,
-} from './reference-resolver.js';
+import { parseReference, type Reference } from './reference-grammar.js';
+
+/**
+ * A source of values for references. `resolve` returns the present value and caches nothing, or throws an error whose message
+ * follows the reference's name and never contains a value. It should give up when the signal is aborted; the caller stops
+ * waiting then.
+ */
+export interface ReferenceResolver {
+  /** `scheme` of `scheme://locator`. */
+  readonly scheme: string;
+  resolve(locator: string, signal: AbortSignal): Promise<ResolvedValue>;
+}
+
+/** `env_file`, `process_env`, `file`, `vault`, `onepassword`, or the scheme of an added store. */
+export type ReferenceSource = string;
+
+export interface ResolvedValue {
+  readonly value: string;
+  /** The store's own version of the value, where it has one. */
+  readonly version?: string | null | undefined;
+  /** As `/config` reports it; the scheme unless given. */
+  readonly source?: ReferenceSource | undefined;
+  /** How long the value is valid, if the store says so: a refresh reads it again before that. */
+  readonly leaseSeconds?: number | undefined;
+  /** The store may change the value before the lease ends, so a refresh reads it every time. */
+  readonly mayChangeEarlier?: boolean | undefined;
+  /** When it was read, if that was before this resolve. */
+  readonly readAt?: Date | undefined;
+  /** Shows whether the value has changed, if the value itself does not: a one-time password is different each time. */
+  readonly changesWith?: string | undefined;
+  /** Something a person should check although there is a value. Never contains it. */
+  readonly warning?: string | undefined;
+}
+
+/** A keyed hash of a resolved value; undefined is a reference without a value. */
+export function fingerprintOf(found: ResolvedValue | undefined): string {
+  if (found === undefined) return fingerprint('unset');
+  const { changesWith, value } = found;
+  return fingerprint(changesWith === undefined ? `set:${value}` : `changes with:${changesWith}`);
+}
+
+/** Thrown by a resolver when only a change of the reference or the configuration helps. */
+export class PermanentReferenceError extends Error {}
+
+/** The cause of an error about env files that do not exist, and may soon. */
+export class EnvFilesMissing extends Error {}
+
+/** The cause of a `reference_unresolved` error. */
+class ReferenceFailures extends Error {
+  constructor(
+    readonly failures: readonly FailedReference[],
+    /** The other references, which have a value. */
+    readonly resolved: readonly ResolvedReference[],
+  ) {
+    super(`${failures.length} references have no value`);
+  }
+}
+
+/** A reference without a value, for the record of a reload. */
+export interface FailedReference {
+  readonly ref: string;
+  readonly usedBy: readonly string[];
+  readonly error: string;
+  /** It may resolve later by itself: the store is down, or a file or a variable does not exist yet. */
+  readonly canHeal: boolean;
+}
+
+/** The references that a failed resolve could not resolve; empty for any other error. */
+export function failedReferences(error: unknown): readonly FailedReference[] {
+  return error instanceof MxcpError && error.cause instanceof ReferenceFailures ? error.cause.failures : [];
+}
+
+/** The references that have a value although the resolve failed; empty for any other error. */
+export function resolvedDespite(error: unknown): readonly ResolvedReference[] {
+  return error instanceof MxcpError && error.cause instanceof ReferenceFailures ? error.cause.resolved : [];
+}
+
+/** Whether the same configuration may resolve later, without a change to it. */
+export function canHeal(error: unknown): boolean {
+  if (error instanceof MxcpError && error.cause instanceof EnvFilesMissing) return true;
+  const failures = failedReferences(error);
+  return failures.length > 0 && failures.every((failure) => failure.canHeal);
+}
+
+/** One distinct reference and what is known about its value, without the value itself. */
+export interface ResolvedReference {
+  /** As it is written, e.g. `${DB_PASSWORD}` or `file://token.txt`. */
+  readonly ref: string;
+  /** Dotted configuration paths, sorted. */
+  readonly usedBy: readonly string[];
+  readonly source: ReferenceSource;
+  readonly resolvedAt: Date;
+  /** When a resolve first saw the present value. */
+  readonly changedAt: Date;
+  /** The store's own version of the value, where it has one. */
+  readonly version: string | null;
+  /** Keyed hash of the value. The key is random per process, so a rotation shows and the value cannot be guessed. */
+  readonly fingerprint: string;
+  readonly leaseSeconds?: number | undefined;
+  readonly warning?: string | undefined;
+}
+
+/** One text of the user configuration that is, or contains, a reference. */
+export interface ReferenceUse {
+  readonly path: KeyPath;
+  readonly reference: Exclude<Reference, { kind: 'malformed' }>;
+}
+
+/** Finds every reference in the values of a file; keys are never references. */
+export function findReferences(
+  source: YamlSource,
+  addedSchemes: readonly string[] = [],
+): { readonly uses: readonly ReferenceUse[]; readonly problems: readonly Problem[] } {
+  const uses: ReferenceUse[] = [];
+  const problems: Problem[] = [];
+  for (const { path, text } of textsOf(source.value, [])) {
+    const reference = parseReference(text, addedSchemes);
+    if (reference?.kind === 'malformed') {
+      const dotted = toDotted(path);
+      const message = `\`${dotted}\`: ${reference.reason}`;
+      problems.push({ ...source.positionOf(path), path: dotted, message });
+    } else if (reference !== undefined) uses.push({ path, reference });
+  }
+  return { uses, problems };
+}
+
+function* textsOf(value: unknown, path: KeyPath): Generator<{ path: KeyPath; text: string }> {
+  if (typeof value === 'string') yield { path, text: value };
+  if (typeof value !== 'object' || value === null) return;
+  const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+  for (const [key, item] of entries) yield* textsOf(item, [...path, key]);
+}
 
 export interface ResolveInput {
   readonly uses: readonly ReferenceUse[];
   readonly source: YamlSource;
   readonly resolvers: ReadonlyMap<string, ReferenceResolver>;
   readonly signal: AbortSignal;
-  /** What an earlier resolve saw, so that an unchanged value keeps the time of its last change. */
+  /** The result of an earlier resolve, so that an unchanged value keeps the time of its last change. */
   readonly previous: readonly ResolvedReference[];
 }
 
@@ -30,77 +153,92 @@ export interface ResolvedReferences {
   readonly warnings: readonly Problem[];
 }
 
-type Outcome = { readonly distinct: DistinctReference } & (
-  | { readonly resolved: ResolvedValue | undefined }
-  | { readonly error: string; readonly canHeal: boolean }
-);
-
 /**
- * Resolves each distinct reference once, all at the same time. Throws `reference_unresolved` naming every one that has
- * no value; no value is ever part of an error.
+ * Resolves each distinct reference once, all at the same time. Throws `reference_unresolved` naming every one without a value;
+ * no value is ever part of an error.
  */
 export async function resolveReferences(input: ResolveInput): Promise<ResolvedReferences> {
-  const outcomes = await Promise.all(
-    collectDistinct(input.uses).map((distinct) => resolveOne(distinct, input)),
-  );
-  const failures = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome] : []));
-  const resolved = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
-  const values = new Map(resolved.map(({ distinct, resolved: found }) => [distinct.ref, found?.value]));
+  const outcomes = await Promise.all(collectDistinct(input.uses).map((each) => resolveOne(each, input)));
+  const failures = outcomes.filter((outcome) => 'error' in outcome);
+  const resolved = outcomes.filter((outcome) => 'found' in outcome);
+  const values = new Map(resolved.map(({ distinct, found }) => [distinct.ref, found?.value]));
   const now = new Date();
-  const changes = new Map(input.previous.map((reference) => [reference.ref, reference]));
-  const references = resolved.map(({ distinct, resolved: found }) =>
-    toRecord(distinct, found, { now, changes }),
+  const previous = new Map(input.previous.map((reference) => [reference.ref, reference]));
+  const references = resolved.map(({ distinct, found }) =>
+    toRecord(distinct, found, { now, before: previous.get(distinct.ref) }),
   );
   if (failures.length > 0) throw failuresError(failures, references, input.source);
   return {
     references,
     textOf: (use) => substitute(use, values),
-    values: resolved.flatMap(({ resolved: found }) => found?.value || []),
-    warnings: resolved.flatMap(({ distinct, resolved: found }) =>
+    values: resolved.flatMap(({ found }) => found?.value || []),
+    warnings: resolved.flatMap(({ distinct, found }) =>
       found?.warning === undefined ? [] : [toProblem(distinct, found.warning, input.source)],
     ),
   };
 }
 
+type Outcome = { readonly distinct: DistinctReference } & (
+  | { readonly found: ResolvedValue | undefined }
+  | { readonly error: string; readonly canHeal: boolean }
+);
+
 async function resolveOne(distinct: DistinctReference, input: ResolveInput): Promise<Outcome> {
+  const { signal } = input;
   const resolver = input.resolvers.get(distinct.scheme);
-  if (resolver === undefined) {
-    return { distinct, error: `nothing here reads \`${distinct.scheme}://\``, canHeal: false };
-  }
+  if (resolver === undefined)
+    return { distinct, error: `no store has the scheme \`${distinct.scheme}://\``, canHeal: false };
   try {
-    const resolved = await raceSignal(resolver.resolve(distinct.locator, input.signal), input.signal);
-    return { distinct, resolved };
+    return { distinct, found: await raceSignal(resolver.resolve(distinct.locator, signal), signal) };
   } catch (error) {
-    if (input.signal.aborted) return { distinct, error: describeAbort(input.signal), canHeal: true };
-    // With a default at every place, a missing value is none.
-    if (!distinct.fallbacks.includes(undefined)) return { distinct, resolved: undefined };
-    return { distinct, error: messageOf(error), canHeal: !(error instanceof LastingReferenceError) };
+    if (signal.aborted) {
+      const timedOut = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
+      return {
+        distinct,
+        error: timedOut ? 'did not answer in time' : 'resolving was cancelled',
+        canHeal: true,
+      };
+    }
+    // With a default everywhere it is used, a reference needs no value.
+    if (!distinct.fallbacks.includes(undefined)) return { distinct, found: undefined };
+    return { distinct, error: messageOf(error), canHeal: !(error instanceof PermanentReferenceError) };
   }
 }
 
-function describeAbort(signal: AbortSignal): string {
-  const timedOut = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
-  return timedOut ? 'did not answer in time' : 'was not waited for, because resolving was cancelled';
-}
-
-function substitute(use: ReferenceUse, values: ReadonlyMap<string, string | undefined>): string {
-  const { reference } = use;
+function substitute({ reference }: ReferenceUse, values: ReadonlyMap<string, string | undefined>): string {
   if (reference.kind === 'store') return values.get(reference.ref) ?? '';
   return reference.parts
-    .map((part) => {
-      if (typeof part === 'string') return part;
-      return orDefault(values.get(`\${${part.name}}`), part.fallback);
-    })
+    .map((part) => (typeof part === 'string' ? part : orDefault(values.get(refOf(part.name)), part.fallback)))
     .join('');
 }
 
-/** As in a shell: a default also stands for a variable that is set to nothing. */
+/** As in a shell, a default also replaces an empty value. */
 function orDefault(value: string | undefined, fallback: string | undefined): string {
   return fallback === undefined ? (value ?? '') : value || fallback;
 }
 
-/** Of what the reference stands for, defaults included: with different ones it has a value at each place. */
-function markOf({ fallbacks }: DistinctReference, found: ResolvedValue | undefined): string {
+function toRecord(
+  distinct: DistinctReference,
+  found: ResolvedValue | undefined,
+  { now, before }: { readonly now: Date; readonly before: ResolvedReference | undefined },
+): ResolvedReference {
+  const current = fingerprintWithDefaults(distinct, found);
+  const resolvedAt = found?.readAt ?? now;
+  return {
+    ref: distinct.ref,
+    usedBy: usedBy(distinct),
+    source: found?.source ?? (distinct.scheme === 'env' ? 'process_env' : distinct.scheme),
+    resolvedAt,
+    changedAt: before?.fingerprint === current ? before.changedAt : resolvedAt,
+    version: found?.version ?? null,
+    fingerprint: current,
+    leaseSeconds: found?.leaseSeconds,
+    warning: found?.warning,
+  };
+}
+
+/** With different defaults, a reference has a different value at each place. */
+function fingerprintWithDefaults({ fallbacks }: DistinctReference, found: ResolvedValue | undefined): string {
   const values = fallbacks.map((fallback) => orDefault(found?.value, fallback));
   const [value = '', ...others] = new Set(values);
   return fingerprintOf(
@@ -108,141 +246,79 @@ function markOf({ fallbacks }: DistinctReference, found: ResolvedValue | undefin
   );
 }
 
-function toRecord(
-  distinct: DistinctReference,
-  found: ResolvedValue | undefined,
-  { now, changes }: { now: Date; changes: ReadonlyMap<string, ResolvedReference> },
-): ResolvedReference {
-  const mark = markOf(distinct, found);
-  const readAt = found?.readAt ?? now;
-  const before = changes.get(distinct.ref);
-  return {
-    ref: distinct.ref,
-    usedBy: usedBy(distinct),
-    source: found?.source ?? (distinct.scheme === 'env' ? 'process_env' : distinct.scheme),
-    resolvedAt: readAt,
-    changedAt: before?.fingerprint === mark ? before.changedAt : readAt,
-    version: found?.version ?? null,
-    fingerprint: mark,
-    leaseSeconds: found?.leaseSeconds,
-    warning: found?.warning,
-  };
-}
-
 function failuresError(
-  outcomes: readonly { distinct: DistinctReference; error: string; canHeal: boolean }[],
+  failures: readonly Extract<Outcome, { error: string }>[],
   resolved: readonly ResolvedReference[],
   source: YamlSource,
 ): MxcpError {
-  const failures: readonly FailedReference[] = outcomes.map(({ distinct, error, canHeal }) => ({
+  const count = failures.length === 1 ? 'a reference has' : `${failures.length} references have`;
+  const records = failures.map(({ distinct, error, canHeal: heals }) => ({
     ref: distinct.ref,
     usedBy: usedBy(distinct),
     error,
-    canHeal,
+    canHeal: heals,
   }));
-  const problems = outcomes.map(({ distinct, error }) => toProblem(distinct, error, source));
-  const count = problems.length === 1 ? 'a reference has' : `${problems.length} references have`;
   return problemsError(
     'reference_unresolved',
     `${count} no value:`,
-    problems,
-    new ReferenceFailures(failures, resolved),
+    failures.map(({ distinct, error }) => toProblem(distinct, error, source)),
+    new ReferenceFailures(records, resolved),
   );
 }
 
 function toProblem(distinct: DistinctReference, message: string, source: YamlSource): Problem {
-  const path = distinct.usedBy[0] ?? [];
-  const others = usedBy(distinct).filter((dotted) => dotted !== toDotted(path));
+  const [first = []] = distinct.paths;
+  const path = toDotted(first);
+  const others = usedBy(distinct).filter((dotted) => dotted !== path);
   const also = others.length === 0 ? '' : ` and ${others.map((dotted) => `\`${dotted}\``).join(', ')}`;
   return {
-    ...source.positionOf(path),
-    path: toDotted(path),
-    message: `${distinct.ref}: ${message} (used by \`${toDotted(path)}\`${also})`,
+    ...source.positionOf(first),
+    path,
+    message: `${distinct.ref}: ${message} (used by \`${path}\`${also})`,
   };
 }
 
 /** One distinct reference and everything that uses it. */
-export interface DistinctReference {
+interface DistinctReference {
   readonly ref: string;
   readonly scheme: string;
   readonly locator: string;
-  readonly usedBy: KeyPath[];
-  /** The default at each place where it stands, in the order of the file; undefined where there is none. */
+  readonly paths: KeyPath[];
+  /** The default at each use, in the order of the file; undefined where there is none. */
   readonly fallbacks: (string | undefined)[];
 }
 
-export function collectDistinct(uses: readonly ReferenceUse[]): readonly DistinctReference[] {
-  const found = new Map<string, DistinctReference>();
+function collectDistinct(uses: readonly ReferenceUse[]): readonly DistinctReference[] {
+  const distinct = new Map<string, DistinctReference>();
+  const add = (
+    place: Pick<DistinctReference, 'ref' | 'scheme' | 'locator'>,
+    path: KeyPath,
+    fallback?: string,
+  ) => {
+    const found = distinct.get(place.ref) ?? { ...place, paths: [], fallbacks: [] };
+    distinct.set(place.ref, found);
+    found.fallbacks.push(fallback);
+    if (found.paths.at(-1) !== path) found.paths.push(path);
+  };
   for (const { path, reference } of uses) {
-    for (const { fallback, ...place } of placesIn(reference)) {
-      const distinct = found.get(place.ref) ?? { ...place, usedBy: [], fallbacks: [] };
-      found.set(place.ref, distinct);
-      distinct.fallbacks.push(fallback);
-      if (distinct.usedBy.at(-1) !== path) distinct.usedBy.push(path);
+    if (reference.kind === 'store') {
+      const { ref, scheme, locator } = reference;
+      add({ ref, scheme, locator }, path);
+      continue;
+    }
+    for (const part of reference.parts) {
+      if (typeof part === 'string') continue;
+      add({ ref: refOf(part.name), scheme: 'env', locator: part.name }, path, part.fallback);
     }
   }
-  return [...found.values()];
+  return [...distinct.values()];
 }
 
-type Place = Pick<DistinctReference, 'ref' | 'scheme' | 'locator'> & Pick<VariablePart, 'fallback'>;
-
-function placesIn(reference: ReferenceUse['reference']): readonly Place[] {
-  if (reference.kind === 'store') {
-    const { ref, scheme, locator } = reference;
-    return [{ ref, scheme, locator }];
-  }
-  const variables = reference.parts.filter((part) => typeof part !== 'string');
-  return variables.map(({ name, fallback }) => ({
-    ref: `\${${name}}`,
-    scheme: 'env',
-    locator: name,
-    fallback,
-  }));
+function refOf(variable: string): string {
+  return `\${${variable}}`;
 }
 
 /** Dotted configuration paths, sorted. */
-export function usedBy(distinct: DistinctReference): readonly string[] {
-  return [...new Set(distinct.usedBy.map(toDotted))].sort();
-}
-
-/** One text of the user configuration that is, or holds, a reference. */
-export interface ReferenceUse {
-  readonly path: KeyPath;
-  readonly reference: Exclude<Reference, { kind: 'malformed' }>;
-}
-
-/** Finds every reference in the values of a file; keys are never references. */
-export function findReferences(
-  source: YamlSource,
-  addedSchemes: readonly string[] = [],
-): {
-  uses: readonly ReferenceUse[];
-  problems: readonly Problem[];
-} {
-  const uses: ReferenceUse[] = [];
-  const problems: Problem[] = [];
-  for (const { path, text } of textsOf(source.value, [])) {
-    const reference = parseReference(text, addedSchemes);
-    if (reference?.kind === 'malformed') {
-      const dotted = toDotted(path);
-      problems.push({
-        ...source.positionOf(path),
-        path: dotted,
-        message: `\`${dotted}\`: ${reference.reason}`,
-      });
-    } else if (reference !== undefined) {
-      uses.push({ path, reference });
-    }
-  }
-  return { uses, problems };
-}
-
-function* textsOf(value: unknown, path: KeyPath): Generator<{ path: KeyPath; text: string }> {
-  if (typeof value === 'string') {
-    yield { path, text: value };
-  } else if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield* textsOf(item, [...path, index]);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) yield* textsOf(item, [...path, key]);
-  }
+function usedBy({ paths }: DistinctReference): readonly string[] {
+  return [...new Set(paths.map(toDotted))].sort();
 }

@@ -1,37 +1,13 @@
-import {
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  Agent as PlainAgent,
-  request as plainRequest,
-  type RequestOptions,
-} from 'node:http';
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCodeOf } from '../../errors/index.js';
-import { deadlineIn, type Disposable } from '../../lifecycle/index.js';
+import { deadlineIn, type Disposable, type TimeLimit } from '../../lifecycle/index.js';
 
-/** The time that a piece of work has; both say the same. */
-export interface TimeLimit {
-  readonly signal: AbortSignal;
-  /** By `performance.now()`. */
-  readonly endsAt: number;
-}
-
-/** At most so long, and not longer than `signal` allows. */
-export function limitTime(durationMs: number, signal?: AbortSignal): TimeLimit {
-  return { signal: deadlineIn(durationMs, signal), endsAt: performance.now() + durationMs };
-}
-
-/** A limit within another, so that there is time left to say what happened. */
-export function partOf(limit: TimeLimit, part: number): TimeLimit {
-  return limitTime(Math.max(1, Math.floor((limit.endsAt - performance.now()) * part)), limit.signal);
-}
-
-/** A store gets no more than this many requests at the same time; further ones wait for a place. */
+/** More requests to one store at the same time wait for a socket. */
 const MAX_SOCKETS = 8;
 
-/** Longer than any pause within one resolve, shorter than what servers keep idle connections for. */
+/** Longer than any pause within one resolve, shorter than servers keep idle connections. */
 const IDLE_SOCKET_MS = 4_000;
 
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -46,7 +22,7 @@ export interface TlsIdentity {
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
-  /** Begins with a slash and is encoded. */
+  /** Encoded, with a leading slash. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
@@ -54,68 +30,100 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: IncomingMessage['headers'];
   readonly text: string;
 }
 
+interface SendOptions {
+  /** Another address than the peer's, after a redirect. */
+  readonly address?: string | undefined;
+  /** Puts the reason of a failure, such as `refuses connections`, into a message with the name of the peer. */
+  readonly describe: (reason: string) => string;
+}
+
+const MAX_ATTEMPTS = 3;
+const FIRST_PAUSE_MS = 100;
+
+/** The same request may get another status in a moment. */
+const TEMPORARY_STATUSES = new Set([412, 429, 500, 502, 503, 504]);
+
 /**
- * One server that is asked over HTTP: `https://host`, `http://host` or `unix:///path/of.socket`. Connections are reused
- * and closed when idle; the owner disposes it.
+ * One HTTP server: `https://host`, `http://host` or `unix:///path/of.socket`. Connections are reused and closed when idle;
+ * the owner disposes it.
  */
 export class HttpPeer implements Disposable {
   readonly address: string;
-  readonly #agents: { readonly plain: PlainAgent; readonly tls: TlsAgent };
+  readonly #plain: PlainAgent;
+  readonly #tls: TlsAgent;
 
-  constructor(address: string, tls: TlsIdentity = {}) {
+  constructor(address: string, { serverName: servername, ...tls }: TlsIdentity = {}) {
     this.address = address.replace(/\/+$/, '');
     const pool = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: IDLE_SOCKET_MS };
-    const { ca, cert, key, serverName } = tls;
-    this.#agents = {
-      plain: new PlainAgent(pool),
-      tls: new TlsAgent({
-        ...pool,
-        ca,
-        cert,
-        key,
-        ...(serverName !== undefined && { servername: serverName }),
-      }),
-    };
+    this.#plain = new PlainAgent(pool);
+    this.#tls = new TlsAgent({ ...pool, ...tls, ...(servername !== undefined && { servername }) });
   }
 
-  /** One exchange. Throws `ExchangeFailure`. `address` is another one when the server has sent us on. */
-  async send(request: HttpRequest, signal: AbortSignal, address = this.address): Promise<HttpAnswer> {
-    try {
-      return await this.#exchange(request, signal, address);
-    } catch (error) {
-      throw signal.aborted ? new ExchangeFailure('did not answer in time', true) : toExchangeFailure(error);
+  /**
+   * Sends a request, and up to two times more after a temporary failure: after the pause that the server asks for
+   * (`Retry-After`), otherwise after a growing one. Each attempt gets half of the remaining time, so that one slow answer does
+   * not use it up. Returns the last answer, whatever its status. Throws what `describe` makes of the reason for no answer.
+   */
+  async send(request: HttpRequest, limit: TimeLimit, options: SendOptions): Promise<HttpAnswer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await this.#attempt(request, limit, options.address ?? this.address);
+      const isFinal = attempt === MAX_ATTEMPTS || !mayRecover(outcome);
+      const pauseMs = pauseAfter(outcome, attempt);
+      const gaveUp =
+        isFinal || performance.now() + pauseMs >= limit.endsAt || (await isAborted(pauseMs, limit));
+      if (!gaveUp) continue;
+      if (!(outcome instanceof ExchangeFailure)) return outcome;
+      throw new Error(options.describe(outcome.message), { cause: outcome });
     }
   }
 
   dispose(): void {
-    this.#agents.plain.destroy();
-    this.#agents.tls.destroy();
+    this.#plain.destroy();
+    this.#tls.destroy();
   }
 
-  #exchange(request: HttpRequest, signal: AbortSignal, address: string): Promise<HttpAnswer> {
+  async #attempt(
+    request: HttpRequest,
+    limit: TimeLimit,
+    address: string,
+  ): Promise<HttpAnswer | ExchangeFailure> {
+    const remainingMs = Math.max(1, limit.endsAt - performance.now());
+    const deadline = deadlineIn(Math.ceil(remainingMs / 2), limit.signal);
+    try {
+      return await this.#exchange(request, deadline, address);
+    } catch (error) {
+      return deadline.aborted
+        ? new ExchangeFailure('did not answer in time', true)
+        : toExchangeFailure(error);
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  #exchange(
+    { method, path, headers, body = '' }: HttpRequest,
+    signal: AbortSignal,
+    address: string,
+  ): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
-      const sent = this.#open(address, request, signal);
+      const length = body === '' ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+      const options = { method, signal, headers: { ...headers, ...length } };
+      const socketPath = /^unix:\/\/(.*)/.exec(address)?.[1];
+      const url = socketPath === undefined ? new URL(address.replace(/\/+$/, '') + path) : undefined;
+      const sent =
+        url === undefined
+          ? plainRequest({ ...options, socketPath, path, agent: this.#plain })
+          : url.protocol === 'https:'
+            ? tlsRequest(url, { ...options, agent: this.#tls })
+            : plainRequest(url, { ...options, agent: this.#plain });
       sent.on('error', reject);
       sent.on('response', (response) => readAnswer(response).then(resolve, reject));
-      sent.end(request.body);
+      sent.end(body);
     });
-  }
-
-  #open(address: string, { method, path, headers, body }: HttpRequest, signal: AbortSignal): ClientRequest {
-    const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
-    const options: RequestOptions = { method, signal, headers: { ...headers, ...length } };
-    if (address.startsWith('unix://')) {
-      const socketPath = address.slice('unix://'.length);
-      return plainRequest({ ...options, socketPath, path, agent: this.#agents.plain });
-    }
-    const url = new URL(address.replace(/\/+$/, '') + path);
-    return url.protocol === 'https:'
-      ? tlsRequest(url, { ...options, agent: this.#agents.tls })
-      : plainRequest(url, { ...options, agent: this.#agents.plain });
   }
 }
 
@@ -126,7 +134,7 @@ async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > MAX_ANSWER_BYTES)
-        throw new ExchangeFailure(`sends an answer of more than ${MAX_ANSWER_BYTES} bytes`, false);
+        throw new ExchangeFailure(`sent an answer of more than ${MAX_ANSWER_BYTES} bytes`, false);
       chunks.push(chunk);
     }
   } catch (error) {
@@ -137,152 +145,101 @@ async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
   return { status: statusCode, headers, text: Buffer.concat(chunks).toString('utf8') };
 }
 
-/** Why there is no answer, in words that go behind the name of the peer. Never quotes what was sent or received. */
-export class ExchangeFailure extends Error {
-  /** The same request may go well in a moment. */
-  readonly isPassing: boolean;
+function mayRecover(outcome: HttpAnswer | ExchangeFailure): boolean {
+  return outcome instanceof ExchangeFailure ? outcome.isTemporary : TEMPORARY_STATUSES.has(outcome.status);
+}
 
-  constructor(reason: string, isPassing: boolean, options?: ErrorOptions) {
-    super(reason, options);
-    this.isPassing = isPassing;
+/** `Retry-After` counts only in seconds: as a date, it would depend on two clocks. */
+function pauseAfter(outcome: HttpAnswer | ExchangeFailure, attempt: number): number {
+  const asked = outcome instanceof ExchangeFailure ? undefined : outcome.headers['retry-after']?.trim();
+  if (asked !== undefined && /^\d{1,6}$/.test(asked)) return Number(asked) * 1000;
+  // Random, so that many servers that fail at the same moment do not return at the same moment.
+  return FIRST_PAUSE_MS * 2 ** (attempt - 1) * (1 + Math.random());
+}
+
+async function isAborted(pauseMs: number, { signal }: TimeLimit): Promise<boolean> {
+  try {
+    await delay(pauseMs, undefined, { signal });
+    return false;
+  } catch {
+    // Only the signal ends a delay early. The last outcome is the reason then.
+    return true;
   }
 }
 
-const PASSING: Readonly<Record<string, string>> = {
+/** Why there is no answer, in words that follow the name of the peer. Never quotes what was sent or received. */
+class ExchangeFailure extends Error {
+  constructor(
+    reason: string,
+    /** The same request may succeed in a moment. */
+    readonly isTemporary: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(reason, options);
+  }
+}
+
+const UNREACHABLE = 'cannot be reached; check the network and its address';
+const CLOSED = 'closed the connection without an answer';
+
+const TEMPORARY: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections; start it, or correct its address',
-  ECONNRESET: 'closed the connection without an answer',
-  EPIPE: 'closed the connection without an answer',
+  ECONNRESET: CLOSED,
+  EPIPE: CLOSED,
   EAI_AGAIN: 'has a host name that the name server did not answer for',
-  EHOSTUNREACH: 'cannot be reached; look at the network and at its address',
-  ENETUNREACH: 'cannot be reached; look at the network and at its address',
-  ETIMEDOUT: 'cannot be reached; look at the network and at its address',
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  ETIMEDOUT: UNREACHABLE,
   ENOENT: 'has no socket there; start it, or correct its address',
 };
 
-const LASTING: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'has a host name that is not known; correct its address',
+const NO_TLS = 'does not speak TLS there; should its address begin with `http://`?';
+const UNTRUSTED =
+  'has a certificate of an issuer that is not trusted here; set `ca_cert` to the file of its CA';
+
+const PERMANENT: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'has an unknown host name; correct its address',
   EACCES: 'has a socket that this user may not use',
-  EPROTO: 'does not speak TLS there; should its address begin with `http://`?',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS there; should its address begin with `http://`?',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'does not speak TLS there; should its address begin with `http://`?',
+  EPROTO: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    'asks for a client certificate; set `client_cert` and `client_key`',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'refuses TLS as this client speaks it',
+    'requires a client certificate; set `client_cert` and `client_key`',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'refuses the TLS versions or ciphers of this client',
   ERR_TLS_CERT_ALTNAME_INVALID:
     'has a certificate for another host name; correct its address, or the certificate',
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  CERT_SIGNATURE_FAILURE: UNTRUSTED,
 };
 
-const UNKNOWN_ISSUER = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_SIGNATURE_FAILURE',
-]);
-
-/** What Node threw for a request that got no answer. */
-export function toExchangeFailure(error: unknown): ExchangeFailure {
+/** Explains what Node threw for a request that got no answer. */
+function toExchangeFailure(error: unknown): ExchangeFailure {
   if (error instanceof ExchangeFailure) return error;
-  const code = errorCodeOf(error) ?? 'no reason given';
-  const passing = PASSING[code];
-  if (passing !== undefined) return new ExchangeFailure(passing, true, { cause: error });
-  return new ExchangeFailure(lastingReason(code), false, { cause: error });
+  const code = errorCodeOf(error) ?? 'unknown reason';
+  const temporary = TEMPORARY[code];
+  return new ExchangeFailure(temporary ?? permanentReason(code), temporary !== undefined, { cause: error });
 }
 
-function lastingReason(code: string): string {
-  const known = LASTING[code];
+function permanentReason(code: string): string {
+  const known = PERMANENT[code];
   if (known !== undefined) return known;
-  if (UNKNOWN_ISSUER.has(code))
-    return 'has a certificate of an issuer that is not trusted here; set `ca_cert` to the file of its CA';
-  if (code === 'CERT_HAS_EXPIRED') return `has a certificate that is no longer valid${byThisClock()}`;
-  if (code === 'CERT_NOT_YET_VALID') return `has a certificate that is not valid yet${byThisClock()}`;
+  // A certificate is judged by our clock, which may be what is wrong.
+  const clock = `: the clock of this machine says ${new Date().toISOString()}; set the clock, or renew the certificate`;
+  if (code === 'CERT_HAS_EXPIRED') return `has a certificate that is no longer valid${clock}`;
+  if (code === 'CERT_NOT_YET_VALID') return `has a certificate that is not valid yet${clock}`;
   if (code.startsWith('HPE_')) return 'does not speak HTTP there; correct its address';
-  return `cannot be asked (${code})`;
-}
-
-/** A certificate is judged by our clock, which may be what is wrong. */
-function byThisClock(): string {
-  return `: the clock of this machine says ${new Date().toISOString()}; set the clock, or renew the certificate`;
-}
-
-const MAX_ATTEMPTS = 3;
-const FIRST_PAUSE_MS = 100;
-
-/** Statuses that the same request may not meet again in a moment. */
-const PASSING_STATUSES = new Set([412, 429, 500, 502, 503, 504]);
-
-/**
- * Sends a request, and up to two times more when the failure may pass: after the pause that the server asks for
- * (`Retry-After`), else after a growing one. An attempt gets half of the time that is left, so that one slow answer does
- * not use up everything. Answers with the last answer, whatever its status. Throws `ExchangeFailure`.
- */
-export async function sendPatiently(
-  peer: HttpPeer,
-  request: HttpRequest,
-  limit: TimeLimit,
-  address?: string,
-): Promise<HttpAnswer> {
-  for (let attempt = 1; ; attempt += 1) {
-    const outcome = await tryOnce(peer, request, limit, address);
-    const isLast = attempt === MAX_ATTEMPTS || !mayPass(outcome);
-    const pauseMs = pauseAfter(outcome, attempt);
-    if (isLast || performance.now() + pauseMs >= limit.endsAt) return settle(outcome);
-    try {
-      await delay(pauseMs, undefined, { signal: limit.signal });
-    } catch {
-      // Nobody waits any longer; what is known by now is the reason.
-      return settle(outcome);
-    }
-  }
-}
-
-type Outcome = HttpAnswer | ExchangeFailure;
-
-async function tryOnce(
-  peer: HttpPeer,
-  request: HttpRequest,
-  limit: TimeLimit,
-  address: string | undefined,
-): Promise<Outcome> {
-  const leftMs = Math.max(1, limit.endsAt - performance.now());
-  const deadline = deadlineIn(Math.ceil(leftMs / 2), limit.signal);
-  try {
-    return await peer.send(request, deadline, address);
-  } catch (error) {
-    if (error instanceof ExchangeFailure) return error;
-    throw error;
-  } finally {
-    deadline.dispose();
-  }
-}
-
-function mayPass(outcome: Outcome): boolean {
-  return outcome instanceof ExchangeFailure ? outcome.isPassing : PASSING_STATUSES.has(outcome.status);
-}
-
-function settle(outcome: Outcome): HttpAnswer {
-  if (outcome instanceof ExchangeFailure) throw outcome;
-  return outcome;
-}
-
-function pauseAfter(outcome: Outcome, attempt: number): number {
-  const asked = outcome instanceof ExchangeFailure ? undefined : retryAfterMs(outcome);
-  // Many servers may fail at the same moment and must not all come back at the same moment.
-  return asked ?? FIRST_PAUSE_MS * 2 ** (attempt - 1) * (1 + Math.random());
-}
-
-/** `Retry-After` in seconds. As a date it would depend on two clocks, so it is not looked at. */
-export function retryAfterMs({ headers }: HttpAnswer): number | undefined {
-  const value = headers['retry-after']?.trim() ?? '';
-  return /^\d{1,6}$/.test(value) ? Number(value) * 1000 : undefined;
+  return `cannot be reached (${code})`;
 }
 
 const MAX_QUOTED = 200;
 
 /**
- * What a server says about an error, as it may be shown: one line, short, and without the secrets that we sent, which
- * an answer may repeat.
+ * The words of a server about an error, fit to be shown: one line, short, and without the secrets that we sent, which an
+ * answer may repeat.
  */
 export function quote(text: string, secrets: readonly string[]): string {
   const clean = secrets

@@ -1,36 +1,28 @@
-import { createHmac } from 'node:crypto';
+import { Secret as OtpKey, TOTP } from 'otpauth';
 import { z } from 'zod';
-import type { Disposable } from '../../lifecycle/index.js';
+import { messageOf } from '../../errors/index.js';
+import type { Disposable, TimeLimit } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
 import type { OnepasswordLocator } from '../references/reference-grammar.js';
-import type { ResolvedValue } from '../references/reference-resolver.js';
+import type { ResolvedValue } from '../references/resolve-references.js';
 import type { Secret } from '../references/secret.js';
-import {
-  ExchangeFailure,
-  type HttpAnswer,
-  HttpPeer,
-  quote,
-  sendPatiently,
-  type TimeLimit,
-} from './http-peer.js';
+import { HttpPeer, quote } from './http-peer.js';
 
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly host: string;
   readonly ca: string | undefined;
   readonly token: Secret;
   readonly tokenEnv: string;
 }
 
-/** Asks a Connect server. The owner disposes it. */
+/** Sends requests to a Connect server. The owner disposes it. */
 export class ConnectClient implements Disposable {
   readonly #peer: HttpPeer;
-  readonly #token: Secret;
-  readonly #tokenEnv: string;
+  readonly #options: ConnectOptions;
 
-  constructor({ host, ca, token, tokenEnv }: ConnectOptions) {
-    this.#peer = new HttpPeer(host, { ca });
-    this.#token = token;
-    this.#tokenEnv = tokenEnv;
+  constructor(options: ConnectOptions) {
+    this.#peer = new HttpPeer(options.host, { ca: options.ca });
+    this.#options = options;
   }
 
   /** For messages. */
@@ -42,41 +34,36 @@ export class ConnectClient implements Disposable {
     this.#peer.dispose();
   }
 
-  /** What is at a path; `undefined` when it answers 404. Throws an error that says what to do. */
+  /** The content at a path; `undefined` for a 404. Throws an error that says what to do. */
   async get<T>(path: string, schema: z.ZodType<T>, limit: TimeLimit): Promise<T | undefined> {
-    const answer = await this.#send(path, limit);
+    const token = this.#options.token.reveal();
+    const headers = { Authorization: `Bearer ${token}`, 'User-Agent': `mxcp/${version}` };
+    const request = { method: 'GET', path: `/v1${path}`, headers } as const;
+    const answer = await this.#peer.send(request, limit, {
+      describe: (reason) => `${this.name} ${reason} (GET ${path})`,
+    });
     if (answer.status === 404) return undefined;
-    if (answer.status !== 200) throw new Error(this.#describe(answer, path));
-    const parsed = schema.safeParse(parseJson(answer.text));
+    const body = parseJson(answer.text);
+    if (answer.status !== 200) {
+      const { data } = errorBody.safeParse(body);
+      const said = data === undefined ? '' : ` (${quote(data.message, [token])})`;
+      const hint = this.#hintFor(answer.status, answer.headers['retry-after']);
+      throw new Error(`${this.name} answered ${answer.status} to GET ${path}${said}${hint}`);
+    }
+    const parsed = schema.safeParse(body);
     if (parsed.success) return parsed.data;
     throw new Error(
-      `${this.name} answered GET ${path} in a form that is not that of Connect; look at \`onepassword.connect_host\``,
+      `${this.name} gave an unexpected answer to GET ${path}; check that \`onepassword.connect_host\` is a Connect server`,
     );
   }
 
-  async #send(path: string, limit: TimeLimit): Promise<HttpAnswer> {
-    const headers = { Authorization: `Bearer ${this.#token.reveal()}`, 'User-Agent': `mxcp/${version}` };
-    try {
-      return await sendPatiently(this.#peer, { method: 'GET', path: `/v1${path}`, headers }, limit);
-    } catch (error) {
-      if (!(error instanceof ExchangeFailure)) throw error;
-      throw new Error(`${this.name} ${error.message} (GET ${path})`, { cause: error });
-    }
-  }
-
-  #describe({ status, text, headers }: HttpAnswer, path: string): string {
-    const body = parseJson(text);
-    const isNamed = typeof body === 'object' && body !== null && 'message' in body;
-    const said = isNamed ? ` (${quote(String(body.message), [this.#token.reveal()])})` : '';
-    return `${this.name} answered ${status} to GET ${path}${said}${this.#hintFor(status, headers['retry-after'])}`;
-  }
-
   #hintFor(status: number, retryAfter: string | undefined): string {
-    if (status === 401) return `; the token of ${this.#tokenEnv} is not good: put another one there`;
-    if (status === 403) return `; the token of ${this.#tokenEnv} may not: give it access to the vault`;
+    const { tokenEnv } = this.#options;
+    if (status === 401) return `; it rejected the token from ${tokenEnv}: replace it`;
+    if (status === 403) return `; the token from ${tokenEnv} lacks permission: give it access to the vault`;
     if (status === 429)
       return `; it limits the rate of requests${retryAfter === undefined ? '' : ` and asks to wait ${retryAfter} s`}`;
-    return status >= 500 ? '; look at its log' : '';
+    return status >= 500 ? '; see its log' : '';
   }
 }
 
@@ -84,13 +71,13 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // No answer of Connect; the check of its form says so, without quoting it.
+    // The schema refuses `undefined`, with a message that does not quote the answer.
     return undefined;
   }
 }
 
-const named = z.object({ id: z.string(), name: z.string().default('') });
-const titled = z.object({ id: z.string(), title: z.string().default('') });
+const errorBody = z.object({ message: z.string() });
+const identified = z.object({ id: z.string() });
 
 const itemSchema = z.object({
   id: z.string(),
@@ -111,13 +98,13 @@ const itemSchema = z.object({
     .default([]),
 });
 
-export type ConnectItem = z.output<typeof itemSchema>;
+type ConnectItem = z.output<typeof itemSchema>;
 
-/** Ids of vaults and items; a name can look the same, so the name is tried next. */
+/** Ids of vaults and items. A name can look the same, so the name is tried next. */
 const ID = /^[a-z0-9]{26}$/;
 
-/** Finds items, for one resolve: each vault and each item is asked for once. */
-export class ConnectItems {
+/** Reads fields for one resolve, in which each vault and each item is requested once. */
+export class ConnectReader {
   readonly #client: ConnectClient;
   readonly #limit: TimeLimit;
   readonly #vaults = new Map<string, Promise<string>>();
@@ -128,219 +115,170 @@ export class ConnectItems {
     this.#limit = limit;
   }
 
-  /** Throws an error that says what there is instead. */
-  read({ vault, item: name }: OnepasswordLocator): Promise<ConnectItem> {
-    return once(this.#items, `${vault}/${name}`, async () => {
+  /** Throws an error that names what exists instead, never a value. */
+  async read(locator: OnepasswordLocator): Promise<ResolvedValue> {
+    const { vault, item: title } = locator;
+    const item = await once(this.#items, `${vault}/${title}`, async () => {
       const vaultId = await once(this.#vaults, vault, () => this.#findVault(vault));
-      return this.#findItem(vaultId, { vault, name });
+      return this.#findItem(`/vaults/${encodeURIComponent(vaultId)}/items`, title, vault);
     });
+    return readField(item, locator, new Date());
   }
 
   async #findVault(name: string): Promise<string> {
-    const client = this.#client;
-    if (ID.test(name)) {
-      const found = await client.get(`/vaults/${name}`, named, this.#limit);
-      if (found !== undefined) return found.id;
-    }
-    const path = `/vaults?filter=${encodeURIComponent(`name eq "${escapeFilter(name)}"`)}`;
-    const found = (await client.get(path, z.array(named), this.#limit)) ?? [];
-    const [first, ...more] = found;
+    const found = ID.test(name) ? await this.#get(`/vaults/${name}`, identified) : undefined;
+    if (found !== undefined) return found.id;
+    const [first, ...more] = await this.#idsOf('/vaults', 'name', name);
+    const { name: client } = this.#client;
     if (first === undefined)
       throw new Error(
-        `${client.name} has no vault \`${name}\` that its token may see; correct the name, or give the token access`,
+        `${client} has no vault "${name}" that its token may see; correct the name, or give the token access`,
       );
-    if (more.length > 0)
-      throw new Error(`${client.name} has ${found.length} vaults \`${name}\`; write the id instead`);
-    return first.id;
+    if (more.length === 0) return first;
+    throw new Error(`${client} has ${more.length + 1} vaults "${name}"; use the id instead`);
   }
 
-  async #findItem(
-    vaultId: string,
-    { vault, name }: { readonly vault: string; readonly name: string },
-  ): Promise<ConnectItem> {
-    const client = this.#client;
-    const base = `/vaults/${encodeURIComponent(vaultId)}/items`;
-    if (ID.test(name)) {
-      const found = await client.get(`${base}/${name}`, itemSchema, this.#limit);
-      if (found !== undefined) return found;
-    }
-    const path = `${base}?filter=${encodeURIComponent(`title eq "${escapeFilter(name)}"`)}`;
-    const found = (await client.get(path, z.array(titled), this.#limit)) ?? [];
-    const [first, ...more] = found;
+  async #findItem(items: string, title: string, vault: string): Promise<ConnectItem> {
+    const found = ID.test(title) ? await this.#get(`${items}/${title}`, itemSchema) : undefined;
+    if (found !== undefined) return found;
+    const [first, ...more] = await this.#idsOf(items, 'title', title);
     if (first === undefined)
-      throw new Error(`there is no item \`${name}\` in the vault \`${vault}\`; correct the title`);
+      throw new Error(`there is no item "${title}" in the vault "${vault}"; correct the title`);
     if (more.length > 0)
       throw new Error(
-        `there are ${found.length} items \`${name}\` in the vault \`${vault}\`; write the id instead`,
+        `there are ${more.length + 1} items "${title}" in the vault "${vault}"; use the id instead`,
       );
-    const whole = await client.get(`${base}/${encodeURIComponent(first.id)}`, itemSchema, this.#limit);
-    if (whole === undefined) throw new Error(`the item \`${name}\` was deleted while it was read; try again`);
-    return whole;
+    const item = await this.#get(`${items}/${encodeURIComponent(first)}`, itemSchema);
+    if (item === undefined) throw new Error(`the item "${title}" was deleted while it was read; try again`);
+    return item;
+  }
+
+  async #idsOf(path: string, property: 'name' | 'title', text: string): Promise<readonly string[]> {
+    const filter = `${property} eq "${text.replaceAll(/["\\]/g, '\\$&')}"`;
+    const found = await this.#get(`${path}?filter=${encodeURIComponent(filter)}`, z.array(identified));
+    return (found ?? []).map(({ id }) => id);
+  }
+
+  #get<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    return this.#client.get(path, schema, this.#limit);
   }
 }
 
-function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
-  const asking = known.get(key) ?? ask();
-  known.set(key, asking);
-  return asking;
-}
-
-function escapeFilter(text: string): string {
-  return text.replaceAll(/["\\]/g, '\\$&');
+function once<T>(known: Map<string, Promise<T>>, key: string, request: () => Promise<T>): Promise<T> {
+  const promise = known.get(key) ?? request();
+  known.set(key, promise);
+  return promise;
 }
 
 type Field = ConnectItem['fields'][number];
 
-/** The value that a locator means in an item. Throws an error that names the fields there are, never a value. */
-export function readField(item: ConnectItem, locator: OnepasswordLocator, now: Date): ResolvedValue {
+function readField(item: ConnectItem, locator: OnepasswordLocator, now: Date): ResolvedValue {
   const field = findField(item, locator);
-  const itemVersion = item.version === undefined ? null : String(item.version);
-  // The key tells whether it is another code; where Connect gives none, the version of the item has to do.
-  if (locator.isOtp)
-    return {
-      value: readOtp(field, locator, now),
-      version: itemVersion,
-      source: 'onepassword',
-      changesWith: field.value ?? itemVersion ?? '',
-    };
-  const value = field.value ?? '';
-  return {
-    value,
-    version: itemVersion,
+  const shared = {
+    version: item.version === undefined ? null : String(item.version),
     source: 'onepassword',
-    ...(value === '' && { warning: 'the field is empty' }),
+  };
+  if (!locator.isOtp) {
+    const { value = '' } = field;
+    return { ...shared, value, ...(value === '' && { warning: 'the field is empty' }) };
+  }
+  // Each code is different; the value has changed when its key has. Connect may hide the key, but not the item's version.
+  return {
+    ...shared,
+    value: readOtp(field, locator.field, now),
+    changesWith: field.value ?? shared.version ?? '',
   };
 }
 
 function findField(item: ConnectItem, { section, field: name, isOtp }: OnepasswordLocator): Field {
   const inSection = item.fields.filter((field) => section === undefined || isInSection(item, field, section));
   const found = preferExact(inSection, name);
-  // Without a section named, a field that is in none is the one that is meant.
+  // A locator without a section prefers a field without a section.
   const outside = section === undefined ? found.filter((field) => field.section === undefined) : [];
   const candidates = outside.length > 0 ? outside : found;
   const otp = isOtp ? candidates.filter(({ type }) => type === 'OTP') : [];
   const [first, ...more] = otp.length > 0 ? otp : candidates;
-  if (first === undefined) throw new Error(noField(item, name, section));
-  if (more.length > 0)
-    throw new Error(
-      `the item \`${item.title}\` has more than one field \`${name}\`; write the section too, or the id of the field`,
-    );
-  return first;
+  if (first === undefined) throw new Error(describeMissingField(item, name, section));
+  if (more.length === 0) return first;
+  throw new Error(
+    `the item "${item.title}" has more than one field "${name}"; add the section, or use the id of the field`,
+  );
 }
 
 function preferExact(fields: readonly Field[], name: string): readonly Field[] {
   const exact = fields.filter(({ id, label }) => id === name || label === name);
-  return exact.length > 0
-    ? exact
-    : fields.filter(({ id, label }) => [id, label].some((text) => isSame(text, name)));
+  return exact.length > 0 ? exact : fields.filter(({ id, label }) => isSame(id, name) || isSame(label, name));
 }
 
-function isInSection(item: ConnectItem, field: Field, name: string): boolean {
-  if (field.section === undefined) return false;
-  const { id } = field.section;
-  const label = field.section.label ?? item.sections.find((section) => section.id === id)?.label ?? '';
-  return isSame(id, name) || isSame(label, name);
+function isInSection(item: ConnectItem, { section }: Field, name: string): boolean {
+  return section !== undefined && (isSame(section.id, name) || isSame(sectionLabel(item, section), name));
 }
 
-/** 1Password does not tell upper from lower case in references. */
+function sectionLabel({ sections }: ConnectItem, { id, label }: NonNullable<Field['section']>): string {
+  return label ?? sections.find((section) => section.id === id)?.label ?? '';
+}
+
+/** References to 1Password ignore case. */
 function isSame(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
-function noField(item: ConnectItem, name: string, section: string | undefined): string {
-  const where = section === undefined ? '' : ` in the section \`${section}\``;
-  const labels = item.fields.map((field) => {
-    const label = field.label || field.id;
-    const at = item.sections.find(({ id }) => id === field.section?.id)?.label;
-    return `\`${at === undefined || at === '' ? '' : `${at}/`}${label}\``;
+function describeMissingField(item: ConnectItem, name: string, section: string | undefined): string {
+  const where = section === undefined ? '' : ` in the section "${section}"`;
+  const names = item.fields.map((field) => {
+    const label = field.section === undefined ? '' : sectionLabel(item, field.section);
+    return `"${label === '' ? '' : `${label}/`}${field.label || field.id}"`;
   });
-  return `the item \`${item.title}\` has no field \`${name}\`${where}; ${labels.length === 0 ? 'it has none' : `its fields are ${labels.join(', ')}`}`;
+  const known = names.length === 0 ? 'it has none' : `its fields are ${names.join(', ')}`;
+  return `the item "${item.title}" has no field "${name}"${where}; ${known}`;
 }
 
-function readOtp({ totp, value, label }: Field, { field }: OnepasswordLocator, now: Date): string {
+function readOtp({ totp, value, label }: Field, name: string, now: Date): string {
   if (totp !== undefined && totp !== '') return totp;
-  if (value === undefined || value === '')
-    throw new Error(`the field \`${label || field}\` has no one-time password`);
+  const field = `the field "${label || name}"`;
+  if (value === undefined || value === '') throw new Error(`${field} has no one-time password`);
   try {
     return computeTotp(value, now);
   } catch (error) {
-    throw new Error(
-      `the field \`${label || field}\`: ${error instanceof Error ? error.message : 'no one-time password'}`,
-      {
-        cause: error,
-      },
-    );
+    throw new Error(`${field}: ${messageOf(error)}`, { cause: error });
   }
 }
-
-interface TotpSettings {
-  readonly key: Buffer;
-  readonly algorithm: 'sha1' | 'sha256' | 'sha512';
-  readonly digits: number;
-  readonly periodSeconds: number;
-}
-
-const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /**
- * The one-time password of RFC 6238 for a moment. `secret` is an `otpauth://totp/…` address or a bare key in base 32.
- * Throws when it is neither; the message does not quote it.
+ * The one-time password of RFC 6238 at a moment. `secret` is an `otpauth://totp/…` URL or a bare key in base 32. Throws when
+ * it is neither; the message does not quote it.
  */
 export function computeTotp(secret: string, now: Date): string {
-  const { key, algorithm, digits, periodSeconds } = readSettings(secret.trim());
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(now.getTime() / 1000 / periodSeconds)));
-  const digest = createHmac(algorithm, key).update(counter).digest();
-  const offset = digest.readUInt8(digest.length - 1) & 0x0f;
-  const code = (digest.readUInt32BE(offset) & 0x7fffffff) % 10 ** digits;
-  return String(code).padStart(digits, '0');
+  const text = secret.trim();
+  const isUrl = /^otpauth:/i.test(text);
+  if (isUrl && (!/^otpauth:\/\/totp\//i.test(text) || !URL.canParse(text)))
+    throw new Error('the one-time password is not time-based (`otpauth://totp/…`)');
+  const settings = isUrl ? new URL(text).searchParams : new URLSearchParams({ secret: text });
+  const totp = new TOTP({
+    secret: readOtpKey(settings.get('secret') ?? ''),
+    algorithm: readAlgorithm(settings.get('algorithm') ?? 'SHA1'),
+    digits: readNumber(settings.get('digits') ?? '6', { from: 6, to: 9 }),
+    period: readNumber(settings.get('period') ?? '30', { from: 1, to: 3600 }),
+  });
+  return totp.generate({ timestamp: now.getTime() });
 }
 
-function readSettings(secret: string): TotpSettings {
-  if (!/^otpauth:/i.test(secret)) {
-    return { key: decodeBase32(secret), algorithm: 'sha1', digits: 6, periodSeconds: 30 };
-  }
-  if (!/^otpauth:\/\/totp\//i.test(secret) || !URL.canParse(secret))
-    throw new Error('the one-time password is not of the kind that time makes (`otpauth://totp/…`)');
-  const { searchParams: query } = new URL(secret);
-  return {
-    key: decodeBase32(query.get('secret') ?? ''),
-    algorithm: readAlgorithm(query.get('algorithm') ?? 'SHA1'),
-    digits: readNumber(query.get('digits') ?? '6', { from: 6, to: 9 }),
-    periodSeconds: readNumber(query.get('period') ?? '30', { from: 1, to: 3600 }),
-  };
+function readOtpKey(text: string): OtpKey {
+  const letters = text.replaceAll(/[\s-]|=+$/g, '');
+  if (!/^[A-Z2-7]*$/i.test(letters)) throw new Error('the key of the one-time password is not base 32');
+  const key = OtpKey.fromBase32(letters);
+  if (key.bytes.length === 0) throw new Error('the one-time password has no key');
+  return key;
 }
 
-function readAlgorithm(name: string): TotpSettings['algorithm'] {
-  const known = (['sha1', 'sha256', 'sha512'] as const).find(
-    (algorithm) => algorithm === name.toLowerCase().replace('-', ''),
-  );
-  if (known === undefined)
-    throw new Error('the one-time password uses an algorithm other than SHA1, SHA256, SHA512');
-  return known;
+function readAlgorithm(name: string): string {
+  const algorithm = name.toUpperCase().replace('-', '');
+  if (['SHA1', 'SHA256', 'SHA512'].includes(algorithm)) return algorithm;
+  throw new Error('the one-time password uses an algorithm other than SHA1, SHA256 and SHA512');
 }
 
 function readNumber(text: string, { from, to }: { readonly from: number; readonly to: number }): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= from && value <= to) return value;
-  throw new Error(`the one-time password has digits or a period that are not from ${from} to ${to}`);
-}
-
-function decodeBase32(text: string): Buffer {
-  const letters = text.toUpperCase().replaceAll(/[\s-]|=+$/g, '');
-  const bytes: number[] = [];
-  let bits = 0;
-  let held = 0;
-  for (const letter of letters) {
-    const value = BASE32.indexOf(letter);
-    if (value === -1) throw new Error('the key of the one-time password is not base 32');
-    held = ((held << 5) | value) & 0xffff;
-    bits += 5;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes.push((held >> bits) & 0xff);
-    }
-  }
-  if (bytes.length === 0) throw new Error('the one-time password has no key');
-  return Buffer.from(bytes);
+  throw new Error(`the digits or the period of the one-time password are not from ${from} to ${to}`);
 }

@@ -1,76 +1,27 @@
 import { messageOf } from '../../errors/index.js';
 import { fingerprint } from '../../files/index.js';
-import type { Disposable } from '../../lifecycle/index.js';
+import type { Disposable, TimeLimit } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
-import { type OnepasswordLocator, splitOnepasswordLocator } from '../references/reference-grammar.js';
-import { LastingReferenceError, type ReferenceResolver } from '../references/reference-resolver.js';
+import { splitOnepasswordLocator } from '../references/reference-grammar.js';
+import {
+  PermanentReferenceError,
+  type ReferenceResolver,
+  type ResolvedValue,
+} from '../references/resolve-references.js';
 import { Secret } from '../references/secret.js';
-import { quote, type TimeLimit } from './http-peer.js';
-import { ConnectClient, ConnectItems, readField } from './onepassword-connect.js';
+import { quote } from './http-peer.js';
+import { ConnectClient, ConnectReader } from './onepassword-connect.js';
 import { type OnepasswordSection, readNamedFile, type SettingsPlace } from './store-settings.js';
 
-/** What lasts from one resolve to the next: connections, or the login of a service account. The owner disposes it. */
-export class OnepasswordSession implements Disposable {
-  readonly identity: string;
-  readonly #token: Secret;
-  readonly #source: ConnectClient | ServiceAccount;
-
-  constructor(settings: OnepasswordSettings, loadSdk: () => Promise<OnepasswordSdk> = loadOnepasswordSdk) {
-    this.identity = settings.identity;
-    this.#token = settings.token;
-    this.#source =
-      settings.kind === 'connect' ? new ConnectClient(settings) : new ServiceAccount(settings, loadSdk);
-  }
-
-  /** For one resolve: each item is read once. */
-  createResolver(limit: TimeLimit): ReferenceResolver {
-    const source = this.#source;
-    if (source instanceof ServiceAccount) {
-      return {
-        scheme: 'op',
-        resolve: async (locator) => {
-          const parts = splitOnepasswordLocator(locator);
-          const value = await source.resolve(parts, limit.signal);
-          return {
-            value,
-            source: 'onepassword',
-            // The package tells nothing but the code.
-            ...(parts.isOtp && { changesWith: '' }),
-            ...(value === '' && { warning: 'the field is empty' }),
-          };
-        },
-      };
-    }
-    const items = new ConnectItems(source, limit);
-    return {
-      scheme: 'op',
-      resolve: async (text) => {
-        const locator = splitOnepasswordLocator(text);
-        return readField(await items.read(locator), locator, new Date());
-      },
-    };
-  }
-
-  /** What must not be seen. */
-  secrets(): readonly Secret[] {
-    return [this.#token];
-  }
-
-  dispose(): void {
-    if (this.#source instanceof ConnectClient) this.#source.dispose();
-  }
-}
-
-export type OnepasswordSettings = {
+export interface OnepasswordSettings {
   readonly token: Secret;
   /** The variable that holds the token. */
   readonly tokenEnv: string;
-  /** Changes when anything else changes: then the session ends and another one begins. */
+  /** Undefined for a service account. */
+  readonly connect: { readonly host: string; readonly ca: string | undefined } | undefined;
+  /** Changes when anything above does: then the session ends and another one begins. */
   readonly identity: string;
-} & (
-  | { readonly kind: 'connect'; readonly host: string; readonly ca: string | undefined }
-  | { readonly kind: 'service-account' }
-);
+}
 
 /** Reads what the `onepassword` section names. Throws an error that names what is missing. */
 export async function loadOnepasswordSettings(
@@ -78,36 +29,59 @@ export async function loadOnepasswordSettings(
   place: SettingsPlace,
 ): Promise<OnepasswordSettings> {
   if (!section.enabled)
-    throw new LastingReferenceError(
-      'needs 1Password, which is not switched on; set `onepassword.enabled` to true',
-    );
+    throw new PermanentReferenceError('1Password is not enabled; set `onepassword.enabled` to true');
   const { connect_host: host } = section;
   const tokenEnv = host === undefined ? section.token_env : section.connect_token_env;
   const value = place.environment.lookup(tokenEnv)?.value.trim() ?? '';
-  if (value === '') throw new Error(missingToken(tokenEnv, host));
-  const token = new Secret(value);
-  if (host === undefined)
-    return {
-      kind: 'service-account',
-      token,
-      tokenEnv,
-      identity: fingerprint(JSON.stringify(['account', value])),
-    };
-  const ca = await readNamedFile('onepassword.ca_cert', section.ca_cert, place);
+  if (value === '') throw new Error(describeMissingToken(tokenEnv, host));
+  const ca = host && (await readNamedFile('onepassword.ca_cert', section.ca_cert, place));
   return {
-    kind: 'connect',
-    host,
-    ca,
-    token,
+    token: new Secret(value),
     tokenEnv,
+    connect: host === undefined ? undefined : { host, ca },
     identity: fingerprint(JSON.stringify([host, ca, value])),
   };
 }
 
-function missingToken(tokenEnv: string, host: string | undefined): string {
-  const whose = host === undefined ? 'a service account' : 'the Connect server';
+function describeMissingToken(tokenEnv: string, host: string | undefined): string {
+  const owner = host === undefined ? 'a 1Password service account' : 'the 1Password Connect server';
   const orElse = host === undefined ? ', or set `onepassword.connect_host` for a Connect server' : '';
-  return `needs a token of ${whose} of 1Password: \`${tokenEnv}\` is not set; set it, in an env file or in the environment${orElse}`;
+  return `the token of ${owner} is missing: set \`${tokenEnv}\` in an env file or in the environment${orElse}`;
+}
+
+/** Lives from one resolve to the next: connections, or the login of a service account. The owner disposes it. */
+export class OnepasswordSession implements Disposable {
+  readonly identity: string;
+  readonly #token: Secret;
+  readonly #source: ConnectClient | ServiceAccount;
+
+  constructor(settings: OnepasswordSettings, loadSdk: () => Promise<OnepasswordSdk> = loadOnepasswordSdk) {
+    const { identity, token, tokenEnv, connect } = settings;
+    this.identity = identity;
+    this.#token = token;
+    this.#source =
+      connect === undefined
+        ? new ServiceAccount(token, tokenEnv, loadSdk)
+        : new ConnectClient({ ...connect, token, tokenEnv });
+  }
+
+  /** For one resolve. */
+  createResolver(limit: TimeLimit): ReferenceResolver {
+    const source = this.#source;
+    if (source instanceof ServiceAccount)
+      return { scheme: 'op', resolve: (locator) => source.resolve(locator, limit.signal) };
+    const reader = new ConnectReader(source, limit);
+    return { scheme: 'op', resolve: (locator) => reader.read(splitOnepasswordLocator(locator)) };
+  }
+
+  /** For the scrubber. */
+  secrets(): readonly Secret[] {
+    return [this.#token];
+  }
+
+  dispose(): void {
+    if (this.#source instanceof ConnectClient) this.#source.dispose();
+  }
 }
 
 /** The part of the package `@1password/sdk` that is used here. */
@@ -121,39 +95,46 @@ export interface OnepasswordSdk {
 
 type SdkClient = Awaited<ReturnType<OnepasswordSdk['createClient']>>;
 
-/** Reads through a service account, with 1Password's own package, which is loaded when it is first needed. */
-export class ServiceAccount {
+/** The package is optional, and large: users who need it install it. */
+async function loadOnepasswordSdk(): Promise<OnepasswordSdk> {
+  return import('@1password/sdk');
+}
+
+/** Reads through a service account, with 1Password's own package, which is loaded at the first reference. */
+class ServiceAccount {
   readonly #token: Secret;
   readonly #tokenEnv: string;
   readonly #loadSdk: () => Promise<OnepasswordSdk>;
   #client: Promise<SdkClient> | undefined;
 
-  constructor(
-    { token, tokenEnv }: { readonly token: Secret; readonly tokenEnv: string },
-    loadSdk: () => Promise<OnepasswordSdk>,
-  ) {
+  constructor(token: Secret, tokenEnv: string, loadSdk: () => Promise<OnepasswordSdk>) {
     this.#token = token;
     this.#tokenEnv = tokenEnv;
     this.#loadSdk = loadSdk;
   }
 
   /** Throws an error that says what to do, also when the package is not installed. */
-  async resolve(
-    { vault, item, section, field, isOtp }: OnepasswordLocator,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const path = [vault, item, ...(section === undefined ? [] : [section]), field].join('/');
+  async resolve(locator: string, signal: AbortSignal): Promise<ResolvedValue> {
+    const { isOtp } = splitOnepasswordLocator(locator);
+    const [path = ''] = locator.split('?', 1);
     const client = await this.#connect(signal);
     try {
-      return await client.secrets.resolve(`op://${path}${isOtp ? '?attribute=totp' : ''}`);
+      const value = await client.secrets.resolve(`op://${path}${isOtp ? '?attribute=totp' : ''}`);
+      return {
+        value,
+        source: 'onepassword',
+        // Each code is different, and the package gives nothing else.
+        ...(isOtp && { changesWith: '' }),
+        ...(value === '' && { warning: 'the field is empty' }),
+      };
     } catch (error) {
-      throw this.#failure('cannot read it', error);
+      throw this.#failure('cannot read this', error);
     }
   }
 
   async #connect(signal: AbortSignal): Promise<SdkClient> {
     const client = (this.#client ??= this.#logIn());
-    // A login that failed, or has no end, is tried again by the next resolve: the package cannot be told to give up.
+    // The package cannot be cancelled. A login that failed or hangs is forgotten, and the next resolve logs in again.
     const forget = (): void => {
       if (this.#client === client) this.#client = undefined;
     };
@@ -169,33 +150,22 @@ export class ServiceAccount {
   }
 
   async #logIn(): Promise<SdkClient> {
-    const { createClient } = await this.#load();
+    const { createClient } = await this.#loadSdk().catch((error: unknown) => {
+      throw new PermanentReferenceError(
+        'the package `@1password/sdk` is not installed; run `npm install @1password/sdk`, or set `onepassword.connect_host` for a Connect server',
+        { cause: error },
+      );
+    });
     const auth = this.#token.reveal();
     try {
       return await createClient({ auth, integrationName: 'mxcp', integrationVersion: version });
     } catch (error) {
-      throw this.#failure(`cannot log in with the token of ${this.#tokenEnv}`, error);
+      throw this.#failure(`rejected the login with the token from ${this.#tokenEnv}`, error);
     }
   }
 
-  async #load(): Promise<OnepasswordSdk> {
-    try {
-      return await this.#loadSdk();
-    } catch (error) {
-      throw new LastingReferenceError(
-        'needs the package `@1password/sdk`, which is not installed: `npm install @1password/sdk`, or set `onepassword.connect_host` for a Connect server',
-        { cause: error },
-      );
-    }
-  }
-
-  /** Without the error itself: what a package of others puts into it is not known. */
+  /** Without the error as a cause: a foreign package may put secrets into it. */
   #failure(what: string, error: unknown): Error {
     return new Error(`1Password ${what}: ${quote(messageOf(error), [this.#token.reveal()])}`);
   }
-}
-
-/** The package is optional, and large: a user who needs it installs it. */
-export async function loadOnepasswordSdk(): Promise<OnepasswordSdk> {
-  return import('@1password/sdk');
 }

@@ -51,7 +51,7 @@ const BROKEN_PROJECTS = [
     problems: [
       'config.yml:10:25: ${FIXTURE_DB_PASSWORD}: not set in the environment; set it, or give it a default with `${FIXTURE_DB_PASSWORD:-…}` (used by `projects.shop.profiles.dev.secrets[0].parameters.PASSWORD` and `projects.shop.profiles.dev.secrets[0].parameters.HOST`)',
       'config.yml:12:21: file://secrets/no-such-file: there is no file secrets/no-such-file; create it, or correct the reference (used by `projects.shop.profiles.dev.secrets[0].parameters.USER`)',
-      'config.yml:13:25: vault://secret/db#name: needs Vault, which is not switched on; set `vault.enabled` to true (used by `projects.shop.profiles.dev.secrets[0].parameters.DATABASE`)',
+      'config.yml:13:25: vault://secret/db#name: Vault is not enabled; set `vault.enabled` to true (used by `projects.shop.profiles.dev.secrets[0].parameters.DATABASE`)',
     ],
   },
   {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { canHeal, failedReferences, Secret } from '../../../src/secrets/index.js';
 import { compareReferences, type ResolvedConfig } from '../../../src/config/index.js';
 import { parseYaml } from '../../../src/yaml/index.js';
-import type { ReferenceResolver } from '../../../src/secrets/references/reference-resolver.js';
+import type { ReferenceResolver } from '../../../src/secrets/references/resolve-references.js';
 import { findReferences } from '../../../src/secrets/references/resolve-references.js';
 import { resolveReferences } from '../../../src/secrets/references/resolve-references.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
@@ -234,7 +234,7 @@ describe('resolving', () => {
       {
         ref: 'op://v/i/f',
         usedBy: [`${path}.D`],
-        error: 'needs 1Password, which is not switched on; set `onepassword.enabled` to true',
+        error: '1Password is not enabled; set `onepassword.enabled` to true',
         canHeal: false,
       },
     ]);
@@ -251,7 +251,7 @@ describe('resolving', () => {
   it('ends when it is cancelled', async () => {
     const root = await makeProject({ 'config.yml': userConfig('VALUE: file://pw'), pw: 'x' });
     const error = await errorOf(loadProject(root, { signal: AbortSignal.abort() }));
-    expect(error.message).toContain('was not waited for, because resolving was cancelled');
+    expect(error.message).toContain('resolving was cancelled');
   });
 
   it('asks a store once per distinct reference, and does not wait for one that hangs', async () => {

@@ -207,7 +207,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
     stage: 'resolve',
     code: 'reference_unresolved',
     at: 'config.yml:14:27',
-    says: ['vault://secret/shop#proxy: needs Vault, which is not switched on; set `vault.enabled` to true'],
+    says: ['vault://secret/shop#proxy: Vault is not enabled; set `vault.enabled` to true'],
   },
   {
     what: 'the profile asks for authentication',

@@ -98,7 +98,7 @@ describe('a reference to a Connect server', () => {
       A: 'op://Team/Data Base/password?attribute=otp',
     });
     expect((await project.failures())[0]).toMatch(
-      /the field `password`: the key of the one-time password is not base 32/,
+      /the field "password": the key of the one-time password is not base 32/,
     );
   });
 
@@ -138,16 +138,16 @@ describe('a reference to a Connect server', () => {
   });
 
   it.each([
-    ['op://Nobody/x/y', /has no vault `Nobody` that its token may see/],
-    ['op://Team/None/y', /there is no item `None` in the vault `Team`/],
+    ['op://Nobody/x/y', /has no vault "Nobody" that its token may see/],
+    ['op://Team/None/y', /there is no item "None" in the vault "Team"/],
     [
       'op://Team/Data Base/none',
-      /the item `Data Base` has no field `none`; its fields are `password`, `Network\/host`, `Admin\/password`/,
+      /the item "Data Base" has no field "none"; its fields are "password", "Network\/host", "Admin\/password"/,
     ],
-    ['op://Team/Data Base/Network/none', /has no field `none` in the section `Network`/],
-    ['op://Team/Twice/x', /there are 2 items `Twice` in the vault `Team`; write the id instead/],
-    ['op://Team/Same/x', /has more than one field `x`; write the section too/],
-    ['op://Team/Data Base/empty?attribute=otp', /the field `empty` has no one-time password/],
+    ['op://Team/Data Base/Network/none', /has no field "none" in the section "Network"/],
+    ['op://Team/Twice/x', /there are 2 items "Twice" in the vault "Team"; use the id instead/],
+    ['op://Team/Same/x', /has more than one field "x"; add the section/],
+    ['op://Team/Data Base/empty?attribute=otp', /the field "empty" has no one-time password/],
   ])('to %s says what there is instead', async (reference, says) => {
     await using connect = await openConnect();
     connect.addItem('Team', 'Twice', []);
@@ -171,15 +171,19 @@ describe('a reference to a Connect server', () => {
     [
       '401',
       status(401),
-      /answered 401 to GET \/vaults.* \(no \[secret\]\); the token of OP_CONNECT_TOKEN is not good/,
+      /answered 401 to GET \/vaults.* \(no \[secret\]\); it rejected the token from OP_CONNECT_TOKEN: replace it/,
     ],
-    ['403', status(403), /answered 403 .*the token of OP_CONNECT_TOKEN may not: give it access to the vault/],
+    [
+      '403',
+      status(403),
+      /answered 403 .*the token from OP_CONNECT_TOKEN lacks permission: give it access to the vault/,
+    ],
     ['429', status(429, { 'Retry-After': '60' }), /answered 429 .*asks to wait 60 s/],
-    ['500', status(500), /answered 500 .*look at its log/],
+    ['500', status(500), /answered 500 .*see its log/],
     [
       'garbage',
       { kind: 'text', text: '<html>' },
-      /in a form that is not that of Connect; look at `onepassword.connect_host`/,
+      /gave an unexpected answer to GET .*; check that `onepassword.connect_host` is a Connect server/,
     ],
     ['silence', { kind: 'silent' }, /did not answer in time/],
     ['a cut', { kind: 'cut' }, /in the middle of the answer/],
@@ -201,14 +205,12 @@ describe('a reference to a Connect server', () => {
     await using project = new StoreProject();
     const failure = async (section: readonly string[]): Promise<readonly string[]> =>
       project.write(section, { A: 'op://v/i/f' }).failures();
-    expect(await failure([])).toEqual([
-      'needs 1Password, which is not switched on; set `onepassword.enabled` to true',
-    ]);
+    expect(await failure([])).toEqual(['1Password is not enabled; set `onepassword.enabled` to true']);
     expect(await failure(['onepassword: { enabled: true }'])).toEqual([
-      'needs a token of a service account of 1Password: `OP_SERVICE_ACCOUNT_TOKEN` is not set; set it, in an env file or in the environment, or set `onepassword.connect_host` for a Connect server',
+      'the token of a 1Password service account is missing: set `OP_SERVICE_ACCOUNT_TOKEN` in an env file or in the environment, or set `onepassword.connect_host` for a Connect server',
     ]);
     expect(await failure(['onepassword: { enabled: true, connect_host: "http://localhost" }'])).toEqual([
-      'needs a token of the Connect server of 1Password: `OP_CONNECT_TOKEN` is not set; set it, in an env file or in the environment',
+      'the token of the 1Password Connect server is missing: set `OP_CONNECT_TOKEN` in an env file or in the environment',
     ]);
   });
 });
@@ -289,11 +291,11 @@ describe('a reference to a service account', () => {
     project.write(section, { A: 'op://v/i/f' });
     project.env['OP_SERVICE_ACCOUNT_TOKEN'] = ACCOUNT;
     expect(await project.failures()).toEqual([
-      '1Password cannot read it: no item matched op://v/i/f for [secret]',
+      '1Password cannot read this: no item matched op://v/i/f for [secret]',
     ]);
     project.env['OP_SERVICE_ACCOUNT_TOKEN'] = 'ops_wrong-token';
     expect(await project.failures()).toEqual([
-      '1Password cannot log in with the token of OP_SERVICE_ACCOUNT_TOKEN: invalid token [secret]',
+      '1Password rejected the login with the token from OP_SERVICE_ACCOUNT_TOKEN: invalid token [secret]',
     ]);
   });
 
@@ -302,7 +304,7 @@ describe('a reference to a service account', () => {
     project.write(section, { A: 'op://v/i/f' });
     project.env['OP_SERVICE_ACCOUNT_TOKEN'] = ACCOUNT;
     expect(await project.failures()).toEqual([
-      'needs the package `@1password/sdk`, which is not installed: `npm install @1password/sdk`, or set `onepassword.connect_host` for a Connect server',
+      'the package `@1password/sdk` is not installed; run `npm install @1password/sdk`, or set `onepassword.connect_host` for a Connect server',
     ]);
   });
 });

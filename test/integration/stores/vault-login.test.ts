@@ -133,7 +133,7 @@ describe('a login', () => {
     await project.values();
     vault.revoke(vault.tokens[0] ?? '');
     expect((await project.failures())[0]).toContain(
-      'the token of vault-token is not good any more, or may not',
+      'it rejected the token from vault-token, which has expired or lacks permission: replace it',
     );
     project.project.write('vault-token', vault.issueToken());
     expect(await project.values()).toEqual({ A: 'value-1' });
@@ -146,7 +146,7 @@ describe('a login', () => {
     vault.clockAheadMs = 10 * 60_000;
     const [reason] = await project.failures();
     expect(reason).toContain('answered 400 to POST auth/approle/login (invalid role or secret ID:');
-    expect(reason).toContain('the clock of this machine is 10 min behind that of Vault: set it right');
+    expect(reason).toContain("the clock of this machine is 10 min behind Vault's: set it");
     expect(reason).not.toContain('wrong-secret');
     project.project.remove('secret-id');
     expect((await project.failures())[0]).toMatch(
@@ -168,7 +168,7 @@ describe('a login', () => {
     await using vault = await openVault();
     await using project = await withApprole(vault, { ttl: 3600, policies: ['kv/data/other'] });
     expect((await project.failures())[0]).toContain(
-      'the token of the approle login may not: let a policy of it allow `read` on `kv/data/app`',
+      'the token of the approle login lacks permission: grant it `read` on `kv/data/app`',
     );
     expect(vault.seen(/login$/)).toHaveLength(1);
   });
@@ -180,7 +180,7 @@ describe('a login', () => {
     project.write(vaultSection(vault.address), REFERENCES);
     project.env['VAULT_TOKEN'] = vault.issueToken();
     await project.values();
-    expect(messageOf(project)).toBe('the token of VAULT_TOKEN has no known end');
+    expect(messageOf(project)).toBe('the token from VAULT_TOKEN has no known end');
   });
 
   it('is done anew with a secret id that changed, wherever it stands', async () => {
@@ -297,15 +297,15 @@ describe('a token', () => {
     vi.advanceTimersByTime(RENEWED_AFTER_MS);
     await untilHolds(() => statusOf(project) === 'failing', 'the report to tell of it');
     expect(messageOf(project)).toMatch(
-      /^the token of VAULT_TOKEN ends in 20s, renewal failing: Vault at .* answered 500 to POST auth\/token\/renew-self \(broken \[secret\]\); look at its log$/,
+      /^the token from VAULT_TOKEN ends in 20s, and renewing it fails: Vault at .* answered 500 to POST auth\/token\/renew-self \(broken \[secret\]\); see its log$/,
     );
     vault.heal();
     // The first pause, which may be a tenth longer.
     vi.advanceTimersByTime(1_100);
     await untilHolds(() => statusOf(project) === 'ok', 'the renewal to go well again');
     expect(lines.join('')).not.toContain(token);
-    expect(lines.filter((line) => line.includes('could not be renewed'))).toHaveLength(1);
-    expect(lines.filter((line) => line.includes('renewed again'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('could not renew the Vault token'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('renewed the Vault token again'))).toHaveLength(1);
   });
 
   it('that nobody renews is told before and after its end', async () => {
@@ -315,7 +315,7 @@ describe('a token', () => {
     project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: TTL });
     await project.write(vaultSection(vault.address), REFERENCES).values();
     expect(messageOf(project)).toMatch(
-      /^the token of VAULT_TOKEN ends in 60s and cannot be renewed; put a new one there$/,
+      /^the token from VAULT_TOKEN ends in 60s and cannot be renewed; replace it$/,
     );
     vi.advanceTimersByTime(48_000);
     expect(statusOf(project)).toBe('ok');
@@ -323,7 +323,7 @@ describe('a token', () => {
     expect(statusOf(project)).toBe('failing');
     expect(messageOf(project)).toContain('ends in 11s');
     vi.advanceTimersByTime(15_000);
-    expect(messageOf(project)).toMatch(/^the token of VAULT_TOKEN ended 4s ago; put a new one there$/);
+    expect(messageOf(project)).toMatch(/^the token from VAULT_TOKEN ended 4s ago; replace it$/);
     project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: 3600 });
     expect(await project.values()).toEqual({ A: 'value-1' });
     expect(statusOf(project)).toBe('ok');

@@ -27,7 +27,7 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
   'does not answer': { breaks: (vault) => vault.fail({ kind: 'silent' }), says: [/did not answer in time/] },
   'answers something else': {
     breaks: (vault) => vault.fail({ kind: 'text', text: '<h1>Log in</h1>' }),
-    says: [/answered 200 to GET .* with something that is not JSON \(text\/html\); is there Vault/],
+    says: [/answered 200 to GET .* with something other than JSON \(text\/html\); is there Vault/],
   },
   'answers JSON of somebody else': {
     breaks: (vault) => vault.fail({ kind: 'reply', reply: { status: 200, body: ['x'] } }),
@@ -35,7 +35,7 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
   },
   'answers 403': {
     breaks: (vault) => vault.fail(status(403, {}, 'permission denied'), { on: /\/data\// }),
-    says: [/answered 403 to GET kv\/data\/app \(permission denied\)/, /allow `read` on `kv\/data\/app`/],
+    says: [/answered 403 to GET kv\/data\/app \(permission denied\)/, /grant it `read` on `kv\/data\/app`/],
   },
   'answers 429 for longer than there is time': {
     breaks: (vault) => vault.fail(status(429, { 'Retry-After': '30' })),
@@ -43,11 +43,11 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
   },
   'answers 500': {
     breaks: (vault) => vault.fail(status(500)),
-    says: [/answered 500 to GET .*\(x\); look at its log/],
+    says: [/answered 500 to GET .*\(x\); see its log/],
   },
   'answers 502 in a form of its own': {
     breaks: (vault) => vault.fail({ kind: 'text', status: 502, text: '<h1>Bad gateway</h1>' }),
-    says: [/answered 502 to GET [^(]*; look at its log/],
+    says: [/answered 502 to GET [^(]*; see its log/],
   },
   'is sealed': {
     breaks: (vault) => {
@@ -63,14 +63,14 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
     breaks: (vault) => {
       vault.activeAddress = vault.address;
     },
-    says: [/sends every request on to another node; look at the `api_addr`/],
+    says: [/redirects every request to another node; check the `api_addr`/],
   },
   'is a standby that sends clients to an open connection': {
     options: { certificate: 'server' },
     breaks: (vault) => {
       vault.activeAddress = 'http://127.0.0.1:1';
     },
-    says: [/sends requests on to a place that cannot be trusted/],
+    says: [/redirects requests to an address that is not secure/],
   },
   'cuts the connection half way': {
     breaks: (vault) => vault.fail({ kind: 'cut' }),
@@ -87,7 +87,7 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
   },
   'sends an answer without end': {
     breaks: (vault) => vault.fail({ kind: 'text', text: 'x'.repeat(5_000_000) }),
-    says: [/sends an answer of more than 4194304 bytes/],
+    says: [/sent an answer of more than 4194304 bytes/],
   },
 };
 

@@ -158,7 +158,7 @@ describe('a Vault reference', () => {
     ]);
     vault.agentToken = undefined;
     expect((await project.failures())[0]).toContain(
-      'the agent has no token, or one that may not: set VAULT_TOKEN',
+      'the agent has no token, or one that lacks permission: set `VAULT_TOKEN`',
     );
   });
 
@@ -220,13 +220,13 @@ describe('a Vault reference without a value says what to do', () => {
 
   it('about a missing key: which there are', async () => {
     expect(await refused(() => undefined, 'vault://kv/app/db#pasword')).toBe(
-      'there is no key `pasword` at kv/data/app/db; its keys are `password`, `user`',
+      'there is no key "pasword" at kv/data/app/db; its keys are "password", "user"',
     );
     expect(await refused((vault) => void vault.put('kv/e', {}), 'vault://kv/e#k')).toBe(
-      'there is no key `k` at kv/data/e; it has none',
+      'there is no key "k" at kv/data/e; it has none',
     );
     expect(await refused((vault) => void vault.put('kv/e', { k: null }), 'vault://kv/e#k')).toBe(
-      'the key `k` at kv/data/e is null; give it a value',
+      'the key "k" at kv/data/e is null; give it a value',
     );
   });
 
@@ -244,13 +244,13 @@ describe('a Vault reference without a value says what to do', () => {
 
   it('about a wrong mount', async () => {
     expect(await refused(() => undefined, 'vault://nowhere/app#k')).toBe(
-      'Vault at ADDRESS does not say to which mount nowhere/app belongs, and has nothing at nowhere/data/app, nowhere/app, secret/data/nowhere/app, secret/nowhere/app (404); correct the mount or the path, or let a policy of the token allow it',
+      'Vault at ADDRESS does not say which mount nowhere/app belongs to, and has nothing at nowhere/data/app, nowhere/app, secret/data/nowhere/app, secret/nowhere/app (404); correct the mount or the path, or let a policy of the token allow it',
     );
   });
 
   it('about a version that was deleted or destroyed', async () => {
     expect(await refused((vault) => vault.remove('kv/app/db', { destroyed: false }))).toBe(
-      'Vault at ADDRESS: the newest version, 1, at kv/data/app/db was deleted; `vault kv undelete -versions=1 kv/app/db`, or write a new one',
+      'Vault at ADDRESS: the newest version, 1, at kv/data/app/db was deleted; run `vault kv undelete -versions=1 kv/app/db`, or write a new one',
     );
     expect(await refused((vault) => vault.remove('kv/app/db', { destroyed: true }))).toBe(
       'Vault at ADDRESS: the newest version, 1, at kv/data/app/db was destroyed; write a new one',
@@ -260,11 +260,11 @@ describe('a Vault reference without a value says what to do', () => {
   it('about a permission: which path a policy must allow', async () => {
     const reason = await refused((vault) => vault.issueToken({ policies: ['kv/data/other/*'] }));
     expect(reason).toBe(
-      'Vault at ADDRESS answered 403 to GET kv/data/app/db (1 error occurred: * permission denied); the token of VAULT_TOKEN is not good any more, or may not: put a new one there, or let a policy of it allow `read` on `kv/data/app/db`',
+      'Vault at ADDRESS answered 403 to GET kv/data/app/db (1 error occurred: * permission denied); it rejected the token from VAULT_TOKEN, which has expired or lacks permission: replace it, or grant it `read` on `kv/data/app/db`',
     );
     const blind = await refused((vault) => vault.issueToken({ policies: ['old/*'] }));
     expect(blind).toMatch(
-      /let a policy of it allow `read` on the right one of `kv\/data\/app\/db`, `kv\/app\/data\/db`, `kv\/app\/db`, `secret\/data\/kv\/app\/db`, `secret\/kv\/app\/db`: Vault does not tell this token where the mount ends and whether it keeps versions$/,
+      /grant it `read` on the right one of `kv\/data\/app\/db`, `kv\/app\/data\/db`, `kv\/app\/db`, `secret\/data\/kv\/app\/db`, `secret\/kv\/app\/db`: Vault does not tell this token where the mount ends and whether it keeps versions$/,
     );
   });
 
@@ -288,14 +288,14 @@ describe('a Vault reference without a value says what to do', () => {
     expect(await project.values()).toEqual({ A: 'blue-word', B: 'old-word-1' });
     project.env['VAULT_TOKEN'] = vault.issueToken({ policies: ['else/*'] });
     const [blue, old] = await project.failures();
-    expect(blue).toMatch(/let a policy of it allow `read` on `team\/blue\/data\/x`$/);
-    expect(old).toMatch(/let a policy of it allow `read` on `old\/app\/db`$/);
+    expect(blue).toMatch(/grant it `read` on `team\/blue\/data\/x`$/);
+    expect(old).toMatch(/grant it `read` on `old\/app\/db`$/);
   });
 
   it('about a token that is not good', async () => {
     const reason = await refused(() => 'hvs.wrong-token');
     expect(reason).toContain('answered 403 to GET');
-    expect(reason).toContain('the token of VAULT_TOKEN is not good any more');
+    expect(reason).toContain('it rejected the token from VAULT_TOKEN, which has expired or lacks permission');
     expect(reason).not.toContain('hvs.');
   });
 
@@ -306,13 +306,13 @@ describe('a Vault reference without a value says what to do', () => {
       return error.message.replaceAll(project.project.root, '');
     };
     expect(await failure([])).toContain(
-      '/config.yml:10:18: vault://kv/a#b: needs Vault, which is not switched on; set `vault.enabled` to true',
+      '/config.yml:10:18: vault://kv/a#b: Vault is not enabled; set `vault.enabled` to true',
     );
     expect(await failure(['vault: { enabled: true }'])).toContain(
-      'needs Vault; set `vault.address`, for example to `${VAULT_ADDR}`',
+      'the address of Vault is missing; set `vault.address`, for example to `${VAULT_ADDR}`',
     );
     expect(await failure(['vault: { enabled: true, address: "https://vault.example.com" }'])).toContain(
-      'needs a token for Vault: `VAULT_TOKEN` is not set; set it, in an env file or in the environment, or log in with `vault.auto_auth`',
+      'the token of Vault is missing: set `VAULT_TOKEN` in an env file or in the environment, or log in with `vault.auto_auth`',
     );
     expect(await failure(['vault: { enabled: true, address: "${UNSET}" }'])).toMatch(
       /vault:\/\/kv\/a#b: cannot be read: settings of `vault` have no value[\s\S]*\$\{UNSET\}: not set/,

@@ -40,11 +40,17 @@ describe('computeTotp', () => {
   it.each([
     ['', /has no key/],
     ['not base 32!', /is not base 32/],
-    ['otpauth://hotp/x?secret=GEZDGNBV&counter=1', /not of the kind that time makes/],
+    ['otpauth://hotp/x?secret=GEZDGNBV&counter=1', /is not time-based/],
     ['otpauth://totp/x', /has no key/],
     [uri('SHA1').replace('SHA1', 'MD5'), /an algorithm other than/],
-    [uri('SHA1').replace('digits=8', 'digits=99'), /digits or a period that are not from/],
-    [uri('SHA1').replace('period=30', 'period=0'), /digits or a period that are not from/],
+    [
+      uri('SHA1').replace('digits=8', 'digits=99'),
+      /the digits or the period of the one-time password are not from/,
+    ],
+    [
+      uri('SHA1').replace('period=30', 'period=0'),
+      /the digits or the period of the one-time password are not from/,
+    ],
   ])('refuses %j without quoting it', (secret, says) => {
     expect(() => computeTotp(secret, at(0))).toThrow(says);
     if (secret !== '')

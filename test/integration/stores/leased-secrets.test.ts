@@ -32,7 +32,7 @@ const lent = (vault: VaultServer): number => vault.seen(/^\/v1\/database\//).len
 
 /** As `reload.refresh` does it. */
 function refresh(project: StoreProject, { references }: ResolvedConfig): Promise<ResolvedConfig> {
-  return project.stores.keepLent(references, () => project.resolve());
+  return project.stores.reuseLeased(references, () => project.resolve());
 }
 
 function outcomes(before: ResolvedConfig, after: ResolvedConfig): readonly string[] {
@@ -78,7 +78,7 @@ describe('what Vault lends', () => {
     project.write(vaultSection(vault.address), { A: PASSWORD, B: USERNAME });
     const second = await refresh(project, first);
     expect(outcomes(first, second)).toEqual(['changed', 'added']);
-    expect(await project.stores.keepLent(second.references, () => project.values())).toEqual({
+    expect(await project.stores.reuseLeased(second.references, () => project.values())).toEqual({
       A: 'made-2',
       B: 'v-app-2',
     });
