@@ -17,7 +17,7 @@ export interface CheckOptions<T> {
   readonly isUnresolved?: (path: KeyPath) => boolean;
 }
 
-/** Checks a value against a schema; every problem is told where it stands in the file, and none quotes a value. */
+/** Checks a value against a schema; every problem has its position in the file, and none quotes a value. */
 export function checkSchema<T>(options: CheckOptions<T>): SchemaCheck<T> {
   const jsonSchema = jsonSchemaOf(options.schema);
   const result = options.schema.safeParse(conform(options.value, jsonSchema));
@@ -134,7 +134,7 @@ function toKeyPath(path: readonly PropertyKey[]): KeyPath {
 
 /**
  * Reads what people write as what they mean, before it is checked: a section with nothing below it is an empty one, a
- * single value where a list is expected is a list of one, and a number or a truth value may stand in quotes, which is
+ * single value where a list is expected is a list of one, and a number or a truth value may be in quotes, which is
  * also what a resolved reference is. Everything else stays as it is, for the check to judge.
  */
 export function conform(value: unknown, schema: JsonSchema | undefined): unknown {

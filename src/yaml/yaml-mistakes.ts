@@ -29,7 +29,7 @@ const NO_COLON =
 const MISPLACED =
   'text is not allowed here; a quote or bracket before it may be closed too early, or quotes are missing';
 
-/** What we say for each error of the parser. Some have several causes, which `explainSyntaxError` tells apart. */
+/** Our sentence for each error of the parser. `explainSyntaxError` distinguishes the causes of some. */
 const MESSAGES: Readonly<Record<ErrorCode, string>> = {
   ALIAS_PROPS: 'an alias (`*name`) cannot have an anchor or a tag',
   BAD_ALIAS:

@@ -2,20 +2,20 @@ import { plural, type Problem } from '../../errors/index.js';
 import { TextLines } from '../../yaml/index.js';
 
 export interface EnvFile {
-  /** Of a name that stands there twice, the last value. */
+  /** For a repeated name, the last value. */
   readonly values: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];
 }
 
-/** What stands at one place of a file, up to the end of a line. */
+/** The content at one place of a file, up to the end of a line. */
 type Entry = { readonly end: number } & (
   | { readonly kind: 'nothing' }
   | { readonly kind: 'value'; readonly name: string; readonly value: string }
-  /** `at` is where; the message quotes nothing, because all that stands in such a file may be secret. */
+  /** `at` is its offset. The message quotes nothing, because everything in such a file may be secret. */
   | { readonly kind: 'problem'; readonly at: number; readonly message: string }
 );
 
-/** A file in which more is wrong is most likely no env file. */
+/** A file with more problems is probably not an env file. */
 const MOST_PROBLEMS = 50;
 
 const BLANK_OR_COMMENT = /[ \t]*(?:#[^\n]*)?(?![^\n])/y;
@@ -29,12 +29,11 @@ const MALFORMED =
 const UNCLOSED =
   'this quote is not closed; close it at the end of the value, or put other quotes (`"`, `\'` or `` ` ``) around a value that holds it';
 const TEXT_BEHIND =
-  'there is text behind the quote that closes this one; close it at the end of the value, put other quotes (`"`, `\'` or `` ` ``) around a value that holds it, and a space before the `#` of a comment';
+  'there is text after the quote that closes this one; close it at the end of the value, put other quotes (`"`, `\'` or `` ` ``) around a value that holds it, and a space before the `#` of a comment';
 
 /**
- * Reads `NAME=value` lines. What `util.parseEnv` (Node 20.20 to 24.21) does not understand it passes over or makes part of a
- * neighbour, and any `#` begins a comment there. Of a file without such lines this makes the same, but for tabs around values,
- * which do not count.
+ * Reads `NAME=value` lines. `util.parseEnv` (Node 20.20 to 24.21) silently skips malformed lines or joins them to a neighbour, and
+ * begins a comment at any `#`. For files without such lines the results are equal, except that tabs around values do not count.
  */
 export function parseEnvFile(file: string, text: string): EnvFile {
   const source = text.replaceAll(/\r\n?/g, '\n');

@@ -37,7 +37,7 @@ export async function loadEnvironment(input: EnvironmentInput): Promise<Environm
   const problems = files.flatMap((file) => file.problems);
   if (problems.length > 0) {
     const missing = results.filter(isMissingFile).length;
-    // Whatever else is wrong, time alone does not mend it.
+    // Any other problem needs a change to a file.
     const cause = missing === problems.length ? new EnvFilesMissing('env files are missing') : undefined;
     throw problemsError('config_invalid', `the env files have ${howMany(problems)}:`, problems, cause);
   }
@@ -45,8 +45,8 @@ export async function loadEnvironment(input: EnvironmentInput): Promise<Environm
 }
 
 function unreadable(file: string, reason: unknown): Problem {
-  const mend = 'put a readable text file there, or correct --env-file (MXCP_ENV_FILE)';
-  return { file, message: `the env file ${messageOf(reason)}; ${mend}` };
+  const remedy = 'put a readable text file there, or correct --env-file (MXCP_ENV_FILE)';
+  return { file, message: `the env file ${messageOf(reason)}; ${remedy}` };
 }
 
 function isMissingFile(result: PromiseSettledResult<string>): boolean {
@@ -74,7 +74,7 @@ export function createEnvResolver(view: EnvironmentView, envFiles: readonly stri
       const found = view.lookup(name);
       if (found === undefined) {
         const reason = `not set in ${places}; set it, or give it a default with \`\${${name}:-…}\``;
-        // Nobody can change the environment of a process that runs.
+        // The environment of a running process cannot change.
         throw envFiles.length === 0 ? new PermanentReferenceError(reason) : new Error(reason);
       }
       return found;

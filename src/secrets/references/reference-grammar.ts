@@ -2,15 +2,15 @@
 export interface StoreReference {
   readonly kind: 'store';
   readonly scheme: string;
-  /** As it stands in the file. */
+  /** As it is written in the file. */
   readonly ref: string;
-  /** What comes behind `scheme://`. */
+  /** What follows `scheme://`. */
   readonly locator: string;
 }
 
 export interface VariablePart {
   readonly name: string;
-  /** The text behind `:-`. */
+  /** The text after `:-`. */
   readonly fallback?: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export const BUILT_IN_SCHEMES: readonly string[] = ['file', 'vault', 'op'];
 export type Reference = StoreReference | TemplateReference | MalformedReference;
 
 /**
- * Reads a text of the user configuration as a reference; `undefined` for plain text. `$${` stands for a literal `${`, so
+ * Reads a text of the user configuration as a reference; `undefined` for plain text. `$${` is a literal `${`, so
  * text that only holds that is a template too.
  */
 export function parseReference(text: string, addedSchemes: readonly string[] = []): Reference | undefined {
@@ -45,7 +45,7 @@ export function parseReference(text: string, addedSchemes: readonly string[] = [
   return text.includes('${') ? parseTemplate(text) : undefined;
 }
 
-/** What is wrong with what stands behind the scheme; what an added store takes, it knows itself. */
+/** What is wrong with a locator. An added store checks its own. */
 function judgeLocator(scheme: string, locator: string): string | undefined {
   switch (scheme) {
     case 'vault':

@@ -28,5 +28,5 @@ export class Concealed<T> {
   }
 }
 
-/** A text that must not be seen, from resolution to its use. A class of its own, so that it can be told from other values. */
+/** A secret text, from resolution to its use. A separate class, so that `instanceof` recognises it. */
 export class Secret extends Concealed<string> {}

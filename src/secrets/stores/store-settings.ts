@@ -11,19 +11,19 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape).prefault({} as z.input<z.ZodObject<Shape, z.core.$strict>>);
 }
 
-/** `mxcp: 1`. Text instead of the number is how older projects are told apart. */
-export function formatVersion(mend: string) {
+/** `mxcp: 1`. Text instead of the number identifies older projects. */
+export function formatVersion(verb: string) {
   return z
     .literal(1, {
       error: (issue) =>
         typeof issue.input === 'string'
-          ? `is text, as projects of an older format have it; ${mend} \`mxcp: 1\` without quotes`
+          ? `is text, as projects of an older format have it; ${verb} \`mxcp: 1\` without quotes`
           : 'must be 1, the only version of the format there is',
     })
     .default(1);
 }
 
-/** `https://host:port`, or the socket of a Vault agent. What stands in it is shown, so it holds no credentials. */
+/** `https://host:port`, or the socket of a Vault agent. It is shown, so it must not contain credentials. */
 const address = text.superRefine((value, context) => {
   const message = judgeAddress(value, ['http', 'https', 'unix']);
   if (message !== undefined) context.addIssue({ code: 'custom', message });
@@ -37,7 +37,7 @@ const connectHost = text.superRefine((value, context) => {
 /** Paths and names are shown in errors: a token or a key that was put in their place by mistake must not be. */
 const filePath = text.refine(
   (value) => !/[\r\n]/.test(value) && (value.includes('/') || value.length <= 24 || /\.\w{1,8}$/.test(value)),
-  'must be the path of a file, not what stands in it; write ./NAME for a file with such a name',
+  'must be the path of a file, not its content; write ./NAME for a file with such a name',
 );
 const variableName = text.refine(
   (value) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),

@@ -17,7 +17,7 @@ const problemsOf = (text: string): readonly string[] =>
 
 const NO_LINE = 'this line is neither `NAME=value` nor a comment';
 const UNCLOSED = 'this quote is not closed';
-const BEHIND = 'there is text behind the quote that closes this one';
+const BEHIND = 'there is text after the quote that closes this one';
 
 describe('a line of an env file', () => {
   it.each([
