@@ -14,7 +14,7 @@ const src = readSourceTree('src');
 const ranks = parseRanks(readDocument('ARCHITECTURE.md'));
 
 describe('the ranks', () => {
-  it('stand in ARCHITECTURE.md for every folder of src, and for nothing else', () => {
+  it('are in ARCHITECTURE.md for every folder of src, and for nothing else', () => {
     const folders = new Set([...src.keys()].map(folderOf));
     expect([...ranks.keys()].sort()).toEqual([...folders].sort());
   });
@@ -165,7 +165,7 @@ describe('a wrong arrow', () => {
       'errors (rank 0) must not import config (rank 5)',
     ],
     [
-      'past a door',
+      'past an index.ts',
       'src/mcp/x.ts',
       "import { b } from '../config/inner.js';",
       'enters config past its index.ts: ../config/inner.js',

@@ -5,10 +5,10 @@ import type { SourceTree } from './source-tree.js';
 export type Ranks = ReadonlyMap<string, number>;
 
 /**
- * Nested doors that may be entered from outside their folder: what the package exports, and what commands load that need
+ * Inner entrances that other folders may import: what the package exports, and what commands load that need
  * only a part of a folder.
  */
-const PUBLIC_DOORS = ['src/admin/client/index.ts', 'src/logging/terminal-text.ts'];
+const INNER_ENTRANCES = ['src/admin/client/index.ts', 'src/logging/terminal-text.ts'];
 
 /** Reads the table `| rank | folders | …` of ARCHITECTURE.md. */
 export function parseRanks(document: string): Ranks {
@@ -28,7 +28,7 @@ export function folderOf(path: string): string {
   return path.split('/')[1] ?? '';
 }
 
-/** Every arrow that points to the same or a higher rank, passes a door, or cannot be judged. */
+/** Every arrow that points to the same or a higher rank, passes an index.ts, or cannot be judged. */
 export function findWrongImports(tree: SourceTree, ranks: Ranks): readonly string[] {
   return [...tree].flatMap(([path, text]) => {
     if (!ranks.has(folderOf(path))) return [`${path}: no rank for this folder in ARCHITECTURE.md`];
@@ -51,7 +51,7 @@ function judge(
   const from = folderOf(path);
   const to = folderOf(target);
   if (from === to) return undefined;
-  if (target !== `src/${to}/index.ts` && !PUBLIC_DOORS.includes(target))
+  if (target !== `src/${to}/index.ts` && !INNER_ENTRANCES.includes(target))
     return `enters ${to} past its index.ts: ${specifier}`;
   const [own = -1, other = Infinity] = [ranks.get(from), ranks.get(to)];
   if (other >= own) return `${from} (rank ${own}) must not import ${to} (rank ${other})`;

@@ -3,7 +3,7 @@ import { lineOf } from './source-tree.js';
 
 export interface Import {
   readonly line: number;
-  /** As it stands in the source; undefined when it is not a plain string. */
+  /** As the source has it; undefined when it is not a plain string. */
   readonly specifier: string | undefined;
   /** Gone once compiled. */
   readonly isTypeOnly: boolean;

@@ -5,7 +5,7 @@ import {
   findSwitchedOffChecks,
   findUnsafeTypes,
   findWildcards,
-  findWrongDoors,
+  findWrongIndexes,
   findWrongNames,
 } from './source-rules.js';
 import { findFragments } from './import-cycles.js';
@@ -44,7 +44,7 @@ describe('the sources', () => {
   it('have names in kebab case that say something', () => expect(findWrongNames(src)).toEqual([]));
   it('switch no check off and put no work off', () => expect(findSwitchedOffChecks(src)).toEqual([]));
   it('use no `any` and assert nothing away with `!`', () => expect(findUnsafeTypes(src)).toEqual([]));
-  it('have doors (index.ts) that only pass names on', () => expect(findWrongDoors(src)).toEqual([]));
+  it('have index.ts files that only export names', () => expect(findWrongIndexes(src)).toEqual([]));
   it('pass values on by name, not everything there is', () => expect(findWildcards(src)).toEqual([]));
 
   it('have no default exports', () => {
@@ -95,7 +95,7 @@ describe('each rule', () => {
     for (const unsafe of ['let a: any;', 'f(b as any)', 'a.b!.c', 'const x = list[0]!;'])
       expect(findUnsafeTypes(tree('src/a/b.ts', unsafe)), unsafe).toHaveLength(1);
     expect(
-      findWrongDoors(tree('src/a/index.ts', "export { a } from './a.js';\nexport const b = 1;\n")),
+      findWrongIndexes(tree('src/a/index.ts', "export { a } from './a.js';\nexport const b = 1;\n")),
     ).toEqual(['src/a/index.ts: export const b = 1']);
     expect(findWildcards(tree('src/a/index.ts', "export * from './inner.js';\n"))).toHaveLength(1);
     expect(findSnakeCaseKeys(tree('src/a/b.ts', '  readonly started_at: string;'))).toHaveLength(1);
@@ -107,7 +107,7 @@ describe('each rule', () => {
     ).toEqual([]);
     expect(findWrongNames(tree('src/endpoints/wire-format.ts', ''))).toEqual([]);
     expect(
-      findWrongDoors(tree('src/a/index.ts', "/** Note; here. */\nexport type { A } from './a.js';\n")),
+      findWrongIndexes(tree('src/a/index.ts', "/** Note; here. */\nexport type { A } from './a.js';\n")),
     ).toEqual([]);
   });
 });

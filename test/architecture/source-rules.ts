@@ -36,7 +36,7 @@ export function findUnsafeTypes(tree: SourceTree): readonly string[] {
 }
 
 /** `index.ts` files that do more than to pass names on. */
-export function findWrongDoors(tree: SourceTree): readonly string[] {
+export function findWrongIndexes(tree: SourceTree): readonly string[] {
   return [...tree]
     .filter(([path]) => basename(path) === 'index.ts')
     .flatMap(([path, text]) => {

@@ -13,14 +13,14 @@ export class Gate implements AsyncDisposable {
     execFileSync('mkfifo', [this.#path]);
   }
 
-  /** A table of one row for a FROM clause; whoever reads it waits until the gate is open. */
+  /** A table of one row for a FROM clause; a query that reads it waits until the gate is open. */
   get table(): string {
     return `read_csv('${this.#path}', auto_detect = false, header = false, columns = { 'passed': 'INTEGER' })`;
   }
 
-  /** Lets the query that waits go on. */
+  /** Lets the waiting query continue. */
   async open(): Promise<void> {
-    // For reading too, and without blocking: so it also opens when nobody waits.
+    // For reading too, and without blocking: so it also opens when no query waits.
     const pipe = await open(this.#path, constants.O_RDWR | constants.O_NONBLOCK);
     await pipe.write('1\n');
     await pipe.close();

@@ -9,7 +9,7 @@ const DROP_CAPABILITIES = [
   'os.execvp(sys.argv[1], sys.argv[1:])',
 ].join('\n');
 
-/** Only Linux has capabilities: elsewhere root may do everything, and such a test must be run by somebody else. */
+/** Only Linux has capabilities: elsewhere root may do everything, and such a test must be run by another user. */
 export const canBeOrdinary = process.getuid?.() !== 0 || process.platform === 'linux';
 
 /** What begins a command that runs as a user to whom the mode of a file applies. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** What a process holds, as the kernel tells it. Linux only. */
+/** What a process holds, as the kernel reports it. Linux only. */
 export interface ProcessResources {
   /** Files by path, and sockets, pipes and the like counted by their kind. */
   readonly descriptors: Readonly<Record<string, number>>;

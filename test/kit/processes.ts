@@ -29,7 +29,7 @@ export function runningDescendants(pid: number): readonly number[] {
   return runningChildren(pid).flatMap((child) => [child, ...runningDescendants(child)]);
 }
 
-/** Everything that runs in a process group, whoever its parent is by now. */
+/** Everything that runs in a process group, whatever its parent is by now. */
 export function runningGroup(group: number): readonly number[] {
   return allProcesses().filter((each) => statusOf(each)?.group === group && isRunning(each));
 }

@@ -17,7 +17,7 @@ interface StoredVersion {
 }
 
 export interface TokenOptions {
-  /** Paths of Vault's API that it may read; a `*` at the end stands for anything. Everything, unless given. */
+  /** Paths of Vault's API that it may read; a `*` at the end matches anything. Everything, unless given. */
   readonly policies?: readonly string[];
   /** Seconds; without it the token never ends. */
   readonly ttl?: number;

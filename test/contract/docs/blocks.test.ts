@@ -10,13 +10,13 @@ import { loadSettings, SETTINGS, type Setting } from '../../../src/settings/inde
 import { loadEndpoints } from '../../../src/endpoints/index.js';
 import { allBlocks, nameOfBlock, repository, type DocBlock } from './doc-blocks.js';
 
-/** How each kind of block is checked; a block of another kind would be checked by nobody, so there must be none. */
+/** How each kind of block is checked; no test would check a block of another kind, so there must be none. */
 const KINDS: Readonly<Record<string, (tags: readonly string[]) => boolean>> = {
   // Run by test/system/docs; `serve` starts a server that stays, `setup` is checked here and run by .ci/run.
   bash: (tags) => tags.length === 0 || ['serve', 'setup'].includes(tags.join(' ')),
   python: (tags) => tags.length === 0,
   js: (tags) => tags.length === 0,
-  // An answer, by route and status; or the configuration of somebody else's program.
+  // An answer, by route and status; or the configuration of another program.
   json: ([route, status]) => route === 'client' || (route !== undefined && status !== undefined),
   yaml: (tags) => tags.length === 0,
   ini: (tags) => tags.length === 0,

@@ -13,7 +13,7 @@ export interface DocBlock {
   /** The headings above it, outermost first. */
   readonly headings: readonly string[];
   readonly language: string;
-  /** What stands behind the language. */
+  /** The words after the language. */
   readonly tags: readonly string[];
   readonly text: string;
 }
@@ -74,7 +74,7 @@ export function nameOfBlock({ file, line, language, tags }: DocBlock): string {
   return [`${file}:${line}`, language, ...tags].join(' ');
 }
 
-/** The rows of the first table under a heading, without its head; cells as they stand there. */
+/** The rows of the first table under a heading, without its head; cells as they are written. */
 export function tableUnder(file: string, heading: string): readonly (readonly string[])[] {
   const page = readPage(file);
   const start = page.search(new RegExp(`^#+ ${heading.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`, 'm'));
@@ -98,7 +98,7 @@ function cellsOf(row: string): readonly string[] {
     .map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
-/** What stands between the backticks of a cell. */
+/** The texts between the backticks of a cell. */
 export function codesOf(cell: string): readonly string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code ?? '');
 }

@@ -35,7 +35,7 @@ describe('the table of what prompts may use', () => {
   );
 
   it.each(Object.entries(KNOWN_NAMES))('has exactly the %s', (kind, names) => {
-    // Behind the semicolon and in brackets stands how something is used.
+    // After the semicolon and in brackets, a cell says how something is used.
     const [listed = ''] =
       shown
         .get(kind)
@@ -66,7 +66,7 @@ describe('the table of routes', () => {
   });
 
   it.each(Object.values<RouteContract>(ROUTES).filter(({ query }) => Object.keys(query.shape).length > 0))(
-    '$method $path: exactly its options are told',
+    '$method $path: exactly its options are documented',
     ({ method, path, query }) => {
       const shown = tableUnder(API_PAGE, `\`${method} ${path}\``).map(([option = '']) => codesOf(option)[0]);
       expect(shown.sort()).toEqual(Object.keys(query.shape).sort());

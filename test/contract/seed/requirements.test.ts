@@ -59,7 +59,7 @@ describe('the requirements of the users’ document', () => {
   });
 
   it('an unknown id does not get into the name of a test', () => {
-    // The cast stands for a slip that the compiler has not seen.
+    // The cast represents a mistake that the compiler has not seen.
     expect(() => verifies('SEED-NOTHING' as 'SEED-HEALTH', 'works')).toThrow('SEED-NOTHING');
   });
 });

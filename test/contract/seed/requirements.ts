@@ -1,6 +1,6 @@
 /**
  * Every statement of the users' document about the admin socket that a test can hold us to, in our own words. A test
- * that shows one names it with `verifies(id)`; `requirements.test.ts` fails when nobody does.
+ * that shows one names it with `verifies(id)`; `requirements.test.ts` fails when no test does.
  */
 export const REQUIREMENTS = {
   'SEED-SWITCH-ENV':
@@ -59,7 +59,7 @@ export const REQUIREMENTS = {
   'SEED-CLIENT-PYTHON': 'the Python client prints status, uptime, endpoints and the reload',
   'SEED-MONITOR-OK': 'check-mxcp.sh exits 0 and names version, uptime and tools',
   'SEED-MONITOR-NO-SOCKET': 'check-mxcp.sh exits 2 when there is no socket',
-  'SEED-MONITOR-NO-CONNECTION': 'check-mxcp.sh exits 2 when nobody listens',
+  'SEED-MONITOR-NO-CONNECTION': 'check-mxcp.sh exits 2 when no process listens',
   'SEED-MONITOR-DEGRADED': 'check-mxcp.sh exits 1 when the status is not ok',
   'SEED-MONITOR-RELOAD': 'check-mxcp.sh exits 1 when the last reload failed',
 
@@ -74,7 +74,7 @@ export const REQUIREMENTS = {
   'SEED-TROUBLE-ENV': '`env | grep MXCP_ADMIN` shows whether it was asked for',
   'SEED-TROUBLE-LOG': '`journalctl -u mxcp | grep admin` finds the line about the socket',
   'SEED-TROUBLE-PERMISSION': 'a user without permission is refused, the owner is let in',
-  'SEED-TROUBLE-REFUSED': 'a socket that nobody listens on refuses the connection, `test -S` still sees it',
+  'SEED-TROUBLE-REFUSED': 'a socket without a listener refuses the connection, `test -S` still sees it',
   'SEED-TROUBLE-LSOF': '`lsof -U | grep mxcp` finds the listening process',
   'SEED-TROUBLE-RELOAD': "`jq '.reload'` of the status shows how the last reload ended",
   'SEED-TROUBLE-RELOAD-LOG': 'the log of the last minutes has the error of a failed reload',

@@ -28,7 +28,7 @@ describe('GET /health', () => {
     expect(body.status).toBe('ok');
   });
 
-  it(verifies('SEED-HEALTH-TIME', 'tells the time in UTC'), async () => {
+  it(verifies('SEED-HEALTH-TIME', 'reports the time in UTC'), async () => {
     const before = Math.floor(Date.now() / 1000) * 1000;
     const { body } = await ask<Health>(workplace.socket, '/health');
     expect(body.timestamp).toMatch(TO_THE_SECOND);
@@ -44,24 +44,24 @@ describe('GET /status', () => {
     expect((await read()).status).toBe('ok');
   });
 
-  it(verifies('SEED-STATUS-VERSION', 'tells the version of the package'), async () => {
+  it(verifies('SEED-STATUS-VERSION', 'reports the version of the package'), async () => {
     // The package file is ours.
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect((await read()).version).toBe(version);
   });
 
-  it(verifies(['SEED-STATUS-UPTIME', 'SEED-STATUS-UPTIME-SECONDS'], 'tells the uptime twice'), async () => {
+  it(verifies(['SEED-STATUS-UPTIME', 'SEED-STATUS-UPTIME-SECONDS'], 'reports the uptime twice'), async () => {
     const { uptime, uptime_seconds: seconds } = await read();
     const [, h, m, s] = /^(\d+)h(\d+)m(\d+)s$/.exec(uptime) ?? [];
     expect(Number(h) * 3600 + Number(m) * 60 + Number(s)).toBe(seconds);
     expect(Number.isInteger(seconds)).toBe(true);
   });
 
-  it(verifies('SEED-STATUS-PID', 'tells the process id'), async () => {
+  it(verifies('SEED-STATUS-PID', 'reports the process id'), async () => {
     expect((await read()).pid).toBe(server.pid);
   });
 
-  it(verifies('SEED-STATUS-PROFILE', 'tells the profile'), async () => {
+  it(verifies('SEED-STATUS-PROFILE', 'reports the profile'), async () => {
     expect((await read()).profile).toBe('production');
   });
 

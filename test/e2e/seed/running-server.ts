@@ -66,7 +66,7 @@ export interface ServerProcess {
   stop(signal?: NodeJS.Signals): Promise<number | string>;
 }
 
-/** Starts the built command; does not wait for anything. Whoever calls this stops it. */
+/** Starts the built command; does not wait for anything. The caller stops it. */
 export function spawnServer(
   workplace: Workplace,
   environment: Readonly<Record<string, string>>,
@@ -113,7 +113,7 @@ export async function startServer(
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    if (Date.now() > deadline) throw new Error(`gave up waiting for ${what}`);
     await delay(ASK_EVERY_MS);
   }
 }

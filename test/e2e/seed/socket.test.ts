@@ -90,7 +90,7 @@ describe('switching the socket on', () => {
   );
 });
 
-/** TCP ports on which a process listens, from what the kernel tells about its sockets. */
+/** TCP ports on which a process listens, from the kernel's list of its sockets. */
 function listeningPorts(pid: number): number[] {
   const owned = new Set(
     readdirSync(`/proc/${pid}/fd`).map(
@@ -124,10 +124,10 @@ describe('who may use the socket', () => {
     expect(stats.uid).toBe(process.getuid?.());
   });
 
-  it(verifies(['SEED-OWNER-ONLY', 'SEED-TROUBLE-PERMISSION'], 'nobody else'), async () => {
+  it(verifies(['SEED-OWNER-ONLY', 'SEED-TROUBLE-PERMISSION'], 'no other user'), async () => {
     server = await startServer(workplace);
     expect((await ask(workplace.socket, '/health')).status).toBe(200);
-    // Only root can be somebody else; for others the mode above says it.
+    // Only root can act as another user; for others, the mode above proves it.
     if (isRoot) expect(await connectAs(STRANGER)).toBe('EACCES');
     else expect(statSync(workplace.socket).mode & 0o077).toBe(0);
   });
@@ -167,7 +167,7 @@ describe('as a service', () => {
   });
 
   it(
-    verifies('SEED-UNIT-RESTART', 'ends with 0 when told to, and otherwise when it cannot start'),
+    verifies('SEED-UNIT-RESTART', 'ends with 0 when it is stopped, and otherwise when it cannot start'),
     async () => {
       const first = await startServer(workplace);
       expect(await first.stop()).toBe(0);
@@ -178,12 +178,15 @@ describe('as a service', () => {
     },
   );
 
-  it(verifies('SEED-TROUBLE-REFUSED', 'after a kill the socket is there and nobody listens'), async () => {
-    const killed = await startServer(workplace);
-    expect(await killed.stop('SIGKILL')).toBe('SIGKILL');
-    expect(statSync(workplace.socket).isSocket()).toBe(true);
-    await expect(ask(workplace.socket, '/health')).rejects.toThrow('ECONNREFUSED');
-    server = await startServer(workplace);
-    expect((await ask(workplace.socket, '/health')).status).toBe(200);
-  });
+  it(
+    verifies('SEED-TROUBLE-REFUSED', 'after a kill the socket is there and no process listens'),
+    async () => {
+      const killed = await startServer(workplace);
+      expect(await killed.stop('SIGKILL')).toBe('SIGKILL');
+      expect(statSync(workplace.socket).isSocket()).toBe(true);
+      await expect(ask(workplace.socket, '/health')).rejects.toThrow('ECONNREFUSED');
+      server = await startServer(workplace);
+      expect((await ask(workplace.socket, '/health')).status).toBe(200);
+    },
+  );
 });

@@ -36,7 +36,7 @@ export const ROUTES = [
   '/nothing',
 ];
 
-/** What a client is told. An answer that is no error has the canary because it was asked for it. */
+/** What a client receives. A successful answer contains the canary because the call asked for it. */
 export async function failure(answer: Promise<unknown>): Promise<string> {
   try {
     return `no failure: ${JSON.stringify(await answer)}`.replaceAll('canary', '');

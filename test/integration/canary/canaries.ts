@@ -83,7 +83,7 @@ export const CANARY_PYTHON: ProjectFiles = {
     'async def tell(text):',
     "    await mcp.warning('to say: ' + text, {'token': text, text: [text, {'deep': repr(text)}]})",
     "    await mcp.progress(1, 2, 'with ' + text)",
-    "    return 'told'",
+    "    return 'sent'",
     '',
     'def whisper(text):',
     "    return text + ' prod 1 production'",
@@ -154,7 +154,7 @@ function pythonTool(name: string, type: string): readonly string[] {
   ];
 }
 
-/** Where canaries show in a text, with what stands around them. The spellings of other notations count too, base 64 at last. */
+/** Where canaries show in a text, with the text around them. The spellings of other notations count too, base 64 at last. */
 export function leaksIn(text: string): readonly string[] {
   const shown = /.{0,80}(?:canary|Y2FuYXJ5|NhbmFyeS|jYW5hcn).{0,80}/gi;
   return [...text.matchAll(shown)].map(([around]) => around);

@@ -79,25 +79,28 @@ describe('a server that reloads by itself and runs Python', () => {
     async (_, value) => {
       const spelt = (): number => server.stderr.split('spelt: ').length;
       const before = spelt();
-      const told = await failure(callText(client, 'spell', { text: value }));
-      expect(told).toContain('KeyError');
-      expect(leaksIn(told)).toEqual([]);
+      const answer = await failure(callText(client, 'spell', { text: value }));
+      expect(answer).toContain('KeyError');
+      expect(leaksIn(answer)).toEqual([]);
       await vi.waitFor(() => expect(spelt()).toBeGreaterThan(before), PATIENCE);
       expect(leaksIn(server.stderr)).toEqual([]);
     },
   );
 
   it.each(Object.entries(CANARIES))(
-    'takes a value (%s) out of what a client is told before the answer, data and its keys included',
+    'takes a value (%s) out of what a client receives before the answer, data and its keys included',
     async (_, value) => {
-      const told: unknown[] = [];
+      const received: unknown[] = [];
       const speaking = await connectTo(server.url, { era: 'session' });
-      speaking.setNotificationHandler('notifications/message', ({ params }) => void told.push(params));
-      const onprogress = (progress: unknown): void => void told.push(progress);
+      speaking.setNotificationHandler('notifications/message', ({ params }) => void received.push(params));
+      const onprogress = (progress: unknown): void => void received.push(progress);
       await speaking.callTool({ name: 'tell', arguments: { text: value } }, { onprogress });
       await speaking.close();
-      expect(told).toMatchObject([{ data: { message: 'to say: [secret]' } }, { message: 'with [secret]' }]);
-      expect(leaksIn(JSON.stringify(told))).toEqual([]);
+      expect(received).toMatchObject([
+        { data: { message: 'to say: [secret]' } },
+        { message: 'with [secret]' },
+      ]);
+      expect(leaksIn(JSON.stringify(received))).toEqual([]);
     },
   );
 
@@ -179,7 +182,7 @@ describe('a server that waits for secrets', () => {
   });
 });
 
-/** Stands in for a bug that has every secret in its hands: code of ours that throws where nobody catches. */
+/** Represents a bug with access to every secret: code of ours that throws where no caller catches. */
 const BUG = `
 import { readFileSync } from 'node:fs';
 process.on('SIGUSR2', () => {

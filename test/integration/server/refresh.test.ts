@@ -15,9 +15,9 @@ const EVERY_SECOND = [...PROXIES, 'reload: { refresh: 1s }'];
 const KEPT = ['name: kept', 'type: http', 'parameters:', '  HTTP_PROXY: store://proxy'];
 const VAULTED = userConfig(KEPT);
 
-const LENDER = ['name: leased', 'type: http', 'parameters:', '  HTTP_PROXY: lender://proxy'];
-const LENT = userConfig(LENDER);
-const BOTH = userConfig(KEPT, LENDER);
+const LEASING_SECRET = ['name: leased', 'type: http', 'parameters:', '  HTTP_PROXY: lender://proxy'];
+const LEASED = userConfig(LEASING_SECRET);
+const BOTH = userConfig(KEPT, LEASING_SECRET);
 
 /** A store whose values a test sets, and what it was asked. */
 function createStore(): { store: ReferenceResolver; asked: () => number; answer: Answer } {
@@ -176,7 +176,7 @@ describe('a value that the store lends', () => {
     const lender = createLender(2);
     const { server } = await startShop('readonly', {
       stores: [lender.store],
-      files: { 'config.yml': LENT },
+      files: { 'config.yml': LEASED },
     });
     await untilServed(server, 'http://leased-3.example:1');
     const reloads = await reloadsOf(server);
@@ -188,11 +188,14 @@ describe('a value that the store lends', () => {
     const lender = createLender(6);
     const { project, server } = await startShop('readonly', {
       stores: [lender.store],
-      files: { 'config.yml': LENT },
+      files: { 'config.yml': LEASED },
     });
-    project.write('config.yml', userConfig(LENDER, [...httpSecret('refused', 'x'), '  VERIFY_SSL: none']));
+    project.write(
+      'config.yml',
+      userConfig(LEASING_SECRET, [...httpSecret('refused', 'x'), '  VERIFY_SSL: none']),
+    );
     await vi.waitFor(async () => expect((await reloadsOf(server)).length).toBeGreaterThan(1), PATIENCE);
-    project.write('config.yml', LENT);
+    project.write('config.yml', LEASED);
     await untilServed(server, 'http://leased-2.example:1');
     expect(lender.leased()).toBe(2);
   });

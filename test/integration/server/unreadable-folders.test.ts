@@ -11,7 +11,7 @@ import {
 import { startPython } from '../../kit/projects/python-server.js';
 
 const SQL = { 'tools/one.yml': sqlTool('one', 'SELECT 1 AS one') };
-const MEND = 'may not be read by this user; let this user read it (chmod u+rx, chown), or move it';
+const REMEDY = 'may not be read by this user; let this user read it (chmod u+rx, chown), or move it';
 
 function reloadWithout(
   project: TemporaryProject,
@@ -36,7 +36,7 @@ describe('a reload when a folder may not be read', () => {
       stage: 'load',
       code: 'endpoint_invalid',
       file: 'tools',
-      message: expect.stringContaining(`tools: the folder ${MEND}`),
+      message: expect.stringContaining(`tools: the folder ${REMEDY}`),
     });
   });
 
@@ -48,7 +48,7 @@ describe('a reload when a folder may not be read', () => {
         stage: 'build',
         code: 'python_failed',
         file: project.path('python'),
-        message: expect.stringContaining(`the folder ${project.path('python')} ${MEND}`),
+        message: expect.stringContaining(`the folder ${project.path('python')} ${REMEDY}`),
       });
     }
   });

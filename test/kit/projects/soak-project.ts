@@ -120,7 +120,7 @@ export class SoakProject implements AsyncDisposable {
     return readdirSync(this.files.root).filter((name) => name.startsWith(`${gate}.waiting-`)).length;
   }
 
-  mend(): void {
+  repair(): void {
     this.files.write('config.yml', CONFIG);
   }
 

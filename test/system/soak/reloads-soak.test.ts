@@ -65,7 +65,7 @@ async function failingReload(
     (error: unknown) => (error instanceof AdminApiError ? error.code : String(error)),
   );
   expect(`${fault}: ${outcome}`).toBe(`${fault}: reload_failed`);
-  project.mend();
+  project.repair();
 }
 
 async function goodReload({
