@@ -80,31 +80,45 @@ export type ToolAnnotations = NonNullable<ToolFields['annotations']>;
 export type EndpointParts = ReturnType<typeof readParts>;
 
 /**
- * The parts of an endpoint that the rules check, each parsed by itself: a part that the schema refuses is undefined, so one
- * mistake hides no other.
+ * The parts of an endpoint that the rules check. A sound file was parsed as a whole, and its parts are taken as they are. Of any
+ * other file each part is parsed by itself, and a part that the schema refuses is undefined, so one mistake hides no other.
  */
-export function readParts(contents: unknown, kind: Exclude<keyof EndpointFileContents, 'mxcp' | 'metadata'>) {
+export function readParts(
+  contents: unknown,
+  kind: Exclude<keyof EndpointFileContents, 'mxcp' | 'metadata'>,
+  isSound: boolean,
+) {
+  const read = isSound ? trust : parse;
   const fields = isMapping(contents) && isMapping(contents[kind]) ? contents[kind] : {};
-  const uri = parse(z.string(), fields['uri']);
+  const uri = read(anyText, fields['uri']);
   const parameters = toList(fields['parameters']);
   return {
     kind,
     uri,
-    parameters: parameters.map((each) => parse(parameterSchema, each)),
+    parameters: parameters.map((each) => read(parameterSchema, each)),
     /** The names of the same parameters, even of refused ones; undefined for a parameter without a readable name. */
-    declared: parameters.map((each) => parse(z.object({ name: z.string() }), each)?.name),
-    returns: parse(typeSchema, fields['return']),
+    declared: parameters.map((each) => read(named, each)?.name),
+    returns: read(typeSchema, fields['return']),
     policies: fields['policies'],
-    messages: toList(fields['messages']).map((each) => parse(messageSchema, each)),
+    messages: toList(fields['messages']).map((each) => read(messageSchema, each)),
     /** Undefined for a prompt, which has no source. */
-    run: parse(z.object(sqlFields), fields),
+    run: kind === 'prompt' ? undefined : read(runSchema, fields),
     /** Undefined for a resource: its Python file alone determines the function. */
-    functionName: uri === undefined ? parse(z.string(), fields['name']) : undefined,
+    functionName: uri === undefined ? read(anyText, fields['name']) : undefined,
   };
 }
 
+const anyText = z.string();
+const named = z.object({ name: z.string() });
+const runSchema = z.object(sqlFields);
+
 function parse<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
   return schema.safeParse(value).data;
+}
+
+function trust<T>(_schema: z.ZodType<T>, value: unknown): T | undefined {
+  // The schema of the whole file, which contains this one, has made this value.
+  return value as T | undefined;
 }
 
 /** Anything but a list counts as a list of one refused item. */

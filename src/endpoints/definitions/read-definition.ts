@@ -59,7 +59,7 @@ export async function readDefinition(
   const schemaFindings = parsed.success
     ? []
     : explainSchemaError(parsed.error, endpointFileSchema, source.value);
-  const parts = readParts(source.value, file.kind);
+  const parts = readParts(parsed.success ? parsed.data : source.value, file.kind, parsed.success);
   const rules = checkRules(parts, context.defaults);
   const read = await readSource(parts, source, context);
   const problems = toProblems([...schemaFindings, ...rules.mistakes, ...read.findings], source);
