@@ -1,8 +1,8 @@
 // npm run test:changed [-- BASE]
 //
 // Runs the tests of what changed since BASE, by default since the last commit: the architecture tests, every unit test that
-// reaches a changed file, each integration test that imports one directly, and each test file that changed itself. It is the
-// quick check while writing; `npm test` runs everything.
+// reaches a changed file, each integration test that imports one directly, and each changed unit, integration or contract test.
+// It is the quick check while writing; `npm test` runs everything.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
