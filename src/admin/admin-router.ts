@@ -126,7 +126,7 @@ function toReply(status: number, body: unknown, headers?: Readonly<Record<string
 function tooManyRequests(): MxcpError {
   return new MxcpError(
     'server_busy',
-    'too many requests of this connection wait for their answers; read those first',
+    'too many unanswered requests on this connection; read their responses first',
     { retryAfterSeconds: 1 },
   );
 }
@@ -193,14 +193,14 @@ export function matchRoute(method: string, path: string, access: SocketAccess): 
   if (access === 'probe' && match?.route.probe !== true) {
     throw new MxcpError(
       'read_only_socket',
-      'the probe socket serves GET of the probes only; use the admin socket',
+      'the probe socket answers only GET requests for probes; use the admin socket',
     );
   }
   if (candidates.length === 0) throw routeNotFound(path);
   if (match !== undefined)
     return { name: match.name, pathParameters: match.pattern?.exec(path)?.groups ?? {} };
   const allowed = candidates.flatMap(({ methods }) => methods).join(', ');
-  throw new AnswerError('method_not_allowed', `${method} is not a method of this route; it has ${allowed}`, {
+  throw new AnswerError('method_not_allowed', `this route does not allow ${method}; use ${allowed}`, {
     headers: { Allow: allowed },
   });
 }

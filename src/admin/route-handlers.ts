@@ -161,7 +161,7 @@ async function requestReload(
   if (force && dryRun) {
     throw new MxcpError(
       'bad_request',
-      'dry_run changes nothing, so force would interrupt calls for nothing; leave one of them out',
+      '`force` and `dry_run` cannot be combined: a dry run has no calls to interrupt',
     );
   }
   const { id, ended } = reloads.request({
@@ -212,7 +212,7 @@ async function endedWithin<T>(ended: Promise<T>, { waitMs, signal, headers }: Wa
       const message = 'the server is shutting down; how this reload ends is not known';
       throw new AnswerError('server_closing', message, { headers });
     }
-    const message = `the reload still runs after ${waitMs / 1000} s; GET ${headers.Location} shows how it ends`;
+    const message = `the reload is still running after ${waitMs / 1000} s; GET ${headers.Location} shows how it ends`;
     throw new AnswerError('wait_timeout', message, { headers });
   } finally {
     deadline.dispose();
@@ -220,12 +220,14 @@ async function endedWithin<T>(ended: Promise<T>, { waitMs, signal, headers }: Wa
 }
 
 function failureText({ id, error }: RunRecord): string {
-  if (error === null) return `reload ${id} failed; nothing changed`;
+  if (error === null) return `reload ${id} failed`;
   const { stage, message, file, line } = error;
   // The message of a problem in a file begins with its position already.
   const position =
     file === null || message.includes(file) ? '' : ` (${file}${line === null ? '' : `:${line}`})`;
-  return `reload failed at stage ${stage}, nothing changed: ${message}${position}`;
+  // A handover that fails in the swap may have run a payload, or may have failed to return to the old database.
+  const unchanged = stage === 'swap' ? '' : ', nothing changed';
+  return `reload failed at stage ${stage}${unchanged}: ${message}${position}`;
 }
 
 export interface AnswerErrorOptions extends MxcpErrorOptions {

@@ -42,7 +42,7 @@ export const ERROR_CODES = {
   },
   config_not_found: {
     kind: 'user',
-    doc: 'A configuration file does not exist that was named or that the active configuration came from.',
+    doc: 'A configuration file that you named, or that the active configuration was read from, does not exist.',
   },
   config_invalid: {
     kind: 'user',
@@ -109,10 +109,13 @@ export const ERROR_CODES = {
   },
   socket_failed: { kind: 'environment', doc: 'The socket could not be created for another reason.' },
   port_in_use: { kind: 'environment', doc: 'The MCP port is taken, or this user may not open it.' },
-  connection_failed: { kind: 'environment', doc: 'A client command cannot reach the admin socket.' },
+  connection_failed: {
+    kind: 'environment',
+    doc: 'An `mxcp admin` command or `AdminClient` cannot reach the admin socket.',
+  },
   output_failed: {
     kind: 'environment',
-    doc: 'A command cannot write its standard output, for example because the disk is full.',
+    doc: 'A command cannot write to standard output, for example because the disk is full.',
   },
   python_not_found: {
     kind: 'environment',
@@ -128,7 +131,7 @@ export const ERROR_CODES = {
   },
   reload_failed: {
     kind: 'execution',
-    doc: 'A reload ended without a change; the record says at which stage and why.',
+    doc: 'A reload failed; the record gives the stage and the reason. Except after some failed handovers, the previous generation keeps serving.',
   },
   drain_timeout: {
     kind: 'timeout',
@@ -150,7 +153,7 @@ export const ERROR_CODES = {
   method_not_allowed: {
     kind: 'user',
     httpStatus: 405,
-    doc: 'The route exists, the method does not; `Allow` lists the ones that do.',
+    doc: 'The route does not support this method; `Allow` lists those it does.',
   },
   request_timeout: { kind: 'user', httpStatus: 408, doc: 'The request did not arrive in time.' },
   body_too_large: {

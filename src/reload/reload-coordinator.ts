@@ -166,7 +166,10 @@ export class ReloadCoordinator<T> {
     const { trigger, id, force } = running.first;
     // Explains why calls are interrupted although this run was not forced.
     if (!force)
-      this.#logger.info({ trigger, id }, 'a forced reload is waiting; this one now interrupts calls');
+      this.#logger.info(
+        { trigger, id },
+        'a forced reload is queued behind this one, so calls are interrupted now',
+      );
     this.#forced.abort();
   }
 

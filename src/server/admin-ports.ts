@@ -189,7 +189,7 @@ export async function openAdmin(settings: ServerSettings, parts: AdminOpeningPar
     // The caller that ends with this error reports it.
     if (admin.strict) throw error;
     const logger = parts.logger.child({ component: 'admin' });
-    logger.error(`admin socket refused: ${messageOf(error)}`);
+    logger.error(`cannot open the admin socket: ${messageOf(error)}`);
     logger.warn('serving without the admin socket; with --admin-strict the start would fail');
     return NOTHING_OPEN;
   }

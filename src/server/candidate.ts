@@ -188,7 +188,7 @@ export class ServerCandidate implements Candidate<Serving> {
       : '';
     const python =
       isPython && !reload.definitions
-        ? ' (Python code is reloaded from disk, endpoint files are not: if both have changed, reload with definitions)'
+        ? ' (this reload read Python code again but not endpoint files; if both have changed, reload with definitions)'
         : '';
     return endpointReport(failures, `${replaced}${python}`);
   }

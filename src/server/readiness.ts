@@ -30,7 +30,7 @@ export class ServerReadiness implements ReadinessSource {
         : failed('phase', phase === 'closing' ? 'shutting down' : activity),
       active === undefined ? failed('listener', 'not open') : ok('listener', 'open'),
       active === undefined
-        ? failed('generation', 'none serves yet')
+        ? failed('generation', 'no generation is serving yet')
         : ok('generation', `generation ${number} serves`),
       active === undefined ? failed('database', 'not open yet') : await this.#checkDatabase(active),
       ...(active === undefined ? [] : checkPython(active.current.contents)),

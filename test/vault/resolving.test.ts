@@ -82,9 +82,7 @@ describe('a real Vault', () => {
     expect(await reasonFor('vault://kv/data/app/db#a')).toContain(
       'write the path as `vault kv get` takes it: `kv/app/db`',
     );
-    expect(await reasonFor('vault://nowhere/app#a')).toContain(
-      'does not say which mount nowhere/app belongs to',
-    );
+    expect(await reasonFor('vault://nowhere/app#a')).toContain('does not report the mount of nowhere/app');
     expect(await reasonFor('vault://kv/app/db#password', ['kv/data/other'])).toMatch(
       /answered 403 to GET kv\/data\/app\/db \(.*permission denied.*\).*allow `read` on `kv\/data\/app\/db`/,
     );

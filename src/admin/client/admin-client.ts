@@ -215,7 +215,7 @@ export function toWaitQuery(waitMs: number | undefined): ReloadQuery {
   if (Number.isFinite(waitMs) && waitMs >= 1) return { wait: `${Math.round(waitMs)}ms` };
   throw new MxcpError(
     'usage',
-    `waitMs must be a number of milliseconds from 1 on, not ${waitMs}; requestReload() waits for nothing`,
+    `\`waitMs\` must be at least 1 ms, not ${waitMs}; use \`requestReload()\` to return at once`,
   );
 }
 

@@ -95,7 +95,7 @@ function reasonFor(code: string | undefined, path: string, found: Stats | undefi
     case 'ENOTDIR':
       return `there is no admin socket at ${path}. Is the server running, with MXCP_ADMIN_ENABLED=true or --admin, and with this MXCP_ADMIN_SOCKET? Its log says where it listens (journalctl -u mxcp | grep admin)`;
     case 'ECONNREFUSED':
-      return `no server listens on ${path}: the one that created it ended without removing it. Start the server again (systemctl status mxcp)`;
+      return `no server listens on ${path}: the server that created it exited without removing it. Start the server again (systemctl status mxcp)`;
     case 'EACCES':
     case 'EPERM':
       return `${currentUser()} may not use ${path}${ownerOf(found)}. Run this as its owner (sudo -u), or start the server with --admin-socket-mode 0660 and --admin-socket-group`;

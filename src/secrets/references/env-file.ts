@@ -25,11 +25,11 @@ const REST_OF_LINE = /[^\n]*/y;
 const SPACE = /[ \t]*/y;
 
 const MALFORMED =
-  'this line is neither `NAME=value` nor a comment; write it so, with letters, digits, `_`, `-` and `.` in the name, begin it with `#`, or put quotes around a value of several lines';
+  'this line is neither `NAME=value` nor a `#` comment; names may contain letters, digits, `_`, `-` and `.`, and a value of several lines needs quotes';
 const UNCLOSED =
-  'this quote is not closed; close it at the end of the value, or put other quotes (`"`, `\'` or `` ` ``) around a value that holds it';
+  'this quote is not closed; close it at the end of the value, or put other quotes (`"`, `\'` or `` ` ``) around a value that contains it';
 const TEXT_BEHIND =
-  'there is text after the quote that closes this one; close it at the end of the value, put other quotes (`"`, `\'` or `` ` ``) around a value that holds it, and a space before the `#` of a comment';
+  'unexpected text after the closing quote; put other quotes (`"`, `\'` or `` ` ``) around a value that contains this one, and a space before a `#` comment';
 
 /**
  * Reads `NAME=value` lines. `util.parseEnv` (Node 20.20 to 24.21) silently skips malformed lines or joins them to a neighbour, and

@@ -138,7 +138,7 @@ const ONEPASSWORD_FORM =
 export function judgeOnepasswordLocator(locator: string): string | undefined {
   const [path = '', query, ...more] = locator.split('?');
   if (query !== undefined && (more.length > 0 || !/^attribute=(?:otp|totp)$/i.test(query)))
-    return `${ONEPASSWORD_FORM}; behind \`?\` only \`attribute=otp\` is known, and names with \`?\` or \`/\` are written as ids`;
+    return `${ONEPASSWORD_FORM}; after \`?\`, only \`attribute=otp\` is supported; for a name that contains \`?\` or \`/\`, use its id`;
   const parts = path.split('/');
   const isWhole = (parts.length === 3 || parts.length === 4) && parts.every((part) => part.trim() !== '');
   if (!isWhole) return ONEPASSWORD_FORM;

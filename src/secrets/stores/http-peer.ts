@@ -186,11 +186,11 @@ const TEMPORARY: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections; start it, or correct its address',
   ECONNRESET: CLOSED,
   EPIPE: CLOSED,
-  EAI_AGAIN: 'has a host name that the name server did not answer for',
+  EAI_AGAIN: 'has a host name that DNS did not resolve in time',
   EHOSTUNREACH: UNREACHABLE,
   ENETUNREACH: UNREACHABLE,
   ETIMEDOUT: UNREACHABLE,
-  ENOENT: 'has no socket there; start it, or correct its address',
+  ENOENT: 'has no socket at that path; start it, or correct its address',
 };
 
 const NO_TLS = 'does not speak TLS there; should its address begin with `http://`?';

@@ -114,19 +114,19 @@ function judgeAddress(value: string, schemes: readonly string[]): string | undef
   const { username, password, search, hash } = new URL(value);
   if (username !== '' || password !== '')
     return 'must not hold a user or a password; use the keys for the login';
-  return search === '' && hash === '' ? undefined : 'must end before `?` and `#`';
+  return search === '' && hash === '' ? undefined : 'must not contain a query (`?`) or a fragment (`#`)';
 }
 
 function judgeLogin(type: string, config: LoginConfig): readonly { key: LoginKey; message: string }[] {
   const { needs = [], may = [] } = LOGIN_KEYS[type] ?? {};
   const missing = needs
     .filter((group) => group.every((key) => config[key] === undefined))
-    .flatMap(([key]) => (key === undefined ? [] : [{ key, message: `is missing, which \`${type}\` needs` }]));
+    .flatMap(([key]) => (key === undefined ? [] : [{ key, message: `is required by \`${type}\`` }]));
   const known = [...needs.flat(), ...may];
   // The keys of a parsed mapping are those of its schema.
   const foreign = (Object.keys(config) as LoginKey[])
     .filter((key) => config[key] !== undefined && !known.includes(key))
-    .map((key) => ({ key, message: `means nothing to \`${type}\`, which knows ${known.join(', ')}` }));
+    .map((key) => ({ key, message: `is not used by \`${type}\` logins, which accept ${known.join(', ')}` }));
   return [...missing, ...foreign];
 }
 

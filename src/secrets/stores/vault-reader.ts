@@ -91,7 +91,7 @@ async function readByGuess(session: VaultSession, path: string, limit: TimeLimit
   if (failed !== undefined) throw toError(session, failed, policyPaths(path));
   const paths = attempts.map(({ request }) => request.path).join(', ');
   throw new Error(
-    `${session.client.name} does not say which mount ${path} belongs to, and has nothing at ${paths} (404); correct the mount or the path, or let a policy of the token allow it`,
+    `${session.client.name} does not report the mount of ${path}, and has nothing at ${paths} (404); correct the path, or grant the token access to it`,
   );
 }
 

@@ -65,7 +65,7 @@ export class VaultSession implements Disposable {
     const grant =
       policyPaths.length === 1
         ? `grant it \`read\` on ${paths}`
-        : `grant it \`read\` on the right one of ${paths}: Vault does not tell this token where the mount ends and whether it keeps versions`;
+        : `grant it \`read\` on whichever of these applies: ${paths}. Without that permission, mxcp cannot find out the path and the version of the KV mount`;
     switch (login.kind) {
       case 'given':
         return `it rejected the token from ${login.from}, which has expired or lacks permission: replace it, or ${grant}`;

@@ -24,13 +24,8 @@ describe('refusals', () => {
       'reload_not_found',
       'no reload with this id is remembered; GET /reloads lists the ones that are',
     ],
-    ['GET /reload HTTP/1.1', 405, 'method_not_allowed', 'GET is not a method of this route; it has POST'],
-    [
-      'DELETE /config HTTP/1.1',
-      405,
-      'method_not_allowed',
-      'DELETE is not a method of this route; it has GET, HEAD',
-    ],
+    ['GET /reload HTTP/1.1', 405, 'method_not_allowed', 'this route does not allow GET; use POST'],
+    ['DELETE /config HTTP/1.1', 405, 'method_not_allowed', 'this route does not allow DELETE; use GET, HEAD'],
     ['POST /reload?wiat=3 HTTP/1.1', 400, 'bad_request', 'unknown query option "wiat"; did you mean "wait"?'],
     ['GET /health?x=1 HTTP/1.1', 400, 'bad_request', 'unknown query option "x"; this route takes none'],
     [
@@ -61,7 +56,7 @@ describe('refusals', () => {
       'POST /reload?force=true&dry_run=true HTTP/1.1',
       400,
       'bad_request',
-      'dry_run changes nothing, so force would interrupt calls for nothing; leave one of them out',
+      '`force` and `dry_run` cannot be combined: a dry run has no calls to interrupt',
     ],
     ['POST /reload HTTP/1.1\nContent-Length: 65537', 413, 'body_too_large', 'the body is larger than 64 KiB'],
   ];

@@ -108,7 +108,7 @@ describe('other states of the server', () => {
     expect(answer.headers['location']).toBe(`/reloads/${RELOAD_ID}`);
     expect(json(answer)).toEqual({
       error: 'wait_timeout',
-      message: `the reload still runs after 0.02 s; GET /reloads/${RELOAD_ID} shows how it ends`,
+      message: `the reload is still running after 0.02 s; GET /reloads/${RELOAD_ID} shows how it ends`,
     });
     expectInContract('postReload', answer);
     await expect(slow.client.reload({ waitMs: 20 })).rejects.toMatchObject({

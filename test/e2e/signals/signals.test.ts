@@ -203,7 +203,7 @@ describe('a start that cannot succeed', () => {
     const lenient = serve('--admin-socket', tooLong);
     await lenient.url();
     expect(lenient.stderr).toMatch(
-      /ERROR admin: admin socket refused: .*x{120}.*\n.*serving without the admin socket/,
+      /ERROR admin: cannot open the admin socket: .*x{120}.*\n.*serving without the admin socket/,
     );
     lenient.kill('SIGTERM');
     expect((await lenient.ended).code).toBe(0);

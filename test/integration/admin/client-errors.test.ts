@@ -106,7 +106,7 @@ describe('a client that is used wrongly', () => {
       // As above.
       await expect(client.reload({ waitMs: waitMs as number })).rejects.toMatchObject({
         code: 'usage',
-        message: `waitMs must be a number of milliseconds from 1 on, not ${waitMs}; requestReload() waits for nothing`,
+        message: `\`waitMs\` must be at least 1 ms, not ${waitMs}; use \`requestReload()\` to return at once`,
       });
     },
   );

@@ -137,7 +137,7 @@ describe('env files', () => {
     expect(canHeal(error)).toBe(false);
     expect(error.message.replaceAll(`${root}/`, '').split('\n')).toEqual([
       'the env files have 4 problems:',
-      expect.stringMatching(/^ {2}a\.env:2:1: this line is neither `NAME=value` nor a comment; /),
+      expect.stringMatching(/^ {2}a\.env:2:1: this line is neither `NAME=value` nor a `#` comment; /),
       expect.stringMatching(/^ {2}none\.env: the env file does not exist; /),
       expect.stringMatching(/^ {2}b\.env:2:8: this quote is not closed; /),
       expect.stringMatching(/^ {2}b\.env:4:1: this line is neither/),

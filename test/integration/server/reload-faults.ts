@@ -174,7 +174,7 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
     stage: 'resolve',
     code: 'config_invalid',
     at: 'shop.env:1:1',
-    says: ['this line is neither `NAME=value` nor a comment'],
+    says: ['this line is neither `NAME=value` nor a `#` comment'],
   },
   {
     what: 'one reference changed, one is gone, one was added before them',

@@ -237,10 +237,10 @@ describe('a login', () => {
     const failure = async (section: readonly string[]): Promise<string> =>
       (await project.write(vaultSection('http://localhost:1', section), REFERENCES).failure()).message;
     expect(await failure(autoAuth('kubernetes', ['token_path: x']))).toContain(
-      '`vault.auto_auth.method.config.role` is missing, which `kubernetes` needs',
+      '`vault.auto_auth.method.config.role` is required by `kubernetes`',
     );
     expect(await failure(autoAuth('jwt', ['role: x', 'path: y', 'role_id: z']))).toContain(
-      '`vault.auto_auth.method.config.role_id` means nothing to `jwt`, which knows role, path',
+      '`vault.auto_auth.method.config.role_id` is not used by `jwt` logins, which accept role, path',
     );
     expect(await failure(autoAuth('ldap', ['role: x']))).toContain(
       '`vault.auto_auth.method.type` must be one of approle, jwt, kubernetes, token_file',

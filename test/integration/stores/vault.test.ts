@@ -244,7 +244,7 @@ describe('a Vault reference without a value says what to do', () => {
 
   it('about a wrong mount', async () => {
     expect(await refused(() => undefined, 'vault://nowhere/app#k')).toBe(
-      'Vault at ADDRESS does not say which mount nowhere/app belongs to, and has nothing at nowhere/data/app, nowhere/app, secret/data/nowhere/app, secret/nowhere/app (404); correct the mount or the path, or let a policy of the token allow it',
+      'Vault at ADDRESS does not report the mount of nowhere/app, and has nothing at nowhere/data/app, nowhere/app, secret/data/nowhere/app, secret/nowhere/app (404); correct the path, or grant the token access to it',
     );
   });
 
@@ -264,7 +264,7 @@ describe('a Vault reference without a value says what to do', () => {
     );
     const blind = await refused((vault) => vault.issueToken({ policies: ['old/*'] }));
     expect(blind).toMatch(
-      /grant it `read` on the right one of `kv\/data\/app\/db`, `kv\/app\/data\/db`, `kv\/app\/db`, `secret\/data\/kv\/app\/db`, `secret\/kv\/app\/db`: Vault does not tell this token where the mount ends and whether it keeps versions$/,
+      /grant it `read` on whichever of these applies: `kv\/data\/app\/db`, `kv\/app\/data\/db`, `kv\/app\/db`, `secret\/data\/kv\/app\/db`, `secret\/kv\/app\/db`. Without that permission, mxcp cannot find out the path and the version of the KV mount$/,
     );
   });
 
@@ -277,7 +277,7 @@ describe('a Vault reference without a value says what to do', () => {
     expect(await refused(prepare, 'vault://one/app#password')).toContain('`one/app`');
     expect(await refused(prepare, 'vault://team/blue/x#k')).toContain('`team/blue/data/x`');
     expect(await refused((vault) => vault.issueToken(others), 'vault://db#password')).toContain(
-      'the right one of `secret/data/db`, `secret/db`: ',
+      'whichever of these applies: `secret/data/db`, `secret/db`. ',
     );
   });
 

@@ -15,9 +15,9 @@ const problemsOf = (text: string): readonly string[] =>
     ({ file, line, column, message }) => `${file}:${line}:${column}: ${message.split(';')[0]}`,
   );
 
-const NO_LINE = 'this line is neither `NAME=value` nor a comment';
+const NO_LINE = 'this line is neither `NAME=value` nor a `#` comment';
 const UNCLOSED = 'this quote is not closed';
-const BEHIND = 'there is text after the quote that closes this one';
+const BEHIND = 'unexpected text after the closing quote';
 
 describe('a line of an env file', () => {
   it.each([

@@ -218,7 +218,9 @@ describe('calls that delay a handover', () => {
     const forced = coordinator.request({ trigger: 'cli', force: true });
     expect(await waiting.ended).toMatchObject({ status: 'success', generation: { from: 1, to: 2 } });
     expect(await forced.ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
-    expect(lines.join('')).toContain('a forced reload is waiting; this one now interrupts calls');
+    expect(lines.join('')).toContain(
+      'a forced reload is queued behind this one, so calls are interrupted now',
+    );
   });
 
   test('are interrupted by a reload that is queued before a forced one', async () => {
