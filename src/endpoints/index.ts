@@ -1,15 +1,17 @@
 export { checkEndpoints, withFailures } from './calling/check-endpoints.js';
-export type {
-  CallContext,
-  EndpointCalls,
-  EndpointListings,
-  PromptListing,
-  ResourceListing,
-  ResourceText,
-  ToolListing,
-} from './calling/endpoint-calls.js';
-export { EndpointSet } from './calling/endpoint-set.js';
-export { LiveEndpointCalls } from './calling/live-endpoint-calls.js';
+export {
+  type EndpointListings,
+  EndpointSet,
+  type PromptListing,
+  type ResourceListing,
+  type ToolListing,
+} from './calling/endpoint-set.js';
+export {
+  type CallContext,
+  type EndpointCalls,
+  LiveEndpointCalls,
+  type ResourceText,
+} from './calling/live-endpoint-calls.js';
 export { type EndpointRunResult, runEndpoint } from './calling/run-endpoint.js';
 export {
   type EndpointCatalog,

@@ -2,6 +2,7 @@ import type { ResolvedConfig } from '../../config/index.js';
 import {
   ArgumentReader,
   createResultChecks,
+  type ObjectSchema,
   type ParameterDefinition,
   type ResultChecks,
   SchemaCompiler,
@@ -19,9 +20,33 @@ import {
   type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
-import type { EndpointListings, PromptListing, ResourceListing, ToolListing } from './endpoint-calls.js';
 import { PromptRenderer } from './render-prompt.js';
 import { createSqlTools, ROWS, type SqlTool } from './sql-tools.js';
+
+interface Listing extends Readonly<Partial<Pick<EndpointDefinition, 'description' | 'tags'>>> {
+  readonly name: string;
+}
+
+export interface ToolListing extends Listing {
+  readonly title?: string | undefined;
+  readonly inputSchema: ObjectSchema;
+  readonly outputSchema?: ObjectSchema | undefined;
+  readonly annotations?: Partial<ToolDefinition['annotations']>;
+}
+
+export interface ResourceListing extends Listing {
+  /** A URI, or an RFC 6570 level 1 template when the resource has parameters. */
+  readonly uri: string;
+  readonly isTemplate: boolean;
+  readonly mimeType?: string | undefined;
+}
+
+export interface PromptListing extends Listing {
+  readonly arguments: readonly (Omit<Listing, 'tags'> & { readonly required: boolean })[];
+}
+
+/** What clients see of the endpoints before they call one. */
+export type EndpointListings = EndpointSet['listings'];
 
 /** Something that answers with a result when it is called: a tool, a resource, or a built-in SQL tool. */
 export interface Callable {
@@ -36,25 +61,23 @@ export interface Callable {
 /** What runs when an endpoint is called; without a text, the argument `sql` is the statement. */
 export type EndpointWork = EndpointSource | (Pick<SqlTool, 'sql'> & { readonly language: 'sql' });
 
-export interface CallableResource extends Callable {
-  readonly mimeType: string;
-}
-
-export interface CallablePrompt {
-  readonly arguments: ArgumentReader;
-  readonly renderer: PromptRenderer;
-}
-
 /**
  * The endpoints of one generation, ready to be called: immutable, and dropped with the generation. Endpoints that failed
  * their checks are left out.
  */
 export class EndpointSet {
   readonly catalog: EndpointCatalog;
-  readonly listings: EndpointListings;
+  readonly listings: {
+    readonly tools: readonly ToolListing[];
+    readonly resources: readonly ResourceListing[];
+    readonly prompts: readonly PromptListing[];
+  };
   readonly tools: ReadonlyMap<string, Callable>;
-  readonly resources: ResourceRouter<CallableResource>;
-  readonly prompts: ReadonlyMap<string, CallablePrompt>;
+  readonly resources: ResourceRouter<Callable & { readonly mimeType: string }>;
+  readonly prompts: ReadonlyMap<
+    string,
+    { readonly arguments: ArgumentReader; readonly renderer: PromptRenderer }
+  >;
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
@@ -75,7 +98,12 @@ export class EndpointSet {
     this.resources = new ResourceRouter(
       resources.map((each) => [each.uri, { ...this.#toCallable(each), mimeType: mimeTypeOf(each) }]),
     );
-    this.prompts = new Map(prompts.map((prompt) => [prompt.name, this.#toCallablePrompt(prompt)]));
+    this.prompts = new Map(
+      prompts.map((prompt) => {
+        const reader = this.#readerOf(labelOf(prompt), prompt.parameters);
+        return [prompt.name, { arguments: reader, renderer: new PromptRenderer(prompt) }];
+      }),
+    );
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition): Callable {
@@ -89,11 +117,6 @@ export class EndpointSet {
     const label = endpointLabel('tool', name);
     const work = { language: 'sql', sql } as const;
     return { label, arguments: this.#readerOf(label, parameters), returns: ROWS, checks: undefined, work };
-  }
-
-  #toCallablePrompt(prompt: PromptDefinition): CallablePrompt {
-    const reader = this.#readerOf(labelOf(prompt), prompt.parameters);
-    return { arguments: reader, renderer: new PromptRenderer(prompt) };
   }
 
   #readerOf(label: string, parameters: readonly ParameterDefinition[]): ArgumentReader {
@@ -155,12 +178,6 @@ function toPromptListing({ name, description, parameters, tags }: PromptDefiniti
   return { name, description, arguments: listed, tags };
 }
 
-export interface ResourceMatch<T> {
-  readonly resource: T;
-  /** Values of the URI's placeholders, decoded. */
-  readonly values: Readonly<Record<string, string>>;
-}
-
 /** Finds the resource that a URI names: one without placeholders first, then the most specific template. */
 export class ResourceRouter<T> {
   readonly #exact = new Map<string, T>();
@@ -175,7 +192,8 @@ export class ResourceRouter<T> {
     this.#templates.sort((a, b) => UriTemplate.bySpecificity(a.template, b.template));
   }
 
-  find(uri: string): ResourceMatch<T> | undefined {
+  /** `values` are those of the URI's placeholders, decoded. */
+  find(uri: string): { resource: T; values: Readonly<Record<string, string>> } | undefined {
     const exact = this.#exact.get(uri);
     if (exact !== undefined) return { resource: exact, values: {} };
     for (const { template, resource } of this.#templates) {

@@ -1,9 +1,9 @@
-import type { QueryableDatabase } from '../../duckdb/index.js';
+import type { CallerIdentity, QueryableDatabase } from '../../duckdb/index.js';
 import { type ErrorCode, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import type { ActiveGeneration, CallGate, Lease } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { Renderers } from '../../prompts/index.js';
-import type { PythonTarget, PythonWorkers } from '../../python/index.js';
+import type { CallNotification, PythonTarget, PythonWorkers } from '../../python/index.js';
 import {
   type CallArguments,
   jsonListPieces,
@@ -13,15 +13,34 @@ import {
   ValueCollector,
 } from '../../values/index.js';
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
-import type {
-  CallContext,
-  EndpointCalls,
-  EndpointListings,
-  PromptMessage,
-  ResourceText,
-  SentArguments,
-} from './endpoint-calls.js';
-import type { Callable, EndpointSet } from './endpoint-set.js';
+import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
+import type { PromptMessage } from './render-prompt.js';
+
+/** What a transport knows about one call. */
+export interface CallContext {
+  readonly caller: CallerIdentity;
+  /** Aborted when the client disconnects or cancels: the call then ends and its query is interrupted. */
+  readonly signal: AbortSignal;
+  /** Sends a notification to the client before the call is answered. Absent when the client takes none. Must not throw. */
+  readonly notify?: ((notification: CallNotification) => void) | undefined;
+}
+
+export interface ResourceText {
+  readonly uri: string;
+  readonly mimeType: string;
+  /** Pieces of the text, to be concatenated; large results come in many. */
+  readonly texts: Iterable<string>;
+  /** UTF-8 bytes of the text. */
+  readonly bytes: number;
+  /** Whether the text is bytes in base 64. */
+  readonly isBinary: boolean;
+}
+
+/** Arguments as the client sent them. */
+export type SentArguments = Readonly<Record<string, unknown>>;
+
+/** Everything that can be called on this server. */
+export type EndpointCalls = Pick<LiveEndpointCalls, 'listings' | 'callTool' | 'readResource' | 'getPrompt'>;
 
 /** What a generation must hold for its endpoints to be called. */
 export interface CallableGeneration {
@@ -55,8 +74,12 @@ interface RunningCall {
   readonly deadline: CallDeadline;
 }
 
-/** Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. */
-export class LiveEndpointCalls implements EndpointCalls {
+/**
+ * Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. Calls throw
+ * `endpoint_not_found`, `params_invalid`, `server_busy`, `call_timeout`, `query_failed`, `query_interrupted`,
+ * `result_too_large`, `output_invalid`, `prompt_failed`.
+ */
+export class LiveEndpointCalls {
   readonly #generations: ActiveGeneration<CallableGeneration>;
   readonly #options: LiveEndpointCallsOptions;
   #activeCalls = 0;

@@ -9,13 +9,17 @@ import {
 } from '../../prompts/index.js';
 import { tooLarge } from '../../values/index.js';
 import { endpointLabel, type PromptDefinition } from '../definitions/endpoint-definition.js';
-import type { PromptMessage } from './endpoint-calls.js';
 
 /**
  * The largest product of template and value characters that is rendered on the event loop. The slowest filters, `dictsort` and `sort`, took up to 30 ms
  * for this much, the first time included (Node 20.20).
  */
 const MAX_HERE = 500_000;
+
+export interface PromptMessage {
+  readonly role: 'user' | 'assistant';
+  readonly text: string;
+}
 
 export interface RenderLimits {
   readonly maxResultBytes: number;

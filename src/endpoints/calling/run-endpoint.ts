@@ -4,13 +4,16 @@ import { Renderers } from '../../prompts/index.js';
 import type { ShapedResult } from '../../values/index.js';
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
-import type { CallContext, PromptMessage, ResourceText, SentArguments } from './endpoint-calls.js';
 import type { EndpointSet } from './endpoint-set.js';
 import {
   type CallableGeneration,
+  type CallContext,
   LiveEndpointCalls,
   type LiveEndpointCallsOptions,
+  type ResourceText,
+  type SentArguments,
 } from './live-endpoint-calls.js';
+import type { PromptMessage } from './render-prompt.js';
 
 export interface EndpointRun {
   readonly kind: EndpointKind;
@@ -18,10 +21,7 @@ export interface EndpointRun {
   readonly name: string;
   readonly parameters: SentArguments;
   readonly context: CallContext;
-  readonly limits: Pick<
-    LiveEndpointCallsOptions,
-    'callTimeoutMs' | 'maxResultBytes' | 'skipOutputValidation'
-  >;
+  readonly limits: Omit<LiveEndpointCallsOptions, 'gate' | 'renderers' | 'logger'>;
 }
 
 export type EndpointRunResult =
@@ -31,7 +31,7 @@ export type EndpointRunResult =
 
 /**
  * Calls one endpoint without a server, on the same path as a server would. The caller remains the owner of `contents`.
- * Throws what `EndpointCalls` throws.
+ * Throws what `LiveEndpointCalls` throws.
  */
 export async function runEndpoint(
   contents: CallableGeneration,

@@ -75,7 +75,6 @@ export type EndpointFileContents = z.infer<typeof endpointFileSchema>;
 export type ToolFields = z.infer<typeof toolSchema>;
 export type EndpointFields = ToolFields | z.infer<typeof resourceSchema> | z.infer<typeof promptSchema>;
 export type EndpointTest = z.infer<typeof testSchema>;
-export type ToolAnnotations = NonNullable<ToolFields['annotations']>;
 
 export type EndpointParts = ReturnType<typeof readParts>;
 

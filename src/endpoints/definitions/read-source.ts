@@ -11,7 +11,7 @@ export interface SourceContext {
   readonly disk: DiskReader;
 }
 
-export interface SourceReading {
+interface SourceReading {
   /** Undefined if the endpoint has no source, or one with findings. */
   readonly source?: EndpointSource;
   readonly sqlFile?: SqlFileFingerprint;
