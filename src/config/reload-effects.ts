@@ -1,4 +1,4 @@
-import { failedReferences, type ResolvedReference, resolvedDespite } from '../secrets/index.js';
+import { failedReferences, resolvedDespite, type ResolvedReference } from '../secrets/index.js';
 import type { ResolvedConfig } from './resolved-config.js';
 
 /** A setting that differs on disk and that only a restart applies, as it may be printed. */

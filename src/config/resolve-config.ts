@@ -7,8 +7,8 @@ import {
   createEnvResolver,
   createFileResolver,
   type EnvironmentView,
-  PermanentReferenceError,
   loadEnvironment,
+  PermanentReferenceError,
   type ReferenceResolver,
   type ReferenceUse,
   type ResolvedReferences,
@@ -22,8 +22,8 @@ import type { Environment } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath } from '../yaml/index.js';
 import { findDatabaseProblems, findUnavailable, findWarnings } from './check-config.js';
 import {
-  type ActiveTemplate,
   activeReferences,
+  type ActiveTemplate,
   activeUserFile,
   chooseProfile,
   type ConfigTemplate,

@@ -1,7 +1,7 @@
+import type { Problem } from '../errors/index.js';
 import type { ReadFile } from '../files/index.js';
 import type { Concealed, ResolvedReference, Secret } from '../secrets/index.js';
 import type { Environment } from '../settings/index.js';
-import type { Problem } from '../errors/index.js';
 import type { UnavailableSetting } from './check-config.js';
 import type { SecretDefinition, toConfigFiles, toServerParts } from './effective-config.js';
 import type { RestartOnlySetting } from './schema-keys.js';

@@ -1,6 +1,7 @@
 export { check, reloadRecord } from './answers.js';
 export { openApiDocument } from './openapi.js';
-export { type RouteContract, ROUTES } from './route-table.js';
+export { ROUTES, type RouteContract } from './route-table.js';
+export { type Inside, toWire } from './wire-format.js';
 export type {
   AnswerOf,
   BackgroundReport,
@@ -30,4 +31,3 @@ export type {
   StatusRecord,
   SuccessOf,
 } from './wire-types.js';
-export { type Inside, toWire } from './wire-format.js';

@@ -1,4 +1,4 @@
-export { checkEndpoints, withFailures } from './calling/check-endpoints.js';
+export { checkEndpoints, findPythonTargets, withFailures } from './calling/check-endpoints.js';
 export {
   type EndpointListings,
   EndpointSet,
@@ -13,12 +13,7 @@ export {
   type ResourceText,
 } from './calling/live-endpoint-calls.js';
 export { type EndpointRunResult, runEndpoint } from './calling/run-endpoint.js';
-export {
-  type EndpointCatalog,
-  type EndpointFailure,
-  type EndpointKind,
-  findPythonTargets,
-} from './definitions/endpoint-definition.js';
 export { findDefinitionChanges } from './definitions/definition-files.js';
+export type { EndpointCatalog, EndpointFailure, EndpointKind } from './definitions/endpoint-definition.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';
 export { selectEndpoint } from './definitions/select-endpoint.js';

@@ -1,4 +1,3 @@
-export { createFolder, expandHome, isDatabaseFile, resolveDatabasePath, resolvePath } from './paths.js';
 export {
   DiskReader,
   FileLedger,
@@ -6,8 +5,13 @@ export {
   MISSING,
   type ReadFile,
   type TextReader,
+  createFolder,
   decodeText,
+  expandHome,
   fingerprint,
+  isDatabaseFile,
   readContentHash,
   readTextFile,
-} from './read-files.js';
+  resolveDatabasePath,
+  resolvePath,
+} from './project-files.js';

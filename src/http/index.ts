@@ -1,14 +1,13 @@
 export {
-  assertLocalCaller,
-  type CallerHeaders,
   type Connection,
-  endWith,
-  headerValues,
   type HttpLimits,
   HttpServer,
   type HttpServerOptions,
-  readBody,
   type Reply,
   RequestGuard,
+  assertLocalCaller,
+  endWith,
+  headerValues,
+  readBody,
   writeReply,
 } from './http-server.js';

@@ -22,6 +22,6 @@ export {
   parseDuration,
   partOf,
   raceSignal,
-  within,
   withJitter,
+  within,
 } from './timing.js';

@@ -1,5 +1,4 @@
 export {
-  type LogFormat,
   type LogSink,
   type Logger,
   type LoggingConfig,

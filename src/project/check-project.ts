@@ -10,7 +10,7 @@ import {
 import { MxcpError, type Problem } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
 import type { ServerSettings } from '../settings/index.js';
-import { loadConfig, type OpenProjectOptions, openProject } from './open-project.js';
+import { loadConfig, openProject, type OpenProjectOptions } from './open-project.js';
 
 export interface ProjectCheck {
   /** Undefined when the folders of the endpoints are unknown. */

@@ -3,6 +3,7 @@ export {
   type CheckableContents,
   GenerationBuilder,
   type Serving,
+  lowerThreads,
   runInitHooks,
 } from './generation-builder.js';
 export { endpointReport, loadConfig, openProject } from './open-project.js';

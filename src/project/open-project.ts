@@ -5,7 +5,7 @@ import {
   type ResolvedConfig,
 } from '../config/index.js';
 import { DatabaseRegistry } from '../duckdb/index.js';
-import { type EndpointFailure } from '../endpoints/index.js';
+import type { EndpointFailure } from '../endpoints/index.js';
 import { formatProblem, type MxcpError, plural, problemsError } from '../errors/index.js';
 import { type Generation, raceSignal } from '../lifecycle/index.js';
 import { type Logger, Scrubber } from '../logging/index.js';

@@ -2,19 +2,24 @@ import {
   type DatabaseFile,
   DatabaseHandover,
   type DatabaseSpec,
-  PreflightProcess,
   type GenerationDatabase,
   type InspectedDatabase,
   type ParameterValue,
+  PreflightProcess,
   type StatementShape,
 } from '../duckdb/index.js';
 import { checkEndpoints, type EndpointFailure } from '../endpoints/index.js';
 import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import { deadlineIn, type Generation } from '../lifecycle/index.js';
-import { endpointReport, type GenerationBuilder, runInitHooks, type Serving } from '../project/index.js';
+import {
+  endpointReport,
+  type GenerationBuilder,
+  lowerThreads,
+  runInitHooks,
+  type Serving,
+} from '../project/index.js';
 import type { Candidate, ReloadContext } from '../reload/index.js';
 import type { ServerContext } from './server-context.js';
-import { lowerThreads } from './thread-priorities.js';
 
 export interface CandidateParts {
   /** Complete; for a handover, complete except that its database is not open yet. */

@@ -27,18 +27,18 @@ import {
   type CheckableContents,
   endpointReport,
   type GenerationBuilder,
+  lowerThreads,
   type Serving,
 } from '../project/index.js';
 import type { ReloadContext, ReloadSteps } from '../reload/index.js';
 import {
   type PreflightDatabase,
-  PreflightOnNewFile,
   preflightOnCurrent,
+  PreflightOnNewFile,
   ServerCandidate,
 } from './candidate.js';
 import type { ReloadTriggers } from './reload-triggers.js';
 import type { ServerContext } from './server-context.js';
-import { lowerThreads } from './thread-priorities.js';
 
 interface Loaded {
   readonly template: ConfigTemplate;

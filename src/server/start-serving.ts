@@ -17,6 +17,7 @@ import {
   endpointReport,
   GenerationBuilder,
   loadConfig,
+  lowerThreads,
   type Serving,
 } from '../project/index.js';
 import { Renderers } from '../prompts/index.js';
@@ -27,7 +28,6 @@ import { version } from '../version/index.js';
 import { ServerReloadSteps } from './reload-steps.js';
 import { ReloadTriggers } from './reload-triggers.js';
 import type { ServerContext } from './server-context.js';
-import { lowerThreads } from './thread-priorities.js';
 
 const SECRET_RETRIES = { firstMs: 500, longestMs: 10_000 } as const;
 

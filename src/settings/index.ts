@@ -1,7 +1,7 @@
 export {
   type Environment,
-  type ServerSettings,
   SITE_FILE_NAME,
+  type ServerSettings,
   findProjectRoot,
   isDebug,
   loadAdminSettings,

@@ -3,16 +3,16 @@ export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, toInputSchema, toOutputSchema } from './json-schema.js';
 export {
-  createResultChecks,
   type ResultChecks,
-  jsonListPieces,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
   ValueCollector,
+  createResultChecks,
+  jsonListPieces,
   tooLarge,
 } from './results.js';
-export { compilePattern, SchemaCompiler } from './schema-compiler.js';
+export { SchemaCompiler, compilePattern } from './schema-compiler.js';
 export {
   type ParameterDefinition,
   type TypeDefinition,

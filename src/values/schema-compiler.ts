@@ -12,8 +12,8 @@ import { type JsonObject, parseIsoDate, parseIsoTime, parseIsoTimestamp } from '
 import {
   compareExact,
   createMultipleCheck,
-  type ExactNumber,
   epochSecondsToText,
+  type ExactNumber,
   isMultipleOf,
   parseExact,
   toWhole,

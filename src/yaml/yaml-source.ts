@@ -1,5 +1,5 @@
 import { YAMLException } from 'js-yaml';
-import { isAlias, isMap, isScalar, isNode, isSeq, type Scalar, type YAMLSeq } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, type Scalar, type YAMLSeq } from 'yaml';
 import type { Problem, SourcePosition } from '../errors/index.js';
 import { loadDocuments } from './dialect.js';
 import { composeDocument, type YamlDocument } from './yaml-document.js';

@@ -1,6 +1,3 @@
-import { ERROR_CODES, type ErrorCode, MxcpError } from '../../errors/index.js';
-import { MAX_WAIT_MS } from '../../lifecycle/index.js';
-import { version } from '../../version/index.js';
 import type {
   AnswerOf,
   Config,
@@ -17,6 +14,9 @@ import type {
   Status,
   SuccessOf,
 } from '../../contract/index.js';
+import { ERROR_CODES, type ErrorCode, MxcpError } from '../../errors/index.js';
+import { MAX_WAIT_MS } from '../../lifecycle/index.js';
+import { version } from '../../version/index.js';
 import { sendRequest, type SocketAnswer } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;

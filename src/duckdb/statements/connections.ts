@@ -1,7 +1,7 @@
 import {
   type DuckDBConnection,
-  DuckDBScalarFunction,
   type DuckDBInstance,
+  DuckDBScalarFunction,
   type DuckDBScalarMainFunction,
   VARCHAR,
 } from '@duckdb/node-api';

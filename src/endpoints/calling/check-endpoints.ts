@@ -1,6 +1,6 @@
 import type { InspectedDatabase } from '../../duckdb/index.js';
 import { type Problem, suggestion, toMxcpError, toOneLine } from '../../errors/index.js';
-import type { PythonWorkers } from '../../python/index.js';
+import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import { toSampleParameters } from '../../values/index.js';
 import type {
   EndpointCatalog,
@@ -134,4 +134,11 @@ function sqlProblem(sql: SqlSource, message: string): Problem {
 function reasonOf(message: string): string {
   const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
   return toOneLine(reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, ''));
+}
+
+/** The Python functions that the endpoints of a catalog call. */
+export function findPythonTargets({ endpoints }: EndpointCatalog): readonly PythonTarget[] {
+  return endpoints.flatMap((endpoint) =>
+    endpoint.kind !== 'prompt' && endpoint.source.language === 'python' ? [endpoint.source.python] : [],
+  );
 }

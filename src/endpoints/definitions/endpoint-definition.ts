@@ -1,5 +1,4 @@
 import type { Problem, SourcePosition } from '../../errors/index.js';
-import type { PythonTarget } from '../../python/index.js';
 import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
 import type { EndpointTest, ToolFields } from './definition-schema.js';
 
@@ -109,11 +108,4 @@ export interface SqlFileFingerprint {
 /** An endpoint as messages name it: `tool "sales"`, or `resource sales://regions`, which is known by its URI. */
 export function endpointLabel(kind: EndpointKind, name: string): string {
   return kind === 'resource' ? `resource ${name}` : `${kind} "${name}"`;
-}
-
-/** The Python functions that the endpoints of a catalog call. */
-export function findPythonTargets({ endpoints }: EndpointCatalog): readonly PythonTarget[] {
-  return endpoints.flatMap((endpoint) =>
-    endpoint.kind !== 'prompt' && endpoint.source.language === 'python' ? [endpoint.source.python] : [],
-  );
 }

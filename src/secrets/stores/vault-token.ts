@@ -4,8 +4,8 @@ import { FileReadError, readTextFile } from '../../files/index.js';
 import {
   Backoff,
   type Disposable,
-  LONGEST_TIMER_MS,
   limitTime,
+  LONGEST_TIMER_MS,
   type TimeLimit,
 } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';

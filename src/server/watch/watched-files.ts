@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
 import { type DatabaseFile, type GenerationDatabase, statDatabaseFile } from '../../duckdb/index.js';
 import { messageOf } from '../../errors/index.js';
-import { MISSING, type ReadFile, readContentHash } from '../../files/index.js';
+import { MISSING, readContentHash, type ReadFile } from '../../files/index.js';
 import { deadlineIn, within } from '../../lifecycle/index.js';
 
 /** A file that is compared by its content. */

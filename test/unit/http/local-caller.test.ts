@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { assertLocalCaller, type CallerHeaders } from '../../../src/http/index.js';
+import { assertLocalCaller } from '../../../src/http/index.js';
+import type { CallerHeaders } from '../../../src/http/http-server.js';
 
 function caller(headers: Partial<CallerHeaders>): CallerHeaders {
   return {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createLogger, Scrubber, type LogFormat } from '../../../src/logging/index.js';
+import { createLogger, Scrubber } from '../../../src/logging/index.js';
+import type { LogFormat } from '../../../src/logging/logger.js';
 
 /** Values that could be part of the replacement itself prove nothing. */
 const value = fc

@@ -1,4 +1,4 @@
-import type { Config, ProbeOk, Status } from '../../../admin/client/index.js';
+import type { Config, ProbeOk, Status } from '../../../contract/index.js';
 import { plural } from '../../../errors/index.js';
 import type { Output } from '../../terminal/output.js';
 import { printFields, printTable } from '../../terminal/tables.js';

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { ReloadRecord } from '../../../admin/client/index.js';
+import type { ReloadRecord } from '../../../contract/index.js';
 import { formatProblem, plural } from '../../../errors/index.js';
 import { visibleLines } from '../../../logging/terminal-text.js';
 import type { Output } from '../../terminal/output.js';

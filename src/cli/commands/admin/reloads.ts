@@ -1,12 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type AdminClient,
-  MAX_WAIT_MS,
-  type ReloadAccepted,
-  type ReloadRecord,
-} from '../../../admin/client/index.js';
+import type { AdminClient } from '../../../admin/client/index.js';
+import type { ReloadAccepted, ReloadRecord } from '../../../contract/index.js';
 import { MxcpError } from '../../../errors/index.js';
-import { parseDuration } from '../../../lifecycle/index.js';
+import { MAX_WAIT_MS, parseDuration } from '../../../lifecycle/index.js';
 import type { Options } from '../../command/command.js';
 import type { Output } from '../../terminal/output.js';
 import { startProgress } from '../../terminal/progress.js';
