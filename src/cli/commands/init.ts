@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { createFolder } from '../../files/index.js';
 import { Disposer } from '../../lifecycle/index.js';
@@ -16,7 +17,10 @@ export const run: CommandModule['run'] = async ([given = '.'], options, { cwd, o
     project: readProject(options, folder),
     profile: readName('--profile', options, DEFAULT_PROFILE),
   };
-  const files = [...firstFiles(names), ...(options['bootstrap'] === true ? exampleFiles() : [])];
+  const templates =
+    options['bootstrap'] === true ? (['project', 'bootstrap'] as const) : (['project'] as const);
+  const found = templates.flatMap((name) => readTemplate(name, names));
+  const files = found.filter(({ path }) => path !== IGNORED.path || !existsSync(join(folder, path)));
   refuseExisting(folder, files);
   const written = await writeFiles(folder, files);
   if (options['jsonOutput'] === true) {
@@ -56,16 +60,14 @@ function refuseExisting(folder: string, files: readonly ProjectFile[]): void {
 
 /** Writes all files or none: the next attempt would refuse a half-written project. */
 async function writeFiles(folder: string, files: readonly ProjectFile[]): Promise<readonly string[]> {
-  const ignored = existsSync(join(folder, IGNORED.path)) ? [] : [IGNORED];
-  const all = [...files, ...ignored];
   const written = new Disposer();
   try {
-    for (const { path, text } of all) await writeNewFile(join(folder, path), text, written);
+    for (const { path, text } of files) await writeNewFile(join(folder, path), text, written);
   } catch (error) {
     await written.dispose();
     throw new MxcpError('usage', `cannot write the project: ${messageOf(error)}`, { cause: error });
   }
-  return all.map(({ path }) => path);
+  return files.map(({ path }) => path);
 }
 
 async function writeNewFile(file: string, text: string, written: Disposer): Promise<void> {
@@ -90,120 +92,34 @@ interface ProjectFile {
   readonly text: string;
 }
 
+/** `templates/` of the package, seen from the bundled command, and from the sources and what is compiled from them. */
+const TEMPLATE_FOLDERS = ['../../templates/', '../../../templates/'];
+/** npm packs no `.gitignore`. */
+const IGNORED = { template: 'gitignore', path: '.gitignore' };
+
+/** The files of a template, with the names of the new project filled in. */
+function readTemplate(
+  name: 'project' | 'bootstrap',
+  { project, profile }: ProjectNames,
+): readonly ProjectFile[] {
+  const candidates = TEMPLATE_FOLDERS.map((folder) =>
+    fileURLToPath(new URL(`${folder}${name}`, import.meta.url)),
+  );
+  const root = candidates.find((folder) => existsSync(folder));
+  if (root === undefined) throw new Error(`the templates of mxcp are missing: ${candidates.join(', ')}`);
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .sort()
+    .map((path) => ({
+      path: path === IGNORED.template ? IGNORED.path : path,
+      text: readFileSync(join(root, path), 'utf8')
+        .replaceAll('PROJECT', project)
+        .replaceAll('PROFILE', profile),
+    }));
+}
+
 interface ProjectNames {
   readonly project: string;
   readonly profile: string;
 }
-
-/** A project with one tool. */
-function firstFiles({ project, profile }: ProjectNames): readonly ProjectFile[] {
-  return [
-    {
-      path: 'mxcp-site.yml',
-      text: `mxcp: 1
-project: "${project}"
-profile: "${profile}"
-
-profiles:
-  "${profile}":
-    duckdb:
-      # Created if it does not exist. Relative to this file.
-      path: data/${profile}.duckdb
-`,
-    },
-    {
-      path: 'tools/hello.yml',
-      text: `mxcp: 1
-tool:
-  name: hello
-  description: Greets a person by name.
-  annotations:
-    readOnlyHint: true
-  parameters:
-    - name: name
-      type: string
-      description: The person to greet.
-      examples: [Ada]
-      default: world
-      maxLength: 100
-  return:
-    type: object
-    properties:
-      greeting: { type: string }
-      served_at: { type: string, format: date-time }
-    required: [greeting]
-  source:
-    code: |
-      SELECT
-        'Hello, ' || $name || '!' AS greeting,
-        now() AS served_at
-`,
-    },
-  ];
-}
-
-/** One resource and one prompt. */
-function exampleFiles(): readonly ProjectFile[] {
-  return [
-    {
-      path: 'resources/settings.yml',
-      text: `mxcp: 1
-resource:
-  uri: database://settings/{setting}
-  name: database_setting
-  description: A setting of the database, by name.
-  mime_type: application/json
-  parameters:
-    - name: setting
-      type: string
-      description: The name of the setting.
-      examples: [memory_limit]
-  return:
-    type: object
-    properties:
-      name: { type: string }
-      value: { type: string }
-      description: { type: string }
-  source:
-    file: ../sql/setting.sql
-`,
-    },
-    {
-      path: 'sql/setting.sql',
-      text: `SELECT name, value, description
-FROM duckdb_settings()
-WHERE name = $setting
-`,
-    },
-    {
-      path: 'prompts/introduce.yml',
-      text: `mxcp: 1
-prompt:
-  name: introduce
-  description: Asks the assistant to greet a person and explain what it can do here.
-  parameters:
-    - name: name
-      type: string
-      description: The person to greet.
-  messages:
-    - role: user
-      prompt: |
-        Call the tool hello with the name {{ name }}, then explain in two sentences what the tools of this server can do.
-`,
-    },
-  ];
-}
-
-const IGNORED: ProjectFile = {
-  path: '.gitignore',
-  text: `# Databases and sockets are created here and not committed.
-data/
-*.duckdb
-*.duckdb.wal
-.*.mxcp*
-*.sock
-# Values of references.
-*.env
-secrets/
-`,
-};

@@ -38,12 +38,12 @@ it('adds examples that are valid when it is asked to', async () => {
       profile: 'prod',
       folder: folder.path,
       files: [
+        '.gitignore',
         'mxcp-site.yml',
         'tools/hello.yml',
+        'prompts/introduce.yml',
         'resources/settings.yml',
         'sql/setting.sql',
-        'prompts/introduce.yml',
-        '.gitignore',
       ],
     },
   });

@@ -1,0 +1,3 @@
+SELECT name, value, description
+FROM duckdb_settings()
+WHERE name = $setting
