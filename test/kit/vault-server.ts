@@ -22,7 +22,7 @@ export interface TokenOptions {
   /** Seconds; without it the token never ends. */
   readonly ttl?: number;
   readonly renewable?: boolean;
-  /** Seconds after which no renewal helps. */
+  /** Seconds after which the token cannot be renewed. */
   readonly maxTtl?: number;
   /** Without Vault's policy `default`, a token may not even look itself up. */
   readonly hasDefaultPolicy?: boolean;
@@ -40,14 +40,14 @@ interface LoginRole {
   readonly token: TokenOptions;
 }
 
-/** A Vault of a test: key-value mounts of both versions, policies, tokens that end, logins, sealing and standby. */
+/** A Vault server for tests: key-value mounts of both versions, policies, tokens that end, logins, sealing and standby. */
 export class VaultServer extends LoopbackServer {
   sealed = false;
   /** The address of the active node, for a node that is a standby. */
   activeAddress: string | undefined;
   /** Requests without this namespace find nothing. */
   namespace: string | undefined;
-  /** As the listener of an agent that has logged in: requests without a token get this one. */
+  /** Acts as an agent that has logged in: requests without a token get this one. */
   agentToken: string | undefined;
   readonly #mounts = new Map<string, Mount>();
   readonly #tokens = new Map<string, IssuedToken>();
@@ -98,7 +98,7 @@ export class VaultServer extends LoopbackServer {
     return [...this.#tokens.keys()];
   }
 
-  /** Who sends these to `<mountPath>/login` gets such a token. */
+  /** A client that sends these to `<mountPath>/login` gets such a token. */
   allowLogin(mountPath: string, credentials: LoginRole['credentials'], token: TokenOptions = {}): this {
     this.#logins.set(mountPath, [...(this.#logins.get(mountPath) ?? []), { credentials, token }]);
     return this;
@@ -155,7 +155,7 @@ export class VaultServer extends LoopbackServer {
     return { client_token: name, lease_duration: left, renewable, policies: ['default'] };
   }
 
-  /** As Vault does: also for a mount that is not there, the answer is that it may not be seen. */
+  /** As in Vault, a missing mount gets the same answer as a forbidden one. */
   #describeMount(path: string, { policies }: IssuedToken): Reply {
     const [prefix, mount] = this.#mountOf(path) ?? [];
     const isVisible = policies?.some((policy) => prefix !== undefined && policy.startsWith(prefix)) ?? true;
@@ -168,7 +168,7 @@ export class VaultServer extends LoopbackServer {
     return { status: 200, body: { data: { path: prefix, type: mount.type, options } } };
   }
 
-  /** Of version 2 only, which is what `vault kv put` needs. */
+  /** For version 2 only, which `vault kv put` needs. */
   #write(path: string, { body }: SeenRequest): Reply {
     const [prefix = '', mount] = this.#mountOf(path) ?? [];
     if (mount?.version !== 2 || !path.startsWith(`${prefix}data/`))

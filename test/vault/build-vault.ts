@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 
 const source = join(import.meta.dirname, 'server');
 
-/** Where the built server is; made anew only when its source or Go has changed, as Go's cache knows. */
+/** The built server. Go's build cache rebuilds it only when its source or Go has changed. */
 export const vaultBinary = join(tmpdir(), `mxcp-vault-under-test-${process.getuid?.() ?? 0}`, 'vault');
 
 /** Runs once before the tests: builds a real Vault from its modules. The first time takes minutes. */

@@ -12,7 +12,7 @@ interface Started {
   readonly unsealKey: string;
 }
 
-/** A process of Vault itself, in memory. An operator's hand on it: whatever a test wants to be there, it writes. */
+/** A real Vault process with its storage in memory; tests write what they need. */
 export class RealVault implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #started: Started;
@@ -26,10 +26,10 @@ export class RealVault implements AsyncDisposable {
     const child = spawn(vaultBinary, tls ? ['-cert', tlsFile('server')] : [], {
       stdio: ['pipe', 'pipe', 'ignore'],
     });
-    // Both are pipes, as asked for above.
+    // Both are pipes, as `stdio` above says.
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const [line]: string[] = await once(lines, 'line');
-    // The program of ours that runs there prints this.
+    // Our server program prints this.
     return new RealVault(child, JSON.parse(line ?? '') as Started);
   }
 
@@ -56,7 +56,7 @@ export class RealVault implements AsyncDisposable {
 
   async mountKv(path: string, version: 1 | 2): Promise<void> {
     await this.write(`sys/mounts/${path}`, { type: 'kv', options: { version: String(version) } });
-    // A mount of version 2 makes itself ready in the background.
+    // A mount of version 2 becomes ready in the background.
     for (let ready = false; !ready; ) {
       const probe = version === 2 ? `${path}/data/probe` : `${path}/probe`;
       ready = await this.write(probe, version === 2 ? { data: { a: 'b' } } : { a: 'b' }).then(

@@ -33,7 +33,7 @@ async function reasonFor(reference: string, paths = ['*']): Promise<string> {
   return reason.replaceAll(vault.address, 'ADDRESS');
 }
 
-/** What Vault knows of a token. */
+/** What Vault reports about a token. */
 async function lookUp(token: Secret | undefined): Promise<unknown> {
   return (await vault.write('auth/token/lookup', { token: token?.reveal() }))['data'];
 }
@@ -65,14 +65,14 @@ describe('a real Vault', () => {
     ]);
   });
 
-  it('is also read with a policy for just that path, and as older configurations mean it', async () => {
+  it('is also read with a policy for only that path, and in the form of older configurations', async () => {
     await using project = await projectOf({ A: 'vault://kv/app/db#password' }, ['kv/data/app/db']);
     expect(await project.values()).toEqual({ A: 'pass-word-1' });
     await using older = await projectOf({ A: 'vault://db#password' }, ['secret/data/*', 'secret/*']);
     expect(await older.values()).toEqual({ A: 'plain-word-1' });
   });
 
-  it('refuses as our own Vault of the tests does', async () => {
+  it('refuses with the same answers as the test server', async () => {
     expect(await reasonFor('vault://kv/app/db#none')).toBe(
       'there is no key `none` at kv/data/app/db; its keys are `password`, `port`',
     );
@@ -95,7 +95,7 @@ describe('a real Vault', () => {
     expect(await reasonFor('vault://kv/gone#a')).toContain('was destroyed; write a new one');
   });
 
-  it('does not take a token that is wrong, and says so', async () => {
+  it('rejects a wrong token and says so', async () => {
     await using project = await projectOf({ A: 'vault://kv/app/db#password' });
     project.env['VAULT_TOKEN'] = 'hvs.no-such-token';
     const [reason] = await project.failures();
@@ -115,7 +115,7 @@ describe('a real Vault', () => {
 });
 
 describe('a login to a real Vault', () => {
-  it('by AppRole lasts, is renewed, and is done again when the token was revoked', async () => {
+  it('by AppRole is kept, renewed, and repeated after the token is revoked', async () => {
     stopClock();
     await vault.issueToken(['*']);
     await vault.write('sys/auth/approle', { type: 'approle' });
@@ -140,7 +140,7 @@ describe('a login to a real Vault', () => {
     expect(await project.values()).toEqual({ A: 'pass-word-1' });
     const [token] = project.stores.secrets();
     expect(await lookUp(token)).not.toHaveProperty('last_renewal');
-    // Vault has a clock of its own, and lets a token be renewed whenever somebody asks for it.
+    // Vault has its own clock and renews a token at any request.
     vi.advanceTimersByTime(40_000);
     await untilHolds(
       () => project.stores.reports()[0]?.message.includes('ends in 60s') === true,
@@ -192,7 +192,7 @@ describe('a login to a real Vault', () => {
 });
 
 describe('a real Vault that is sealed', () => {
-  it('is told as such, and serves again once it is unsealed', async () => {
+  it('is reported as sealed, and works again after it is unsealed', async () => {
     await using project = await projectOf({ A: 'vault://kv/app/db#password' });
     expect(await project.values()).toEqual({ A: 'pass-word-1' });
     await vault.write('sys/seal', {});

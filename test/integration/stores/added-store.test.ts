@@ -7,7 +7,7 @@ import { InProcessServer } from '../../kit/in-process-server.js';
 import { TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
 import { StoreProject } from '../../kit/projects/store-project.js';
 
-/** The store that the guide shows, loaded as a file of its own. */
+/** The store of the guide, loaded from a separate file. */
 async function storeOfGuide(project: TemporaryProject): Promise<ReferenceResolver> {
   project.write(
     'json-store.mjs',
@@ -21,7 +21,7 @@ async function storeOfGuide(project: TemporaryProject): Promise<ReferenceResolve
 }
 
 describe('the store that the guide shows', () => {
-  it('serves a server from its start on, and a reload tells what changed in it', async () => {
+  it('gives a server its values at the start, and a reload reports which changed', async () => {
     using project = new TemporaryProject({ 'app.json': '{"token":"json-word-1"}' });
     const reference = `json://${join(project.root, 'app.json')}#token`;
     project.write(
@@ -59,7 +59,7 @@ describe('an added store', () => {
     resolve: (locator) => Promise.resolve({ value: `${scheme}:${locator}`, version: '7', leaseSeconds: 60 }),
   });
 
-  it('stands beside the others, with its version and its lease', async () => {
+  it('works beside other stores, with its version and its lease', async () => {
     await using project = new StoreProject({ added: [store('one'), store('two')] });
     project.env['X'] = 'x';
     project.write([], { A: 'one://a', B: 'two://b', C: '${X}', D: 'three://d' });
@@ -72,7 +72,7 @@ describe('an added store', () => {
     expect(() => new SecretStores({ added: [store(scheme)] })).toThrow('give it one of its own');
   });
 
-  it('cannot have the scheme of another', () => {
+  it('cannot have the scheme of another store', () => {
     expect(() => new SecretStores({ added: [store('one'), store('one')] })).toThrow(
       '`one`; give it one of its own',
     );

@@ -70,7 +70,7 @@ describe('a reference to a Connect server', () => {
     });
   });
 
-  it('costs one request for each vault and two for each item', async () => {
+  it('takes one request for each vault and two for each item', async () => {
     await using connect = await openConnect();
     await using project = projectOf(connect, {
       A: 'op://Team/Data Base/password',
@@ -102,7 +102,7 @@ describe('a reference to a Connect server', () => {
     );
   });
 
-  it('with `attribute=otp` has changed when its key has, or the item, and not because the code is another', async () => {
+  it('with `attribute=otp` counts as changed when its key or the item changes, not when the code does', async () => {
     await using connect = await openConnect();
     await using project = projectOf(connect, {
       A: 'op://Team/Login/keyed?attribute=otp',
@@ -138,7 +138,7 @@ describe('a reference to a Connect server', () => {
   });
 
   it.each([
-    ['op://Nobody/x/y', /has no vault "Nobody" that its token may see/],
+    ['op://Missing/x/y', /has no vault "Missing" that its token may see/],
     ['op://Team/None/y', /there is no item "None" in the vault "Team"/],
     [
       'op://Team/Data Base/none',
@@ -148,7 +148,7 @@ describe('a reference to a Connect server', () => {
     ['op://Team/Twice/x', /there are 2 items "Twice" in the vault "Team"; use the id instead/],
     ['op://Team/Same/x', /has more than one field "x"; add the section/],
     ['op://Team/Data Base/empty?attribute=otp', /the field "empty" has no one-time password/],
-  ])('to %s says what there is instead', async (reference, says) => {
+  ])('to %s says what exists instead', async (reference, says) => {
     await using connect = await openConnect();
     connect.addItem('Team', 'Twice', []);
     connect.addItem('Team', 'Twice', []);
@@ -187,7 +187,7 @@ describe('a reference to a Connect server', () => {
     ],
     ['silence', { kind: 'silent' }, /did not answer in time/],
     ['a cut', { kind: 'cut' }, /in the middle of the answer/],
-  ])('is an error with what to do after %s, in time', async (_name, fault, says) => {
+  ])('fails in time and says what to do after %s', async (_name, fault, says) => {
     await using connect = await openConnect();
     await using project = projectOf(connect, { A: 'op://Team/Data Base/password' });
     project.resolveTimeout = '1s';
@@ -218,7 +218,7 @@ describe('a reference to a Connect server', () => {
 describe('a reference to a service account', () => {
   const ACCOUNT = 'ops_service-account-token';
 
-  /** What the package does, as far as it is used; the package itself only talks to 1password.com. */
+  /** The part of the package that mxcp uses; the package itself only talks to 1password.com. */
   function sdk(answers: Readonly<Record<string, string>>) {
     const asked: string[] = [];
     let logins = 0;
@@ -245,7 +245,7 @@ describe('a reference to a service account', () => {
 
   const section = ['onepassword:', '  enabled: true'];
 
-  it('is read with the package of 1Password, with one login for all resolves', async () => {
+  it('is read with the 1Password package and one login for all resolves', async () => {
     const account = sdk({ 'op://v/i/f': 'account-word', 'op://v/i/s/c?attribute=totp': '654321' });
     await using project = new StoreProject({ loadOnepasswordSdk: account.load });
     project.env['OP_SERVICE_ACCOUNT_TOKEN'] = ACCOUNT;
@@ -268,7 +268,7 @@ describe('a reference to a service account', () => {
     expect(await project.values()).toEqual({ A: '222222' });
   });
 
-  it('is not kept waiting by a login of before that has no end', async () => {
+  it('does not wait for an earlier login that hangs', async () => {
     const account = sdk({ 'op://v/i/f': 'account-word' });
     let isDown = true;
     const load = async () => {

@@ -29,16 +29,16 @@ async function withApprole(vault: VaultServer, token: TokenOptions): Promise<Sto
   return project.write(vaultSection(vault.address, APPROLE), REFERENCES);
 }
 
-/** Of a token, in seconds. */
+/** Lifetime of a token, in seconds. */
 const TTL = 60;
 
-/** A token is renewed a little sooner, each time differently. */
+/** Renewal is up to a tenth earlier, at random. */
 const RENEWED_AFTER_MS = TTL * 1000 * (2 / 3);
 
 const messageOf = (project: StoreProject): string => project.stores.reports()[0]?.message ?? '';
 const statusOf = (project: StoreProject): string => project.stores.reports()[0]?.status ?? '';
 
-/** Lets time pass until the token has to be renewed, and resolves when it says that it is good for the whole time again. */
+/** Advances the clock to the renewal, and resolves when the token has its whole lifetime again. */
 async function untilRenewed(project: StoreProject): Promise<void> {
   vi.advanceTimersByTime(RENEWED_AFTER_MS);
   expect(messageOf(project)).toContain(`ends in ${TTL / 3}s`);
@@ -123,7 +123,7 @@ describe('a login', () => {
     },
   );
 
-  it('with a token file uses what is in it now', async () => {
+  it('with a token file uses its current content', async () => {
     await using vault = await openVault();
     await using project = new StoreProject({}, { 'vault-token': `${vault.issueToken()}\n` });
     project.write(
@@ -139,7 +139,7 @@ describe('a login', () => {
     expect(await project.values()).toEqual({ A: 'value-1' });
   });
 
-  it('that is refused says what was refused, without what was sent', async () => {
+  it('that is refused says why, without the credentials', async () => {
     await using vault = await openVault();
     await using project = await withApprole(vault, {});
     project.project.write('secret-id', 'a-wrong-secret-id');
@@ -154,7 +154,7 @@ describe('a login', () => {
     );
   });
 
-  it('is done again when Vault has forgotten the token', async () => {
+  it('is repeated when Vault no longer knows the token', async () => {
     await using vault = await openVault();
     await using project = await withApprole(vault, { ttl: 3600 });
     await project.values();
@@ -164,7 +164,7 @@ describe('a login', () => {
     expect(vault.seen(/login$/)).toHaveLength(2);
   });
 
-  it('is not done again for what the token may simply not read', async () => {
+  it('is not repeated when the token only lacks permission', async () => {
     await using vault = await openVault();
     await using project = await withApprole(vault, { ttl: 3600, policies: ['kv/data/other'] });
     expect((await project.failures())[0]).toContain(
@@ -173,7 +173,7 @@ describe('a login', () => {
     expect(vault.seen(/login$/)).toHaveLength(1);
   });
 
-  it('is done anew when its settings change', async () => {
+  it('is repeated when its settings change', async () => {
     await using vault = await openVault();
     await using project = await withApprole(vault, { ttl: 3600 });
     await project.values();
@@ -183,7 +183,7 @@ describe('a login', () => {
     expect(messageOf(project)).toBe('the token from VAULT_TOKEN has no known end');
   });
 
-  it('is done anew with a secret id that changed, wherever it stands', async () => {
+  it('is repeated after a secret id changes in any place', async () => {
     await using vault = await openVault();
     vault.allowLogin('auth/approle', { role_id: 'the-role', secret_id: 'the-new-id' }, { ttl: 3600 });
     await using project = new StoreProject();
@@ -195,7 +195,7 @@ describe('a login', () => {
     expect(await project.values()).toEqual({ A: 'value-1' });
   });
 
-  it('in a namespace of its own has its token renewed and looked up there', async () => {
+  it('in a separate namespace has its token renewed and looked up there', async () => {
     stopClock();
     await using vault = await openVault();
     const sent = { role_id: 'the-role', secret_id: 'the-secret-id' };
@@ -211,7 +211,7 @@ describe('a login', () => {
     expect(namespaceOf(/kv\/data/)).toEqual(new Set(['team']));
   });
 
-  it('never shows a key or token that stands where a path or name belongs', async () => {
+  it('never shows a key or token that was put in place of a path or name', async () => {
     await using project = new StoreProject();
     const key = '-----BEGIN PRIVATE KEY-----\nMIIEvalue\n-----END PRIVATE KEY-----';
     const token = 'hvs.CAESIJlongTokenThatNobodyMaySee0123456789';
@@ -261,11 +261,11 @@ describe('a token', () => {
     expect(vault.seen(/login$/)).toHaveLength(1);
     expect(vi.getTimerCount()).toBeGreaterThan(0);
     await project.stores.dispose();
-    // Nothing is left that could renew it.
+    // The disposed session cannot renew it.
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('that was given is renewed too', async () => {
+  it('from the environment is renewed too', async () => {
     stopClock();
     await using vault = await openVault();
     await using project = new StoreProject();
@@ -276,7 +276,7 @@ describe('a token', () => {
     expect(await project.values()).toEqual({ A: 'value-1' });
   });
 
-  it('whose renewal fails is told in the report and in one line of the log, and tried again', async () => {
+  it('whose renewal fails is reported, logged once, and renewed later', async () => {
     stopClock();
     const lines: string[] = [];
     const logger = createLogger({
@@ -295,20 +295,20 @@ describe('a token', () => {
       { on: /renew/ },
     );
     vi.advanceTimersByTime(RENEWED_AFTER_MS);
-    await untilHolds(() => statusOf(project) === 'failing', 'the report to tell of it');
+    await untilHolds(() => statusOf(project) === 'failing', 'the report of the failure');
     expect(messageOf(project)).toMatch(
       /^the token from VAULT_TOKEN ends in 20s, and renewing it fails: Vault at .* answered 500 to POST auth\/token\/renew-self \(broken \[secret\]\); see its log$/,
     );
     vault.heal();
     // The first pause, which may be a tenth longer.
     vi.advanceTimersByTime(1_100);
-    await untilHolds(() => statusOf(project) === 'ok', 'the renewal to go well again');
+    await untilHolds(() => statusOf(project) === 'ok', 'the renewal to succeed again');
     expect(lines.join('')).not.toContain(token);
     expect(lines.filter((line) => line.includes('could not renew the Vault token'))).toHaveLength(1);
     expect(lines.filter((line) => line.includes('renewed the Vault token again'))).toHaveLength(1);
   });
 
-  it('that nobody renews is told before and after its end', async () => {
+  it('that cannot be renewed is reported before and after its end', async () => {
     stopClock();
     await using vault = await openVault();
     await using project = new StoreProject();
@@ -329,7 +329,7 @@ describe('a token', () => {
     expect(statusOf(project)).toBe('ok');
   });
 
-  it('near its greatest age is replaced by a new login instead of being renewed for less and less', async () => {
+  it('near its maximum age is replaced by a new login', async () => {
     stopClock();
     await using vault = await openVault();
     await using project = await withApprole(vault, { ttl: TTL, renewable: true, maxTtl: 75 });
@@ -345,7 +345,7 @@ describe('a token', () => {
     expect(vault.seen(/login$/)).toHaveLength(2);
   });
 
-  it('that may not look itself up is used all the same', async () => {
+  it('that may not look itself up is still used', async () => {
     await using vault = await openVault();
     await using project = new StoreProject();
     project.env['VAULT_TOKEN'] = vault.issueToken({ hasDefaultPolicy: false });
@@ -353,7 +353,7 @@ describe('a token', () => {
     expect(await project.values()).toEqual({ A: 'value-1' });
   });
 
-  it('is among what the scrubber is told', async () => {
+  it('is registered with the scrubber', async () => {
     await using vault = await openVault();
     await using project = await withApprole(vault, {});
     const { secretValues } = await project.resolve();

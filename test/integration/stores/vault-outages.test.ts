@@ -18,7 +18,7 @@ const status = (code: number, headers: Readonly<Record<string, string>> = {}, er
   reply: { status: code, headers, body: { errors: [error] } },
 });
 
-/** Each breaks a Vault that served until then. */
+/** Each breaks a Vault that worked until then. */
 const OUTAGES: Readonly<Record<string, Outage>> = {
   'is down': {
     breaks: (vault) => vault.stop(),
@@ -29,7 +29,7 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
     breaks: (vault) => vault.fail({ kind: 'text', text: '<h1>Log in</h1>' }),
     says: [/answered 200 to GET .* with something other than JSON \(text\/html\); is there Vault/],
   },
-  'answers JSON of somebody else': {
+  'answers JSON that is not from Vault': {
     breaks: (vault) => vault.fail({ kind: 'reply', reply: { status: 200, body: ['x'] } }),
     says: [/in a form that is not Vault's; is there Vault at `vault.address`/],
   },
@@ -92,7 +92,7 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
 };
 
 describe.each(Object.entries(OUTAGES))('when Vault %s', (_name, { options, breaks, says }) => {
-  it('a resolve ends in time and says so at each reference; the next one after it is well again goes well', async () => {
+  it('a resolve fails in time with a reason at each reference, and succeeds after the recovery', async () => {
     await using vault = await new VaultServer(options).listen();
     vault.mount('kv/', 2).put('kv/app', { a: VALUE }).put('kv/other', { b: 'x' });
     await using project = new StoreProject();
@@ -133,7 +133,7 @@ describe('a certificate', () => {
     expect(vault.requests).toEqual([]);
   });
 
-  it('of a CA that nobody named is refused', async () => {
+  it('of a CA that is not configured is refused', async () => {
     await using vault = await new VaultServer({ certificate: 'server' }).listen();
     await using project = new StoreProject();
     project.env['VAULT_TOKEN'] = vault.issueToken();
@@ -142,7 +142,7 @@ describe('a certificate', () => {
     expect(reason).toMatch(/issuer that is not trusted here; set `ca_cert`/);
   });
 
-  it('for another name is fine when that name is set', async () => {
+  it('for another name is accepted when that name is configured', async () => {
     await using vault = await new VaultServer({ certificate: 'other-host' }).listen();
     vault.mount('kv/', 2).put('kv/app', { a: VALUE }).put('kv/other', { b: 'x' });
     await using project = new StoreProject();
@@ -152,13 +152,13 @@ describe('a certificate', () => {
   });
 });
 
-describe('what passes by itself', () => {
+describe('a temporary failure', () => {
   it.each([
     ['429, and waits as long as it is asked to', status(429, { 'Retry-After': '1' }), 1_000],
     ['503', status(503), 100],
     ['a closed connection', { kind: 'reset' } as const, 100],
     ['a connection that was cut', { kind: 'cut' } as const, 100],
-  ])('is tried again after %s', async (_name, fault, atLeastMs) => {
+  ])('is retried after %s', async (_name, fault, atLeastMs) => {
     await using vault = await new VaultServer().listen();
     vault.mount('kv/', 2).put('kv/app', { a: VALUE }).put('kv/other', { b: 'x' });
     await using project = new StoreProject();
@@ -171,7 +171,7 @@ describe('what passes by itself', () => {
     expect(vault.seen(/kv\/data\/app$/)).toHaveLength(2);
   });
 
-  it('is tried three times and no more', async () => {
+  it('is tried at most three times', async () => {
     await using vault = await new VaultServer().listen();
     vault.mount('kv/', 2);
     await using project = new StoreProject();

@@ -53,9 +53,9 @@ describe('a Vault reference', () => {
     expect(await project.values()).toEqual({ A: 'x', B: 'y' });
   });
 
-  it('is also read where Vault does not tell its mounts: the first part, then the mount `secret`', async () => {
+  it('is also read when Vault does not name its mounts: the first part, then the mount `secret`', async () => {
     await using vault = await openVault();
-    // As Vault says it, with the path, in which any word may stand.
+    // In the words of Vault, with the path, which may contain any word.
     const errors = ['preflight capability check returned 403, please ensure access to path "kv/namespaces/"'];
     vault.fail({ kind: 'reply', reply: { status: 403, body: { errors } } }, { on: /internal\/ui/ });
     await using project = projectOf(vault, {
@@ -66,7 +66,7 @@ describe('a Vault reference', () => {
     expect(await project.values()).toEqual({ A: 'pass-word-1', B: 'old-word-1', C: 'plain-word-1' });
   });
 
-  it('to something else than key-value secrets is read as it is, with the time its lease lasts', async () => {
+  it('to another engine than key-value is read as it is, with its lease', async () => {
     await using vault = await openVault();
     vault
       .mount('database/', 1, 'database')
@@ -76,7 +76,7 @@ describe('a Vault reference', () => {
     expect(references[0]).toMatchObject({ source: 'vault', version: null, leaseSeconds: 300 });
   });
 
-  it('lasts no longer than the token that it was read with, which takes its leases along', async () => {
+  it('has a lease no longer than that of the token that read it', async () => {
     await using vault = await openVault();
     vault
       .mount('database/', 1, 'database')
@@ -105,7 +105,7 @@ describe('a Vault reference', () => {
     ]);
   });
 
-  it('costs one look at the token, one at each mount, and one read for each path, eight at a time', async () => {
+  it('takes one token lookup, one request for each mount and one read for each path, eight at a time', async () => {
     await using vault = await openVault();
     const references: Record<string, string> = {};
     for (let at = 0; at < 40; at += 1) {
@@ -123,7 +123,7 @@ describe('a Vault reference', () => {
     expect(vault.requests).toHaveLength(82);
   });
 
-  it('is asked for in a namespace, and says who asks', async () => {
+  it('is requested in a namespace, with the version of mxcp', async () => {
     await using vault = await openVault();
     vault.namespace = 'team-a';
     await using project = projectOf(vault, { A: 'vault://kv/app/db#password' });
@@ -137,7 +137,7 @@ describe('a Vault reference', () => {
     });
   });
 
-  it('comes over TLS with the CA file, and with a client certificate where one is asked for', async () => {
+  it('comes over TLS with the CA file, and with a client certificate where one is required', async () => {
     await using vault = await openVault({ certificate: 'server', asksForClientCertificate: true });
     await using project = projectOf(vault, { A: 'vault://kv/app/db#password' });
     expect((await project.failures())[0]).toMatch(/client certificate|closed the connection/);
@@ -162,7 +162,7 @@ describe('a Vault reference', () => {
     );
   });
 
-  it('has settings that are references themselves, from env files first', async () => {
+  it('has settings that are references too, from env files first', async () => {
     await using vault = await openVault();
     await using project = new StoreProject(
       {},
@@ -179,7 +179,7 @@ describe('a Vault reference', () => {
     expect(await project.values()).toEqual({ A: 'pass-word-1' });
   });
 
-  it('is answered by the active node when a standby sends there', async () => {
+  it('is answered by the active node when a standby redirects to it', async () => {
     await using active = await openVault();
     await using standby = await new VaultServer().listen();
     standby.activeAddress = active.address;
@@ -268,7 +268,7 @@ describe('a Vault reference without a value says what to do', () => {
     );
   });
 
-  it('about a permission where Vault does not tell the mount: the right path is among those it names', async () => {
+  it('about a permission when Vault does not name the mount: the right path is among the suggestions', async () => {
     const others = { policies: ['else/*'] };
     const prepare = (vault: VaultServer) => {
       vault.mount('team/blue/', 2).mount('one/', 1);
@@ -281,7 +281,7 @@ describe('a Vault reference without a value says what to do', () => {
     );
   });
 
-  it('about a permission that another token does not have: the mount is known from the one before', async () => {
+  it('about a permission that another token lacks: the mount is known from the previous token', async () => {
     await using vault = await openVault();
     vault.mount('team/blue/', 2).put('team/blue/x', { k: 'blue-word' });
     await using project = projectOf(vault, { A: 'vault://team/blue/x#k', B: 'vault://old/app/db#password' });
@@ -292,7 +292,7 @@ describe('a Vault reference without a value says what to do', () => {
     expect(old).toMatch(/grant it `read` on `old\/app\/db`$/);
   });
 
-  it('about a token that is not good', async () => {
+  it('about an invalid token', async () => {
     const reason = await refused(() => 'hvs.wrong-token');
     expect(reason).toContain('answered 403 to GET');
     expect(reason).toContain('it rejected the token from VAULT_TOKEN, which has expired or lacks permission');

@@ -9,7 +9,7 @@ const read = (text: string): Record<string, string> => {
   return Object.fromEntries(values);
 };
 
-/** `line:column` of every problem, and the beginning of what it says. */
+/** `line:column` of every problem, and the beginning of its message. */
 const problemsOf = (text: string): readonly string[] =>
   parseEnvFile('a.env', text).problems.map(
     ({ file, line, column, message }) => `${file}:${line}:${column}: ${message.split(';')[0]}`,
@@ -96,7 +96,7 @@ describe('a line of an env file', () => {
     expect(problemsOf(text)).toEqual(expected);
   });
 
-  it('is told for the first fifty times only, because such a file is most likely no env file', () => {
+  it('is reported at most fifty times, because such a file is most likely no env file', () => {
     const { problems } = parseEnvFile('a.log', 'x\n'.repeat(53));
     expect(problems).toHaveLength(51);
     expect(problems.at(-1)).toEqual({
@@ -129,12 +129,12 @@ const value = fc.oneof(
 );
 const assignment = fc
   .tuple(fc.constantFrom('', 'export '), name, space, value)
-  // Node 22 and 24 take `export` for a part of the name where there is no value.
+  // Node 22 and 24 treat `export` as part of the name if there is no value.
   .map(([prefix, key, gap, text]) => `${text === '' ? '' : prefix}${key}${gap}=${text}`);
 const soundLine = fc.oneof({ weight: 4, arbitrary: assignment }, comment, fc.constant(''));
 
 describe('an env file', () => {
-  it('is read as Node reads it, where Node passes over nothing', () => {
+  it('is read as Node reads it if no line is malformed', () => {
     const file = fc.tuple(fc.array(soundLine), fc.constantFrom('\n', '\r\n'));
     fc.assert(
       fc.property(file, ([lines, end]) => {
@@ -148,7 +148,7 @@ describe('an env file', () => {
     );
   });
 
-  it('loses nothing beside lines that are none, and tells each of those', () => {
+  it('keeps the valid lines beside malformed ones, and reports each of those', () => {
     const broken = fc.constantFrom('A B', 'x', 'A="x" y', '=x', 'A: b');
     const lines = fc.array(fc.tuple(fc.boolean(), assignment, broken), { maxLength: 50 });
     fc.assert(

@@ -67,7 +67,7 @@ describe('parseReference', () => {
     );
   });
 
-  it('brings any text through unchanged once its `${` are written `$${`', () => {
+  it('keeps any text unchanged if each `${` is written `$${`', () => {
     fc.assert(
       fc.property(fc.string(), (wanted) => {
         fc.pre(!/^(?:file|vault|op):\/\//.test(wanted) && !wanted.includes('$${'));

@@ -7,7 +7,7 @@ import {
 import { parseReference } from '../../../src/secrets/references/reference-grammar.js';
 import { judgeVaultLocator, splitLocator } from '../../../src/secrets/references/reference-grammar.js';
 
-/** What may stand in a part of a path: anything but what separates parts, and not what climbs. */
+/** A valid part of a path: no separators, and neither `.` nor `..`. */
 const part = (forbidden: RegExp) =>
   fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
@@ -36,7 +36,7 @@ describe('a Vault locator', () => {
     );
   });
 
-  it('with an empty part, one that climbs, or a control character is refused without being quoted', () => {
+  it('with an empty part, `..`, or a control character is refused without being quoted', () => {
     const wrong = fc.constantFrom('', '.', '..', 'a\u0000b', 'a\nb');
     fc.assert(
       fc.property(
@@ -137,7 +137,7 @@ describe('a 1Password locator', () => {
 });
 
 describe('the scheme of an added store', () => {
-  it('makes references of texts that are plain otherwise', () => {
+  it('turns otherwise plain texts into references', () => {
     expect(parseReference('pass://a/b')).toBeUndefined();
     expect(parseReference('pass://a/b', ['pass'])).toEqual({
       kind: 'store',

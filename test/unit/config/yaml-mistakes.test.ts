@@ -25,7 +25,7 @@ function problemsOf(text: string): string[] {
   return parsed.ok ? [] : parsed.problems.map(({ line, column, message }) => `${line}:${column} ${message}`);
 }
 
-/** Slips of people who write projects, and what they read then. Judge each: is this where they should look? */
+/** Typical mistakes and their reports. Judge each: is this where a person should look? */
 describe('a slip in the syntax', () => {
   it.each([
     ['tool\n  name: x\n', `1:1 ${MISSING_COLON}`],

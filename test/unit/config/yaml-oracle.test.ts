@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LineCounter, parse, parseDocument, stringify, type Node } from 'yaml';
 import { parseYaml } from '../../../src/yaml/index.js';
 
-/** What JSON and our dialect both can say: keys that vanish or numbers that a float form changes are other tests' subject. */
+/** Values that JSON and our dialect share; other tests cover lost keys and the forms of floats. */
 const key = fc
   .string({ minLength: 1, maxLength: 12 })
   .filter((text) => text !== '__proto__' && text !== '<<');
@@ -55,8 +55,8 @@ function pathsOf(part: unknown, path: Path = []): Path[] {
   return [path, ...steps.flatMap((step) => pathsOf(Reflect.get(part, step), [...path, step]))];
 }
 
-/** A second parser, which nothing in the product uses, is asked what it would say. */
-describe('a file that the yaml package has written', () => {
+/** Compares with a second reading that the product does not use. */
+describe('a file written by the yaml package', () => {
   it('is read as that package reads it', () => {
     fc.assert(
       fc.property(mapping, style, (written, options) => {

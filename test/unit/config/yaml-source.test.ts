@@ -124,7 +124,7 @@ describe('positions', () => {
   });
 });
 
-describe('positions of what is not plain', () => {
+describe('positions of values that are not plain', () => {
   const text = [
     'quoted: "a"',
     'empty:',
