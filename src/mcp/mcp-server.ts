@@ -8,7 +8,7 @@ import {
   type Result,
   Server,
   type ServerCapabilities,
-  type ServerContext,
+  type ServerContext as RequestContext,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
@@ -36,14 +36,14 @@ export interface MessageScope {
 }
 
 export interface McpServerFactoryOptions extends McpOptions {
-  readonly scopeOf: (context: ServerContext) => MessageScope;
+  readonly scopeOf: (context: RequestContext) => MessageScope;
 }
 
 /** Any client of the admin socket may reload definitions, so lists can change whatever the settings are. */
 const LISTED = { listChanged: true };
 const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, prompts: LISTED, logging: {} };
 
-/** Makes the SDK's server objects: one per request, session or connection. They hold nothing but `calls`. */
+/** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
   const { calls, info, logger } = options;
   return () => {
@@ -59,13 +59,13 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
 }
 
 function serveLists(server: Server, calls: EndpointCalls): void {
-  const tools = whole(() => ({ tools: calls.listings.tools.map(toTool) }));
-  const prompts = whole(() => ({ prompts: calls.listings.prompts.map(toPrompt) }));
-  const resources = whole(() => {
+  const tools = unpaged(() => ({ tools: calls.listings.tools.map(toTool) }));
+  const prompts = unpaged(() => ({ prompts: calls.listings.prompts.map(toPrompt) }));
+  const resources = unpaged(() => {
     const fixed = calls.listings.resources.filter(({ isTemplate }) => !isTemplate);
     return { resources: fixed.map(toResource) };
   });
-  const templates = whole(() => {
+  const templates = unpaged(() => {
     const found = calls.listings.resources.filter(({ isTemplate }) => isTemplate);
     return { resourceTemplates: found.map(toResourceTemplate) };
   });
@@ -76,7 +76,7 @@ function serveLists(server: Server, calls: EndpointCalls): void {
 }
 
 /** A list is answered as a whole, so every cursor is unknown. */
-function whole<R>(list: () => R) {
+function unpaged<R>(list: () => R) {
   return ({ params }: { readonly params?: { readonly cursor?: string | undefined } | undefined }): R => {
     if (params?.cursor === undefined) return list();
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: lists are answered whole');
@@ -92,7 +92,7 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
       context,
       run: async (call, { splices }) => {
         const result = await calls.callTool(params.name, params.arguments ?? {}, call);
-        refuseCancelled(context);
+        throwIfCancelled(context);
         return toToolResult(result, splices);
       },
       onFailure: (error) => toToolFailure(params.name, error, scrubber),
@@ -104,7 +104,7 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
       context,
       run: async (call, { splices }) => {
         const resource = await calls.readResource(params.uri, call);
-        refuseCancelled(context);
+        throwIfCancelled(context);
         return toResourceResult(resource, splices);
       },
     }),
@@ -122,7 +122,7 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
 }
 
 /** The answer to a cancelled request is never sent, so its placeholders must not be made: they would never be removed. */
-function refuseCancelled(context: ServerContext): void {
+function throwIfCancelled(context: RequestContext): void {
   if (context.mcpReq.signal.aborted) throw new MxcpError('query_interrupted', 'the call was cancelled');
 }
 
@@ -133,13 +133,13 @@ interface CallTarget {
 
 interface ServedCall<R> {
   readonly target: CallTarget;
-  readonly context: ServerContext;
+  readonly context: RequestContext;
   readonly run: (call: CallContext, scope: MessageScope) => Promise<R>;
   /** What the client gets instead of an error of the protocol, when the endpoint exists. */
   readonly onFailure?: (error: MxcpError) => R;
 }
 
-/** The frame of every call: gives it its context, ends its notifications before its answer is sent, reports its error. */
+/** The protocol frame of every call: gives it its context, ends its notifications before its answer is sent, reports its error. */
 function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServerFactoryOptions) {
   let level: LoggingLevel | undefined;
   // Replaces the SDK's own handler, which does not make the level available.
@@ -204,7 +204,7 @@ export function toProtocolError(
   return new ProtocolError(code, scrubber.scrub(error.message), { code: error.code });
 }
 
-type RequestHandler = (request: JSONRPCRequest, context: ServerContext) => Promise<Result>;
+type RequestHandler = (request: JSONRPCRequest, context: RequestContext) => Promise<Result>;
 
 /**
  * Refuses invalid parameters of a method with `-32602` and a readable message. The SDK throws the JSON report of its

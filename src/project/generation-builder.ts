@@ -55,7 +55,7 @@ export interface GenerationBuilderOptions {
   readonly shutdownHooksMs?: number | undefined;
 }
 
-/** Builds generations: the same way at start, at each reload and for commands, so that they cannot differ. */
+/** Builds generations at start, at each reload and for commands. A start commits and checks here, a reload in its candidate. */
 export class GenerationBuilder {
   readonly #options: GenerationBuilderOptions;
 

@@ -57,7 +57,7 @@ export interface ReloadStatus {
 const REMEMBERED_RUNS = 50;
 
 /**
- * The one way to reload. One run at a time; all requests that arrive during a run share one following run. Lives as long as the
+ * The one way to reload. One run at a time; requests for the same thing that arrive during a run share the next one. Lives as long as the
  * process; the server closes it.
  */
 export class ReloadCoordinator<T> {

@@ -43,8 +43,8 @@ export interface Candidate<T> {
   /** Before the pause, for work that would make it longer. Never throws. */
   prepareHandover(): Promise<void>;
   /**
-   * The last step that can fail: what all generations share, and what a handover exchanges. When it throws, everything is as before
-   * and the current generation keeps serving.
+   * The last step that can fail: what all generations share, and what a handover exchanges. When it throws, the
+   * current generation keeps serving; after a failed handover, on its old database if that could be opened again.
    */
   commit(): Promise<Generation<T>>;
   /** Also after a commit that threw; not after one that succeeded. */

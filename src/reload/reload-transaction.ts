@@ -27,8 +27,8 @@ export interface ReloadTransaction<Loaded, Resolved, T> {
 }
 
 /**
- * One reload from top to bottom. Before the swap, the current generation does not change, so an error leaves every answer as it was;
- * after the swap nothing throws. Returns the generation that was replaced, retired but not drained; undefined after a dry run.
+ * One reload from top to bottom. Before the swap, an error leaves every answer as it was; in a handover, the old database is opened
+ * again, and if that fails too, it stays closed. After the swap nothing throws. Returns the generation that was replaced, retired but not drained; undefined after a dry run.
  */
 export async function runTransaction<Loaded, Resolved, T>(
   transaction: ReloadTransaction<Loaded, Resolved, T>,
@@ -90,7 +90,7 @@ async function swap<Loaded, Resolved, T>(
   return previous;
 }
 
-/** Drain comes before swap: both generations need the same file for themselves, so no call may run in between. */
+/** Drain comes before swap: the old database must be closed before the one at its path is opened, so no call may run in between. */
 async function handOver<Loaded, Resolved, T>(
   candidate: Candidate<T>,
   transaction: ReloadTransaction<Loaded, Resolved, T>,

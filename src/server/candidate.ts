@@ -26,7 +26,7 @@ export interface CandidateParts {
   readonly generation: Generation<Serving>;
   /** The database of the current generation. */
   readonly current: GenerationDatabase;
-  /** Given for a handover: where endpoints are checked before calls pause. */
+  /** Defined exactly for a handover: where endpoints are checked before calls pause. */
   readonly preflight: PreflightDatabase | undefined;
   readonly builder: GenerationBuilder;
   readonly reload: ReloadContext;

@@ -125,7 +125,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     }
   }
 
-  /** Calls are running: a client that cannot be notified is no failure of the reload. */
+  /** Failing to notify a client does not fail the reload: calls are already being served. */
   announce({ contents: next }: Generation<Serving>, { contents: previous }: Generation<Serving>): void {
     const { listener, triggers } = this.#parts;
     const { logger, keptThreads } = this.#context;
@@ -153,7 +153,10 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     for (const text of warnings.map(formatProblem)) if (!known.has(text)) this.#logger.warn(text);
   }
 
-  /** Undefined when the reload needs no handover. */
+  /**
+   * A reload needs a handover if a read-write file was replaced or must be opened again by its path, or if a payload needs it
+   * closed. Undefined for any other reload.
+   */
   async #planPreflight(
     { duckdb, extensions, secrets }: ResolvedConfig,
     { payload, signal }: ReloadContext,

@@ -95,7 +95,7 @@ export class Server {
     return this.#running.coordinator.request({ ...options, definitions });
   }
 
-  /** Ends within `shutdownTimeoutMs`: accepts nothing new, lets calls end, interrupts the rest, removes the socket. */
+  /** Accepts nothing new, lets calls run for most of `shutdownTimeoutMs`, interrupts the rest, removes the socket. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
