@@ -31,7 +31,7 @@ export interface RouteContract {
   readonly tag: 'probes' | 'status' | 'reload' | 'config' | 'endpoints' | 'contract';
   readonly doc: string;
   /** Whether the probe socket serves it too. */
-  readonly probe: boolean;
+  readonly probe?: true;
   /** Query options by name; a route takes no others. */
   readonly query: z.ZodObject;
   /** What a JSON body may hold; routes without one ignore what is sent. */
@@ -39,20 +39,8 @@ export interface RouteContract {
   readonly responses: Readonly<Record<number, ResponseContract>>;
 }
 
-export interface ErrorResponseContract<S extends z.ZodType> extends ResponseContract {
-  readonly schema: S;
-}
-
 /** An error answer: its codes all have the same HTTP status, and the documentation lists them. */
-export function errorResponse(codes: readonly ErrorCode[]): ErrorResponseContract<typeof errorBody> {
-  return errorResponseWith(errorBody, codes);
-}
-
-/** An error answer that carries more than code and message. */
-export function errorResponseWith<S extends z.ZodType>(
-  schema: S,
-  codes: readonly ErrorCode[],
-): ErrorResponseContract<S> {
+function errorResponse<S extends z.ZodType>(schema: S, codes: readonly ErrorCode[]) {
   return {
     schema,
     doc: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].doc}`).join('\n'),
@@ -61,15 +49,15 @@ export function errorResponseWith<S extends z.ZodType>(
 }
 
 /** What any route may answer, whatever it does. */
-export const commonErrors = {
-  400: errorResponse(['bad_request']),
-  403: errorResponse(['forbidden_origin', 'read_only_socket']),
-  405: { ...errorResponse(['method_not_allowed']), headers: ['Allow'] },
-  408: errorResponse(['request_timeout']),
-  413: errorResponse(['body_too_large']),
-  431: errorResponse(['headers_too_large']),
-  500: errorResponse(['internal']),
-  503: errorResponse(['server_starting', 'server_closing', 'server_busy']),
+const commonErrors = {
+  400: errorResponse(errorBody, ['bad_request']),
+  403: errorResponse(errorBody, ['forbidden_origin', 'read_only_socket']),
+  405: { ...errorResponse(errorBody, ['method_not_allowed']), headers: ['Allow'] },
+  408: errorResponse(errorBody, ['request_timeout']),
+  413: errorResponse(errorBody, ['body_too_large']),
+  431: errorResponse(errorBody, ['headers_too_large']),
+  500: errorResponse(errorBody, ['internal']),
+  503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy']),
 } as const;
 
 const noQuery = z.strictObject({});
@@ -85,7 +73,7 @@ const openApiDocument = component('OpenApi', 'An OpenAPI 3.1 document.', z.recor
 const probeResponses = {
   ...commonErrors,
   200: { schema: probeOk, doc: 'Every check passes.' },
-  503: errorResponseWith(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']),
+  503: errorResponse(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']),
 } as const;
 
 /** Every route of the admin API. Keys are the operation ids. */
@@ -95,7 +83,6 @@ export const ROUTES = {
     path: '/',
     tag: 'contract',
     doc: 'Name, version and the path of the contract.',
-    probe: false,
     query: noQuery,
     responses: { ...commonErrors, 200: { schema: serviceIndex, doc: 'The index.' } },
   },
@@ -149,7 +136,6 @@ export const ROUTES = {
     path: '/config',
     tag: 'config',
     doc: 'The active configuration, without any secret.',
-    probe: false,
     query: noQuery,
     responses: { ...commonErrors, 200: { schema: config, doc: 'The configuration.' } },
   },
@@ -158,7 +144,6 @@ export const ROUTES = {
     path: '/endpoints',
     tag: 'endpoints',
     doc: 'Every endpoint file: served, disabled, or left out with its error.',
-    probe: false,
     query: noQuery,
     responses: { ...commonErrors, 200: { schema: endpointList, doc: 'The endpoints.' } },
   },
@@ -167,7 +152,6 @@ export const ROUTES = {
     path: '/reload',
     tag: 'reload',
     doc: 'Reloads secrets, references and connections; answers at once unless asked to wait.',
-    probe: false,
     query: z.strictObject({
       wait: waitDuration
         .optional()
@@ -189,8 +173,8 @@ export const ROUTES = {
       ...commonErrors,
       200: { schema: reloadRecord, doc: 'The reload that was waited for succeeded.' },
       202: { schema: reloadAccepted, doc: 'The reload is queued.', headers: ['Location'] },
-      500: errorResponseWith(reloadErrorBody, ['reload_failed', 'internal']),
-      504: { ...errorResponse(['wait_timeout']), headers: ['Location'] },
+      500: errorResponse(reloadErrorBody, ['reload_failed', 'internal']),
+      504: { ...errorResponse(errorBody, ['wait_timeout']), headers: ['Location'] },
     },
   },
   listReloads: {
@@ -198,7 +182,6 @@ export const ROUTES = {
     path: '/reloads',
     tag: 'reload',
     doc: 'The last reloads, newest first.',
-    probe: false,
     query: z.strictObject({ limit: recordLimit.optional().describe('At most this many records.') }),
     responses: { ...commonErrors, 200: { schema: reloadList, doc: 'The records.' } },
   },
@@ -207,12 +190,11 @@ export const ROUTES = {
     path: '/reloads/{id}',
     tag: 'reload',
     doc: 'One reload, by the id of any request that it answers.',
-    probe: false,
     query: noQuery,
     responses: {
       ...commonErrors,
       200: { schema: reloadRecord, doc: 'The record.' },
-      404: errorResponse(['reload_not_found']),
+      404: errorResponse(errorBody, ['reload_not_found']),
     },
   },
   getOpenApi: {
@@ -220,7 +202,6 @@ export const ROUTES = {
     path: '/openapi.json',
     tag: 'contract',
     doc: 'This contract as OpenAPI 3.1.',
-    probe: false,
     query: noQuery,
     responses: { ...commonErrors, 200: { schema: openApiDocument, doc: 'The document.' } },
   },

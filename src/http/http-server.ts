@@ -56,9 +56,8 @@ export interface Connection {
   readonly answering: ReadonlySet<ServerResponse>;
 }
 
-interface OpenConnection {
+interface OpenConnection extends Connection {
   readonly abort: AbortController;
-  readonly gone: AbortSignal;
   readonly answering: Set<ServerResponse>;
   /** The listener for the end of its responses: one for all, because each request would otherwise make its own. */
   readonly forget: (this: ServerResponse) => void;

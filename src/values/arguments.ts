@@ -137,7 +137,7 @@ function createBinder(type: TypeDefinition): Binder {
   const { properties, items } = type;
   const hasMembers =
     (type.type === 'object' && properties !== undefined) || (type.type === 'array' && items !== undefined);
-  const sample = hasMembers ? toParameterValue(type, sampleOf(type, UNDECLARED_IS_NULL)) : null;
+  const sample = hasMembers ? toParameterValue(type, sampleOf(type, null, null)) : null;
   return sample === null
     ? (value) => toParameterValue(type, value)
     : (value) => new DeclaredValue(toParameterValue(type, value), sample);
@@ -187,19 +187,11 @@ export function toSampleParameters(
   parameters: readonly ParameterDefinition[],
 ): Readonly<Record<string, ParameterValue>> {
   const entries = parameters.map((parameter) => {
-    const sample = sampleOf(parameter, { item: 'text', object: {} });
+    const sample = sampleOf(parameter, 'text', {});
     return [parameter.name, toParameterValue(parameter, sample)] as const;
   });
   return Object.fromEntries(entries);
 }
-
-/** The samples of an item and of an object that have no declared type. */
-interface UndeclaredSamples {
-  readonly item: unknown;
-  readonly object: unknown;
-}
-
-const UNDECLARED_IS_NULL: UndeclaredSamples = { item: null, object: null };
 
 const SAMPLE_TEXTS: Readonly<Record<string, string>> = {
   date: '2000-01-01',
@@ -208,8 +200,8 @@ const SAMPLE_TEXTS: Readonly<Record<string, string>> = {
   timestamp: '0',
 };
 
-/** A value that has every declared member of a type. */
-function sampleOf(type: TypeDefinition, undeclared: UndeclaredSamples): unknown {
+/** A value that has every declared member of a type; `item` and `object` are the samples of those without a declared type. */
+function sampleOf(type: TypeDefinition, item: unknown, object: unknown): unknown {
   switch (type.type) {
     case 'string':
       // A declared text may mean more than text to the statement: the name of a table, or the unit of a date.
@@ -225,11 +217,11 @@ function sampleOf(type: TypeDefinition, undeclared: UndeclaredSamples): unknown 
     case 'boolean':
       return true;
     case 'array':
-      return [type.items === undefined ? undeclared.item : sampleOf(type.items, undeclared)];
+      return [type.items === undefined ? item : sampleOf(type.items, item, object)];
     case 'object': {
-      if (type.properties === undefined) return undeclared.object;
+      if (type.properties === undefined) return object;
       const members = Object.entries(type.properties);
-      return Object.fromEntries(members.map(([name, member]) => [name, sampleOf(member, undeclared)]));
+      return Object.fromEntries(members.map(([name, member]) => [name, sampleOf(member, item, object)]));
     }
   }
 }

@@ -17,7 +17,6 @@ import {
   locateSocket,
   parseSocketPath,
   prepareFolder,
-  type SocketPlace,
 } from './socket-path.js';
 
 export interface AdminSocketSettings {
@@ -57,39 +56,30 @@ export async function openAdminSocket(options: OpenSocketOptions): Promise<Admin
   const { settings, environment } = options;
   try {
     return options.mayBeActivated && isActivated(environment)
-      ? await useActivated(options)
+      ? await listenOnActivated(options.server, environment)
       : await createSocket(parseSocketPath(settings.path), options);
   } catch (error) {
     throw toSocketError(error, settings.path, environment);
   }
 }
 
-async function useActivated({ server, environment }: OpenSocketOptions): Promise<AdminSocket> {
-  const { path, mode } = await listenOnActivated(server, environment);
-  return { path, mode: toOctal(mode), dispose: () => {} };
-}
-
-async function createSocket(place: SocketPlace, options: OpenSocketOptions): Promise<AdminSocket> {
+async function createSocket(path: string, options: OpenSocketOptions): Promise<AdminSocket> {
   const { server, settings, environment } = options;
   const gid = settings.group === undefined ? undefined : await resolveGroupId(settings.group);
-  await prepareFolder(place.folder, gid, environment);
-  const located = await locateSocket(place);
-  const lock = await acquirePathLock(located);
+  await prepareFolder(dirname(path), gid, environment);
+  const place = await locateSocket(path);
+  const releaseLock = await acquirePathLock(place);
   try {
-    await sweepTemporaries(located);
+    await sweepTemporaries(place);
     const identity = await publishSocket(server, {
-      place: located,
+      place,
       mode: settings.mode,
       gid,
-      locked: lock !== undefined,
+      locked: releaseLock !== undefined,
     });
-    return {
-      path: place.path,
-      mode: toOctal(settings.mode),
-      dispose: () => removeIfOurs(place.path, identity),
-    };
+    return { path, mode: toOctal(settings.mode), dispose: () => removeIfOurs(path, identity) };
   } finally {
-    await lock?.release();
+    await releaseLock?.();
   }
 }
 
@@ -142,18 +132,13 @@ function unknownGroup(group: string, groupFile: string): MxcpError {
 /** systemd hands descriptors over from this number on. */
 const FIRST_DESCRIPTOR = 3;
 
-export interface ActivatedSocket {
-  readonly path: string;
-  readonly mode: number;
-}
-
 /** Whether systemd handed sockets to this very process (`LISTEN_PID`), and not to one that started it. */
 export function isActivated(environment: Environment): boolean {
   return environment['LISTEN_PID'] === String(process.pid) && Number(environment['LISTEN_FDS']) >= 1;
 }
 
 /** Listens on the socket that systemd made. Throws `socket_failed` when it is not exactly one Unix socket with a path. */
-export async function listenOnActivated(server: Server, environment: Environment): Promise<ActivatedSocket> {
+export async function listenOnActivated(server: Server, environment: Environment): Promise<AdminSocket> {
   if (Number(environment['LISTEN_FDS']) !== 1) {
     throw new MxcpError(
       'socket_failed',
@@ -169,7 +154,8 @@ export async function listenOnActivated(server: Server, environment: Environment
     );
   }
   await listenPrivately(server, { fd: FIRST_DESCRIPTOR });
-  return { path, mode: (await lstat(path)).mode & 0o777 };
+  const { mode } = await lstat(path);
+  return { path, mode: toOctal(mode & 0o777), dispose: () => {} };
 }
 
 function isSocket(descriptor: number): boolean {

@@ -3,13 +3,13 @@ import { chmod, chown, link, lstat, open, readdir, readFile, readlink, rename, r
 import { createConnection, type Server } from 'node:net';
 import { basename, join } from 'node:path';
 import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
-import { type LocatedPlace, MAX_PATH_BYTES, temporaryPath } from './socket-path.js';
+import { type SocketPlace, MAX_PATH_BYTES, temporaryPath } from './socket-path.js';
 
 /** File systems without hard links of sockets (some shared folders of virtual machines). */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 export interface Publication {
-  readonly place: LocatedPlace;
+  readonly place: SocketPlace;
   readonly mode: number;
   readonly gid: number | undefined;
   /** Whether no other starter decides at the same time. */
@@ -115,7 +115,7 @@ async function giveName(temporary: string, { place, locked }: Publication): Prom
  * Makes room at the path, or throws: `socket_in_use` when a server lives there, `socket_path_invalid` when it is no
  * socket, `socket_permission` when it belongs to another user. Only a dead socket of our own is removed.
  */
-export async function clearPath(place: LocatedPlace): Promise<void> {
+export async function clearPath(place: SocketPlace): Promise<void> {
   const found = await lstatIfThere(place.path);
   if (found === undefined) return;
   if (!found.isSocket()) throw notASocket(place.path, found);
@@ -126,7 +126,7 @@ export async function clearPath(place: LocatedPlace): Promise<void> {
   await removeDead(place, found);
 }
 
-export async function socketInUse(place: LocatedPlace): Promise<MxcpError> {
+export async function socketInUse(place: SocketPlace): Promise<MxcpError> {
   const pid = await findOwnerPid(place);
   const owner = pid === undefined ? 'a running server' : `process ${pid}`;
   return new MxcpError(
@@ -136,7 +136,7 @@ export async function socketInUse(place: LocatedPlace): Promise<MxcpError> {
 }
 
 /** Removes temporaries that killed servers left behind; those of other users and of living ones stay. */
-export async function sweepTemporaries(place: LocatedPlace): Promise<void> {
+export async function sweepTemporaries(place: SocketPlace): Promise<void> {
   const names = await readdir(place.folder).catch(() => []); // a folder that can be written but not listed: nothing to see
   for (const name of names.filter((entry) => entry.startsWith(place.temporaryPrefix))) {
     const path = join(place.folder, name);
@@ -150,7 +150,7 @@ export async function sweepTemporaries(place: LocatedPlace): Promise<void> {
  * Removes a dead socket without ever removing another one: it is moved aside first, then checked again. A starter that
  * does not see our lock may have published in between; then its socket goes back to where it was.
  */
-async function removeDead(place: LocatedPlace, dead: Stats): Promise<void> {
+async function removeDead(place: SocketPlace, dead: Stats): Promise<void> {
   const aside = temporaryPath(place);
   try {
     await rename(place.path, aside);
@@ -235,14 +235,14 @@ interface KernelSocket {
  * into. The kernel knows a socket by the name of its bind, which for ours is the temporary one. That name is gone once the
  * socket has its public one; where it is still there, a starter (maybe ourselves) has only just bound it and owns nothing.
  */
-export async function findOwnerPid(place: LocatedPlace): Promise<number | undefined> {
+export async function findOwnerPid(place: SocketPlace): Promise<number | undefined> {
   const inodes = (await listKernelSockets())
     .filter(({ path }) => path === place.path || isPublished(path, place))
     .map(({ inode }) => inode);
   return inodes.length === 0 ? undefined : findHolder(new Set(inodes.map((inode) => `socket:[${inode}]`)));
 }
 
-function isPublished(bound: string, place: LocatedPlace): boolean {
+function isPublished(bound: string, place: SocketPlace): boolean {
   const name = basename(bound);
   return name.startsWith(place.temporaryPrefix) && !existsSync(join(place.folder, name));
 }

@@ -9,22 +9,17 @@ import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
 /** `sun_path` has 108 bytes on Linux and 104 on macOS, one of them for the terminating zero. */
 export const MAX_PATH_BYTES = process.platform === 'darwin' ? 103 : 107;
 
-/** Where a socket is to be: an absolute path that the system can bind. */
+/** Where a socket is to be, in a folder that exists. The key is the same for every spelling of the path, and differs between places. */
 export interface SocketPlace {
   readonly path: string;
   readonly folder: string;
-  readonly name: string;
-}
-
-/** A place in a folder that exists. The key is the same for every spelling of the path, and differs between places. */
-export interface LocatedPlace extends SocketPlace {
   readonly key: string;
   /** What the names of temporary sockets beside it begin with. `lsof -U` shows them, so they contain `mxcp`. */
   readonly temporaryPrefix: string;
 }
 
-/** Throws `socket_path_invalid` for a path that a socket cannot have: Node 20 would cut it silently. */
-export function parseSocketPath(text: string): SocketPlace {
+/** The absolute path. Throws `socket_path_invalid` for one that a socket cannot have: Node 20 would cut it silently. */
+export function parseSocketPath(text: string): string {
   if (text === '' || text.includes('\0')) {
     throw new MxcpError('socket_path_invalid', 'the path of the admin socket is empty or has a zero byte');
   }
@@ -36,17 +31,21 @@ export function parseSocketPath(text: string): SocketPlace {
       `the socket path ${path} has ${bytes} bytes; the system allows ${MAX_PATH_BYTES}. Choose a shorter one`,
     );
   }
-  return { path, folder: dirname(path), name: basename(path) };
+  return path;
 }
 
-export async function locateSocket(place: SocketPlace): Promise<LocatedPlace> {
-  const { dev, ino } = await stat(place.folder, { bigint: true });
-  const key = createHash('sha256').update(`${dev}:${ino}:${place.name}`).digest('hex').slice(0, 16);
-  return { ...place, key, temporaryPrefix: `.mxcp-${key}-` };
+export async function locateSocket(path: string): Promise<SocketPlace> {
+  const folder = dirname(path);
+  const { dev, ino } = await stat(folder, { bigint: true });
+  const key = createHash('sha256')
+    .update(`${dev}:${ino}:${basename(path)}`)
+    .digest('hex')
+    .slice(0, 16);
+  return { path, folder, key, temporaryPrefix: `.mxcp-${key}-` };
 }
 
 /** A unique path beside the socket. */
-export function temporaryPath(place: LocatedPlace): string {
+export function temporaryPath(place: SocketPlace): string {
   return join(place.folder, `${place.temporaryPrefix}${process.pid}-${randomBytes(4).toString('hex')}`);
 }
 
@@ -135,12 +134,8 @@ function advice(environment: Environment): string {
 const RETRY_MS = 10;
 const PATIENCE_MS = 5000;
 
-export interface PathLock {
-  release(): Promise<void>;
-}
-
 /**
- * Lets one starter at a time decide over a socket path. The lock is an abstract socket, which the kernel frees with its
+ * Lets one starter at a time decide over a socket path; resolves with what frees the lock. The lock is an abstract socket, which the kernel frees with its
  * holder, however that ends.
  *
  * Abstract sockets have no permissions, so any process could occupy the name: after five seconds the start continues without the lock. The
@@ -148,13 +143,13 @@ export interface PathLock {
  * live socket aside for a moment. Other systems than Linux, and containers that share a folder but no network namespace,
  * never have the lock.
  */
-export async function acquirePathLock(place: LocatedPlace): Promise<PathLock | undefined> {
+export async function acquirePathLock(place: SocketPlace): Promise<(() => Promise<void>) | undefined> {
   if (process.platform !== 'linux') return undefined;
   const name = `\0mxcp-admin-lock-${place.key}`;
   const deadline = performance.now() + PATIENCE_MS;
   while (performance.now() < deadline) {
     const server = await listenOn(name);
-    if (server !== undefined) return { release: () => closeLock(server) };
+    if (server !== undefined) return () => new Promise((done) => server.close(() => done()));
     await delay(RETRY_MS);
   }
   return undefined;
@@ -170,8 +165,4 @@ function listenOn(name: string): Promise<Server | undefined> {
     });
     server.listen(name);
   });
-}
-
-function closeLock(server: Server): Promise<void> {
-  return new Promise((done) => server.close(() => done()));
 }

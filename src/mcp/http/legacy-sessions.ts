@@ -31,10 +31,6 @@ export class LegacySessions {
     this.#expiry = setInterval(() => this.#expire(), Math.max(10, options.idleMs / 10)).unref();
   }
 
-  get size(): number {
-    return this.#sessions.size;
-  }
-
   find(id: string): LegacySession | undefined {
     return this.#sessions.get(id);
   }
@@ -42,14 +38,15 @@ export class LegacySessions {
   /** A session for an `initialize`. It counts once the SDK has accepted that. `undefined` when there is no room. */
   async open(): Promise<LegacySession | undefined> {
     if (!this.#makeRoom()) return undefined;
-    return LegacySession.open(this.#options.createServer(), {
-      onInitialized: (session) => this.#sessions.set(session.id, session),
-      onClosed: (session) => this.#sessions.delete(session.id),
-    });
+    const server = this.#options.createServer();
+    const session = new LegacySession(server, () => this.#sessions.set(session.id, session));
+    server.onclose = () => this.#sessions.delete(session.id);
+    await session.connect();
+    return session;
   }
 
   async notifyListChanged(notify: (server: Server) => Promise<void>): Promise<void> {
-    await Promise.all([...this.#sessions.values()].map((session) => session.notifyListChanged(notify)));
+    await Promise.all([...this.#sessions.values()].map(({ server }) => notify(server)));
   }
 
   closeStreams(): void {
@@ -93,51 +90,37 @@ export class LegacySessions {
  */
 export class LegacySession {
   readonly id = randomUUID();
-  readonly #server: Server;
+  readonly server: Server;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
-  #running = 0;
-  #lastUsed = performance.now();
+  /** Requests and open streams. */
+  running = 0;
+  /** On the clock of `performance.now()`. */
+  lastUsed = performance.now();
 
-  private constructor(server: Server, onInitialized: (session: LegacySession) => void) {
-    this.#server = server;
+  /** `onInitialized` runs before the answer to a valid `initialize`. */
+  constructor(server: Server, onInitialized: () => void) {
+    this.server = server;
     this.#transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => this.id,
-      onsessioninitialized: () => onInitialized(this),
+      onsessioninitialized: onInitialized,
       enableJsonResponse: true,
     });
   }
 
-  /** `onInitialized` runs before the answer to a valid `initialize`; `onClosed` when the session has ended. */
-  static async open(
-    server: Server,
-    events: { onInitialized(session: LegacySession): void; onClosed(session: LegacySession): void },
-  ): Promise<LegacySession> {
-    const session = new LegacySession(server, events.onInitialized);
-    server.onclose = () => events.onClosed(session);
-    await server.connect(session.#transport);
-    return session;
-  }
-
-  /** Requests and open streams. */
-  get running(): number {
-    return this.#running;
-  }
-
-  /** On the clock of `performance.now()`. */
-  get lastUsed(): number {
-    return this.#lastUsed;
+  async connect(): Promise<void> {
+    await this.server.connect(this.#transport);
   }
 
   /** Never settles when the client goes away first. */
   async handle(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const { exchange } = request;
-    this.#lastUsed = performance.now();
+    this.lastUsed = performance.now();
     // A response that is closed already emits no further event.
     if (!exchange.response.closed) {
-      this.#running += 1;
+      this.running += 1;
       exchange.response.once('close', () => {
-        this.#running -= 1;
-        this.#lastUsed = performance.now();
+        this.running -= 1;
+        this.lastUsed = performance.now();
       });
     }
     exchange.signal.addEventListener('abort', () => {
@@ -148,17 +131,13 @@ export class LegacySession {
     return response;
   }
 
-  async notifyListChanged(notify: (server: Server) => Promise<void>): Promise<void> {
-    await notify(this.#server);
-  }
-
   /** Ends the stream of notifications, which would otherwise stay open for as long as the client likes. */
   closeStream(): void {
     this.#transport.closeStandaloneSSEStream();
   }
 
   async close(): Promise<void> {
-    await this.#server.close();
+    await this.server.close();
   }
 
   #cancel(requestId: MessageId): void {
