@@ -168,37 +168,24 @@ function toPlain(parameter: ParameterValue): unknown {
   return Object.fromEntries(entries.map(([key, value]) => [key, toPlain(value)]));
 }
 
-interface TextType {
-  readonly type: DuckDBType;
-  readonly parse: (text: string) => Present | undefined;
-}
-
-const TEXT_TYPES: Readonly<Record<TypedText['sqlType'], TextType>> = {
-  DATE: textType(DATE, parseIsoDate, (days) => new DuckDBDateValue(days)),
-  TIME: textType(TIME, parseIsoTime, (micros) => new DuckDBTimeValue(micros)),
-  TIMESTAMP: textType(TIMESTAMP, parseIsoTimestamp, (micros) => new DuckDBTimestampValue(micros)),
-  TIMESTAMPTZ: textType(TIMESTAMPTZ, parseIsoTimestamp, (micros) => new DuckDBTimestampTZValue(micros)),
-};
-
-function textType<Parsed>(
-  type: DuckDBType,
-  parse: (text: string) => Parsed | undefined,
-  wrap: (parsed: Parsed) => Present,
-): TextType {
-  return {
-    type,
-    parse: (text) => {
-      const parsed = parse(text);
-      return parsed === undefined ? undefined : wrap(parsed);
-    },
-  };
-}
+const TEXT_TYPES = { DATE, TIME, TIMESTAMP, TIMESTAMPTZ };
 
 /** Throws `params_invalid` when the text is not of its type. */
 function parseTypedText({ sqlType, text }: TypedText): Present {
-  const value = TEXT_TYPES[sqlType].parse(text);
-  if (value === undefined) throw new MxcpError('params_invalid', `"${text}" is not a ${sqlType}`);
-  return value;
+  const parsed = <Parsed>(value: Parsed | undefined): Parsed => {
+    if (value !== undefined) return value;
+    throw new MxcpError('params_invalid', `"${text}" is not a ${sqlType}`);
+  };
+  switch (sqlType) {
+    case 'DATE':
+      return new DuckDBDateValue(parsed(parseIsoDate(text)));
+    case 'TIME':
+      return new DuckDBTimeValue(parsed(parseIsoTime(text)));
+    case 'TIMESTAMP':
+      return new DuckDBTimestampValue(parsed(parseIsoTimestamp(text)));
+    case 'TIMESTAMPTZ':
+      return new DuckDBTimestampTZValue(parsed(parseIsoTimestamp(text)));
+  }
 }
 
 /** The SQL type of a value, which the values beside it in a list may still widen. */
@@ -238,7 +225,7 @@ export function shapeOf(value: ParameterValue): Shape {
 function shapeOfObject(value: ParameterObject): Shape {
   if (value instanceof DeclaredValue) return complete(shapeOf(value.value), shapeOf(value.sample));
   if (isList(value)) return { kind: 'list', item: mergeAll(value) };
-  if (value instanceof TypedText) return { kind: 'scalar', type: TEXT_TYPES[value.sqlType].type };
+  if (value instanceof TypedText) return { kind: 'scalar', type: TEXT_TYPES[value.sqlType] };
   if (value instanceof SqlValue) return { kind: 'scalar', type: value.type };
   if (value instanceof MapEntries) {
     const [keys, values] = [value.entries.map(([key]) => key), value.entries.map(([, item]) => item)];
@@ -317,38 +304,26 @@ export const MAX_DECIMAL_WIDTH = 38;
 /** Each type holds the values of those before it, and this many decimal digits. */
 const INTEGERS: readonly DuckDBType[] = [BOOLEAN, BIGINT, HUGEINT];
 const INTEGER_DIGITS: readonly number[] = [1, 19, 39];
-/** UHUGEINT has no sign, so it merges with any other number to a double. */
-const NUMBERS: readonly DuckDBType[] = [...INTEGERS, UHUGEINT, DOUBLE];
 
 /** The type that holds the values of both; undefined if only text does. */
 function mergeTypes(a: DuckDBType, b: DuckDBType): DuckDBType | undefined {
   if (String(a) === String(b)) return a;
-  if (isNumeric(a) && isNumeric(b)) return mergeNumbers(a, b);
   if ((a === DATE && b === TIMESTAMP) || (a === TIMESTAMP && b === DATE)) return TIMESTAMP;
-  return undefined;
-}
-
-function isNumeric(type: DuckDBType): boolean {
-  return NUMBERS.includes(type) || type instanceof DuckDBDecimalType;
-}
-
-function mergeNumbers(a: DuckDBType, b: DuckDBType): DuckDBType | undefined {
+  const [digitsA, digitsB] = [digitsOf(a), digitsOf(b)];
+  if (digitsA === undefined || digitsB === undefined) return undefined;
   const [atA, atB] = [INTEGERS.indexOf(a), INTEGERS.indexOf(b)];
   if (atA >= 0 && atB >= 0) return INTEGERS[Math.max(atA, atB)];
-  const [wholeA, wholeB] = [wholeDigits(a), wholeDigits(b)];
-  if (wholeA === undefined || wholeB === undefined) return DOUBLE;
-  const scale = Math.max(scaleOf(a), scaleOf(b));
-  const width = Math.max(wholeA, wholeB) + scale;
+  const scale = Math.max(digitsA.scale, digitsB.scale);
+  const width = Math.max(digitsA.whole, digitsB.whole) + scale;
   return width <= MAX_DECIMAL_WIDTH ? DECIMAL(width, scale) : DOUBLE;
 }
 
-function wholeDigits(type: DuckDBType): number | undefined {
-  if (type instanceof DuckDBDecimalType) return type.width - type.scale;
-  return INTEGER_DIGITS[INTEGERS.indexOf(type)];
-}
-
-function scaleOf(type: DuckDBType): number {
-  return type instanceof DuckDBDecimalType ? type.scale : 0;
+/** The digits before and after the decimal point; undefined for what is no number. */
+function digitsOf(type: DuckDBType): { readonly whole: number; readonly scale: number } | undefined {
+  if (type instanceof DuckDBDecimalType) return { whole: type.width - type.scale, scale: type.scale };
+  // UHUGEINT has no sign, so it merges with any other number to a double.
+  const whole = type === UHUGEINT || type === DOUBLE ? Infinity : INTEGER_DIGITS[INTEGERS.indexOf(type)];
+  return whole === undefined ? undefined : { whole, scale: 0 };
 }
 
 /** Converts a value to a type that holds it. */

@@ -46,6 +46,7 @@ const LAST_DAY = 2_932_896;
 const FIRST_MICROS = BigInt(FIRST_DAY) * MICROS_PER_DAY;
 const LAST_MICROS = BigInt(LAST_DAY + 1) * MICROS_PER_DAY - 1n;
 
+/** For types that JSON has, and for all without a codec, for which the text that DuckDB itself writes is right. */
 const plain: ValueCodec = {
   descriptor: 'json',
   encode: (value) => (typeof value === 'object' || typeof value === 'bigint' ? String(value) : value),
@@ -65,14 +66,6 @@ const doubles: ValueCodec = {
 };
 
 const CODECS: Readonly<Partial<Record<DuckDBTypeId, ValueCodec>>> = {
-  [DuckDBTypeId.BOOLEAN]: plain,
-  [DuckDBTypeId.TINYINT]: plain,
-  [DuckDBTypeId.SMALLINT]: plain,
-  [DuckDBTypeId.INTEGER]: plain,
-  [DuckDBTypeId.UTINYINT]: plain,
-  [DuckDBTypeId.USMALLINT]: plain,
-  [DuckDBTypeId.UINTEGER]: plain,
-  [DuckDBTypeId.VARCHAR]: plain,
   [DuckDBTypeId.BIGINT]: integers,
   [DuckDBTypeId.UBIGINT]: integers,
   [DuckDBTypeId.HUGEINT]: integers,
@@ -178,8 +171,7 @@ export function valueCodec(type: DuckDBType, timeZone: string): ValueCodec {
       encodeTimestamp(value, value.micros, '+00'),
     );
   }
-  // The text that DuckDB itself writes is right for every other type.
-  return CODECS[type.typeId] ?? { descriptor: 'json', encode: String };
+  return CODECS[type.typeId] ?? plain;
 }
 
 function sequenceCodec(kind: 'list' | 'tuple', itemType: DuckDBType, timeZone: string): ValueCodec {

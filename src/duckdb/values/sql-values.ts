@@ -2,13 +2,10 @@ import type { DuckDBType, DuckDBValue } from '@duckdb/node-api';
 
 /** A value with the SQL type that it is bound as. */
 export class SqlValue {
-  readonly type: DuckDBType;
-  readonly value: Exclude<DuckDBValue, null>;
-
-  constructor(type: DuckDBType, value: Exclude<DuckDBValue, null>) {
-    this.type = type;
-    this.value = value;
-  }
+  constructor(
+    readonly type: DuckDBType,
+    readonly value: Exclude<DuckDBValue, null>,
+  ) {}
 }
 
 /**
@@ -16,42 +13,28 @@ export class SqlValue {
  * type: members that it lacks are NULL, and an empty list has the declared item type.
  */
 export class DeclaredValue {
-  readonly value: ParameterValue;
-  readonly sample: ParameterValue;
-
-  constructor(value: ParameterValue, sample: ParameterValue) {
-    this.value = value;
-    this.sample = sample;
-  }
+  constructor(
+    readonly value: ParameterValue,
+    readonly sample: ParameterValue,
+  ) {}
 }
 
 /** Bound as STRUCT, with its fields in this order and under any name. */
 export class StructEntries {
-  readonly entries: readonly (readonly [string, ParameterValue])[];
-
-  constructor(entries: StructEntries['entries']) {
-    this.entries = entries;
-  }
+  constructor(readonly entries: readonly (readonly [string, ParameterValue])[]) {}
 }
 
 /** Bound as MAP. */
 export class MapEntries {
-  readonly entries: readonly (readonly [ParameterValue, ParameterValue])[];
-
-  constructor(entries: MapEntries['entries']) {
-    this.entries = entries;
-  }
+  constructor(readonly entries: readonly (readonly [ParameterValue, ParameterValue])[]) {}
 }
 
 /** Text that is bound as an SQL type other than VARCHAR. A class, so that no object from a caller can be mistaken for one. */
 export class TypedText {
-  readonly sqlType: 'DATE' | 'TIME' | 'TIMESTAMP' | 'TIMESTAMPTZ';
-  readonly text: string;
-
-  constructor(sqlType: TypedText['sqlType'], text: string) {
-    this.sqlType = sqlType;
-    this.text = text;
-  }
+  constructor(
+    readonly sqlType: 'DATE' | 'TIME' | 'TIMESTAMP' | 'TIMESTAMPTZ',
+    readonly text: string,
+  ) {}
 }
 
 /** What can be bound to `$name`: JSON values (lists become LIST, objects STRUCT), dates and times, and typed values. */
