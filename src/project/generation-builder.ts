@@ -117,7 +117,7 @@ export class GenerationBuilder {
     try {
       const { duckdb, extensions, secrets } = config;
       const database = disposer.own(
-        GenerationDatabase.create(databases, {
+        new GenerationDatabase(databases, {
           path: duckdb.path,
           readonly: duckdb.readonly,
           extensions,

@@ -66,7 +66,7 @@ export class ServerCandidate implements Candidate<Serving> {
         await this.#handover?.assertPossible();
         await preflight.open();
         await this.#checkEndpoints(preflight);
-        database.addPlainSelects(preflight.plainSelects);
+        for (const text of preflight.plainSelects) database.plainSelects.add(text);
         // The handover needs the file closed everywhere.
         await preflight.dispose();
         return;

@@ -32,12 +32,6 @@ export type QueryableDatabase = Pick<GenerationDatabase, 'query' | 'inspect'>;
 /** Compiles statements without running them. */
 export type InspectedDatabase = Pick<GenerationDatabase, 'inspect'>;
 
-/** A request that waits while a handover has the database closed. */
-interface WaitingRequest {
-  readonly resume: (share: InstanceShare) => void;
-  readonly fail: (reason: Error) => void;
-}
-
 /**
  * The database of one generation: its share of an instance, its secrets, its sessions. A candidate is built beside the
  * current generation: its secrets wait in an open transaction until `commit()`, and disposing it instead leaves no trace. A
@@ -47,27 +41,23 @@ export class GenerationDatabase implements Disposable {
   readonly spec: DatabaseSpec;
   readonly registry: DatabaseRegistry;
   /** Texts that are one SELECT: it leaves nothing on a connection that another caller could find. */
-  readonly #plainSelects = new Set<string>();
+  readonly plainSelects = new Set<string>();
   readonly #sessions = new Set<CallSession>();
   #share: InstanceShare | undefined;
   #staging: SecretStaging | undefined;
-  /** Undefined unless suspended. */
-  #waiting: WaitingRequest[] | undefined;
+  /** Requests that wait while a handover has the database closed; undefined unless suspended. */
+  #waiting: { resume: (share: InstanceShare) => void; fail: (reason: Error) => void }[] | undefined;
   #closedBecause: Error;
   #disposed: Promise<void> | undefined;
 
-  private constructor(registry: DatabaseRegistry, spec: DatabaseSpec) {
+  /** Opens nothing yet. The generation disposes it. */
+  constructor(registry: DatabaseRegistry, spec: DatabaseSpec) {
     this.registry = registry;
     this.spec = spec;
     this.#closedBecause = new MxcpError(
       'database_failed',
       `database ${spec.path} is not open yet: code cannot use it while it is imported; use it in an \`on_init\` hook`,
     );
-  }
-
-  /** Opens nothing yet. The generation disposes it. */
-  static create(registry: DatabaseRegistry, spec: DatabaseSpec): GenerationDatabase {
-    return new GenerationDatabase(registry, spec);
   }
 
   /** Throws what `open` throws. The generation disposes it. */
@@ -101,15 +91,6 @@ export class GenerationDatabase implements Disposable {
     return this.#share?.action ?? 'opened';
   }
 
-  get plainSelects(): ReadonlySet<string> {
-    return this.#plainSelects;
-  }
-
-  /** Adds texts that an inspection elsewhere found to be one SELECT. */
-  addPlainSelects(texts: Iterable<string>): void {
-    for (const text of texts) this.#plainSelects.add(text);
-  }
-
   /** Throws what opening an instance throws, `database_replaced`, `secret_failed`; nothing is open then. */
   async open(): Promise<void> {
     const share = await this.registry.acquire(this.spec);
@@ -123,7 +104,7 @@ export class GenerationDatabase implements Disposable {
    */
   async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
-    const isOneStatement = this.#plainSelects.has(sql);
+    const isOneStatement = this.plainSelects.has(sql);
     const { onRow, refusesExcess = false } = options;
     const work = (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
       const openReader = jsonRows(onRow);
@@ -153,7 +134,7 @@ export class GenerationDatabase implements Disposable {
       this.#staging === undefined
         ? await connections.useIdle(inspect)
         : await inspect(this.#staging.connection);
-    if (isPlainSelect) this.#plainSelects.add(sql);
+    if (isPlainSelect) this.plainSelects.add(sql);
     return { parameterNames };
   }
 
