@@ -1,6 +1,7 @@
 import type { ConfigObject, SecretDefinition } from '../config/index.js';
 import type { CallerIdentity, DatabaseSession, JsonValue } from '../duckdb/index.js';
 import type { Scrubber } from '../logging/index.js';
+import type { CallNotification } from './worker-protocol.js';
 
 /** A function of the project. Without `functionName` (resources): `main`, then one named like the file, then the first public one. */
 export interface PythonTarget {
@@ -15,21 +16,6 @@ export interface PythonConfiguration {
   readonly userConfig: ConfigObject;
   /** Those of the active profile. */
   readonly secrets: readonly SecretDefinition[];
-}
-
-/** One line that Python code wrote to standard output or standard error, of bounded length. */
-export interface PythonOutputLine {
-  readonly stream: 'stdout' | 'stderr';
-  readonly text: string;
-  readonly processId: number;
-}
-
-/** An error in a Python file. The message does not contain the position. */
-export interface PythonProblem {
-  readonly message: string;
-  /** Relative to the project root. */
-  readonly file: string;
-  readonly line?: number | undefined;
 }
 
 /** A call of `mxcp.runtime.reload_duckdb()`. */
@@ -47,21 +33,6 @@ export interface ReloadPayload {
   /** Call it whether the payload ran or not. Resolves once a worker that was kept only for it has ended. Idempotent, never rejects. */
   release(): Promise<void>;
 }
-
-/** What running code sends to the client of its call. */
-export type CallNotification =
-  | {
-      readonly kind: 'log';
-      readonly level: 'debug' | 'info' | 'warning' | 'error';
-      readonly message: string;
-      readonly data?: JsonValue | undefined;
-    }
-  | {
-      readonly kind: 'progress';
-      readonly progress: number;
-      readonly total?: number | undefined;
-      readonly message?: string | undefined;
-    };
 
 export interface PythonCallOptions {
   readonly caller: CallerIdentity;
@@ -98,7 +69,12 @@ export interface PythonSpec {
   readonly configuration: PythonConfiguration;
   /** What endpoints call. Other files below `pythonFolder` are imported too, and only warn when they fail. */
   readonly targets: readonly PythonTarget[];
-  readonly output: (line: PythonOutputLine) => void;
+  /** Receives each line, of bounded length, that Python code wrote. */
+  readonly output: (line: {
+    readonly stream: 'stdout' | 'stderr';
+    readonly text: string;
+    readonly processId: number;
+  }) => void;
   /** For texts that are cut: a later scrubber would not recognise the part of a secret that is left. */
   readonly scrubber: Pick<Scrubber, 'scrubHead' | 'scrubTail'>;
   readonly onWarning: (message: string) => void;

@@ -5,7 +5,6 @@ import { describeExit, describeRaised, joinCutText, TOO_OLD, type WorkerExit } f
 import type {
   PythonCallOptions,
   PythonLimits,
-  PythonProblem,
   PythonSpec,
   PythonTarget,
   ReloadPayload,
@@ -15,6 +14,7 @@ import { WorkerProcess } from './worker-process.js';
 import {
   createLineParser,
   type ImportFailure,
+  type PythonProblem,
   type ResultItem,
   type WorkerMessage,
   type WorkerUser,

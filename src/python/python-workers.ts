@@ -5,15 +5,10 @@ import { type Disposable, raceSignal } from '../lifecycle/index.js';
 import { Secret } from '../secrets/index.js';
 import { type CodeSnapshot, readCodeSnapshot } from './code-snapshot.js';
 import { describeImport, workersEnded } from './python-errors.js';
-import type {
-  PythonCallOptions,
-  PythonLimits,
-  PythonProblem,
-  PythonSpec,
-  PythonTarget,
-} from './python-spec.js';
+import type { PythonCallOptions, PythonLimits, PythonSpec, PythonTarget } from './python-spec.js';
 import type { WorkerPlan } from './python-worker.js';
 import { WorkerPool, WorkerSlot } from './worker-pool.js';
+import type { PythonProblem } from './worker-protocol.js';
 
 const LIMITS: PythonLimits = {
   startMs: 60_000,

@@ -8,9 +8,15 @@ import {
 import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { interrupted, toPythonError } from './python-errors.js';
-import type { CallNotification, PythonProblem, PythonSpec } from './python-spec.js';
+import type { PythonSpec } from './python-spec.js';
+import type {
+  CallNotification,
+  MessageOf,
+  PythonProblem,
+  RaisedError,
+  ServerMessage,
+} from './worker-protocol.js';
 import type { WorkerProcess } from './worker-process.js';
-import type { MessageOf, RaisedError, ServerMessage } from './worker-protocol.js';
 
 /** Receives what a job sends. An error that one of these functions throws ends the job. */
 export interface JobListener {
@@ -23,29 +29,23 @@ export interface JobListener {
   readonly onProblems?: (problems: readonly PythonProblem[]) => void;
 }
 
-interface JobLimits {
-  /** How long cancelled code may continue. */
-  readonly stopMs: number;
-  /** Cancelled code has continued for longer. Called once. */
-  readonly onStuck: () => void;
-}
-
 /** Everything that runs in one worker, by number, with its database sessions. Lives as long as the process. */
 export class WorkerJobs {
   readonly sessions: WorkerSessions;
   readonly #process: WorkerProcess;
   readonly #onDebug: PythonSpec['onDebug'];
-  readonly #limits: JobLimits;
+  readonly #limits: { readonly stopMs: number; readonly onStuck: () => void };
   readonly #jobs = new Map<number, WorkerJob>();
   #lastNumber = 0;
   #isStuck = false;
   /** Set when the process has ended, which answers no message any more. */
   #gone: MxcpError | undefined;
 
+  /** `onStuck` is called once, when cancelled code has continued for longer than `stopMs`. */
   constructor(
     process: WorkerProcess,
     spec: Pick<PythonSpec, 'openSession' | 'onWarning' | 'onDebug'>,
-    limits: JobLimits,
+    limits: { readonly stopMs: number; readonly onStuck: () => void },
   ) {
     this.#process = process;
     this.#onDebug = spec.onDebug;
@@ -148,8 +148,6 @@ export class WorkerJobs {
 
 /** Code that runs in a worker: a call, hooks, a payload, an inspection. It settles once; its code may run longer than that. */
 class WorkerJob {
-  readonly number: number;
-  readonly listener: JobListener;
   readonly settled: Promise<void>;
   isInterrupted = false;
   /** What the listener threw. */
@@ -157,9 +155,10 @@ class WorkerJob {
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  constructor(number: number, listener: JobListener) {
-    this.number = number;
-    this.listener = listener;
+  constructor(
+    readonly number: number,
+    readonly listener: JobListener,
+  ) {
     this.settled = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -276,10 +275,7 @@ class WorkerSessions implements Disposable {
     };
     await session.execute(sql, parseTaggedParameters(parameters), {
       signal: abort.signal,
-      onColumns: (all) => {
-        const columns = all.map(({ name, type }) => ({ name, type }));
-        this.#process.send({ op: 'db.columns', id, columns });
-      },
+      onColumns: (columns) => this.#process.send({ op: 'db.columns', id, columns }),
       onRow: (row) => {
         const text = JSON.stringify(row);
         texts.push(text);

@@ -6,7 +6,10 @@ const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
 
 /** Python sends None as null. */
 function optional<T>(type: z.ZodType<T>) {
-  return type.nullish().transform((value) => value ?? undefined);
+  return type
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .optional();
 }
 
 /** A text that is too long: its beginning, how many characters were left out, its end. */
@@ -50,6 +53,9 @@ const notification = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** What running code sends to the client of its call. */
+export type CallNotification = z.infer<typeof notification>;
+
 const job = z.number();
 
 function createMessage({ raised, problem, importFailure, failure }: Failures) {
@@ -77,6 +83,8 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
 
 type Failures = ReturnType<typeof createFailures>;
 export type RaisedError = z.infer<Failures['raised']>;
+/** An error in a Python file, relative to the project root. The message does not contain the position. */
+export type PythonProblem = z.infer<Failures['problem']>;
 export type ImportFailure = z.infer<Failures['importFailure']>;
 export type JobFailure = z.infer<Failures['failure']>;
 

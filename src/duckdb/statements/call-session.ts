@@ -19,10 +19,7 @@ import {
 } from './query.js';
 
 /** A column of a result. `type` is the descriptor by which the Python side of the worker decodes its values. */
-export interface ColumnType {
-  readonly name: string;
-  readonly type: JsonValue;
-}
+export type ColumnType = Readonly<Record<'name' | 'type', JsonValue>>;
 
 export interface SessionExecution {
   /** Aborting interrupts the statement. */
