@@ -24,11 +24,9 @@ async function runCommandLine(argv: readonly string[], output: Output, early: Ea
   switch (commandLine.kind) {
     case 'answered':
       return 0;
-    case 'misuse': {
-      const { error, wantsJson, load } = commandLine;
-      if (wantsJson) printErrorJson(output, error, await load?.());
-      return error.exitCode;
-    }
+    case 'misuse':
+      if (commandLine.wantsJson) printErrorJson(output, commandLine.error, await commandLine.load?.());
+      return commandLine.error.exitCode;
     case 'invocation':
       return runCommand(commandLine, output, early);
   }

@@ -1,8 +1,7 @@
 import type { CommandEntry, CommandModule, Completion, OptionSpec } from '../command/command.js';
 
 export const run: CommandModule['run'] = ([shell = ''], _options, { output, commands }) => {
-  const places = findPlaces(commands);
-  output.write(SCRIPTS[shell]?.(places) ?? '');
+  output.write(SCRIPTS[shell]?.(findPlaces(commands)) ?? '');
   return Promise.resolve(0);
 };
 
@@ -13,24 +12,8 @@ const SCRIPTS: Readonly<Record<string, (places: readonly Place[]) => string>> = 
 };
 
 /** A place on the command line, and what a shell may offer there. */
-interface Place {
-  /** The words that lead here, e.g. `admin reload`; empty for `mxcp` itself. */
-  readonly path: readonly string[];
-  readonly subcommands: readonly CommandEntry[];
-  readonly options: readonly PlaceOption[];
-  /** By position. */
-  readonly arguments: readonly { readonly usage: string; readonly completes: Completion | undefined }[];
-}
-
-interface PlaceOption {
-  /** `-p`, `--param`. */
-  readonly names: readonly string[];
-  /** The name of its value; undefined for a flag. */
-  readonly value: string | undefined;
-  readonly completes: Completion | undefined;
-  readonly doc: string;
-  readonly repeatable: boolean;
-}
+type Place = ReturnType<typeof toPlace>;
+type PlaceOption = Place['options'][number];
 
 const HELP: OptionSpec = { flags: '-h, --help', doc: 'Print the help of this command.' };
 const VERSION: OptionSpec = { flags: '-V, --version', doc: 'Print the version.' };
@@ -44,25 +27,32 @@ function findPlaces(commands: readonly CommandEntry[]): readonly Place[] {
     arguments: [{ usage: '[command]', doc: '', completes: names }],
   };
   const placesOf = (entry: CommandEntry, path: readonly string[]): readonly Place[] => {
-    const subcommands = entry.subcommands ?? [];
-    const place: Place = {
-      path,
-      subcommands,
-      options: [...(entry.options ?? []), HELP, ...(path.length === 0 ? [VERSION] : [])].map(toPlaceOption),
-      arguments: (entry.arguments ?? []).map(({ usage, choices, completes }) => ({
-        usage: usage.replaceAll(/[<>[\]]/g, ''),
-        completes: choices ?? completes,
-      })),
-    };
-    return [place, ...subcommands.flatMap((each) => placesOf(each, [...path, each.name]))];
+    const place = toPlace(entry, path);
+    return [place, ...place.subcommands.flatMap((each) => placesOf(each, [...path, each.name]))];
   };
   return placesOf({ name: 'mxcp', doc: '', subcommands: [...commands, help] }, []);
 }
 
-function toPlaceOption({ flags, doc, completes, repeatable = false }: OptionSpec): PlaceOption {
-  const names = flags.split(/,? +/).filter((part) => part.startsWith('-'));
-  const value = /<(.+)>/.exec(flags)?.[1];
-  return { names, value, completes, doc, repeatable };
+/** `path` has the words that lead here, e.g. `admin reload`; it is empty for `mxcp` itself. */
+function toPlace(entry: CommandEntry, path: readonly string[]) {
+  const specs = [...(entry.options ?? []), HELP, ...(path.length === 0 ? [VERSION] : [])];
+  return {
+    path,
+    subcommands: entry.subcommands ?? [],
+    options: specs.map(({ flags, doc, completes, repeatable = false }) => ({
+      names: flags.split(/,? +/).filter((part) => part.startsWith('-')),
+      /** The name of its value; undefined for a flag. */
+      value: /<(.+)>/.exec(flags)?.[1],
+      completes,
+      doc,
+      repeatable,
+    })),
+    /** By position. */
+    arguments: (entry.arguments ?? []).map(({ usage, choices, completes }) => ({
+      usage: usage.replaceAll(/[<>[\]]/g, ''),
+      completes: choices ?? completes,
+    })),
+  };
 }
 
 /** How a shell is asked to offer something. */

@@ -72,12 +72,10 @@ async function checkDefinition(
   );
 }
 
-type CheckedDefinition = Pick<ToolDefinition | ResourceDefinition, 'parameters' | 'positions'>;
-
 /** Throws what `inspect` throws when it is not the SQL that failed. */
 async function checkSql(
   sql: SqlSource,
-  definition: CheckedDefinition,
+  definition: ToolDefinition | ResourceDefinition,
   database: InspectedDatabase,
 ): Promise<Problem[]> {
   try {
@@ -92,7 +90,7 @@ async function checkSql(
 
 function compareParameters(
   sql: SqlSource,
-  definition: CheckedDefinition,
+  definition: ToolDefinition | ResourceDefinition,
   used: readonly string[],
 ): Problem[] {
   const declared = definition.parameters.map(({ name }) => name);

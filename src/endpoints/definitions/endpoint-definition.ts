@@ -98,12 +98,8 @@ export interface DefinitionFingerprint {
   readonly sqlFile?: SqlFileFingerprint | undefined;
 }
 
-/** An SQL file that an endpoint file names, even if it could not be read. */
-export interface SqlFileFingerprint {
-  /** Relative to the project root. */
-  readonly path: string;
-  readonly contentHash: string;
-}
+/** An SQL file that an endpoint file names, even if it could not be read. `path` is relative to the project root. */
+export type SqlFileFingerprint = Pick<DefinitionFingerprint, 'contentHash'> & { readonly path: string };
 
 /** An endpoint as messages name it: `tool "sales"`, or `resource sales://regions`, which is known by its URI. */
 export function endpointLabel(kind: EndpointKind, name: string): string {

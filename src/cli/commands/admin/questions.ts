@@ -35,12 +35,12 @@ export const endpoints = adminCommand({
     printTable(
       output,
       ['STATUS', 'TYPE', 'NAME', 'PATH', 'ERROR'],
-      answer.endpoints.map((each) => [
-        each.status,
-        each.type ?? '-',
-        each.name ?? '-',
-        each.path,
-        each.error ?? '',
+      answer.endpoints.map(({ status: state, type, name, path, error }) => [
+        state,
+        type ?? '-',
+        name ?? '-',
+        path,
+        error ?? '',
       ]),
     ),
 });
@@ -109,26 +109,23 @@ function printConfig(answer: Config, output: Output): void {
     ['config files', toList(answer.config_files)],
     ['env files', toList(answer.env_files)],
   ]);
-  if (references.length > 0) printReferences(output, references);
+  if (references.length > 0)
+    printTable(
+      output,
+      ['REFERENCE', 'SOURCE', 'VERSION', 'CHANGED AT', 'FINGERPRINT', 'USED BY'],
+      references.map(({ ref, source, version, changed_at: changedAt, fingerprint, used_by: usedBy }) => [
+        ref,
+        source,
+        version ?? '-',
+        changedAt,
+        fingerprint,
+        usedBy.join(', '),
+      ]),
+    );
   for (const { setting, running, on_disk: onDisk } of answer.restart_required)
     output.print(`a restart would change ${setting}: ${formatValue(running)} -> ${formatValue(onDisk)}`);
   if (rejected !== null)
     printFields(output, [['last rejected', `${rejected.at} (${rejected.reload_id}): ${rejected.error}`]]);
-}
-
-function printReferences(output: Output, references: Config['references']): void {
-  printTable(
-    output,
-    ['REFERENCE', 'SOURCE', 'VERSION', 'CHANGED AT', 'FINGERPRINT', 'USED BY'],
-    references.map((each) => [
-      each.ref,
-      each.source,
-      each.version ?? '-',
-      each.changed_at,
-      each.fingerprint,
-      each.used_by.join(', '),
-    ]),
-  );
 }
 
 function toList(names: readonly string[]): string {
