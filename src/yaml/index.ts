@@ -1,4 +1,3 @@
 export { loadYamlMapping } from './load-yaml-mapping.js';
 export { checkSchema, conform, isMapping, jsonSchemaOf, toDotted } from './schema-check.js';
-export { TextLines } from './text-lines.js';
 export { type KeyPath, YamlSource, parseYaml } from './yaml-source.js';

@@ -1,5 +1,4 @@
 import { plural, type Problem } from '../../errors/index.js';
-import { TextLines } from '../../yaml/index.js';
 
 export interface EnvFile {
   /** For a repeated name, the last value. */
@@ -37,23 +36,29 @@ const TEXT_BEHIND =
  */
 export function parseEnvFile(file: string, text: string): EnvFile {
   const source = text.replaceAll(/\r\n?/g, '\n');
-  const lines = new TextLines(source);
   const values = new Map<string, string>();
-  const problems: Problem[] = [];
+  const problems: (Entry & { readonly kind: 'problem' })[] = [];
   for (let at = 0; at < source.length; ) {
     const entry = readEntry(source, at);
     if (entry.kind === 'value') values.set(entry.name, entry.value);
-    if (entry.kind === 'problem') problems.push({ file, ...lines.placeOf(entry.at), message: entry.message });
+    if (entry.kind === 'problem') problems.push(entry);
     at = entry.end + 1;
   }
-  return { values, problems: shorten(file, problems) };
+  const shown = problems
+    .slice(0, MOST_PROBLEMS)
+    .map(({ at, message }): Problem => ({ file, ...placeOf(source, at), message }));
+  const more = problems.length - shown.length;
+  if (more > 0) {
+    const message = `there are ${plural(more, 'more problem')} like these; is this an env file?`;
+    shown.push({ file, message });
+  }
+  return { values, problems: shown };
 }
 
-function shorten(file: string, problems: readonly Problem[]): readonly Problem[] {
-  const more = problems.length - MOST_PROBLEMS;
-  if (more <= 0) return problems;
-  const message = `there are ${plural(more, 'more problem')} like these; is this an env file?`;
-  return [...problems.slice(0, MOST_PROBLEMS), { file, message }];
+/** Line and column, from 1. */
+function placeOf(source: string, offset: number): { readonly line: number; readonly column: number } {
+  const before = source.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }
 
 function readEntry(source: string, at: number): Entry {
