@@ -9,9 +9,7 @@ import { isDatabaseFile } from '../files/index.js';
 import { type KeyPath, toDotted } from '../yaml/index.js';
 import { type ActiveTemplate, likelyProfile, userProfiles } from './config-template.js';
 import { type EffectiveConfig, findDatabasePlace } from './effective-config.js';
-import { keyAt, overriddenBy } from './schema-keys.js';
-import { siteSchema } from './site-schema.js';
-import { userSchema } from './user-schema.js';
+import { keyAt, overriddenBy, siteSchema, userSchema } from './schema.js';
 
 type Key = readonly [file: 'site' | 'user', ...path: string[]];
 

@@ -3,8 +3,7 @@ import { DiskReader, FileLedger, FileReadError, type ReadFile, resolvePath } fro
 import { findReferences, type ReferenceUse } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath, loadYamlMapping, type YamlSource } from '../yaml/index.js';
-import { type SiteConfig, siteSchema } from './site-schema.js';
-import { userSchema } from './user-schema.js';
+import { type SiteConfig, siteSchema, userSchema } from './schema.js';
 
 /** Both files, read and checked, with their references not resolved, and with the positions of all values. */
 export interface ConfigTemplate {

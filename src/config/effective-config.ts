@@ -8,9 +8,19 @@ import { Secret } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import type { ActiveTemplate } from './config-template.js';
-import { keyAt, overriddenBy, override } from './schema-keys.js';
-import { type SiteConfig, type SiteProfile, siteProfileSchema, siteSchema } from './site-schema.js';
-import { type UserConfig, type UserProfile, userProfileSchema, userSchema } from './user-schema.js';
+import {
+  keyAt,
+  overriddenBy,
+  override,
+  type SiteConfig,
+  type SiteProfile,
+  siteProfileSchema,
+  siteSchema,
+  type UserConfig,
+  type UserProfile,
+  userProfileSchema,
+  userSchema,
+} from './schema.js';
 
 /**
  * Both files as they apply to the active profile: with defaults, overridden by options and variables, with absolute paths.
@@ -117,24 +127,34 @@ function toSqlTools(tools: SiteConfig['sql_tools']) {
   return { enabled: tools.enabled, descriptions };
 }
 
+/**
+ * Where a file declares something, found only for an error: finding a position parses the file a second time. */
+export type LazyPosition = () => SourcePosition;
+
 /** What gives the path of the database: an option, a variable or the site file; undefined if nothing does. */
-export function findDatabasePlace({ site, siteSource, settings, profile }: ActiveTemplate) {
+export function findDatabasePlace({
+  site,
+  siteSource,
+  settings,
+  profile,
+}: ActiveTemplate): LazyPosition | undefined {
   const path = ['profiles', profile, 'duckdb', 'path'];
   const file = overriddenBy(keyAt(siteSchema, path), settings);
-  if (file !== undefined) return { file };
-  return own(site.profiles, profile)?.duckdb.path === undefined ? undefined : siteSource.positionOf(path);
+  if (file !== undefined) return () => ({ file });
+  const isNamed = own(site.profiles, profile)?.duckdb.path !== undefined;
+  return isNamed ? () => siteSource.positionOf(path) : undefined;
 }
 
 export interface ExtensionDefinition {
   readonly name: string;
   readonly repository?: 'community' | 'core_nightly' | undefined;
-  /** The position in `mxcp-site.yml`. */
-  readonly declaredAt?: SourcePosition | undefined;
+  /** In `mxcp-site.yml`. */
+  readonly declaredAt?: LazyPosition | undefined;
 }
 
 function toExtensions({ site, siteSource }: ActiveTemplate): readonly ExtensionDefinition[] {
   return site.extensions.map((extension, index) => {
-    const declaredAt = siteSource.positionOf(['extensions', index]);
+    const declaredAt = () => siteSource.positionOf(['extensions', index]);
     return typeof extension === 'string'
       ? { name: extension, declaredAt }
       : { name: extension.name, repository: extension.repo, declaredAt };
@@ -156,8 +176,8 @@ export interface SecretDefinition {
   readonly name: string;
   readonly type: string;
   readonly parameters: SecretParameterMap;
-  /** The position in the user configuration. */
-  readonly declaredAt?: SourcePosition | undefined;
+  /** In the user configuration. */
+  readonly declaredAt?: LazyPosition | undefined;
 }
 
 /** Text is always wrapped, even if it is a literal in the file. */
@@ -175,7 +195,7 @@ export function toSecretDefinitions(
     name,
     type,
     parameters: toParameters(parameters),
-    declaredAt: userSource?.positionOf([...path, index]),
+    declaredAt: userSource && (() => userSource.positionOf([...path, index])),
   }));
 }
 

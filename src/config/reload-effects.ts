@@ -1,5 +1,15 @@
-import { failedReferences, resolvedDespite, type ResolvedReference } from '../secrets/index.js';
-import type { ResolvedConfig } from './resolved-config.js';
+import { fingerprint } from '../files/index.js';
+import {
+  failedReferences,
+  type ReferenceUse,
+  resolvedDespite,
+  type ResolvedReference,
+} from '../secrets/index.js';
+import { isMapping, type KeyPath, toDotted } from '../yaml/index.js';
+import type { ResolvedConfig, RestartOnlySetting } from './resolved-config.js';
+import { type KeySchema, keyAt, type SiteConfig, siteSchema, type UserConfig, userSchema } from './schema.js';
+
+const REDACTED = '[secret]';
 
 /** A setting that differs on disk and that only a restart applies, as it may be printed. */
 export interface SettingDifference {
@@ -102,4 +112,85 @@ function outcomeOf(
 
 function byName(a: { readonly ref: string }, b: { readonly ref: string }): number {
   return a.ref < b.ref ? -1 : 1;
+}
+
+/** When a change of a key takes effect. The references in a value follow the row of their key. */
+export interface ReloadRow {
+  /** `*` is any name. A row covers everything below its path. */
+  readonly path: readonly string[];
+  readonly file: 'site' | 'user';
+  readonly reload: 'live' | 'restart';
+  readonly isSecret: boolean;
+}
+
+/** Lists every key of the two files: a key whose schema says something of a reload or of secrecy is one row. */
+export function reloadTable(): readonly ReloadRow[] {
+  return [...rowsBelow(keyAt(siteSchema), 'site', []), ...rowsBelow(keyAt(userSchema), 'user', [])];
+}
+
+function* rowsBelow(
+  key: KeySchema = {},
+  file: ReloadRow['file'],
+  path: readonly string[],
+): Generator<ReloadRow> {
+  const children = Object.entries(key.properties ?? {});
+  // Named sections are listed by their keys, named single values are not.
+  if (key.additionalProperties && key.additionalProperties.properties !== undefined)
+    children.push(['*', key.additionalProperties]);
+  if (key.reload !== undefined || key.secret === true || children.length === 0)
+    yield { path, file, reload: key.reload ?? 'restart', isSecret: key.secret === true };
+  else for (const [name, child] of children) yield* rowsBelow(child, file, [...path, name]);
+}
+
+/** Collects, by dotted path, the values that only a restart applies. */
+export function collectRestartOnly(
+  config: { readonly site: SiteConfig; readonly user: UserConfig },
+  references: readonly ReferenceUse[],
+): ReadonlyMap<string, RestartOnlySetting> {
+  const settings = new Map<string, RestartOnlySetting>();
+  for (const row of reloadTable().filter(({ reload }) => reload === 'restart')) {
+    for (const { path, value } of valuesAt(config[row.file], row.path, [])) {
+      const isReferenced =
+        row.file === 'user' &&
+        references.some((use) => path.every((step, index) => use.path[index] === step));
+      const isHidden = value !== undefined && (row.isSecret || isReferenced);
+      settings.set(toDotted(path), {
+        display: isHidden ? REDACTED : redactValue(value),
+        identity: fingerprint(JSON.stringify(value ?? null)),
+      });
+    }
+  }
+  return settings;
+}
+
+/** The values that match a pattern; an absent key has the value `undefined`. */
+function* valuesAt(
+  value: unknown,
+  [step, ...rest]: readonly string[],
+  path: KeyPath,
+): Generator<{ path: KeyPath; value: unknown }> {
+  if (step === undefined) {
+    yield { path, value };
+  } else if (isMapping(value)) {
+    const keys = step === '*' ? Object.keys(value) : [step];
+    for (const key of keys) yield* valuesAt(value[key], rest, [...path, key]);
+  }
+}
+
+/** Replaces credentials in URLs and tokens in connection strings; the rest stays readable. */
+export function redactText(text: string): string {
+  return text
+    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, `$1${REDACTED}@`)
+    .replace(
+      /([?&;\s][\w.-]*(?:token|password|passwd|pwd|secret|key|signature|sig)=)[^&;\s]*/gi,
+      `$1${REDACTED}`,
+    );
+}
+
+/** Redacts all texts in a literal value. Values that came from a reference are not printed at all. */
+function redactValue(value: unknown): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (Array.isArray(value)) return value.map(redactValue);
+  if (!isMapping(value)) return value ?? null;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item)]));
 }

@@ -29,9 +29,9 @@ import {
   type ConfigTemplate,
 } from './config-template.js';
 import { applyOverrides, toConfigFiles, toSecretDefinitions, toServerParts } from './effective-config.js';
+import { collectRestartOnly } from './reload-effects.js';
 import type { ResolvedConfig } from './resolved-config.js';
-import { collectRestartOnly, secretTexts } from './schema-keys.js';
-import { type UserConfig, userSchema } from './user-schema.js';
+import { secretTexts, type UserConfig, userSchema } from './schema.js';
 
 /** What a template is resolved with. */
 export interface ResolveInput {

@@ -4,7 +4,6 @@ import type { Concealed, ResolvedReference, Secret } from '../secrets/index.js';
 import type { Environment } from '../settings/index.js';
 import type { UnavailableSetting } from './check-config.js';
 import type { SecretDefinition, toConfigFiles, toServerParts } from './effective-config.js';
-import type { RestartOnlySetting } from './schema-keys.js';
 
 /**
  * The configuration of a generation: both files with defaults, overridden by options and variables, with the references of the
@@ -34,4 +33,12 @@ export interface ResolvedConfig extends Readonly<ReturnType<typeof toServerParts
   readonly warnings: readonly Problem[];
   /** `assertProtections` refuses any of these. */
   readonly unavailable: readonly UnavailableSetting[];
+}
+
+/** A setting that only a restart applies. */
+export interface RestartOnlySetting {
+  /** As reports print it: a secret, or a value that came from a reference, is `[secret]`. */
+  readonly display: unknown;
+  /** A keyed hash for comparison, so that a change behind `[secret]` is still detected. */
+  readonly identity: string;
 }

@@ -16,5 +16,7 @@ export {
   problemsError,
   toMxcpError,
   toOneLine,
+  visible,
+  visibleLines,
 } from './mxcp-error.js';
 export { keySuggestion, nearSuggestion, nearestName, plural, suggestion } from './wording.js';

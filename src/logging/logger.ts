@@ -3,8 +3,8 @@ import { basename, dirname } from 'node:path';
 import pc from 'picocolors';
 import { pino, type Logger as PinoLogger } from 'pino';
 import { createStream, type RotatingFileStream } from 'rotating-file-stream';
+import { visible } from '../errors/index.js';
 import type { Scrubber } from './scrubber.js';
-import { visible } from './terminal-text.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 

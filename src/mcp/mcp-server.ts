@@ -4,11 +4,11 @@ import {
   type LoggingLevel,
   ProtocolError,
   ProtocolErrorCode,
+  type ServerContext as RequestContext,
   ResourceNotFoundError,
   type Result,
   Server,
   type ServerCapabilities,
-  type ServerContext as RequestContext,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';

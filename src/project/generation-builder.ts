@@ -230,7 +230,7 @@ function scrubError(thrown: unknown, scrubber: Scrubber): MxcpError {
 function atDatabasePath(error: unknown, { duckdb: { declaredAt } }: ResolvedConfig): unknown {
   if (!(error instanceof MxcpError) || declaredAt === undefined) return error;
   if (error.code !== 'database_missing' && error.code !== 'database_failed') return error;
-  const problem = { ...declaredAt, path: 'duckdb.path', message: error.message };
+  const problem = { ...declaredAt(), path: 'duckdb.path', message: error.message };
   return problemsError(error.code, 'the database cannot be opened:', [problem], error);
 }
 

@@ -22,7 +22,7 @@ describe('the ranks', () => {
   it('go from what everything may use to the edge of the process', () => {
     expect(Object.fromEntries(ranks)).toMatchObject({
       errors: 0,
-      logging: 0,
+      logging: 1,
       version: 0,
       lifecycle: 1,
       files: 2,

@@ -3,7 +3,7 @@ import { chmod, chown, link, lstat, open, readdir, readFile, readlink, rename, r
 import { createConnection, type Server } from 'node:net';
 import { basename, join } from 'node:path';
 import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
-import { type SocketPlace, MAX_PATH_BYTES, temporaryPath } from './socket-path.js';
+import { MAX_PATH_BYTES, type SocketPlace, temporaryPath } from './socket-path.js';
 
 /** File systems without hard links of sockets (some shared folders of virtual machines). */
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);

@@ -1,7 +1,13 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import pc from 'picocolors';
-import { exitCodeOf, formatProblem, groupByFile, MxcpError, plural } from '../../errors/index.js';
-import { visibleLines } from '../../logging/terminal-text.js';
+import {
+  exitCodeOf,
+  formatProblem,
+  groupByFile,
+  MxcpError,
+  plural,
+  visibleLines,
+} from '../../errors/index.js';
 import { checkProject, type ProjectCheck } from '../../project/index.js';
 import type { CommandModule } from '../command/command.js';
 import { createCommandLogger, loadProjectSettings } from '../command/project-loading.js';

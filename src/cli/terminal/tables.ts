@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import pc from 'picocolors';
-import { visible } from '../../logging/terminal-text.js';
+import { visible } from '../../errors/index.js';
 import type { Output } from './output.js';
 
 type Row = readonly string[];

@@ -176,6 +176,6 @@ async function loadExtension(
 
 function toExtensionError({ declaredAt }: ExtensionDefinition, message: string, cause?: unknown): MxcpError {
   if (declaredAt === undefined) return new MxcpError('extension_failed', message, { cause });
-  const problems = [{ ...declaredAt, message }];
+  const problems = [{ ...declaredAt(), message }];
   return problemsError('extension_failed', 'an extension cannot be loaded:', problems, cause);
 }

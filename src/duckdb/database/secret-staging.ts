@@ -179,7 +179,7 @@ export function isForDuckDB({ type, parameters }: SecretDefinition): boolean {
 /** An error about one secret, with its position in the user configuration. */
 function toSecretError({ declaredAt }: SecretDefinition, message: string): MxcpError {
   if (declaredAt === undefined) return new MxcpError('secret_failed', message);
-  return problemsError('secret_failed', 'a secret cannot be created:', [{ ...declaredAt, message }]);
+  return problemsError('secret_failed', 'a secret cannot be created:', [{ ...declaredAt(), message }]);
 }
 
 /** Some errors of DuckDB contain a bound value (a failed cast does); every value is removed, however short. */

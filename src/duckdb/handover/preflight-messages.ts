@@ -30,12 +30,13 @@ export type PreflightAnswer =
     };
 
 /**
- * Prepares a message for the channel, which keeps maps and big integers but loses classes: each of these becomes a map,
- * which nothing else in a message is. Throws for other classes.
+ * Prepares a message for the channel, which keeps maps and big integers but neither classes nor functions: each of these becomes a
+ * map, which nothing else in a message is. The only functions are lazy positions. Throws for other classes.
  */
 export function toChannel(value: unknown): unknown {
   if (value instanceof Secret) return new Map([['secret', value.reveal()]]);
   if (value instanceof TypedText) return new Map([[value.sqlType, value.text]]);
+  if (typeof value === 'function') return new Map([['position', value()]]);
   if (Array.isArray(value)) return value.map(toChannel);
   if (typeof value !== 'object' || value === null) return value;
   if (Object.getPrototypeOf(value) !== Object.prototype)
@@ -50,9 +51,10 @@ export function fromChannel(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fromChannel(each)]));
 }
 
-function fromMap(value: ReadonlyMap<unknown, unknown>): Secret | TypedText {
+function fromMap(value: ReadonlyMap<unknown, unknown>): Secret | TypedText | (() => unknown) {
   for (const [kind, text] of value) {
     if (kind === 'secret') return new Secret(String(text));
+    if (kind === 'position') return () => text;
     if (kind === 'DATE' || kind === 'TIME' || kind === 'TIMESTAMP' || kind === 'TIMESTAMPTZ')
       return new TypedText(kind, String(text));
   }

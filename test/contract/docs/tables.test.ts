@@ -3,7 +3,7 @@ import { ROUTES } from '../../../src/contract/index.js';
 import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/command/command.js';
-import { reloadTable } from '../../../src/config/schema-keys.js';
+import { reloadTable } from '../../../src/config/reload-effects.js';
 import { SETTINGS, type Setting } from '../../../src/settings/index.js';
 import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';
 import { ERROR_CODES, exitCodeOf, httpStatusOf, type ErrorCode } from '../../../src/errors/index.js';

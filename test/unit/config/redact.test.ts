@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { redactText } from '../../../src/config/schema-keys.js';
+import { redactText } from '../../../src/config/reload-effects.js';
 import { Secret } from '../../../src/secrets/index.js';
 
 describe('redactText', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { reloadTable } from '../../../src/config/schema-keys.js';
+import { reloadTable } from '../../../src/config/reload-effects.js';
 import { jsonSchemaOf, type JsonSchema } from '../../../src/yaml/schema-check.js';
-import { siteSchema } from '../../../src/config/site-schema.js';
-import { userSchema } from '../../../src/config/user-schema.js';
+import { siteSchema } from '../../../src/config/schema.js';
+import { userSchema } from '../../../src/config/schema.js';
 
 /** Every path down to where a value, a list or free names begin. */
 function* leaves(schema: JsonSchema, path: string): Generator<string> {

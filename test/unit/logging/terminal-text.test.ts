@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { visible, visibleLines } from '../../../src/logging/terminal-text.js';
+import { visible, visibleLines } from '../../../src/errors/mxcp-error.js';
 
 it('shows control characters instead of sending them to the terminal', () => {
   expect(visible('a\u001b[2Jb\tc\nd\u007f\u009b')).toBe('a\\u001b[2Jb\\tc\\nd\\u007f\\u009b');

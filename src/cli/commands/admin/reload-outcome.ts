@@ -1,7 +1,6 @@
 import pc from 'picocolors';
 import type { ReloadRecord } from '../../../contract/index.js';
-import { formatProblem, plural } from '../../../errors/index.js';
-import { visibleLines } from '../../../logging/terminal-text.js';
+import { formatProblem, plural, visibleLines } from '../../../errors/index.js';
 import type { Output } from '../../terminal/output.js';
 import { printTable } from '../../terminal/tables.js';
 import { formatMs, formatValue } from './admin-command.js';

@@ -1,6 +1,74 @@
 import { z } from 'zod';
 import { parseDuration } from '../lifecycle/index.js';
-import { formatVersion, onepasswordSection, section, text, vaultSection } from '../secrets/index.js';
+import { formatVersion, onepasswordSection, Secret, section, text, vaultSection } from '../secrets/index.js';
+import type { ServerSettings, SettingName } from '../settings/index.js';
+import { isMapping, jsonSchemaOf } from '../yaml/index.js';
+
+const description = section({ description: text.optional() });
+
+const extension = z.union([
+  text,
+  z.strictObject({ name: text, repo: z.enum(['community', 'core_nightly']).optional() }),
+]);
+
+const dbt = section({
+  enabled: z.boolean().default(true),
+  model_paths: z.array(text).default(['models']),
+  analysis_paths: z.array(text).default(['analyses']),
+  test_paths: z.array(text).default(['tests']),
+  seed_paths: z.array(text).default(['seeds']),
+  macro_paths: z.array(text).default(['macros']),
+  snapshot_paths: z.array(text).default(['snapshots']),
+  target_path: text.default('target'),
+  clean_targets: z.array(text).default(['target', 'dbt_packages']),
+}).meta({ reload: 'restart' });
+
+/** One profile of `mxcp-site.yml`; of an empty mapping, its defaults. */
+export const siteProfileSchema = section({
+  duckdb: section({
+    path: text.optional().meta({ setting: 'duckdbPath' }),
+    readonly: z.boolean().default(false).meta({ setting: 'readonly' }),
+  }),
+  drift: section({ path: text.optional() }),
+  audit: section({
+    enabled: z.boolean().default(false).meta({ setting: 'auditEnabled' }),
+    path: text.optional(),
+    max_file_size: z.int().min(1).default(52_428_800),
+  }),
+});
+
+/** `mxcp-site.yml`. It has no references. `KeyMeaning` explains what `.meta()` says of a key. */
+export const siteSchema = z.strictObject({
+  mxcp: formatVersion('move endpoint files into `tools/`, `resources/` and `prompts/`, then write'),
+  project: text,
+  profile: text.meta({ setting: 'profile' }),
+  secrets: z.array(text).default([]),
+  plugin: z.array(z.strictObject({ name: text, module: text, config: text.optional() })).default([]),
+  extensions: z.array(extension).default([]),
+  dbt,
+  sql_tools: section({
+    enabled: z.boolean().default(false).meta({ setting: 'sqlTools' }),
+    execute_sql_query: description,
+    list_tables: description,
+    get_table_schema: description,
+  }),
+  paths: section({
+    tools: text.default('tools'),
+    resources: text.default('resources'),
+    prompts: text.default('prompts'),
+    evals: text.default('evals'),
+    python: text.default('python'),
+    plugins: text.default('plugins'),
+    sql: text.default('sql'),
+    drift: text.default('drift'),
+    audit: text.default('audit'),
+    data: text.default('data'),
+  }),
+  profiles: z.record(text, siteProfileSchema).default({}),
+});
+
+export type SiteConfig = z.output<typeof siteSchema>;
+export type SiteProfile = z.output<typeof siteProfileSchema>;
 
 const claimMappings = z.record(z.string(), z.record(z.string(), z.array(z.string()))).optional();
 
@@ -188,4 +256,71 @@ function isOrigin(value: string): boolean {
   const plain = value.toLowerCase().replace(/\/$/, '');
   if (!/^https?:/.test(plain)) return plain === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@*]+$/.test(plain);
   return !plain.includes('*') && URL.canParse(plain) && new URL(plain).origin === plain;
+}
+
+/** What a key of a configuration file means besides its type, as `.meta({ … })` of its schema says it. */
+interface KeyMeaning {
+  /** When a change of the key, or of anything below it, takes effect. A key that does not say it needs a restart. */
+  readonly reload?: 'live' | 'restart';
+  /** The key and everything below it is never printed, whether it came from a reference or not. */
+  readonly secret?: true;
+  /** The option or variable that overrides the key. */
+  readonly setting?: SettingName & keyof ServerSettings;
+}
+
+declare module 'zod' {
+  interface GlobalMeta extends KeyMeaning {}
+}
+
+export interface KeySchema extends KeyMeaning {
+  readonly properties?: Readonly<Record<string, KeySchema>>;
+  readonly additionalProperties?: KeySchema | false;
+  readonly items?: KeySchema;
+}
+
+/** What the schema of a file says of a key: of the whole file, if the path is empty. */
+export function keyAt(schema: z.ZodType, path: readonly string[] = []): KeySchema | undefined {
+  // zod writes the metadata into the JSON Schema, where defaults and other wrappers are already unwrapped.
+  const file = jsonSchemaOf(schema) as KeySchema;
+  return path.reduce<KeySchema | undefined>(childOf, file);
+}
+
+function childOf(schema: KeySchema | undefined, key: string): KeySchema | undefined {
+  const { properties = {}, additionalProperties } = schema ?? {};
+  return Object.hasOwn(properties, key) ? properties[key] : additionalProperties || undefined;
+}
+
+/** Replaces the values that an option or a variable overrides, at the key and below it. */
+export function override<T>(value: T, key: KeySchema | undefined, settings: ServerSettings): T {
+  // A setting has the type of the key that it overrides; everything else is copied.
+  return overrideBelow(value, key, settings) as T;
+}
+
+function overrideBelow(value: unknown, key: KeySchema | undefined, settings: ServerSettings): unknown {
+  const given = key?.setting === undefined ? undefined : settings[key.setting];
+  if (given !== undefined) return given;
+  if (!isMapping(value)) return value;
+  const entries = Object.entries(value).map(([name, item]) => [
+    name,
+    overrideBelow(item, childOf(key, name), settings),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** The option or variable that gave the value of a key; undefined if a file or a default did. */
+export function overriddenBy(key: KeySchema | undefined, settings: ServerSettings): string | undefined {
+  return key?.setting && settings.namedBy[key.setting];
+}
+
+/** Collects all texts at and below secret keys, for the scrubber: also literal ones, which Python code can see too. */
+export function secretTexts(user: UserConfig): readonly Secret[] {
+  return textsIn(user, keyAt(userSchema), false);
+}
+
+function textsIn(value: unknown, key: KeySchema | undefined, isBelowSecret: boolean): readonly Secret[] {
+  const isSecret = isBelowSecret || key?.secret === true;
+  if (typeof value === 'string') return isSecret ? [new Secret(value)] : [];
+  if (Array.isArray(value)) return value.flatMap((item) => textsIn(item, key?.items, isSecret));
+  if (!isMapping(value)) return [];
+  return Object.entries(value).flatMap(([name, item]) => textsIn(item, childOf(key, name), isSecret));
 }
