@@ -19,19 +19,8 @@ const direct = readdirSync('test/integration', { recursive: true })
 const runs = [
   ['related', ...sources, '--run', '--project', 'unit', '--passWithNoTests'],
   ['run', '--project', 'architecture'],
-  [
-    'run',
-    '--project',
-    'unit',
-    '--project',
-    'integration',
-    '--project',
-    'contract',
-    ...new Set([...quick, ...direct]),
-  ],
-].filter((args, index) =>
-  index === 0 ? sources.length > 0 : index === 1 || quick.length + direct.length > 0,
-);
+  ['run', '--project', 'unit', '--project', 'integration', '--project', 'contract', ...new Set([...quick, ...direct])],
+].filter((args, index) => (index === 0 ? sources.length > 0 : index === 1 || quick.length + direct.length > 0));
 
 console.log(
   `${changed.length} changed files since ${base}; ${quick.length + direct.length} test files besides unit tests`,
@@ -43,9 +32,7 @@ for (const args of runs) {
 
 function changedFiles(since) {
   const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean);
-  return [
-    ...new Set([...git('diff', '--name-only', since), ...git('ls-files', '--others', '--exclude-standard')]),
-  ];
+  return [...new Set([...git('diff', '--name-only', since), ...git('ls-files', '--others', '--exclude-standard')])];
 }
 
 function importsOneOf(test, files) {

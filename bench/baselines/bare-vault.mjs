@@ -5,9 +5,7 @@ const LOOKUP = JSON.stringify({ data: { ttl: 3600, renewable: true } });
 const MOUNT = JSON.stringify({ data: { path: 'kv/', type: 'kv', options: { version: '2' } } });
 const data = {};
 for (let key = 0; key < 20; key += 1) data[`key${key}`] = `value ${key} `.repeat(4);
-const SECRET = JSON.stringify({
-  data: { data, metadata: { version: 3, deletion_time: '', destroyed: false } },
-});
+const SECRET = JSON.stringify({ data: { data, metadata: { version: 3, deletion_time: '', destroyed: false } } });
 
 function answerTo(path) {
   if (path.startsWith('/v1/kv/data/')) return SECRET;

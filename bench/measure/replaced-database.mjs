@@ -55,9 +55,6 @@ export const APPEND_SQL = `INSERT INTO filler ${rowsSql(LOGGED_ROWS)}`;
 
 /** Values that do not compress. */
 function rowsSql(rows) {
-  const columns = Array.from(
-    { length: COLUMNS },
-    (_, index) => `hash(i * ${COLUMNS} + ${index}) AS v${index}`,
-  );
+  const columns = Array.from({ length: COLUMNS }, (_, index) => `hash(i * ${COLUMNS} + ${index}) AS v${index}`);
   return `SELECT ${columns.join(', ')} FROM range(${rows}) AS numbers(i)`;
 }

@@ -6,8 +6,7 @@ export function printProfile(profiles, output) {
     const total = places.reduce((sum, [, ms]) => sum + ms, 0);
     output.write(`\n  profile of one server, ${total.toFixed(0)} ms on the main thread\n`);
     for (const list of [places, functions]) {
-      for (const [name, ms] of list.slice(0, SHOWN))
-        output.write(`  ${ms.toFixed(1).padStart(9)} ms  ${name}\n`);
+      for (const [name, ms] of list.slice(0, SHOWN)) output.write(`  ${ms.toFixed(1).padStart(9)} ms  ${name}\n`);
       output.write('\n');
     }
   }

@@ -52,9 +52,7 @@ async function startBareHttp(project) {
 async function measureIdle(targets, quick) {
   const seconds = quick ? 0.2 : 1.5;
   const load = ({ target, process }) =>
-    runLoad({ target, process, requestOf: () => get('/health'), clients: CLIENTS, seconds }).then(
-      requireSuccess,
-    );
+    runLoad({ target, process, requestOf: () => get('/health'), clients: CLIENTS, seconds }).then(requireSuccess);
   for (const target of Object.values(targets)) await load(target); // warm-up
   const { mxcp, bare } = await interleave(quick ? 1 : 11, {
     mxcp: () => load(targets.mxcp),

@@ -20,10 +20,7 @@ const LARGE_KILOBYTES = 10 * 1024;
 export async function run({ quick, profileArgs }) {
   const project = new Project(10);
   const libraries = new MeasuredProcess([LIBRARIES]);
-  const server = await MxcpServer.start(project, {
-    args: ['--max-result-bytes', '32MiB'],
-    nodeArgs: profileArgs,
-  });
+  const server = await MxcpServer.start(project, { args: ['--max-result-bytes', '32MiB'], nodeArgs: profileArgs });
   try {
     await libraries.until(() => libraries.output.includes('loaded'));
     await server.ready();

@@ -9,9 +9,7 @@ export const about = 'a call of a Python function compared with a bare pipe that
 const CLIENTS = [1, 4, 16];
 /** The allowed cost of a thread or task, the identity of the caller, cancellation and a size limit for the result. */
 const TIME_AIM = 3;
-const VALUE = Object.fromEntries(
-  Array.from({ length: 10 }, (_, index) => [`field_${index}`, `value ${index}`]),
-);
+const VALUE = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`field_${index}`, `value ${index}`]));
 
 export async function run({ quick }) {
   const bare = new BarePipe();
@@ -77,8 +75,5 @@ function toFigures(name, clients, samples) {
   if (name === 'bare') return own;
   // Only with one client: with several, the bare pipe answers whole batches of lines in one turn of its process.
   const aim = name === 'database' || clients > 1 ? {} : { aim: TIME_AIM };
-  return [
-    ...own,
-    ratio(`${what}: time per call to bare`, of(name, 'perCallUs'), of('bare', 'perCallUs'), aim),
-  ];
+  return [...own, ratio(`${what}: time per call to bare`, of(name, 'perCallUs'), of('bare', 'perCallUs'), aim)];
 }

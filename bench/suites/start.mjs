@@ -23,9 +23,7 @@ export async function run({ quick, profileArgs }) {
     const samples = await interleave(quick ? 1 : 15, {
       node: startBareNode,
       libraries: loadLibraries,
-      ...Object.fromEntries(
-        projects.map((project, index) => [index, () => startServer(project, profileArgs)]),
-      ),
+      ...Object.fromEntries(projects.map((project, index) => [index, () => startServer(project, profileArgs)])),
     });
     return toFigures(samples, sizes);
   } finally {

@@ -27,9 +27,7 @@ async function build(file) {
   const instance = await DuckDBInstance.create(file);
   const connection = await instance.connect();
   try {
-    const statements = await connection.extractStatements(
-      readFileSync(join(here, 'sql', 'load.sql'), 'utf8'),
-    );
+    const statements = await connection.extractStatements(readFileSync(join(here, 'sql', 'load.sql'), 'utf8'));
     for (let index = 0; index < statements.count; index += 1) {
       const statement = await statements.prepare(index);
       if (statement.parameterCount > 0) statement.bind({ datasets });

@@ -32,9 +32,7 @@ export async function bundleCommand(root) {
     dir: folder,
     format: 'esm',
     chunkFileNames: '[name].js',
-    codeSplitting: {
-      groups: [{ name: chunkOfPackage, debugName: 'packages', includeDependenciesRecursively: false }],
-    },
+    codeSplitting: { groups: [{ name: chunkOfPackage, debugName: 'packages', includeDependenciesRecursively: false }] },
   });
   await bundle.close();
   const modules = output.flatMap(({ moduleIds = [] }) => moduleIds);

@@ -9,8 +9,7 @@ export const say = {
   step: (number, text) => console.log(`\n${colours.cyan(`${number}.`)} ${colours.bold(text)}`),
   fact: (label, text) => console.log(`   ${colours.dim(label.padEnd(LABEL_WIDTH))} ${text}`),
   good: (label, text) => say.fact(label, colours.green(text)),
-  bad: (label, text) =>
-    say.fact(label, colours.yellow(text.replaceAll('\n', `\n${' '.repeat(LABEL_WIDTH + 4)}`))),
+  bad: (label, text) => say.fact(label, colours.yellow(text.replaceAll('\n', `\n${' '.repeat(LABEL_WIDTH + 4)}`))),
   failure: (text) => console.error(`\n${colours.red('The demo failed:')} ${text}`),
 };
 

@@ -25,10 +25,7 @@ async function showHealth(admin) {
   const { version, uptime, endpoints, mode } = await admin.status();
   say.good('health', status);
   say.fact('version', `${version}, up for ${uptime}, database ${mode}`);
-  say.fact(
-    'serves',
-    `${endpoints.tools} tools, ${endpoints.resources} resources, ${endpoints.prompts} prompt`,
-  );
+  say.fact('serves', `${endpoints.tools} tools, ${endpoints.resources} resources, ${endpoints.prompts} prompt`);
 }
 
 async function showToolCall(mcp) {

@@ -2,14 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import { type RouteContract, type RouteName, ROUTES, toWire } from '../contract/index.js';
 import { MxcpError, nearestName, toMxcpError } from '../errors/index.js';
-import {
-  assertLocalCaller,
-  type Connection,
-  headerValues,
-  readBody,
-  type Reply,
-  writeReply,
-} from '../http/index.js';
+import { assertLocalCaller, type Connection, headerValues, readBody, type Reply, writeReply } from '../http/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { AnswerError, type RouteHandlers } from './route-handlers.js';
 
@@ -124,11 +117,9 @@ function toReply(status: number, body: unknown, headers?: Readonly<Record<string
 }
 
 function tooManyRequests(): MxcpError {
-  return new MxcpError(
-    'server_busy',
-    'too many unanswered requests on this connection; read their responses first',
-    { retryAfterSeconds: 1 },
-  );
+  return new MxcpError('server_busy', 'too many unanswered requests on this connection; read their responses first', {
+    retryAfterSeconds: 1,
+  });
 }
 
 export interface RequestTarget {
@@ -145,10 +136,7 @@ export function parseRequestTarget(url: string): RequestTarget {
   const absolute = url.startsWith('/') ? null : /^http:\/\/([^/?#]*)(.*)$/is.exec(url);
   const rest = absolute === null ? url : absolute[2] || '/';
   if (!rest.startsWith('/') && !(absolute !== null && rest.startsWith('?'))) {
-    throw new MxcpError(
-      'bad_request',
-      'the request target must be a path such as /status, or an http:// URL with one',
-    );
+    throw new MxcpError('bad_request', 'the request target must be a path such as /status, or an http:// URL with one');
   }
   const question = rest.indexOf('?');
   const path = question === -1 ? rest : rest.slice(0, question);
@@ -172,23 +160,19 @@ interface RoutePattern {
   readonly pattern: RegExp | undefined;
 }
 
-const ROUTE_PATTERNS: readonly RoutePattern[] = Object.entries<RouteContract>(ROUTES).map(
-  ([name, route]) => ({
-    // Object.entries widens the keys of the table to string.
-    name: name as RouteName,
-    route,
-    methods: route.method === 'GET' ? ['GET', 'HEAD'] : [route.method],
-    pattern: route.path.includes('{')
-      ? new RegExp(`^${route.path.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`)
-      : undefined,
-  }),
-);
+const ROUTE_PATTERNS: readonly RoutePattern[] = Object.entries<RouteContract>(ROUTES).map(([name, route]) => ({
+  // Object.entries widens the keys of the table to string.
+  name: name as RouteName,
+  route,
+  methods: route.method === 'GET' ? ['GET', 'HEAD'] : [route.method],
+  pattern: route.path.includes('{')
+    ? new RegExp(`^${route.path.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`)
+    : undefined,
+}));
 
 /** Throws `route_not_found`, `read_only_socket`, and `method_not_allowed` with `Allow`. */
 export function matchRoute(method: string, path: string, access: SocketAccess): RouteMatch {
-  const candidates = ROUTE_PATTERNS.filter(
-    ({ route, pattern }) => pattern?.test(path) ?? route.path === path,
-  );
+  const candidates = ROUTE_PATTERNS.filter(({ route, pattern }) => pattern?.test(path) ?? route.path === path);
   const match = candidates.find(({ methods }) => methods.includes(method));
   if (access === 'probe' && match?.route.probe !== true) {
     throw new MxcpError(
@@ -197,8 +181,7 @@ export function matchRoute(method: string, path: string, access: SocketAccess): 
     );
   }
   if (candidates.length === 0) throw routeNotFound(path);
-  if (match !== undefined)
-    return { name: match.name, pathParameters: match.pattern?.exec(path)?.groups ?? {} };
+  if (match !== undefined) return { name: match.name, pathParameters: match.pattern?.exec(path)?.groups ?? {} };
   const allowed = candidates.flatMap(({ methods }) => methods).join(', ');
   throw new AnswerError('method_not_allowed', `this route does not allow ${method}; use ${allowed}`, {
     headers: { Allow: allowed },
@@ -218,9 +201,7 @@ function routeNotFound(path: string): MxcpError {
 const NO_BODY = Buffer.alloc(0);
 
 function hasBody(request: IncomingMessage): boolean {
-  return (
-    [...headerValues(request, 'content-length'), ...headerValues(request, 'transfer-encoding')].length > 0
-  );
+  return [...headerValues(request, 'content-length'), ...headerValues(request, 'transfer-encoding')].length > 0;
 }
 
 /** Throws `body_too_large`, and `bad_request` when the caller goes away in the middle. */
@@ -276,9 +257,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new MxcpError('bad_request', 'the body is not valid JSON; send a JSON object, or nothing', {
-      cause,
-    });
+    throw new MxcpError('bad_request', 'the body is not valid JSON; send a JSON object, or nothing', { cause });
   }
 }
 

@@ -4,12 +4,7 @@ import { endWith, type HttpLimits, HttpServer, writeReply } from '../http/index.
 import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { AdminRouter, type SocketAccess } from './admin-router.js';
-import {
-  type AdminPorts,
-  createRouteHandlers,
-  type RouteHandlers,
-  type SocketFacts,
-} from './route-handlers.js';
+import { type AdminPorts, createRouteHandlers, type RouteHandlers, type SocketFacts } from './route-handlers.js';
 import { type AdminSocket, type AdminSocketSettings, openAdminSocket } from './socket/admin-socket.js';
 import type { Environment } from './socket/socket-path.js';
 
@@ -179,10 +174,7 @@ function brokenRequest(status: 400 | 408 | 431, { code }: NodeJS.ErrnoException)
 }
 
 function noTunnel(): MxcpError {
-  return new MxcpError(
-    'bad_request',
-    'CONNECT is not a method of this server; GET /openapi.json lists the routes',
-  );
+  return new MxcpError('bad_request', 'CONNECT is not a method of this server; GET /openapi.json lists the routes');
 }
 
 function unknownExpectation(): MxcpError {

@@ -159,10 +159,7 @@ async function requestReload(
   const { wait, definitions, force = false } = query;
   const dryRun = query.dry_run ?? false;
   if (force && dryRun) {
-    throw new MxcpError(
-      'bad_request',
-      '`force` and `dry_run` cannot be combined: a dry run has no calls to interrupt',
-    );
+    throw new MxcpError('bad_request', '`force` and `dry_run` cannot be combined: a dry run has no calls to interrupt');
   }
   const { id, ended } = reloads.request({
     trigger: fromCli ? 'cli' : 'api',
@@ -175,9 +172,7 @@ async function requestReload(
   if (waitMs === 0) return accepted(id);
   const record = await endedWithin(ended, { waitMs, signal, headers: locationOf(id) });
   if (record.status !== 'error') return ok(record);
-  throw new AnswerError('reload_failed', failureText(record), {
-    fields: { reload: toWire(reloadRecord, record) },
-  });
+  throw new AnswerError('reload_failed', failureText(record), { fields: { reload: toWire(reloadRecord, record) } });
 }
 
 function accepted(id: string): RouteReply<'postReload'> {
@@ -223,8 +218,7 @@ function failureText({ id, error }: RunRecord): string {
   if (error === null) return `reload ${id} failed`;
   const { stage, message, file, line } = error;
   // The message of a problem in a file begins with its position already.
-  const position =
-    file === null || message.includes(file) ? '' : ` (${file}${line === null ? '' : `:${line}`})`;
+  const position = file === null || message.includes(file) ? '' : ` (${file}${line === null ? '' : `:${line}`})`;
   // A handover that fails in the swap may have run a payload, or may have failed to return to the old database.
   const unchanged = stage === 'swap' ? '' : ', nothing changed';
   return `reload failed at stage ${stage}${unchanged}: ${message}${position}`;

@@ -17,9 +17,7 @@ function toOptions(names: readonly SettingName[]): readonly OptionSpec[] {
       ...(completes === undefined ? {} : { completes }),
     };
     // `--admin` only switches on; this one overrides an environment that switches on.
-    return name === 'admin'
-      ? [option, { flags: '--no-admin', doc: 'Do not open the admin socket.' }]
-      : [option];
+    return name === 'admin' ? [option, { flags: '--no-admin', doc: 'Do not open the admin socket.' }] : [option];
   });
 }
 
@@ -91,9 +89,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'init',
     doc: 'Create a project that is ready to serve',
-    arguments: [
-      { usage: '[folder]', doc: 'Folder to write to; default: the working directory.', completes: 'folder' },
-    ],
+    arguments: [{ usage: '[folder]', doc: 'Folder to write to; default: the working directory.', completes: 'folder' }],
     options: [
       { flags: '--project <name>', doc: 'Name of the project; default: the name of the folder.' },
       { flags: '--profile <name>', doc: 'Name of the profile; default: `dev`.' },
@@ -110,11 +106,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       ...toOptions(ALL_SETTINGS),
       { flags: '--json-output', doc: 'Report a failed start as JSON on standard output.' },
     ],
-    examples: [
-      'mxcp serve',
-      'mxcp serve --transport stdio',
-      'mxcp serve --port 9000 --admin-socket ./mxcp.sock',
-    ],
+    examples: ['mxcp serve', 'mxcp serve --transport stdio', 'mxcp serve --port 9000 --admin-socket ./mxcp.sock'],
     load: () => import('./commands/serve.js'),
   },
   {
@@ -175,11 +167,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     examples: ["mxcp query 'SELECT 42 AS answer'", 'mxcp query --file report.sql -p year=2026'],
     load: () => import('./commands/query.js'),
   },
-  {
-    name: 'admin',
-    doc: 'Inspect and reload a running server over its admin socket',
-    subcommands: ADMIN_COMMANDS,
-  },
+  { name: 'admin', doc: 'Inspect and reload a running server over its admin socket', subcommands: ADMIN_COMMANDS },
   {
     name: 'completion',
     doc: 'Print the completion script of a shell',

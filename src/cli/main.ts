@@ -32,11 +32,7 @@ async function runCommandLine(argv: readonly string[], output: Output, early: Ea
   }
 }
 
-async function runCommand(
-  { load, args, options }: Invocation,
-  output: Output,
-  early: EarlySignals,
-): Promise<number> {
+async function runCommand({ load, args, options }: Invocation, output: Output, early: EarlySignals): Promise<number> {
   let module: CommandModule | undefined;
   try {
     module = await load();

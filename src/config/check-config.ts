@@ -1,10 +1,4 @@
-import {
-  keySuggestion,
-  nearestName,
-  type Problem,
-  problemsError,
-  type SourcePosition,
-} from '../errors/index.js';
+import { keySuggestion, nearestName, type Problem, problemsError, type SourcePosition } from '../errors/index.js';
 import { isDatabaseFile } from '../files/index.js';
 import { type KeyPath, toDotted } from '../yaml/index.js';
 import { type ActiveTemplate, likelyProfile, userProfiles } from './config-template.js';
@@ -18,9 +12,7 @@ function problemAt({ settings, ...active }: ActiveTemplate, [file, ...path]: Key
   const setting = overriddenBy(keyAt(file === 'site' ? siteSchema : userSchema, path), settings);
   const source = file === 'site' ? active.siteSource : active.userSource;
   const position: SourcePosition =
-    setting === undefined
-      ? (source?.positionOf(path) ?? { file: settings.userConfigFile })
-      : { file: setting };
+    setting === undefined ? (source?.positionOf(path) ?? { file: settings.userConfigFile }) : { file: setting };
   return { ...position, path: toDotted(path), message };
 }
 
@@ -30,8 +22,7 @@ export function findDatabaseProblems(active: ActiveTemplate): readonly Problem[]
   if (findDatabasePlace(active) === undefined) return [];
   const path = settings.duckdbPath ?? site.profiles[profile]?.duckdb.path ?? '';
   if (isDatabaseFile(path)) return [];
-  const message =
-    'the path of the database must name a file; databases in memory or on other machines cannot be used';
+  const message = 'the path of the database must name a file; databases in memory or on other machines cannot be used';
   return [problemAt(active, ['site', 'profiles', profile, 'duckdb', 'path'], message)];
 }
 
@@ -43,10 +34,7 @@ export interface UnavailableSetting {
 }
 
 /** Finds what the configuration asks for and this version does not have, with its position and a way out. */
-export function findUnavailable(
-  active: ActiveTemplate,
-  config: EffectiveConfig,
-): readonly UnavailableSetting[] {
+export function findUnavailable(active: ActiveTemplate, config: EffectiveConfig): readonly UnavailableSetting[] {
   const found: UnavailableSetting[] = findUnavailableProtections(active, config).map((problem) => ({
     code: 'protection_unavailable',
     problem,
@@ -71,12 +59,9 @@ function findUnavailableProtections(active: ActiveTemplate, config: EffectiveCon
   const auth = ['user', 'projects', project, 'profiles', profile, 'auth'] as const;
   const problems: Problem[] = [];
   const refuse = (key: Key, what: string, wayOut: string) =>
-    problems.push(
-      problemAt(active, key, `this version cannot ${what} and does not serve without it; ${wayOut}`),
-    );
+    problems.push(problemAt(active, key, `this version cannot ${what} and does not serve without it; ${wayOut}`));
   const openToAll = 'remove the `auth` section if everybody who reaches the server may call it';
-  if (provider !== 'none')
-    refuse([...auth, 'provider'], `enforce authentication with \`${provider}\``, openToAll);
+  if (provider !== 'none') refuse([...auth, 'provider'], `enforce authentication with \`${provider}\``, openToAll);
   else if (mode === 'verifier') refuse([...auth, 'mode'], 'verify tokens', openToAll);
   if (provider === 'none' && authorization.required_scopes.length > 0)
     refuse([...auth, 'authorization', 'required_scopes'], 'enforce scopes', 'remove `required_scopes`');
@@ -91,11 +76,7 @@ function findUnavailableProtections(active: ActiveTemplate, config: EffectiveCon
  * Refuses a configuration that asks for something that this version does not have. Throws `protection_unavailable` if any of it
  * is a protection, else `feature_unavailable`; both list everything.
  */
-export function assertProtections({
-  unavailable,
-}: {
-  readonly unavailable: readonly UnavailableSetting[];
-}): void {
+export function assertProtections({ unavailable }: { readonly unavailable: readonly UnavailableSetting[] }): void {
   if (unavailable.length === 0) return;
   const isProtection = unavailable.some(({ code }) => code === 'protection_unavailable');
   throw problemsError(
@@ -107,11 +88,7 @@ export function assertProtections({
 
 /** Finds what does not prevent a start and is most likely a mistake. */
 export function findWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
-  return [
-    ...siteWarnings(active, config),
-    ...secretWarnings(active, config),
-    ...userWarnings(active, config),
-  ];
+  return [...siteWarnings(active, config), ...secretWarnings(active, config), ...userWarnings(active, config)];
 }
 
 function siteWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
@@ -129,9 +106,7 @@ function siteWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly
 }
 
 /** Types of secrets that DuckDB and its own extensions know (DuckDB 1.5.6). Secrets of other types are for code. */
-const DUCKDB_TYPES = 's3 aws r2 gcs azure http huggingface postgres mysql iceberg ducklake motherduck'.split(
-  ' ',
-);
+const DUCKDB_TYPES = 's3 aws r2 gcs azure http huggingface postgres mysql iceberg ducklake motherduck'.split(' ');
 
 /** Secrets whose absence would otherwise only show when a query fails: the name of their profile or type is misspelt. */
 function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {

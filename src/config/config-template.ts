@@ -43,10 +43,7 @@ export async function loadConfigTemplate(
   options: LoadTemplateOptions = {},
 ): Promise<ConfigTemplate> {
   const ledger = new FileLedger();
-  const [site, user] = await Promise.all([
-    loadSiteFile(settings, ledger),
-    loadUserFile(settings, ledger, options),
-  ]);
+  const [site, user] = await Promise.all([loadSiteFile(settings, ledger), loadUserFile(settings, ledger, options)]);
   if (site.site === undefined) throw invalidConfig([...site.siteProblems, ...user.userProblems]);
   const { siteProblems, ...checked } = site;
   const canResolve = siteProblems.length === 0 && user.userSource !== undefined;
@@ -56,10 +53,7 @@ export async function loadConfigTemplate(
 }
 
 async function loadSiteFile(settings: ServerSettings, ledger: FileLedger) {
-  const { source, problems } = await loadYamlMapping(settings.siteFile, {
-    whenMissing: 'put it back',
-    ledger,
-  });
+  const { source, problems } = await loadYamlMapping(settings.siteFile, { whenMissing: 'put it back', ledger });
   if (source === undefined) return { siteProblems: problems };
   const check = checkSchema({ schema: siteSchema, source, value: source.value });
   if (!check.ok) return { siteProblems: check.problems };
@@ -138,10 +132,7 @@ type RunningProfile = Pick<ActiveTemplate, 'project' | 'profile'> & { readonly s
  * Chooses the profile to resolve: of a reload, that of the active configuration; of a start, that of the option, the variable or
  * the site file, in this order. Throws `profile_unknown`.
  */
-export function chooseProfile(
-  template: ConfigTemplate,
-  previous: RunningProfile | undefined,
-): ActiveTemplate {
+export function chooseProfile(template: ConfigTemplate, previous: RunningProfile | undefined): ActiveTemplate {
   const active = {
     ...template,
     project: template.site.project,

@@ -39,8 +39,7 @@ export function applyOverrides(active: ActiveTemplate, userFile: UserConfig): Ef
   const user = override(userFile, keyAt(userSchema), settings);
   const profileKey = keyAt(userSchema, ['projects', project, 'profiles', profile]);
   const userProfile =
-    own(own(user.projects, project)?.profiles, profile) ??
-    override(userProfileSchema.parse({}), profileKey, settings);
+    own(own(user.projects, project)?.profiles, profile) ?? override(userProfileSchema.parse({}), profileKey, settings);
   const { logging } = user;
   const logPath = logging.path && resolvePath(dirname(settings.userConfigFile), logging.path);
   return {
@@ -78,10 +77,7 @@ function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): 
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
 
 /** Converts what the server itself uses from the keys of the files. Paths are absolute. */
-export function toServerParts(
-  active: ActiveTemplate,
-  { site, siteProfile, user, userProfile }: EffectiveConfig,
-) {
+export function toServerParts(active: ActiveTemplate, { site, siteProfile, user, userProfile }: EffectiveConfig) {
   const { settings } = active;
   const { transport, logging, reload } = user;
   return {
@@ -132,12 +128,7 @@ function toSqlTools(tools: SiteConfig['sql_tools']) {
 export type LazyPosition = () => SourcePosition;
 
 /** What gives the path of the database: an option, a variable or the site file; undefined if nothing does. */
-export function findDatabasePlace({
-  site,
-  siteSource,
-  settings,
-  profile,
-}: ActiveTemplate): LazyPosition | undefined {
+export function findDatabasePlace({ site, siteSource, settings, profile }: ActiveTemplate): LazyPosition | undefined {
   const path = ['profiles', profile, 'duckdb', 'path'];
   const file = overriddenBy(keyAt(siteSchema, path), settings);
   if (file !== undefined) return () => ({ file });

@@ -1,13 +1,8 @@
 import { fingerprint } from '../files/index.js';
-import {
-  failedReferences,
-  type ReferenceUse,
-  resolvedDespite,
-  type ResolvedReference,
-} from '../secrets/index.js';
+import { failedReferences, type ReferenceUse, resolvedDespite, type ResolvedReference } from '../secrets/index.js';
 import { isMapping, type KeyPath, toDotted } from '../yaml/index.js';
 import type { ResolvedConfig, RestartOnlySetting } from './resolved-config.js';
-import { type KeySchema, keyAt, type SiteConfig, siteSchema, type UserConfig, userSchema } from './schema.js';
+import { keyAt, type KeySchema, type SiteConfig, siteSchema, type UserConfig, userSchema } from './schema.js';
 
 const REDACTED = '[secret]';
 
@@ -19,10 +14,7 @@ export interface SettingDifference {
 }
 
 /** Finds the settings that differ on disk and that a reload does not apply. */
-export function findRestartRequired(
-  running: ResolvedConfig,
-  onDisk: ResolvedConfig,
-): readonly SettingDifference[] {
+export function findRestartRequired(running: ResolvedConfig, onDisk: ResolvedConfig): readonly SettingDifference[] {
   const settings = new Set([...running.restartOnly.keys(), ...onDisk.restartOnly.keys()]);
   return [...settings].sort().flatMap((setting) => {
     const before = running.restartOnly.get(setting);
@@ -72,10 +64,13 @@ export function compareReferences(
 ): readonly ReferenceComparison[] {
   const old = new Map(before.map((reference) => [reference.ref, reference]));
   const now = new Set(after.map(({ ref }) => ref));
-  const compare = (
-    { ref, usedBy, version, warning }: ResolvedReference,
-    outcome: ReferenceComparison['outcome'],
-  ) => ({ ref, usedBy, outcome, version, error: outcome === 'removed' ? null : (warning ?? null) });
+  const compare = ({ ref, usedBy, version, warning }: ResolvedReference, outcome: ReferenceComparison['outcome']) => ({
+    ref,
+    usedBy,
+    outcome,
+    version,
+    error: outcome === 'removed' ? null : (warning ?? null),
+  });
   return [
     ...after.map((reference) => compare(reference, outcomeOf(old.get(reference.ref), reference))),
     ...before.filter(({ ref }) => !now.has(ref)).map((reference) => compare(reference, 'removed')),
@@ -102,10 +97,7 @@ export function compareFailedReferences(
   return [...compareReferences(others, resolvedDespite(error)), ...failed].sort(byName);
 }
 
-function outcomeOf(
-  old: ResolvedReference | undefined,
-  now: ResolvedReference,
-): ReferenceComparison['outcome'] {
+function outcomeOf(old: ResolvedReference | undefined, now: ResolvedReference): ReferenceComparison['outcome'] {
   if (old === undefined) return 'added';
   return old.fingerprint === now.fingerprint ? 'unchanged' : 'changed';
 }
@@ -128,11 +120,7 @@ export function reloadTable(): readonly ReloadRow[] {
   return [...rowsBelow(keyAt(siteSchema), 'site', []), ...rowsBelow(keyAt(userSchema), 'user', [])];
 }
 
-function* rowsBelow(
-  key: KeySchema = {},
-  file: ReloadRow['file'],
-  path: readonly string[],
-): Generator<ReloadRow> {
+function* rowsBelow(key: KeySchema = {}, file: ReloadRow['file'], path: readonly string[]): Generator<ReloadRow> {
   const children = Object.entries(key.properties ?? {});
   // Named sections are listed by their keys, named single values are not.
   if (key.additionalProperties && key.additionalProperties.properties !== undefined)
@@ -151,8 +139,7 @@ export function collectRestartOnly(
   for (const row of reloadTable().filter(({ reload }) => reload === 'restart')) {
     for (const { path, value } of valuesAt(config[row.file], row.path, [])) {
       const isReferenced =
-        row.file === 'user' &&
-        references.some((use) => path.every((step, index) => use.path[index] === step));
+        row.file === 'user' && references.some((use) => path.every((step, index) => use.path[index] === step));
       const isHidden = value !== undefined && (row.isSecret || isReferenced);
       settings.set(toDotted(path), {
         display: isHidden ? REDACTED : redactValue(value),
@@ -181,10 +168,7 @@ function* valuesAt(
 export function redactText(text: string): string {
   return text
     .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, `$1${REDACTED}@`)
-    .replace(
-      /([?&;\s][\w.-]*(?:token|password|passwd|pwd|secret|key|signature|sig)=)[^&;\s]*/gi,
-      `$1${REDACTED}`,
-    );
+    .replace(/([?&;\s][\w.-]*(?:token|password|passwd|pwd|secret|key|signature|sig)=)[^&;\s]*/gi, `$1${REDACTED}`);
 }
 
 /** Redacts all texts in a literal value. Values that came from a reference are not printed at all. */

@@ -71,10 +71,7 @@ async function assertResolvable(active: ActiveTemplate, input: ResolveInput): Pr
     ({ reference }) => reference.kind === 'template' || reference.scheme === 'file',
   );
   const stores = new SecretStores();
-  const unresolved = await resolveValues(
-    { ...active, references },
-    { env: input.env, signal: input.signal, stores },
-  )
+  const unresolved = await resolveValues({ ...active, references }, { env: input.env, signal: input.signal, stores })
     .then((): readonly Problem[] => [])
     .catch((error: unknown) => {
       if (error instanceof MxcpError) return error.problems;
@@ -135,10 +132,7 @@ type ReferencesInput = Parameters<typeof resolveReferences>[0];
 
 /** The settings of stores may be references to variables and files, and are resolved before a store is opened. */
 function createStoreSections(input: ReferencesInput): StoreSections {
-  return {
-    vault: () => resolveSection('vault', input),
-    onepassword: () => resolveSection('onepassword', input),
-  };
+  return { vault: () => resolveSection('vault', input), onepassword: () => resolveSection('onepassword', input) };
 }
 
 type SectionValues = z.output<typeof storeSections>;
@@ -157,8 +151,7 @@ async function resolveSection<Key extends keyof SectionValues>(
     // The references themselves are reported on their own.
     throw new Error(`cannot be read: settings of \`${key}\` have no value`, { cause: error });
   });
-  const file =
-    isMapping(source.value) && Object.hasOwn(source.value, key) ? { [key]: source.value[key] } : {};
+  const file = isMapping(source.value) && Object.hasOwn(source.value, key) ? { [key]: source.value[key] } : {};
   const value = replaceReferences(file, uses, resolved);
   const check = checkSchema({ schema: storeSections, source, value });
   if (check.ok) return check.value[key];
@@ -177,9 +170,7 @@ function replaceReferences(
     if (typeof item === 'string') return texts.get(JSON.stringify(path)) ?? item;
     if (Array.isArray(item)) return item.map((each, index) => replace(each, [...path, index]));
     if (!isMapping(item)) return item;
-    return Object.fromEntries(
-      Object.entries(item).map(([key, each]) => [key, replace(each, [...path, key])]),
-    );
+    return Object.fromEntries(Object.entries(item).map(([key, each]) => [key, replace(each, [...path, key])]));
   };
   return replace(value, []);
 }

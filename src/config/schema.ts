@@ -72,12 +72,7 @@ export type SiteProfile = z.output<typeof siteProfileSchema>;
 
 const claimMappings = z.record(z.string(), z.record(z.string(), z.array(z.string()))).optional();
 
-const client = {
-  client_id: text,
-  client_secret: text,
-  callback_path: text.optional(),
-  claim_mappings: claimMappings,
-};
+const client = { client_id: text, client_secret: text, callback_path: text.optional(), claim_mappings: claimMappings };
 
 const oauthClient = z.strictObject({
   ...client,
@@ -98,9 +93,7 @@ const registeredClient = z.strictObject({
 /** Who may call. Every key is known, so that a typing error is found even for a provider that this version does not have. */
 const authSchema = section({
   mode: z.enum(['issuer', 'verifier']).default('issuer'),
-  provider: z
-    .enum(['none', 'github', 'atlassian', 'salesforce', 'keycloak', 'google', 'oidc'])
-    .default('none'),
+  provider: z.enum(['none', 'github', 'atlassian', 'salesforce', 'keycloak', 'google', 'oidc']).default('none'),
   clients: z.array(registeredClient).default([]).meta({ secret: true }),
   github: oauthClient.optional().meta({ secret: true }),
   atlassian: oauthClient.optional().meta({ secret: true }),
@@ -173,10 +166,7 @@ export const userProfileSchema = section({
   secrets: secrets.default([]).meta({ reload: 'live' }),
   plugin: section({
     // What plugins are given is mostly how they log in somewhere.
-    config: z
-      .record(z.string(), z.record(z.string(), z.string()))
-      .default({})
-      .meta({ reload: 'live', secret: true }),
+    config: z.record(z.string(), z.record(z.string(), z.string())).default({}).meta({ reload: 'live', secret: true }),
   }),
   auth: authSchema,
   telemetry,
@@ -194,10 +184,7 @@ const origin = text.refine(
 );
 
 const transport = section({
-  provider: z
-    .enum(['streamable-http', 'sse', 'stdio'])
-    .default('streamable-http')
-    .meta({ setting: 'transport' }),
+  provider: z.enum(['streamable-http', 'sse', 'stdio']).default('streamable-http').meta({ setting: 'transport' }),
   http: section({
     port: z.int().min(0).max(65_535).default(8000).meta({ setting: 'port' }),
     host: text.default('localhost').meta({ setting: 'host' }),

@@ -72,11 +72,7 @@ const referenceOutcome = component(
 const databaseOutcome = component(
   'DatabaseOutcome',
   'What happened to the database file.',
-  z.strictObject({
-    action: z.enum(['kept', 'reopened', 'handover']),
-    pause_ms: milliseconds,
-    requests_held: count,
-  }),
+  z.strictObject({ action: z.enum(['kept', 'reopened', 'handover']), pause_ms: milliseconds, requests_held: count }),
 );
 
 const reloadFailure = component(
@@ -243,20 +239,14 @@ export const config = component(
       prompts: z.array(z.string()),
       resources: z.array(z.string()).describe('URIs and URI templates.'),
     }),
-    features: z.strictObject({
-      sql_tools: z.boolean(),
-      audit_logging: z.boolean(),
-      telemetry: z.boolean(),
-    }),
+    features: z.strictObject({ sql_tools: z.boolean(), audit_logging: z.boolean(), telemetry: z.boolean() }),
     generation: count,
     loaded_at: timestampToSecond,
     config_files: z.array(z.string()),
     env_files: z.array(z.string()),
     references: z.array(reference),
     restart_required: z.array(restartRequired),
-    last_rejected: z
-      .strictObject({ reload_id: z.string(), at: timestampToSecond, error: z.string() })
-      .nullable(),
+    last_rejected: z.strictObject({ reload_id: z.string(), at: timestampToSecond, error: z.string() }).nullable(),
   }),
 );
 

@@ -73,18 +73,12 @@ function toQueryParameters(query: z.ZodObject): Json[] {
 }
 
 function toRequestBody(body: z.ZodObject): Json {
-  return {
-    required: false,
-    content: { 'application/json': { schema: withoutDialect(z.toJSONSchema(body)) } },
-  };
+  return { required: false, content: { 'application/json': { schema: withoutDialect(z.toJSONSchema(body)) } } };
 }
 
 function toResponse(response: ResponseContract): Json {
   const headers = Object.fromEntries(
-    (response.headers ?? []).map((name) => [
-      name,
-      { description: HEADER_DOCS[name], schema: { type: 'string' } },
-    ]),
+    (response.headers ?? []).map((name) => [name, { description: HEADER_DOCS[name], schema: { type: 'string' } }]),
   );
   return {
     description: response.doc,

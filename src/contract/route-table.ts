@@ -158,15 +158,11 @@ export const ROUTES = {
         .describe('Answer when this reload has ended: `30s`, `2m`, a bare number of seconds; at most `10m`.'),
       dry_run: flag
         .optional()
-        .describe(
-          'Build and check a candidate, then throw it away. Waits up to ten minutes unless `wait` is given.',
-        ),
+        .describe('Build and check a candidate, then throw it away. Waits up to ten minutes unless `wait` is given.'),
       definitions: flag
         .optional()
         .describe('Also read endpoint definitions again. The default is the setting of the server.'),
-      force: flag
-        .optional()
-        .describe('Interrupt running calls instead of waiting for them; not for a dry run.'),
+      force: flag.optional().describe('Interrupt running calls instead of waiting for them; not for a dry run.'),
     }),
     body: z.strictObject({}),
     responses: {

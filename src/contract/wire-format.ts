@@ -8,9 +8,7 @@ export const timestampToSecond = timestamp(
 );
 
 /** UTC to the millisecond, in reload records. */
-export const timestampToMs = timestamp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, (time) =>
-  time.toISOString(),
-);
+export const timestampToMs = timestamp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, (time) => time.toISOString());
 
 /** A text on the wire, a `Date` in the program. */
 function timestamp(pattern: RegExp, toText: (time: Date) => string) {
@@ -40,9 +38,7 @@ export const recordLimit = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-type CamelCase<Key> = Key extends `${infer Head}_${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : Key;
+type CamelCase<Key> = Key extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : Key;
 
 type CamelKeys<T> = T extends Date
   ? T
@@ -92,8 +88,7 @@ function createWriter(schema: z.core.$ZodType): Writer {
   if (schema instanceof z.ZodObject) return createObjectWriter(schema);
   if (schema instanceof z.ZodRecord) {
     const write = writerOf(schema.valueType);
-    return (value) =>
-      Object.fromEntries(Object.entries(value ?? {}).map(([key, held]) => [key, write(held)]));
+    return (value) => Object.fromEntries(Object.entries(value ?? {}).map(([key, held]) => [key, write(held)]));
   }
   // JSON leaves out what is undefined; a setting that is absent shows as null instead.
   return schema instanceof z.ZodUnknown ? (value) => value ?? null : (value) => value;

@@ -8,15 +8,14 @@ export type RouteName = keyof typeof ROUTES;
 type ResponsesOf<Name extends RouteName> = (typeof ROUTES)[Name]['responses'];
 
 /** The schema of what a route answers at one HTTP status. */
-export type SchemaOf<
-  Name extends RouteName,
-  Code extends keyof ResponsesOf<Name>,
-> = ResponsesOf<Name>[Code] extends { readonly schema: infer S extends z.ZodType } ? S : never;
+export type SchemaOf<Name extends RouteName, Code extends keyof ResponsesOf<Name>> = ResponsesOf<Name>[Code] extends {
+  readonly schema: infer S extends z.ZodType;
+}
+  ? S
+  : never;
 
 /** The body that a route answers with at one HTTP status. */
-export type AnswerOf<Name extends RouteName, Code extends keyof ResponsesOf<Name>> = z.input<
-  SchemaOf<Name, Code>
->;
+export type AnswerOf<Name extends RouteName, Code extends keyof ResponsesOf<Name>> = z.input<SchemaOf<Name, Code>>;
 
 /** The statuses of success that a route has. */
 export type SuccessOf<Name extends RouteName> = Extract<keyof ResponsesOf<Name>, 200 | 202>;

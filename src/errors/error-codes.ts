@@ -36,10 +36,7 @@ export const ERROR_CODES = {
     kind: 'user',
     doc: 'The command line, a setting in the environment or an argument of `AdminClient` is not valid.',
   },
-  project_not_found: {
-    kind: 'user',
-    doc: 'No `mxcp-site.yml` in the working directory or any folder above it.',
-  },
+  project_not_found: { kind: 'user', doc: 'No `mxcp-site.yml` in the working directory or any folder above it.' },
   config_not_found: {
     kind: 'user',
     doc: 'A configuration file that you named, or that the active configuration was read from, does not exist.',
@@ -49,22 +46,13 @@ export const ERROR_CODES = {
     doc: 'A configuration file has problems; every one is listed with file, line and column.',
   },
   profile_unknown: { kind: 'user', doc: 'The chosen profile exists in neither configuration file.' },
-  reference_unresolved: {
-    kind: 'user',
-    doc: 'A `${NAME}`, `file://`, `vault://` or `op://` reference has no value.',
-  },
+  reference_unresolved: { kind: 'user', doc: 'A `${NAME}`, `file://`, `vault://` or `op://` reference has no value.' },
   protection_unavailable: {
     kind: 'user',
     doc: 'The configuration asks for a protection (`policies`, `auth`, `sensitive`, audit) that this version does not enforce. The server refuses to run without it.',
   },
-  feature_unavailable: {
-    kind: 'user',
-    doc: 'The configuration asks for a feature that this version does not have.',
-  },
-  endpoint_invalid: {
-    kind: 'user',
-    doc: 'One or more endpoint files cannot be served; every one is listed.',
-  },
+  feature_unavailable: { kind: 'user', doc: 'The configuration asks for a feature that this version does not have.' },
+  endpoint_invalid: { kind: 'user', doc: 'One or more endpoint files cannot be served; every one is listed.' },
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
   params_invalid: { kind: 'user', doc: 'The arguments of a call do not match the declared parameters.' },
   query_failed: { kind: 'execution', doc: 'DuckDB refused a statement, or the statement failed.' },
@@ -79,10 +67,7 @@ export const ERROR_CODES = {
   result_too_large: { kind: 'execution', doc: 'The result is larger than `--max-result-bytes`.' },
   output_invalid: { kind: 'execution', doc: 'The result does not match the declared `return` type.' },
   prompt_failed: { kind: 'execution', doc: 'A prompt template could not be rendered.' },
-  server_busy: {
-    kind: 'unavailable',
-    doc: 'Too many calls, reloads or admin requests are waiting; try again.',
-  },
+  server_busy: { kind: 'unavailable', doc: 'Too many calls, reloads or admin requests are waiting; try again.' },
   server_starting: { kind: 'unavailable', doc: 'The server has not become ready yet.' },
   not_ready: { kind: 'unavailable', doc: 'A check that readiness depends on fails; `checks` says which.' },
   server_closing: { kind: 'unavailable', doc: 'The server is shutting down and accepts nothing new.' },
@@ -103,10 +88,7 @@ export const ERROR_CODES = {
     doc: 'The socket path is too long, or something other than a socket is there.',
   },
   socket_in_use: { kind: 'environment', doc: 'A live server owns the socket path.' },
-  socket_permission: {
-    kind: 'environment',
-    doc: 'The folder of the socket cannot be written, or is not safe to use.',
-  },
+  socket_permission: { kind: 'environment', doc: 'The folder of the socket cannot be written, or is not safe to use.' },
   socket_failed: { kind: 'environment', doc: 'The socket could not be created for another reason.' },
   port_in_use: { kind: 'environment', doc: 'The MCP port is taken, or this user may not open it.' },
   connection_failed: {
@@ -117,14 +99,8 @@ export const ERROR_CODES = {
     kind: 'environment',
     doc: 'A command cannot write to standard output, for example because the disk is full.',
   },
-  python_not_found: {
-    kind: 'environment',
-    doc: 'The Python interpreter cannot be started, or is older than 3.9.',
-  },
-  python_failed: {
-    kind: 'execution',
-    doc: "A project's Python code raised an error, or cannot be read or imported.",
-  },
+  python_not_found: { kind: 'environment', doc: 'The Python interpreter cannot be started, or is older than 3.9.' },
+  python_failed: { kind: 'execution', doc: "A project's Python code raised an error, or cannot be read or imported." },
   worker_exited: {
     kind: 'execution',
     doc: 'The Python process that ran a call ended; the message says how. A running server replaces the process.',
@@ -143,10 +119,7 @@ export const ERROR_CODES = {
   },
   wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work continues.' },
   bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not valid.' },
-  forbidden_origin: {
-    kind: 'forbidden',
-    doc: 'The request comes from a page or host that may not use this socket.',
-  },
+  forbidden_origin: { kind: 'forbidden', doc: 'The request comes from a page or host that may not use this socket.' },
   read_only_socket: { kind: 'forbidden', doc: 'The probe socket serves only probes.' },
   route_not_found: { kind: 'not_found', doc: 'No such admin route.' },
   reload_not_found: { kind: 'not_found', doc: 'No reload with that id is remembered.' },
@@ -156,11 +129,7 @@ export const ERROR_CODES = {
     doc: 'The route does not support this method; `Allow` lists those it does.',
   },
   request_timeout: { kind: 'user', httpStatus: 408, doc: 'The request did not arrive in time.' },
-  body_too_large: {
-    kind: 'user',
-    httpStatus: 413,
-    doc: 'The body of an admin request is larger than 64 KiB.',
-  },
+  body_too_large: { kind: 'user', httpStatus: 413, doc: 'The body of an admin request is larger than 64 KiB.' },
   headers_too_large: { kind: 'user', httpStatus: 431, doc: 'The headers of an admin request are too large.' },
   internal: { kind: 'internal', doc: 'A bug in mxcp. Please report it.' },
 } as const satisfies Record<string, CodeEntry>;

@@ -60,9 +60,7 @@ export function toMxcpError(thrown: unknown): MxcpError {
 
 /** The `code` of an error from Node, e.g. `ENOENT`; undefined when it has none. */
 export function errorCodeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
-    ? thrown.code
-    : undefined;
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
 /** Whether a path could not be read because nothing is there. */
@@ -124,9 +122,7 @@ export function byPosition(a: Problem, b: Problem): number {
 /** `config_invalid` with all these problems, sorted by file and position. */
 export function invalidConfig(problems: readonly Problem[], summary = summarize(problems)): MxcpError {
   const files = [...new Set(problems.map(({ file }) => file))];
-  const sorted = problems.toSorted(
-    (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || byPosition(a, b),
-  );
+  const sorted = problems.toSorted((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || byPosition(a, b));
   return problemsError('config_invalid', summary, sorted);
 }
 
@@ -143,9 +139,7 @@ export function howMany({ length }: readonly Problem[]): string {
  * forge lines. Characters in `kept` are not escaped.
  */
 export function visible(text: string, kept = ''): string {
-  return text.replace(/\p{Cc}/gu, (character) =>
-    kept.includes(character) ? character : toEscape(character),
-  );
+  return text.replace(/\p{Cc}/gu, (character) => (kept.includes(character) ? character : toEscape(character)));
 }
 
 /** Like `visible`, but keeps line ends: for messages of several lines. */

@@ -158,8 +158,7 @@ export class HttpServer {
     const last = unanswered.filter((response) => response.req.complete).at(-1);
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else if (last !== undefined) last.once('close', () => socket.destroy());
-    else
-      endWith(this.#options.onBroken({ status: STATUS_OF_BROKEN[error.code ?? ''] ?? 400, error }), socket);
+    else endWith(this.#options.onBroken({ status: STATUS_OF_BROKEN[error.code ?? ''] ?? 400, error }), socket);
   }
 }
 
@@ -171,11 +170,7 @@ function destroySocket(this: ServerResponse): void {
 export function endWith({ status, headers, body }: Reply, socket: Duplex): void {
   // After a CONNECT, Node no longer listens for errors of the socket, and one without a listener would end the process.
   socket.on('error', () => socket.destroy());
-  const lines = Object.entries({
-    ...headers,
-    Connection: 'close',
-    'Content-Length': Buffer.byteLength(body),
-  });
+  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': Buffer.byteLength(body) });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${head}\r\n${body}`;
   socket.end(text, () => socket.destroy());
@@ -228,8 +223,7 @@ export function headerValues({ rawHeaders }: IncomingMessage, name: string): rea
   const values: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const given = rawHeaders[index];
-    if (given?.length === name.length && given.toLowerCase() === name)
-      values.push(rawHeaders[index + 1] ?? '');
+    if (given?.length === name.length && given.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '');
   }
   return values;
 }

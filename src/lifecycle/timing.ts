@@ -29,10 +29,7 @@ export function deadlineIn(durationMs: number, parent?: AbortSignal): Deadline {
     controller.abort(reason);
   };
   const onParent = (): void => end(parent?.reason);
-  const timer = setTimeout(
-    () => end(new DOMException('The time ran out', 'TimeoutError')),
-    durationMs,
-  ).unref();
+  const timer = setTimeout(() => end(new DOMException('The time ran out', 'TimeoutError')), durationMs).unref();
   parent?.addEventListener('abort', onParent, { once: true });
   return Object.assign(signal, { dispose });
 }

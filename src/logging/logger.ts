@@ -75,8 +75,7 @@ export function formatLine(json: string, colour: boolean): string {
   const fields = Object.entries(record)
     .filter(([key]) => !STANDARD_KEYS.has(key))
     .map(
-      ([key, value]) =>
-        `${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
+      ([key, value]) => `${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
     );
   const head = `${time} ${level} ${String(record['component'] ?? 'mxcp')}:`;
   const text = [String(record['msg'] ?? ''), ...fields].join(' ');

@@ -81,13 +81,7 @@ const MINIMUM_PART = 3;
 function commonSpellings(value: string): readonly string[] {
   const inJson = JSON.stringify(value).slice(1, -1);
   const inPython = value.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n');
-  const spellings = [
-    value,
-    inJson,
-    JSON.stringify(inJson).slice(1, -1),
-    inPython,
-    value.replaceAll("'", "''"),
-  ];
+  const spellings = [value, inJson, JSON.stringify(inJson).slice(1, -1), inPython, value.replaceAll("'", "''")];
   return [...new Set(spellings)];
 }
 
@@ -150,8 +144,7 @@ export class Scrubber {
     if (this.#index === undefined) return text;
     // Only the text between the secrets is searched further: another value could be part of the replacement.
     let between: readonly string[] = [text];
-    for (const { pattern } of this.#index.find(text))
-      between = between.flatMap((part) => part.split(pattern));
+    for (const { pattern } of this.#index.find(text)) between = between.flatMap((part) => part.split(pattern));
     return between.join('[secret]');
   }
 

@@ -45,8 +45,7 @@ export class CallNotifications {
   }
 
   send(notification: CallNotification): void {
-    const message =
-      notification.kind === 'log' ? this.#toLogMessage(notification) : this.#toProgress(notification);
+    const message = notification.kind === 'log' ? this.#toLogMessage(notification) : this.#toProgress(notification);
     if (message === undefined) return;
     if (this.#unwritten >= MAX_UNWRITTEN) this.#dropped += 1;
     else this.#write(message);
@@ -54,8 +53,7 @@ export class CallNotifications {
 
   end(): void {
     const { logger } = this.#options;
-    if (this.#dropped > 0)
-      logger.debug({ dropped: this.#dropped }, 'a client did not read notifications of a call');
+    if (this.#dropped > 0) logger.debug({ dropped: this.#dropped }, 'a client did not read notifications of a call');
   }
 
   #write(message: NotificationMessage): void {

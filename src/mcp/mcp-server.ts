@@ -47,10 +47,7 @@ const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, pro
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
   const { calls, info, logger } = options;
   return () => {
-    const server = new CheckedServer(
-      { name: info.name, version: info.version },
-      { capabilities: CAPABILITIES },
-    );
+    const server = new CheckedServer({ name: info.name, version: info.version }, { capabilities: CAPABILITIES });
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, calls);
     serveCalls(server, options);
@@ -177,8 +174,7 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
 /** An error that is not ours may quote anything: it goes to the log, and the client gets the neutral message. */
 function toLoggedError({ kind, name }: CallTarget, thrown: unknown, logger: Logger): MxcpError {
   const error = toMxcpError(thrown);
-  if (error.code === 'internal')
-    logger.error({ detail: error.detail }, `${kind} ${name} failed: internal error`);
+  if (error.code === 'internal') logger.error({ detail: error.detail }, `${kind} ${name} failed: internal error`);
   else logger.debug({ code: error.code }, `${kind} ${name} failed: ${error.message}`);
   return error;
 }
@@ -190,11 +186,7 @@ export function toToolFailure(name: string, error: MxcpError, scrubber: Scrubber
 }
 
 /** Only an unknown endpoint and wrong arguments are the client's fault; any other error is the server's. */
-export function toProtocolError(
-  { kind, name }: CallTarget,
-  error: MxcpError,
-  scrubber: Scrubber,
-): ProtocolError {
+export function toProtocolError({ kind, name }: CallTarget, error: MxcpError, scrubber: Scrubber): ProtocolError {
   if (error.code === 'endpoint_not_found')
     return kind === 'resource'
       ? new ResourceNotFoundError(name)

@@ -39,10 +39,7 @@ export async function checkProject(
   const folders = await orError(loadEndpointFolders(settings));
   const configError = config instanceof MxcpError ? config : undefined;
   const found = folders instanceof MxcpError ? undefined : await loadEndpoints(folders);
-  const warnings: Problem[] = [
-    ...(config instanceof MxcpError ? [] : config.warnings),
-    ...(found?.warnings ?? []),
-  ];
+  const warnings: Problem[] = [...(config instanceof MxcpError ? [] : config.warnings), ...(found?.warnings ?? [])];
   if (config instanceof MxcpError || found === undefined) {
     return { catalog: found, configError, databaseError: undefined, isSqlChecked: false, warnings };
   }

@@ -117,12 +117,7 @@ export class GenerationBuilder {
     try {
       const { duckdb, extensions, secrets } = config;
       const database = disposer.own(
-        new GenerationDatabase(databases, {
-          path: duckdb.path,
-          readonly: duckdb.readonly,
-          extensions,
-          secrets,
-        }),
+        new GenerationDatabase(databases, { path: duckdb.path, readonly: duckdb.readonly, extensions, secrets }),
       );
       if (preflight === undefined) await open(database);
       // Owned after the database and so disposed before it: `on_shutdown` hooks still find the database open.
@@ -147,10 +142,7 @@ export class GenerationBuilder {
   /** The caller gets the reason of the failed build, which matters more. */
   async #disposeQuietly(dispose: () => Promise<void>): Promise<void> {
     await dispose().catch((error: unknown) => {
-      this.#options.logger.error(
-        { reason: messageOf(error) },
-        'cleanup after a failed build did not complete',
-      );
+      this.#options.logger.error({ reason: messageOf(error) }, 'cleanup after a failed build did not complete');
     });
   }
 
@@ -161,8 +153,7 @@ export class GenerationBuilder {
   ): Promise<PythonWorkers | undefined> {
     const { scrubber, requestReload, shutdownHooksMs, onWarning } = this.#options;
     if (targets === undefined) return undefined;
-    if (targets.length === 0 && !(await raceSignal(hasPythonFiles(config.paths.python), signal)))
-      return undefined;
+    if (targets.length === 0 && !(await raceSignal(hasPythonFiles(config.paths.python), signal))) return undefined;
     const logger = this.#options.logger.child({ component: 'python' });
     const { site: siteConfig, user: userConfig } = config.files.reveal();
     const spec = {
@@ -194,10 +185,7 @@ export class GenerationBuilder {
  * Runs the `on_init` hooks of a generation that is about to serve. They may take long, so an abort of the signal ends the workers.
  * Throws `python_failed`, `worker_exited`, `server_closing`.
  */
-export async function runInitHooks(
-  python: PythonWorkers | undefined,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+export async function runInitHooks(python: PythonWorkers | undefined, signal: AbortSignal | undefined): Promise<void> {
   if (python === undefined) return;
   // The generation disposes the workers again, which then does nothing.
   const onAbort = (): void => void python.dispose();

@@ -1,9 +1,4 @@
-import {
-  assertProtections,
-  loadConfigTemplate,
-  resolveConfig,
-  type ResolvedConfig,
-} from '../config/index.js';
+import { assertProtections, loadConfigTemplate, resolveConfig, type ResolvedConfig } from '../config/index.js';
 import { DatabaseRegistry } from '../duckdb/index.js';
 import type { EndpointFailure } from '../endpoints/index.js';
 import { formatProblem, type MxcpError, plural, problemsError } from '../errors/index.js';

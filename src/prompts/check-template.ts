@@ -62,8 +62,7 @@ function findVariables(
   const lines = new Map<string, number>();
   for (const { uses, line } of names)
     for (const { kind, name } of uses)
-      if (kind === 'variable' && !bound.has(name) && !BUILT_IN.has(name) && !lines.has(name))
-        lines.set(name, line);
+      if (kind === 'variable' && !bound.has(name) && !BUILT_IN.has(name) && !lines.has(name)) lines.set(name, line);
   return [...lines].map(([name, line]) => ({ name, line }));
 }
 
@@ -160,8 +159,7 @@ function findBlockMistakes(tags: readonly TemplateTag[]): TemplateMistake[] {
     if (isBlock(tag)) open.push(tag);
     else if (ENDS.includes(statement)) return closeBlock(statement, line, open);
     else if (!STATEMENTS.includes(statement)) return [{ line, message: explainUnknown(statement) }];
-    const isMisplaced =
-      DIVIDING.includes(statement) && !BLOCKS[open.at(-1)?.statement ?? '']?.includes(statement);
+    const isMisplaced = DIVIDING.includes(statement) && !BLOCKS[open.at(-1)?.statement ?? '']?.includes(statement);
     if (!isMisplaced) return [];
     const around = statement === 'else' ? '{% if %} or {% for %}' : '{% if %}';
     return [{ line, message: `{% ${statement} %} must be directly in ${around}` }];
@@ -178,8 +176,7 @@ function explainUnknown(statement: string): string {
 function closeBlock(statement: string, line: number, open: TemplateTag[]): readonly TemplateMistake[] {
   const block = statement.slice('end'.length);
   const index = open.findLastIndex((tag) => tag.statement === block);
-  if (index === -1)
-    return [{ line, message: `{% ${statement} %} closes nothing: no {% ${block} %} is open` }];
+  if (index === -1) return [{ line, message: `{% ${statement} %} closes nothing: no {% ${block} %} is open` }];
   return open.splice(index).slice(1).map(toUnclosed);
 }
 

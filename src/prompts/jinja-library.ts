@@ -47,9 +47,7 @@ function classOf<T>(example: unknown): new (value: T) => RuntimeValue {
 }
 
 export const FloatValue = classOf<number>(0.5);
-export const FunctionValue = classOf<(args: readonly (RuntimeValue | undefined)[]) => RuntimeValue>(
-  () => null,
-);
+export const FunctionValue = classOf<(args: readonly (RuntimeValue | undefined)[]) => RuntimeValue>(() => null);
 
 /** A node of a parsed template. The library exports no types for its kinds of nodes. */
 export interface SyntaxNode {

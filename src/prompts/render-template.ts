@@ -91,19 +91,14 @@ function range(first: number, second?: number, step = 1): number[] {
 function explainRenderError(error: unknown): string {
   return messageOf(error)
     .replace(/^Unknown (\w+) filter: (\w+)$/, 'the filter "$2" does not accept a value of type $1')
-    .replace(
-      /^Cannot apply filter "(\w+)" to type: (\w+)$/,
-      'the filter "$1" does not accept a value of type $2',
-    )
+    .replace(/^Cannot apply filter "(\w+)" to type: (\w+)$/, 'the filter "$1" does not accept a value of type $2')
     .replace(/\b([A-Z][a-z]+)Value\b/g, (_, type: string) => type.toLowerCase());
 }
 
 /** Lists of nodes that are printed one after the other. */
 const PRINTED_FIELDS = new Set(['body', 'alternate', 'defaultBlock']);
 /** Nodes in such lists that are printed as they are. */
-const NOT_CONVERTED = new Set(
-  'Set If For Macro CallStatement FilterStatement Comment StringLiteral'.split(' '),
-);
+const NOT_CONVERTED = new Set('Set If For Macro CallStatement FilterStatement Comment StringLiteral'.split(' '));
 /** Filters that convert any value to text in Jinja2; those of the library accept only text. */
 const TAKES_TEXT = new Set(['indent', 'lower', 'replace', 'trim', 'upper']);
 /** Second names of filters, which the library does not know. */
@@ -114,10 +109,7 @@ const ALIASES: Readonly<Partial<Record<string, string>>> = { count: 'length', d:
  * nodes keep a class of the library, because it searches macros for `varargs` only in instances of its classes.
  */
 function adapt(node: SyntaxNode): SyntaxNode {
-  const fields = Object.entries(node).map(([field, value]) => [
-    field,
-    adaptField(value, PRINTED_FIELDS.has(field)),
-  ]);
+  const fields = Object.entries(node).map(([field, value]) => [field, adaptField(value, PRINTED_FIELDS.has(field))]);
   const adapted = derive(node, Object.fromEntries(fields));
   if (isFilter(adapted)) return adaptFilter(adapted);
   const { type, operator, left, right } = adapted;
@@ -174,8 +166,6 @@ function isPredictable(node: SyntaxNode): boolean {
   const { filter, ...rest } = node;
   return (
     argumentsOf(filter).every(({ type }) => type === 'StringLiteral') &&
-    Object.entries(rest).every(
-      ([field, value]) => field === 'operator' || nodesOf(value).every(isPredictable),
-    )
+    Object.entries(rest).every(([field, value]) => field === 'operator' || nodesOf(value).every(isPredictable))
   );
 }

@@ -49,8 +49,7 @@ export class Renderers implements Disposable {
 
   /** Throws `server_closing`, because the gate may admit a waiting call after `dispose`. */
   #take(): Renderer {
-    if (this.#isDisposed)
-      throw new MxcpError('server_closing', 'the server was stopped; the prompt was not rendered');
+    if (this.#isDisposed) throw new MxcpError('server_closing', 'the server was stopped; the prompt was not rendered');
     const kept = this.#idle;
     this.#idle = undefined;
     if (kept?.hasEnded === false) return kept;

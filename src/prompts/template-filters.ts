@@ -13,13 +13,7 @@ function ofText(apply: (text: string) => string | number): TemplateFilter {
   return { parameters: [], apply: (value) => apply(toText(value)) };
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': 'amp',
-  '<': 'lt',
-  '>': 'gt',
-  "'": '#39',
-  '"': '#34',
-};
+const ENTITIES: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', "'": '#39', '"': '#34' };
 const escape = ofText((text) => text.replace(/[&<>'"]/g, (char) => `&${ENTITIES[char] ?? ''};`));
 
 /** Filters that the library lacks, or whose results differ from those of Jinja2. */
@@ -117,8 +111,7 @@ function round(value: RuntimeValue | undefined, given: Given): RuntimeValue | nu
     const rounded = roundHalfToEven(number, precision);
     return value?.type === 'IntegerValue' ? rounded : new FloatValue(rounded);
   }
-  if (method !== 'ceil' && method !== 'floor')
-    throw new Error('the method of round must be common, ceil or floor');
+  if (method !== 'ceil' && method !== 'floor') throw new Error('the method of round must be common, ceil or floor');
   return new FloatValue(Math[method](number * 10 ** precision) / 10 ** precision);
 }
 

@@ -9,9 +9,7 @@ const BARE_FILTERS = words(
   'abs bool count first items keys last length list lower reverse safe trim unique upper values',
 );
 /** Filters of the library that accept arguments, and check them when the template is rendered. */
-const OTHER_FILTERS = words(
-  'd default dictsort float indent int map rejectattr replace selectattr sort tojson',
-);
+const OTHER_FILTERS = words('d default dictsort float indent int map rejectattr replace selectattr sort tojson');
 
 /** What templates may use, by kind. */
 export const KNOWN_NAMES = {
@@ -55,8 +53,7 @@ export function findNames(program: SyntaxNode): TemplateNames {
     const use = toUse(node);
     if (use !== undefined) uses.push(use);
     bound.push(...boundBy(node));
-    for (const [field, value] of Object.entries(node))
-      if (!isNameField(node, field)) nodesOf(value).forEach(visit);
+    for (const [field, value] of Object.entries(node)) if (!isNameField(node, field)) nodesOf(value).forEach(visit);
     argumentsOf(node['filter']).forEach(visit);
   };
   visit(program);

@@ -2,13 +2,7 @@ import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
 import { describeExit, describeRaised, joinCutText, TOO_OLD, type WorkerExit } from './python-errors.js';
-import type {
-  PythonCallOptions,
-  PythonLimits,
-  PythonSpec,
-  PythonTarget,
-  ReloadPayload,
-} from './python-spec.js';
+import type { PythonCallOptions, PythonLimits, PythonSpec, PythonTarget, ReloadPayload } from './python-spec.js';
 import { type JobListener, WorkerJobs } from './worker-jobs.js';
 import { WorkerProcess } from './worker-process.js';
 import {

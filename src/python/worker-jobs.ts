@@ -9,14 +9,8 @@ import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { interrupted, toPythonError } from './python-errors.js';
 import type { PythonSpec } from './python-spec.js';
-import type {
-  CallNotification,
-  MessageOf,
-  PythonProblem,
-  RaisedError,
-  ServerMessage,
-} from './worker-protocol.js';
 import type { WorkerProcess } from './worker-process.js';
+import type { CallNotification, MessageOf, PythonProblem, RaisedError, ServerMessage } from './worker-protocol.js';
 
 /** Receives what a job sends. An error that one of these functions throws ends the job. */
 export interface JobListener {

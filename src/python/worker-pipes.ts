@@ -46,8 +46,7 @@ export class LineReader {
 
   /** One chunk after the other, so that lines stay in order during a pause. */
   async #cutAll(): Promise<void> {
-    for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks.shift())
-      await this.#cut(chunk);
+    for (let chunk = this.#chunks.shift(); chunk !== undefined; chunk = this.#chunks.shift()) await this.#cut(chunk);
     this.#cutting = undefined;
   }
 
@@ -181,9 +180,7 @@ export class OutputReader {
   #endLine({ isWhole }: { readonly isWhole: boolean }): void {
     const bytes = Buffer.concat(this.#begun);
     // A piece of a character at the end is left out; after it, the beginning of a secret would not be recognised.
-    const text = isWhole
-      ? bytes.toString('utf8')
-      : this.#options.scrubHead(new StringDecoder('utf8').write(bytes));
+    const text = isWhole ? bytes.toString('utf8') : this.#options.scrubHead(new StringDecoder('utf8').write(bytes));
     const cut = this.#cutBytes === 0 ? '' : ` … (${this.#cutBytes} more bytes)`;
     this.#forgetLine();
     this.#allowance -= 1;

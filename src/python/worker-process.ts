@@ -51,11 +51,9 @@ export class WorkerProcess {
       onFailure: () => this.end('was ended, because code of the project wrote to the pipe of the server'),
     });
     const outputs = [this.#readOutput('stdout', spec), this.#readOutput('stderr', spec)];
-    this.exited = this.#watchExit(exit, [lines.ended, ...outputs.map((output) => output?.closed)]).finally(
-      () => {
-        for (const output of outputs) output?.dispose();
-      },
-    );
+    this.exited = this.#watchExit(exit, [lines.ended, ...outputs.map((output) => output?.closed)]).finally(() => {
+      for (const output of outputs) output?.dispose();
+    });
     void this.#endWithoutPipe(lines.ended);
     this.#lowerPriority();
   }
@@ -104,14 +102,10 @@ export class WorkerProcess {
   async #endWithoutPipe(pipeEnded: Promise<void>): Promise<void> {
     await pipeEnded;
     await within(this.exited, LAST_LINES_MS);
-    if (!this.#hasExited)
-      this.end('lost its connection to the server, because code of the project closed it');
+    if (!this.#hasExited) this.end('lost its connection to the server, because code of the project closed it');
   }
 
-  #readOutput(
-    stream: 'stdout' | 'stderr',
-    spec: Pick<PythonSpec, 'output' | 'scrubber'>,
-  ): OutputReader | undefined {
+  #readOutput(stream: 'stdout' | 'stderr', spec: Pick<PythonSpec, 'output' | 'scrubber'>): OutputReader | undefined {
     const pipe = this.#child[stream];
     if (pipe === null) return undefined;
     const onLine = (text: string): void => {
@@ -122,10 +116,7 @@ export class WorkerProcess {
     return new OutputReader(pipe, { onLine, scrubHead: (text) => spec.scrubber.scrubHead(text) });
   }
 
-  async #watchExit(
-    exited: Promise<WorkerExit>,
-    allRead: readonly (Promise<void> | undefined)[],
-  ): Promise<WorkerExit> {
+  async #watchExit(exited: Promise<WorkerExit>, allRead: readonly (Promise<void> | undefined)[]): Promise<WorkerExit> {
     const exit = await exited;
     this.#hasExited = true;
     this.#killGroup();
@@ -173,9 +164,7 @@ const FOLDERS = ['./worker/', '../python/worker/'];
 
 /** The file that Python runs. */
 function findWorkerScript(): string {
-  const candidates = FOLDERS.map((folder) =>
-    fileURLToPath(new URL(`${folder}run_worker.py`, import.meta.url)),
-  );
+  const candidates = FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}run_worker.py`, import.meta.url)));
   const found = candidates.find((path) => existsSync(path));
   if (found === undefined) throw new Error(`the Python files of mxcp are missing: ${candidates.join(', ')}`);
   return found;

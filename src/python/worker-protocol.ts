@@ -101,9 +101,7 @@ export interface ResultItem {
 }
 
 /** The caller, as `UserContext(**user)` takes it. */
-export type WorkerUser = Readonly<
-  Record<'provider' | 'username' | 'email' | 'external_token', string | null>
->;
+export type WorkerUser = Readonly<Record<'provider' | 'username' | 'email' | 'external_token', string | null>>;
 
 /** The function of an endpoint. */
 interface Target {
@@ -134,9 +132,7 @@ const BRACE = 0x7b;
 const SPACE = 0x20;
 
 /** The returned function throws when a line is not of the protocol: code of the project has written to the pipe. */
-export function createLineParser(
-  join: (cut: CutText) => string,
-): (line: Buffer) => WorkerMessage | ResultItem {
+export function createLineParser(join: (cut: CutText) => string): (line: Buffer) => WorkerMessage | ResultItem {
   const cut = z.tuple([z.string(), z.number(), z.string()]);
   const message = createMessage(createFailures(z.union([z.string(), cut.transform(join)])));
   return (line) => (line[0] === BRACE ? message.parse(JSON.parse(line.toString('utf8'))) : parseItem(line));

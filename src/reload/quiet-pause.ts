@@ -1,11 +1,5 @@
 import { MxcpError } from '../errors/index.js';
-import {
-  type ActiveGeneration,
-  deadlineIn,
-  type LeaseInUse,
-  type Pause,
-  raceSignal,
-} from '../lifecycle/index.js';
+import { type ActiveGeneration, deadlineIn, type LeaseInUse, type Pause, raceSignal } from '../lifecycle/index.js';
 
 export interface HandoverLimits {
   /** The longest single pause while earlier calls end. */
@@ -86,9 +80,7 @@ async function quiet<T>({ active, earlierFreed }: QuietRequest<T>, signal: Abort
 }
 
 function drainTimeout<T>(leases: readonly LeaseInUse[], { limits, forced }: QuietRequest<T>): MxcpError {
-  const named = leases
-    .slice(0, NAMED_CALLS)
-    .map(({ label, since }) => `${label} since ${since.toISOString()}`);
+  const named = leases.slice(0, NAMED_CALLS).map(({ label, since }) => `${label} since ${since.toISOString()}`);
   const more = leases.length > NAMED_CALLS ? ` and ${leases.length - NAMED_CALLS} more` : '';
   const calls = `${named.join(', ')}${more}`;
   const raise = 'raise `--reload-drain-timeout`';
@@ -98,8 +90,5 @@ function drainTimeout<T>(leases: readonly LeaseInUse[], { limits, forced }: Quie
       ? `calls that were interrupted have not ended (${calls}); reload again when they have ended, or ${raise}`
       : `calls are still running (${calls}); reload again when they have ended, ${raise}, or interrupt them with \`--force\``;
   const limit = `${limits.drainTimeoutMs / 1000} s`;
-  return new MxcpError(
-    'drain_timeout',
-    `the database could not be handed over within ${limit} because ${reason}`,
-  );
+  return new MxcpError('drain_timeout', `the database could not be handed over within ${limit} because ${reason}`);
 }

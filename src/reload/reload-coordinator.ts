@@ -137,9 +137,7 @@ export class ReloadCoordinator<T> {
    * that has begun is finished. Resolves when old generations are disposed and payloads released.
    */
   async close(): Promise<void> {
-    this.#closing.abort(
-      new MxcpError('server_closing', 'the server is shutting down and accepts no more reloads'),
-    );
+    this.#closing.abort(new MxcpError('server_closing', 'the server is shutting down and accepts no more reloads'));
     await this.#idle;
     await Promise.all([this.#retired.freed(), this.#payloads.released()]);
   }
@@ -166,10 +164,7 @@ export class ReloadCoordinator<T> {
     const { trigger, id, force } = running.first;
     // Explains why calls are interrupted although this run was not forced.
     if (!force)
-      this.#logger.info(
-        { trigger, id },
-        'a forced reload is queued behind this one, so calls are interrupted now',
-      );
+      this.#logger.info({ trigger, id }, 'a forced reload is queued behind this one, so calls are interrupted now');
     this.#forced.abort();
   }
 

@@ -1,12 +1,6 @@
 import type { ReloadStage } from '../contract/index.js';
 import { messageOf } from '../errors/index.js';
-import {
-  type ActiveGeneration,
-  type Generation,
-  type Pause,
-  raceSignal,
-  within,
-} from '../lifecycle/index.js';
+import { type ActiveGeneration, type Generation, type Pause, raceSignal, within } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { type HandoverLimits, pauseWhenQuiet } from './quiet-pause.js';
 import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-steps.js';

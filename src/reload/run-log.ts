@@ -3,15 +3,7 @@ import { type MxcpError, toMxcpError } from '../errors/index.js';
 import { type PlannedRun, type ReloadRequest, requestsOf } from './reload-state.js';
 import type { ReloadFindings } from './reload-steps.js';
 
-const STAGES: readonly ReloadStage['name'][] = [
-  'load',
-  'resolve',
-  'build',
-  'check',
-  'swap',
-  'drain',
-  'dispose',
-];
+const STAGES: readonly ReloadStage['name'][] = ['load', 'resolve', 'build', 'check', 'swap', 'drain', 'dispose'];
 
 type RunFacts = Omit<RunRecord, 'id' | 'trigger' | 'requestedAt' | 'sharedWith' | 'dryRun' | 'definitions'>;
 
@@ -39,11 +31,7 @@ export class RunLog {
   }
 
   start(fromGeneration: number): void {
-    this.#update({
-      status: 'running',
-      startedAt: new Date(),
-      generation: { from: fromGeneration, to: null },
-    });
+    this.#update({ status: 'running', startedAt: new Date(), generation: { from: fromGeneration, to: null } });
   }
 
   report(findings: ReloadFindings): void {

@@ -1,8 +1,4 @@
-import {
-  fingerprintOf,
-  type ReferenceResolver,
-  type ResolvedValue,
-} from './references/resolve-references.js';
+import { fingerprintOf, type ReferenceResolver, type ResolvedValue } from './references/resolve-references.js';
 
 /** The lease of a value, as a record of a reference has it. */
 export interface Lease {

@@ -53,8 +53,7 @@ export class SecretStores implements Disposable {
     this.#options = options;
     this.#logger = (options.logger ?? createSilentLogger()).child({ component: 'secrets' });
     const wrong = this.schemes.find((scheme, at) => !isFree(scheme) || this.schemes.indexOf(scheme) !== at);
-    if (wrong !== undefined)
-      throw new Error(`a store cannot have the scheme \`${wrong}\`; give it one of its own`);
+    if (wrong !== undefined) throw new Error(`a store cannot have the scheme \`${wrong}\`; give it one of its own`);
   }
 
   /** The schemes of the added stores. */
@@ -148,9 +147,7 @@ export class SecretStores implements Disposable {
     const message = scrubber.scrub(error.message);
     if (message === error.message) return error;
     // Without its cause, which could quote the same.
-    return error instanceof PermanentReferenceError
-      ? new PermanentReferenceError(message)
-      : new Error(message);
+    return error instanceof PermanentReferenceError ? new PermanentReferenceError(message) : new Error(message);
   }
 }
 

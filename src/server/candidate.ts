@@ -11,13 +11,7 @@ import {
 import { checkEndpoints, type EndpointFailure } from '../endpoints/index.js';
 import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import { deadlineIn, type Generation } from '../lifecycle/index.js';
-import {
-  endpointReport,
-  type GenerationBuilder,
-  lowerThreads,
-  runInitHooks,
-  type Serving,
-} from '../project/index.js';
+import { endpointReport, type GenerationBuilder, lowerThreads, runInitHooks, type Serving } from '../project/index.js';
 import type { Candidate, ReloadContext } from '../reload/index.js';
 import type { ServerContext } from './server-context.js';
 
@@ -101,8 +95,7 @@ export class ServerCandidate implements Candidate<Serving> {
     const { database } = this.#contents;
     await this.#parts.builder.scrubbingErrors(() => database.commit());
     // A handover that failed before may have left an earlier file. Never throws: the commit is final.
-    if (database.action === 'opened')
-      for (const warning of await database.removeEarlierFiles()) this.#warn(warning);
+    if (database.action === 'opened') for (const warning of await database.removeEarlierFiles()) this.#warn(warning);
   }
 
   async #commitInHandover(handover: DatabaseHandover): Promise<void> {
@@ -185,8 +178,7 @@ export class ServerCandidate implements Candidate<Serving> {
       handover === undefined ? database.action === 'opened' : preflight?.isReplaced || handover.isReplaced;
     const failed = new Set(failures.map(({ path }) => path));
     const isPython = endpoints.catalog.endpoints.some(
-      (endpoint) =>
-        failed.has(endpoint.path) && endpoint.kind !== 'prompt' && endpoint.source.language === 'python',
+      (endpoint) => failed.has(endpoint.path) && endpoint.kind !== 'prompt' && endpoint.source.language === 'python',
     );
     const replaced = isReplaced
       ? ` on the new database ${database.path}; restore the previous file or fix the endpoints`

@@ -25,9 +25,7 @@ export class ServerReadiness implements ReadinessSource {
     const active = this.#active();
     const number = active?.current.number;
     const checks = [
-      phase === 'serving'
-        ? ok('phase', 'serving')
-        : failed('phase', phase === 'closing' ? 'shutting down' : activity),
+      phase === 'serving' ? ok('phase', 'serving') : failed('phase', phase === 'closing' ? 'shutting down' : activity),
       active === undefined ? failed('listener', 'not open') : ok('listener', 'open'),
       active === undefined
         ? failed('generation', 'no generation is serving yet')

@@ -31,12 +31,7 @@ import {
   type Serving,
 } from '../project/index.js';
 import type { ReloadContext, ReloadSteps } from '../reload/index.js';
-import {
-  type PreflightDatabase,
-  preflightOnCurrent,
-  PreflightOnNewFile,
-  ServerCandidate,
-} from './candidate.js';
+import { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile, ServerCandidate } from './candidate.js';
 import type { ReloadTriggers } from './reload-triggers.js';
 import type { ServerContext } from './server-context.js';
 
@@ -101,8 +96,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     const { builder } = this.#parts;
     const { endpoints, database: current } = this.#current;
     const preflight = await this.#planPreflight(config, reload);
-    if (preflight !== undefined)
-      reload.report({ database: { action: 'handover', pauseMs: 0, requestsHeld: 0 } });
+    if (preflight !== undefined) reload.report({ database: { action: 'handover', pauseMs: 0, requestsHeld: 0 } });
     try {
       const generation = await builder.build({
         number: reload.nextNumber,

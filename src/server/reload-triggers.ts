@@ -1,13 +1,7 @@
 import { compareReferences, type ResolvedConfig } from '../config/index.js';
 import type { BackgroundReport } from '../contract/index.js';
 import { messageOf, toOneLine } from '../errors/index.js';
-import {
-  type ActiveGeneration,
-  Backoff,
-  type Disposable,
-  LONGEST_TIMER_MS,
-  withJitter,
-} from '../lifecycle/index.js';
+import { type ActiveGeneration, Backoff, type Disposable, LONGEST_TIMER_MS, withJitter } from '../lifecycle/index.js';
 import { loadConfig, type Serving } from '../project/index.js';
 import type { ReloadOptions } from '../reload/index.js';
 import { leaseDueAt, type ResolvedReference } from '../secrets/index.js';
@@ -126,8 +120,7 @@ class RefreshTrigger implements Disposable {
     this.#loggedReason = '';
     // Read after the wait: a swap in the meantime has changed what to compare with.
     const outcomes = compareReferences(this.#current.references, fresh.references);
-    if (outcomes.some(({ outcome }) => outcome !== 'unchanged'))
-      await reloadOrThrow(this.#context, 'refresh');
+    if (outcomes.some(({ outcome }) => outcome !== 'unchanged')) await reloadOrThrow(this.#context, 'refresh');
     else this.#plan(fresh);
   }
 
@@ -243,8 +236,7 @@ class RetriedWork implements Disposable {
 /** Requests a reload and waits for its end. Throws with the error of its record. */
 async function reloadOrThrow({ reload }: ServerContext, trigger: ReloadOptions['trigger']): Promise<void> {
   const { error } = await reload({ trigger }).ended;
-  if (error !== null)
-    throw new Error(`the reload failed at ${error.stage} (${error.code}): ${error.message}`);
+  if (error !== null) throw new Error(`the reload failed at ${error.stage} (${error.code}): ${error.message}`);
 }
 
 /** For `/status`: `fine` unless the work fails. */

@@ -57,9 +57,7 @@ export async function loadFirstConfig(context: ServerContext): Promise<ResolvedC
       // A stop cuts the delay short; the next line reports it.
       await delay(Math.min(backoff.next(), leftMs), undefined, { signal: stopped }).catch(() => {});
       if (stopped.aborted)
-        throw new MxcpError('server_closing', 'the server was stopped while it waited for secrets', {
-          cause: error,
-        });
+        throw new MxcpError('server_closing', 'the server was stopped while it waited for secrets', { cause: error });
     }
   }
 }

@@ -69,9 +69,7 @@ export interface AdminSettings {
   /** Name or number. */
   readonly group?: string | undefined;
   readonly strict: boolean;
-  readonly probe?:
-    | { readonly path: string; readonly mode: number; readonly group?: string | undefined }
-    | undefined;
+  readonly probe?: { readonly path: string; readonly mode: number; readonly group?: string | undefined } | undefined;
 }
 
 /** A variable that begins with `MXCP_` and has no meaning, with the name that was most likely meant. */
@@ -160,11 +158,7 @@ function readAdminSettings(reader: SettingReader, cwd: string): AdminSettings {
   const probe =
     probePath === undefined
       ? undefined
-      : {
-          path: resolvePath(cwd, probePath),
-          mode: values.adminProbeSocketMode,
-          group: values.adminProbeSocketGroup,
-        };
+      : { path: resolvePath(cwd, probePath), mode: values.adminProbeSocketMode, group: values.adminProbeSocketGroup };
   if (probe?.path === socketPath)
     reader.problems.push(`the probe socket and the admin socket are both ${socketPath}; give them two paths`);
   return Object.freeze({
@@ -240,10 +234,7 @@ const SERVER_NAMES = NAMES.filter((name) => !isAdminName(name));
 /** Finds the variables that begin with `MXCP_` and have no meaning: usually typing errors. */
 function findUnknownVariables(env: Environment): readonly UnknownVariable[] {
   const settings: readonly Setting<unknown>[] = Object.values(SETTINGS);
-  const known = new Set<string>([
-    ...settings.flatMap((setting) => setting.variable ?? []),
-    ...ACCEPTED_VARIABLES,
-  ]);
+  const known = new Set<string>([...settings.flatMap((setting) => setting.variable ?? []), ...ACCEPTED_VARIABLES]);
   return Object.keys(env)
     .filter((name) => name.startsWith('MXCP_') && !name.startsWith('MXCP_SECRET_') && !known.has(name))
     .sort()

@@ -22,10 +22,7 @@ const boolean: SettingKind<boolean> = {
   values: ['on', 'off'],
 };
 
-const text: SettingKind<string> = {
-  parse: (value) => (value.includes('\0') ? undefined : value),
-  allowed: 'text',
-};
+const text: SettingKind<string> = { parse: (value) => (value.includes('\0') ? undefined : value), allowed: 'text' };
 
 const paths: SettingKind<readonly string[]> = {
   parse: (value) => value.split(':').filter((path) => path !== ''),
@@ -66,10 +63,7 @@ function integer(minimum: number, maximum: number): SettingKind<number> {
 }
 
 function choice<const T extends string>(...values: readonly T[]): SettingKind<T> {
-  return {
-    parse: (value) => values.find((allowed) => allowed === value.toLowerCase()),
-    ...offering(...values),
-  };
+  return { parse: (value) => values.find((allowed) => allowed === value.toLowerCase()), ...offering(...values) };
 }
 
 /** The values that errors and shell completion name. */
@@ -159,11 +153,7 @@ export const SETTINGS = {
     flag: '--stateless',
     doc: 'Keep no sessions between HTTP requests; default: `transport.http.stateless`.',
   },
-  sqlTools: {
-    kind: boolean,
-    flag: '--sql-tools <on|off>',
-    doc: 'Offer the SQL tools; default: `sql_tools.enabled`.',
-  },
+  sqlTools: { kind: boolean, flag: '--sql-tools <on|off>', doc: 'Offer the SQL tools; default: `sql_tools.enabled`.' },
   ignoreErrors: {
     kind: boolean,
     flag: '--ignore-errors',

@@ -105,8 +105,7 @@ function fromJsonText(value: unknown): unknown {
 }
 
 function coerceProperties({ properties, required = [] }: TypeDefinition, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || properties === undefined)
-    return value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || properties === undefined) return value;
   return coerceMembers(value, Object.entries(properties), (name) => required.includes(name));
 }
 

@@ -63,8 +63,7 @@ export function epochSecondsToText(seconds: number): string | undefined {
   const micros = Math.round(seconds * 1_000_000);
   const wholeMs = Math.floor(micros / 1000);
   const date = new Date(wholeMs);
-  if (Number.isNaN(date.getTime()) || date.getUTCFullYear() < 0 || date.getUTCFullYear() > 9999)
-    return undefined;
+  if (Number.isNaN(date.getTime()) || date.getUTCFullYear() < 0 || date.getUTCFullYear() > 9999) return undefined;
   const restMicros = String(micros - wholeMs * 1000).padStart(3, '0');
   return `${date.toISOString().slice(0, -1)}${restMicros}`;
 }

@@ -1,11 +1,6 @@
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
 import { coerce, isNumeric } from './arguments.js';
-import {
-  type ParameterDefinition,
-  SHARED_KEYS,
-  type TypeDefinition,
-  type ValueFormat,
-} from './type-definition.js';
+import { type ParameterDefinition, SHARED_KEYS, type TypeDefinition, type ValueFormat } from './type-definition.js';
 
 /**
  * Whether a schema describes what callers send or what an endpoint answers. In an answer every value may be null, as any
@@ -63,9 +58,7 @@ function toSchema(type: TypeDefinition, use: SchemaUse): JsonObject {
   if (type.items !== undefined) schema['items'] = toSchema(type.items, use);
   if (type.properties !== undefined) {
     const entries = Object.entries(type.properties);
-    schema['properties'] = Object.fromEntries(
-      entries.map(([name, property]) => [name, toSchema(property, use)]),
-    );
+    schema['properties'] = Object.fromEntries(entries.map(([name, property]) => [name, toSchema(property, use)]));
   }
   return schema;
 }
@@ -108,11 +101,7 @@ function isMisjudged(key: (typeof SHARED_KEYS)[number], type: TypeDefinition, us
   return key === 'multipleOf' && !use.isCheck && !Number.isInteger(type.multipleOf);
 }
 
-function addCheckKeywords(
-  schema: Record<string, JsonValue>,
-  type: TypeDefinition,
-  direction: SchemaDirection,
-): void {
+function addCheckKeywords(schema: Record<string, JsonValue>, type: TypeDefinition, direction: SchemaDirection): void {
   if (isNumeric(type)) schema['exactText'] = { type: type.type, direction };
   if (direction === 'output') return;
   if (isNumeric(type) && type.format === 'timestamp') schema['epochSeconds'] = true;

@@ -79,8 +79,7 @@ export class RowCollector {
     this.#rowCount += 1;
     if (this.#isList) return this.#parts.addItem(row, JSON.stringify(row));
     this.#firstRow ??= row;
-    if (this.#rowCount > COUNTED_ROWS)
-      throw this.#wrongAnswer('exactly one row', `more than ${COUNTED_ROWS} rows`);
+    if (this.#rowCount > COUNTED_ROWS) throw this.#wrongAnswer('exactly one row', `more than ${COUNTED_ROWS} rows`);
   };
 
   /** Throws `output_invalid`, `result_too_large`. */
@@ -101,10 +100,7 @@ export class RowCollector {
   #wrongAnswer(wanted: string, found: string): MxcpError {
     const { endpoint, returns } = this.#options;
     const why = `because its return type is ${returns?.type ?? 'array'}`;
-    return new MxcpError(
-      'output_invalid',
-      `${endpoint} must answer ${wanted}, ${why}, but its SQL gave ${found}`,
-    );
+    return new MxcpError('output_invalid', `${endpoint} must answer ${wanted}, ${why}, but its SQL gave ${found}`);
   }
 }
 
@@ -214,10 +210,8 @@ class ResultParts {
     const length = this.#count;
     const part = this.#part;
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems } = this.#options.returns ?? {};
-    if (length < minItems)
-      throw this.#mismatch(`it has ${length} ${part}s, fewer than minItems (${minItems})`);
-    if (length > maxItems)
-      throw this.#mismatch(`it has ${length} ${part}s, more than maxItems (${maxItems})`);
+    if (length < minItems) throw this.#mismatch(`it has ${length} ${part}s, fewer than minItems (${minItems})`);
+    if (length > maxItems) throw this.#mismatch(`it has ${length} ${part}s, more than maxItems (${maxItems})`);
     if (uniqueItems === true && new Set(this.#texts).size < length)
       throw this.#mismatch(`it has equal ${part}s, and uniqueItems is true`);
   }

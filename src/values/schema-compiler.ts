@@ -80,8 +80,7 @@ export function compilePattern(pattern: string): RegExp {
 }
 
 const EPOCH_SECONDS = /^\s*-?\d+(\.\d+)?\s*$/;
-const DURATION =
-  /^-?P(?!$)(-?\d+Y)?(-?\d+M)?(-?\d+W)?(-?\d+D)?(T(?=[-\d])(-?\d+H)?(-?\d+M)?(-?\d+(\.\d+)?S)?)?$/;
+const DURATION = /^-?P(?!$)(-?\d+Y)?(-?\d+M)?(-?\d+W)?(-?\d+D)?(T(?=[-\d])(-?\d+H)?(-?\d+M)?(-?\d+(\.\d+)?S)?)?$/;
 
 /**
  * The formats of declared texts; `email` comes from ajv-formats. They are those of JSON Schema, a little wider where SQL

@@ -66,18 +66,12 @@ export const typeSchema: z.ZodType<TypeDefinition> = z.lazy(() =>
   z.strictObject({ name: text, ...fields, ...memberFields }),
 );
 
-const memberFields = {
-  items: maybe(typeSchema),
-  properties: maybe(z.record(z.string(), typeSchema)),
-};
+const memberFields = { items: maybe(typeSchema), properties: maybe(z.record(z.string(), typeSchema)) };
 
 export const parameterSchema = z.strictObject({
   name: z
     .string()
-    .regex(
-      /^[A-Za-z_][A-Za-z0-9_]*$/,
-      'must start with a letter or underscore, then letters, digits, underscores',
-    ),
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must start with a letter or underscore, then letters, digits, underscores'),
   ...fields,
   ...memberFields,
 });

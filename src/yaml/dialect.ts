@@ -1,12 +1,4 @@
-import {
-  defineMappingTag,
-  defineScalarTag,
-  defineSequenceTag,
-  loadAll,
-  NOT_RESOLVED,
-  Schema,
-  strTag,
-} from 'js-yaml';
+import { defineMappingTag, defineScalarTag, defineSequenceTag, loadAll, NOT_RESOLVED, Schema, strTag } from 'js-yaml';
 import type { ScalarTag } from 'yaml';
 
 type ScalarValue = string | number | boolean | null;
@@ -23,12 +15,7 @@ interface ScalarType {
 
 /** PyYAML's reading of values without quotes, except for two of its traps (docs/decisions/0002-yaml-version.md). */
 const SCALAR_TYPES: readonly ScalarType[] = [
-  {
-    tag: 'tag:yaml.org,2002:null',
-    test: /^(?:~|null|Null|NULL)?$/,
-    firstCharacters: ['', ...'~nN'],
-    read: () => null,
-  },
+  { tag: 'tag:yaml.org,2002:null', test: /^(?:~|null|Null|NULL)?$/, firstCharacters: ['', ...'~nN'], read: () => null },
   {
     tag: 'tag:yaml.org,2002:bool',
     test: /^(?:true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF)$/,
@@ -80,9 +67,7 @@ const scalarTags = SCALAR_TYPES.map(({ tag, test, testTagged, firstCharacters, r
     implicit: true,
     implicitFirstChars: firstCharacters,
     resolve: (text, isTagged) =>
-      test.test(text) || (isTagged && testTagged?.test(text))
-        ? new TypedScalar(text, read(text))
-        : NOT_RESOLVED,
+      test.test(text) || (isTagged && testTagged?.test(text)) ? new TypedScalar(text, read(text)) : NOT_RESOLVED,
     identify: () => false,
   }),
 );

@@ -1,3 +1,2 @@
-export { loadYamlMapping } from './load-yaml-mapping.js';
-export { checkSchema, conform, isMapping, jsonSchemaOf, toDotted } from './schema-check.js';
+export { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping, toDotted } from './schema-check.js';
 export { type KeyPath, YamlSource, parseYaml } from './yaml-source.js';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { keySuggestion, type Problem } from '../errors/index.js';
-import type { KeyPath, YamlSource } from './yaml-source.js';
+import { keySuggestion, MxcpError, type Problem } from '../errors/index.js';
+import { type FileLedger, FileReadError } from '../files/index.js';
+import { deadlineIn } from '../lifecycle/index.js';
+import { type KeyPath, parseYaml, type YamlSource } from './yaml-source.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -32,8 +34,7 @@ export function checkSchema<T>(options: CheckOptions<T>): SchemaCheck<T> {
 
 export function toDotted(path: KeyPath): string {
   return path.reduce<string>(
-    (dotted, step) =>
-      typeof step === 'number' ? `${dotted}[${step}]` : dotted === '' ? step : `${dotted}.${step}`,
+    (dotted, step) => (typeof step === 'number' ? `${dotted}[${step}]` : dotted === '' ? step : `${dotted}.${step}`),
     '',
   );
 }
@@ -44,22 +45,14 @@ function mostLikely(issue: Issue): readonly Issue[] {
   const meant = issue.errors.find((branch) =>
     branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'),
   );
-  return meant === undefined
-    ? [issue]
-    : meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+  return meant === undefined ? [issue] : meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function toProblems(issue: Issue, source: YamlSource, schema: JsonSchema): readonly Problem[] {
   const path = toKeyPath(issue.path);
   if (issue.code !== 'unrecognized_keys') {
     const name = path.length === 0 ? 'the file' : `\`${toDotted(path)}\``;
-    return [
-      {
-        ...source.positionOf(path),
-        path: toDotted(path),
-        message: `${name} ${describe(issue, source, path)}`,
-      },
-    ];
+    return [{ ...source.positionOf(path), path: toDotted(path), message: `${name} ${describe(issue, source, path)}` }];
   }
   const siblings = Object.keys(path.reduce(childOrMapping, schema)?.properties ?? {});
   return issue.keys.map((key) => {
@@ -88,13 +81,9 @@ function knownKeys(keys: readonly string[]): string {
 function describe(issue: Issue, source: YamlSource, path: KeyPath): string {
   switch (issue.code) {
     case 'invalid_type':
-      return isAbsent(source.value, path)
-        ? 'is missing'
-        : `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
+      return isAbsent(source.value, path) ? 'is missing' : `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
-      return issue.message.startsWith('Invalid')
-        ? `must be one of ${issue.values.join(', ')}`
-        : issue.message;
+      return issue.message.startsWith('Invalid') ? `must be one of ${issue.values.join(', ')}` : issue.message;
     case 'too_small':
       return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
     case 'too_big':
@@ -226,4 +215,55 @@ export function childSchema(schema: JsonSchema | undefined, step: string | numbe
   if (typeof step === 'number') return schema.items;
   const property = Object.hasOwn(schema.properties ?? {}, step) ? schema.properties?.[step] : undefined;
   return property ?? (schema.additionalProperties === false ? undefined : schema.additionalProperties);
+}
+
+const MAX_FILE_BYTES = 8 * 1024 * 1024;
+
+/** Reading two small files takes no time; longer than this means a file system that hangs. */
+const READ_TIMEOUT_MS = 10_000;
+
+/** A file after reading, or everything that is wrong with it. Neither for one that need not be there. */
+export interface ParsedFile {
+  readonly source?: YamlSource;
+  readonly problems: readonly Problem[];
+}
+
+export interface FileRole {
+  /** What a person should do when the file is not there; `ignore` when it need not be. */
+  readonly whenMissing: string;
+  readonly ledger: FileLedger;
+}
+
+/** Reads one of the two configuration files. Throws `config_not_found` when it has to be there and is not. */
+export async function loadYamlMapping(file: string, role: FileRole): Promise<ParsedFile> {
+  const text = await readConfigFile(file, role);
+  if (typeof text !== 'string') return { problems: text === undefined ? [] : [text] };
+  const parsed = parseYaml(file, text);
+  if (!parsed.ok) return { problems: parsed.problems };
+  if (isMapping(parsed.source.value)) return { source: parsed.source, problems: [] };
+  const message =
+    parsed.source.value === null
+      ? 'the file is empty; it needs at least `mxcp: 1`'
+      : 'the file must be a mapping (`key: value` lines)';
+  return { problems: [{ file, line: 1, column: 1, message }] };
+}
+
+/** The text, the problem with the file, or `undefined` for an optional file that is not there. */
+async function readConfigFile(file: string, { whenMissing, ledger }: FileRole): Promise<string | Problem | undefined> {
+  const deadline = deadlineIn(READ_TIMEOUT_MS);
+  try {
+    return await ledger.read(file, { maxBytes: MAX_FILE_BYTES, signal: deadline });
+  } catch (error) {
+    if (!(error instanceof FileReadError)) {
+      return { file, message: `the file cannot be read: nothing came within ${READ_TIMEOUT_MS / 1000} s` };
+    }
+    if (!error.missing) return { file, message: `the file ${error.message}` };
+    if (whenMissing === 'ignore') return undefined;
+    throw new MxcpError('config_not_found', `the configuration file ${file} does not exist; ${whenMissing}`, {
+      cause: error,
+      problems: [{ file, message: `the file does not exist; ${whenMissing}` }],
+    });
+  } finally {
+    deadline.dispose();
+  }
 }

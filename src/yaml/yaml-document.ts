@@ -116,8 +116,7 @@ class Inspection {
 
   constructor(root: Node | null, secondDocument: number | undefined) {
     this.#inspect(root);
-    if (secondDocument !== undefined)
-      this.uncertain.push({ offset: secondDocument, message: MISTAKES.secondDocument });
+    if (secondDocument !== undefined) this.uncertain.push({ offset: secondDocument, message: MISTAKES.secondDocument });
   }
 
   /** Returns the number of values in `node`, itself included. */
@@ -168,8 +167,7 @@ class Inspection {
     this.targets.set(alias, found.node);
     const wasTooMuch = this.#repeated > MAX_REPEATED_VALUES;
     this.#repeated += found.size;
-    if (!wasTooMuch && this.#repeated > MAX_REPEATED_VALUES)
-      this.uncertain.push(mistakeAt(alias, 'tooManyAliases'));
+    if (!wasTooMuch && this.#repeated > MAX_REPEATED_VALUES) this.uncertain.push(mistakeAt(alias, 'tooManyAliases'));
     return found.size;
   }
 }

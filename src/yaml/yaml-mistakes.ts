@@ -58,11 +58,7 @@ const MESSAGES: Readonly<Record<ErrorCode, string>> = {
   UNEXPECTED_TOKEN: MISPLACED,
 };
 
-const ABOUT_MEANING: ReadonlySet<ErrorCode> = new Set([
-  'BAD_COLLECTION_TYPE',
-  'NON_STRING_KEY',
-  'TAG_RESOLVE_FAILED',
-]);
+const ABOUT_MEANING: ReadonlySet<ErrorCode> = new Set(['BAD_COLLECTION_TYPE', 'NON_STRING_KEY', 'TAG_RESOLVE_FAILED']);
 
 /** Splits what the parser reports: errors in the syntax, and mistakes in a text whose syntax is right. */
 export function sortErrors(errors: readonly YAMLError[]): {
@@ -87,8 +83,7 @@ export function explainSyntaxError(
   tokens: readonly CST.Token[],
 ): YamlMistake {
   const lineStart = text.lastIndexOf('\n', start - 1) + 1;
-  if (/^ *\t/.test(text.slice(lineStart, start + 1)))
-    return { offset: lineStart, message: MESSAGES.TAB_AS_INDENT };
+  if (/^ *\t/.test(text.slice(lineStart, start + 1))) return { offset: lineStart, message: MESSAGES.TAB_AS_INDENT };
   const all = withDescendants(tokens);
   const unclosed = code === 'MISSING_CHAR' || code === 'BAD_INDENT' ? findUnclosed(all, start) : undefined;
   if (unclosed !== undefined) return unclosed;
@@ -144,8 +139,7 @@ export function childrenOf(token: CST.Token): readonly CST.Token[] {
 
 function isInBrackets(tokens: readonly CST.Token[], offset: number): boolean {
   return tokens.some(
-    (token) =>
-      token.type === 'flow-collection' && token.offset < offset && offset <= (token.end[0]?.offset ?? offset),
+    (token) => token.type === 'flow-collection' && token.offset < offset && offset <= (token.end[0]?.offset ?? offset),
   );
 }
 
@@ -162,8 +156,7 @@ function findUnclosed(tokens: readonly CST.Token[], offset: number): YamlMistake
 }
 
 function isUnclosed(token: CST.Token): boolean {
-  if (token.type === 'flow-collection')
-    return token.end[0]?.source !== (token.start.source === '{' ? '}' : ']');
+  if (token.type === 'flow-collection') return token.end[0]?.source !== (token.start.source === '{' ? '}' : ']');
   if (token.type === 'double-quoted-scalar') return !/^"[^]*"$/.test(token.source);
   return token.type === 'single-quoted-scalar' && !/^'[^]*'$/.test(token.source);
 }

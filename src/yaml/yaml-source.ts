@@ -20,10 +20,7 @@ export function parseYaml(file: string, written: string): YamlParseResult {
   const document = composeDocument(text);
   if (document.mistakes.length === 0)
     return { ok: true, source: new YamlSource(file, text, document.toValue(), document) };
-  const problems = document.mistakes.map(({ offset, message }) => ({
-    ...positionAt(file, document, offset),
-    message,
-  }));
+  const problems = document.mistakes.map(({ offset, message }) => ({ ...positionAt(file, document, offset), message }));
   return { ok: false, problems };
 }
 

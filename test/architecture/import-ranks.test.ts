@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  findImportersOf,
-  findLoadedPackages,
-  findWrongImports,
-  folderOf,
-  parseRanks,
-} from './import-rules.js';
+import { findImportersOf, findLoadedPackages, findWrongImports, folderOf, parseRanks } from './import-rules.js';
 import { findCycles, findFolderCycles } from './import-cycles.js';
 import { findImports } from './imports.js';
 import { readDocument, readSourceTree, type SourceTree } from './source-tree.js';
@@ -76,9 +70,7 @@ describe('imports', () => {
   });
 
   it('create a DuckDB instance in one file only', () => {
-    const creators = [...src]
-      .filter(([, text]) => /\bDuckDBInstance\.\w+\(/.test(text))
-      .map(([path]) => path);
+    const creators = [...src].filter(([, text]) => /\bDuckDBInstance\.\w+\(/.test(text)).map(([path]) => path);
     expect(creators).toEqual(['src/duckdb/files/database-file.ts']);
   });
 
@@ -102,20 +94,14 @@ describe('a wrong arrow', () => {
     'src/admin/client/index.ts': 'export const e = 1;\n',
     'src/cli/index.ts': "import { e } from '../admin/client/index.js';\nexport const f = e;\n",
   };
-  const withFile = (path: string, text: string): SourceTree =>
-    new Map([...Object.entries(files), [path, text]]);
+  const withFile = (path: string, text: string): SourceTree => new Map([...Object.entries(files), [path, text]]);
 
   it('is not seen where there is none', () => {
     expect(findWrongImports(new Map(Object.entries(files)), ranks)).toEqual([]);
   });
 
   it.each([
-    [
-      'up',
-      'src/config/x.ts',
-      "import { c } from '../mcp/index.js';",
-      'config (rank 5) must not import mcp (rank 9)',
-    ],
+    ['up', 'src/config/x.ts', "import { c } from '../mcp/index.js';", 'config (rank 5) must not import mcp (rank 9)'],
     [
       'sideways',
       'src/mcp/x.ts',
@@ -206,10 +192,7 @@ describe('a wrong arrow', () => {
 
   it('to a package is followed through files', () => {
     const tree = withFile('src/admin/client/index.ts', "export { x } from './x.js';\n");
-    const deep = new Map([
-      ...tree,
-      ['src/admin/client/x.ts', "import { z } from 'zod/v4';\nexport const x = z;\n"],
-    ]);
+    const deep = new Map([...tree, ['src/admin/client/x.ts', "import { z } from 'zod/v4';\nexport const x = z;\n"]]);
     expect([...findLoadedPackages(deep, 'src/admin/client/index.ts')]).toEqual(['zod']);
   });
 });
@@ -241,9 +224,7 @@ describe('a cycle', () => {
       b: "import './c.js';",
       c: "import './a.js';",
     };
-    expect(findCycles(tree(files))).toEqual([
-      'src/config/a.ts → src/config/b.ts → src/config/c.ts → src/config/a.ts',
-    ]);
+    expect(findCycles(tree(files))).toEqual(['src/config/a.ts → src/config/b.ts → src/config/c.ts → src/config/a.ts']);
   });
 
   it('of a file with itself is found', () => {

@@ -15,10 +15,7 @@ export function parseRanks(document: string): Ranks {
   const rows = document.matchAll(/^\| (\d+) \| ([^|]+) \|/gm);
   return new Map(
     [...rows].flatMap(([, rank, folders = '']) =>
-      [...folders.matchAll(/`([a-z-]+)`/g)].map(([, folder = '']): [string, number] => [
-        folder,
-        Number(rank),
-      ]),
+      [...folders.matchAll(/`([a-z-]+)`/g)].map(([, folder = '']): [string, number] => [folder, Number(rank)]),
     ),
   );
 }
@@ -80,9 +77,7 @@ export function findLoadedPackages(tree: SourceTree, entry: string): ReadonlySet
 export function findImportersOf(tree: SourceTree, packageName: string): readonly string[] {
   return [...tree]
     .filter(([, text]) =>
-      findImports(text).some(
-        ({ specifier }) => specifier !== undefined && toPackageName(specifier) === packageName,
-      ),
+      findImports(text).some(({ specifier }) => specifier !== undefined && toPackageName(specifier) === packageName),
     )
     .map(([path]) => path);
 }

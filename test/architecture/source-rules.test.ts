@@ -34,9 +34,7 @@ describe('the sources', () => {
 
   it('have no file beyond 400 lines', () => expect(findLongFiles(src)).toEqual([]));
   it('have no file under 40 lines with a single importer, except those with a reason', () => {
-    const reasons = {
-      'src/version/version.ts': 'read by the command line before anything else is loaded',
-    };
+    const reasons = { 'src/version/version.ts': 'read by the command line before anything else is loaded' };
     expect(findFragments(src)).toEqual(Object.keys(reasons));
     expect(Object.keys(reasons).length).toBeLessThanOrEqual(10);
   });
@@ -56,9 +54,7 @@ describe('the sources', () => {
   });
 
   it('end the process at its edge only', () => {
-    const enders = [...src]
-      .filter(([, text]) => /\bprocess\.(?:exit|abort)\(/.test(text))
-      .map(([path]) => path);
+    const enders = [...src].filter(([, text]) => /\bprocess\.(?:exit|abort)\(/.test(text)).map(([path]) => path);
     expect(enders.filter((path) => !path.startsWith('src/cli/'))).toEqual([]);
   });
 
@@ -80,34 +76,25 @@ describe('each rule', () => {
   const tree = (path: string, text: string): SourceTree => new Map([[path, text]]);
 
   it('finds what it is for', () => {
-    expect(findLongFiles(tree('src/a/b.ts', 'x\n'.repeat(401)))).toEqual([
-      'src/a/b.ts: 401 lines, 400 are the limit',
-    ]);
+    expect(findLongFiles(tree('src/a/b.ts', 'x\n'.repeat(401)))).toEqual(['src/a/b.ts: 401 lines, 400 are the limit']);
     for (const path of ['src/a/Big.ts', 'src/utils/b.ts', 'src/a/string-helpers.ts', 'src/a/camelCase.ts'])
       expect(findWrongNames(tree(path, ''))).toEqual([path]);
-    const markers = [
-      '// @ts-ignore',
-      '/* eslint-disable */',
-      '// oxlint-disable-next-line x',
-      '// TODO later',
-    ];
+    const markers = ['// @ts-ignore', '/* eslint-disable */', '// oxlint-disable-next-line x', '// TODO later'];
     for (const marker of markers) expect(findSwitchedOffChecks(tree('src/a/b.ts', marker))).toHaveLength(1);
     for (const unsafe of ['let a: any;', 'f(b as any)', 'a.b!.c', 'const x = list[0]!;'])
       expect(findUnsafeTypes(tree('src/a/b.ts', unsafe)), unsafe).toHaveLength(1);
-    expect(
-      findWrongIndexes(tree('src/a/index.ts', "export { a } from './a.js';\nexport const b = 1;\n")),
-    ).toEqual(['src/a/index.ts: export const b = 1']);
+    expect(findWrongIndexes(tree('src/a/index.ts', "export { a } from './a.js';\nexport const b = 1;\n"))).toEqual([
+      'src/a/index.ts: export const b = 1',
+    ]);
     expect(findWildcards(tree('src/a/index.ts', "export * from './inner.js';\n"))).toHaveLength(1);
     expect(findSnakeCaseKeys(tree('src/a/b.ts', '  readonly started_at: string;'))).toHaveLength(1);
   });
 
   it('lets pass what only looks like it', () => {
-    expect(
-      findUnsafeTypes(tree('src/a/b.ts', "if (!a) b = 'wow!'; // any: really!\nconst c = a !== b;")),
-    ).toEqual([]);
+    expect(findUnsafeTypes(tree('src/a/b.ts', "if (!a) b = 'wow!'; // any: really!\nconst c = a !== b;"))).toEqual([]);
     expect(findWrongNames(tree('src/endpoints/wire-format.ts', ''))).toEqual([]);
-    expect(
-      findWrongIndexes(tree('src/a/index.ts', "/** Note; here. */\nexport type { A } from './a.js';\n")),
-    ).toEqual([]);
+    expect(findWrongIndexes(tree('src/a/index.ts', "/** Note; here. */\nexport type { A } from './a.js';\n"))).toEqual(
+      [],
+    );
   });
 });

@@ -24,11 +24,11 @@ export class ChildServer implements AsyncDisposable {
 
   private constructor(project: TemporaryProject, { args = [], env = {}, begin = [] }: SpawnOptions) {
     const [command = process.execPath, ...commandArgs] = [...begin, process.execPath, COMMAND, 'serve'];
-    this.child = spawn(
-      command,
-      [...commandArgs, '--port', '0', '--admin-socket', project.socketPath, ...args],
-      { cwd: project.root, env: childEnvironment(project, env), stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    this.child = spawn(command, [...commandArgs, '--port', '0', '--admin-socket', project.socketPath, ...args], {
+      cwd: project.root,
+      env: childEnvironment(project, env),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });

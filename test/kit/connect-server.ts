@@ -76,11 +76,7 @@ export class ConnectServer extends LoopbackServer {
     return item === undefined ? notFound('item') : { status: 200, body: wholeItem(item) };
   }
 
-  #add(
-    vault: StoredVault,
-    title: string,
-    fields: readonly ConnectField[],
-  ): { vaultId: string; itemId: string } {
+  #add(vault: StoredVault, title: string, fields: readonly ConnectField[]): { vaultId: string; itemId: string } {
     const item = { id: this.#makeId('i'), title, version: 1, fields };
     vault.items.push(item);
     return { vaultId: vault.id, itemId: item.id };

@@ -75,9 +75,7 @@ export abstract class LoopbackServer implements AsyncDisposable {
       this.#answer(request, response).catch((error: unknown) => response.destroy(error as Error));
     });
     // As Go's server answers what is not HTTP, such as TLS.
-    server.on('clientError', (_error, socket) =>
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
-    );
+    server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'));
     server.on('tlsClientError', () => undefined);
     const { socketPath } = this.#options;
     server.listen(socketPath ?? { port: this.#port, host: '127.0.0.1' });
@@ -170,9 +168,7 @@ async function readRequest(message: IncomingMessage): Promise<SeenRequest> {
   let text = '';
   for await (const chunk of message) text += String(chunk);
   const url = new URL(message.url ?? '/', 'http://localhost');
-  const headers = Object.fromEntries(
-    Object.entries(message.headers).map(([name, value]) => [name, String(value)]),
-  );
+  const headers = Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, String(value)]));
   return {
     method: message.method ?? '',
     path: decodeURIComponent(url.pathname),

@@ -17,9 +17,7 @@ export async function connectOver(transport: Transport, options: ClientOptions =
     { name: 'test', version: '1' },
     {
       versionNegotiation: { mode: era === 'today' ? 'auto' : 'legacy' },
-      ...(onToolsChanged !== undefined && {
-        listChanged: { tools: { onChanged: onToolsChanged, debounceMs: 0 } },
-      }),
+      ...(onToolsChanged !== undefined && { listChanged: { tools: { onChanged: onToolsChanged, debounceMs: 0 } } }),
     },
   );
   await client.connect(transport);

@@ -8,8 +8,7 @@ const SOURCES = fileURLToPath(new URL('../../src', import.meta.url));
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/test-entries', import.meta.url));
 
 export function resolve(specifier, context, next) {
-  const isMissing =
-    specifier.startsWith('file:') && specifier.endsWith('.js') && !existsSync(new URL(specifier));
+  const isMissing = specifier.startsWith('file:') && specifier.endsWith('.js') && !existsSync(new URL(specifier));
   return next(isMissing ? specifier.replace(/\.js$/, '.ts') : specifier, context);
 }
 

@@ -82,11 +82,7 @@ export class VaultServer extends LoopbackServer {
 
   issueToken(options: TokenOptions = {}, token = `hvs.${randomUUID()}`): string {
     const ttl = options.ttl ?? Infinity;
-    this.#tokens.set(token, {
-      ...options,
-      issuedAt: performance.now(),
-      endsAt: performance.now() + ttl * 1000,
-    });
+    this.#tokens.set(token, { ...options, issuedAt: performance.now(), endsAt: performance.now() + ttl * 1000 });
     return token;
   }
 
@@ -171,8 +167,7 @@ export class VaultServer extends LoopbackServer {
   /** For version 2 only, which `vault kv put` needs. */
   #write(path: string, { body }: SeenRequest): Reply {
     const [prefix = '', mount] = this.#mountOf(path) ?? [];
-    if (mount?.version !== 2 || !path.startsWith(`${prefix}data/`))
-      return refuse(404, 'no handler for route');
+    if (mount?.version !== 2 || !path.startsWith(`${prefix}data/`)) return refuse(404, 'no handler for route');
     // What a client posts there is a mapping with `data`.
     this.put(path.replace('data/', ''), (body as { readonly data: Data }).data);
     return { status: 200, body: { data: {} } };
@@ -215,10 +210,7 @@ function readVersioned({ secrets }: Mount, below: string): Reply {
   if (versions === undefined || newest === undefined) return { status: 404, body: { errors: [] } };
   const isGone = newest.deletedAt !== '' || newest.destroyed;
   const metadata = { version: versions.length, deletion_time: newest.deletedAt, destroyed: newest.destroyed };
-  const data = {
-    data: isGone ? null : newest.data,
-    metadata: { ...metadata, created_time: new Date().toISOString() },
-  };
+  const data = { data: isGone ? null : newest.data, metadata: { ...metadata, created_time: new Date().toISOString() } };
   return { status: isGone ? 404 : 200, body: { lease_id: '', lease_duration: 0, data } };
 }
 

@@ -21,11 +21,7 @@ const TOOLS = [
   {
     // Of the version that the server itself has: what it gives to Python code is compared with it.
     name: 'duckdb 1.5.6, numpy, pandas, pydantic and pytz for python3',
-    check: [
-      'python3',
-      '-c',
-      'import duckdb, numpy, pandas, pydantic, pytz; assert duckdb.__version__ == "1.5.6"',
-    ],
+    check: ['python3', '-c', 'import duckdb, numpy, pandas, pydantic, pytz; assert duckdb.__version__ == "1.5.6"'],
     install:
       'python3 -m venv .venv && .venv/bin/pip install duckdb==1.5.6 numpy pandas pydantic pytz, then PATH="$PWD/.venv/bin:$PATH"',
   },
@@ -40,10 +36,8 @@ export default function assertToolsPresent(): void {
   if (missing.length === 0) return;
   const lines = missing.map(({ name, install }) => `  ${name}: ${install}`);
   throw new Error(
-    [
-      'the system tests need these, which are missing here:',
-      ...lines,
-      'or run .ci/run, which installs them',
-    ].join('\n'),
+    ['the system tests need these, which are missing here:', ...lines, 'or run .ci/run, which installs them'].join(
+      '\n',
+    ),
   );
 }

@@ -23,9 +23,7 @@ export class RealVault implements AsyncDisposable {
   }
 
   static async start({ tls = false } = {}): Promise<RealVault> {
-    const child = spawn(vaultBinary, tls ? ['-cert', tlsFile('server')] : [], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
+    const child = spawn(vaultBinary, tls ? ['-cert', tlsFile('server')] : [], { stdio: ['pipe', 'pipe', 'ignore'] });
     // Both are pipes, as `stdio` above says.
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const [line]: string[] = await once(lines, 'line');
@@ -71,10 +69,7 @@ export class RealVault implements AsyncDisposable {
   }
 
   /** A token that may read these paths of the API. */
-  async issueToken(
-    paths: readonly string[],
-    options: Readonly<Record<string, unknown>> = {},
-  ): Promise<string> {
+  async issueToken(paths: readonly string[], options: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const policy = paths.map((path) => `path "${path}" { capabilities = ["read"] }`).join('\n');
     await this.write('sys/policies/acl/of-test', { policy });
     const { auth } = await this.write('auth/token/create', { policies: ['of-test'], ...options });
@@ -97,8 +92,7 @@ export class RealVault implements AsyncDisposable {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
         response.on('end', () => {
-          if ((response.statusCode ?? 0) >= 300)
-            reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
+          if ((response.statusCode ?? 0) >= 300) reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
           // Vault answers with mappings.
           else resolve(text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>));
         });

@@ -54,10 +54,7 @@ describe('a real Vault', () => {
     });
     await vault.put('kv/rotating', { a: '1' });
     await vault.put('kv/rotating', { a: '2' });
-    project.write(vaultSection(vault.address), {
-      A: 'vault://kv/rotating#a',
-      B: 'vault://old/app/db#password',
-    });
+    project.write(vaultSection(vault.address), { A: 'vault://kv/rotating#a', B: 'vault://old/app/db#password' });
     const { references } = await project.resolve();
     expect(references.map(({ version, leaseSeconds }) => ({ version, leaseSeconds }))).toEqual([
       { version: '2', leaseSeconds: undefined },
@@ -76,9 +73,7 @@ describe('a real Vault', () => {
     expect(await reasonFor('vault://kv/app/db#none')).toBe(
       'there is no key `none` at kv/data/app/db; its keys are `password`, `port`',
     );
-    expect(await reasonFor('vault://kv/none#a')).toContain(
-      'has nothing at kv/data/none (404), in the mount `kv/`',
-    );
+    expect(await reasonFor('vault://kv/none#a')).toContain('has nothing at kv/data/none (404), in the mount `kv/`');
     expect(await reasonFor('vault://kv/data/app/db#a')).toContain(
       'write the path as `vault kv get` takes it: `kv/app/db`',
     );
@@ -107,9 +102,7 @@ describe('a real Vault', () => {
 
   it('answers plain HTTP where it speaks TLS with a hint', async () => {
     await using project = await projectOf({ A: 'vault://kv/app/db#password' });
-    project.write(vaultSection(vault.address.replace('https:', 'http:')), {
-      A: 'vault://kv/app/db#password',
-    });
+    project.write(vaultSection(vault.address.replace('https:', 'http:')), { A: 'vault://kv/app/db#password' });
     expect((await project.failures())[0]).toContain('begin its address with `https://`');
   });
 });
@@ -119,11 +112,7 @@ describe('a login to a real Vault', () => {
     stopClock();
     await vault.issueToken(['*']);
     await vault.write('sys/auth/approle', { type: 'approle' });
-    await vault.write('auth/approle/role/app', {
-      token_policies: 'of-test',
-      token_ttl: '60s',
-      token_max_ttl: '1h',
-    });
+    await vault.write('auth/approle/role/app', { token_policies: 'of-test', token_ttl: '60s', token_max_ttl: '1h' });
     const { data: role } = await vault.read('auth/approle/role/app/role-id');
     const { data: secret } = await vault.write('auth/approle/role/app/secret-id', {});
     // Vault's answers to these requests.
@@ -142,10 +131,7 @@ describe('a login to a real Vault', () => {
     expect(await lookUp(token)).not.toHaveProperty('last_renewal');
     // Vault has its own clock and renews a token at any request.
     vi.advanceTimersByTime(40_000);
-    await untilHolds(
-      () => project.stores.reports()[0]?.message.includes('ends in 60s') === true,
-      'the renewal',
-    );
+    await untilHolds(() => project.stores.reports()[0]?.message.includes('ends in 60s') === true, 'the renewal');
     expect(project.stores.reports()[0]).toMatchObject({ status: 'ok' });
     expect(await lookUp(token)).toHaveProperty('last_renewal');
     expect(await project.values()).toEqual({ A: 'pass-word-1' });

@@ -149,9 +149,7 @@ export interface AdminClientOptions {
 /** From JavaScript anything may come. Throws `usage`. */
 export function checkClientOptions(options: unknown): void {
   const path =
-    typeof options === 'object' && options !== null && 'socketPath' in options
-      ? options.socketPath
-      : undefined;
+    typeof options === 'object' && options !== null && 'socketPath' in options ? options.socketPath : undefined;
   if (typeof path === 'string' && path !== '') return;
   throw new MxcpError(
     'usage',
@@ -177,14 +175,10 @@ export interface ClientReloadOptions extends ReloadRequestOptions {
 }
 
 /** What is waited for. */
-export type WaitingReloadOptions = ClientReloadOptions &
-  ({ readonly waitMs: number } | { readonly dryRun: true });
+export type WaitingReloadOptions = ClientReloadOptions & ({ readonly waitMs: number } | { readonly dryRun: true });
 
 /** What is not. */
-export type QueuedReloadOptions = ClientReloadOptions & {
-  readonly waitMs?: undefined;
-  readonly dryRun?: false;
-};
+export type QueuedReloadOptions = ClientReloadOptions & { readonly waitMs?: undefined; readonly dryRun?: false };
 
 export type ReloadQuery = Partial<Record<keyof QueryOf<'postReload'>, string>>;
 

@@ -56,11 +56,7 @@ const WRITABLE_BY_OTHERS = 0o002;
  * Makes sure that the folder exists and is safe: creates what is missing (0700, or 0750 with the group), leaves what
  * exists as it is. Throws `socket_permission` and `socket_path_invalid`.
  */
-export async function prepareFolder(
-  folder: string,
-  gid: number | undefined,
-  environment: Environment,
-): Promise<void> {
+export async function prepareFolder(folder: string, gid: number | undefined, environment: Environment): Promise<void> {
   try {
     await createMissing(folder, gid);
     await access(folder, constants.W_OK | constants.X_OK);
@@ -70,10 +66,7 @@ export async function prepareFolder(
   }
   const found = await stat(folder);
   if (!found.isDirectory()) {
-    throw new MxcpError(
-      'socket_path_invalid',
-      `${folder} is not a folder, so no admin socket can be created in it`,
-    );
+    throw new MxcpError('socket_path_invalid', `${folder} is not a folder, so no admin socket can be created in it`);
   }
   if ((found.mode & WRITABLE_BY_OTHERS) !== 0 && (found.mode & STICKY) === 0) {
     throw new MxcpError(

@@ -18,21 +18,14 @@ export function readParameters(given: unknown, cwd: string): Readonly<Record<str
 function readParameter(text: string, cwd: string): [string, unknown] {
   const split = text.indexOf('=');
   if (split < 1)
-    throw new MxcpError(
-      'usage',
-      `--param must be name=value or name=@file.json, not ${JSON.stringify(text)}`,
-    );
+    throw new MxcpError('usage', `--param must be name=value or name=@file.json, not ${JSON.stringify(text)}`);
   const name = text.slice(0, split);
   const value = text.slice(split + 1);
   return [name, value.startsWith('@') ? readJsonFile(value.slice(1), cwd) : value];
 }
 
 /** Reads an option that is a JSON object, or `@file.json`. Throws `usage`. */
-export function readJsonObject(
-  option: string,
-  given: unknown,
-  cwd: string,
-): Readonly<Record<string, unknown>> {
+export function readJsonObject(option: string, given: unknown, cwd: string): Readonly<Record<string, unknown>> {
   if (given === undefined) return {};
   const text = String(given);
   const value = text.startsWith('@') ? readJsonFile(text.slice(1), cwd) : parseJson(text, option);

@@ -72,15 +72,10 @@ function offer(completes: Completion | undefined, { nothing, file, folder, words
 function toBashScript(places: readonly Place[]): string {
   const steps = places
     .filter(({ path }) => path.length > 0)
-    .map(
-      ({ path }) =>
-        `      '${path.slice(0, -1).join(' ')}|${path.at(-1)}') at='${path.join(' ')}'; position=0 ;;`,
-    );
+    .map(({ path }) => `      '${path.slice(0, -1).join(' ')}|${path.at(-1)}') at='${path.join(' ')}'; position=0 ;;`);
   const valued = places.flatMap(({ path, options }) =>
     options.flatMap(({ names, value, completes }) =>
-      value === undefined
-        ? []
-        : [{ pattern: names.map((name) => `'${path.join(' ')}|${name}'`).join('|'), completes }],
+      value === undefined ? [] : [{ pattern: names.map((name) => `'${path.join(' ')}|${name}'`).join('|'), completes }],
     ),
   );
   // The word after an option with a value is that value, not an argument.
@@ -195,9 +190,7 @@ function toZshFunction({ path, subcommands, options, arguments: all }: Place): s
   const positions =
     subcommands.length > 0
       ? ['1:command:->command', '*::argument:->rest']
-      : all.map(
-          ({ usage, completes }, index) => `${index + 1}:${escapeForZsh(usage)}:${offer(completes, ZSH)}`,
-        );
+      : all.map(({ usage, completes }, index) => `${index + 1}:${escapeForZsh(usage)}:${offer(completes, ZSH)}`);
   const specs = [...options.flatMap(toZshOption), ...positions].map(quoteForZsh);
   const call = `_arguments -s -S -C ${specs.join(' \\\n    ')}`;
   if (subcommands.length === 0) return `${name}() {\n  ${call}\n}`;
@@ -217,12 +210,7 @@ ${subcommands.map((each) => `      ${each.name}) ${name}_${each.name} ;;`).join(
 }`;
 }
 
-const ZSH: Offer = {
-  nothing: ' ',
-  file: '_files',
-  folder: '_files -/',
-  words: (words) => `(${words})`,
-};
+const ZSH: Offer = { nothing: ' ', file: '_files', folder: '_files -/', words: (words) => `(${words})` };
 
 function toZshOption({ names, doc, value, completes, repeatable }: PlaceOption): string[] {
   const taken = value === undefined ? '' : `:${escapeForZsh(value)}:${offer(completes, ZSH)}`;

@@ -13,12 +13,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 /** Creates a project. It asks no questions and overwrites no file. */
 export const run: CommandModule['run'] = async ([given = '.'], options, { cwd, output }) => {
   const folder = resolve(cwd, given);
-  const names = {
-    project: readProject(options, folder),
-    profile: readName('--profile', options, DEFAULT_PROFILE),
-  };
-  const templates =
-    options['bootstrap'] === true ? (['project', 'bootstrap'] as const) : (['project'] as const);
+  const names = { project: readProject(options, folder), profile: readName('--profile', options, DEFAULT_PROFILE) };
+  const templates = options['bootstrap'] === true ? (['project', 'bootstrap'] as const) : (['project'] as const);
   const found = templates.flatMap((name) => readTemplate(name, names));
   const files = found.filter(({ path }) => path !== IGNORED.path || !existsSync(join(folder, path)));
   refuseExisting(folder, files);
@@ -98,13 +94,8 @@ const TEMPLATE_FOLDERS = ['../../templates/', '../../../templates/'];
 const IGNORED = { template: 'gitignore', path: '.gitignore' };
 
 /** The files of a template, with the names of the new project filled in. */
-function readTemplate(
-  name: 'project' | 'bootstrap',
-  { project, profile }: ProjectNames,
-): readonly ProjectFile[] {
-  const candidates = TEMPLATE_FOLDERS.map((folder) =>
-    fileURLToPath(new URL(`${folder}${name}`, import.meta.url)),
-  );
+function readTemplate(name: 'project' | 'bootstrap', { project, profile }: ProjectNames): readonly ProjectFile[] {
+  const candidates = TEMPLATE_FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}${name}`, import.meta.url)));
   const root = candidates.find((folder) => existsSync(folder));
   if (root === undefined) throw new Error(`the templates of mxcp are missing: ${candidates.join(', ')}`);
   return readdirSync(root, { recursive: true, withFileTypes: true })
@@ -113,9 +104,7 @@ function readTemplate(
     .sort()
     .map((path) => ({
       path: path === IGNORED.template ? IGNORED.path : path,
-      text: readFileSync(join(root, path), 'utf8')
-        .replaceAll('PROJECT', project)
-        .replaceAll('PROFILE', profile),
+      text: readFileSync(join(root, path), 'utf8').replaceAll('PROJECT', project).replaceAll('PROFILE', profile),
     }));
 }
 

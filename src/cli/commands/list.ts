@@ -32,9 +32,12 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   printTable(
     context.output,
     ['KIND', 'NAME', 'PATH', 'ERROR'],
-    [...listed, ...disabled.map((each) => ({ ...each, error: 'disabled' }))].map(
-      ({ kind, name, path, error }) => [kind ?? '-', name ?? '-', path, error ?? ''],
-    ),
+    [...listed, ...disabled.map((each) => ({ ...each, error: 'disabled' }))].map(({ kind, name, path, error }) => [
+      kind ?? '-',
+      name ?? '-',
+      path,
+      error ?? '',
+    ]),
   );
   return 0;
 };

@@ -1,13 +1,6 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import pc from 'picocolors';
-import {
-  exitCodeOf,
-  formatProblem,
-  groupByFile,
-  MxcpError,
-  plural,
-  visibleLines,
-} from '../../errors/index.js';
+import { exitCodeOf, formatProblem, groupByFile, MxcpError, plural, visibleLines } from '../../errors/index.js';
 import { checkProject, type ProjectCheck } from '../../project/index.js';
 import type { CommandModule } from '../command/command.js';
 import { createCommandLogger, loadProjectSettings } from '../command/project-loading.js';
@@ -46,11 +39,7 @@ function toVerdicts({ catalog, isSqlChecked, databaseError }: ProjectCheck): rea
       isSqlChecked || kind === 'prompt' ? { status: 'ok', path } : { status: 'unchecked', message, path },
   );
   const failed = catalog.failures.map(
-    ({ path, problems }): Verdict => ({
-      status: 'error',
-      path,
-      message: problems.map(formatProblem).join('\n'),
-    }),
+    ({ path, problems }): Verdict => ({ status: 'error', path, message: problems.map(formatProblem).join('\n') }),
   );
   return [...passed, ...failed].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -75,16 +64,12 @@ function onlyUnder(verdicts: readonly Verdict[], path: string): readonly Verdict
   if (path === '') return verdicts;
   const found = verdicts.filter((verdict) => verdict.path === path || verdict.path.startsWith(`${path}/`));
   if (found.length > 0 || verdicts.length === 0) return found;
-  throw new MxcpError(
-    'usage',
-    `there is no endpoint file at "${path}"; \`mxcp list\` shows all endpoint files`,
-  );
+  throw new MxcpError('usage', `there is no endpoint file at "${path}"; \`mxcp list\` shows all endpoint files`);
 }
 
 function toJson(verdicts: readonly Verdict[], check: ProjectCheck, failed: number): unknown {
   const error = check.configError ?? check.databaseError;
-  const message =
-    error?.message ?? (failed > 0 ? `${plural(failed, 'endpoint file')} with errors` : undefined);
+  const message = error?.message ?? (failed > 0 ? `${plural(failed, 'endpoint file')} with errors` : undefined);
   return {
     status: message === undefined ? 'ok' : 'error',
     validated: verdicts,
@@ -118,8 +103,7 @@ function printVerdicts(output: Output, verdicts: readonly Verdict[], check: Proj
 }
 
 function summary(verdicts: readonly Verdict[]): string {
-  const count = (status: Verdict['status']): number =>
-    verdicts.filter((verdict) => verdict.status === status).length;
+  const count = (status: Verdict['status']): number => verdicts.filter((verdict) => verdict.status === status).length;
   const unchecked = count('unchecked');
   const rest = unchecked === 0 ? '' : `, ${unchecked} with SQL or code that was not checked`;
   return `${plural(verdicts.length, 'file')}: ${count('ok')} ok, ${count('error')} with errors${rest}`;

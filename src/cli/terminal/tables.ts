@@ -13,10 +13,7 @@ export function printTable(output: Output, head: Row, rows: readonly Row[]): voi
 }
 
 /** Names and values: aligned on a terminal, `name: value` in a pipe. */
-export function printFields(
-  output: Output,
-  fields: readonly (readonly [name: string, value: string])[],
-): void {
+export function printFields(output: Output, fields: readonly (readonly [name: string, value: string])[]): void {
   const shown = fields.map(([name, value]) => [name, visible(value)] as const);
   if (output.isTerminal)
     printAligned(
@@ -28,8 +25,7 @@ export function printFields(
 
 function printAligned(output: Output, rows: readonly Row[]): void {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))));
-  const pad = (cell: string, column: number): string =>
-    cell + ' '.repeat((widths?.[column] ?? 0) - displayWidth(cell));
+  const pad = (cell: string, column: number): string => cell + ' '.repeat((widths?.[column] ?? 0) - displayWidth(cell));
   for (const row of rows) output.print(row.map(pad).join('  ').trimEnd());
 }
 

@@ -67,11 +67,7 @@ export class DatabaseInstance {
   }
 
   /** Opens a file again that was open before, by one of its names that still leads to it. */
-  static async openEarlier(
-    spec: InstanceSpec,
-    names: FileNames,
-    openedAs: string,
-  ): Promise<DatabaseInstance> {
+  static async openEarlier(spec: InstanceSpec, names: FileNames, openedAs: string): Promise<DatabaseInstance> {
     const native = await openNative(openedAs, { readonly: spec.readonly });
     const file = await findDatabaseFile(openedAs);
     if (file === null) {
@@ -119,8 +115,7 @@ async function openFile(spec: InstanceSpec): Promise<OpenedFile> {
   const names = await fileNamesOf(path);
   await setForeignLogAside(names);
   // A read-only database that does not exist yet starts empty, as users of the format expect.
-  if (readonly && (await statDatabaseFile(path)) === null)
-    (await openNative(path, { readonly: false })).closeSync();
+  if (readonly && (await statDatabaseFile(path)) === null) (await openNative(path, { readonly: false })).closeSync();
   const before = await statDatabaseFile(path);
   const native = await openNative(path, { readonly });
   const file = await statDatabaseFile(path);
@@ -130,10 +125,7 @@ async function openFile(spec: InstanceSpec): Promise<OpenedFile> {
   }
   // Replaced between the two checks: it is unknown which file is open.
   native.closeSync();
-  throw new MxcpError(
-    'database_replaced',
-    `database ${path} was replaced while it was being opened; try again`,
-  );
+  throw new MxcpError('database_replaced', `database ${path} was replaced while it was being opened; try again`);
 }
 
 const EXTENSION_NAME = /^[A-Za-z0-9_]+$/;
@@ -142,10 +134,7 @@ const EXTENSION_NAME = /^[A-Za-z0-9_]+$/;
  * Loads the extensions of the configuration, and installs those that are neither built in nor installed: INSTALL of a
  * built-in extension fails without network (DuckDB 1.5.6). Throws `extension_failed`.
  */
-async function loadExtensions(
-  connection: DuckDBConnection,
-  extensions: readonly ExtensionDefinition[],
-): Promise<void> {
+async function loadExtensions(connection: DuckDBConnection, extensions: readonly ExtensionDefinition[]): Promise<void> {
   for (const extension of extensions) {
     const { name } = extension;
     if (!EXTENSION_NAME.test(name))
@@ -159,10 +148,7 @@ async function loadExtensions(
   }
 }
 
-async function loadExtension(
-  connection: DuckDBConnection,
-  { name, repository }: ExtensionDefinition,
-): Promise<void> {
+async function loadExtension(connection: DuckDBConnection, { name, repository }: ExtensionDefinition): Promise<void> {
   const reader = await connection.runAndReadAll(
     'SELECT installed, loaded FROM duckdb_extensions() WHERE extension_name = $name OR list_contains(aliases, $name)',
     { name },

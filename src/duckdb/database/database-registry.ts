@@ -50,9 +50,7 @@ export class DatabaseRegistry implements Disposable {
 
   /** Opens a file again that was open before and is closed now, by a name that still leads to it. */
   acquireEarlier(spec: InstanceSpec, names: FileNames, openedAs: string): Promise<InstanceShare> {
-    return this.#inTurn(async () =>
-      this.#share(await DatabaseInstance.openEarlier(spec, names, openedAs), 'opened'),
-    );
+    return this.#inTurn(async () => this.#share(await DatabaseInstance.openEarlier(spec, names, openedAs), 'opened'));
   }
 
   /** One more share of an instance that is open. */

@@ -131,9 +131,7 @@ export class GenerationDatabase implements Disposable {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const inspect = (connection: DuckDBConnection) => inspectStatements(connection, sql, samples);
     const { parameterNames, isPlainSelect } =
-      this.#staging === undefined
-        ? await connections.useIdle(inspect)
-        : await inspect(this.#staging.connection);
+      this.#staging === undefined ? await connections.useIdle(inspect) : await inspect(this.#staging.connection);
     if (isPlainSelect) this.plainSelects.add(sql);
     return { parameterNames };
   }

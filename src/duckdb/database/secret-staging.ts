@@ -23,10 +23,7 @@ export class SecretStaging implements Disposable {
   }
 
   /** Creates the defined secrets and drops installed ones that are no longer defined. Throws `secret_failed`. */
-  static async begin(
-    instance: DatabaseInstance,
-    definitions: readonly SecretDefinition[],
-  ): Promise<SecretStaging> {
+  static async begin(instance: DatabaseInstance, definitions: readonly SecretDefinition[]): Promise<SecretStaging> {
     const connection = await instance.connections.open();
     try {
       const names = await stageSecrets(connection.native, definitions, instance.installedSecrets);

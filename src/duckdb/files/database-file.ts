@@ -62,10 +62,7 @@ interface OpenAttempt {
  * Throws `database_failed` when this user lacks a permission that serving the file needs. A missing file is not refused:
  * DuckDB may create it.
  */
-export async function assertPermitted(
-  path: string,
-  { readonly }: { readonly readonly: boolean },
-): Promise<void> {
+export async function assertPermitted(path: string, { readonly }: { readonly readonly: boolean }): Promise<void> {
   try {
     await access(path, readonly ? constants.R_OK : constants.R_OK | constants.W_OK);
   } catch (error) {
@@ -185,9 +182,7 @@ function toOpenError(message: string, attempt: OpenAttempt, cause: unknown): Mxc
   }
   const firstLine = firstLineOf(message);
   const isDenied = /: (?:Permission denied|Operation not permitted|Read-only file system)$/.test(firstLine);
-  const why = isDenied
-    ? whyDenied(attempt)
-    : `${firstLine}; put a DuckDB database there, or change \`duckdb.path\``;
+  const why = isDenied ? whyDenied(attempt) : `${firstLine}; put a DuckDB database there, or change \`duckdb.path\``;
   return cannotOpen(path, why, cause);
 }
 

@@ -40,11 +40,7 @@ async function setNotedLogAside(names: FileNames, now: DatabaseFile | null): Pro
   await rm(names.note);
 }
 
-async function setReplacedAside(
-  names: FileNames,
-  held: DatabaseFile,
-  now: DatabaseFile | null,
-): Promise<void> {
+async function setReplacedAside(names: FileNames, held: DatabaseFile, now: DatabaseFile | null): Promise<void> {
   const releases: (() => Promise<void>)[] = [];
   try {
     releases.push(await claim(names.held, names));

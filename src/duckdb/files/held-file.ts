@@ -1,12 +1,6 @@
 import { access, constants, link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { isMissing, messageOf, MxcpError } from '../../errors/index.js';
-import {
-  type DatabaseFile,
-  type FileNames,
-  findDatabaseFile,
-  isSameFile,
-  temporaryName,
-} from './database-file.js';
+import { type DatabaseFile, type FileNames, findDatabaseFile, isSameFile, temporaryName } from './database-file.js';
 
 /**
  * A second name of a read-write file while it is open. When another file is renamed over it, this name still leads to it and

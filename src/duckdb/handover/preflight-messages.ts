@@ -17,11 +17,7 @@ export type PreflightRequest =
 
 export type PreflightAnswer =
   | { readonly kind: 'opened' }
-  | {
-      readonly kind: 'inspected';
-      readonly parameterNames: readonly string[];
-      readonly isPlainSelect: boolean;
-    }
+  | { readonly kind: 'inspected'; readonly parameterNames: readonly string[]; readonly isPlainSelect: boolean }
   | {
       readonly kind: 'failed';
       readonly code: ErrorCode;

@@ -96,8 +96,7 @@ export class PreflightProcess implements Disposable {
   /** Compiles a statement on the file. Throws `query_failed`. */
   async inspect(sql: string, samples?: SqlParameters): Promise<StatementShape> {
     const answer = await this.#ask({ kind: 'inspect', sql, samples });
-    if (answer.kind !== 'inspected')
-      throw new Error(`asked to inspect, the process answered "${answer.kind}"`);
+    if (answer.kind !== 'inspected') throw new Error(`asked to inspect, the process answered "${answer.kind}"`);
     if (answer.isPlainSelect) this.plainSelects.add(sql);
     return { parameterNames: answer.parameterNames };
   }

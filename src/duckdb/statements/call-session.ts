@@ -1,9 +1,4 @@
-import {
-  type DuckDBConnection,
-  type DuckDBPreparedStatement,
-  DuckDBTypeId,
-  StatementType,
-} from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBPreparedStatement, DuckDBTypeId, StatementType } from '@duckdb/node-api';
 import { type Disposable, raceSignal } from '../../lifecycle/index.js';
 import { encodeWith, valueCodec } from '../values/python-results.js';
 import type { JsonValue, SqlParameters } from '../values/sql-values.js';
@@ -61,11 +56,7 @@ export class CallSession implements Disposable {
   #disposed: Promise<void> | undefined;
 
   /** The pool is a promise while the database is not open yet; statements wait for it. */
-  constructor(
-    caller: CallerIdentity,
-    pool: ConnectionPool | Promise<ConnectionPool>,
-    onDisposed: () => void,
-  ) {
+  constructor(caller: CallerIdentity, pool: ConnectionPool | Promise<ConnectionPool>, onDisposed: () => void) {
     this.#caller = caller;
     this.#pool = pool;
     this.#onDisposed = onDisposed;
@@ -135,8 +126,7 @@ export class CallSession implements Disposable {
 
   /** The end of the session does not wait for a database that may never open. */
   async #take(): Promise<PooledConnection> {
-    const pool =
-      this.#pool instanceof Promise ? await raceSignal(this.#pool, this.#ending.signal) : this.#pool;
+    const pool = this.#pool instanceof Promise ? await raceSignal(this.#pool, this.#ending.signal) : this.#pool;
     return pool.take();
   }
 
@@ -173,10 +163,7 @@ function pythonRows(
 ): RowReader<readonly JsonValue[]> {
   const codecs = types.map((type) => valueCodec(type, timeZone));
   onColumns(codecs.map(({ descriptor }, at) => ({ name: names[at] ?? '', type: descriptor })));
-  return {
-    toRow: (columns, row) => codecs.map((codec, at) => encodeWith(codec, columns[at]?.at(row) ?? null)),
-    onRow,
-  };
+  return { toRow: (columns, row) => codecs.map((codec, at) => encodeWith(codec, columns[at]?.at(row) ?? null)), onRow };
 }
 
 /** Whether the result may contain times whose time zone must be known before it is read. */

@@ -196,8 +196,7 @@ const CALLER_FUNCTIONS: readonly CallerFunction[] = [
  * under every search path, and belong to this connection alone (DuckDB 1.5.6).
  */
 const SHIELD = CALLER_FUNCTIONS.map(
-  ({ name, parameter = '' }) =>
-    `CREATE TEMP MACRO ${name}(${parameter}) AS system.main.${name}(${parameter})`,
+  ({ name, parameter = '' }) => `CREATE TEMP MACRO ${name}(${parameter}) AS system.main.${name}(${parameter})`,
 ).join('; ');
 
 /** Only the caller's own headers: every object has a `constructor`. */
@@ -210,15 +209,10 @@ function headerOf({ requestHeaders = {} }: CallerIdentity, argument: string | nu
  * A caller function finds the caller by the connection that runs it. It must be volatile: DuckDB evaluates any other
  * function when it prepares a statement, and a cached statement then returns the name of the previous caller (DuckDB 1.5.6).
  */
-function register(
-  connection: DuckDBConnection,
-  { name, parameter, valueOf }: CallerFunction,
-  callers: Callers,
-) {
+function register(connection: DuckDBConnection, { name, parameter, valueOf }: CallerFunction, callers: Callers) {
   const mainFunction: DuckDBScalarMainFunction = (info, input, output) => {
     const state = info.getState();
-    const caller =
-      state !== undefined && 'connectionId' in state ? callers.get(Number(state.connectionId)) : undefined;
+    const caller = state !== undefined && 'connectionId' in state ? callers.get(Number(state.connectionId)) : undefined;
     const texts = parameter === undefined ? [] : input.getColumnValues(0);
     for (let row = 0; row < input.rowCount; row += 1) {
       const text = texts[row] ?? null;

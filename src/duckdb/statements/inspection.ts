@@ -56,9 +56,7 @@ function toInspected({ parameterNames, isSelect }: PreparedShape): InspectedStat
  */
 function provesOriginal(typed: PreparedShape, sql: string): boolean {
   const sorted = (names: readonly string[]): string => [...new Set(names)].sort().join();
-  return (
-    typed.isSelect && typed.isResolved && sorted(typed.parameterNames) === sorted(scanParameterNames(sql))
-  );
+  return typed.isSelect && typed.isResolved && sorted(typed.parameterNames) === sorted(scanParameterNames(sql));
 }
 
 interface PreparedShape {
@@ -72,10 +70,7 @@ interface PreparedShape {
  * Undefined if the text has several statements, or none, or is wrong. Finding out which costs a second parsing, which a
  * thousand endpoints of one good statement each avoid; `inspectEach` does it and reports the error.
  */
-async function prepareOnlyStatement(
-  connection: DuckDBConnection,
-  sql: string,
-): Promise<PreparedShape | undefined> {
+async function prepareOnlyStatement(connection: DuckDBConnection, sql: string): Promise<PreparedShape | undefined> {
   try {
     return toShape(await connection.prepare(sql));
   } catch {
@@ -115,10 +110,7 @@ async function inspectEach(
   return { parameterNames: [...names], isPlainSelect };
 }
 
-async function prepare(
-  statements: DuckDBExtractedStatements,
-  index: number,
-): Promise<PreparedShape | undefined> {
+async function prepare(statements: DuckDBExtractedStatements, index: number): Promise<PreparedShape | undefined> {
   try {
     return toShape(await statements.prepare(index));
   } catch (error) {
@@ -138,8 +130,7 @@ async function explain(connection: DuckDBConnection, sql: string, samples: SqlPa
     bindParameters(statement, samples);
     await statement.run();
   } catch (error) {
-    if (isOfClass(error, 'Binder') || (isOfClass(error, 'Catalog') && !namesValue(error, samples)))
-      throw error;
+    if (isOfClass(error, 'Binder') || (isOfClass(error, 'Catalog') && !namesValue(error, samples))) throw error;
   }
 }
 
@@ -150,9 +141,7 @@ function isOfClass(error: unknown, errorClass: 'Binder' | 'Catalog'): boolean {
 
 function namesValue(error: unknown, samples: SqlParameters): boolean {
   const firstLine = firstLineOf(messageOf(error));
-  return Object.values(samples).some(
-    (value) => typeof value === 'string' && firstLine.includes(` ${value} `),
-  );
+  return Object.values(samples).some((value) => typeof value === 'string' && firstLine.includes(` ${value} `));
 }
 
 /*

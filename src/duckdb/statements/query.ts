@@ -163,10 +163,7 @@ async function untilTaken(pending: Promise<unknown>, signal: AbortSignal): Promi
 async function throwStreamError(statement: DuckDBPreparedStatement, signal: AbortSignal): Promise<never> {
   throwIfInterrupted(signal);
   if (statement.statementType === StatementType.SELECT) await statement.run();
-  throw new MxcpError(
-    'query_failed',
-    'Failed to execute SQL: the query failed after its first rows; try again',
-  );
+  throw new MxcpError('query_failed', 'Failed to execute SQL: the query failed after its first rows; try again');
 }
 
 /** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and discarded. */
@@ -216,16 +213,12 @@ const EXTRACT_PREFIX = 'Failed to extract statements: ';
 const NOTHING_FOUND = 'Error in native callback';
 
 /** Splits a text into its statements. Throws `query_failed`, also when there are none. */
-export async function extractStatements(
-  connection: DuckDBConnection,
-  sql: string,
-): Promise<DuckDBExtractedStatements> {
+export async function extractStatements(connection: DuckDBConnection, sql: string): Promise<DuckDBExtractedStatements> {
   try {
     return await connection.extractStatements(sql);
   } catch (error) {
     const message = messageOf(error);
-    const reason =
-      message === NOTHING_FOUND ? 'the SQL has no statement' : message.replace(EXTRACT_PREFIX, '');
+    const reason = message === NOTHING_FOUND ? 'the SQL has no statement' : message.replace(EXTRACT_PREFIX, '');
     throw new MxcpError('query_failed', `Failed to execute SQL: ${reason}`, { cause: error });
   }
 }

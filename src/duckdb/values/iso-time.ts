@@ -15,9 +15,7 @@ export function toIsoDate(days: number): string {
   const sinceMarch = days + DAYS_TO_EPOCH;
   const cycle = Math.floor(sinceMarch / CYCLE_DAYS);
   const day = sinceMarch - cycle * CYCLE_DAYS;
-  const year = Math.floor(
-    (day - Math.floor(day / 1460) + Math.floor(day / 36_524) - Math.floor(day / 146_096)) / 365,
-  );
+  const year = Math.floor((day - Math.floor(day / 1460) + Math.floor(day / 36_524) - Math.floor(day / 146_096)) / 365);
   const dayOfYear = day - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
   const month = Math.floor((5 * dayOfYear + 2) / 153);
   const dayOfMonth = dayOfYear - Math.floor((153 * month + 2) / 5) + 1;

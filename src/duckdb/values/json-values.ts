@@ -75,8 +75,7 @@ function objectToJson(value: DuckDBObject): JsonValue {
   if (value instanceof DuckDBUnionValue || value instanceof DuckDBVariantValue) return toJson(value.value);
   if (value instanceof DuckDBBlobValue) return blobToJson(value.bytes);
   if (value instanceof DuckDBIntervalValue) return toIsoDuration(value.months, value.days, value.micros);
-  if (value instanceof DuckDBDateValue)
-    return value.isFinite ? toIsoDate(value.days) : infinityText(value.days < 0);
+  if (value instanceof DuckDBDateValue) return value.isFinite ? toIsoDate(value.days) : infinityText(value.days < 0);
   if (value instanceof DuckDBGeometryValue) return Buffer.from(value.bytes).toString('hex').toUpperCase();
   // DuckDB leaves out the minutes of a whole-hour offset, ISO 8601 does not.
   if (value instanceof DuckDBTimeTZValue) return value.toString().replace(/[+-]\d{2}$/, '$&:00');

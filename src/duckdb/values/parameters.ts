@@ -125,8 +125,7 @@ function toValue(parameter: ParameterValue, shape: Shape): DuckDBValue {
   if (shape.kind === 'scalar') return toScalar(parameter, shape.type);
   if (typeof parameter !== 'object') throw new Error('a scalar has the shape of a list or object');
   if (shape.kind === 'struct') return toStruct(parameter, shape.fields);
-  if (shape.kind === 'list')
-    return listValue(Object.values(parameter).map((item) => toValue(item, shape.item)));
+  if (shape.kind === 'list') return listValue(Object.values(parameter).map((item) => toValue(item, shape.item)));
   const entries = parameter instanceof MapEntries ? parameter.entries : [];
   return mapValue(
     entries.map(([key, value]) => ({ key: toValue(key, shape.key), value: toValue(value, shape.value) })),

@@ -71,12 +71,9 @@ const TAGS: Readonly<Record<string, (content: JsonValue) => ParameterValue>> = {
     const [days, micros] = toPair(pair);
     return new SqlValue(INTERVAL, new DuckDBIntervalValue(0, Number(days), toBigInt(micros)));
   },
-  uuid: (text) =>
-    new SqlValue(UUID, DuckDBUUIDValue.fromUint128(toBigInt(`0x${String(text).replaceAll('-', '')}`))),
-  bytes: (text) =>
-    new SqlValue(BLOB, new DuckDBBlobValue(new Uint8Array(Buffer.from(String(text), 'base64')))),
-  struct: (pairs) =>
-    new StructEntries(toPairs(pairs).map(([key, value]) => [String(key), parseValue(value)])),
+  uuid: (text) => new SqlValue(UUID, DuckDBUUIDValue.fromUint128(toBigInt(`0x${String(text).replaceAll('-', '')}`))),
+  bytes: (text) => new SqlValue(BLOB, new DuckDBBlobValue(new Uint8Array(Buffer.from(String(text), 'base64')))),
+  struct: (pairs) => new StructEntries(toPairs(pairs).map(([key, value]) => [String(key), parseValue(value)])),
   map: (pairs) => new MapEntries(toPairs(pairs).map(([key, value]) => [parseValue(key), parseValue(value)])),
 };
 

@@ -80,9 +80,7 @@ const CODECS: Readonly<Partial<Record<DuckDBTypeId, ValueCodec>>> = {
   [DuckDBTypeId.TIME_TZ]: codecOf('timetz', DuckDBTimeTZValue, (value) =>
     value.micros >= MICROS_PER_DAY ? String(value) : [Number(value.micros), value.offset],
   ),
-  [DuckDBTypeId.TIMESTAMP]: codecOf('timestamp', DuckDBTimestampValue, (value) =>
-    encodeTimestamp(value, value.micros),
-  ),
+  [DuckDBTypeId.TIMESTAMP]: codecOf('timestamp', DuckDBTimestampValue, (value) => encodeTimestamp(value, value.micros)),
   [DuckDBTypeId.TIMESTAMP_S]: codecOf('timestamp', DuckDBTimestampSecondsValue, (value) =>
     encodeTimestamp(value, value.seconds * 1_000_000n),
   ),
@@ -215,10 +213,7 @@ function mapCodec({ keyType, valueType }: DuckDBMapType, timeZone: string): Valu
 
 /** A UNION without a value looks like one that has a list, so a UNION with one unhashable member counts. */
 function isUnhashable(type: DuckDBType): boolean {
-  return (
-    UNHASHABLE.includes(type.typeId) ||
-    (type instanceof DuckDBUnionType && type.memberTypes.some(isUnhashable))
-  );
+  return UNHASHABLE.includes(type.typeId) || (type instanceof DuckDBUnionType && type.memberTypes.some(isUnhashable));
 }
 
 function unionCodec(type: DuckDBUnionType, timeZone: string): ValueCodec {

@@ -24,10 +24,7 @@ export interface CheckedContents {
  * Checks what every endpoint runs, without running it: prepares SQL, finds Python functions, and compares what they take
  * with the declared parameters. Returns the endpoints that fail. Throws when the cause is neither the SQL nor the code.
  */
-export async function checkEndpoints(
-  catalog: EndpointCatalog,
-  contents: CheckedContents,
-): Promise<EndpointFailure[]> {
+export async function checkEndpoints(catalog: EndpointCatalog, contents: CheckedContents): Promise<EndpointFailure[]> {
   const pending = catalog.endpoints.filter((endpoint) => endpoint.kind !== 'prompt').values();
   const failures: EndpointFailure[] = [];
   const checkPending = async (): Promise<void> => {
@@ -44,10 +41,7 @@ export async function checkEndpoints(
 }
 
 /** The catalog without the endpoints that failed, which it lists as failures instead. */
-export function withFailures(
-  catalog: EndpointCatalog,
-  failures: readonly EndpointFailure[],
-): EndpointCatalog {
+export function withFailures(catalog: EndpointCatalog, failures: readonly EndpointFailure[]): EndpointCatalog {
   if (failures.length === 0) return catalog;
   const failed = new Set(failures.map(({ path }) => path));
   return Object.freeze({

@@ -74,10 +74,7 @@ export class EndpointSet {
   };
   readonly tools: ReadonlyMap<string, Callable>;
   readonly resources: ResourceRouter<Callable & { readonly mimeType: string }>;
-  readonly prompts: ReadonlyMap<
-    string,
-    { readonly arguments: ArgumentReader; readonly renderer: PromptRenderer }
-  >;
+  readonly prompts: ReadonlyMap<string, { readonly arguments: ArgumentReader; readonly renderer: PromptRenderer }>;
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {

@@ -131,20 +131,12 @@ export class LiveEndpointCalls {
       const prompt = prompts.get(name);
       if (prompt === undefined) throw notFound(target, prompts.keys());
       const { maxResultBytes, renderers } = this.#options;
-      return prompt.renderer.render(prompt.arguments.read(sent).values, {
-        maxResultBytes,
-        renderers,
-        signal,
-      });
+      return prompt.renderer.render(prompt.arguments.read(sent).values, { maxResultBytes, renderers, signal });
     });
   }
 
   /** The frame of every call: lease, deadline, error and log line. */
-  async #perform<T>(
-    target: CallTarget,
-    context: CallContext,
-    run: (call: RunningCall) => Promise<T>,
-  ): Promise<T> {
+  async #perform<T>(target: CallTarget, context: CallContext, run: (call: RunningCall) => Promise<T>): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
     const holder = { label: endpointLabel(target.kind, target.name), interrupt: () => deadline.interrupt() };
     const startedAt = performance.now();
@@ -235,8 +227,7 @@ function notFound({ kind, name }: CallTarget, known: Iterable<string>): MxcpErro
 function toResourceText(uri: string, mimeType: string, result: ShapedResult): ResourceText {
   const binary = toBase64(result, mimeType);
   if (binary !== undefined) return { uri, mimeType, texts: [binary], bytes: binary.length, isBinary: true };
-  const texts =
-    result.shape === 'array' ? { [Symbol.iterator]: () => jsonListPieces(result.texts) } : result.texts;
+  const texts = result.shape === 'array' ? { [Symbol.iterator]: () => jsonListPieces(result.texts) } : result.texts;
   return { uri, mimeType, texts, bytes: result.bytes, isBinary: false };
 }
 
@@ -250,8 +241,7 @@ const BINARY_TYPES =
  * the letters of base 64 alone, so the two cannot be confused. Undefined when the result is text.
  */
 function toBase64(result: ShapedResult, mimeType: string): string | undefined {
-  if (result.shape !== 'scalar' || typeof result.value !== 'string' || !BINARY_TYPES.test(mimeType))
-    return undefined;
+  if (result.shape !== 'scalar' || typeof result.value !== 'string' || !BINARY_TYPES.test(mimeType)) return undefined;
   const { value } = result;
   return isBase64(value) ? value : Buffer.from(value).toString('base64');
 }

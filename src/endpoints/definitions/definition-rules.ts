@@ -81,10 +81,7 @@ function checkMessage(
     return hint === undefined ? [] : [{ line, message: `the template reads "${name}", which ${hint}` }];
   });
   const found = [...mistakes, ...undeclared].sort((a, b) => a.line - b.line);
-  const findings: (Finding & { readonly isWarning?: boolean })[] = found.map((each) => ({
-    at: at('prompt'),
-    ...each,
-  }));
+  const findings: (Finding & { readonly isWarning?: boolean })[] = found.map((each) => ({ at: at('prompt'), ...each }));
   if (role === 'system') {
     const message = 'MCP has no role "system"; the message is delivered as "user"';
     findings.push({ at: at('role'), message, isWarning: true });

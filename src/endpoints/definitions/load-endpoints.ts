@@ -35,9 +35,7 @@ export async function loadEndpoints(config: EndpointFolders): Promise<EndpointCa
   const files: LoadedFile[] = [];
   for (const kind of ENDPOINT_KINDS) {
     const found = await findDefinitionFiles(paths[`${kind}s`], context.disk);
-    files.push(
-      ...(await mapParallel(found, PARALLEL_READS, (each) => loadFile(kind, each, context, budget))),
-    );
+    files.push(...(await mapParallel(found, PARALLEL_READS, (each) => loadFile(kind, each, context, budget))));
   }
   return deepFreeze(buildCatalog(files, config.sqlTools.enabled));
 }
@@ -78,9 +76,7 @@ function explainFolder({ message, isRefused }: FileReadError): string {
 function buildCatalog(files: readonly LoadedFile[], hasSqlTools: boolean): EndpointCatalog {
   // Problems of a disabled endpoint do not matter until it is enabled.
   const disabled = files.flatMap(({ path, reading }) =>
-    isDisabled(reading)
-      ? [{ path, kind: reading.kind, name: reading.name, description: reading.description }]
-      : [],
+    isDisabled(reading) ? [{ path, kind: reading.kind, name: reading.name, description: reading.description }] : [],
   );
   const enabled = files.filter(({ reading }) => !isDisabled(reading));
   const sound = enabled.flatMap(({ reading: { definition } }) => definition ?? []);
@@ -90,9 +86,7 @@ function buildCatalog(files: readonly LoadedFile[], hasSqlTools: boolean): Endpo
     if (definition !== undefined && all.length === 0) return [];
     return [{ path, kind, name, problems: all.toSorted(byPosition) }];
   });
-  const warnings = enabled.flatMap(({ reading }) =>
-    reading.definition === undefined ? [] : reading.warnings,
-  );
+  const warnings = enabled.flatMap(({ reading }) => (reading.definition === undefined ? [] : reading.warnings));
   return {
     endpoints: sound.filter(({ path }) => !conflicts.has(path)),
     failures: failures.sort((a, b) => (a.path < b.path ? -1 : 1)),
@@ -127,10 +121,7 @@ function findConflicts(
     for (const definition of group) {
       const { kind, name } = definition;
       if (hasSqlTools && kind === 'tool' && SQL_TOOL_NAMES.includes(name))
-        report(
-          definition,
-          `the name "${name}" belongs to a built-in SQL tool; rename it or switch off \`sql_tools\``,
-        );
+        report(definition, `the name "${name}" belongs to a built-in SQL tool; rename it or switch off \`sql_tools\``);
       if (group.length === 1) continue;
       const others = group.filter((other) => other !== definition).map(({ path }) => path);
       const label = endpointLabel(kind, kind === 'resource' ? definition.uri : name);

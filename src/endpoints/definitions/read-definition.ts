@@ -1,12 +1,7 @@
 import type { Problem } from '../../errors/index.js';
 import { isMapping, parseYaml, type YamlSource } from '../../yaml/index.js';
 import { checkRules } from './definition-rules.js';
-import {
-  type EndpointFields,
-  type EndpointFileContents,
-  endpointFileSchema,
-  readParts,
-} from './definition-schema.js';
+import { type EndpointFields, type EndpointFileContents, endpointFileSchema, readParts } from './definition-schema.js';
 import {
   ENDPOINT_KINDS,
   type EndpointDefinition,
@@ -43,22 +38,16 @@ export interface DefinitionReading {
 }
 
 /** Reads one endpoint file and the SQL file that it names. What a person wrote wrong becomes a problem and never throws. */
-export async function readDefinition(
-  file: DefinitionFile,
-  context: DefinitionContext,
-): Promise<DefinitionReading> {
+export async function readDefinition(file: DefinitionFile, context: DefinitionContext): Promise<DefinitionReading> {
   const yaml = parseYaml(file.path, file.text);
   if (!yaml.ok) return { ...identityOf(null), problems: yaml.problems, warnings: [] };
   const { source } = yaml;
   const identity = identityOf(source.value);
   const kindFinding = checkKind(source.value, file.kind);
-  if (kindFinding !== undefined)
-    return { ...identity, problems: toProblems([kindFinding], source), warnings: [] };
+  if (kindFinding !== undefined) return { ...identity, problems: toProblems([kindFinding], source), warnings: [] };
 
   const parsed = endpointFileSchema.safeParse(source.value);
-  const schemaFindings = parsed.success
-    ? []
-    : explainSchemaError(parsed.error, endpointFileSchema, source.value);
+  const schemaFindings = parsed.success ? [] : explainSchemaError(parsed.error, endpointFileSchema, source.value);
   const parts = readParts(parsed.success ? parsed.data : source.value, file.kind, parsed.success);
   const rules = checkRules(parts, context.defaults);
   const read = await readSource(parts, source, context);

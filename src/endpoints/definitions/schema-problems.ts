@@ -39,8 +39,7 @@ export function explainSchemaError(error: z.ZodError, schema: z.ZodType, root: u
 function explainIssue(issue: z.core.$ZodIssue, at: KeyPath, root: unknown): string {
   const key = at.length === 0 ? 'the file' : `\`${toDotted(at)}\``;
   const value = at.reduce<unknown>(
-    (current, step) =>
-      typeof current === 'object' && current !== null ? Reflect.get(current, step) : undefined,
+    (current, step) => (typeof current === 'object' && current !== null ? Reflect.get(current, step) : undefined),
     root,
   );
   if (value === undefined) return `${key} is required`;

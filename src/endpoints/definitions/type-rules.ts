@@ -138,9 +138,7 @@ function findUnquoted(type: TypeDefinition, value: unknown, at: KeyPath): readon
     return typeof text === 'string' ? [{ at, value, text }] : [];
   }
   if (Array.isArray(value))
-    return items === undefined
-      ? []
-      : value.flatMap((item, index) => findUnquoted(items, item, [...at, index]));
+    return items === undefined ? [] : value.flatMap((item, index) => findUnquoted(items, item, [...at, index]));
   if (typeof value !== 'object' || value === null) return [];
   const members = new Map<string, unknown>(Object.entries(value));
   return Object.entries(properties).flatMap(([name, property]) =>
@@ -162,10 +160,7 @@ function findBadNames({ pattern, properties, required = [] }: TypeDefinition): F
   try {
     if (pattern !== undefined) compilePattern(pattern);
   } catch (error) {
-    findings.push({
-      at: ['pattern'],
-      message: `\`pattern\` is not a regular expression: ${messageOf(error)}`,
-    });
+    findings.push({ at: ['pattern'], message: `\`pattern\` is not a regular expression: ${messageOf(error)}` });
   }
   return findings;
 }

@@ -117,11 +117,7 @@ export class ExchangeRequest extends Request {
   readonly exchange: HttpExchange;
 
   constructor(exchange: HttpExchange) {
-    super('http://localhost/mcp', {
-      method: exchange.method,
-      headers: sdkHeaders(exchange),
-      signal: exchange.signal,
-    });
+    super('http://localhost/mcp', { method: exchange.method, headers: sdkHeaders(exchange), signal: exchange.signal });
     this.exchange = exchange;
   }
 }
@@ -314,9 +310,7 @@ function messagesOf(parsed: unknown): readonly Message[] {
 
 /** The ids of the requests in a body. */
 export function requestIdsOf(parsed: unknown): readonly MessageId[] {
-  return messagesOf(parsed).flatMap(({ method, id }) =>
-    typeof method === 'string' && isMessageId(id) ? [id] : [],
-  );
+  return messagesOf(parsed).flatMap(({ method, id }) => (typeof method === 'string' && isMessageId(id) ? [id] : []));
 }
 
 /** The ids of the requests that a body cancels. */

@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Logger } from '../../logging/index.js';
-import {
-  cancelledIdsOf,
-  type ExchangeRequest,
-  type MessageId,
-  REFUSED,
-  requestIdsOf,
-} from './http-exchange.js';
+import { cancelledIdsOf, type ExchangeRequest, type MessageId, REFUSED, requestIdsOf } from './http-exchange.js';
 
 export interface LegacySessionsOptions {
   readonly createServer: () => Server;
@@ -141,11 +135,7 @@ export class LegacySession {
   }
 
   #cancel(requestId: MessageId): void {
-    this.#transport.onmessage?.({
-      jsonrpc: '2.0',
-      method: 'notifications/cancelled',
-      params: { requestId },
-    });
+    this.#transport.onmessage?.({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
     this.#settle(requestId);
   }
 

@@ -47,10 +47,7 @@ export function portOf(server: Server): number {
   return address.port;
 }
 
-async function bind(
-  host: string,
-  { port, maxConnections, onRequest, onError }: BindOptions,
-): Promise<Server> {
+async function bind(host: string, { port, maxConnections, onRequest, onError }: BindOptions): Promise<Server> {
   const { server } = new HttpServer({
     limits: { ...LIMITS, connections: maxConnections },
     onRequest,

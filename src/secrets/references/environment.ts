@@ -102,11 +102,7 @@ export function createFileResolver(options: FileResolverOptions): ReferenceResol
     resolve: async (path, signal) => {
       const text = await readFirst(candidates(path, options), (file) => readFile(file, signal));
       const value = text.trim();
-      return {
-        value,
-        source: 'file',
-        warning: value === '' ? 'the file is empty' : undefined,
-      };
+      return { value, source: 'file', warning: value === '' ? 'the file is empty' : undefined };
     },
   };
 }
@@ -125,7 +121,5 @@ async function readFirst(paths: readonly string[], read: (path: string) => Promi
       if (!error.missing) throw new PermanentReferenceError(`${path} ${error.message}`, { cause: error });
     }
   }
-  throw new Error(
-    `there is no file ${[...new Set(paths)].join(' or ')}; create it, or correct the reference`,
-  );
+  throw new Error(`there is no file ${[...new Set(paths)].join(' or ')}; create it, or correct the reference`);
 }

@@ -193,11 +193,7 @@ async function resolveOne(distinct: DistinctReference, input: ResolveInput): Pro
   } catch (error) {
     if (signal.aborted) {
       const timedOut = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
-      return {
-        distinct,
-        error: timedOut ? 'did not answer in time' : 'resolving was cancelled',
-        canHeal: true,
-      };
+      return { distinct, error: timedOut ? 'did not answer in time' : 'resolving was cancelled', canHeal: true };
     }
     // With a default everywhere it is used, a reference needs no value.
     if (!distinct.fallbacks.includes(undefined)) return { distinct, found: undefined };
@@ -241,9 +237,7 @@ function toRecord(
 function fingerprintWithDefaults({ fallbacks }: DistinctReference, found: ResolvedValue | undefined): string {
   const values = fallbacks.map((fallback) => orDefault(found?.value, fallback));
   const [value = '', ...others] = new Set(values);
-  return fingerprintOf(
-    others.length === 0 ? { ...found, value } : { value, changesWith: JSON.stringify(values) },
-  );
+  return fingerprintOf(others.length === 0 ? { ...found, value } : { value, changesWith: JSON.stringify(values) });
 }
 
 function failuresError(
@@ -271,11 +265,7 @@ function toProblem(distinct: DistinctReference, message: string, source: YamlSou
   const path = toDotted(first);
   const others = usedBy(distinct).filter((dotted) => dotted !== path);
   const also = others.length === 0 ? '' : ` and ${others.map((dotted) => `\`${dotted}\``).join(', ')}`;
-  return {
-    ...source.positionOf(first),
-    path,
-    message: `${distinct.ref}: ${message} (used by \`${path}\`${also})`,
-  };
+  return { ...source.positionOf(first), path, message: `${distinct.ref}: ${message} (used by \`${path}\`${also})` };
 }
 
 /** One distinct reference and everything that uses it. */
@@ -290,11 +280,7 @@ interface DistinctReference {
 
 function collectDistinct(uses: readonly ReferenceUse[]): readonly DistinctReference[] {
   const distinct = new Map<string, DistinctReference>();
-  const add = (
-    place: Pick<DistinctReference, 'ref' | 'scheme' | 'locator'>,
-    path: KeyPath,
-    fallback?: string,
-  ) => {
+  const add = (place: Pick<DistinctReference, 'ref' | 'scheme' | 'locator'>, path: KeyPath, fallback?: string) => {
     const found = distinct.get(place.ref) ?? { ...place, paths: [], fallbacks: [] };
     distinct.set(place.ref, found);
     found.fallbacks.push(fallback);

@@ -73,8 +73,7 @@ export class HttpPeer implements Disposable {
       const outcome = await this.#attempt(request, limit, options.address ?? this.address);
       const isFinal = attempt === MAX_ATTEMPTS || !mayRecover(outcome);
       const pauseMs = pauseAfter(outcome, attempt);
-      const gaveUp =
-        isFinal || performance.now() + pauseMs >= limit.endsAt || (await isAborted(pauseMs, limit));
+      const gaveUp = isFinal || performance.now() + pauseMs >= limit.endsAt || (await isAborted(pauseMs, limit));
       if (!gaveUp) continue;
       if (!(outcome instanceof ExchangeFailure)) return outcome;
       throw new Error(options.describe(outcome.message), { cause: outcome });
@@ -86,19 +85,13 @@ export class HttpPeer implements Disposable {
     this.#tls.destroy();
   }
 
-  async #attempt(
-    request: HttpRequest,
-    limit: TimeLimit,
-    address: string,
-  ): Promise<HttpAnswer | ExchangeFailure> {
+  async #attempt(request: HttpRequest, limit: TimeLimit, address: string): Promise<HttpAnswer | ExchangeFailure> {
     const remainingMs = Math.max(1, limit.endsAt - performance.now());
     const deadline = deadlineIn(Math.ceil(remainingMs / 2), limit.signal);
     try {
       return await this.#exchange(request, deadline, address);
     } catch (error) {
-      return deadline.aborted
-        ? new ExchangeFailure('did not answer in time', true)
-        : toExchangeFailure(error);
+      return deadline.aborted ? new ExchangeFailure('did not answer in time', true) : toExchangeFailure(error);
     } finally {
       deadline.dispose();
     }
@@ -194,8 +187,7 @@ const TEMPORARY: Readonly<Record<string, string>> = {
 };
 
 const NO_TLS = 'does not speak TLS there; should its address begin with `http://`?';
-const UNTRUSTED =
-  'has a certificate of an issuer that is not trusted here; set `ca_cert` to the file of its CA';
+const UNTRUSTED = 'has a certificate of an issuer that is not trusted here; set `ca_cert` to the file of its CA';
 
 const PERMANENT: Readonly<Record<string, string>> = {
   ENOTFOUND: 'has an unknown host name; correct its address',
@@ -203,11 +195,9 @@ const PERMANENT: Readonly<Record<string, string>> = {
   EPROTO: NO_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    'requires a client certificate; set `client_cert` and `client_key`',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'requires a client certificate; set `client_cert` and `client_key`',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'refuses the TLS versions or ciphers of this client',
-  ERR_TLS_CERT_ALTNAME_INVALID:
-    'has a certificate for another host name; correct its address, or the certificate',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'has a certificate for another host name; correct its address, or the certificate',
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,

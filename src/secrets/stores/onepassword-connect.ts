@@ -142,12 +142,9 @@ export class ConnectReader {
     const found = ID.test(title) ? await this.#get(`${items}/${title}`, itemSchema) : undefined;
     if (found !== undefined) return found;
     const [first, ...more] = await this.#idsOf(items, 'title', title);
-    if (first === undefined)
-      throw new Error(`there is no item "${title}" in the vault "${vault}"; correct the title`);
+    if (first === undefined) throw new Error(`there is no item "${title}" in the vault "${vault}"; correct the title`);
     if (more.length > 0)
-      throw new Error(
-        `there are ${more.length + 1} items "${title}" in the vault "${vault}"; use the id instead`,
-      );
+      throw new Error(`there are ${more.length + 1} items "${title}" in the vault "${vault}"; use the id instead`);
     const item = await this.#get(`${items}/${encodeURIComponent(first)}`, itemSchema);
     if (item === undefined) throw new Error(`the item "${title}" was deleted while it was read; try again`);
     return item;
@@ -174,20 +171,13 @@ type Field = ConnectItem['fields'][number];
 
 function readField(item: ConnectItem, locator: OnepasswordLocator, now: Date): ResolvedValue {
   const field = findField(item, locator);
-  const shared = {
-    version: item.version === undefined ? null : String(item.version),
-    source: 'onepassword',
-  };
+  const shared = { version: item.version === undefined ? null : String(item.version), source: 'onepassword' };
   if (!locator.isOtp) {
     const { value = '' } = field;
     return { ...shared, value, ...(value === '' && { warning: 'the field is empty' }) };
   }
   // Each code is different; the value has changed when its key has. Connect may hide the key, but not the item's version.
-  return {
-    ...shared,
-    value: readOtp(field, locator.field, now),
-    changesWith: field.value ?? shared.version ?? '',
-  };
+  return { ...shared, value: readOtp(field, locator.field, now), changesWith: field.value ?? shared.version ?? '' };
 }
 
 function findField(item: ConnectItem, { section, field: name, isOtp }: OnepasswordLocator): Field {

@@ -107,13 +107,11 @@ export type OnepasswordSection = z.output<typeof onepasswordSection>;
 
 function judgeAddress(value: string, schemes: readonly string[]): string | undefined {
   const [, scheme = '', rest = ''] = /^([a-z]+):\/\/(.*)$/s.exec(value) ?? [];
-  if (!schemes.includes(scheme))
-    return `must begin with ${schemes.map((name) => `\`${name}://\``).join(', ')}`;
+  if (!schemes.includes(scheme)) return `must begin with ${schemes.map((name) => `\`${name}://\``).join(', ')}`;
   if (scheme === 'unix') return rest.startsWith('/') ? undefined : 'must be `unix://` and an absolute path';
   if (!URL.canParse(value)) return 'is not an address';
   const { username, password, search, hash } = new URL(value);
-  if (username !== '' || password !== '')
-    return 'must not hold a user or a password; use the keys for the login';
+  if (username !== '' || password !== '') return 'must not hold a user or a password; use the keys for the login';
   return search === '' && hash === '' ? undefined : 'must not contain a query (`?`) or a fragment (`#`)';
 }
 

@@ -61,10 +61,7 @@ export class VaultClient implements Disposable {
   }
 
   /** A standby redirects clients to the active node. */
-  async #sendToActive(
-    request: VaultRequest,
-    limit: TimeLimit,
-  ): Promise<{ answer: HttpAnswer; name: string }> {
+  async #sendToActive(request: VaultRequest, limit: TimeLimit): Promise<{ answer: HttpAnswer; name: string }> {
     let { address } = this.#peer;
     let { name } = this;
     for (let redirects = 0; ; redirects += 1) {
@@ -73,9 +70,7 @@ export class VaultClient implements Disposable {
       const location = [307, 308].includes(answer.status) ? answer.headers.location : undefined;
       if (location === undefined) return { answer, name };
       if (redirects === MAX_REDIRECTS)
-        throw new Error(
-          `${this.name} redirects every request to another node; check the \`api_addr\` of the nodes`,
-        );
+        throw new Error(`${this.name} redirects every request to another node; check the \`api_addr\` of the nodes`);
       address = originOf(location, address, this.name);
       name = `${this.name} is a standby, and the active node ${address}`;
     }
@@ -98,12 +93,9 @@ export class VaultClient implements Disposable {
 function originOf(location: string, address: string, name: string): string {
   const base = address.startsWith('unix:') ? undefined : address;
   const target = URL.canParse(location, base) ? new URL(location, base) : undefined;
-  const isSafe =
-    target?.protocol === 'https:' || (target?.protocol === 'http:' && !address.startsWith('https:'));
+  const isSafe = target?.protocol === 'https:' || (target?.protocol === 'http:' && !address.startsWith('https:'));
   if (target !== undefined && isSafe) return target.origin;
-  throw new Error(
-    `${name} redirects requests to an address that is not secure; check the \`api_addr\` of the nodes`,
-  );
+  throw new Error(`${name} redirects requests to an address that is not secure; check the \`api_addr\` of the nodes`);
 }
 
 function parseBody({ status, text, headers }: HttpAnswer, answered: string): unknown {
@@ -114,9 +106,7 @@ function parseBody({ status, text, headers }: HttpAnswer, answered: string): unk
     // Without a cause: the parser's error quotes the text.
     if (status >= 300) return undefined;
     const type = quote(headers['content-type'] ?? 'no content type', []);
-    throw new Error(
-      `${answered} with something other than JSON (${type}); is there Vault at \`vault.address\`?`,
-    );
+    throw new Error(`${answered} with something other than JSON (${type}); is there Vault at \`vault.address\`?`);
   }
 }
 
@@ -128,9 +118,7 @@ function errorsOf({ status, text }: HttpAnswer): readonly string[] {
     return errorBody.safeParse(JSON.parse(text)).data?.errors ?? [];
   } catch {
     // Go servers say this in plain text. Other proxies have their own forms, for which the status must do.
-    return text.includes('HTTP request to an HTTPS server')
-      ? ['sent an HTTP request to an HTTPS server']
-      : [];
+    return text.includes('HTTP request to an HTTPS server') ? ['sent an HTTP request to an HTTPS server'] : [];
   }
 }
 

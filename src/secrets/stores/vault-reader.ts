@@ -30,19 +30,14 @@ interface VaultSecret {
   readonly apiPath: string;
 }
 
-function toValue(
-  { data, version, leaseSeconds, isLeased, apiPath }: VaultSecret,
-  key: string,
-): ResolvedValue {
+function toValue({ data, version, leaseSeconds, isLeased, apiPath }: VaultSecret, key: string): ResolvedValue {
   const found = Object.hasOwn(data, key) ? data[key] : undefined;
   if (found === undefined) {
     const keys = Object.keys(data)
       .sort()
       .map((name) => `"${name}"`)
       .join(', ');
-    throw new Error(
-      `there is no key "${key}" at ${apiPath}; ${keys === '' ? 'it has none' : `its keys are ${keys}`}`,
-    );
+    throw new Error(`there is no key "${key}" at ${apiPath}; ${keys === '' ? 'it has none' : `its keys are ${keys}`}`);
   }
   if (found === null) throw new Error(`the key "${key}" at ${apiPath} is null; give it a value`);
   const value = typeof found === 'string' ? found : JSON.stringify(found);
@@ -127,11 +122,7 @@ async function read(session: VaultSession, place: Place, limit: TimeLimit): Prom
   const request: VaultRequest = { method: 'GET', path: apiPath };
   const answer = await session.ask(request, limit);
   const found =
-    answer.status !== 200
-      ? undefined
-      : kind === 'kv-2'
-        ? readVersioned(answer)
-        : readUnversioned(answer, session);
+    answer.status !== 200 ? undefined : kind === 'kv-2' ? readVersioned(answer) : readUnversioned(answer, session);
   return { ...place, request, answer, secret: found && { ...found, apiPath } };
 }
 
@@ -155,10 +146,7 @@ const unversionedAnswer = z.object({
   lease_duration: z.number().default(0),
 });
 
-function readUnversioned(
-  { body }: VaultAnswer,
-  session: VaultSession,
-): Omit<VaultSecret, 'apiPath'> | undefined {
+function readUnversioned({ body }: VaultAnswer, session: VaultSession): Omit<VaultSecret, 'apiPath'> | undefined {
   const { data: parsed } = unversionedAnswer.safeParse(body);
   if (parsed === undefined) return undefined;
   const { data, lease_id: leaseId, lease_duration: lease } = parsed;
@@ -167,25 +155,16 @@ function readUnversioned(
   return { data, version: null, leaseSeconds: lease > 0 ? bounded : undefined, isLeased };
 }
 
-function toError(
-  session: VaultSession,
-  attempt: Attempt,
-  paths: readonly string[] = [attempt.request.path],
-): Error {
+function toError(session: VaultSession, attempt: Attempt, paths: readonly string[] = [attempt.request.path]): Error {
   const { answer, request } = attempt;
   const { client } = session;
   if (answer.status === 200) return unexpectedAnswer(client, request);
   if (answer.status === 404) return new Error(`${client.name}${describeMissing(attempt)}`);
-  return new VaultRefusal(answer, {
-    name: client.name,
-    request,
-    whenForbidden: session.forbiddenHint(paths),
-  });
+  return new VaultRefusal(answer, { name: client.name, request, whenForbidden: session.forbiddenHint(paths) });
 }
 
 function describeMissing({ answer, mount, path, request }: Attempt): string {
-  const metadata =
-    mount.kind === 'kv-2' ? versionedAnswer.safeParse(answer.body).data?.data.metadata : undefined;
+  const metadata = mount.kind === 'kv-2' ? versionedAnswer.safeParse(answer.body).data?.data.metadata : undefined;
   if (metadata !== undefined) {
     const { version, destroyed } = metadata;
     const remedy = destroyed

@@ -128,9 +128,7 @@ class VaultMounts {
   async find(path: string, limit: TimeLimit): Promise<VaultMount | undefined> {
     const [first = ''] = path.split('/', 1);
     for (;;) {
-      const known = [...this.confirmed, ...this.#guessed.values()].find(({ prefix }) =>
-        path.startsWith(prefix),
-      );
+      const known = [...this.confirmed, ...this.#guessed.values()].find(({ prefix }) => path.startsWith(prefix));
       if (known !== undefined) return known;
       const other = this.#asking.get(first);
       if (other === undefined) break;

@@ -46,8 +46,7 @@ export async function loadVaultSettings(section: VaultSection, place: SettingsPl
     throw new PermanentReferenceError(
       'the address of Vault is missing; set `vault.address`, for example to `${VAULT_ADDR}`',
     );
-  const read = (key: 'ca_cert' | 'client_cert' | 'client_key') =>
-    readNamedFile(`vault.${key}`, section[key], place);
+  const read = (key: 'ca_cert' | 'client_cert' | 'client_key') => readNamedFile(`vault.${key}`, section[key], place);
   const [ca, cert, key] = await Promise.all([read('ca_cert'), read('client_cert'), read('client_key')]);
   const settings = {
     address,

@@ -1,13 +1,7 @@
 import { z } from 'zod';
 import { messageOf } from '../../errors/index.js';
 import { FileReadError, readTextFile } from '../../files/index.js';
-import {
-  Backoff,
-  type Disposable,
-  limitTime,
-  LONGEST_TIMER_MS,
-  type TimeLimit,
-} from '../../lifecycle/index.js';
+import { Backoff, type Disposable, limitTime, LONGEST_TIMER_MS, type TimeLimit } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import { Secret } from '../references/secret.js';
 import { unexpectedAnswer, type VaultClient, VaultRefusal, type VaultRequest } from './vault-client.js';
@@ -141,8 +135,7 @@ export class VaultToken implements Disposable {
   async #issue(wanted: VaultRequest, limit: TimeLimit, whenForbidden?: string): Promise<IssuedToken> {
     const request = this.#inNamespace(wanted);
     const answer = await this.#client.ask(request, limit);
-    if (answer.status !== 200)
-      throw new VaultRefusal(answer, { name: this.#client.name, request, whenForbidden });
+    if (answer.status !== 200) throw new VaultRefusal(answer, { name: this.#client.name, request, whenForbidden });
     const { data } = issueAnswer.safeParse(answer.body);
     if (data === undefined) throw unexpectedAnswer(this.#client, request);
     const { client_token: token, lease_duration: lease, renewable } = data.auth;
@@ -163,8 +156,7 @@ export class VaultToken implements Disposable {
     this.#held = { token, endsAt, firstLeaseMs, renewable: renewable && !isWorn, failing: undefined };
     this.#pauses.reset();
     // Random, so that many servers do not come at the same moment.
-    if (leaseMs !== undefined && this.#held.renewable)
-      this.#schedule(leaseMs * RENEW_AT * (1 - Math.random() / 10));
+    if (leaseMs !== undefined && this.#held.renewable) this.#schedule(leaseMs * RENEW_AT * (1 - Math.random() / 10));
     else clearTimeout(this.#timer);
   }
 
@@ -186,12 +178,7 @@ export class VaultToken implements Disposable {
     if (held === undefined) return;
     const { token } = held;
     const limit = limitTime(RENEWAL_LIMIT_MS, this.#disposed.signal);
-    const request = {
-      method: 'POST',
-      path: 'auth/token/renew-self',
-      token: token.reveal(),
-      body: {},
-    } as const;
+    const request = { method: 'POST', path: 'auth/token/renew-self', token: token.reveal(), body: {} } as const;
     try {
       const renewed = await this.#issue(request, limit);
       if (this.#held !== held) return;
@@ -275,8 +262,7 @@ function describeToken(
       message: `${token} ended ${formatSpan(-remainingMs)} ago${next}`,
     };
   const ends = `${token} ends in ${formatSpan(remainingMs)}`;
-  if (failing !== undefined)
-    return { status: 'failing', message: `${ends}, and renewing it fails: ${failing}` };
+  if (failing !== undefined) return { status: 'failing', message: `${ends}, and renewing it fails: ${failing}` };
   if (renewable) return { message: `${ends}, and is renewed before` };
   const isLate = isGiven && remainingMs < firstLeaseMs * LATE_PART;
   return { status: isLate ? 'failing' : undefined, message: `${ends} and cannot be renewed${next}` };

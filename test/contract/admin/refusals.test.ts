@@ -11,12 +11,7 @@ afterAll(() => server.close());
 
 describe('refusals', () => {
   const refusals: readonly [string, number, string, string][] = [
-    [
-      'GET /nothing HTTP/1.1',
-      404,
-      'route_not_found',
-      'no route "/nothing"; GET /openapi.json lists the routes',
-    ],
+    ['GET /nothing HTTP/1.1', 404, 'route_not_found', 'no route "/nothing"; GET /openapi.json lists the routes'],
     ['GET /statu HTTP/1.1', 404, 'route_not_found', 'no route "/statu"; did you mean "/status"?'],
     [
       'GET /reloads/unknown HTTP/1.1',
@@ -28,30 +23,15 @@ describe('refusals', () => {
     ['DELETE /config HTTP/1.1', 405, 'method_not_allowed', 'this route does not allow DELETE; use GET, HEAD'],
     ['POST /reload?wiat=3 HTTP/1.1', 400, 'bad_request', 'unknown query option "wiat"; did you mean "wait"?'],
     ['GET /health?x=1 HTTP/1.1', 400, 'bad_request', 'unknown query option "x"; this route takes none'],
-    [
-      'POST /reload?wait=1&wait=2 HTTP/1.1',
-      400,
-      'bad_request',
-      'query option "wait" is given twice; give it once',
-    ],
+    ['POST /reload?wait=1&wait=2 HTTP/1.1', 400, 'bad_request', 'query option "wait" is given twice; give it once'],
     [
       'POST /reload?wait=11m HTTP/1.1',
       400,
       'bad_request',
       'query option "wait" must be a time such as 30s or 2m, at most 10m',
     ],
-    [
-      'POST /reload?dry_run=maybe HTTP/1.1',
-      400,
-      'bad_request',
-      'query option "dry_run" must be true or false',
-    ],
-    [
-      'GET /reloads?limit=0 HTTP/1.1',
-      400,
-      'bad_request',
-      'query option "limit" must be a whole number from 1 to 1000',
-    ],
+    ['POST /reload?dry_run=maybe HTTP/1.1', 400, 'bad_request', 'query option "dry_run" must be true or false'],
+    ['GET /reloads?limit=0 HTTP/1.1', 400, 'bad_request', 'query option "limit" must be a whole number from 1 to 1000'],
     [
       'POST /reload?force=true&dry_run=true HTTP/1.1',
       400,
@@ -108,14 +88,7 @@ describe('refusals', () => {
       expect(await asked(`HEAD ${path}`)).toEqual([200, undefined]);
       expect(await asked(`POST ${path}`)).toEqual([403, 'read_only_socket']);
     }
-    for (const head of [
-      'GET /',
-      'GET /config',
-      'GET /endpoints',
-      'POST /reload',
-      'GET /reloads',
-      'GET /openapi.json',
-    ])
+    for (const head of ['GET /', 'GET /config', 'GET /endpoints', 'POST /reload', 'GET /reloads', 'GET /openapi.json'])
       expect(await asked(head)).toEqual([403, 'read_only_socket']);
     expect(await asked('GET /reloads/x')).toEqual([403, 'read_only_socket']);
     expect(await asked('GET /nothing')).toEqual([403, 'read_only_socket']);

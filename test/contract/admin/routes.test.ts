@@ -18,34 +18,22 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('answers of the routes', () => {
-  it.each(['/health', '/livez'])(
-    '%s says that the process answers, with a time to the second',
-    async (path) => {
-      const answer = await sendRaw(server.socketPath, `GET ${path} HTTP/1.1`);
-      expect(answer.status).toBe(200);
-      expect(answer.headers).toMatchObject({
-        'content-type': 'application/json',
-        'cache-control': 'no-store',
-      });
-      expect(json(answer)).toEqual({
-        status: 'ok',
-        timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
-      });
-      expectInContract('getHealth', answer);
-    },
-  );
+  it.each(['/health', '/livez'])('%s says that the process answers, with a time to the second', async (path) => {
+    const answer = await sendRaw(server.socketPath, `GET ${path} HTTP/1.1`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' });
+    expect(json(answer)).toEqual({
+      status: 'ok',
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    });
+    expectInContract('getHealth', answer);
+  });
 
   it('/readyz and /startupz list their checks', async () => {
     const ready = await sendRaw(server.socketPath, 'GET /readyz HTTP/1.1');
-    expect(json(ready)).toEqual({
-      status: 'ok',
-      checks: [{ name: 'database', status: 'ok', message: 'answers' }],
-    });
+    expect(json(ready)).toEqual({ status: 'ok', checks: [{ name: 'database', status: 'ok', message: 'answers' }] });
     expectInContract('getReadyz', ready);
-    expect(json(await sendRaw(server.socketPath, 'GET /startupz HTTP/1.1'))).toEqual({
-      status: 'ok',
-      checks: [],
-    });
+    expect(json(await sendRaw(server.socketPath, 'GET /startupz HTTP/1.1'))).toEqual({ status: 'ok', checks: [] });
   });
 
   it('/status', async () => {
@@ -212,10 +200,7 @@ describe('the client', () => {
     expect((await client.openapi())['openapi']).toBe('3.1.0');
     expect(await client.reload()).toMatchObject({ status: 'reload_initiated' });
     expect(await client.reload({ dryRun: true })).toEqual(WIRE_RECORD);
-    await expect(client.reloadRecord('../../x')).rejects.toMatchObject({
-      code: 'reload_not_found',
-      status: 404,
-    });
+    await expect(client.reloadRecord('../../x')).rejects.toMatchObject({ code: 'reload_not_found', status: 404 });
   });
 
   it('sends the server its trigger and the options', async () => {

@@ -74,10 +74,7 @@ describe('other states of the server', () => {
   it('a reload that was waited for and failed answers 500 with its record', async () => {
     await using failing = await startTestServer({
       ports: createPorts({
-        reloads: {
-          ...createPorts().reloads,
-          request: () => ({ id: RELOAD_ID, ended: Promise.resolve(failedReload) }),
-        },
+        reloads: { ...createPorts().reloads, request: () => ({ id: RELOAD_ID, ended: Promise.resolve(failedReload) }) },
       }),
     });
     const answer = await sendRaw(failing.socketPath, 'POST /reload?wait=30s HTTP/1.1');
@@ -97,10 +94,7 @@ describe('other states of the server', () => {
   it('a wait that runs out answers 504 and names the record', async () => {
     await using slow = await startTestServer({
       ports: createPorts({
-        reloads: {
-          ...createPorts().reloads,
-          request: () => ({ id: RELOAD_ID, ended: new Promise(() => undefined) }),
-        },
+        reloads: { ...createPorts().reloads, request: () => ({ id: RELOAD_ID, ended: new Promise(() => undefined) }) },
       }),
     });
     const answer = await sendRaw(slow.socketPath, 'POST /reload?wait=20ms HTTP/1.1');
@@ -144,10 +138,7 @@ describe('other states of the server', () => {
     await using plain = await startTestServer({ ports });
     const answer = await sendRaw(plain.socketPath, 'GET /config HTTP/1.1');
     expect(answer.status).toBe(500);
-    expect(json(answer)).toEqual({
-      error: 'internal',
-      message: 'internal error; the log has the details',
-    });
+    expect(json(answer)).toEqual({ error: 'internal', message: 'internal error; the log has the details' });
     expectInContract('getConfig', answer);
 
     const scrubber = new Scrubber();

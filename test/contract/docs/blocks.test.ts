@@ -24,9 +24,7 @@ const KINDS: Readonly<Record<string, (tags: readonly string[]) => boolean>> = {
   text: (tags) => tags.length === 0,
 };
 
-const VARIABLES = new Set(
-  Object.values<Setting<unknown>>(SETTINGS).flatMap(({ variable }) => variable ?? []),
-);
+const VARIABLES = new Set(Object.values<Setting<unknown>>(SETTINGS).flatMap(({ variable }) => variable ?? []));
 
 const temporary = mkdtempSync(join(tmpdir(), 'docs-'));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
@@ -60,8 +58,7 @@ describe('YAML', () => {
     // What a page shows is a mapping.
     const value = parseYaml(block.text) as Readonly<Record<string, unknown>>;
     if ('services' in value || 'kind' in value) expectKnownVariables(block);
-    else if ('tool' in value || 'resource' in value || 'prompt' in value)
-      await expectEndpoint(block.text, value);
+    else if ('tool' in value || 'resource' in value || 'prompt' in value) await expectEndpoint(block.text, value);
     else await expectConfiguration(block.text, 'project' in value);
   });
 });
@@ -76,20 +73,21 @@ describe('INI', () => {
 });
 
 describe('commands that set the repository up', () => {
-  it.each(
-    blocks.filter(({ tags }) => tags[0] === 'setup').map((block) => [nameOfBlock(block), block] as const),
-  )('%s names scripts of the package', (_name, block) => {
-    // The package file is ours.
-    const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
-      scripts: Record<string, string>;
-    };
-    const builtIn = ['ci', 'link'];
-    for (const command of block.text.split(/&&|\n/).map((text) => text.replace(/#.*/, '').trim())) {
-      if (command === '') continue;
-      const [, script] = /^npm (?:run )?([\w:]+)$/.exec(command) ?? [];
-      expect([...builtIn, ...Object.keys(scripts)], command).toContain(script);
-    }
-  });
+  it.each(blocks.filter(({ tags }) => tags[0] === 'setup').map((block) => [nameOfBlock(block), block] as const))(
+    '%s names scripts of the package',
+    (_name, block) => {
+      // The package file is ours.
+      const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+        scripts: Record<string, string>;
+      };
+      const builtIn = ['ci', 'link'];
+      for (const command of block.text.split(/&&|\n/).map((text) => text.replace(/#.*/, '').trim())) {
+        if (command === '') continue;
+        const [, script] = /^npm (?:run )?([\w:]+)$/.exec(command) ?? [];
+        expect([...builtIn, ...Object.keys(scripts)], command).toContain(script);
+      }
+    },
+  );
 });
 
 function expectKnownVariables({ text }: DocBlock): void {
@@ -99,18 +97,10 @@ function expectKnownVariables({ text }: DocBlock): void {
 async function expectEndpoint(text: string, value: Readonly<Record<string, unknown>>): Promise<void> {
   const kind = (['tool', 'resource', 'prompt'] as const).find((name) => name in value);
   const root = mkdtempSync(join(temporary, 'endpoint-'));
-  const paths = {
-    tools: join(root, 'tools'),
-    resources: join(root, 'resources'),
-    prompts: join(root, 'prompts'),
-  };
+  const paths = { tools: join(root, 'tools'), resources: join(root, 'resources'), prompts: join(root, 'prompts') };
   for (const folder of Object.values(paths)) mkdirSync(folder);
   writeFileSync(join(root, `${kind}s`, 'shown.yml'), text);
-  const catalog = await loadEndpoints({
-    projectRoot: root,
-    paths,
-    sqlTools: { enabled: false },
-  });
+  const catalog = await loadEndpoints({ projectRoot: root, paths, sqlTools: { enabled: false } });
   expect(catalog.failures).toEqual([]);
 }
 

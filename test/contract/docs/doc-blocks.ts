@@ -62,9 +62,7 @@ export function allBlocks(): readonly DocBlock[] {
 
 /** The first block under a heading in that language. */
 export function blockUnder(file: string, heading: string, language: string): DocBlock {
-  const found = blocksOf(file).find(
-    (block) => block.headings.includes(heading) && block.language === language,
-  );
+  const found = blocksOf(file).find((block) => block.headings.includes(heading) && block.language === language);
   if (found === undefined) throw new Error(`${file} has no ${language} block under "${heading}"`);
   return found;
 }

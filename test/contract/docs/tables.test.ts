@@ -28,10 +28,7 @@ describe('the table of errors', () => {
 
 describe('the table of what prompts may use', () => {
   const shown = new Map(
-    tableUnder('docs/reference/prompts.md', 'What is supported').map(([kind = '', names = '']) => [
-      kind,
-      names,
-    ]),
+    tableUnder('docs/reference/prompts.md', 'What is supported').map(([kind = '', names = '']) => [kind, names]),
   );
 
   it.each(Object.entries(KNOWN_NAMES))('has exactly the %s', (kind, names) => {
@@ -79,12 +76,7 @@ describe('the table of settings', () => {
 
   it('has exactly the settings of the program, with option, variable, default and meaning', () => {
     const shown = tableUnder('docs/operations/configuration.md', 'Settings');
-    const rows = real.map(({ flag, variable, fallback, doc }) => [
-      code(flag),
-      code(variable),
-      code(fallback),
-      doc,
-    ]);
+    const rows = real.map(({ flag, variable, fallback, doc }) => [code(flag), code(variable), code(fallback), doc]);
     expect(sorted(shown)).toEqual(sorted(rows));
   });
 

@@ -10,10 +10,7 @@ const LEFT_OUT = new Set(['node_modules', 'dist', '.git']);
 let checkout: string;
 beforeAll(() => {
   checkout = mkdtempSync(join(tmpdir(), 'mxcp-pack-'));
-  cpSync(repository, checkout, {
-    recursive: true,
-    filter: (path) => !LEFT_OUT.has(relative(repository, path)),
-  });
+  cpSync(repository, checkout, { recursive: true, filter: (path) => !LEFT_OUT.has(relative(repository, path)) });
   symlinkSync(join(repository, 'node_modules'), join(checkout, 'node_modules'));
 });
 afterAll(() => rmSync(checkout, { recursive: true, force: true }));

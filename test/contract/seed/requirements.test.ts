@@ -23,9 +23,7 @@ function idsInTests(): ReadonlyMap<string, readonly string[]> {
 
 function idsIn(source: string): readonly string[] {
   const code = source.replaceAll(/^\s*\/\*.*?\*\//gms, '').replaceAll(/(?:^|\s)\/\/.*$/gm, '');
-  return [...code.matchAll(CALL)].flatMap(([, ids = '']) =>
-    [...ids.matchAll(/'([^']*)'/g)].map(([, id = '']) => id),
-  );
+  return [...code.matchAll(CALL)].flatMap(([, ids = '']) => [...ids.matchAll(/'([^']*)'/g)].map(([, id = '']) => id));
 }
 
 describe('the requirements of the users’ document', () => {

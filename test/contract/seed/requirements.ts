@@ -3,8 +3,7 @@
  * that shows one names it with `verifies(id)`; `requirements.test.ts` fails when no test does.
  */
 export const REQUIREMENTS = {
-  'SEED-SWITCH-ENV':
-    'MXCP_ADMIN_ENABLED=true and MXCP_ADMIN_SOCKET make `mxcp serve` open the socket at that path',
+  'SEED-SWITCH-ENV': 'MXCP_ADMIN_ENABLED=true and MXCP_ADMIN_SOCKET make `mxcp serve` open the socket at that path',
   'SEED-SWITCH-OFF': 'without being asked for there is no socket',
   'SEED-SWITCH-DEFAULT': 'the path is /run/mxcp/mxcp.sock unless another is given',
   'SEED-LOCAL-ONLY': 'the API is on a Unix socket and on no network address',

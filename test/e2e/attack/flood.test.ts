@@ -13,9 +13,7 @@ let project: TemporaryProject;
 let server: ChildServer;
 let port: number;
 beforeAll(async () => {
-  project = new TemporaryProject({
-    'tools/one.yml': sqlTool('one', 'SELECT 1 AS one', ['return: { type: object }']),
-  });
+  project = new TemporaryProject({ 'tools/one.yml': sqlTool('one', 'SELECT 1 AS one', ['return: { type: object }']) });
   server = await ChildServer.start(project);
   port = Number(new URL(server.url).port);
 });
@@ -41,12 +39,8 @@ async function expectService(): Promise<void> {
 
 describe('a caller that means harm', () => {
   it('gets no service denied to others by half requests', async () => {
-    const tcp = Array.from({ length: 500 }, () =>
-      openConnection({ port, host: '127.0.0.1' }, 'POST /mcp HT'),
-    );
-    const unix = Array.from({ length: 60 }, () =>
-      openConnection({ path: project.socketPath }, 'GET /health HT'),
-    );
+    const tcp = Array.from({ length: 500 }, () => openConnection({ port, host: '127.0.0.1' }, 'POST /mcp HT'));
+    const unix = Array.from({ length: 60 }, () => openConnection({ path: project.socketPath }, 'GET /health HT'));
     await expectService();
     for (const socket of [...tcp, ...unix]) socket.destroy();
   });

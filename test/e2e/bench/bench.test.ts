@@ -15,10 +15,7 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     ['health', ['CPU per request: ratio', 'p99: ratio', 'while busy, p99: mxcp']],
     ['calls', ['2026-07-28, small result, 4 clients: CPU to by hand', 'session of 2025, 100 rows']],
     ['reload', ['p99 during to without', 'calls that failed: 0', 'reload, swap']],
-    [
-      'python',
-      ['bare, 1 client: time per call', 'sync, 1 client: time per call to bare', 'database, 1 client: p50'],
-    ],
+    ['python', ['bare, 1 client: time per call', 'sync, 1 client: time per call to bare', 'database, 1 client: p50']],
     ['references', ['in a reload to bare', '200 keys at 10 paths of Vault']],
     ['handover', ['1 MB: pause', '1 MB, full log: longest call', '1 MB: calls that failed: 0']],
     ['memory', ['at rest', 'under load during reloads', 'results of 10 MiB']],

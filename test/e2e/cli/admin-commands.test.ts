@@ -1,14 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  cleanEnv,
-  MxcpProcess,
-  runMxcp,
-  SMALL_PROJECT,
-  temporaryFolder,
-  type Finished,
-} from './mxcp-process.js';
+import { cleanEnv, MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, type Finished } from './mxcp-process.js';
 
 const CONFIG = `mxcp: 1
 projects:
@@ -42,8 +35,7 @@ afterEach(() => {
   writeFileSync(join(project.path, 'tools/add.yml'), SMALL_PROJECT['tools/add.yml'] ?? '');
 });
 
-const admin = (...args: readonly string[]): Promise<Finished> =>
-  runMxcp(['admin', ...args, '--socket', socket]);
+const admin = (...args: readonly string[]): Promise<Finished> => runMxcp(['admin', ...args, '--socket', socket]);
 
 describe('asking a server', () => {
   it('says that it is healthy and ready', async () => {

@@ -27,10 +27,9 @@ it('creates a project whose first tool works at once', async () => {
 });
 
 it('adds examples that are valid when it is asked to', async () => {
-  const made = await runMxcp(
-    ['init', '--bootstrap', '--project', 'shop', '--profile', 'prod', '--json-output'],
-    { cwd: folder.path },
-  );
+  const made = await runMxcp(['init', '--bootstrap', '--project', 'shop', '--profile', 'prod', '--json-output'], {
+    cwd: folder.path,
+  });
   expect(JSON.parse(made.stdout)).toEqual({
     status: 'ok',
     result: {
@@ -50,9 +49,7 @@ it('adds examples that are valid when it is asked to', async () => {
   expect(readFileSync(join(folder.path, 'mxcp-site.yml'), 'utf8')).toContain('project: "shop"');
   const checked = await runMxcp(['validate'], { cwd: folder.path });
   expect(checked.stdout).toContain('3 files: 3 ok, 0 with errors');
-  const read = await runMxcp(['run', 'resource', 'database_setting', '-p', 'setting=threads'], {
-    cwd: folder.path,
-  });
+  const read = await runMxcp(['run', 'resource', 'database_setting', '-p', 'setting=threads'], { cwd: folder.path });
   expect(JSON.parse(read.stdout)).toMatchObject({ name: 'threads' });
 });
 

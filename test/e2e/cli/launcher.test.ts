@@ -56,10 +56,7 @@ it('works installed from the package', async () => {
 it('reads env files itself, where Node would take the option for its own', async () => {
   const project = temporaryFolder(SMALL_PROJECT);
   const missing = join(project.path, 'gone.env');
-  const started = spawnSync(LAUNCHER, ['serve', '--env-file', missing], {
-    cwd: project.path,
-    encoding: 'utf8',
-  });
+  const started = spawnSync(LAUNCHER, ['serve', '--env-file', missing], { cwd: project.path, encoding: 'utf8' });
   project.dispose();
   expect(started.stderr).toContain(`${missing}: the env file does not exist`);
   expect(started.status).toBe(2);

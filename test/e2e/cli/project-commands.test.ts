@@ -1,14 +1,7 @@
 import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  cleanEnv,
-  MxcpProcess,
-  runMxcp,
-  SMALL_PROJECT,
-  temporaryFolder,
-  type Finished,
-} from './mxcp-process.js';
+import { cleanEnv, MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, type Finished } from './mxcp-process.js';
 
 let project: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
@@ -176,10 +169,7 @@ describe('mxcp run', () => {
 
   it('calls as the given user with the given headers', async () => {
     const caller = ['-u', '{"username":"ada"}', '--request-headers', '{"X-Team":"blue"}'];
-    expect(await run('tool', 'who', ...caller)).toEqual({
-      status: 'ok',
-      result: { name: 'ada', team: 'blue' },
-    });
+    expect(await run('tool', 'who', ...caller)).toEqual({ status: 'ok', result: { name: 'ada', team: 'blue' } });
   });
 
   it('reads a resource by its name and by its URI, and renders a prompt', async () => {
@@ -215,10 +205,7 @@ describe('mxcp run', () => {
   });
 
   it('says of an endpoint that is switched off that it is', async () => {
-    write(
-      'tools/add.yml',
-      SMALL_PROJECT['tools/add.yml']?.replace('name: add', 'name: add\n  enabled: false') ?? '',
-    );
+    write('tools/add.yml', SMALL_PROJECT['tools/add.yml']?.replace('name: add', 'name: add\n  enabled: false') ?? '');
     const { code, stderr } = await mxcp(['run', 'tool', 'add', '-p', 'a=1']);
     expect(stderr).toBe('Error: the tool "add" is switched off with `enabled: false` in tools/add.yml\n');
     expect(code).toBe(2);
@@ -257,10 +244,7 @@ describe('mxcp query', () => {
     write('q.sql', 'SELECT $name AS name');
     const fromFile = await mxcp(['query', '--file', 'q.sql', '-p', 'name=Ada', '--json-output']);
     expect(JSON.parse(fromFile.stdout)).toEqual({ status: 'ok', result: [{ name: 'Ada' }] });
-    const piped = await runMxcp(['query', '-', '--json-output'], {
-      cwd: project.path,
-      input: 'SELECT 2 AS n',
-    });
+    const piped = await runMxcp(['query', '-', '--json-output'], { cwd: project.path, input: 'SELECT 2 AS n' });
     expect(JSON.parse(piped.stdout)).toEqual({ status: 'ok', result: [{ n: 2 }] });
   });
 

@@ -55,10 +55,7 @@ describe('misuse, where JSON was asked for', () => {
   it.each([
     ['an argument that is none of the choices', ['run', 'tol', 'x', '--json-output']],
     ['an option that does not exist', ['query', 'SELECT 1', '--json-output', '--bogus']],
-    [
-      'an option without its value, before the one that asks for JSON',
-      ['run', '--json-output', 'tool', 'x', '-p'],
-    ],
+    ['an option without its value, before the one that asks for JSON', ['run', '--json-output', 'tool', 'x', '-p']],
     ['a command that does not exist', ['qery', '--json-output']],
   ])('is an answer as any failure is: %s', async (_what, args) => {
     const { code, stdout, stderr } = await runMxcp(args);

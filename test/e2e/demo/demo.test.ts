@@ -70,23 +70,20 @@ describe('the demo', () => {
     expect(readdirSync(temporary)).toEqual([]);
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)(
-    'keeps serving after the tour until %s, and ends cleanly',
-    async (signal) => {
-      const demo = startDemo();
-      await demo.until('admin reload --socket');
-      const socket = /admin +(\/\S+)/.exec(demo.output())?.[1] ?? '';
-      const url = /MCP +(http:\S+)/.exec(demo.output())?.[1] ?? '';
-      expect(existsSync(socket)).toBe(true);
-      expect((await fetch(url, { method: 'POST', body: 'no JSON' })).status).toBeGreaterThanOrEqual(400);
+  it.each(['SIGINT', 'SIGTERM'] as const)('keeps serving after the tour until %s, and ends cleanly', async (signal) => {
+    const demo = startDemo();
+    await demo.until('admin reload --socket');
+    const socket = /admin +(\/\S+)/.exec(demo.output())?.[1] ?? '';
+    const url = /MCP +(http:\S+)/.exec(demo.output())?.[1] ?? '';
+    expect(existsSync(socket)).toBe(true);
+    expect((await fetch(url, { method: 'POST', body: 'no JSON' })).status).toBeGreaterThanOrEqual(400);
 
-      demo.child.kill(signal);
+    demo.child.kill(signal);
 
-      expect(await demo.ended, demo.output()).toBe(0);
-      expect(readdirSync(temporary)).toEqual([]);
-      await expect(fetch(url)).rejects.toThrow();
-    },
-  );
+    expect(await demo.ended, demo.output()).toBe(0);
+    expect(readdirSync(temporary)).toEqual([]);
+    await expect(fetch(url)).rejects.toThrow();
+  });
 
   it('takes the next free port when its own is taken', async () => {
     const first = startDemo();

@@ -18,10 +18,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'a key of the site file is misspelt',
     command: 'serve',
     files: { 'mxcp-site.yml': SITE.readonly.map((line) => line.replace('readonly', 'read_only')) },
-    says: [
-      'mxcp-site.yml:6:34:',
-      'unknown key `read_only` in `profiles.dev.duckdb`; did you mean `readonly`?',
-    ],
+    says: ['mxcp-site.yml:6:34:', 'unknown key `read_only` in `profiles.dev.duckdb`; did you mean `readonly`?'],
   },
   {
     broken: 'the site file and an endpoint have mistakes',
@@ -39,9 +36,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'a folder of endpoints has another name',
     command: 'serve',
     files: { 'mxcp-site.yml': [...SITE.readonly, 'paths: { tools: tolls }'] },
-    says: [
-      'mxcp-site.yml:7:17: `paths.tools`: the folder tolls does not exist; create it, or correct the name',
-    ],
+    says: ['mxcp-site.yml:7:17: `paths.tools`: the folder tolls does not exist; create it, or correct the name'],
   },
   {
     broken: 'a setting has the wrong type',
@@ -85,10 +80,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'the file of a secret is not there',
     command: 'validate',
     files: { 'feed-token': null },
-    says: [
-      'config.yml:14:29:',
-      'file://feed-token: there is no file feed-token; create it, or correct the reference',
-    ],
+    says: ['config.yml:14:29:', 'file://feed-token: there is no file feed-token; create it, or correct the reference'],
   },
   {
     broken: 'an env file is not there',
@@ -132,10 +124,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'the profile asks for authentication',
     command: 'serve',
     files: {
-      'config.yml': [
-        ...SOUND_CONFIG,
-        '        auth: { provider: github, github: { client_id: a, client_secret: b } }',
-      ],
+      'config.yml': [...SOUND_CONFIG, '        auth: { provider: github, github: { client_id: a, client_secret: b } }'],
     },
     says: [
       'config.yml:15:27:',
@@ -174,9 +163,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
   {
     broken: 'the folder of the database cannot be made',
     command: 'serve',
-    files: {
-      'mxcp-site.yml': SITE.readonly.map((line) => line.replace('shop.duckdb', 'config.yml/shop.duckdb')),
-    },
+    files: { 'mxcp-site.yml': SITE.readonly.map((line) => line.replace('shop.duckdb', 'config.yml/shop.duckdb')) },
     says: ['mxcp-site.yml:6:21:', 'the folder of database config.yml/shop.duckdb cannot be used'],
   },
   {

@@ -40,8 +40,7 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     broken: 'the SQL file of an endpoint is in Latin-1',
     command: 'serve',
     files: { 'tools/price.yml': tool('name: price', 'source: { file: price.sql }') },
-    change: (project) =>
-      writeFileSync(project.path('tools/price.sql'), Buffer.from("SELECT 'caf\xe9'", 'latin1')),
+    change: (project) => writeFileSync(project.path('tools/price.sql'), Buffer.from("SELECT 'caf\xe9'", 'latin1')),
     says: ['tools/price.yml:4:13:', 'the SQL file tools/price.sql is not UTF-8 text'],
   },
   {
@@ -64,27 +63,19 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
         'parameters: [{ name: name, type: string }]',
       ]),
     },
-    says: [
-      'tools/price.yml:7:',
-      'the SQL uses $nam, which is not a declared parameter; did you mean "name"?',
-    ],
+    says: ['tools/price.yml:7:', 'the SQL uses $nam, which is not a declared parameter; did you mean "name"?'],
   },
   {
     broken: 'a type does not exist',
     command: 'validate',
     files: { 'tools/price.yml': sqlTool('price', 'SELECT $n', ['parameters: [{ name: n, type: int }]']) },
-    says: [
-      'tools/price.yml:4:27:',
-      'must be one of string, number, integer, boolean, array, object, not "int"',
-    ],
+    says: ['tools/price.yml:4:27:', 'must be one of string, number, integer, boolean, array, object, not "int"'],
   },
   {
     broken: 'a default does not fit its type',
     command: 'validate',
     files: {
-      'tools/price.yml': sqlTool('price', 'SELECT $n', [
-        'parameters: [{ name: n, type: integer, default: many }]',
-      ]),
+      'tools/price.yml': sqlTool('price', 'SELECT $n', ['parameters: [{ name: n, type: integer, default: many }]']),
     },
     says: ['tools/price.yml:4:42:', 'the default of "n" does not fit: it must be a whole number, not "many"'],
   },
@@ -116,9 +107,7 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     broken: 'an endpoint asks for policies',
     command: 'serve',
     files: {
-      'tools/price.yml': sqlTool('price', 'SELECT 1', [
-        'policies: { input: [{ condition: "true", action: deny }] }',
-      ]),
+      'tools/price.yml': sqlTool('price', 'SELECT 1', ['policies: { input: [{ condition: "true", action: deny }] }']),
     },
     says: [
       'tools/price.yml:4:3:',
@@ -143,9 +132,7 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
   {
     broken: 'the Python file of an endpoint is not there',
     command: 'validate',
-    files: {
-      'tools/price.yml': tool('name: price', 'language: python', 'source: { file: ../python/price.py }'),
-    },
+    files: { 'tools/price.yml': tool('name: price', 'language: python', 'source: { file: ../python/price.py }') },
     says: ['tools/price.yml:5:13:', 'the Python file python/price.py does not exist; paths are relative to'],
   },
   {

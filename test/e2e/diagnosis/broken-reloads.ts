@@ -25,10 +25,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
     broken: 'the user configuration was deleted since',
     command: 'reload',
     files: { 'config.yml': null },
-    says: [
-      'the configuration file config.yml does not exist; create it, or correct MXCP_CONFIG',
-      'failed at load',
-    ],
+    says: ['the configuration file config.yml does not exist; create it, or correct MXCP_CONFIG', 'failed at load'],
   },
   {
     broken: 'the file of a secret was deleted since',
@@ -90,10 +87,7 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
     broken: 'the profile asks for authentication since',
     command: 'POST /reload',
     files: {
-      'config.yml': [
-        ...SOUND_CONFIG,
-        '        auth: { provider: github, github: { client_id: a, client_secret: b } }',
-      ],
+      'config.yml': [...SOUND_CONFIG, '        auth: { provider: github, github: { client_id: a, client_secret: b } }'],
     },
     says: [
       'reload failed at stage resolve, nothing changed',

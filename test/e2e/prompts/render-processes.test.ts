@@ -30,10 +30,7 @@ describe('a process that renders prompts', () => {
   beforeEach(async () => {
     const project = await createShopProject('readonly', { 'prompts/count.yml': PROMPT });
     onTestFinished(() => project[Symbol.dispose]());
-    server = await ChildServer.start(project, {
-      args: ['--env-file', 'shop.env'],
-      env: { OWN: 'own-value' },
-    });
+    server = await ChildServer.start(project, { args: ['--env-file', 'shop.env'], env: { OWN: 'own-value' } });
     onTestFinished(() => server[Symbol.asyncDispose]());
     const client = await connectTo(server.url);
     onTestFinished(() => client.close());
@@ -100,9 +97,7 @@ describe('a process that renders prompts', () => {
     const names = readFileSync(`/proc/${renderer}/environ`, 'utf8')
       .split('\0')
       .map((each) => each.split('=')[0]);
-    expect(names.filter((name) => name !== '' && !name?.startsWith('NODE_CHANNEL_'))).toEqual([
-      'NODE_OPTIONS',
-    ]);
+    expect(names.filter((name) => name !== '' && !name?.startsWith('NODE_CHANNEL_'))).toEqual(['NODE_OPTIONS']);
   });
 });
 

@@ -48,9 +48,7 @@ let project: TemporaryProject;
 beforeEach(() => {
   project = new TemporaryProject({
     'python/code.py': CODE,
-    'tools/sleep.yml': pythonTool('sleep', 'python/code.py', [
-      'parameters: [{ name: seconds, type: number }]',
-    ]),
+    'tools/sleep.yml': pythonTool('sleep', 'python/code.py', ['parameters: [{ name: seconds, type: number }]']),
     'tools/messages.yml': pythonTool('messages', 'python/code.py'),
   });
 });

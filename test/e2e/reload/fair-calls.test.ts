@@ -21,9 +21,7 @@ describe('slow queries that hold all the slots they may', () => {
     await using gate = new Gate();
     const slow = sqlTool('slow', `SELECT count(*) FROM ${gate.table}`);
     using project = await createShopProject('readonly', { 'tools/slow.yml': slow });
-    await using server = await ChildServer.start(project, {
-      args: ['--env-file', 'shop.env'],
-    });
+    await using server = await ChildServer.start(project, { args: ['--env-file', 'shop.env'] });
     const client = await connectTo(server.url);
     const stops = Array.from({ length: SLOW_CALLS }, () => new AbortController());
     const ended = stops.map((stop) =>

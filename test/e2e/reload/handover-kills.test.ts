@@ -67,9 +67,7 @@ describe('kill -9 between the rename of a new file and its reload', () => {
     const server = await ChildServer.start(project);
     expect(await rowsOf(server)).toBe('{"a":10}');
     const [earlier = ''] = hiddenIn(project).filter((name) => /earlier-[^.]*$/.test(name));
-    expect([...hiddenIn(project)].sort()).toEqual(
-      [earlier, `${earlier}.wal`, '.shop.duckdb.mxcp-held'].sort(),
-    );
+    expect([...hiddenIn(project)].sort()).toEqual([earlier, `${earlier}.wal`, '.shop.duckdb.mxcp-held'].sort());
     expect(server.stderr).toContain(
       'was replaced while the log of the earlier file had rows that were not in that file yet',
     );
@@ -113,9 +111,7 @@ describe('kill -9 between the rename of a new file and its reload', () => {
       for (let attempt = 0; attempt < 2; attempt += 1) {
         const failed = ChildServer.spawn(project);
         expect(await failed.ended).toBe(3);
-        expect(failed.stderr).toContain(
-          'is gone from the disk, but the file that was open last still exists as',
-        );
+        expect(failed.stderr).toContain('is gone from the disk, but the file that was open last still exists as');
       }
       project.rename('.shop.duckdb.mxcp-held', 'shop.duckdb');
       await using server = await ChildServer.start(project);
@@ -140,9 +136,7 @@ describe('kill -9 between the rename of a new file and its reload', () => {
 });
 
 describe('kill -9 at random moments of writing, replacing and reloading', () => {
-  it('loses no acknowledged row of the current file, and mixes no other in', {
-    timeout: 300_000,
-  }, async () => {
+  it('loses no acknowledged row of the current file, and mixes no other in', { timeout: 300_000 }, async () => {
     const project = createProject();
     await expect(killAtRandomMoments(project, { kills: 20 })).resolves.toBeUndefined();
     // What was set aside with a log is kept for people; nothing else piles up.

@@ -19,9 +19,7 @@ const TRIGGERS: readonly (readonly [name: ReloadRecord['trigger'], ask: Ask])[] 
   [
     'cli',
     (_server, project) =>
-      run(process.execPath, [COMMAND, 'admin', 'reload', '--socket', project.socketPath]).catch(
-        () => undefined,
-      ),
+      run(process.execPath, [COMMAND, 'admin', 'reload', '--socket', project.socketPath]).catch(() => undefined),
   ],
 ];
 
@@ -30,24 +28,15 @@ function comparable({ trigger, ...record }: ReloadRecord) {
   const { id, requested_at, started_at, ended_at, duration_ms, stages, generation, ...rest } = record;
   expect(id).toMatch(/^[0-9a-f-]{36}$/);
   expect([requested_at, started_at, ended_at, duration_ms, trigger]).not.toContain(null);
-  return {
-    ...rest,
-    swapped: generation.to !== null,
-    stages: stages.map(({ name, status }) => `${name} ${status}`),
-  };
+  return { ...rest, swapped: generation.to !== null, stages: stages.map(({ name, status }) => `${name} ${status}`) };
 }
 
-async function recordOf(
-  server: ChildServer,
-  trigger: ReloadRecord['trigger'],
-  count: number,
-): Promise<ReloadRecord> {
+async function recordOf(server: ChildServer, trigger: ReloadRecord['trigger'], count: number): Promise<ReloadRecord> {
   return vi.waitFor(
     async () => {
       const { reloads } = await server.admin.reloads();
       const [latest] = reloads;
-      if (reloads.length !== count || latest === undefined || latest.ended_at === null)
-        throw new Error('still runs');
+      if (reloads.length !== count || latest === undefined || latest.ended_at === null) throw new Error('still runs');
       expect(latest.trigger).toBe(trigger);
       return latest;
     },

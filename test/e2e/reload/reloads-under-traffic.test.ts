@@ -67,15 +67,10 @@ describe('reloads under traffic', () => {
     const seen = clients.map(noTraffic);
     const countCalls = () => seen.reduce((sum, { calls }) => sum + calls, 0);
     let over = false;
-    const traffic = Promise.all(
-      clients.map((client, at) => callUntil(client, seen[at] ?? noTraffic(), () => over)),
-    );
+    const traffic = Promise.all(clients.map((client, at) => callUntil(client, seen[at] ?? noTraffic(), () => over)));
     const hasEnough = () => countCalls() >= HTTP_CALLS;
 
-    const rounds = await Promise.race([
-      reloadAll({ admin: server.admin, project, hasEnough }),
-      failureOf(traffic),
-    ]);
+    const rounds = await Promise.race([reloadAll({ admin: server.admin, project, hasEnough }), failureOf(traffic)]);
 
     over = true;
     await traffic;

@@ -48,11 +48,7 @@ describe('a server that went through every fault of a reload', () => {
       });
       expect(readdirSync(project.root, { recursive: true }).sort()).toEqual(filesBefore);
       expect(readdirSync(temporary)).toEqual(['.keep']);
-      expect((await server.admin.status()).reload).toMatchObject({
-        in_progress: false,
-        draining: false,
-        queued: 0,
-      });
+      expect((await server.admin.status()).reload).toMatchObject({ in_progress: false, draining: false, queued: 0 });
     },
   );
 });

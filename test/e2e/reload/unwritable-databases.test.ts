@@ -46,10 +46,7 @@ describe.runIf(canBeOrdinary)('a read-write database that this user may not writ
     project.chmod('data/next.duckdb', 0o400);
     project.rename('data/next.duckdb', DATABASE);
     const { record } = await failedReload(server);
-    expect(record).toMatchObject({
-      error: { stage: 'check', code: 'database_failed' },
-      database: { pause_ms: 0 },
-    });
+    expect(record).toMatchObject({ error: { stage: 'check', code: 'database_failed' }, database: { pause_ms: 0 } });
     expect(record.error?.message).toBe(
       `cannot open database ${project.path(DATABASE)}: this user has no permission to write to it; open it read-only (\`--readonly\`, or \`readonly: true\` beside \`duckdb.path\`), or let this user write to it and its folder`,
     );

@@ -126,10 +126,7 @@ describe('GET /config', () => {
 
   it(verifies('SEED-CONFIG-REDACTED', 'shows that there are secrets, and none of them'), async () => {
     const { text, body } = await ask<Config>(workplace.socket, '/config');
-    expect(body.references.map(({ ref }) => ref).sort()).toEqual([
-      '${FEED_HOST}',
-      'file://secrets/feed-token',
-    ]);
+    expect(body.references.map(({ ref }) => ref).sort()).toEqual(['${FEED_HOST}', 'file://secrets/feed-token']);
     expect(text).not.toContain('first-feed-token');
     expect(text).not.toContain('feed.example.com');
   });

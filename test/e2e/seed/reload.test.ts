@@ -95,10 +95,7 @@ describe('POST /reload', () => {
       expect((await status()).status).toBe('ok');
       workplace.write('config.yml', good);
       await initiate();
-      await until(
-        async () => (await status()).reload.last_reload_status === 'success',
-        'the next to go well',
-      );
+      await until(async () => (await status()).reload.last_reload_status === 'success', 'the next to go well');
     },
   );
 });
@@ -134,10 +131,7 @@ describe('what a reload applies', () => {
   );
 
   it(
-    verifies(
-      'SEED-RELOADS-VAULT',
-      'a secret of Vault is read again; while Vault is down, the old value serves',
-    ),
+    verifies('SEED-RELOADS-VAULT', 'a secret of Vault is read again; while Vault is down, the old value serves'),
     async () => {
       await using vault = await new VaultServer().mount('kv/', 2).listen();
       const scopeOf = (host: string) => ({ result: [{ name: 'feed', scope: `https://${host}/` }] });
@@ -148,8 +142,7 @@ describe('what a reload applies', () => {
         `${read('config.yml').replace('https://${FEED_HOST}/', 'vault://kv/feed#scope')}\nvault:\n  enabled: true\n  address: ${vault.address}\n`,
       );
       server = await startServer(workplace, { VAULT_TOKEN: vault.issueToken() });
-      const reference = async () =>
-        (await config()).references.find(({ ref }) => ref === 'vault://kv/feed#scope');
+      const reference = async () => (await config()).references.find(({ ref }) => ref === 'vault://kv/feed#scope');
       const first = await reference();
       expect(first).toMatchObject({ source: 'vault', version: '1' });
       expect(await callTool(server, 'search_users')).toEqual(scopeOf('one.example.com'));
@@ -181,39 +174,36 @@ describe('what a reload applies', () => {
     },
   );
 
-  it(
-    verifies('SEED-RELOADS-PYTHON', 'Python runs with fresh code, hooks, environment and configuration'),
-    async () => {
-      const code = (version: number): string =>
-        [
-          'import os',
-          'from mxcp.runtime import config, on_init',
-          'begun = []',
-          'on_init(lambda: begun.append(os.environ["FEED_HOST"]))',
-          'def get_user(id):',
-          '    token = config.get_secret("feed")["BEARER_TOKEN"]',
-          `    return {"version": ${version}, "begun": begun, "tokens": len(token)}`,
-        ].join('\n');
-      mkdirSync(join(workplace.project, 'python'));
-      workplace.write('python/users.py', code(1));
-      workplace.write(
-        'tools/get_user.yml',
-        'mxcp: 1\ntool:\n  name: get_user\n  language: python\n  parameters: [{ name: id, type: integer }]\n  source: { file: ../python/users.py }\n',
-      );
-      workplace.write('secrets/feed-token', 'x'.repeat(20));
-      server = await startServer(workplace);
-      const before = await callTool(server, 'get_user', { id: 1 });
-      expect(before).toEqual({ version: 1, begun: ['feed.example.com'], tokens: 20 });
+  it(verifies('SEED-RELOADS-PYTHON', 'Python runs with fresh code, hooks, environment and configuration'), async () => {
+    const code = (version: number): string =>
+      [
+        'import os',
+        'from mxcp.runtime import config, on_init',
+        'begun = []',
+        'on_init(lambda: begun.append(os.environ["FEED_HOST"]))',
+        'def get_user(id):',
+        '    token = config.get_secret("feed")["BEARER_TOKEN"]',
+        `    return {"version": ${version}, "begun": begun, "tokens": len(token)}`,
+      ].join('\n');
+    mkdirSync(join(workplace.project, 'python'));
+    workplace.write('python/users.py', code(1));
+    workplace.write(
+      'tools/get_user.yml',
+      'mxcp: 1\ntool:\n  name: get_user\n  language: python\n  parameters: [{ name: id, type: integer }]\n  source: { file: ../python/users.py }\n',
+    );
+    workplace.write('secrets/feed-token', 'x'.repeat(20));
+    server = await startServer(workplace);
+    const before = await callTool(server, 'get_user', { id: 1 });
+    expect(before).toEqual({ version: 1, begun: ['feed.example.com'], tokens: 20 });
 
-      workplace.write('python/users.py', code(2));
-      workplace.write('service.env', 'FEED_HOST=mirror.example.com\n');
-      workplace.write('secrets/feed-token', 'x'.repeat(30));
-      expect(await callTool(server, 'get_user', { id: 1 })).toEqual(before);
-      expect((await reload()).status).toBe('success');
-      const after = await callTool(server, 'get_user', { id: 1 });
-      expect(after).toEqual({ version: 2, begun: ['mirror.example.com'], tokens: 30 });
-    },
-  );
+    workplace.write('python/users.py', code(2));
+    workplace.write('service.env', 'FEED_HOST=mirror.example.com\n');
+    workplace.write('secrets/feed-token', 'x'.repeat(30));
+    expect(await callTool(server, 'get_user', { id: 1 })).toEqual(before);
+    expect((await reload()).status).toBe('success');
+    const after = await callTool(server, 'get_user', { id: 1 });
+    expect(after).toEqual({ version: 2, begun: ['mirror.example.com'], tokens: 30 });
+  });
 
   it.each([
     {
@@ -255,9 +245,7 @@ describe('what a reload leaves for a restart', () => {
     server = await startServer(workplace, { MXCP_PORT: '' });
     withPort(port + 1);
     const record = await reload();
-    expect(record.restart_required).toEqual([
-      { setting: 'transport.http.port', running: port, on_disk: port + 1 },
-    ]);
+    expect(record.restart_required).toEqual([{ setting: 'transport.http.port', running: port, on_disk: port + 1 }]);
     expect(await callTool(server, 'get_user', { id: 1 })).toEqual({ id: 1, name: 'Ada' });
     expect((await config()).restart_required).toEqual(record.restart_required);
   });

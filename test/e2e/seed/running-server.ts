@@ -79,9 +79,7 @@ export function spawnServer(
   });
   let log = '';
   child.stderr.on('data', (chunk) => (log += String(chunk)));
-  const ended = once(child, 'close').then(
-    ([code, signal]: (number | string | null)[]) => code ?? signal ?? 'unknown',
-  );
+  const ended = once(child, 'close').then(([code, signal]: (number | string | null)[]) => code ?? signal ?? 'unknown');
   return {
     child,
     pid: child.pid ?? -1,

@@ -93,9 +93,7 @@ describe('switching the socket on', () => {
 /** TCP ports on which a process listens, from the kernel's list of its sockets. */
 function listeningPorts(pid: number): number[] {
   const owned = new Set(
-    readdirSync(`/proc/${pid}/fd`).map(
-      (name) => /socket:\[(\d+)\]/.exec(linkOf(`/proc/${pid}/fd/${name}`))?.[1],
-    ),
+    readdirSync(`/proc/${pid}/fd`).map((name) => /socket:\[(\d+)\]/.exec(linkOf(`/proc/${pid}/fd/${name}`))?.[1]),
   );
   const rows = ['tcp', 'tcp6'].flatMap((table) =>
     readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n').slice(1),
@@ -147,16 +145,13 @@ describe('who may use the socket', () => {
 });
 
 describe('as a service', () => {
-  it(
-    verifies('SEED-UNIT-RUNTIME-FOLDER', 'uses a folder that is there, and leaves it as it is'),
-    async () => {
-      server = await startServer(workplace);
-      expect(statSync(dirname(workplace.socket)).mode & 0o777).toBe(0o755);
-      await server.stop();
-      expect(readdirSync(dirname(workplace.socket))).toEqual([]);
-      expect(statSync(dirname(workplace.socket)).mode & 0o777).toBe(0o755);
-    },
-  );
+  it(verifies('SEED-UNIT-RUNTIME-FOLDER', 'uses a folder that is there, and leaves it as it is'), async () => {
+    server = await startServer(workplace);
+    expect(statSync(dirname(workplace.socket)).mode & 0o777).toBe(0o755);
+    await server.stop();
+    expect(readdirSync(dirname(workplace.socket))).toEqual([]);
+    expect(statSync(dirname(workplace.socket)).mode & 0o777).toBe(0o755);
+  });
 
   it(verifies('SEED-UNIT-HANGUP', 'kill -HUP reloads, and the process stays'), async () => {
     server = await startServer(workplace);
@@ -166,27 +161,21 @@ describe('as a service', () => {
     expect(await read()).toMatchObject({ pid: server.pid, generation: 2 });
   });
 
-  it(
-    verifies('SEED-UNIT-RESTART', 'ends with 0 when it is stopped, and otherwise when it cannot start'),
-    async () => {
-      const first = await startServer(workplace);
-      expect(await first.stop()).toBe(0);
-      workplace.write('mxcp-site.yml', 'mxcp: 1\nproject: my-project\n');
-      const second = spawnServer(workplace, adminEnvironment(workplace));
-      expect(await second.ended).toBe(2);
-      expect(second.log()).toContain('profile');
-    },
-  );
+  it(verifies('SEED-UNIT-RESTART', 'ends with 0 when it is stopped, and otherwise when it cannot start'), async () => {
+    const first = await startServer(workplace);
+    expect(await first.stop()).toBe(0);
+    workplace.write('mxcp-site.yml', 'mxcp: 1\nproject: my-project\n');
+    const second = spawnServer(workplace, adminEnvironment(workplace));
+    expect(await second.ended).toBe(2);
+    expect(second.log()).toContain('profile');
+  });
 
-  it(
-    verifies('SEED-TROUBLE-REFUSED', 'after a kill the socket is there and no process listens'),
-    async () => {
-      const killed = await startServer(workplace);
-      expect(await killed.stop('SIGKILL')).toBe('SIGKILL');
-      expect(statSync(workplace.socket).isSocket()).toBe(true);
-      await expect(ask(workplace.socket, '/health')).rejects.toThrow('ECONNREFUSED');
-      server = await startServer(workplace);
-      expect((await ask(workplace.socket, '/health')).status).toBe(200);
-    },
-  );
+  it(verifies('SEED-TROUBLE-REFUSED', 'after a kill the socket is there and no process listens'), async () => {
+    const killed = await startServer(workplace);
+    expect(await killed.stop('SIGKILL')).toBe('SIGKILL');
+    expect(statSync(workplace.socket).isSocket()).toBe(true);
+    await expect(ask(workplace.socket, '/health')).rejects.toThrow('ECONNREFUSED');
+    server = await startServer(workplace);
+    expect((await ask(workplace.socket, '/health')).status).toBe(200);
+  });
 });

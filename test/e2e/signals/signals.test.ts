@@ -3,14 +3,7 @@ import { createServer, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  connectClient,
-  MxcpProcess,
-  runMxcp,
-  SMALL_PROJECT,
-  temporaryFolder,
-  waitFor,
-} from '../cli/mxcp-process.js';
+import { connectClient, MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, waitFor } from '../cli/mxcp-process.js';
 
 let project: ReturnType<typeof temporaryFolder>;
 let socket: string;
@@ -27,9 +20,7 @@ afterEach(async () => {
 });
 
 function serve(...args: readonly string[]): MxcpProcess {
-  const server = new MxcpProcess(['serve', '--port', '0', '--admin-socket', socket, ...args], {
-    cwd: project.path,
-  });
+  const server = new MxcpProcess(['serve', '--port', '0', '--admin-socket', socket, ...args], { cwd: project.path });
   started.push(server);
   return server;
 }
@@ -40,25 +31,22 @@ describe('a stop signal', () => {
   // From the first moment at which the process can hear it, in steps through the whole start.
   const moments = Array.from({ length: 16 }, (_, index) => index * 40);
 
-  it.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s at any moment of the start ends with 0 and no socket',
-    async (signal) => {
-      for (const afterMs of moments) {
-        const server = serve();
-        await server.catchesSignals();
-        await delay(afterMs);
-        server.kill(signal);
-        const { code, signal: by, stderr } = await server.ended;
-        expect({ afterMs, code, by, stderr: code === 0 ? '' : stderr }).toEqual({
-          afterMs,
-          code: 0,
-          by: null,
-          stderr: '',
-        });
-        expect(leftovers()).toEqual([]);
-      }
-    },
-  );
+  it.each(['SIGTERM', 'SIGINT'] as const)('%s at any moment of the start ends with 0 and no socket', async (signal) => {
+    for (const afterMs of moments) {
+      const server = serve();
+      await server.catchesSignals();
+      await delay(afterMs);
+      server.kill(signal);
+      const { code, signal: by, stderr } = await server.ended;
+      expect({ afterMs, code, by, stderr: code === 0 ? '' : stderr }).toEqual({
+        afterMs,
+        code: 0,
+        by: null,
+        stderr: '',
+      });
+      expect(leftovers()).toEqual([]);
+    }
+  });
 
   it('ends at once when it comes twice, and still takes its socket away', async () => {
     const server = serve();
@@ -178,18 +166,14 @@ describe('a start that cannot succeed', () => {
 
   it('reports endpoints with errors, for people and as JSON', async () => {
     const folder = temporaryFolder({ ...SMALL_PROJECT, 'tools/bad.yml': 'mxcp: 1\ntool:\n  nam: bad\n' });
-    const { code, stdout, stderr } = await runMxcp(['serve', '--port', '0', '--json-output'], {
-      cwd: folder.path,
-    });
+    const { code, stdout, stderr } = await runMxcp(['serve', '--port', '0', '--json-output'], { cwd: folder.path });
     expect(JSON.parse(stdout)).toMatchObject({
       status: 'error',
       message: 'Found 1 endpoint with errors',
       failed_endpoints: [
         {
           path: join(folder.path, 'tools/bad.yml'),
-          error: expect.stringMatching(
-            /^tools\/bad\.yml:2:1: .*; tools\/bad\.yml:3:3: unknown key `tool\.nam`/,
-          ),
+          error: expect.stringMatching(/^tools\/bad\.yml:2:1: .*; tools\/bad\.yml:3:3: unknown key `tool\.nam`/),
         },
       ],
     });
@@ -211,9 +195,7 @@ describe('a start that cannot succeed', () => {
     const { code, stderr } = await strict.ended;
     expect(code).toBe(3);
     expect(stderr).not.toContain(' ready ');
-    expect(stderr.split('\n').filter((line) => line.includes(tooLong))).toEqual([
-      expect.stringMatching(/^Error: /),
-    ]);
+    expect(stderr.split('\n').filter((line) => line.includes(tooLong))).toEqual([expect.stringMatching(/^Error: /)]);
     rmSync(tooLong, { force: true });
   });
 

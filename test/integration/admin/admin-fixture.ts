@@ -66,10 +66,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
   return {
     readiness: {
       ready: () =>
-        Promise.resolve({
-          phase: 'serving',
-          checks: [{ name: 'database', status: 'ok', message: 'answers' }],
-        }),
+        Promise.resolve({ phase: 'serving', checks: [{ name: 'database', status: 'ok', message: 'answers' }] }),
       startup: () => ({ phase: 'serving', checks: [] }),
     },
     status: () => ({
@@ -124,11 +121,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         },
       ],
       restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: 8080 }],
-      lastRejected: {
-        reloadId: RELOAD_ID,
-        at: new Date('2024-01-15T09:00:00Z'),
-        error: 'reload failed',
-      },
+      lastRejected: { reloadId: RELOAD_ID, at: new Date('2024-01-15T09:00:00Z'), error: 'reload failed' },
     }),
     endpoints: () => [
       {

@@ -128,11 +128,7 @@ describe('a client that is refused', () => {
 
   it('keeps a code that it does not know', async () => {
     await serveHttp(418, '{"error":"teapot","message":"short and stout"}');
-    await expect(client.config()).rejects.toMatchObject({
-      code: 'internal',
-      serverCode: 'teapot',
-      status: 418,
-    });
+    await expect(client.config()).rejects.toMatchObject({ code: 'internal', serverCode: 'teapot', status: 418 });
   });
 
   it('survives an answer without any of that', async () => {

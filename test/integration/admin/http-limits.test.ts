@@ -179,11 +179,7 @@ describe('connections', () => {
     await using server = await startTestServer();
     const last = 'GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
     const text = await exchangeBytes(server.socketPath, GET + GET + last);
-    expect([...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status)).toEqual([
-      '200',
-      '200',
-      '404',
-    ]);
+    expect([...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status)).toEqual(['200', '200', '404']);
   });
 
   it('garbage after a request does not overtake its answer', async () => {

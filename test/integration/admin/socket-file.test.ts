@@ -167,9 +167,7 @@ describe('the path', () => {
   });
 
   it.each(['', 'a\0b'])('%j is refused', async (bad) => {
-    await expect(open({ socket: { path: bad, mode: 0o600 } })).rejects.toMatchObject({
-      code: 'socket_path_invalid',
-    });
+    await expect(open({ socket: { path: bad, mode: 0o600 } })).rejects.toMatchObject({ code: 'socket_path_invalid' });
   });
 });
 

@@ -73,9 +73,7 @@ describe('servers that end', () => {
   it('the kernel knows the socket under a name with mxcp in it', async () => {
     const owner = start(['serve', path]);
     await owner.line();
-    const names = (await readFile('/proc/net/unix', 'utf8'))
-      .split('\n')
-      .filter((line) => line.includes(folder));
+    const names = (await readFile('/proc/net/unix', 'utf8')).split('\n').filter((line) => line.includes(folder));
     expect(names.some((line) => line.includes('/.mxcp-'))).toBe(true);
   });
 });
@@ -135,10 +133,7 @@ describe('permissions', () => {
   it('the error for an ordinary user names a folder that works', async () => {
     await chmod(folder, 0o555);
     const environments: [NodeJS.ProcessEnv, string][] = [
-      [
-        { RUNTIME_DIRECTORY: '/run/mine', XDG_RUNTIME_DIR: '/run/user/1' },
-        'MXCP_ADMIN_SOCKET=/run/mine/mxcp.sock',
-      ],
+      [{ RUNTIME_DIRECTORY: '/run/mine', XDG_RUNTIME_DIR: '/run/user/1' }, 'MXCP_ADMIN_SOCKET=/run/mine/mxcp.sock'],
       [{ RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: '/run/user/1' }, 'MXCP_ADMIN_SOCKET=/run/user/1/mxcp.sock'],
       [{ RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: '' }, '--admin-socket or MXCP_ADMIN_SOCKET'],
     ];
@@ -218,9 +213,7 @@ os.execv(command[0], command)`;
 
   it('refuses a network socket', async () => {
     const child = activate('inet', ['serve', path]);
-    expect(await child.line()).toContain(
-      'refused socket_failed the socket handed over by systemd is not a Unix',
-    );
+    expect(await child.line()).toContain('refused socket_failed the socket handed over by systemd is not a Unix');
   });
 
   it('ignores sockets that were handed to another process', async () => {

@@ -13,26 +13,17 @@ export const BROKEN: Readonly<Record<string, (project: TemporaryProject) => void
     );
   },
   'a refused value of a secret': (project) =>
-    project.write(
-      'config.yml',
-      canaryConfig([...httpSecret('refused', 'none'), '  VERIFY_SSL: canary-no-boolean-1']),
-    ),
+    project.write('config.yml', canaryConfig([...httpSecret('refused', 'none'), '  VERIFY_SSL: canary-no-boolean-1'])),
   'a file that is not YAML': (project) =>
     project.write('config.yml', [...canaryConfig(), 'models: "canary-open-quote']),
-  'a key that is unknown': (project) =>
-    project.write('config.yml', [...canaryConfig(), 'vaults: canary-vaults-1']),
+  'a key that is unknown': (project) => project.write('config.yml', [...canaryConfig(), 'vaults: canary-vaults-1']),
   'a value of the wrong kind': (project) =>
-    project.write('config.yml', [
-      ...canaryConfig(),
-      'vault: canary-vault-1',
-      'logging: { level: canary-level-1 }',
-    ]),
+    project.write('config.yml', [...canaryConfig(), 'vault: canary-vault-1', 'logging: { level: canary-level-1 }']),
   'a reference that is malformed': (project) =>
     project.write('config.yml', canaryConfig(httpSecret('odd', '"canary-odd-1 ${OPEN"'))),
 };
 
 /** Undoes every one of them. */
 export function restore(project: TemporaryProject): void {
-  for (const name of ['service.env', 'config.yml', 'secrets/token'])
-    project.write(name, CANARY_PROJECT[name] ?? '');
+  for (const name of ['service.env', 'config.yml', 'secrets/token']) project.write(name, CANARY_PROJECT[name] ?? '');
 }

@@ -22,11 +22,7 @@ export const SHORT = { one: '1', prod: 'prod' } as const;
 const TOOLS: ProjectFiles = {
   'tools/short.yml': tool('short', 'string', `SELECT 'prod 1 production'`),
   'tools/cast.yml': tool('cast', 'integer', 'SELECT CAST($text AS INTEGER)'),
-  'tools/file.yml': tool(
-    'file',
-    'integer',
-    `SELECT CAST(content AS INTEGER) FROM read_text('secrets/token')`,
-  ),
+  'tools/file.yml': tool('file', 'integer', `SELECT CAST(content AS INTEGER) FROM read_text('secrets/token')`),
   'tools/raise.yml': tool('raise', 'string', 'SELECT error($text)'),
   'tools/prod.yml': tool('prod', 'string', `SELECT 'prod'`),
   'tools/pair.yml': tool('pair', 'string', `SELECT $text || ' ok'`),
@@ -128,9 +124,7 @@ export function canaryConfig(...more: readonly (readonly string[])[]): readonly 
 }
 
 function tool(name: string, type: string, sql: string): readonly string[] {
-  const parameters = sql.includes('$text')
-    ? ['  parameters: [{ name: text, type: string, description: A text }]']
-    : [];
+  const parameters = sql.includes('$text') ? ['  parameters: [{ name: text, type: string, description: A text }]'] : [];
   return [
     'mxcp: 1',
     'tool:',

@@ -36,10 +36,7 @@ describe('a command', () => {
     }
   });
 
-  function run(
-    project: TemporaryProject,
-    args: readonly string[],
-  ): { output: string; status: number | null } {
+  function run(project: TemporaryProject, args: readonly string[]): { output: string; status: number | null } {
     const { stdout, stderr, status } = spawnSync(process.execPath, [COMMAND, ...args], {
       cwd: project.root,
       env: childEnvironment(project, { ...CANARY_ENVIRONMENT, MXCP_ENV_FILE: project.path('service.env') }),

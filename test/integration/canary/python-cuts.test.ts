@@ -3,12 +3,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import {
-  httpSecret,
-  pythonTool,
-  TemporaryProject,
-  userConfig,
-} from '../../kit/projects/temporary-project.js';
+import { httpSecret, pythonTool, TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
 import { failure } from './answers.js';
 import { leaksIn } from './canaries.js';
 

@@ -44,11 +44,7 @@ describe('a server that reloads by itself and runs Python', () => {
     project = new TemporaryProject({
       ...CANARY_PROJECT,
       ...CANARY_PYTHON,
-      'config.yml': [
-        ...canaryConfig(),
-        'logging: { path: mxcp.log, level: DEBUG }',
-        'reload: { refresh: 1s }',
-      ],
+      'config.yml': [...canaryConfig(), 'logging: { path: mxcp.log, level: DEBUG }', 'reload: { refresh: 1s }'],
     });
     server = await ChildServer.start(project, {
       args: ['--watch', '--debug', '--env-file', project.path('service.env'), '--python-workers', '1'],
@@ -96,10 +92,7 @@ describe('a server that reloads by itself and runs Python', () => {
       const onprogress = (progress: unknown): void => void received.push(progress);
       await speaking.callTool({ name: 'tell', arguments: { text: value } }, { onprogress });
       await speaking.close();
-      expect(received).toMatchObject([
-        { data: { message: 'to say: [secret]' } },
-        { message: 'with [secret]' },
-      ]);
+      expect(received).toMatchObject([{ data: { message: 'to say: [secret]' } }, { message: 'with [secret]' }]);
       expect(leaksIn(JSON.stringify(received))).toEqual([]);
     },
   );
@@ -139,21 +132,15 @@ describe('a server that reloads by itself and runs Python', () => {
     await untilNothingFails(project);
   });
 
-  it.each(Object.entries(BROKEN))(
-    'says nothing secret when it fails by itself for %s',
-    async (_, breakIt) => {
-      breakIt(project);
-      await vi.waitFor(
-        async () => expect(await ask(project, '/status')).toContain('"status":"failing"'),
-        PATIENCE,
-      );
-      expect((await everyAnswer(project)).flatMap(leaksIn)).toEqual([]);
-      restore(project);
-      await untilNothingFails(project);
-      expect((await everyAnswer(project)).flatMap(leaksIn)).toEqual([]);
-      expect(leaksIn(server.stderr)).toEqual([]);
-    },
-  );
+  it.each(Object.entries(BROKEN))('says nothing secret when it fails by itself for %s', async (_, breakIt) => {
+    breakIt(project);
+    await vi.waitFor(async () => expect(await ask(project, '/status')).toContain('"status":"failing"'), PATIENCE);
+    expect((await everyAnswer(project)).flatMap(leaksIn)).toEqual([]);
+    restore(project);
+    await untilNothingFails(project);
+    expect((await everyAnswer(project)).flatMap(leaksIn)).toEqual([]);
+    expect(leaksIn(server.stderr)).toEqual([]);
+  });
 });
 
 async function untilNothingFails(project: TemporaryProject): Promise<void> {
@@ -201,11 +188,7 @@ describe.each(['text', 'json'])('the report of a crash, logged as %s', (format) 
     });
     await using server = await ChildServer.start(project, {
       args: ['--debug', '--env-file', project.path('service.env'), '--log-format', format],
-      env: {
-        ...CANARY_ENVIRONMENT,
-        TMPDIR: project.root,
-        NODE_OPTIONS: `--import=${project.path('bug.mjs')}`,
-      },
+      env: { ...CANARY_ENVIRONMENT, TMPDIR: project.root, NODE_OPTIONS: `--import=${project.path('bug.mjs')}` },
     });
     server.child.kill('SIGUSR2');
     expect(await server.ended).toBe(70);

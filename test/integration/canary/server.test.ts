@@ -36,21 +36,15 @@ describe.each(['text', 'json'])('a server that logs %s', (format) => {
     expect(answers.flatMap(leaksIn)).toEqual([]);
   });
 
-  it.each(Object.entries(BROKEN))(
-    'says nothing secret about a reload that fails for %s',
-    async (_, breakIt) => {
-      breakIt(project);
-      const answers = [
-        await ask(project, '/reload?wait=20', 'POST'),
-        await ask(project, '/reload?dry_run=true', 'POST'),
-      ];
-      restore(project);
-      for (const answer of answers) expect(answer).toMatch(/^500 /);
-      answers.push(...(await Promise.all(ROUTES.map((path) => ask(project, path)))));
-      expect(answers.flatMap(leaksIn)).toEqual([]);
-      expect(leaksIn(server.stderr)).toEqual([]);
-    },
-  );
+  it.each(Object.entries(BROKEN))('says nothing secret about a reload that fails for %s', async (_, breakIt) => {
+    breakIt(project);
+    const answers = [await ask(project, '/reload?wait=20', 'POST'), await ask(project, '/reload?dry_run=true', 'POST')];
+    restore(project);
+    for (const answer of answers) expect(answer).toMatch(/^500 /);
+    answers.push(...(await Promise.all(ROUTES.map((path) => ask(project, path)))));
+    expect(answers.flatMap(leaksIn)).toEqual([]);
+    expect(leaksIn(server.stderr)).toEqual([]);
+  });
 
   describe.each(ERAS)('to an MCP client (%s)', (era) => {
     let client: Client;
@@ -59,23 +53,16 @@ describe.each(['text', 'json'])('a server that logs %s', (format) => {
     });
     afterAll(() => client.close());
 
-    it.each(Object.entries(CANARIES))(
-      'takes a value (%s) out of every error that quotes it',
-      async (_, value) => {
-        const errors = await Promise.all([
-          failure(callText(client, 'cast', { text: value })),
-          failure(callText(client, 'raise', { text: value })),
-          failure(
-            callText(client, 'execute_sql_query', {
-              sql: `SELECT '${value.replaceAll("'", "''")}'::INTEGER`,
-            }),
-          ),
-          failure(client.readResource({ uri: `note://${encodeURIComponent(value)}` })),
-          failure(client.getPrompt({ name: 'say', arguments: { text: value } })),
-        ]);
-        expect(errors.flatMap(leaksIn)).toEqual([]);
-      },
-    );
+    it.each(Object.entries(CANARIES))('takes a value (%s) out of every error that quotes it', async (_, value) => {
+      const errors = await Promise.all([
+        failure(callText(client, 'cast', { text: value })),
+        failure(callText(client, 'raise', { text: value })),
+        failure(callText(client, 'execute_sql_query', { sql: `SELECT '${value.replaceAll("'", "''")}'::INTEGER` })),
+        failure(client.readResource({ uri: `note://${encodeURIComponent(value)}` })),
+        failure(client.getPrompt({ name: 'say', arguments: { text: value } })),
+      ]);
+      expect(errors.flatMap(leaksIn)).toEqual([]);
+    });
 
     it('takes the content of a secret file out of an error', async () => {
       expect(leaksIn(await failure(callText(client, 'file')))).toEqual([]);
@@ -87,9 +74,7 @@ describe.each(['text', 'json'])('a server that logs %s', (format) => {
     });
 
     it('leaves short values in errors', async () => {
-      expect(await failure(callText(client, 'raise', { text: 'prod 1 production' }))).toContain(
-        'prod 1 production',
-      );
+      expect(await failure(callText(client, 'raise', { text: 'prod 1 production' }))).toContain('prod 1 production');
     });
   });
 

@@ -52,11 +52,7 @@ describe.each(['token', 'approle'] as const)('a server that logs in to Vault by 
   beforeAll(async () => {
     vault = await new VaultServer().mount('kv/', 2).put('kv/app', { key: VAULT_VALUE, short: '1' }).listen();
     vault.issueToken({}, VAULT_TOKEN);
-    vault.allowLogin(
-      'auth/approle',
-      { role_id: ROLE_ID, secret_id: SECRET_ID },
-      { ttl: 3600, renewable: true },
-    );
+    vault.allowLogin('auth/approle', { role_id: ROLE_ID, secret_id: SECRET_ID }, { ttl: 3600, renewable: true });
     connect = new ConnectServer(CONNECT_TOKEN);
     connect.put('Team', 'Db', [{ id: 'p', label: 'password', value: CONNECT_VALUE }]);
     await connect.listen();

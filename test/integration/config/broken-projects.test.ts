@@ -92,11 +92,7 @@ const BROKEN_PROJECTS = [
       'mxcp-site.yml:7:11: `paths.python`: the folder mxcp-site.yml is not a folder; create it, or correct the name',
     ],
   },
-  {
-    project: 'site-missing-project',
-    code: 'config_invalid',
-    problems: ['mxcp-site.yml:1:1: `project` is missing'],
-  },
+  { project: 'site-missing-project', code: 'config_invalid', problems: ['mxcp-site.yml:1:1: `project` is missing'] },
   {
     project: 'site-number-for-text',
     code: 'config_invalid',
@@ -127,9 +123,7 @@ const BROKEN_PROJECTS = [
   {
     project: 'site-two-documents',
     code: 'config_invalid',
-    problems: [
-      'mxcp-site.yml:4:1: the file holds more than one document; keep one and remove the `---` between them',
-    ],
+    problems: ['mxcp-site.yml:4:1: the file holds more than one document; keep one and remove the `---` between them'],
   },
   {
     project: 'site-unknown-key',
@@ -139,9 +133,7 @@ const BROKEN_PROJECTS = [
   {
     project: 'site-unknown-nested-key',
     code: 'config_invalid',
-    problems: [
-      'mxcp-site.yml:7:7: unknown key `read_only` in `profiles.dev.duckdb`; did you mean `readonly`?',
-    ],
+    problems: ['mxcp-site.yml:7:7: unknown key `read_only` in `profiles.dev.duckdb`; did you mean `readonly`?'],
   },
   {
     project: 'site-version-in-quotes',
@@ -205,9 +197,7 @@ const BROKEN_PROJECTS = [
   {
     project: 'user-unknown-key',
     code: 'config_invalid',
-    problems: [
-      'config.yml:6:9: unknown key `secret` in `projects.shop.profiles.dev`; did you mean `secrets`?',
-    ],
+    problems: ['config.yml:6:9: unknown key `secret` in `projects.shop.profiles.dev`; did you mean `secrets`?'],
   },
 ];
 

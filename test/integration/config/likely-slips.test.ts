@@ -26,8 +26,7 @@ describe('secrets that queries would go without', () => {
     expect(await warningsOf(site, typed('postgers'))).toEqual([
       'config.yml:8:19: DuckDB has no secrets of this type, so queries run without this one; did you mean `postgres`?',
     ]);
-    for (const type of ['HTTP', 'python', 'custom', 'api'])
-      expect(await warningsOf(site, typed(type))).toEqual([]);
+    for (const type of ['HTTP', 'python', 'custom', 'api']) expect(await warningsOf(site, typed(type))).toEqual([]);
   });
 });
 
@@ -43,15 +42,7 @@ describe('hosts and origins that may call', () => {
       expect((await errorOf(loadWith('allowed_hosts', ['ok.example', host]))).message).toMatch(
         /config\.yml:2:\d+: `transport\.http\.allowed_hosts\[1\]` must be a host as requests name it, like `app/,
       );
-    const origins = [
-      'app.example',
-      '*',
-      'https://*.x',
-      'https://x/app',
-      'https://x:443',
-      'https://',
-      'a://x/y',
-    ];
+    const origins = ['app.example', '*', 'https://*.x', 'https://x/app', 'https://x:443', 'https://', 'a://x/y'];
     for (const origin of origins)
       expect((await errorOf(loadWith('allowed_origins', ['null', origin]))).message).toMatch(
         /config\.yml:2:\d+: `transport\.http\.allowed_origins\[1\]` must be an origin as browsers send it, like `https/,
@@ -60,11 +51,6 @@ describe('hosts and origins that may call', () => {
 
   it('may be written as people write them', async () => {
     await loadWith('allowed_hosts', ['App.example', 'app_1.example:8000', '127.0.0.1', '[::1]:80']);
-    await loadWith('allowed_origins', [
-      'https://App.example/',
-      'http://x:3000',
-      'chrome-extension://abc',
-      'null',
-    ]);
+    await loadWith('allowed_origins', ['https://App.example/', 'http://x:3000', 'chrome-extension://abc', 'null']);
   });
 });

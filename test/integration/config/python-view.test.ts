@@ -60,9 +60,7 @@ describe('the configuration as Python code sees it', () => {
       projects: {
         shop: {
           profiles: {
-            dev: {
-              secrets: [{ name: 'db', type: 'python', parameters: { password: 'hunter2', tries: 3 } }],
-            },
+            dev: { secrets: [{ name: 'db', type: 'python', parameters: { password: 'hunter2', tries: 3 } }] },
           },
         },
       },
@@ -83,11 +81,7 @@ describe('the configuration as Python code sees it', () => {
   it('is never printed', async () => {
     const root = await makeShop();
     const config = await loadProject(root, options(root));
-    for (const printed of [
-      JSON.stringify(config),
-      inspect(config, { depth: 20, showHidden: true }),
-      `${config.files}`,
-    ])
+    for (const printed of [JSON.stringify(config), inspect(config, { depth: 20, showHidden: true }), `${config.files}`])
       expect(printed).not.toMatch(/hunter2|of-the-process/);
   });
 

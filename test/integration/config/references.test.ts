@@ -16,11 +16,7 @@ function parameter(config: ResolvedConfig, name: string): unknown {
   return value instanceof Secret ? value.reveal() : value;
 }
 
-async function resolveOne(
-  written: string,
-  env: Record<string, string> = {},
-  files: Record<string, string> = {},
-) {
+async function resolveOne(written: string, env: Record<string, string> = {}, files: Record<string, string> = {}) {
   const root = await makeProject({ ...files, 'config.yml': userConfig(`VALUE: ${written}`) });
   return parameter(await loadProject(root, { env }), 'VALUE');
 }
@@ -57,12 +53,7 @@ describe('a variable', () => {
 
   it.each([
     ['another default', 'changed', [['${PW:-a}'], ['${PW:-b}']], [{}, {}]],
-    [
-      'another default that does not count',
-      'unchanged',
-      [['${PW:-a}'], ['${PW:-b}']],
-      [{ PW: 'x' }, { PW: 'x' }],
-    ],
+    ['another default that does not count', 'unchanged', [['${PW:-a}'], ['${PW:-b}']], [{ PW: 'x' }, { PW: 'x' }]],
     ['the default as its value', 'unchanged', [['${PW:-a}'], ['${PW:-a}']], [{}, { PW: 'a' }]],
     ['nothing for a value', 'changed', [['${PW:-a}'], ['${PW:-a}']], [{ PW: 'x' }, { PW: '' }]],
     ['a default for nothing', 'changed', [['${PW}'], ['${PW:-a}']], [{ PW: '' }, { PW: '' }]],
@@ -177,18 +168,10 @@ describe('a file reference', () => {
     ['a folder', async (path: string) => void (await mkdir(path)), 'is a folder'],
     ['a pipe', async (path: string) => void execFileSync('mkfifo', [path]), 'is not a regular file'],
     ['a device', async (path: string) => symlink('/dev/zero', path), 'is not a regular file'],
-    [
-      'a circle of links',
-      async (path: string) => symlink(path, path),
-      'is a symbolic link that leads in a circle',
-    ],
+    ['a circle of links', async (path: string) => symlink(path, path), 'is a symbolic link that leads in a circle'],
     ['binary', async (path: string) => writeFile(path, Buffer.from([1, 0, 2])), 'is not a text file'],
     ['Latin-1', async (path: string) => writeFile(path, Buffer.from([0x70, 0xe9])), 'is not UTF-8 text'],
-    [
-      'too large',
-      async (path: string) => writeFile(path, 'x'.repeat(1_048_577)),
-      'is larger than 1048576 bytes',
-    ],
+    ['too large', async (path: string) => writeFile(path, 'x'.repeat(1_048_577)), 'is larger than 1048576 bytes'],
   ])('to %s is a clear error', async (_what, make, reason) => {
     const root = await makeProject({ 'config.yml': userConfig('VALUE: file://pw') });
     await make(join(root, 'pw'));
@@ -208,13 +191,7 @@ describe('a file reference', () => {
 describe('resolving', () => {
   it('names every reference without a value and what uses it, and no other value', async () => {
     const root = await makeProject({
-      'config.yml': userConfig(
-        'A: ${UNSET}',
-        'B: x-${UNSET}',
-        'C: file://none',
-        'D: op://v/i/f',
-        'E: ${SET}',
-      ),
+      'config.yml': userConfig('A: ${UNSET}', 'B: x-${UNSET}', 'C: file://none', 'D: op://v/i/f', 'E: ${SET}'),
     });
     const error = await errorOf(loadProject(root, { env: { SET: 'hunter2-hunter2' } }));
     const path = 'projects.shop.profiles.dev.secrets[0].parameters';

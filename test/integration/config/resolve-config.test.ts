@@ -39,19 +39,14 @@ describe('the smallest project', () => {
   });
 
   it('is deeply frozen', async () => {
-    const config = await loadProject(
-      await makeProject({ 'config.yml': userConfig('A: x', 'B: [1, {C: y}]') }),
-    );
+    const config = await loadProject(await makeProject({ 'config.yml': userConfig('A: x', 'B: [1, {C: y}]') }));
     const parameters = config.secrets[0]?.parameters;
-    expect(
-      [config, config.duckdb, config.secrets, parameters, parameters?.['B']].every(Object.isFrozen),
-    ).toBe(true);
+    expect([config, config.duckdb, config.secrets, parameters, parameters?.['B']].every(Object.isFrozen)).toBe(true);
   });
 
   it('takes sections with nothing below them as empty', async () => {
     const root = await makeProject({
-      'mxcp-site.yml':
-        'mxcp: 1\nproject: shop\nprofile: dev\nsecrets:\nextensions: httpfs\ndbt:\nprofiles:\n  dev:\n',
+      'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nsecrets:\nextensions: httpfs\ndbt:\nprofiles:\n  dev:\n',
       'config.yml': 'mxcp: 1\ntransport:\nprojects:\n  shop:\n    profiles:\n      dev:\n',
     });
     expect((await loadProject(root)).extensions.map(withPosition)).toMatchObject([
@@ -96,17 +91,13 @@ describe('the profile', () => {
   });
 
   it('may be in the user configuration only', async () => {
-    const root = await makeProject({
-      'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {staging: {}}}}\n',
-    });
+    const root = await makeProject({ 'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {staging: {}}}}\n' });
     const config = await loadProject(root, { flags: { profile: 'staging' } });
     expect(config.duckdb.path).toBe(join(root, 'data/db-staging.duckdb'));
   });
 
   it('of the site file that looks misspelt is a warning', async () => {
-    const root = await makeProject({
-      'mxcp-site.yml': TWO_PROFILES.replace('profile: dev', 'profile: prdo'),
-    });
+    const root = await makeProject({ 'mxcp-site.yml': TWO_PROFILES.replace('profile: dev', 'profile: prdo') });
     expect((await loadProject(root)).warnings).toMatchObject([
       { line: 3, column: 10, message: expect.stringContaining('did you mean `prod`?') },
     ]);
@@ -122,15 +113,14 @@ describe('names and references in unexpected places', () => {
     expect((await loadProject(root)).profile).toBe('toString');
   });
 
-  it.each([
-    'projects: ${X}',
-    'projects: {shop: "${X}"}',
-    'projects: {shop: {profiles: {dev: {auth: "${X}"}}}}',
-  ])('do not hide a protection: %s', async (line) => {
-    const root = await makeProject({ 'config.yml': `mxcp: 1\n${line}\n` });
-    const error = await errorOf(loadProject(root, { env: { X: 'x' } }));
-    expect(error.message).toMatch(/config\.yml:2:\d+: `projects.*` must be a mapping/);
-  });
+  it.each(['projects: ${X}', 'projects: {shop: "${X}"}', 'projects: {shop: {profiles: {dev: {auth: "${X}"}}}}'])(
+    'do not hide a protection: %s',
+    async (line) => {
+      const root = await makeProject({ 'config.yml': `mxcp: 1\n${line}\n` });
+      const error = await errorOf(loadProject(root, { env: { X: 'x' } }));
+      expect(error.message).toMatch(/config\.yml:2:\d+: `projects.*` must be a mapping/);
+    },
+  );
 });
 
 describe('configuration files', () => {
@@ -178,9 +168,7 @@ describe('configuration files', () => {
 
 describe('secrets', () => {
   it('keep numbers and truth values and wrap every text', async () => {
-    const root = await makeProject({
-      'config.yml': userConfig('A: x', 'B: 5', 'C: no', 'D: {E: [y]}', 'F:'),
-    });
+    const root = await makeProject({ 'config.yml': userConfig('A: x', 'B: 5', 'C: no', 'D: {E: [y]}', 'F:') });
     const config = await loadProject(root);
     expect(config.secrets.map(withPosition)[0]).toEqual({
       name: 'db',
@@ -193,9 +181,7 @@ describe('secrets', () => {
   });
 
   it('that the site file names and the profile lacks are a warning', async () => {
-    const root = await makeProject({
-      'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nsecrets: [db]\n',
-    });
+    const root = await makeProject({ 'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nsecrets: [db]\n' });
     expect((await loadProject(root)).warnings).toMatchObject([
       { line: 4, column: 11, message: 'the active profile of the user configuration has no secret `db`' },
     ]);
@@ -210,9 +196,7 @@ describe('what an option or a variable says', () => {
     const root = await noFile();
     const sse = await errorOf(loadProject(root, { flags: { transport: 'sse' } }));
     expect(sse).toMatchObject({ code: 'feature_unavailable' });
-    expect(sse.message).toContain(
-      '\n  --transport: this version has no `sse` transport; use `streamable-http`',
-    );
+    expect(sse.message).toContain('\n  --transport: this version has no `sse` transport; use `streamable-http`');
     const memory = await errorOf(loadProject(root, { env: { MXCP_DUCKDB_PATH: ':memory:' } }));
     expect(memory.message).toBe(
       'the configuration has a problem:\n  MXCP_DUCKDB_PATH: the path of the database must name a file; databases in memory or on other machines cannot be used',
@@ -276,9 +260,7 @@ describe('a reload', () => {
     await writeFile(join(root, 'b'), 'two');
     await writeFile(join(root, 'config.yml'), userConfig('A: file://a', 'B: file://b', 'D: file://d'));
     const after = await loadProject(root, { previous: before });
-    expect(
-      compareReferences(before.references, after.references).map(({ ref, outcome }) => [ref, outcome]),
-    ).toEqual([
+    expect(compareReferences(before.references, after.references).map(({ ref, outcome }) => [ref, outcome])).toEqual([
       ['${C}', 'removed'],
       ['file://a', 'unchanged'],
       ['file://b', 'changed'],
@@ -305,11 +287,7 @@ describe('a reload', () => {
     const onDisk = await loadProject(root, { previous: running, env: { HOST: '127.0.0.1' } });
     expect(findRestartRequired(running, onDisk)).toEqual([
       { setting: 'profile', running: 'dev', onDisk: 'prod' },
-      {
-        setting: 'profiles.dev.duckdb.path',
-        running: join(root, 'dev.duckdb'),
-        onDisk: join(root, 'new.duckdb'),
-      },
+      { setting: 'profiles.dev.duckdb.path', running: join(root, 'dev.duckdb'), onDisk: join(root, 'new.duckdb') },
       { setting: 'transport.http.base_url', running: 'https://[secret]@x/', onDisk: 'https://[secret]@y/' },
       { setting: 'transport.http.host', running: '[secret]', onDisk: '[secret]' },
       { setting: 'transport.http.port', running: 8000, onDisk: 9000 },

@@ -44,12 +44,7 @@ describe('settings without flags and variables', () => {
       logFormat: 'text',
       unknownVariables: [],
       namedBy: {},
-      admin: {
-        enabled: false,
-        socketPath: '/run/mxcp/mxcp.sock',
-        mode: 0o600,
-        strict: false,
-      },
+      admin: { enabled: false, socketPath: '/run/mxcp/mxcp.sock', mode: 0o600, strict: false },
     });
   });
 
@@ -76,9 +71,7 @@ describe('variables', () => {
   });
 
   it('are all refused at once, by name and with what is allowed', () => {
-    expect(() =>
-      load({ MXCP_ADMIN_ENABLED: 'ture', MXCP_PORT: '80000', MXCP_ADMIN_SOCKET_MODE: '999' }),
-    ).toThrow(
+    expect(() => load({ MXCP_ADMIN_ENABLED: 'ture', MXCP_PORT: '80000', MXCP_ADMIN_SOCKET_MODE: '999' })).toThrow(
       [
         'MXCP_PORT must be a whole number from 0 to 65535, not "80000"',
         'MXCP_ADMIN_ENABLED must be one of 1, true, yes, on, 0, false, no, off, not "ture"',
@@ -97,12 +90,7 @@ describe('variables', () => {
   });
 
   it('without a meaning are reported with the nearest known one, except those for Python secrets', () => {
-    const env = {
-      MXCP_ADMIN_SOKET: 'x',
-      MXCP_SECRET_DB_HOST: 'x',
-      MXCP_DISABLE_ANALYTICS: '1',
-      MXCP_ZZZZZZZZ: '',
-    };
+    const env = { MXCP_ADMIN_SOKET: 'x', MXCP_SECRET_DB_HOST: 'x', MXCP_DISABLE_ANALYTICS: '1', MXCP_ZZZZZZZZ: '' };
     expect(load(env).unknownVariables).toEqual([
       { name: 'MXCP_ADMIN_SOKET', nearest: 'MXCP_ADMIN_SOCKET' },
       { name: 'MXCP_ZZZZZZZZ', nearest: undefined },
@@ -110,9 +98,7 @@ describe('variables', () => {
   });
 
   it('are all read: every documented one changes something or is refused', () => {
-    const variables = Object.values(SETTINGS).flatMap((setting) =>
-      'variable' in setting ? [setting.variable] : [],
-    );
+    const variables = Object.values(SETTINGS).flatMap((setting) => ('variable' in setting ? [setting.variable] : []));
     // Without `namedBy`, which says only that a variable was set.
     const effectOf = (env: Record<string, string>) => JSON.stringify({ ...load(env), namedBy: {} });
     const unchanged = variables.filter((variable) => {
@@ -128,9 +114,7 @@ describe('variables', () => {
   });
 
   it('of any text are understood or refused with `usage`, never anything else', () => {
-    const names = Object.values(SETTINGS).flatMap((setting) =>
-      'variable' in setting ? [setting.variable] : [],
-    );
+    const names = Object.values(SETTINGS).flatMap((setting) => ('variable' in setting ? [setting.variable] : []));
     fc.assert(
       fc.property(fc.constantFrom(...names), fc.string(), (name, value) => {
         try {
@@ -146,12 +130,7 @@ describe('variables', () => {
 describe('flags', () => {
   it('win over variables', () => {
     const env = { MXCP_PROFILE: 'staging', MXCP_READONLY: '0', MXCP_PORT: '1', MXCP_ENV_FILE: 'a.env' };
-    const settings = load(env, {
-      profile: 'prod',
-      readonly: true,
-      port: '9000',
-      envFiles: ['b.env', 'c.env'],
-    });
+    const settings = load(env, { profile: 'prod', readonly: true, port: '9000', envFiles: ['b.env', 'c.env'] });
     expect(settings).toMatchObject({
       profile: 'prod',
       namedBy: { profile: '--profile', readonly: '--readonly' },
@@ -162,9 +141,7 @@ describe('flags', () => {
   });
 
   it('take times, sizes and numbers as text and as values', () => {
-    expect(
-      load({}, { callTimeout: '500ms', shutdownTimeout: 3, maxResultBytes: '1MiB', port: 0 }),
-    ).toMatchObject({
+    expect(load({}, { callTimeout: '500ms', shutdownTimeout: 3, maxResultBytes: '1MiB', port: 0 })).toMatchObject({
       callTimeoutMs: 500,
       shutdownTimeoutMs: 3000,
       maxResultBytes: 1_048_576,
@@ -221,12 +198,10 @@ describe('paths', () => {
     const settings = await asOrdinaryUser(async () => loadSettings({ flags: {}, env: {}, cwd }));
     expect(settings.projectRoot).toBe(project.root);
     project.remove('mxcp-site.yml');
-    await expect(asOrdinaryUser(async () => loadSettings({ flags: {}, env: {}, cwd }))).rejects.toMatchObject(
-      {
-        code: 'project_not_found',
-        message: expect.stringContaining(`(${cwd} may not be read by this user)`),
-      },
-    );
+    await expect(asOrdinaryUser(async () => loadSettings({ flags: {}, env: {}, cwd }))).rejects.toMatchObject({
+      code: 'project_not_found',
+      message: expect.stringContaining(`(${cwd} may not be read by this user)`),
+    });
   });
 });
 
@@ -241,9 +216,7 @@ describe('the admin socket', () => {
   });
 
   it('refuses access for everybody, and the probe socket does not', () => {
-    expect(() => load({ MXCP_ADMIN_SOCKET_MODE: '0666' })).toThrow(
-      /MXCP_ADMIN_SOCKET_MODE must not give everybody/,
-    );
+    expect(() => load({ MXCP_ADMIN_SOCKET_MODE: '0666' })).toThrow(/MXCP_ADMIN_SOCKET_MODE must not give everybody/);
     const env = {
       MXCP_ADMIN_PROBE_SOCKET: '/run/shop/p.sock',
       MXCP_ADMIN_PROBE_SOCKET_MODE: '666',
@@ -257,11 +230,7 @@ describe('the admin socket', () => {
   });
 
   it('is found without a project', () => {
-    const settings = loadAdminSettings({
-      flags: {},
-      env: { MXCP_ADMIN_SOCKET: '/run/shop/a.sock' },
-      cwd: tmpdir(),
-    });
+    const settings = loadAdminSettings({ flags: {}, env: { MXCP_ADMIN_SOCKET: '/run/shop/a.sock' }, cwd: tmpdir() });
     expect(settings.socketPath).toBe('/run/shop/a.sock');
   });
 

@@ -168,9 +168,7 @@ describe('statements', () => {
     const session = open(await openDatabase());
     const clock = "SELECT TIMESTAMPTZ '2024-01-02 03:04:05+00' AS t";
     await rows(session, "SET TimeZone = 'Asia/Tokyo'");
-    expect((await executeIn(session, clock)).columns).toEqual([
-      { name: 't', type: ['timestamptz', 'Asia/Tokyo'] },
-    ]);
+    expect((await executeIn(session, clock)).columns).toEqual([{ name: 't', type: ['timestamptz', 'Asia/Tokyo'] }]);
     expect((await executeIn(session, `SET TimeZone = 'UTC'; ${clock}`)).columns[0]?.type).toEqual([
       'timestamptz',
       'UTC',

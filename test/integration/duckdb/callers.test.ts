@@ -50,9 +50,7 @@ describe('the caller', () => {
   test('has headers by name in any case', async () => {
     const database = await openDatabase();
     for (const name of ['X-Request-ID', 'x-request-id', 'X-REQUEST-ID'])
-      expect(await valueOf(database, 'SELECT get_request_header($name)', { name }, { caller: ALICE })).toBe(
-        'r-1',
-      );
+      expect(await valueOf(database, 'SELECT get_request_header($name)', { name }, { caller: ALICE })).toBe('r-1');
     expect(await valueOf(database, "SELECT get_request_header('x-empty')", {}, { caller: ALICE })).toBe('');
   });
 
@@ -102,9 +100,7 @@ describe('the caller', () => {
 
   test('is not kept after a call that failed', async () => {
     const database = await openDatabase();
-    await expect(rowsOf(database, 'SELECT error(get_username())', {}, { caller: ALICE })).rejects.toThrow(
-      'alice',
-    );
+    await expect(rowsOf(database, 'SELECT error(get_username())', {}, { caller: ALICE })).rejects.toThrow('alice');
     expect(await valueOf(database, 'SELECT get_username()')).toBeNull();
   });
 
@@ -151,10 +147,7 @@ describe('the caller', () => {
 
   test('is known in a read-only database too', async () => {
     const registry = createRegistry();
-    const database = await buildGeneration(
-      registry,
-      specOf(`${createFolder()}/a.duckdb`, { readonly: true }),
-    );
+    const database = await buildGeneration(registry, specOf(`${createFolder()}/a.duckdb`, { readonly: true }));
     expect(await valueOf(database, 'SELECT get_username()', {}, { caller: ALICE })).toBe('alice');
   });
 });

@@ -1,14 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
-import {
-  mkdirSync,
-  existsSync,
-  renameSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-  chmodSync,
-} from 'node:fs';
+import { mkdirSync, existsSync, renameSync, symlinkSync, unlinkSync, writeFileSync, chmodSync } from 'node:fs';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -168,9 +160,7 @@ describe('a read-only file', () => {
     const database = await buildGeneration(createRegistry(), specOf(path, { readonly: true }));
     expect(database.readonly).toBe(true);
     expect(await rowsOf(database, 'SHOW TABLES')).toEqual([]);
-    await expect(rowsOf(database, 'CREATE TABLE t(a INTEGER)')).rejects.toMatchObject({
-      code: 'query_failed',
-    });
+    await expect(rowsOf(database, 'CREATE TABLE t(a INTEGER)')).rejects.toMatchObject({ code: 'query_failed' });
   });
 });
 
@@ -181,9 +171,7 @@ describe('a read-write file', () => {
     const registry = createRegistry();
     const serving = await buildGeneration(registry, specOf(path));
     renameSync(await createFile(join(folder, 'new.duckdb'), 2), path);
-    await expect(buildGeneration(registry, specOf(path))).rejects.toMatchObject({
-      code: 'database_replaced',
-    });
+    await expect(buildGeneration(registry, specOf(path))).rejects.toMatchObject({ code: 'database_replaced' });
     expect(await valueOf(serving, READ)).toBe(1);
   });
 
@@ -205,21 +193,18 @@ describe('a read-write file', () => {
 });
 
 describe('a file that cannot be served', () => {
-  test.each([true, false])(
-    'because it is gone says so while the open one serves (read-only: %s)',
-    async (readonly) => {
-      const path = await createFile(join(createFolder(), 'data.duckdb'), 1);
-      const registry = createRegistry();
-      const serving = await buildGeneration(registry, specOf(path, { readonly }));
-      unlinkSync(path);
-      await expect(buildGeneration(registry, specOf(path, { readonly }))).rejects.toMatchObject({
-        code: 'database_missing',
-        message: expect.stringContaining(path),
-      });
-      expect(existsSync(path)).toBe(false);
-      expect(await valueOf(serving, READ)).toBe(1);
-    },
-  );
+  test.each([true, false])('because it is gone says so while the open one serves (read-only: %s)', async (readonly) => {
+    const path = await createFile(join(createFolder(), 'data.duckdb'), 1);
+    const registry = createRegistry();
+    const serving = await buildGeneration(registry, specOf(path, { readonly }));
+    unlinkSync(path);
+    await expect(buildGeneration(registry, specOf(path, { readonly }))).rejects.toMatchObject({
+      code: 'database_missing',
+      message: expect.stringContaining(path),
+    });
+    expect(existsSync(path)).toBe(false);
+    expect(await valueOf(serving, READ)).toBe(1);
+  });
 
   test.each([true, false])(
     'that another process has open fails and names that process (read-only: %s)',
@@ -300,18 +285,8 @@ describe('a file that cannot be served', () => {
   });
 
   test.each([
-    [
-      'is there and read-only',
-      'old.duckdb',
-      false,
-      'this user has no permission to write to it; open it read-only',
-    ],
-    [
-      'is there and private',
-      'private.duckdb',
-      true,
-      'this user has no permission to read it; let this user read it',
-    ],
+    ['is there and read-only', 'old.duckdb', false, 'this user has no permission to write to it; open it read-only'],
+    ['is there and private', 'private.duckdb', true, 'this user has no permission to read it; let this user read it'],
     ['would have to be made', 'new.duckdb', false, 'this user cannot create it; let this user write to'],
     ['would have to be made empty', 'new.duckdb', true, 'this user cannot create it; let this user write to'],
   ])('that this user may not open fails with what to do: it %s', async (_what, name, readonly, fix) => {
@@ -323,12 +298,7 @@ describe('a file that cannot be served', () => {
     chmodSync(privateFile ?? '', 0o000);
     chmodSync(folder, 0o555);
     onTestFinished(() => chmodSync(folder, 0o755));
-    const opening = asOrdinaryUser(() =>
-      buildGeneration(createRegistry(), specOf(join(folder, name), { readonly })),
-    );
-    await expect(opening).rejects.toMatchObject({
-      code: 'database_failed',
-      message: expect.stringContaining(fix),
-    });
+    const opening = asOrdinaryUser(() => buildGeneration(createRegistry(), specOf(join(folder, name), { readonly })));
+    await expect(opening).rejects.toMatchObject({ code: 'database_failed', message: expect.stringContaining(fix) });
   });
 });

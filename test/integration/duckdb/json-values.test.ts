@@ -29,16 +29,7 @@ describe('a value of SQL', () => {
   });
 
   test('that is NULL is null in every type', async () => {
-    const types = [
-      'TINYINT',
-      'HUGEINT',
-      'DOUBLE',
-      'DECIMAL(20,2)',
-      'VARCHAR',
-      'DATE',
-      'TIMESTAMP',
-      'TIMESTAMPTZ',
-    ];
+    const types = ['TINYINT', 'HUGEINT', 'DOUBLE', 'DECIMAL(20,2)', 'VARCHAR', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ'];
     const more = [
       'TIME',
       'INTERVAL',
@@ -49,8 +40,7 @@ describe('a value of SQL', () => {
       'MAP(VARCHAR, INTEGER)',
       'JSON',
     ];
-    for (const type of [...types, ...more])
-      expect(await valueOf(database, `SELECT NULL::${type} AS v`)).toBeNull();
+    for (const type of [...types, ...more]) expect(await valueOf(database, `SELECT NULL::${type} AS v`)).toBeNull();
   });
 
   test('is given in every type that DuckDB has for trying', async () => {
@@ -80,9 +70,7 @@ describe('a value of SQL', () => {
 
 describe('a row', () => {
   test('keeps columns of the same name apart', async () => {
-    expect(await rowsOf(database, 'SELECT 1 AS a, 2 AS a, 3 AS a, 4 AS b')).toEqual([
-      { a: 1, a_1: 2, a_2: 3, b: 4 },
-    ]);
+    expect(await rowsOf(database, 'SELECT 1 AS a, 2 AS a, 3 AS a, 4 AS b')).toEqual([{ a: 1, a_1: 2, a_2: 3, b: 4 }]);
   });
 
   test('keeps columns apart also where one is called what another would become', async () => {

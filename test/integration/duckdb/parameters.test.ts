@@ -1,11 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  parseTaggedParameters,
-  TypedText,
-  type JsonValue,
-  type ParameterValue,
-} from '../../../src/duckdb/index.js';
+import { parseTaggedParameters, TypedText, type JsonValue, type ParameterValue } from '../../../src/duckdb/index.js';
 import { openDatabase, rowsOf, valueOf } from './temporary-database.js';
 
 const VALUES: readonly (readonly [ParameterValue, string, JsonValue])[] = [
@@ -28,11 +23,7 @@ const VALUES: readonly (readonly [ParameterValue, string, JsonValue])[] = [
   [new TypedText('DATE', '2024-02-29'), 'DATE', '2024-02-29'],
   [new TypedText('TIME', '01:02:03.5'), 'TIME', '01:02:03.5'],
   [new TypedText('TIMESTAMP', '2024-01-02T03:04:05'), 'TIMESTAMP', '2024-01-02T03:04:05'],
-  [
-    new TypedText('TIMESTAMPTZ', '2024-01-02T03:04:05+02:00'),
-    'TIMESTAMP WITH TIME ZONE',
-    '2024-01-02T01:04:05+00:00',
-  ],
+  [new TypedText('TIMESTAMPTZ', '2024-01-02T03:04:05+02:00'), 'TIMESTAMP WITH TIME ZONE', '2024-01-02T01:04:05+00:00'],
   [[], '"NULL"[]', []],
   [[null, null], '"NULL"[]', [null, null]],
   [[1, 2, null], 'BIGINT[]', [1, 2, null]],
@@ -79,23 +70,12 @@ describe('a parameter', () => {
 
   test('of any JSON value comes back with the same text where SQL has one type for it', async () => {
     const database = await openDatabase();
-    const scalar = fc.oneof(
-      fc.string({ unit: 'grapheme' }),
-      fc.maxSafeInteger(),
-      fc.boolean(),
-      fc.constant(null),
-    );
-    const list = fc.oneof(
-      fc.array(fc.string()),
-      fc.array(fc.maxSafeInteger()),
-      fc.array(fc.array(fc.boolean())),
-    );
+    const scalar = fc.oneof(fc.string({ unit: 'grapheme' }), fc.maxSafeInteger(), fc.boolean(), fc.constant(null));
+    const list = fc.oneof(fc.array(fc.string()), fc.array(fc.maxSafeInteger()), fc.array(fc.array(fc.boolean())));
     const struct = fc.record({ a: scalar, b: list, c: fc.record({ d: scalar }) });
     await fc.assert(
       fc.asyncProperty(fc.oneof(scalar, list, struct), async (value) => {
-        expect(await valueOf(database, 'SELECT $x AS v', { x: value })).toEqual(
-          JSON.parse(JSON.stringify(value)),
-        );
+        expect(await valueOf(database, 'SELECT $x AS v', { x: value })).toEqual(JSON.parse(JSON.stringify(value)));
       }),
       { numRuns: 200 },
     );
@@ -106,15 +86,7 @@ describe('a parameter', () => {
     const { tree } = fc.letrec<{ tree: ParameterValue }>((tie) => ({
       tree: fc.oneof(
         { maxDepth: 3 },
-        fc.constantFrom<ParameterValue>(
-          null,
-          true,
-          1,
-          1.5,
-          2n ** 70n,
-          'x',
-          new TypedText('DATE', '2024-01-02'),
-        ),
+        fc.constantFrom<ParameterValue>(null, true, 1, 1.5, 2n ** 70n, 'x', new TypedText('DATE', '2024-01-02')),
         fc.array(tie('tree'), { maxLength: 3 }),
         fc.dictionary(fc.constantFrom('a', 'b', '__proto__', 'text'), tie('tree'), { maxKeys: 3 }),
       ),
@@ -149,23 +121,20 @@ describe('a parameter', () => {
     expect(await valueOf(database, 'SELECT $x AS v', { x })).toEqual([1.5, '9007199254740993.0', 2]);
   });
 
-  test.each([
-    new TypedText('DATE', '2024-02-30'),
-    new TypedText('TIME', '25:00'),
-    new TypedText('TIMESTAMP', 'now'),
-  ])('%j is refused', async (value) => {
-    const database = await openDatabase();
-    await expect(rowsOf(database, 'SELECT $x', { x: value })).rejects.toMatchObject({
-      code: 'params_invalid',
-      message: `"${value.text}" is not a ${value.sqlType}`,
-    });
-  });
+  test.each([new TypedText('DATE', '2024-02-30'), new TypedText('TIME', '25:00'), new TypedText('TIMESTAMP', 'now')])(
+    '%j is refused',
+    async (value) => {
+      const database = await openDatabase();
+      await expect(rowsOf(database, 'SELECT $x', { x: value })).rejects.toMatchObject({
+        code: 'params_invalid',
+        message: `"${value.text}" is not a ${value.sqlType}`,
+      });
+    },
+  );
 
   test('that no type can hold is an error of the query', async () => {
     const database = await openDatabase();
-    await expect(rowsOf(database, 'SELECT $x', { x: 2n ** 200n })).rejects.toMatchObject({
-      code: 'query_failed',
-    });
+    await expect(rowsOf(database, 'SELECT $x', { x: 2n ** 200n })).rejects.toMatchObject({ code: 'query_failed' });
   });
 
   test('that the SQL uses and the caller did not give is named', async () => {

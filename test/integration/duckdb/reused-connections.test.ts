@@ -46,9 +46,7 @@ test('a query that fails or is interrupted does not touch the next one', async (
   await expect(rowsOf(database, failing, { x: 'way' })).rejects.toMatchObject({ code: 'query_failed' });
   const controller = new AbortController();
   const options = { signal: controller.signal, onRow: () => controller.abort() };
-  await expect(rowsOf(database, endless, { x: 1000 }, options)).rejects.toMatchObject({
-    code: 'query_interrupted',
-  });
+  await expect(rowsOf(database, endless, { x: 1000 }, options)).rejects.toMatchObject({ code: 'query_interrupted' });
   expect(await connectionOf(database, CONNECTION)).toBe(await connectionOf(database, CONNECTION));
 });
 

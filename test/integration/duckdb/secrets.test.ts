@@ -31,10 +31,7 @@ async function secretNames(database: GenerationDatabase): Promise<unknown[]> {
 function createGenerations() {
   const registry = createRegistry();
   const path = join(createFolder(), 'data.duckdb');
-  return {
-    path,
-    build: (...secrets: SecretDefinition[]) => buildGeneration(registry, specOf(path, { secrets })),
-  };
+  return { path, build: (...secrets: SecretDefinition[]) => buildGeneration(registry, specOf(path, { secrets })) };
 }
 
 describe('the secrets of a generation', () => {
@@ -72,8 +69,7 @@ describe('the secrets of a generation', () => {
   test('replace their former values', async () => {
     const { build } = createGenerations();
     const scopeOf = (database: GenerationDatabase) => valueOf(database, 'SELECT scope FROM duckdb_secrets()');
-    const define = (scope: string) =>
-      http('api', { BEARER_TOKEN: new Secret('t'), SCOPE: new Secret(scope) });
+    const define = (scope: string) => http('api', { BEARER_TOKEN: new Secret('t'), SCOPE: new Secret(scope) });
     const first = await build(define('https://one.example'));
     await first.commit();
     expect(await scopeOf(first)).toEqual(['https://one.example']);
@@ -165,8 +161,7 @@ describe('a secret that DuckDB refuses', () => {
       expect(failure).toMatchObject({ code: 'secret_failed', message: expect.stringContaining('"api"') });
       const { message, stack } = failure instanceof Error ? failure : new Error('no error');
       const reported = `${message}\n${String(stack?.split('\n    at ')[0])}`.replaceAll('[secret]', '');
-      for (const part of canary.split('\n'))
-        expect(reported.split('of type http:').at(-1)).not.toContain(part);
+      for (const part of canary.split('\n')) expect(reported.split('of type http:').at(-1)).not.toContain(part);
       expect(failure).not.toHaveProperty('cause');
     }
     expect(countDescriptors(path)).toBe(0);
@@ -219,8 +214,6 @@ describe('extensions', () => {
   });
 
   test.each(['a b', "x'; DROP TABLE t", '../x', ''])('cannot be called %j', async (name) => {
-    await expect(openDatabase({ extensions: named(name) })).rejects.toMatchObject({
-      code: 'extension_failed',
-    });
+    await expect(openDatabase({ extensions: named(name) })).rejects.toMatchObject({ code: 'extension_failed' });
   });
 });

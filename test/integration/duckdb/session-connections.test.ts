@@ -4,10 +4,7 @@ import { executeIn } from '../../kit/python-values.js';
 import { openDatabase } from './temporary-database.js';
 
 /** Runs statements in a session of its own, and returns the connection of each. Failures are ignored. */
-async function connectionOf(
-  database: GenerationDatabase,
-  ...statements: readonly string[]
-): Promise<unknown> {
+async function connectionOf(database: GenerationDatabase, ...statements: readonly string[]): Promise<unknown> {
   const session = database.openSession(ANONYMOUS);
   try {
     const { rows } = await executeIn(session, 'SELECT current_connection_id()');
@@ -60,11 +57,7 @@ test('a connection of a session that was ended while it ran is not used again', 
   let begin = (): void => undefined;
   const begun = new Promise<void>((resolve) => (begin = resolve));
   const { signal } = new AbortController();
-  const running = session.execute(
-    'FROM range(100000000000)',
-    {},
-    { signal, onColumns: () => {}, onRow: begin },
-  );
+  const running = session.execute('FROM range(100000000000)', {}, { signal, onColumns: () => {}, onRow: begin });
   const failed = expect(running).rejects.toMatchObject({ code: 'query_interrupted' });
   await begun;
   await session.dispose();

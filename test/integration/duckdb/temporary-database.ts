@@ -39,10 +39,7 @@ export async function openDatabase(rest: Partial<DatabaseSpec> = {}): Promise<Ge
   return database;
 }
 
-export async function buildGeneration(
-  registry: DatabaseRegistry,
-  spec: DatabaseSpec,
-): Promise<GenerationDatabase> {
+export async function buildGeneration(registry: DatabaseRegistry, spec: DatabaseSpec): Promise<GenerationDatabase> {
   const database = await GenerationDatabase.build(registry, spec);
   onTestFinished(() => database.dispose());
   return database;

@@ -45,11 +45,7 @@ describe('calling endpoints of a project over a real database', () => {
     const { calls } = await openProject(project, disposer);
     const caller = { ...ANONYMOUS, username: 'ada' };
     const result = await calls.callTool('whoami', {}, { ...anonymous(), caller });
-    expect(result).toMatchObject({
-      shape: 'object',
-      value: { name: 'ada' },
-      texts: ['{\n  "name": "ada"\n}'],
-    });
+    expect(result).toMatchObject({ shape: 'object', value: { name: 'ada' }, texts: ['{\n  "name": "ada"\n}'] });
   });
 
   it('names every argument that does not fit', async () => {
@@ -191,9 +187,7 @@ describe('calling endpoints of a project over a real database', () => {
   it('leases the generation it began on until it has ended, and begins later calls on the new one', async () => {
     const { calls, active, catalog, database } = await openProject(project, disposer);
     const slow = new AbortController();
-    const call = expect(
-      calls.callTool('slow', {}, { caller: ANONYMOUS, signal: slow.signal }),
-    ).rejects.toThrow();
+    const call = expect(calls.callTool('slow', {}, { caller: ANONYMOUS, signal: slow.signal })).rejects.toThrow();
     const empty = new EndpointSet({ ...catalog, endpoints: [] }, { enabled: false, descriptions: {} });
     const old = active.swap(
       new Generation(2, { endpoints: empty, database, python: undefined }, () => Promise.resolve()),

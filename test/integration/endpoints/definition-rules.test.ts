@@ -23,10 +23,7 @@ describe('a type that nothing can satisfy is refused', () => {
       '38: `enum` has "a", which cannot be a value of type integer',
       '53: no value can have `minimum` 9 and `maximum` 1',
     ],
-    [
-      '{ type: boolean, enum: [true, "false", 1] }',
-      '50: `enum` has 1, which cannot be a value of type boolean',
-    ],
+    ['{ type: boolean, enum: [true, "false", 1] }', '50: `enum` has 1, which cannot be a value of type boolean'],
     ['{ type: string, enum: ["1", [a]] }', '39: `enum` has ["a"], which cannot be a value of type string'],
     [
       '{ type: string, enum: [yes, "no", 010, a, null] }',
@@ -37,14 +34,8 @@ describe('a type that nothing can satisfy is refused', () => {
     ['{ type: array, enum: [[], {}] }', '37: `enum` has {}, which cannot be a value of type array'],
     ['{ type: string, minLength: 3, maxLength: 2 }', '27: no value can have `minLength` 3 and `maxLength` 2'],
     ['{ type: array, minItems: 3, maxItems: 2 }', '26: no value can have `minItems` 3 and `maxItems` 2'],
-    [
-      '{ type: number, minimum: 3, exclusiveMaximum: 3 }',
-      '27: no value can have `minimum` 3 and `exclusiveMaximum` 3',
-    ],
-    [
-      '{ type: number, exclusiveMinimum: 3, maximum: 3 }',
-      '27: no value can have `exclusiveMinimum` 3 and `maximum` 3',
-    ],
+    ['{ type: number, minimum: 3, exclusiveMaximum: 3 }', '27: no value can have `minimum` 3 and `exclusiveMaximum` 3'],
+    ['{ type: number, exclusiveMinimum: 3, maximum: 3 }', '27: no value can have `exclusiveMinimum` 3 and `maximum` 3'],
   ])('%s', async (type, ...problems) => {
     const lines = ['tool:', '  name: t', `  return: ${type}`, '  source: { code: SELECT 1 }'];
     const expected = problems.map((problem) => `tools/a.yml:3:${problem}`);
@@ -164,8 +155,6 @@ describe('one mistake in a file hides no other', () => {
     expect(await problemsOf('resources/a.yml', lines)).toEqual([
       'resources/a.yml:3:3: `resource.parameters` must be a list, not "cat"',
     ]);
-    expect(await problemsOf('tools/a.yml', ['tool: 3'])).toEqual([
-      'tools/a.yml:1:1: `tool` must be a mapping, not 3',
-    ]);
+    expect(await problemsOf('tools/a.yml', ['tool: 3'])).toEqual(['tools/a.yml:1:1: `tool` must be a mapping, not 3']);
   });
 });

@@ -74,9 +74,7 @@ describe('numbers that a double cannot hold', () => {
   it('are refused as numbers, which have lost digits on the way', async () => {
     const { calls } = await openTools(disposer);
     for (const name of ['find', 'text']) {
-      await expect(
-        calls.callTool(name, JSON.parse('{"id": 9007199254740993}'), anonymous()),
-      ).rejects.toMatchObject({
+      await expect(calls.callTool(name, JSON.parse('{"id": 9007199254740993}'), anonymous())).rejects.toMatchObject({
         code: 'params_invalid',
         message:
           `invalid arguments for tool "${name}": "id" is a number beyond ±9007199254740991, ` +

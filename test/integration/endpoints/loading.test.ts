@@ -166,14 +166,8 @@ describe('loading the definitions of a project', () => {
   });
 
   it('leaves out the byte order mark with which some editors begin a file', async () => {
-    await write({
-      'tools/a.yml': `\uFEFF${tool('  source: { file: a.sql }\n')}`,
-      'tools/a.sql': '\uFEFFSELECT 1',
-    });
-    expect(await load()).toMatchObject({
-      failures: [],
-      endpoints: [{ source: { sql: { text: 'SELECT 1' } } }],
-    });
+    await write({ 'tools/a.yml': `\uFEFF${tool('  source: { file: a.sql }\n')}`, 'tools/a.sql': '\uFEFFSELECT 1' });
+    expect(await load()).toMatchObject({ failures: [], endpoints: [{ source: { sql: { text: 'SELECT 1' } } }] });
   });
 });
 

@@ -51,9 +51,7 @@ describe('a prompt that may take long', () => {
       message: expect.stringContaining('the call of prompt "loop" took longer than 1 s'),
     });
     expect(await calls.getPrompt('line', { n: 5 }, anonymous())).toEqual([{ role: 'user', text: '5 items' }]);
-    expect(await calls.getPrompt('other', { n: 1 }, anonymous())).toEqual([
-      { role: 'user', text: 'item 0 ' },
-    ]);
+    expect(await calls.getPrompt('other', { n: 1 }, anonymous())).toEqual([{ role: 'user', text: 'item 0 ' }]);
     await failure;
     expect(await calls.getPrompt('loop', { n: 1 }, anonymous())).toEqual([{ role: 'user', text: 'item 0 ' }]);
   });

@@ -29,9 +29,7 @@ describe('the log file', () => {
       using project = projectWithLog(path);
       project.write('home/any', '');
       await using server = await InProcessServer.start(project);
-      await vi.waitFor(() =>
-        expect(server.logLines.filter((line) => line.includes(CANNOT_WRITE))).toHaveLength(1),
-      );
+      await vi.waitFor(() => expect(server.logLines.filter((line) => line.includes(CANNOT_WRITE))).toHaveLength(1));
       expect((await server.admin.health()).status).toBe('ok');
     },
   );
@@ -47,9 +45,7 @@ describe('the log file', () => {
     vi.advanceTimersByTime(10 * 60_000);
     server.server.logger.info('late enough');
     vi.useRealTimers();
-    await vi.waitFor(() =>
-      expect(readFileSync(project.path('logs/mxcp.log'), 'utf8')).toContain('late enough'),
-    );
+    await vi.waitFor(() => expect(readFileSync(project.path('logs/mxcp.log'), 'utf8')).toContain('late enough'));
     expect(readFileSync(project.path('logs/mxcp.log'), 'utf8')).not.toContain('too early');
   });
 });

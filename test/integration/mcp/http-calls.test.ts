@@ -87,12 +87,7 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
     ]);
     const templates = await send(url, request('resources/templates/list'));
     expect(templates.body.result.resourceTemplates).toEqual([
-      {
-        uriTemplate: 'notes://{id}',
-        name: 'note',
-        description: 'One note',
-        _meta: { 'mxcp/tags': ['text'] },
-      },
+      { uriTemplate: 'notes://{id}', name: 'note', description: 'One note', _meta: { 'mxcp/tags': ['text'] } },
     ]);
     const prompts = await send(url, request('prompts/list'));
     expect(prompts.body.result.prompts).toEqual([
@@ -107,11 +102,7 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
   });
 
   it.each([
-    [
-      'prompts/get',
-      { name: 'greet', arguments: { who: 5 } },
-      'arguments.who: expected string, received number',
-    ],
+    ['prompts/get', { name: 'greet', arguments: { who: 5 } }, 'arguments.who: expected string, received number'],
     ['prompts/get', {}, 'name: expected string, received undefined'],
     ['resources/read', { uri: 5 }, 'uri: expected string, received number'],
     ['tools/list', { cursor: 5 }, 'cursor: expected string, received number'],
@@ -129,9 +120,7 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
       { uri: 'notes://all', mimeType: 'application/json', text: '[1,2]' },
     ]);
     const prompt = await send(url, request('prompts/get', { name: 'greet', arguments: { who: 'Ada' } }));
-    expect(prompt.body.result.messages).toEqual([
-      { role: 'user', content: { type: 'text', text: 'Hello Ada' } },
-    ]);
+    expect(prompt.body.result.messages).toEqual([{ role: 'user', content: { type: 'text', text: 'Hello Ada' } }]);
     const wrong = await send(url, request('prompts/get', { name: 'greet' }));
     expect(wrong.body.error).toMatchObject({ code: -32602, message: "parameter 'who' is missing" });
   });

@@ -86,11 +86,7 @@ describe('paths, methods and headers', () => {
     const { url } = await startListener();
     const [before, after] = JSON.stringify(callOf('echo', { text: 'caf|' })).split('|');
     const body = Buffer.concat([Buffer.from(`${before}`), Buffer.from([0xe9]), Buffer.from(`${after}`)]);
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body,
-    });
+    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
     expect(answer.status).toBe(400);
     expect(await answer.json()).toEqual({
       jsonrpc: '2.0',
@@ -122,12 +118,7 @@ describe('limits', () => {
         controller.close();
       },
     });
-    const init = {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: pieces,
-      duplex: 'half',
-    };
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: pieces, duplex: 'half' };
     expect((await fetch(url, init as RequestInit)).status).toBe(413);
     expect(calls.running).toBe(0);
   });
@@ -140,9 +131,7 @@ describe('limits', () => {
 
   it('answers what is not HTTP with one line', async () => {
     const { listener } = await startListener();
-    expect(await raw(listener.port, 'hello\r\n\r\n')).toMatch(
-      /^HTTP\/1\.1 400 Bad Request\r\nConnection: close/,
-    );
+    expect(await raw(listener.port, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 Bad Request\r\nConnection: close/);
   });
 
   it('drops connections over the limit', async () => {

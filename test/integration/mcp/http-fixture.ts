@@ -71,11 +71,7 @@ export async function post(url: string, message: unknown, options: RpcOptions = 
     ...(options.signal !== undefined && { signal: options.signal }),
   });
   const text = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: text === '' ? undefined : JSON.parse(text),
-  };
+  return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
 }
 
 export function request(method: string, params: object = {}, id: string | number = 1) {
@@ -107,9 +103,7 @@ export async function postModern(url: string, message: ReturnType<typeof request
     'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
     'io.modelcontextprotocol/clientCapabilities': {},
   };
-  const name = new Map(Object.entries(message.params)).get(
-    message.method === 'resources/read' ? 'uri' : 'name',
-  );
+  const name = new Map(Object.entries(message.params)).get(message.method === 'resources/read' ? 'uri' : 'name');
   const headers = {
     'mcp-protocol-version': '2026-07-28',
     'mcp-method': message.method,

@@ -55,9 +55,7 @@ const MODERN_META = {
 const MODERN_HEADERS = { ...BOTH, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call' };
 
 function levelsOf(messages: readonly Received[]): unknown[] {
-  return messages
-    .filter(({ method }) => method === 'notifications/message')
-    .map(({ params }) => params?.['level']);
+  return messages.filter(({ method }) => method === 'notifications/message').map(({ params }) => params?.['level']);
 }
 
 function progressOf(messages: readonly Received[]) {
@@ -76,10 +74,7 @@ describe('notifications of a call, over HTTP with a 2025 protocol', () => {
     expect(headers.get('mcp-session-id')).toBe(session['mcp-session-id']);
     expect(levelsOf(messages)).toEqual(['debug', 'info', 'warning', 'error', 'info']);
     expect(messages[0]?.params).toEqual({ level: 'debug', data: 'debug of [secret]' });
-    expect(messages[4]?.params).toEqual({
-      level: 'info',
-      data: { message: 'with data', data: { rows: 3 } },
-    });
+    expect(messages[4]?.params).toEqual({ level: 'info', data: { message: 'with data', data: { rows: 3 } } });
     expect(progressOf(messages)).toEqual([
       { progressToken: 'p1', progress: 1, total: 2, message: 'half' },
       { progressToken: 'p1', progress: 2 },
@@ -203,29 +198,23 @@ describe('notifications of a call, over HTTP with protocol 2026-07-28', () => {
   });
 });
 
-describe.each(['auto', 'legacy'] as const)(
-  'notifications of a call to the official client, mode %s',
-  (mode) => {
-    it('arrive', async () => {
-      const { url } = await startListener({ calls: withTalker() });
-      const client = new Client({ name: 'official', version: '1' }, { versionNegotiation: { mode } });
-      await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-      const logged: unknown[] = [];
-      const progress: unknown[] = [];
-      client.setNotificationHandler('notifications/message', ({ params }) => void logged.push(params.level));
-      const onprogress = (each: unknown) => void progress.push(each);
-      const params = {
-        name: 'talks',
-        ...(mode === 'auto' && { _meta: { 'io.modelcontextprotocol/logLevel': 'info' } }),
-      };
-      const result = await client.callTool(params, { onprogress });
-      expect(result.structuredContent).toEqual({ done: true });
-      expect(progress).toEqual([{ progress: 1, total: 2, message: 'half' }, { progress: 2 }]);
-      expect(logged).toContain('error');
-      await client.close();
-    });
-  },
-);
+describe.each(['auto', 'legacy'] as const)('notifications of a call to the official client, mode %s', (mode) => {
+  it('arrive', async () => {
+    const { url } = await startListener({ calls: withTalker() });
+    const client = new Client({ name: 'official', version: '1' }, { versionNegotiation: { mode } });
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    const logged: unknown[] = [];
+    const progress: unknown[] = [];
+    client.setNotificationHandler('notifications/message', ({ params }) => void logged.push(params.level));
+    const onprogress = (each: unknown) => void progress.push(each);
+    const params = { name: 'talks', ...(mode === 'auto' && { _meta: { 'io.modelcontextprotocol/logLevel': 'info' } }) };
+    const result = await client.callTool(params, { onprogress });
+    expect(result.structuredContent).toEqual({ done: true });
+    expect(progress).toEqual([{ progress: 1, total: 2, message: 'half' }, { progress: 2 }]);
+    expect(logged).toContain('error');
+    await client.close();
+  });
+});
 
 describe.each([
   ['2025', [INITIALIZE, { jsonrpc: '2.0', method: 'notifications/initialized' }], {}],

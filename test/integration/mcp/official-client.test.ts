@@ -15,13 +15,8 @@ const MODES = [
 
 async function connect(url: string, mode: 'auto' | 'legacy', onToolsChanged?: () => void): Promise<Client> {
   const listChanged =
-    onToolsChanged === undefined
-      ? {}
-      : { listChanged: { tools: { onChanged: onToolsChanged, debounceMs: 0 } } };
-  const client = new Client(
-    { name: 'official', version: '1' },
-    { versionNegotiation: { mode }, ...listChanged },
-  );
+    onToolsChanged === undefined ? {} : { listChanged: { tools: { onChanged: onToolsChanged, debounceMs: 0 } } };
+  const client = new Client({ name: 'official', version: '1' }, { versionNegotiation: { mode }, ...listChanged });
   clients.push(client);
   await client.connect(new StreamableHTTPClientTransport(new URL(url)));
   return client;

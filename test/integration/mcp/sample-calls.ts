@@ -16,12 +16,7 @@ export function objectResult(value: JsonObject): ShapedResult {
 
 export function arrayResult(items: readonly JsonValue[]): ShapedResult {
   const texts = items.map((item) => JSON.stringify(item));
-  return {
-    shape: 'array',
-    items,
-    texts,
-    bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
-  };
+  return { shape: 'array', items, texts, bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) };
 }
 
 export function scalarResult(value: JsonValue): ShapedResult {
@@ -119,9 +114,7 @@ export class SampleCalls implements EndpointCalls {
         throw new Error('connect to db://admin:hunter2@host failed');
       },
       large: async ({ rows }) =>
-        arrayResult(
-          Array.from({ length: Number(rows ?? 2000) }, (_, n) => ({ n, text: `row ${n} "quoted" ä😀\n` })),
-        ),
+        arrayResult(Array.from({ length: Number(rows ?? 2000) }, (_, n) => ({ n, text: `row ${n} "quoted" ä😀\n` }))),
       large_object: async ({ chars }) => objectResult({ text: '😀"\\'.repeat(Number(chars ?? 100_000) / 4) }),
       wait: (_, { signal }) => this.#wait(signal),
     };

@@ -85,11 +85,7 @@ afterEach(async () => {
 });
 
 const ERAS = [
-  {
-    era: '2025',
-    open: [INITIALIZE, { jsonrpc: '2.0', method: 'notifications/initialized' }],
-    stamp: (m: object) => m,
-  },
+  { era: '2025', open: [INITIALIZE, { jsonrpc: '2.0', method: 'notifications/initialized' }], stamp: (m: object) => m },
   { era: '2026-07-28', open: [modern(request('server/discover', {}, 'd'))], stamp: modern },
 ] as const;
 

@@ -3,9 +3,7 @@ import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { countDescriptors, openDatabase, rowsOf } from '../duckdb/temporary-database.js';
 
-const callerOf = (username: string) => ({
-  caller: { username, email: null, provider: null, externalToken: null },
-});
+const callerOf = (username: string) => ({ caller: { username, email: null, provider: null, externalToken: null } });
 
 const WHO = 'db.execute("SELECT get_username() AS who")[0]["who"]';
 
@@ -33,25 +31,22 @@ describe('a task that continues', () => {
     ['a hook', 'on_init(start)', undefined],
     ['a call', '', 'work:start'],
     ['a transaction of a call', '', 'work:start_in_transaction'],
-  ])(
-    'after %s that has started it has a connection of its own, as an anonymous caller',
-    async (_, hook, call) => {
-      using project = new TemporaryProject({ 'python/work.py': [...REFRESHER, hook] });
-      const database = await openDatabase();
-      await rowsOf(database, 'CREATE TABLE t (who VARCHAR)');
-      await using python = await PythonProject.buildOn(project, database);
-      await python.workers.initialise();
-      const before = countDescriptors(database.path);
-      if (call !== undefined) await python.call(call, {}, callerOf('ada'));
-      await vi.waitFor(async () => {
-        const rows = await rowsOf(database, 'SELECT count(*)::INT AS n FROM t WHERE who IS NULL');
-        expect(rows[0]?.['n']).toBeGreaterThan(2);
-      });
-      expect((await python.call('work:stop')).items).toEqual(['']);
-      expect(countDescriptors(database.path)).toBe(before);
-      expect(python.output).toEqual([]);
-    },
-  );
+  ])('after %s that has started it has a connection of its own, as an anonymous caller', async (_, hook, call) => {
+    using project = new TemporaryProject({ 'python/work.py': [...REFRESHER, hook] });
+    const database = await openDatabase();
+    await rowsOf(database, 'CREATE TABLE t (who VARCHAR)');
+    await using python = await PythonProject.buildOn(project, database);
+    await python.workers.initialise();
+    const before = countDescriptors(database.path);
+    if (call !== undefined) await python.call(call, {}, callerOf('ada'));
+    await vi.waitFor(async () => {
+      const rows = await rowsOf(database, 'SELECT count(*)::INT AS n FROM t WHERE who IS NULL');
+      expect(rows[0]?.['n']).toBeGreaterThan(2);
+    });
+    expect((await python.call('work:stop')).items).toEqual(['']);
+    expect(countDescriptors(database.path)).toBe(before);
+    expect(python.output).toEqual([]);
+  });
 
   it('of a call that was cancelled is refused the database', async () => {
     using project = new TemporaryProject({
@@ -74,9 +69,7 @@ describe('a task that continues', () => {
     const database = await openDatabase();
     await using python = await PythonProject.buildOn(project, database);
     const signal = AbortSignal.timeout(100);
-    await expect(python.call('work:start', {}, { signal })).rejects.toMatchObject({
-      code: 'query_interrupted',
-    });
+    await expect(python.call('work:start', {}, { signal })).rejects.toMatchObject({ code: 'query_interrupted' });
     expect(await python.value('work:finish')).toBe('the call that this code belongs to was cancelled');
   });
 
@@ -142,12 +135,7 @@ describe('a pool of threads', () => {
     await using python = await PythonProject.buildOn(project, database);
     for (const name of ['ada', 'bob']) {
       expect((await python.call('pools:call', {}, callerOf(name))).items).toEqual([name, name, name, name]);
-      expect((await python.call('pools:on_loop', {}, callerOf(name))).items).toEqual([
-        name,
-        name,
-        name,
-        name,
-      ]);
+      expect((await python.call('pools:on_loop', {}, callerOf(name))).items).toEqual([name, name, name, name]);
     }
     await python.call('pools:leave', {}, callerOf('ada'));
     expect(await python.value('pools:collect', {}, callerOf('bob'))).toBe(null);
@@ -200,9 +188,7 @@ describe('a pool of threads', () => {
     const database = await openDatabase();
     await using python = await PythonProject.buildOn(project, database);
     const signal = AbortSignal.timeout(300);
-    await expect(python.call('pools:call', {}, { signal })).rejects.toMatchObject({
-      code: 'query_interrupted',
-    });
+    await expect(python.call('pools:call', {}, { signal })).rejects.toMatchObject({ code: 'query_interrupted' });
     expect(await python.value('pools:outcome')).toBe('CallCancelled');
   });
 });

@@ -114,18 +114,10 @@ describe('a call of a Python function', () => {
     });
     await using python = await PythonProject.build(project);
     const alice = { caller: ALICE };
-    expect((await python.call('me:who', {}, alice)).items).toEqual([
-      'alice',
-      'a@x.org',
-      'github',
-      'gho_1',
-      null,
-    ]);
+    expect((await python.call('me:who', {}, alice)).items).toEqual(['alice', 'a@x.org', 'github', 'gho_1', null]);
     expect(await python.value('me:who')).toBe(null);
     const names = ['a', 'b', 'c', 'd'];
-    const answers = names.map((username) =>
-      python.value('me:who_later', {}, { caller: { ...ALICE, username } }),
-    );
+    const answers = names.map((username) => python.value('me:who_later', {}, { caller: { ...ALICE, username } }));
     expect(await Promise.all(answers)).toEqual(names);
   });
 
@@ -166,9 +158,7 @@ describe('a call of a Python function', () => {
     const configuration = {
       siteConfig: { a: { b: 1 } },
       userConfig: { mxcp: 1 },
-      secrets: [
-        { name: 'api', type: 'custom', parameters: { key: new Secret('k'), list: [1, { deep: true }] } },
-      ],
+      secrets: [{ name: 'api', type: 'custom', parameters: { key: new Secret('k'), list: [1, { deep: true }] } }],
     };
     await using python = await PythonProject.build(project, { configuration });
     expect(await python.value('settings:read')).toEqual({
@@ -196,9 +186,7 @@ describe('a call of a Python function', () => {
     expect(await python.value('one')).toBe('main');
     expect(await python.value('two')).toBe('two');
     expect(await python.value('three')).toBe('b');
-    await expect(python.value('four')).rejects.toThrow(
-      'python/four.py: there is no function to call; define main()',
-    );
+    await expect(python.value('four')).rejects.toThrow('python/four.py: there is no function to call; define main()');
   });
 });
 
@@ -224,9 +212,7 @@ describe('the result of a call', () => {
     await expect(python.call('big:items', { n: 1000 }, limit)).rejects.toMatchObject({
       message: `the result is larger than 1000 bytes (reached at item 101); ${advice}`,
     });
-    await expect(python.call('big:later', { n: 1000 }, limit)).rejects.toMatchObject({
-      code: 'result_too_large',
-    });
+    await expect(python.call('big:later', { n: 1000 }, limit)).rejects.toMatchObject({ code: 'result_too_large' });
     await expect(python.call('big:endless', {}, limit)).rejects.toMatchObject({ code: 'result_too_large' });
     expect(await python.value('big:text', { n: 1 })).toBe('x');
   });

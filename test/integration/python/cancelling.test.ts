@@ -53,10 +53,7 @@ const WORK = [
 
 async function build(project: TemporaryProject, options: PythonProjectOptions = {}): Promise<PythonProject> {
   const database = await openDatabase();
-  return await PythonProject.build(project, {
-    openSession: (caller) => database.openSession(caller),
-    ...options,
-  });
+  return await PythonProject.build(project, { openSession: (caller) => database.openSession(caller), ...options });
 }
 
 /** Starts a call, and cancels it when its code runs. Resolves with how long the call then took to end. */
@@ -156,9 +153,7 @@ describe('a call that is cancelled', () => {
   it('before it has begun, or while it waits for a worker, never runs', async () => {
     using project = new TemporaryProject({ 'python/work.py': WORK });
     await using python = await build(project);
-    const held = Array.from({ length: 16 }, () =>
-      python.value('work:wait_for_file', { path: project.path('go') }),
-    );
+    const held = Array.from({ length: 16 }, () => python.value('work:wait_for_file', { path: project.path('go') }));
     const controller = new AbortController();
     const waiting = expect(
       python.value('work:spin', { name: 'never' }, { signal: controller.signal }),
@@ -166,9 +161,9 @@ describe('a call that is cancelled', () => {
     const next = python.value('work:has_begun', { name: 'never' });
     controller.abort();
     await waiting;
-    await expect(
-      python.value('work:spin', { name: 'never' }, { signal: AbortSignal.abort() }),
-    ).rejects.toMatchObject({ code: 'query_interrupted' });
+    await expect(python.value('work:spin', { name: 'never' }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'query_interrupted',
+    });
     project.write('go', '');
     expect(await next).toBe(false);
     await Promise.all(held);
@@ -199,17 +194,12 @@ describe('a call that is cancelled', () => {
     for (let round = 0; round < 60; round += 1) {
       const calls = Array.from({ length: 8 }, async (_, index) => {
         const controller = new AbortController();
-        const call = python.call(
-          index % 2 === 0 ? 'storm:sync' : 'storm:later',
-          {},
-          { signal: controller.signal },
-        );
+        const call = python.call(index % 2 === 0 ? 'storm:sync' : 'storm:later', {}, { signal: controller.signal });
         setTimeout(() => controller.abort(), random() * 20);
         return await call;
       });
       for (const outcome of await Promise.allSettled(calls)) {
-        if (outcome.status === 'rejected')
-          expect(outcome.reason).toMatchObject({ code: 'query_interrupted' });
+        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'query_interrupted' });
       }
     }
     expect((await python.call('storm:sync')).items).toHaveLength(50);

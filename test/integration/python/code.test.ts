@@ -19,12 +19,9 @@ describe('code that cannot be imported', () => {
 
   it('fails the endpoints of that file, with the line, and no other', async () => {
     using project = new TemporaryProject(BROKEN);
-    const targets = ['name', 'syntax', 'needs', 'leaves', 'missing'].map((name) =>
-      target(`python/${name}.py`, 'f'),
-    );
+    const targets = ['name', 'syntax', 'needs', 'leaves', 'missing'].map((name) => target(`python/${name}.py`, 'f'));
     await using python = await PythonProject.build(project, { targets });
-    const problemsOf = async (name: string) =>
-      await python.workers.inspect(target(`python/${name}.py`, 'f'), []);
+    const problemsOf = async (name: string) => await python.workers.inspect(target(`python/${name}.py`, 'f'), []);
     expect(await problemsOf('good')).toEqual([]);
     expect(await problemsOf('name')).toEqual([
       {
@@ -34,11 +31,7 @@ describe('code that cannot be imported', () => {
       },
     ]);
     expect(await problemsOf('syntax')).toEqual([
-      {
-        file: 'python/syntax.py',
-        line: 2,
-        message: expect.stringMatching(/^cannot be imported: SyntaxError: .+/),
-      },
+      { file: 'python/syntax.py', line: 2, message: expect.stringMatching(/^cannot be imported: SyntaxError: .+/) },
     ]);
     expect(await problemsOf('needs')).toEqual([
       { file: 'lib/broken.py', line: 3, message: 'cannot be imported: RuntimeError: in lib' },
@@ -64,10 +57,7 @@ describe('code that cannot be imported', () => {
 
   it('only warns when no endpoint needs it', async () => {
     using project = new TemporaryProject(BROKEN);
-    await using python = await PythonProject.build(project, {
-      workers: 2,
-      targets: [target('python/good.py', 'f')],
-    });
+    await using python = await PythonProject.build(project, { workers: 2, targets: [target('python/good.py', 'f')] });
     expect(python.warnings).toHaveLength(5);
     expect(python.warnings).toContain(
       "python/name.py:2: cannot be imported: NameError: name 'undefined_name' is not defined",
@@ -105,9 +95,7 @@ describe('code that cannot be imported', () => {
   });
 
   it('is stopped by the signal of the build', async () => {
-    using project = new TemporaryProject({
-      'python/b.py': ['open("begun", "w").close()', 'while True: pass'],
-    });
+    using project = new TemporaryProject({ 'python/b.py': ['open("begun", "w").close()', 'while True: pass'] });
     const controller = new AbortController();
     const reason = new Error('stopped');
     const stopped = expect(PythonProject.build(project, { signal: controller.signal })).rejects.toBe(reason);
@@ -296,11 +284,7 @@ describe('the interpreter', () => {
       code: 'python_not_found',
       message: expect.stringMatching(/\/no\/such\/python.*ENOENT.*--python \(MXCP_PYTHON\)$/),
     });
-    project.write('old', [
-      '#!/bin/sh',
-      'echo "Python 3.6 is too old: 3.9 or newer is needed" >&2',
-      'exit 69',
-    ]);
+    project.write('old', ['#!/bin/sh', 'echo "Python 3.6 is too old: 3.9 or newer is needed" >&2', 'exit 69']);
     project.chmod('old', 0o755);
     await expect(PythonProject.build(project, { interpreter: project.path('old') })).rejects.toMatchObject({
       code: 'python_not_found',
@@ -326,9 +310,7 @@ describe('the interpreter', () => {
   });
 
   it('sees the environment of the project and nothing else', async () => {
-    using project = new TemporaryProject({
-      'python/a.py': ['import os', 'def f(): return sorted(os.environ)'],
-    });
+    using project = new TemporaryProject({ 'python/a.py': ['import os', 'def f(): return sorted(os.environ)'] });
     const environment = { PATH: process.env['PATH'], OWN: '1', UNSET: undefined };
     await using python = await PythonProject.build(project, { environment });
     const { items } = await python.call('a:f');

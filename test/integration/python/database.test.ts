@@ -107,9 +107,7 @@ describe('the database of Python code', () => {
     await vi.waitFor(() => expect(existsSync(project.path('waits'))).toBe(true), 10_000);
     controller.abort();
     await cancelled;
-    await expect(python.call('data:add', { n: 7, how: 'die' })).rejects.toMatchObject({
-      code: 'worker_exited',
-    });
+    await expect(python.call('data:add', { n: 7, how: 'die' })).rejects.toMatchObject({ code: 'worker_exited' });
     const rows = await rowsOf(database, 'FROM t ORDER BY n');
     expect(rows.map(({ n }) => n)).toEqual([1, 2, 3, 8]);
   });

@@ -23,16 +23,13 @@ describe('the end of Python workers', () => {
     };
     for (let round = 0; round < 4; round += 1) await cycle(round);
     const before = resourcesOf('self').descriptors;
-    for (let round = 0; round < 200; round += 4)
-      await Promise.all([0, 1, 2, 3].map((offset) => cycle(round + offset)));
+    for (let round = 0; round < 200; round += 4) await Promise.all([0, 1, 2, 3].map((offset) => cycle(round + offset)));
     expect(runningChildren()).toEqual([]);
     expect(resourcesOf('self').descriptors).toEqual(before);
   });
 
   it('at any moment of a build leaves none either', { timeout: 60_000 }, async () => {
-    using project = new TemporaryProject({
-      'python/a.py': ['import time', 'time.sleep(0.02)', 'def f(): return 1'],
-    });
+    using project = new TemporaryProject({ 'python/a.py': ['import time', 'time.sleep(0.02)', 'def f(): return 1'] });
     const before = resourcesOf('self').descriptors;
     let aborted = 0;
     for (let round = 0; round < 20; round += 1) {

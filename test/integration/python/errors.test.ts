@@ -65,19 +65,13 @@ describe('an error of Python code', () => {
       'odd.Unprintable: str() of the error raised ValueError (python/odd.py:8, in unprintable)',
     );
     expect(await messageOf('recursion')).toMatch(/^RecursionError: .* \(python\/odd\.py:9, in recursion\)$/);
-    expect(await messageOf('long')).toMatch(
-      /^ValueError: x{1000} … \(998000 characters left out\) … x{1000} \(/,
-    );
+    expect(await messageOf('long')).toMatch(/^ValueError: x{1000} … \(998000 characters left out\) … x{1000} \(/);
     expect(await messageOf('half')).toBe('ValueError: \ud800 (python/odd.py:11, in half)');
-    expect(await messageOf('takes_one')).toBe(
-      "TypeError: takes_one() missing 1 required positional argument: 'one'",
-    );
+    expect(await messageOf('takes_one')).toBe("TypeError: takes_one() missing 1 required positional argument: 'one'");
     expect(await messageOf('unfit')).toContain('TypeError: ');
     expect(await messageOf('unfit_later')).toContain('TypeError: ');
     expect(await messageOf('fails_late')).toBe('ValueError: late (python/odd.py:17, in fails_late)');
-    expect(await messageOf('no_such_thing')).toContain(
-      'there is no function no_such_thing; the file defines exits,',
-    );
+    expect(await messageOf('no_such_thing')).toContain('there is no function no_such_thing; the file defines exits,');
     expect(await messageOf('sys')).toContain('sys is not a function');
     expect(python.workers.status.restarts).toBe(0);
   });

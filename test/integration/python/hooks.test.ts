@@ -143,12 +143,7 @@ describe('hooks', () => {
 
   it('that raise refuse the start, with file and line', async () => {
     using project = new TemporaryProject({
-      'python/hooks.py': [
-        'from mxcp.runtime import on_init',
-        '@on_init',
-        'def load():',
-        '    return {}["key"]',
-      ],
+      'python/hooks.py': ['from mxcp.runtime import on_init', '@on_init', 'def load():', '    return {}["key"]'],
     });
     await using python = await PythonProject.build(project);
     await expect(python.workers.initialise()).rejects.toMatchObject({
@@ -173,10 +168,7 @@ describe('hooks', () => {
       ],
     });
     const limits = { initialiseMs: 300, shutdownMs: 300 };
-    await using starts = await PythonProject.build(project, {
-      limits,
-      environment: { ...process.env, WHEN: 'init' },
-    });
+    await using starts = await PythonProject.build(project, { limits, environment: { ...process.env, WHEN: 'init' } });
     await expect(starts.workers.initialise()).rejects.toMatchObject({
       code: 'worker_exited',
       message: expect.stringContaining('was ended, because its on_init hooks took longer than 300 ms'),
@@ -205,9 +197,7 @@ describe('hooks', () => {
     await using python = await PythonProject.build(project);
     await python.workers.initialise();
     await python.workers.dispose();
-    expect(python.warnings).toEqual([
-      'an on_shutdown hook failed: ValueError: one (python/hooks.py:4, in fails)',
-    ]);
+    expect(python.warnings).toEqual(['an on_shutdown hook failed: ValueError: one (python/hooks.py:4, in fails)']);
     expect(python.output).toEqual(['second ran']);
     await using leaves = await PythonProject.build(project, { environment: { ...process.env, LEAVE: '1' } });
     await expect(leaves.workers.initialise()).rejects.toMatchObject({

@@ -60,9 +60,7 @@ describe('reload_duckdb', () => {
       'RuntimeError: the database is closed while the payload of a reload runs (python/reloads.py:9, in asking)',
     );
     const controller = new AbortController();
-    const stopped = expect(run('endless', controller.signal)).rejects.toMatchObject({
-      code: 'query_interrupted',
-    });
+    const stopped = expect(run('endless', controller.signal)).rejects.toMatchObject({ code: 'query_interrupted' });
     await vi.waitFor(() => expect(existsSync(project.path('begun'))).toBe(true), 10_000);
     controller.abort();
     await stopped;

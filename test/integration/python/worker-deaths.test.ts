@@ -42,9 +42,7 @@ describe('a worker that dies', () => {
     using project = new TemporaryProject({ 'python/deaths.py': DEATHS });
     await using python = await PythonProject.build(project);
     const before = await python.value('deaths:pid');
-    const held = expect(python.value('deaths:wait', { seconds: 60 })).rejects.toMatchObject({
-      code: 'worker_exited',
-    });
+    const held = expect(python.value('deaths:wait', { seconds: 60 })).rejects.toMatchObject({ code: 'worker_exited' });
     await expect(python.value(`deaths:${name}`)).rejects.toMatchObject({
       code: 'worker_exited',
       message: expect.stringContaining(how),
@@ -96,9 +94,7 @@ describe('a worker that dies', () => {
     expect(python.workers.ready).toBe(0);
     project.remove('gone');
     await vi.waitFor(() => expect(python.workers.ready).toBe(1), { timeout: 15_000, interval: 100 });
-    await expect(python.value('once:leave')).rejects.toMatchObject({
-      message: expect.stringContaining('code 3'),
-    });
+    await expect(python.value('once:leave')).rejects.toMatchObject({ message: expect.stringContaining('code 3') });
   });
 
   it('runs the code that its generation began with, whatever is on disk by then', async () => {
@@ -164,10 +160,7 @@ describe('memory that runs out', () => {
     const calls = [1, 2].map(() => python.value('memory:wait'));
     for (const outcome of await Promise.allSettled(calls)) {
       expect(outcome).toMatchObject({
-        reason: {
-          code: 'worker_exited',
-          message: expect.stringContaining('ran out of memory or threads'),
-        },
+        reason: { code: 'worker_exited', message: expect.stringContaining('ran out of memory or threads') },
       });
     }
   });

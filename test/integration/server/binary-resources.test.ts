@@ -28,11 +28,7 @@ const RESOURCES = {
   report: resource('report', 'application/pdf', blob(Buffer.from(PDF))),
   encoded: resource('encoded', 'image/png', `code: "SELECT '${PNG.toString('base64')}'"`),
   drawing: resource('drawing', 'image/svg+xml', `code: "SELECT '<svg/>'"`),
-  large: resource(
-    'large',
-    'audio/wav',
-    `code: "SELECT from_hex('${PNG.toString('hex')}' || repeat('00', 1000000))"`,
-  ),
+  large: resource('large', 'audio/wav', `code: "SELECT from_hex('${PNG.toString('hex')}' || repeat('00', 1000000))"`),
   letters: resource('letters', 'image/png', `code: "SELECT repeat('A', 8000000)"`),
   chart: resource('chart', 'image/png', 'file: ../python/chart.py', 'python'),
 };

@@ -104,37 +104,34 @@ function expectFailedSwap(record: ReloadRecord, code: string): void {
 }
 
 describe.each(['readwrite', 'readonly'] as const)('while a %s database is closed', (mode) => {
-  it.each(GAP_FAULTS)(
-    '$what: the old file serves again, and the next good reload recovers',
-    async (fault) => {
-      const shop = await HandoverShop.start({ mode, flags: { reloadHoldTimeout: '300ms' } });
-      expect(await shop.price()).toBe('1');
-      const before = resourcesOf('self');
+  it.each(GAP_FAULTS)('$what: the old file serves again, and the next good reload recovers', async (fault) => {
+    const shop = await HandoverShop.start({ mode, flags: { reloadHoldTimeout: '300ms' } });
+    expect(await shop.price()).toBe('1');
+    const before = resourcesOf('self');
 
-      const { record, released } = await shop.reloadWith(async () => fault.damage(shop));
+    const { record, released } = await shop.reloadWith(async () => fault.damage(shop));
 
-      expectFailedSwap(record, fault.code);
-      expect(record.error?.message).toContain(fault.says);
-      expect(released).toBe(1);
-      expect(await shop.price()).toBe('1');
-      expect(await callText(shop.client, 'secrets')).toContain('http_proxy=http://first-1.example:1');
-      expect((await shop.server.admin.status()).status).toBe('ok');
-      if (mode === 'readwrite') {
-        await shop.sql('CREATE TABLE written_after AS SELECT 42 AS a');
-        expect(await shop.sql('SELECT a FROM written_after')).toContain('42');
-      }
-      expect(countOpen('self', shop.project.root)).toBe(
-        Object.entries(before.descriptors)
-          .filter(([path]) => path.startsWith(shop.project.root))
-          .reduce((sum, [, count]) => sum + count, 0) + (mode === 'readwrite' ? 1 : 0),
-      );
+    expectFailedSwap(record, fault.code);
+    expect(record.error?.message).toContain(fault.says);
+    expect(released).toBe(1);
+    expect(await shop.price()).toBe('1');
+    expect(await callText(shop.client, 'secrets')).toContain('http_proxy=http://first-1.example:1');
+    expect((await shop.server.admin.status()).status).toBe('ok');
+    if (mode === 'readwrite') {
+      await shop.sql('CREATE TABLE written_after AS SELECT 42 AS a');
+      expect(await shop.sql('SELECT a FROM written_after')).toContain('42');
+    }
+    expect(countOpen('self', shop.project.root)).toBe(
+      Object.entries(before.descriptors)
+        .filter(([path]) => path.startsWith(shop.project.root))
+        .reduce((sum, [, count]) => sum + count, 0) + (mode === 'readwrite' ? 1 : 0),
+    );
 
-      await fault.fix(shop);
-      expect(await shop.reload()).toMatchObject({ status: 'success', generation: { from: 1, to: 2 } });
-      await vi.waitFor(() => expect(resourcesOf('self').threads).toBeLessThanOrEqual(before.threads));
-      expect(shop.hiddenFiles()).toEqual(mode === 'readwrite' ? ['.shop.duckdb.mxcp-held'] : []);
-    },
-  );
+    await fault.fix(shop);
+    expect(await shop.reload()).toMatchObject({ status: 'success', generation: { from: 1, to: 2 } });
+    await vi.waitFor(() => expect(resourcesOf('self').threads).toBeLessThanOrEqual(before.threads));
+    expect(shop.hiddenFiles()).toEqual(mode === 'readwrite' ? ['.shop.duckdb.mxcp-held'] : []);
+  });
 });
 
 describe('a handover that cannot be completed', () => {
@@ -230,11 +227,7 @@ describe('a payload', () => {
         // The file is closed: opening it here breaks no lock.
         await createDatabaseFile(shop.database, 'UPDATE item SET price = 5');
       });
-      expect(record).toMatchObject({
-        status: 'success',
-        trigger: 'endpoint',
-        database: { action: 'handover' },
-      });
+      expect(record).toMatchObject({ status: 'success', trigger: 'endpoint', database: { action: 'handover' } });
       expect(released).toBe(1);
       expect(await shop.price()).toBe('5');
       expect(shop.hiddenFiles()).toEqual(mode === 'readwrite' ? ['.shop.duckdb.mxcp-held'] : []);
@@ -251,9 +244,7 @@ describe('a payload', () => {
     expectFailedSwap(record, 'endpoint_invalid');
     expect(record.error?.message).not.toContain('In addition');
     expect(record.error?.message).toContain('on the new database ');
-    expect(record.error?.message).toMatch(
-      /The previous database keeps serving as .*\.shop\.duckdb\.mxcp-earlier-/,
-    );
+    expect(record.error?.message).toMatch(/The previous database keeps serving as .*\.shop\.duckdb\.mxcp-earlier-/);
     expect(await shop.price()).toBe('1');
     expect(shop.server.logLines.join('')).toContain('was not closed completely');
   });
@@ -261,8 +252,7 @@ describe('a payload', () => {
   it('that takes too long is ended, and the old file serves again', async () => {
     const shop = await HandoverShop.start({ flags: { reloadDrainTimeout: '300ms' } });
     const { record } = await shop.reloadWith(
-      (signal) =>
-        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      (signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     );
     expectFailedSwap(record, 'payload_timeout');
     expect(record.error?.message).toContain('the payload of the reload took longer than 0.3 s');

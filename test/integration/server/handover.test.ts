@@ -49,14 +49,10 @@ describe('a replaced read-write database', () => {
     expect(await shop.sql('SELECT name FROM item ORDER BY price')).toMatch(/tea[\s\S]*after/);
     expect(await shop.sql('SELECT name FROM item')).not.toContain('between');
     await shop.sql(`ATTACH '${shop.project.path('first.duckdb')}' AS first (READ_ONLY)`);
-    expect(await shop.sql('SELECT name FROM first.item ORDER BY price')).toMatch(
-      /tea[\s\S]*before[\s\S]*between/,
-    );
+    expect(await shop.sql('SELECT name FROM first.item ORDER BY price')).toMatch(/tea[\s\S]*before[\s\S]*between/);
   });
 
-  it('leaves no trace after six handovers: descriptors, threads, names', {
-    timeout: 120_000,
-  }, async () => {
+  it('leaves no trace after six handovers: descriptors, threads, names', { timeout: 120_000 }, async () => {
     const shop = await HandoverShop.start();
     const round = async (price: number): Promise<void> => {
       await shop.replace(price);
@@ -81,12 +77,7 @@ describe('a replaced read-write database', () => {
     await shop.replace(2);
     const record = await shop.server.admin.reload({ dryRun: true });
     expect(record).toMatchObject({ status: 'success', database: { action: 'handover', pause_ms: 0 } });
-    expect(stagesOf(record).slice(3)).toEqual([
-      'check success',
-      'drain skipped',
-      'swap skipped',
-      'dispose skipped',
-    ]);
+    expect(stagesOf(record).slice(3)).toEqual(['check success', 'drain skipped', 'swap skipped', 'dispose skipped']);
     expect(await shop.price()).toBe('1');
     expect(countOpen('self', shop.project.path(''))).toBe(openBefore);
     expect(shop.hiddenFiles()).toEqual(['.shop.duckdb.mxcp-held']);
@@ -94,11 +85,7 @@ describe('a replaced read-write database', () => {
 
   it('is called by the same name in SQL that names its database', async () => {
     const shop = await HandoverShop.start({
-      files: {
-        'tools/named.yml': sqlTool('named', 'SELECT price FROM shop.main.item', [
-          'return: { type: integer }',
-        ]),
-      },
+      files: { 'tools/named.yml': sqlTool('named', 'SELECT price FROM shop.main.item', ['return: { type: integer }']) },
     });
     await shop.replace(2);
     expect(await shop.reload()).toMatchObject({ status: 'success' });
@@ -110,9 +97,7 @@ describe('a replaced read-write database', () => {
     renameSync(project.path('shop.duckdb'), project.path('first.duckdb'));
     await createShop(project.path('second.duckdb'), 2);
     symlinkSync('first.duckdb', project.path('shop.duckdb'));
-    await using server = await InProcessServer.start(project, {
-      flags: { envFiles: [project.path('shop.env')] },
-    });
+    await using server = await InProcessServer.start(project, { flags: { envFiles: [project.path('shop.env')] } });
     const client = await connectTo(server.url);
     rmSync(project.path('shop.duckdb'));
     symlinkSync('second.duckdb', project.path('shop.duckdb'));
@@ -138,9 +123,7 @@ async function startSlowCall(shop: HandoverShop) {
     () => performance.now(),
     (error: unknown) => String(error),
   );
-  await vi.waitFor(async () =>
-    expect((await shop.server.admin.status()).reload.active_requests).toBeGreaterThan(0),
-  );
+  await vi.waitFor(async () => expect((await shop.server.admin.status()).reload.active_requests).toBeGreaterThan(0));
   return { gate, ended };
 }
 
@@ -177,10 +160,7 @@ describe('calls that run when a read-write database was replaced', () => {
     });
     await vi.waitFor(
       async () =>
-        expect((await shop.server.admin.status()).reload).toMatchObject({
-          in_progress: true,
-          draining: true,
-        }),
+        expect((await shop.server.admin.status()).reload).toMatchObject({ in_progress: true, draining: true }),
       { timeout: 20_000 },
     );
     const answered = waits.length;
@@ -228,10 +208,7 @@ describe('calls that run when a read-write database was replaced', () => {
     const { ended } = await startEndlessCall(shop);
     await shop.replace(2);
     const waiting = shop.reload();
-    await vi.waitFor(
-      async () => expect((await shop.server.admin.status()).reload.draining).toBe(true),
-      20_000,
-    );
+    await vi.waitFor(async () => expect((await shop.server.admin.status()).reload.draining).toBe(true), 20_000);
     const forced = shop.reload({ force: true });
     expect(await waiting).toMatchObject({ status: 'success', database: { action: 'handover' } });
     expect(await forced).toMatchObject({ status: 'success', database: { action: 'kept' } });
@@ -250,8 +227,6 @@ describe('calls that run when a read-write database was replaced', () => {
 
   it('cannot be interrupted for a trial run', async () => {
     const shop = await HandoverShop.start();
-    await expect(shop.server.admin.reload({ dryRun: true, force: true })).rejects.toMatchObject({
-      status: 400,
-    });
+    await expect(shop.server.admin.reload({ dryRun: true, force: true })).rejects.toMatchObject({ status: 400 });
   });
 });

@@ -47,10 +47,7 @@ const ARGUMENTS = [
   '  - { name: none, type: string, default: null }',
 ];
 
-const COUNT = [
-  'parameters: [{ name: count, type: integer }]',
-  'return: { type: array, items: { type: object } }',
-];
+const COUNT = ['parameters: [{ name: count, type: integer }]', 'return: { type: array, items: { type: object } }'];
 
 function typesProject() {
   return createProject({
@@ -128,9 +125,7 @@ describe('a Python endpoint', () => {
         '    print("key is", key)',
         '    raise ValueError("no price for %s with %s" % (item, key))',
       ],
-      'tools/price.yml': pythonTool('price', 'python/prices.py', [
-        'parameters: [{ name: item, type: string }]',
-      ]),
+      'tools/price.yml': pythonTool('price', 'python/prices.py', ['parameters: [{ name: item, type: string }]']),
     });
     const server = await startPython(project, { flags: { debug: true } });
     await expect(callOnce(server, 'price', { item: 'tea' })).rejects.toThrow(
@@ -173,9 +168,7 @@ describe('a Python endpoint', () => {
       headers: { 'content-type': 'application/json', accept: 'application/json', 'x-agent': 'smith' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'agent' } }),
     });
-    expect(await response.json()).toMatchObject({
-      result: { structuredContent: { agent: 'smith', user: null } },
-    });
+    expect(await response.json()).toMatchObject({ result: { structuredContent: { agent: 'smith', user: null } } });
     await callOnce(server, 'setup');
     await callOnce(server, 'book', { amount: 5, fail: false });
     await expect(callOnce(server, 'book', { amount: 7, fail: true })).rejects.toThrow('RuntimeError: no');
@@ -199,10 +192,7 @@ describe('a Python endpoint', () => {
     const logged: unknown[] = [];
     const progress: unknown[] = [];
     client.setNotificationHandler('notifications/message', ({ params }) => void logged.push(params));
-    const result = await client.callTool(
-      { name: 'work' },
-      { onprogress: (each) => void progress.push(each) },
-    );
+    const result = await client.callTool({ name: 'work' }, { onprogress: (each) => void progress.push(each) });
     expect(result.content).toEqual([{ type: 'text', text: 'done' }]);
     expect(logged).toEqual([{ level: 'info', data: { message: 'begun', data: { items: 2 } } }]);
     expect(progress).toEqual([{ progress: 1, total: 2, message: 'half' }]);
@@ -221,23 +211,15 @@ describe('a Python endpoint', () => {
       createProject({
         'python/with_main.py': 'def a():\n    return "a"\ndef main():\n    return {"from": "main"}\n',
         'python/orders.py': 'def a(id):\n    return "a"\ndef orders(id):\n    return [id, id]\n',
-        'python/other.py':
-          'from json import dumps\ndef zeta():\n    return 1\ndef beta():\n    return "beta"\n',
+        'python/other.py': 'from json import dumps\ndef zeta():\n    return 1\ndef beta():\n    return "beta"\n',
         'resources/main.yml': resource('a://main', 'with_main.py'),
-        'resources/orders.yml': resource(
-          'a://orders/{id}',
-          'orders.py',
-          '  parameters: [{ name: id, type: integer }]',
-        ),
+        'resources/orders.yml': resource('a://orders/{id}', 'orders.py', '  parameters: [{ name: id, type: integer }]'),
         'resources/other.yml': resource('a://other', 'other.py', '  return: { type: string }'),
       }),
     );
     const client = await connectTo(server.url);
     const read = async (uri: string) => (await client.readResource({ uri })).contents[0];
-    expect(await read('a://main')).toMatchObject({
-      mimeType: 'application/json',
-      text: '{\n  "from": "main"\n}',
-    });
+    expect(await read('a://main')).toMatchObject({ mimeType: 'application/json', text: '{\n  "from": "main"\n}' });
     expect(await read('a://orders/7')).toMatchObject({ text: '[7,7]' });
     expect(await read('a://other')).toMatchObject({ mimeType: 'text/plain', text: 'beta' });
     await client.close();
@@ -312,10 +294,7 @@ describe('the code of endpoints that cannot be served', () => {
 describe('a project with Python code', () => {
   it('shows it in /endpoints and /readyz, and starts no Python where there is none', async () => {
     const server = await startPython(
-      createProject({
-        'python/a.py': 'def a():\n    return 1\n',
-        'tools/a.yml': pythonTool('a', 'python/a.py'),
-      }),
+      createProject({ 'python/a.py': 'def a():\n    return 1\n', 'tools/a.yml': pythonTool('a', 'python/a.py') }),
     );
     expect((await server.admin.endpoints()).endpoints).toMatchObject([{ name: 'a', language: 'python' }]);
     expect((await server.admin.ready()).checks).toContainEqual({
@@ -347,10 +326,7 @@ describe('a project with Python code', () => {
     project.write('broken', '');
     await expect(callOnce(server, 'leave')).rejects.toThrow('exited with code 4');
     const python = async () => (await server.admin.ready()).checks.find(({ name }) => name === 'python');
-    expect(await python()).toMatchObject({
-      status: 'fail',
-      message: expect.stringContaining('0 of 1 worker ready'),
-    });
+    expect(await python()).toMatchObject({ status: 'fail', message: expect.stringContaining('0 of 1 worker ready') });
     expect((await server.admin.health()).status).toBe('ok');
     project.remove('broken');
     await vi.waitFor(async () => expect(await python()).toMatchObject({ status: 'ok' }), 10_000);
@@ -358,9 +334,7 @@ describe('a project with Python code', () => {
   });
 
   it('is refused where there is no such Python, with what to do', async () => {
-    const start = startPython(createProject({ 'python/a.py': 'x = 1\n' }), {
-      flags: { python: '/nowhere/python' },
-    });
+    const start = startPython(createProject({ 'python/a.py': 'x = 1\n' }), { flags: { python: '/nowhere/python' } });
     await expect(start).rejects.toMatchObject({
       code: 'python_not_found',
       message: expect.stringContaining('/nowhere/python'),
@@ -369,10 +343,7 @@ describe('a project with Python code', () => {
 
   it('warns about a file that no endpoint needs and that cannot be imported', async () => {
     const server = await startPython(
-      createProject({
-        'python/notes.py': 'x = 1\nprint(y)\n',
-        'tools/a.yml': sqlTool('a', 'SELECT 1'),
-      }),
+      createProject({ 'python/notes.py': 'x = 1\nprint(y)\n', 'tools/a.yml': sqlTool('a', 'SELECT 1') }),
     );
     expect(server.logLines.join('')).toMatch(
       /python\/notes\.py:2: cannot be imported: NameError: name 'y' is not defined/,

@@ -2,12 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { runningChildren } from '../../kit/processes.js';
-import {
-  createProject,
-  pythonTool,
-  sqlTool,
-  type TemporaryProject,
-} from '../../kit/projects/temporary-project.js';
+import { createProject, pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { callOnce, startPython } from '../../kit/projects/python-server.js';
 
 const CODE = [
@@ -36,26 +31,14 @@ const CODE = [
   'def forget(name): reload_duckdb(globals()[name])',
 ];
 
-async function startPayloads(): Promise<{
-  readonly project: TemporaryProject;
-  readonly server: InProcessServer;
-}> {
+async function startPayloads(): Promise<{ readonly project: TemporaryProject; readonly server: InProcessServer }> {
   const project = createProject({
     'python/payloads.py': CODE,
-    'tools/ask.yml': pythonTool('ask', 'python/payloads.py', [
-      'parameters: [{ name: count, type: integer }]',
-    ]),
-    'tools/forget.yml': pythonTool('forget', 'python/payloads.py', [
-      'parameters: [{ name: name, type: string }]',
-    ]),
+    'tools/ask.yml': pythonTool('ask', 'python/payloads.py', ['parameters: [{ name: count, type: integer }]']),
+    'tools/forget.yml': pythonTool('forget', 'python/payloads.py', ['parameters: [{ name: name, type: string }]']),
     'tools/one.yml': sqlTool('one', 'SELECT 1 AS one'),
     notes: '',
-    'mxcp-site.yml': [
-      'mxcp: 1',
-      'project: p',
-      'profile: dev',
-      'profiles: { dev: { duckdb: { path: p.duckdb } } }',
-    ],
+    'mxcp-site.yml': ['mxcp: 1', 'project: p', 'profile: dev', 'profiles: { dev: { duckdb: { path: p.duckdb } } }'],
   });
   const server = await startPython(project, { env: { DATABASE: project.path('p.duckdb') } });
   return { project, server };

@@ -2,12 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
-import {
-  createProject,
-  pythonTool,
-  sqlTool,
-  type TemporaryProject,
-} from '../../kit/projects/temporary-project.js';
+import { createProject, pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
 import { callFor, callOnce, startPython } from '../../kit/projects/python-server.js';
 
@@ -66,9 +61,7 @@ function createShop(): TemporaryProject {
 }
 
 function startShop(project: TemporaryProject): Promise<InProcessServer> {
-  return startPython(project, {
-    env: { MXCP_ENV_FILE: project.path('a.env'), NOTES: project.path('notes') },
-  });
+  return startPython(project, { env: { MXCP_ENV_FILE: project.path('a.env'), NOTES: project.path('notes') } });
 }
 
 const notesOf = (project: TemporaryProject): readonly string[] =>
@@ -144,13 +137,7 @@ describe('a reload of a project with Python code', () => {
   it('is refused when an on_init hook fails, by file and line, and the hooks of the old code have not run', async () => {
     const project = createShop();
     const server = await startShop(project);
-    const broken = [
-      ...shop(2),
-      '',
-      '@on_init',
-      'def fail():',
-      '    raise RuntimeError("the model is not there")',
-    ];
+    const broken = [...shop(2), '', '@on_init', 'def fail():', '    raise RuntimeError("the model is not there")'];
     project.write('python/shop.py', broken);
     const { record } = await failedReload(server);
     expect(record.error).toMatchObject({

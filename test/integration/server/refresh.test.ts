@@ -1,14 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ReferenceResolver } from '../../../src/secrets/index.js';
 import { httpSecret, userConfig } from '../../kit/projects/temporary-project.js';
-import {
-  backgroundOf,
-  lastReload,
-  PATIENCE,
-  reloadsOf,
-  untilBackground,
-  untilServed,
-} from './reload-by-itself.js';
+import { backgroundOf, lastReload, PATIENCE, reloadsOf, untilBackground, untilServed } from './reload-by-itself.js';
 import { PROXIES, startShop } from '../../kit/projects/shop.js';
 
 const EVERY_SECOND = [...PROXIES, 'reload: { refresh: 1s }'];
@@ -139,8 +132,7 @@ describe('a value that the store lends', () => {
     answer.leaseSeconds = 3_600;
     await untilAsked(asked, 1);
     await vi.waitFor(async () => {
-      const [, at = ''] =
-        /again at (\S+)$/.exec((await backgroundOf(server, 'refresh'))?.message ?? '') ?? [];
+      const [, at = ''] = /again at (\S+)$/.exec((await backgroundOf(server, 'refresh'))?.message ?? '') ?? [];
       const inMinutes = (Date.parse(at) - Date.now()) / 60_000;
       // Two thirds of an hour, and up to a tenth earlier.
       expect(inMinutes).toBeGreaterThan(35.9);
@@ -174,10 +166,7 @@ describe('a value that the store lends', () => {
 
   it('is leased once for each reload that it causes', async () => {
     const lender = createLender(2);
-    const { server } = await startShop('readonly', {
-      stores: [lender.store],
-      files: { 'config.yml': LEASED },
-    });
+    const { server } = await startShop('readonly', { stores: [lender.store], files: { 'config.yml': LEASED } });
     await untilServed(server, 'http://leased-3.example:1');
     const reloads = await reloadsOf(server);
     expect(reloads.length).toBe(lender.leased() - 1);
@@ -190,10 +179,7 @@ describe('a value that the store lends', () => {
       stores: [lender.store],
       files: { 'config.yml': LEASED },
     });
-    project.write(
-      'config.yml',
-      userConfig(LEASING_SECRET, [...httpSecret('refused', 'x'), '  VERIFY_SSL: none']),
-    );
+    project.write('config.yml', userConfig(LEASING_SECRET, [...httpSecret('refused', 'x'), '  VERIFY_SSL: none']));
     await vi.waitFor(async () => expect((await reloadsOf(server)).length).toBeGreaterThan(1), PATIENCE);
     project.write('config.yml', LEASED);
     await untilServed(server, 'http://leased-2.example:1');

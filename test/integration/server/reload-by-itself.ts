@@ -41,10 +41,6 @@ export async function backgroundOf(
   return (await admin.status()).background.find((report) => report.name === name);
 }
 
-export async function untilBackground(
-  server: InProcessServer,
-  name: string,
-  status: 'ok' | 'failing',
-): Promise<void> {
+export async function untilBackground(server: InProcessServer, name: string, status: 'ok' | 'failing'): Promise<void> {
   await vi.waitFor(async () => expect(await backgroundOf(server, name)).toMatchObject({ status }), PATIENCE);
 }

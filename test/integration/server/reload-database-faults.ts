@@ -53,9 +53,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
     fix: (project) => replaceDatabase(project),
     stage: 'build',
     code: 'database_replaced',
-    says: [
-      'was overwritten in place while it was open; write the new file beside it and rename it over this one',
-    ],
+    says: ['was overwritten in place while it was open; write the new file beside it and rename it over this one'],
   },
   {
     what: 'what replaced the database is none',
@@ -109,10 +107,7 @@ const BUILD_FAULTS: readonly ReloadFault[] = [
       project.write(
         'config.yml',
         PROXIES.map((line) =>
-          line
-            .replace('type: http', 'type: s3')
-            .replace('HTTP_PROXY', 'KEY_ID')
-            .replace('BEARER_TOKEN', 'SECRET'),
+          line.replace('type: http', 'type: s3').replace('HTTP_PROXY', 'KEY_ID').replace('BEARER_TOKEN', 'SECRET'),
         ),
       ),
     fix: fixConfig,
@@ -198,10 +193,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     what: 'a new endpoint uses a parameter that it does not declare',
     definitions: true,
     damage: (project) =>
-      project.write(
-        'tools/extra.yml',
-        sqlTool('extra', 'SELECT $nam', ['parameters: [{ name: name, type: string }]']),
-      ),
+      project.write('tools/extra.yml', sqlTool('extra', 'SELECT $nam', ['parameters: [{ name: name, type: string }]'])),
     fix: (project) => project.remove('tools/extra.yml'),
     stage: 'check',
     code: 'endpoint_invalid',

@@ -16,11 +16,7 @@ function outcomesOf(record: ReloadRecord): Readonly<Record<string, string>> {
   return Object.fromEntries(record.references.map(({ ref, outcome }) => [ref, outcome]));
 }
 
-async function call(
-  url: string,
-  tool: string,
-  parameters: Readonly<Record<string, unknown>> = {},
-): Promise<string> {
+async function call(url: string, tool: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const client = await connectTo(url);
   try {
     return await callText(client, tool, parameters);
@@ -62,9 +58,7 @@ describe('after a reload', () => {
     );
     expect(second?.get('${FIRST}')?.fingerprint).toBe(first?.get('${FIRST}')?.fingerprint);
     expect(second?.get('${FIRST}')).toMatchObject({ source: 'env_file' });
-    expect(second?.get('file://second.txt')?.fingerprint).not.toBe(
-      first?.get('file://second.txt')?.fingerprint,
-    );
+    expect(second?.get('file://second.txt')?.fingerprint).not.toBe(first?.get('file://second.txt')?.fingerprint);
     const everything = JSON.stringify([before, after, await server.admin.reloads(), server.logLines]);
     for (const value of ['first-1.example', 'second-1.example', 'second-2.example', 'literal-third-token'])
       expect(everything).not.toContain(value);
@@ -72,8 +66,7 @@ describe('after a reload', () => {
 
   it('a secret file that was emptied is warned about once, as at a start, and is in each record', async () => {
     const { project, server } = await startShop('readonly');
-    const warnings = (): number =>
-      server.logLines.filter((line) => line.includes('the file is empty')).length;
+    const warnings = (): number => server.logLines.filter((line) => line.includes('the file is empty')).length;
     const emptied = async () => {
       const { references } = await server.admin.reload(RELOAD);
       return references.find(({ ref }) => ref === 'file://second.txt');
@@ -88,19 +81,14 @@ describe('after a reload', () => {
   });
 
   it('secrets that were added or removed are there or gone, and which one DuckDB would use follows', async () => {
-    const scoped = userConfig([
-      ...httpSecret('wide', 'literal-wide-token'),
-      "  SCOPE: 'https://data.example'",
-    ]);
+    const scoped = userConfig([...httpSecret('wide', 'literal-wide-token'), "  SCOPE: 'https://data.example'"]);
     const narrow = userConfig(
       [...httpSecret('wide', 'literal-wide-token'), "  SCOPE: 'https://data.example'"],
       [...httpSecret('narrow', 'literal-narrow-token'), "  SCOPE: 'https://data.example/private'"],
     );
-    const which = sqlTool(
-      'which',
-      "SELECT name FROM which_secret('https://data.example/private/a.csv', 'http')",
-      ['return: { type: array }'],
-    );
+    const which = sqlTool('which', "SELECT name FROM which_secret('https://data.example/private/a.csv', 'http')", [
+      'return: { type: array }',
+    ]);
     const { project, server } = await startShop('readonly', {
       files: { 'config.yml': scoped, 'tools/which.yml': which },
     });
@@ -202,37 +190,34 @@ describe('endpoint definitions', () => {
     expect(await call(server.url, 'price')).toBe('1');
   });
 
-  it.each(ERAS)(
-    'are applied by a reload that asks for them, and a client of the era "%s" is notified',
-    async (era) => {
-      const { project, server } = await startShop('readonly');
-      const onToolsChanged = vi.fn();
-      const client = await connectTo(server.url, { era, onToolsChanged });
-      expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['price', 'secrets']);
-      project.write('tools/price.yml', DEARER);
-      project.write('tools/extra.yml', sqlTool('extra', 'SELECT 1'));
+  it.each(ERAS)('are applied by a reload that asks for them, and a client of the era "%s" is notified', async (era) => {
+    const { project, server } = await startShop('readonly');
+    const onToolsChanged = vi.fn();
+    const client = await connectTo(server.url, { era, onToolsChanged });
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['price', 'secrets']);
+    project.write('tools/price.yml', DEARER);
+    project.write('tools/extra.yml', sqlTool('extra', 'SELECT 1'));
 
-      // The stream of notifications opens in parallel with the first calls, so the first change may come too early for it.
-      await vi.waitFor(
-        async () => {
-          project.write(
-            'tools/extra.yml',
-            sqlTool(`extra_${onToolsChanged.mock.calls.length}_${Math.trunc(performance.now())}`, 'SELECT 1'),
-          );
-          expect(await server.admin.reload({ ...RELOAD, definitions: true })).toMatchObject({
-            status: 'success',
-            definitions: true,
-          });
-          expect(onToolsChanged).toHaveBeenCalled();
-        },
-        { timeout: 10_000, interval: 100 },
-      );
+    // The stream of notifications opens in parallel with the first calls, so the first change may come too early for it.
+    await vi.waitFor(
+      async () => {
+        project.write(
+          'tools/extra.yml',
+          sqlTool(`extra_${onToolsChanged.mock.calls.length}_${Math.trunc(performance.now())}`, 'SELECT 1'),
+        );
+        expect(await server.admin.reload({ ...RELOAD, definitions: true })).toMatchObject({
+          status: 'success',
+          definitions: true,
+        });
+        expect(onToolsChanged).toHaveBeenCalled();
+      },
+      { timeout: 10_000, interval: 100 },
+    );
 
-      expect((await client.listTools()).tools).toHaveLength(3);
-      expect(await callText(client, 'price')).toBe('100');
-      await client.close();
-    },
-  );
+    expect((await client.listTools()).tools).toHaveLength(3);
+    expect(await callText(client, 'price')).toBe('100');
+    await client.close();
+  });
 });
 
 describe('a dry run', () => {

@@ -52,10 +52,7 @@ describe.each(RELOAD_FAULTS.map((fault) => [fault.what, fault] as const))('%s', 
     await fault.damage(project);
     const { record } = await failedReload(server, { definitions, dryRun: true });
     expect(record.error).toMatchObject({ stage, code });
-    expect((await server.admin.status()).reload).toMatchObject({
-      last_reload: null,
-      last_reload_status: null,
-    });
+    expect((await server.admin.status()).reload).toMatchObject({ last_reload: null, last_reload_status: null });
     expect((await server.admin.config()).last_rejected).toBeNull();
   });
 });

@@ -24,8 +24,7 @@ const SITE = ['mxcp: 1', 'project: shop', 'profile: dev', ...SITE_TAIL];
 
 const fixConfig = (project: TemporaryProject): void => project.write('config.yml', PROXIES);
 const fixSite = (project: TemporaryProject): void => project.write('mxcp-site.yml', SITE);
-const fixEnv = (project: TemporaryProject): void =>
-  project.write('shop.env', 'FIRST=http://first-1.example:1\n');
+const fixEnv = (project: TemporaryProject): void => project.write('shop.env', 'FIRST=http://first-1.example:1\n');
 
 const LOAD_FAULTS: readonly ReloadFault[] = [
   {
@@ -101,18 +100,13 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     stage: 'load',
     code: 'endpoint_invalid',
     at: 'tools/extra.yml:4:3',
-    says: [
-      'this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
-    ],
+    says: ['this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file'],
   },
   {
     what: 'an endpoint marks what it returns as sensitive',
     definitions: true,
     damage: (project) =>
-      project.write(
-        'tools/extra.yml',
-        sqlTool('extra', 'SELECT 1', ['return: { type: integer, sensitive: true }']),
-      ),
+      project.write('tools/extra.yml', sqlTool('extra', 'SELECT 1', ['return: { type: integer, sensitive: true }'])),
     fix: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',

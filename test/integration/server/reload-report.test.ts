@@ -67,13 +67,7 @@ const EXPECTED: ReloadRecord['references'] = [
     used_by: [`${USED}[1].parameters.HTTP_PROXY`],
     error: null,
   },
-  {
-    ref: 'store://a',
-    outcome: 'changed',
-    version: '2',
-    used_by: [`${USED}[0].parameters.HTTP_PROXY`],
-    error: null,
-  },
+  { ref: 'store://a', outcome: 'changed', version: '2', used_by: [`${USED}[0].parameters.HTTP_PROXY`], error: null },
 ];
 
 describe('what a reload says of references', () => {
@@ -118,10 +112,7 @@ describe('what a reload says of references', () => {
   it('is what would change, when it is only tried', async () => {
     const { server } = await startStored();
     const before = await server.admin.config();
-    expect(await server.admin.reload({ dryRun: true })).toMatchObject({
-      dry_run: true,
-      references: EXPECTED,
-    });
+    expect(await server.admin.reload({ dryRun: true })).toMatchObject({ dry_run: true, references: EXPECTED });
     expect(await server.admin.config()).toEqual(before);
   });
 

@@ -31,9 +31,7 @@ class SlowStore {
 describe('many who ask at once', () => {
   it('share two runs: the one that ran and one that began after all of them had asked', async () => {
     const store = new SlowStore();
-    const files = {
-      'config.yml': userConfig(['name: a', 'type: http', 'parameters: { HTTP_PROXY: slow://a }']),
-    };
+    const files = { 'config.yml': userConfig(['name: a', 'type: http', 'parameters: { HTTP_PROXY: slow://a }']) };
     const { server } = await startShop('readonly', { stores: [store], files });
     const open = store.close();
     const asked = Array.from({ length: 50 }, () => server.admin.reload(RELOAD));
@@ -83,48 +81,38 @@ describe('a wait', () => {
       reload_request_id: answer.location.replace('/reloads/', ''),
       message: expect.any(String),
     });
-    await vi.waitFor(async () =>
-      expect((await server.admin.status()).reload.last_reload_status).toBe('success'),
-    );
+    await vi.waitFor(async () => expect((await server.admin.status()).reload.last_reload_status).toBe('success'));
   });
 
   it('that is not a time, or an option that does not exist, is refused and reloads nothing', async () => {
     const { project, server } = await startShop('readonly');
-    for (const target of [
-      '/reload?wait=soon',
-      '/reload?wait=11m',
-      '/reload?wiat=3s',
-      '/reload?dry_run=maybe',
-    ])
+    for (const target of ['/reload?wait=soon', '/reload?wait=11m', '/reload?wiat=3s', '/reload?dry_run=maybe'])
       expect((await postReload(project.socketPath, target)).status, target).toBe(400);
     expect((await server.admin.reloads()).reloads).toEqual([]);
   });
 });
 
 describe('a reload while a call runs', () => {
-  it.each(ERAS)(
-    'lets it end on the database it began on, beside new calls on the new one (%s)',
-    async (era) => {
-      await using gate = new Gate();
-      const slow = sqlTool('slow', `SELECT price FROM item, ${gate.table}`, ['return: { type: integer }']);
-      const { project, server } = await startShop('readonly', { files: { 'tools/slow.yml': slow } });
-      const client = await connectTo(server.url, { era });
-      const openBefore = countOpen('self', project.path('shop.duckdb'));
-      const running = callText(client, 'slow');
-      await vi.waitFor(async () => expect((await server.admin.status()).reload.active_requests).toBe(1));
-      await replaceDatabase(project, 2);
+  it.each(ERAS)('lets it end on the database it began on, beside new calls on the new one (%s)', async (era) => {
+    await using gate = new Gate();
+    const slow = sqlTool('slow', `SELECT price FROM item, ${gate.table}`, ['return: { type: integer }']);
+    const { project, server } = await startShop('readonly', { files: { 'tools/slow.yml': slow } });
+    const client = await connectTo(server.url, { era });
+    const openBefore = countOpen('self', project.path('shop.duckdb'));
+    const running = callText(client, 'slow');
+    await vi.waitFor(async () => expect((await server.admin.status()).reload.active_requests).toBe(1));
+    await replaceDatabase(project, 2);
 
-      const record = await server.admin.reload(RELOAD);
+    const record = await server.admin.reload(RELOAD);
 
-      expect(record).toMatchObject({ requests_draining: 1, database: { action: 'reopened', pause_ms: 0 } });
-      expect(await callText(client, 'price')).toBe('2');
-      expect(countOpen('self', project.path('shop.duckdb'))).toBe(openBefore * 2);
-      await gate.open();
-      expect(await running).toBe('1');
-      await vi.waitFor(() => expect(countOpen('self', project.path('shop.duckdb'))).toBe(openBefore));
-      await client.close();
-    },
-  );
+    expect(record).toMatchObject({ requests_draining: 1, database: { action: 'reopened', pause_ms: 0 } });
+    expect(await callText(client, 'price')).toBe('2');
+    expect(countOpen('self', project.path('shop.duckdb'))).toBe(openBefore * 2);
+    await gate.open();
+    expect(await running).toBe('1');
+    await vi.waitFor(() => expect(countOpen('self', project.path('shop.duckdb'))).toBe(openBefore));
+    await client.close();
+  });
 });
 
 describe('what is not enforced', () => {
@@ -194,11 +182,7 @@ function postReload(socketPath: string, path: string): Promise<Answer> {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('end', () =>
-        resolve({
-          status: response.statusCode,
-          location: response.headers.location ?? '',
-          body: JSON.parse(text),
-        }),
+        resolve({ status: response.statusCode, location: response.headers.location ?? '', body: JSON.parse(text) }),
       );
     });
     sent.on('error', reject).end();

@@ -107,11 +107,7 @@ describe('a swap whose commit fails', () => {
 
     const failed = await coordinator.request({ trigger: 'api' }).ended;
 
-    expect(failed).toMatchObject({
-      status: 'error',
-      error: { stage: 'swap' },
-      generation: { from: 1, to: null },
-    });
+    expect(failed).toMatchObject({ status: 'error', error: { stage: 'swap' }, generation: { from: 1, to: null } });
     expect(active.current.number).toBe(1);
     expect(await proxyOf(active.current.contents)).toContain('http_proxy=http://old:1');
     expect(countOpen('self', path)).toBe(openBefore);

@@ -2,12 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../../src/contract/index.js';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
-import {
-  createProject,
-  pythonTool,
-  sqlTool,
-  type TemporaryProject,
-} from '../../kit/projects/temporary-project.js';
+import { createProject, pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { startPython } from '../../kit/projects/python-server.js';
 
 const SQL = { 'tools/one.yml': sqlTool('one', 'SELECT 1 AS one') };

@@ -19,8 +19,7 @@ interface Starting {
 function startWith(files: ProjectFiles, options: StartOptions = {}): Starting {
   const project = new TemporaryProject(files);
   onTestFinished(() => project[Symbol.dispose]());
-  const envFiles =
-    options.flags?.envFiles === undefined ? [] : [project.path(String(options.flags.envFiles))];
+  const envFiles = options.flags?.envFiles === undefined ? [] : [project.path(String(options.flags.envFiles))];
   const server = InProcessServer.create(project, {
     ...options,
     flags: { waitForSecrets: '20s', ...options.flags, envFiles },

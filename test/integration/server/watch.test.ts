@@ -33,23 +33,14 @@ describe('with --watch', () => {
       { ref: '${FIRST}', outcome: 'unchanged' },
       { ref: 'file://second.txt', outcome: 'changed' },
     ]);
-    expect(await backgroundOf(server, 'watch')).toEqual({
-      name: 'watch',
-      status: 'ok',
-      message: 'watches 5 files',
-    });
+    expect(await backgroundOf(server, 'watch')).toEqual({ name: 'watch', status: 'ok', message: 'watches 5 files' });
   });
 
   it('a volume of Kubernetes that is given new content is live', async () => {
     const { project, server } = await startShop('readonly', {
       ...WATCH,
       files: {
-        'config.yml': userConfig([
-          'name: mounted',
-          'type: http',
-          'parameters:',
-          '  HTTP_PROXY: file://volume/proxy',
-        ]),
+        'config.yml': userConfig(['name: mounted', 'type: http', 'parameters:', '  HTTP_PROXY: file://volume/proxy']),
         'volume/proxy': 'http://mounted-0.example:1',
       },
     });
@@ -64,10 +55,7 @@ describe('with --watch', () => {
   it('both configuration files count, and files that a new one names are watched from then on', async () => {
     const { project, server } = await startShop('readonly', WATCH);
     project.write('third.txt', 'http://third-1.example:1\n');
-    project.write(
-      'config.yml',
-      readFileSync(project.path('config.yml'), 'utf8').replace('second.txt', 'third.txt'),
-    );
+    project.write('config.yml', readFileSync(project.path('config.yml'), 'utf8').replace('second.txt', 'third.txt'));
     await untilServed(server, 'http://third-1.example:1');
     project.write('third.txt', 'http://third-2.example:1\n');
     await untilServed(server, 'http://third-2.example:1');
@@ -167,10 +155,7 @@ describe('a change that cannot be loaded', () => {
 
   it('succeeds by itself when what it misses appears', async () => {
     const { project, server } = await startShop('readonly', WATCH);
-    project.write(
-      'config.yml',
-      readFileSync(project.path('config.yml'), 'utf8').replace('second.txt', 'late.txt'),
-    );
+    project.write('config.yml', readFileSync(project.path('config.yml'), 'utf8').replace('second.txt', 'late.txt'));
     await untilBackground(server, 'watch', 'failing');
     expect((await backgroundOf(server, 'watch'))?.message).toContain('file://late.txt');
     project.write('late.txt', 'http://late-1.example:1\n');
@@ -196,10 +181,7 @@ describe('the database', () => {
     await replaceDatabase(project, 2);
     await vi.waitFor(async () => expect(await callText(client, 'price')).toBe('2'), PATIENCE);
     await client.close();
-    expect(await lastReload(server)).toMatchObject({
-      trigger: 'watch',
-      database: { action: 'reopened' },
-    });
+    expect(await lastReload(server)).toMatchObject({ trigger: 'watch', database: { action: 'reopened' } });
   });
 
   it('that is read-write and was replaced is handed over, without being asked, and noticed again the next time', async () => {

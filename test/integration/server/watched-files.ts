@@ -49,10 +49,7 @@ export interface WatchingByHand {
 }
 
 /** Like `watchFiles`, with the timings of a server, a stopped clock, and no events of the kernel. */
-export async function watchByHand(
-  project: TemporaryProject,
-  names: readonly string[],
-): Promise<WatchingByHand> {
+export async function watchByHand(project: TemporaryProject, names: readonly string[]): Promise<WatchingByHand> {
   stopClock();
   let checks = 0;
   const onChecked = (): void => void (checks += 1);
@@ -80,22 +77,13 @@ export async function untilLookedAt(project: TemporaryProject, names: readonly s
     const witness = new FileWatcher({ onChange: resolve, timings });
     onTestFinished(() => witness.dispose());
     witness.watch(
-      names.map((name) => ({
-        kind: 'text',
-        path: project.path(name),
-        maxBytes: 1024,
-        contentHash: 'not this',
-      })),
+      names.map((name) => ({ kind: 'text', path: project.path(name), maxBytes: 1024, contentHash: 'not this' })),
     );
   });
 }
 
 /** A new version of a volume within a project. */
-export function mountVersion(
-  project: TemporaryProject,
-  folder: string,
-  files: Readonly<Record<string, string>>,
-): void {
+export function mountVersion(project: TemporaryProject, folder: string, files: Readonly<Record<string, string>>): void {
   mountVolume(project.path(folder), files);
 }
 
@@ -130,9 +118,7 @@ export function countKernelWatches(): number {
   return readdirSync('/proc/self/fd').reduce((count, descriptor) => {
     try {
       if (!readlinkSync(`/proc/self/fd/${descriptor}`).includes('inotify')) return count;
-      return (
-        count + (readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8').match(/^inotify /gm)?.length ?? 0)
-      );
+      return count + (readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8').match(/^inotify /gm)?.length ?? 0);
     } catch {
       // Closed between the look at the folder and at the descriptor.
       return count;

@@ -9,10 +9,7 @@ import { StoreProject } from '../../kit/projects/store-project.js';
 
 /** The store of the guide, loaded from a separate file. */
 async function storeOfGuide(project: TemporaryProject): Promise<ReferenceResolver> {
-  project.write(
-    'json-store.mjs',
-    blockUnder('docs/guides/rotating-secrets.md', 'A store of your own', 'js').text,
-  );
+  project.write('json-store.mjs', blockUnder('docs/guides/rotating-secrets.md', 'A store of your own', 'js').text);
   // The guide exports it; what it does is what this file tests.
   const { jsonStore } = (await import(pathToFileURL(project.path('json-store.mjs')).href)) as {
     readonly jsonStore: ReferenceResolver;
@@ -24,10 +21,7 @@ describe('the store that the guide shows', () => {
   it('gives a server its values at the start, and a reload reports which changed', async () => {
     using project = new TemporaryProject({ 'app.json': '{"token":"json-word-1"}' });
     const reference = `json://${join(project.root, 'app.json')}#token`;
-    project.write(
-      'config.yml',
-      userConfig(['name: t', 'type: http', 'parameters:', `  BEARER_TOKEN: ${reference}`]),
-    );
+    project.write('config.yml', userConfig(['name: t', 'type: http', 'parameters:', `  BEARER_TOKEN: ${reference}`]));
     await using server = await InProcessServer.start(project, { stores: [await storeOfGuide(project)] });
     const [first] = (await server.admin.config()).references;
     expect(first).toMatchObject({ ref: reference, source: 'json', version: null });
@@ -47,9 +41,7 @@ describe('the store that the guide shows', () => {
       /no key `none` in .*; it has token/,
     );
     other.project.write('app.json', 'json-word-2 {');
-    expect((await other.write([], { A: `${reference}#token` }).failures())[0]).toMatch(
-      /app\.json is not JSON$/,
-    );
+    expect((await other.write([], { A: `${reference}#token` }).failures())[0]).toMatch(/app\.json is not JSON$/);
   });
 });
 
@@ -73,8 +65,6 @@ describe('an added store', () => {
   });
 
   it('cannot have the scheme of another store', () => {
-    expect(() => new SecretStores({ added: [store('one'), store('one')] })).toThrow(
-      '`one`; give it one of its own',
-    );
+    expect(() => new SecretStores({ added: [store('one'), store('one')] })).toThrow('`one`; give it one of its own');
   });
 });

@@ -6,9 +6,7 @@ import { StoreProject, type References } from '../../kit/projects/store-project.
 
 const TOKEN = 'connect-token-123456';
 
-async function openConnect(
-  ...options: ConstructorParameters<typeof ConnectServer> | []
-): Promise<ConnectServer> {
+async function openConnect(...options: ConstructorParameters<typeof ConnectServer> | []): Promise<ConnectServer> {
   const [token = TOKEN, more] = options;
   const connect = new ConnectServer(token, more);
   connect.put('Team', 'Data Base', [
@@ -28,11 +26,7 @@ async function openConnect(
   return connect.listen();
 }
 
-function projectOf(
-  connect: ConnectServer,
-  references: References,
-  more: readonly string[] = [],
-): StoreProject {
+function projectOf(connect: ConnectServer, references: References, more: readonly string[] = []): StoreProject {
   const project = new StoreProject();
   project.env['OP_CONNECT_TOKEN'] = TOKEN;
   const section = [
@@ -64,10 +58,7 @@ describe('a reference to a Connect server', () => {
     });
     connect.put('Team', 'Other', [{ id: 'x', label: 'x', value: 'new-word' }]);
     const { references } = await project.resolve();
-    expect(references.find(({ ref }) => ref.endsWith('/x'))).toMatchObject({
-      source: 'onepassword',
-      version: '2',
-    });
+    expect(references.find(({ ref }) => ref.endsWith('/x'))).toMatchObject({ source: 'onepassword', version: '2' });
   });
 
   it('takes one request for each vault and two for each item', async () => {
@@ -131,9 +122,7 @@ describe('a reference to a Connect server', () => {
     await using connect = await openConnect(TOKEN, { certificate: 'server' });
     await using project = projectOf(connect, { A: 'op://Team/Data Base/password' });
     expect((await project.failures())[0]).toMatch(/issuer that is not trusted here; set `ca_cert`/);
-    await using trusting = projectOf(connect, { A: 'op://Team/Data Base/password' }, [
-      `ca_cert: ${tlsFile('ca')}`,
-    ]);
+    await using trusting = projectOf(connect, { A: 'op://Team/Data Base/password' }, [`ca_cert: ${tlsFile('ca')}`]);
     expect(await trusting.values()).toEqual({ A: 'field-word-1' });
   });
 
@@ -290,9 +279,7 @@ describe('a reference to a service account', () => {
     await using project = new StoreProject({ loadOnepasswordSdk: account.load });
     project.write(section, { A: 'op://v/i/f' });
     project.env['OP_SERVICE_ACCOUNT_TOKEN'] = ACCOUNT;
-    expect(await project.failures()).toEqual([
-      '1Password cannot read this: no item matched op://v/i/f for [secret]',
-    ]);
+    expect(await project.failures()).toEqual(['1Password cannot read this: no item matched op://v/i/f for [secret]']);
     project.env['OP_SERVICE_ACCOUNT_TOKEN'] = 'ops_wrong-token';
     expect(await project.failures()).toEqual([
       '1Password rejected the login with the token from OP_SERVICE_ACCOUNT_TOKEN: invalid token [secret]',

@@ -3,12 +3,7 @@ import { MxcpError } from '../../../src/errors/index.js';
 import { userConfig } from '../../kit/projects/temporary-project.js';
 import { StoreProject } from '../../kit/projects/store-project.js';
 
-const named = (name: string): readonly string[] => [
-  `name: ${name}`,
-  'type: http',
-  'parameters:',
-  '  BEARER_TOKEN: x',
-];
+const named = (name: string): readonly string[] => [`name: ${name}`, 'type: http', 'parameters:', '  BEARER_TOKEN: x'];
 
 async function problemsOf(...names: readonly string[]): Promise<readonly string[]> {
   await using project = new StoreProject({}, { 'service.env': 'NAME=Feed' });

@@ -48,12 +48,7 @@ async function untilRenewed(project: StoreProject): Promise<void> {
 describe('a login', () => {
   const cases: readonly [
     string,
-    {
-      files: Record<string, string>;
-      section: readonly string[];
-      mount: string;
-      sends: Record<string, string>;
-    },
+    { files: Record<string, string>; section: readonly string[]; mount: string; sends: Record<string, string> },
   ][] = [
     [
       'AppRole with files',
@@ -126,10 +121,7 @@ describe('a login', () => {
   it('with a token file uses its current content', async () => {
     await using vault = await openVault();
     await using project = new StoreProject({}, { 'vault-token': `${vault.issueToken()}\n` });
-    project.write(
-      vaultSection(vault.address, autoAuth('token_file', ['token_file_path: vault-token'])),
-      REFERENCES,
-    );
+    project.write(vaultSection(vault.address, autoAuth('token_file', ['token_file_path: vault-token'])), REFERENCES);
     await project.values();
     vault.revoke(vault.tokens[0] ?? '');
     expect((await project.failures())[0]).toContain(
@@ -149,9 +141,7 @@ describe('a login', () => {
     expect(reason).toContain("the clock of this machine is 10 min behind Vault's: set it");
     expect(reason).not.toContain('wrong-secret');
     project.project.remove('secret-id');
-    expect((await project.failures())[0]).toMatch(
-      /cannot log in to Vault: the file .*\/secret-id does not exist/,
-    );
+    expect((await project.failures())[0]).toMatch(/cannot log in to Vault: the file .*\/secret-id does not exist/);
   });
 
   it('is repeated when Vault no longer knows the token', async () => {
@@ -205,8 +195,7 @@ describe('a login', () => {
     const section = ['namespace: team', ...autoAuth('approle', files, ['namespace: admin'])];
     await project.write(vaultSection(vault.address, section), REFERENCES).failures();
     await untilRenewed(project);
-    const namespaceOf = (path: RegExp) =>
-      new Set(vault.seen(path).map(({ headers }) => headers['x-vault-namespace']));
+    const namespaceOf = (path: RegExp) => new Set(vault.seen(path).map(({ headers }) => headers['x-vault-namespace']));
     expect(namespaceOf(/login$|renew-self$|lookup-self$/)).toEqual(new Set(['admin']));
     expect(namespaceOf(/kv\/data/)).toEqual(new Set(['team']));
   });
@@ -224,9 +213,7 @@ describe('a login', () => {
       autoAuth('approle', ['role_id: r', 'secret_id_file_path: "${TOKEN}"']),
     ];
     for (const section of misplaced) {
-      const { message } = await project
-        .write(vaultSection('http://localhost:1', section), REFERENCES)
-        .failure();
+      const { message } = await project.write(vaultSection('http://localhost:1', section), REFERENCES).failure();
       expect(message).toMatch(/must be the (?:path of a file|name of an environment variable)/);
       expect(message).not.toMatch(/MIIEvalue|longToken/);
     }
@@ -290,10 +277,7 @@ describe('a token', () => {
     const token = vault.issueToken({ ttl: TTL, renewable: true });
     project.env['VAULT_TOKEN'] = token;
     await project.write(vaultSection(vault.address), REFERENCES).values();
-    vault.fail(
-      { kind: 'reply', reply: { status: 500, body: { errors: [`broken ${token}`] } } },
-      { on: /renew/ },
-    );
+    vault.fail({ kind: 'reply', reply: { status: 500, body: { errors: [`broken ${token}`] } } }, { on: /renew/ });
     vi.advanceTimersByTime(RENEWED_AFTER_MS);
     await untilHolds(() => statusOf(project) === 'failing', 'the report of the failure');
     expect(messageOf(project)).toMatch(
@@ -314,9 +298,7 @@ describe('a token', () => {
     await using project = new StoreProject();
     project.env['VAULT_TOKEN'] = vault.issueToken({ ttl: TTL });
     await project.write(vaultSection(vault.address), REFERENCES).values();
-    expect(messageOf(project)).toMatch(
-      /^the token from VAULT_TOKEN ends in 60s and cannot be renewed; replace it$/,
-    );
+    expect(messageOf(project)).toMatch(/^the token from VAULT_TOKEN ends in 60s and cannot be renewed; replace it$/);
     vi.advanceTimersByTime(48_000);
     expect(statusOf(project)).toBe('ok');
     vi.advanceTimersByTime(1_000);

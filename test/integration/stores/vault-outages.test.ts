@@ -20,10 +20,7 @@ const status = (code: number, headers: Readonly<Record<string, string>> = {}, er
 
 /** Each breaks a Vault that worked until then. */
 const OUTAGES: Readonly<Record<string, Outage>> = {
-  'is down': {
-    breaks: (vault) => vault.stop(),
-    says: [/refuses connections; start it, or correct its address/],
-  },
+  'is down': { breaks: (vault) => vault.stop(), says: [/refuses connections; start it, or correct its address/] },
   'does not answer': { breaks: (vault) => vault.fail({ kind: 'silent' }), says: [/did not answer in time/] },
   'answers something else': {
     breaks: (vault) => vault.fail({ kind: 'text', text: '<h1>Log in</h1>' }),
@@ -41,10 +38,7 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
     breaks: (vault) => vault.fail(status(429, { 'Retry-After': '30' })),
     says: [/answered 429 .*asks to wait 30 s/],
   },
-  'answers 500': {
-    breaks: (vault) => vault.fail(status(500)),
-    says: [/answered 500 to GET .*\(x\); see its log/],
-  },
+  'answers 500': { breaks: (vault) => vault.fail(status(500)), says: [/answered 500 to GET .*\(x\); see its log/] },
   'answers 502 in a form of its own': {
     breaks: (vault) => vault.fail({ kind: 'text', status: 502, text: '<h1>Bad gateway</h1>' }),
     says: [/answered 502 to GET [^(]*; see its log/],
@@ -81,8 +75,7 @@ const OUTAGES: Readonly<Record<string, Outage>> = {
     says: [/closed the connection without an answer/],
   },
   'does not speak TLS': {
-    breaks: (vault, project) =>
-      void project.write(vaultSection(vault.address.replace('http:', 'https:')), REFERENCES),
+    breaks: (vault, project) => void project.write(vaultSection(vault.address.replace('http:', 'https:')), REFERENCES),
     says: [/does not speak TLS there; should its address begin with `http:\/\/`/],
   },
   'sends an answer without end': {

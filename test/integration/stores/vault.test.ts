@@ -12,11 +12,7 @@ async function openVault(...options: ConstructorParameters<typeof VaultServer>):
   return vault.listen();
 }
 
-function projectOf(
-  vault: VaultServer,
-  references: Readonly<Record<string, string>>,
-  token?: string,
-): StoreProject {
+function projectOf(vault: VaultServer, references: Readonly<Record<string, string>>, token?: string): StoreProject {
   const project = new StoreProject();
   project.env['VAULT_TOKEN'] = token ?? vault.issueToken();
   return project.write(vaultSection(vault.address), references);
@@ -25,10 +21,7 @@ function projectOf(
 describe('a Vault reference', () => {
   it('is read with its version, from mounts of both kinds', async () => {
     await using vault = await openVault();
-    await using project = projectOf(vault, {
-      NEW: 'vault://kv/app/db#password',
-      OLD: 'vault://old/app/db#password',
-    });
+    await using project = projectOf(vault, { NEW: 'vault://kv/app/db#password', OLD: 'vault://old/app/db#password' });
     expect(await project.values()).toEqual({ NEW: 'pass-word-1', OLD: 'old-word-1' });
     vault.put('kv/app/db', { password: 'pass-word-2' });
     const { references } = await project.resolve();
@@ -43,9 +36,7 @@ describe('a Vault reference', () => {
   it('finds mounts whose names have several parts, and encodes what an address cannot hold', async () => {
     await using vault = await openVault();
     vault.mount('team/blue/', 2).mount('team/red/', 1);
-    vault
-      .put('team/blue/a b/ü?#%'.replace('#', '+'), { 'key with space': 'x' })
-      .put('team/red/a', { k: 'y' });
+    vault.put('team/blue/a b/ü?#%'.replace('#', '+'), { 'key with space': 'x' }).put('team/red/a', { k: 'y' });
     await using project = projectOf(vault, {
       A: 'vault://team/blue/a b/ü?+%#key with space',
       B: 'vault://team/red/a#k',
@@ -68,9 +59,7 @@ describe('a Vault reference', () => {
 
   it('to another engine than key-value is read as it is, with its lease', async () => {
     await using vault = await openVault();
-    vault
-      .mount('database/', 1, 'database')
-      .put('database/creds/app', { username: 'v-app', password: 'made' });
+    vault.mount('database/', 1, 'database').put('database/creds/app', { username: 'v-app', password: 'made' });
     await using project = projectOf(vault, { A: 'vault://database/creds/app#password' });
     const { references } = await project.resolve();
     expect(references[0]).toMatchObject({ source: 'vault', version: null, leaseSeconds: 300 });
@@ -78,9 +67,7 @@ describe('a Vault reference', () => {
 
   it('has a lease no longer than that of the token that read it', async () => {
     await using vault = await openVault();
-    vault
-      .mount('database/', 1, 'database')
-      .put('database/creds/app', { username: 'v-app', password: 'made' });
+    vault.mount('database/', 1, 'database').put('database/creds/app', { username: 'v-app', password: 'made' });
     const references = { A: 'vault://database/creds/app#password', B: 'vault://old/app/db#password' };
     const token = vault.issueToken({ ttl: 60, renewable: true });
     await using project = projectOf(vault, references, token);
@@ -153,9 +140,7 @@ describe('a Vault reference', () => {
     project.write(vaultSection(vault.address), { A: 'vault://kv/app/db#password' });
     expect(await project.values()).toEqual({ A: 'pass-word-1' });
     expect(vault.requests.every(({ headers }) => headers['x-vault-token'] === undefined)).toBe(true);
-    expect(project.stores.reports()).toEqual([
-      { name: 'vault', status: 'ok', message: 'the agent has the token' },
-    ]);
+    expect(project.stores.reports()).toEqual([{ name: 'vault', status: 'ok', message: 'the agent has the token' }]);
     vault.agentToken = undefined;
     expect((await project.failures())[0]).toContain(
       'the agent has no token, or one that lacks permission: set `VAULT_TOKEN`',
@@ -166,16 +151,11 @@ describe('a Vault reference', () => {
     await using vault = await openVault();
     await using project = new StoreProject(
       {},
-      {
-        'service.env': [`WHERE=${vault.address}`, `VAULT_TOKEN=${vault.issueToken()}`],
-        'name.txt': 'kv-name',
-      },
+      { 'service.env': [`WHERE=${vault.address}`, `VAULT_TOKEN=${vault.issueToken()}`], 'name.txt': 'kv-name' },
     );
     project.env['WHERE'] = 'http://127.0.0.1:1';
     project.env['VAULT_TOKEN'] = 'not-this-one';
-    project.write(['vault: { enabled: "${ON:-true}", address: "${WHERE}" }'], {
-      A: 'vault://kv/app/db#password',
-    });
+    project.write(['vault: { enabled: "${ON:-true}", address: "${WHERE}" }'], { A: 'vault://kv/app/db#password' });
     expect(await project.values()).toEqual({ A: 'pass-word-1' });
   });
 
@@ -324,8 +304,8 @@ describe('a Vault reference without a value says what to do', () => {
     expect(await failure(['vault: { enabled: true, address: "${HOST}" }'])).toContain(
       '`vault.address` must begin with `http://`, `https://`, `unix://`',
     );
-    expect(
-      await failure(['vault: { enabled: true, address: "http://localhost", ca_cert: none.pem }']),
-    ).toContain('`vault.ca_cert`: the file /none.pem does not exist');
+    expect(await failure(['vault: { enabled: true, address: "http://localhost", ca_cert: none.pem }'])).toContain(
+      '`vault.ca_cert`: the file /none.pem does not exist',
+    );
   });
 });

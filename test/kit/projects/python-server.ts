@@ -39,10 +39,7 @@ export async function callFor(
 ): Promise<unknown> {
   const client = await connectTo(url);
   try {
-    const { structuredContent, isError, content } = await client.callTool({
-      name,
-      arguments: { ...parameters },
-    });
+    const { structuredContent, isError, content } = await client.callTool({ name, arguments: { ...parameters } });
     if (isError === true) throw new Error(JSON.stringify(content));
     return structuredContent;
   } finally {

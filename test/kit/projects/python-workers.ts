@@ -13,11 +13,7 @@ import {
   type PythonReloadRequest,
   type PythonTarget,
 } from '../../../src/python/index.js';
-import type {
-  PythonCallOptions,
-  PythonConfiguration,
-  PythonLimits,
-} from '../../../src/python/python-spec.js';
+import type { PythonCallOptions, PythonConfiguration, PythonLimits } from '../../../src/python/python-spec.js';
 import type { TemporaryProject } from './temporary-project.js';
 
 export interface PythonProjectOptions {
@@ -56,10 +52,7 @@ export class PythonProject implements AsyncDisposable {
   }
 
   /** With a database that the code can use. */
-  static buildOn(
-    project: TemporaryProject,
-    database: Pick<GenerationDatabase, 'openSession'>,
-  ): Promise<PythonProject> {
+  static buildOn(project: TemporaryProject, database: Pick<GenerationDatabase, 'openSession'>): Promise<PythonProject> {
     return PythonProject.build(project, { openSession: (caller) => database.openSession(caller) });
   }
 

@@ -72,10 +72,7 @@ export const SOUND_SHOP: ProjectFiles = {
 };
 
 /** A small project that uses everything a reload re-reads: env file, secret file, secrets of DuckDB, a database. */
-export async function createShopProject(
-  mode: DatabaseMode,
-  files: ProjectFiles = {},
-): Promise<TemporaryProject> {
+export async function createShopProject(mode: DatabaseMode, files: ProjectFiles = {}): Promise<TemporaryProject> {
   const project = new TemporaryProject({
     'mxcp-site.yml': SITE[mode],
     'config.yml': PROXIES,
@@ -161,9 +158,7 @@ export class HandoverShop {
   }
 
   /** A reload with work to be done while the database is closed, as an endpoint asks for it. */
-  async reloadWith(
-    run: Payload['run'],
-  ): Promise<{ readonly record: ReloadRecord; readonly released: number }> {
+  async reloadWith(run: Payload['run']): Promise<{ readonly record: ReloadRecord; readonly released: number }> {
     let released = 0;
     const release = async (): Promise<void> => void (released += 1);
     const payload: Payload = { run, release, endHolder: () => Promise.resolve(false) };

@@ -41,11 +41,7 @@ export class StoreProject implements AsyncDisposable {
     const flags = { reloadResolveTimeout: this.resolveTimeout, envFiles };
     const settings = loadSettings({ flags, env, cwd: this.project.root });
     const template = await loadConfigTemplate(settings, { addedSchemes: this.stores.schemes });
-    const config = await resolveConfig(template, {
-      env,
-      stores: this.stores,
-      previous: this.#previous,
-    });
+    const config = await resolveConfig(template, { env, stores: this.stores, previous: this.#previous });
     this.#previous = config;
     return config;
   }

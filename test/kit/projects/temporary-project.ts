@@ -16,8 +16,7 @@ export class TemporaryProject implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), 'mxcp-p-'));
 
   constructor(files: ProjectFiles = {}) {
-    for (const [name, content] of Object.entries({ 'mxcp-site.yml': SITE, ...files }))
-      this.write(name, content);
+    for (const [name, content] of Object.entries({ 'mxcp-site.yml': SITE, ...files })) this.write(name, content);
   }
 
   get socketPath(): string {

@@ -22,11 +22,7 @@ async function curl(url: string, method: string, params: object): Promise<unknow
   return JSON.parse(stdout);
 }
 
-const INITIALIZE = {
-  protocolVersion: '2025-06-18',
-  capabilities: {},
-  clientInfo: { name: 'curl', version: '1' },
-};
+const INITIALIZE = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'curl', version: '1' } };
 
 const REQUESTS = [
   ['initialize', INITIALIZE, { protocolVersion: '2025-06-18', serverInfo: { name: 'shop' } }],
@@ -34,19 +30,11 @@ const REQUESTS = [
   ['tools/call', { name: 'add', arguments: { a: 40 } }, { structuredContent: { result: 42 } }],
   ['resources/list', {}, { resources: [{ uri: 'notes://all' }] }],
   ['resources/read', { uri: 'notes://7' }, { contents: [{ text: '[{"id":"7"}]' }] }],
-  [
-    'prompts/get',
-    { name: 'greet', arguments: { who: 'you' } },
-    { messages: [{ content: { text: 'Hello you' } }] },
-  ],
+  ['prompts/get', { name: 'greet', arguments: { who: 'you' } }, { messages: [{ content: { text: 'Hello you' } }] }],
 ] as const;
 
 describe.each(['', '/'])('plain curl, at /mcp%s', (end) => {
   it.each(REQUESTS)('%s', async (method, params, result) => {
-    expect(await curl(`${server.url}${end}`, method, params)).toMatchObject({
-      jsonrpc: '2.0',
-      id: 1,
-      result,
-    });
+    expect(await curl(`${server.url}${end}`, method, params)).toMatchObject({ jsonrpc: '2.0', id: 1, result });
   });
 });

@@ -7,10 +7,7 @@ import { until } from '../../e2e/seed/running-server.js';
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
 it('the three commands that the demo offers work as they are printed', async () => {
-  const demo = spawn(process.execPath, ['scripts/demo.mjs'], {
-    cwd: repository,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const demo = spawn(process.execPath, ['scripts/demo.mjs'], { cwd: repository, stdio: ['ignore', 'pipe', 'inherit'] });
   const demoEnded = once(demo, 'close');
   let printed = '';
   demo.stdout.on('data', (chunk) => (printed += String(chunk)));
@@ -18,10 +15,7 @@ it('the three commands that the demo offers work as they are printed', async () 
   await until(() => commands().length === 3, 'the demo to print its commands');
   const outputs: string[] = [];
   for (const command of commands()) {
-    const shell = spawn('bash', ['-e', '-c', command], {
-      cwd: repository,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const shell = spawn('bash', ['-e', '-c', command], { cwd: repository, stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     shell.stdout.on('data', (chunk) => (output += String(chunk)));
     const [exitCode]: (number | null)[] = await once(shell, 'close');

@@ -1,15 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { repository, type DocBlock } from '../../contract/docs/doc-blocks.js';
 import { VaultServer } from '../../kit/vault-server.js';
@@ -77,9 +68,7 @@ export class DocSession {
   }
 
   get #folder(): string {
-    return this.#page.startsWith('examples/')
-      ? join(this.#workplace.folder, 'example')
-      : this.#workplace.project;
+    return this.#page.startsWith('examples/') ? join(this.#workplace.folder, 'example') : this.#workplace.project;
   }
 
   get #environment(): Record<string, string> {
@@ -89,9 +78,7 @@ export class DocSession {
     return {
       ...rest,
       ...(inExample ? {} : { MXCP_CONFIG: config, MXCP_ENV_FILE: envFile }),
-      ...(this.#vault === undefined
-        ? {}
-        : { VAULT_ADDR: this.#vault.address, VAULT_TOKEN: this.#vault.issueToken() }),
+      ...(this.#vault === undefined ? {} : { VAULT_ADDR: this.#vault.address, VAULT_TOKEN: this.#vault.issueToken() }),
       HOME: folder,
       PATH: `${this.#bin}:${environment['PATH'] ?? ''}`,
     };
@@ -99,16 +86,11 @@ export class DocSession {
 
   async #serve(block: DocBlock): Promise<Ran> {
     const previous = await this.#stopServing();
-    if (previous !== undefined && previous !== 0)
-      throw new Error(`the server before it ended with ${previous}`);
+    if (previous !== undefined && previous !== 0) throw new Error(`the server before it ended with ${previous}`);
     writeFileSync(this.#log, '');
     rmSync(this.#pidFile, { force: true });
     const script = this.#substitute(block.text);
-    const shell = spawn('bash', ['-e', '-c', script], {
-      cwd: this.#folder,
-      env: this.#environment,
-      stdio: 'ignore',
-    });
+    const shell = spawn('bash', ['-e', '-c', script], { cwd: this.#folder, env: this.#environment, stdio: 'ignore' });
     const ended = once(shell, 'close').then(([code]: (number | null)[]) => code ?? null);
     let exitCode: number | null | undefined;
     void ended.then((code) => (exitCode = code));
@@ -140,8 +122,7 @@ export class DocSession {
     const env = { ...this.#environment, MXCP_ADMIN_ENABLED: 'true', MXCP_ADMIN_SOCKET: socket };
     const child = spawn(program, options, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk) => (output += String(chunk)));
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
     const [exitCode]: (number | null)[] = await once(child, 'close');
     return { exitCode: exitCode ?? null, output };
   }

@@ -56,10 +56,7 @@ describe('a read-write file that is replaced during a call of 25 seconds', () =>
     const clients = Array.from({ length: CLIENTS }, () => callUntil(server.url, stop.signal));
     await createDatabaseFile(project.path('next.duckdb'));
     project.rename('next.duckdb', 'shop.duckdb');
-    const reload = server.admin.reload({ waitMs: 60_000 }).then((record) => ({
-      record,
-      endedAt: performance.now(),
-    }));
+    const reload = server.admin.reload({ waitMs: 60_000 }).then((record) => ({ record, endedAt: performance.now() }));
     await new Promise((resolve) => setTimeout(resolve, LONG_CALL_MS));
     await gate.open();
     const { record, endedAt } = await reload;

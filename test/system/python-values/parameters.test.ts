@@ -31,9 +31,7 @@ test('are understood also where the Python package refuses them or gets them wro
   expect(compared.map(({ of, ours }) => [of, ours])).toEqual(
     DIFFERENT.map(([expression, ours]) => [
       expression,
-      expect.stringMatching(
-        new RegExp(`^list\\[dict\\{str\\('v'\\): ${ours.replace(/[()[\].]/g, '\\$&')}\\}\\]$`),
-      ),
+      expect.stringMatching(new RegExp(`^list\\[dict\\{str\\('v'\\): ${ours.replace(/[()[\].]/g, '\\$&')}\\}\\]$`)),
     ]),
   );
   for (const [at, [, , theirs]] of DIFFERENT.entries()) expect(compared[at]?.theirs).toMatch(theirs);

@@ -61,9 +61,7 @@ const RESULTS: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 test('of numpy, pandas and pydantic are the JSON of the plain values they represent', async () => {
-  expect(await toResults(RESULTS.map(([expression]) => expression))).toEqual(
-    RESULTS.map(([, texts]) => texts),
-  );
+  expect(await toResults(RESULTS.map(([expression]) => expression))).toEqual(RESULTS.map(([, texts]) => texts));
 });
 
 test('of numpy and pandas without a JSON form are refused by name', async () => {

@@ -86,10 +86,7 @@ describe('check-mxcp.sh', () => {
   it(verifies('SEED-MONITOR-NO-CONNECTION', 'is critical when the server was killed'), async () => {
     const killed = await startServer(workplace);
     await killed.stop('SIGKILL');
-    expect(await check()).toMatchObject({
-      exitCode: 2,
-      stdout: 'CRITICAL: Cannot connect to admin socket\n',
-    });
+    expect(await check()).toMatchObject({ exitCode: 2, stdout: 'CRITICAL: Cannot connect to admin socket\n' });
   });
 
   it(verifies('SEED-MONITOR-DEGRADED', 'warns of a server that is shutting down'), async () => {
@@ -122,17 +119,11 @@ describe('check-mxcp.sh', () => {
   });
 
   it(
-    verifies(
-      'SEED-MONITOR-NO-CONNECTION',
-      'is not fooled by another process that listens and answers nothing',
-    ),
+    verifies('SEED-MONITOR-NO-CONNECTION', 'is not fooled by another process that listens and answers nothing'),
     async () => {
       mkdirSync(dirname(workplace.socket));
       const silent = createServer((socket) => socket.destroy()).listen(workplace.socket);
-      expect(await check()).toMatchObject({
-        exitCode: 2,
-        stdout: 'CRITICAL: Cannot connect to admin socket\n',
-      });
+      expect(await check()).toMatchObject({ exitCode: 2, stdout: 'CRITICAL: Cannot connect to admin socket\n' });
       silent.close();
     },
   );

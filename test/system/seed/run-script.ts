@@ -19,12 +19,7 @@ export async function runProgram(
   extra: Readonly<Record<string, string>> = {},
 ): Promise<Ran> {
   const child = spawn(program, options, {
-    env: {
-      ...workplace.environment,
-      MXCP_ADMIN_ENABLED: 'true',
-      MXCP_ADMIN_SOCKET: workplace.socket,
-      ...extra,
-    },
+    env: { ...workplace.environment, MXCP_ADMIN_ENABLED: 'true', MXCP_ADMIN_SOCKET: workplace.socket, ...extra },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];

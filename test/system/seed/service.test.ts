@@ -87,28 +87,21 @@ describe('the unit of the guide', () => {
       .filter((line) => line.startsWith(`${name}=`))
       .map((line) => line.slice(name.length + 1));
 
-  it(
-    verifies(['SEED-UNIT', 'SEED-UNIT-HANGUP'], 'starts a server that its reload command reloads'),
-    async () => {
-      const variables = Object.fromEntries(
-        settingsOf('Environment').map((text) =>
-          atWorkplace(workplace, text.replaceAll('"', '')).split('=', 2),
-        ),
-      );
-      const [start = ''] = settingsOf('ExecStart');
-      const [program, ...options] = start.split(' ');
-      expect(program).toBe('/usr/local/bin/mxcp');
-      expect(options).toEqual(['serve']);
-      server = spawnServer(workplace, { ...workplace.environment, ...variables });
-      await server.logged('ready url=');
-      const [reload = ''] = settingsOf('ExecReload');
-      const { exitCode } = await runProgram(workplace, ['bash', '-c', reload], {
-        MAINPID: String(server.pid),
-      });
-      expect(exitCode).toBe(0);
-      await until(reloaded, 'the reload');
-    },
-  );
+  it(verifies(['SEED-UNIT', 'SEED-UNIT-HANGUP'], 'starts a server that its reload command reloads'), async () => {
+    const variables = Object.fromEntries(
+      settingsOf('Environment').map((text) => atWorkplace(workplace, text.replaceAll('"', '')).split('=', 2)),
+    );
+    const [start = ''] = settingsOf('ExecStart');
+    const [program, ...options] = start.split(' ');
+    expect(program).toBe('/usr/local/bin/mxcp');
+    expect(options).toEqual(['serve']);
+    server = spawnServer(workplace, { ...workplace.environment, ...variables });
+    await server.logged('ready url=');
+    const [reload = ''] = settingsOf('ExecReload');
+    const { exitCode } = await runProgram(workplace, ['bash', '-c', reload], { MAINPID: String(server.pid) });
+    expect(exitCode).toBe(0);
+    await until(reloaded, 'the reload');
+  });
 
   it(verifies('SEED-UNIT-RUNTIME-FOLDER', 'names the folder that the socket is in'), () => {
     const [folder] = settingsOf('RuntimeDirectory');

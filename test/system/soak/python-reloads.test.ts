@@ -68,10 +68,9 @@ describe(`a server after ${RELOADS} reloads of its Python code`, () => {
 
 /** What the server holds once the last generation it replaced is gone. */
 async function settled(server: ChildServer) {
-  await vi.waitFor(
-    async () => expect((await server.admin.status()).reload).toMatchObject({ draining: false }),
-    { timeout: MINUTES },
-  );
+  await vi.waitFor(async () => expect((await server.admin.status()).reload).toMatchObject({ draining: false }), {
+    timeout: MINUTES,
+  });
   await vi.waitFor(() => expect(runningDescendants(server.pid)).toHaveLength(1), { timeout: MINUTES });
   const { descriptors, threads } = resourcesOf(server.pid);
   return { descriptors, threads };

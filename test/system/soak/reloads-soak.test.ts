@@ -32,9 +32,7 @@ interface Soak {
 async function soak({ project, admin, clients, reloads, calls, afterReload }: Soak): Promise<string> {
   const rounds: Rounds = { served: 1, newest: 1 };
   const traffic = new SoakTraffic(rounds);
-  const running = Promise.all(
-    clients.map((client, at) => traffic.run(client, at % 2 === 0 ? 'sql' : 'python')),
-  );
+  const running = Promise.all(clients.map((client, at) => traffic.run(client, at % 2 === 0 ? 'sql' : 'python')));
   const reloading = async (): Promise<number> => {
     let count = 0;
     for (; count < reloads || traffic.calls < calls; count += 1) {
@@ -44,19 +42,13 @@ async function soak({ project, admin, clients, reloads, calls, afterReload }: So
     }
     return count;
   };
-  const count = await Promise.race([
-    reloading(),
-    running.then(() => Promise.reject(new Error('ended early'))),
-  ]);
+  const count = await Promise.race([reloading(), running.then(() => Promise.reject(new Error('ended early')))]);
   traffic.stop();
   await running;
   return `${traffic.calls} calls, ${count} reloads, longest call ${Math.round(traffic.longestMs)} ms`;
 }
 
-async function failingReload(
-  { project, admin }: Pick<Soak, 'project' | 'admin'>,
-  count: number,
-): Promise<void> {
+async function failingReload({ project, admin }: Pick<Soak, 'project' | 'admin'>, count: number): Promise<void> {
   const fault = FAULTS[Math.floor(count / 3) % FAULTS.length] ?? 'load';
   await project.write(NEVER_SERVED + count);
   await project.damage(fault);
@@ -118,10 +110,7 @@ function keepAlive(url: string): { readonly ask: () => Promise<boolean>; readonl
   return { ask, close: () => agent.destroy() };
 }
 
-async function soakHttp(
-  mode: SoakMode,
-  size: { readonly reloads: number; readonly calls: number },
-): Promise<string> {
+async function soakHttp(mode: SoakMode, size: { readonly reloads: number; readonly calls: number }): Promise<string> {
   await using project = new SoakProject(mode);
   await project.write(1);
   await using server = await ChildServer.start(project.files, { args: ['--env-file', 'soak.env', ...CALLS] });
@@ -138,10 +127,7 @@ async function soakHttp(
   return outcome;
 }
 
-async function soakStdio(
-  mode: SoakMode,
-  size: { readonly reloads: number; readonly calls: number },
-): Promise<string> {
+async function soakStdio(mode: SoakMode, size: { readonly reloads: number; readonly calls: number }): Promise<string> {
   await using project = new SoakProject(mode);
   await project.write(1);
   const { socketPath, root } = project.files;
@@ -150,17 +136,7 @@ async function soakStdio(
   );
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: [
-      COMMAND,
-      'serve',
-      '--transport',
-      'stdio',
-      '--env-file',
-      'soak.env',
-      ...CALLS,
-      '--admin-socket',
-      socketPath,
-    ],
+    args: [COMMAND, 'serve', '--transport', 'stdio', '--env-file', 'soak.env', ...CALLS, '--admin-socket', socketPath],
     cwd: root,
     env: Object.fromEntries(environment),
     stderr: 'ignore',

@@ -73,18 +73,15 @@ describe('the command line', () => {
     });
   });
 
-  it.each([
-    [['serv']],
-    [['serve', '--prot', '1']],
-    [['serve', 'extra']],
-    [['run', 'tool']],
-    [['completion', 'csh']],
-  ])('refuses %j and says why', (argv) => {
-    const output = new Recorder();
-    expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse', wantsJson: false });
-    expect(output.err).toMatch(/^error: /);
-    expect(output.out).toBe('');
-  });
+  it.each([[['serv']], [['serve', '--prot', '1']], [['serve', 'extra']], [['run', 'tool']], [['completion', 'csh']]])(
+    'refuses %j and says why',
+    (argv) => {
+      const output = new Recorder();
+      expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse', wantsJson: false });
+      expect(output.err).toMatch(/^error: /);
+      expect(output.out).toBe('');
+    },
+  );
 
   it('answers help and version itself', () => {
     for (const argv of [['--help'], ['help', 'run'], ['admin', 'reload', '--help'], ['--version']]) {
@@ -96,14 +93,11 @@ describe('the command line', () => {
 });
 
 describe('the command table', () => {
-  it.each(allEntries(COMMANDS).map((entry) => [entry.name, entry] as const))(
-    '%s can be run or asked',
-    (_, entry) => {
-      expect((entry.load === undefined) !== (entry.subcommands === undefined)).toBe(true);
-      expect(entry.doc).toMatch(/^[A-Z].*[^.]$/);
-      for (const option of entry.options ?? []) expect(option.doc).toMatch(/\.$/);
-    },
-  );
+  it.each(allEntries(COMMANDS).map((entry) => [entry.name, entry] as const))('%s can be run or asked', (_, entry) => {
+    expect((entry.load === undefined) !== (entry.subcommands === undefined)).toBe(true);
+    expect(entry.doc).toMatch(/^[A-Z].*[^.]$/);
+    for (const option of entry.options ?? []) expect(option.doc).toMatch(/\.$/);
+  });
 
   it('says what every exit code means that an error can have', () => {
     const known = EXIT_CODES.map(({ code }) => code);

@@ -32,16 +32,7 @@ describe('a line of an env file', () => {
     ['only a space as a value', 'A= \nB=x', { A: '', B: 'x' }],
     ['blank lines and comments', '\n# c\n \t# c "\n   \nA=x', { A: 'x' }],
     ['the same name twice', 'A=x\nA=y', { A: 'y' }],
-    [
-      'line ends of Windows and of old Macs',
-      'A=x\r\nB="y\r\nz"\r\nC=1\rD=2',
-      {
-        A: 'x',
-        B: 'y\nz',
-        C: '1',
-        D: '2',
-      },
-    ],
+    ['line ends of Windows and of old Macs', 'A=x\r\nB="y\r\nz"\r\nC=1\rD=2', { A: 'x', B: 'y\nz', C: '1', D: '2' }],
     ['a `#` within a value', 'A=abc#123\nB=#x\nC=a##b', { A: 'abc#123', B: '#x', C: 'a##b' }],
     ['a comment behind a space', 'A=abc #123\nB= # c\nC=a\t#b', { A: 'abc', B: '', C: 'a' }],
     ['quotes', `A="a # 'b"\nB='c " # d'\nC=\`e ' " f\``, { A: "a # 'b", B: 'c " # d', C: `e ' " f` }],
@@ -52,20 +43,12 @@ describe('a line of an env file', () => {
     [
       '`\\n` in each kind of quotes',
       'A="a\\nb"\nB=\'a\\nb\'\nC=`a\\nb`\nD=a\\nb',
-      {
-        A: 'a\nb',
-        B: 'a\\nb',
-        C: 'a\\nb',
-        D: 'a\\nb',
-      },
+      { A: 'a\nb', B: 'a\\nb', C: 'a\\nb', D: 'a\\nb' },
     ],
     [
       'a value of several lines',
       'A="-----BEGIN\nx=y\n# z\n-----END"\nB=x',
-      {
-        A: '-----BEGIN\nx=y\n# z\n-----END',
-        B: 'x',
-      },
+      { A: '-----BEGIN\nx=y\n# z\n-----END', B: 'x' },
     ],
   ])('has %s', (_what, text, expected) => {
     expect(read(text)).toEqual(expected);
@@ -78,17 +61,9 @@ describe('a line of an env file', () => {
     ['no name', '=x', [`a.env:1:1: ${NO_LINE}`]],
     ['a colon for the sign', 'A: x', [`a.env:1:1: ${NO_LINE}`]],
     ['a no-break space before the name', '\u00a0A=x', [`a.env:1:1: ${NO_LINE}`]],
-    [
-      'a quote that is never closed',
-      'A=x\nB="y\nC=z\nD E\n',
-      [`a.env:2:3: ${UNCLOSED}`, `a.env:4:1: ${NO_LINE}`],
-    ],
+    ['a quote that is never closed', 'A=x\nB="y\nC=z\nD E\n', [`a.env:2:3: ${UNCLOSED}`, `a.env:4:1: ${NO_LINE}`]],
     ['only a quote', "A='", [`a.env:1:3: ${UNCLOSED}`]],
-    [
-      'a quote that another line closes',
-      'A="x\nB="y"\nC D',
-      [`a.env:1:3: ${BEHIND}`, `a.env:3:1: ${NO_LINE}`],
-    ],
+    ['a quote that another line closes', 'A="x\nB="y"\nC D', [`a.env:1:3: ${BEHIND}`, `a.env:3:1: ${NO_LINE}`]],
     ['a quote within quotes', 'A="x\\"y"', [`a.env:1:3: ${BEHIND}`]],
     ['a `#` right behind a quote', 'A = "x"#y', [`a.env:1:5: ${BEHIND}`]],
     ['line ends of Windows before it', 'A=x\r\n\r\nB', [`a.env:3:1: ${NO_LINE}`]],
@@ -115,9 +90,7 @@ const without = (...characters: readonly string[]) =>
 /** Node trims tabs only in some versions. */
 const plain = without('#', '\n', '\t').filter((text) => !/^["'`]|^[ \t]*$/.test(text.trimStart()));
 const comment = without('\n').map((text) => `#${text}`);
-const quoted = fc
-  .constantFrom('"', "'", '`')
-  .chain((quote) => without(quote).map((text) => `${quote}${text}${quote}`));
+const quoted = fc.constantFrom('"', "'", '`').chain((quote) => without(quote).map((text) => `${quote}${text}${quote}`));
 const behind = fc.oneof(
   space,
   comment.map((text) => ` ${text}`),
@@ -167,8 +140,7 @@ describe('an env file', () => {
       fc.property(without(), (text) => {
         const { values, problems } = parseEnvFile('a.env', text);
         expect([...values.keys()].every((key) => /^[\w.-]+$/.test(key))).toBe(true);
-        for (const { message } of problems)
-          expect(message).toMatch(/^(?:this line|this quote|there is text)/);
+        for (const { message } of problems) expect(message).toMatch(/^(?:this line|this quote|there is text)/);
       }),
     );
   });

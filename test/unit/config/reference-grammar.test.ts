@@ -80,20 +80,7 @@ describe('parseReference', () => {
   });
 
   it('never throws', () => {
-    const alphabet = fc.constantFrom(
-      '$',
-      '{',
-      '}',
-      ':',
-      '-',
-      'A',
-      '#',
-      '/',
-      'file://',
-      'vault://',
-      'op://',
-      ' ',
-    );
+    const alphabet = fc.constantFrom('$', '{', '}', ':', '-', 'A', '#', '/', 'file://', 'vault://', 'op://', ' ');
     fc.assert(
       fc.property(
         fc.array(alphabet).map((parts) => parts.join('')),

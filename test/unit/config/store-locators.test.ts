@@ -1,9 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  judgeOnepasswordLocator,
-  splitOnepasswordLocator,
-} from '../../../src/secrets/references/reference-grammar.js';
+import { judgeOnepasswordLocator, splitOnepasswordLocator } from '../../../src/secrets/references/reference-grammar.js';
 import { parseReference } from '../../../src/secrets/references/reference-grammar.js';
 import { judgeVaultLocator, splitLocator } from '../../../src/secrets/references/reference-grammar.js';
 
@@ -12,8 +9,7 @@ const part = (forbidden: RegExp) =>
   fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
     .filter(
-      (text) =>
-        !forbidden.test(text) && !/\p{Cc}/u.test(text) && !['.', '..'].includes(text) && text.trim() !== '',
+      (text) => !forbidden.test(text) && !/\p{Cc}/u.test(text) && !['.', '..'].includes(text) && text.trim() !== '',
     );
 
 describe('a Vault locator', () => {
@@ -25,12 +21,7 @@ describe('a Vault locator', () => {
       fc.property(fc.array(segment, { minLength: 1, maxLength: 6 }), key, (segments, name) => {
         const path = segments.join('/');
         const ref = `vault://${path}#${name}`;
-        expect(parseReference(ref)).toEqual({
-          kind: 'store',
-          scheme: 'vault',
-          ref,
-          locator: `${path}#${name}`,
-        });
+        expect(parseReference(ref)).toEqual({ kind: 'store', scheme: 'vault', ref, locator: `${path}#${name}` });
         expect(splitLocator(`${path}#${name}`)).toEqual({ path, key: name });
       }),
     );
@@ -56,12 +47,9 @@ describe('a Vault locator', () => {
     expect(judgeVaultLocator(locator)).toContain('must be');
   });
 
-  it.each(['db#k', 'a/b/c/d#k', 'kv/a b#k k', 'kv/...#k', 'kv/db?x=1#k', 'kv/ü#k'])(
-    '%j is fine',
-    (locator) => {
-      expect(judgeVaultLocator(locator)).toBeUndefined();
-    },
-  );
+  it.each(['db#k', 'a/b/c/d#k', 'kv/a b#k k', 'kv/...#k', 'kv/db?x=1#k', 'kv/ü#k'])('%j is fine', (locator) => {
+    expect(judgeVaultLocator(locator)).toBeUndefined();
+  });
 
   it('never throws, and never lets through what `splitLocator` would lose', () => {
     const alphabet = fc.constantFrom('a', '/', '#', '.', '..', '%', '?', ' ', '\u0001');

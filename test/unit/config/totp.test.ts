@@ -6,8 +6,7 @@ import { computeTotp } from '../../../src/secrets/stores/onepassword-connect.js'
 const KEYS = {
   SHA1: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ',
   SHA256: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA',
-  SHA512:
-    'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNA',
+  SHA512: 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNA',
 } as const;
 
 const at = (seconds: number): Date => new Date(seconds * 1000);
@@ -43,33 +42,21 @@ describe('computeTotp', () => {
     ['otpauth://hotp/x?secret=GEZDGNBV&counter=1', /is not time-based/],
     ['otpauth://totp/x', /has no key/],
     [uri('SHA1').replace('SHA1', 'MD5'), /an algorithm other than/],
-    [
-      uri('SHA1').replace('digits=8', 'digits=99'),
-      /the digits or the period of the one-time password are not from/,
-    ],
-    [
-      uri('SHA1').replace('period=30', 'period=0'),
-      /the digits or the period of the one-time password are not from/,
-    ],
+    [uri('SHA1').replace('digits=8', 'digits=99'), /the digits or the period of the one-time password are not from/],
+    [uri('SHA1').replace('period=30', 'period=0'), /the digits or the period of the one-time password are not from/],
   ])('refuses %j without quoting it', (secret, says) => {
     expect(() => computeTotp(secret, at(0))).toThrow(says);
     if (secret !== '')
-      expect(() => computeTotp(secret, at(0))).not.toThrow(
-        new RegExp(secret.slice(-8).replaceAll(/[^\w]/g, '.')),
-      );
+      expect(() => computeTotp(secret, at(0))).not.toThrow(new RegExp(secret.slice(-8).replaceAll(/[^\w]/g, '.')));
   });
 
   it('is the same within a period and always has its digits', () => {
     fc.assert(
-      fc.property(
-        fc.integer({ min: 0, max: 4_000_000_000 }),
-        fc.integer({ min: 0, max: 29 }),
-        (period, offset) => {
-          const begun = computeTotp(KEYS.SHA1, at(period * 30));
-          expect(computeTotp(KEYS.SHA1, at(period * 30 + offset))).toBe(begun);
-          expect(begun).toMatch(/^\d{6}$/);
-        },
-      ),
+      fc.property(fc.integer({ min: 0, max: 4_000_000_000 }), fc.integer({ min: 0, max: 29 }), (period, offset) => {
+        const begun = computeTotp(KEYS.SHA1, at(period * 30));
+        expect(computeTotp(KEYS.SHA1, at(period * 30 + offset))).toBe(begun);
+        expect(begun).toMatch(/^\d{6}$/);
+      }),
     );
   });
 });

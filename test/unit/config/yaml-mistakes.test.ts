@@ -13,8 +13,7 @@ const INDENTATION =
 const WRONG_PLACE =
   'text is not allowed here; a quote or bracket before it may be closed too early, or quotes are missing';
 const NO_COMMA = 'a comma is missing within this, or quotes around it';
-const KEY_IS_NO_TEXT =
-  'a key must be plain text; put a value that begins with `{` or `[` and is text in quotes';
+const KEY_IS_NO_TEXT = 'a key must be plain text; put a value that begins with `{` or `[` and is text in quotes';
 const NO_NAME =
   'the name of this anchor (`&name`) or alias (`*name`) is missing; put the text in quotes if a literal `&` or `*` is meant';
 const TAG = 'this tag (`!name`) is unknown or does not fit its value; remove it';
@@ -108,10 +107,7 @@ describe('good syntax without a meaning', () => {
       'a: &a {x: 1}\nc:\n  <<: *a\n  <<: *a\n',
       '4:3 this key already exists in the same mapping; remove one of the two',
     ],
-    [
-      '---\n---\na: 1\n',
-      '2:1 the file holds more than one document; keep one and remove the `---` between them',
-    ],
+    ['---\n---\na: 1\n', '2:1 the file holds more than one document; keep one and remove the `---` between them'],
     ['<<: 1\n', '1:5 `<<` takes a mapping or a list of mappings, usually an alias (`*name`)'],
     [
       '--- \na: 1\n---\nb: 2\n',

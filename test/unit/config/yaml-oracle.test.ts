@@ -4,27 +4,10 @@ import { LineCounter, parse, parseDocument, stringify, type Node } from 'yaml';
 import { parseYaml } from '../../../src/yaml/index.js';
 
 /** Values that JSON and our dialect share; other tests cover lost keys and the forms of floats. */
-const key = fc
-  .string({ minLength: 1, maxLength: 12 })
-  .filter((text) => text !== '__proto__' && text !== '<<');
+const key = fc.string({ minLength: 1, maxLength: 12 }).filter((text) => text !== '__proto__' && text !== '<<');
 const scalar = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 30 }),
-  fc.constantFrom(
-    'yes',
-    'NO',
-    '010',
-    '1_000',
-    '12:30',
-    '~',
-    '',
-    '- a',
-    'a: b',
-    '#',
-    "it's",
-    '\\d',
-    'x\ny\n',
-    ' x ',
-  ),
+  fc.constantFrom('yes', 'NO', '010', '1_000', '12:30', '~', '', '- a', 'a: b', '#', "it's", '\\d', 'x\ny\n', ' x '),
   fc.integer(),
   fc.boolean(),
   fc.constant(null),

@@ -90,11 +90,7 @@ describe('a closing bracket in the column of its key', () => {
 
   it('moves nothing', () => {
     const parsed = parseYaml('x.yml', 'a: [\n  b\n]\nc:\n  - {\n    d: 1\n  }\n');
-    expect(parsed.ok && parsed.source.positionOf(['c', 0, 'd'])).toEqual({
-      file: 'x.yml',
-      line: 6,
-      column: 8,
-    });
+    expect(parsed.ok && parsed.source.positionOf(['c', 0, 'd'])).toEqual({ file: 'x.yml', line: 6, column: 8 });
   });
 
   it('does not hide another mistake', () => {
@@ -214,9 +210,7 @@ describe('broken YAML', () => {
     fc.assert(
       fc.property(noise, (parts) => {
         const broken = parseYaml('x.yml', parts.join(''));
-        expect(broken.ok ? [] : broken.problems.map((problem) => problem.message).join()).not.toContain(
-          marker,
-        );
+        expect(broken.ok ? [] : broken.problems.map((problem) => problem.message).join()).not.toContain(marker);
       }),
       { numRuns: 500 },
     );

@@ -23,10 +23,7 @@ describe('writing parameters as casts', () => {
     ['SELECT $day', 'SELECT CAST($day AS DATE)'],
     ['SELECT $moment', 'SELECT CAST($moment AS TIMESTAMP WITH TIME ZONE)'],
     ['SELECT $names, $grid', 'SELECT CAST($names AS VARCHAR[]), CAST($grid AS BIGINT[][])'],
-    [
-      'SELECT $text ORDER BY 1 LIMIT $count',
-      'SELECT CAST($text AS VARCHAR) ORDER BY 1 LIMIT CAST($count AS BIGINT)',
-    ],
+    ['SELECT $text ORDER BY 1 LIMIT $count', 'SELECT CAST($text AS VARCHAR) ORDER BY 1 LIMIT CAST($count AS BIGINT)'],
     ['SELECT $text::DATE', 'SELECT CAST($text AS VARCHAR)::DATE'],
   ])('%s becomes %s', (sql, cast) => {
     expect(castParameters(sql, SAMPLES)).toBe(cast);

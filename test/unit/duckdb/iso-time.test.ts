@@ -44,18 +44,12 @@ describe('a date', () => {
     );
   });
 
-  test.each([
-    '2023-02-29',
-    '2024-13-01',
-    '2024-00-10',
-    '2024-1-1',
-    '24-01-01',
-    '2024-01-01T00:00',
-    ' 2024-01-01',
-    '',
-  ])('is not read from %j', (text) => {
-    expect(parseIsoDate(text)).toBeUndefined();
-  });
+  test.each(['2023-02-29', '2024-13-01', '2024-00-10', '2024-1-1', '24-01-01', '2024-01-01T00:00', ' 2024-01-01', ''])(
+    'is not read from %j',
+    (text) => {
+      expect(parseIsoDate(text)).toBeUndefined();
+    },
+  );
 });
 
 describe('a time of day', () => {

@@ -24,16 +24,7 @@ describe('scanning a text for parameters', () => {
   });
 
   test('finds every parameter between parts that have none', () => {
-    const noise = fc.constantFrom(
-      "'$x'",
-      '"$x"',
-      '$$ $x $$',
-      '$t$ $x $t$',
-      '-- $x\n',
-      '/* $x */',
-      ' , ',
-      '1',
-    );
+    const noise = fc.constantFrom("'$x'", '"$x"', '$$ $x $$', '$t$ $x $t$', '-- $x\n', '/* $x */', ' , ', '1');
     const name = fc.constantFrom('alpha', 'beta', 'gamma_1', '_d');
     fc.assert(
       fc.property(fc.array(fc.tuple(noise, name)), (parts) => {

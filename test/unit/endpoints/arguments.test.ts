@@ -21,9 +21,7 @@ function refusal(parameter: Omit<ParameterDefinition, 'name'>, value: unknown): 
   try {
     return `accepted ${JSON.stringify(read(parameter, value))}`;
   } catch (error) {
-    return error instanceof Error
-      ? error.message.replace('invalid arguments for tool "t": ', '')
-      : String(error);
+    return error instanceof Error ? error.message.replace('invalid arguments for tool "t": ', '') : String(error);
   }
 }
 
@@ -46,30 +44,15 @@ describe('reading arguments', () => {
       '9007199254740993',
       9007199254740993n,
     ],
-    [
-      'a multiple that only the digits show',
-      { type: 'integer', multipleOf: 3 },
-      '9007199254740993',
-      9007199254740993n,
-    ],
+    ['a multiple that only the digits show', { type: 'integer', multipleOf: 3 }, '9007199254740993', 9007199254740993n],
     ['a multiple of a decimal', { type: 'number', multipleOf: 0.01 }, 19.99, 19.99],
     ['text that is a multiple of a decimal', { type: 'number', multipleOf: 0.01 }, '4.35', 4.35],
     ['a negative multiple of a decimal', { type: 'number', multipleOf: 0.1 }, -0.3, -0.3],
     ['a multiple that is far from its step', { type: 'number', multipleOf: 1e-7 }, 1e22, 1e22],
-    [
-      'an enum of digits',
-      { type: 'integer', enum: ['9007199254740993'] },
-      '9007199254740993',
-      9007199254740993n,
-    ],
+    ['an enum of digits', { type: 'integer', enum: ['9007199254740993'] }, '9007199254740993', 9007199254740993n],
     ['"TRUE" for a boolean', { type: 'boolean' }, 'TRUE', true],
     ['JSON text for a list', { type: 'array', items: { type: 'integer' } }, '[1, "2"]', [1, 2]],
-    [
-      'JSON text for an object',
-      { type: 'object', properties: { a: { type: 'string' } } },
-      '{"a": 1}',
-      { a: '1' },
-    ],
+    ['JSON text for an object', { type: 'object', properties: { a: { type: 'string' } } }, '{"a": 1}', { a: '1' }],
     ['a value of an enum after coercion', { type: 'integer', enum: [5, 6] }, '5', 5],
     ['an enum written as numbers for text', { type: 'string', enum: [1, 2] }, '2', '2'],
     ['an email address', { type: 'string', format: 'email' }, 'a@b.org', 'a@b.org'],
@@ -98,9 +81,9 @@ describe('reading arguments', () => {
 
   it('binds dates inside lists and objects as well', () => {
     const day = { type: 'string', format: 'date' } as const;
-    expect(
-      read({ type: 'array', items: { type: 'object', properties: { day } } }, [{ day: '2024-01-01' }]),
-    ).toEqual([{ day: new TypedText('DATE', '2024-01-01') }]);
+    expect(read({ type: 'array', items: { type: 'object', properties: { day } } }, [{ day: '2024-01-01' }])).toEqual([
+      { day: new TypedText('DATE', '2024-01-01') },
+    ]);
   });
 
   it.each([
@@ -115,27 +98,15 @@ describe('reading arguments', () => {
       '"x" must be at most 170141183460469231731687303715884105727, not "170141183460469231731687303715884105728"',
     ],
     [{ type: 'integer', maximum: 10 }, '9007199254740993', '"x" must be at most 10, not "9007199254740993"'],
-    [
-      { type: 'integer', exclusiveMinimum: 9007199254740992 },
-      1,
-      '"x" must be more than 9007199254740992, not 1',
-    ],
-    [
-      { type: 'integer', multipleOf: 2 },
-      '9007199254740993',
-      '"x" must be a multiple of 2, not "9007199254740993"',
-    ],
+    [{ type: 'integer', exclusiveMinimum: 9007199254740992 }, 1, '"x" must be more than 9007199254740992, not 1'],
+    [{ type: 'integer', multipleOf: 2 }, '9007199254740993', '"x" must be a multiple of 2, not "9007199254740993"'],
     [
       { type: 'integer', enum: ['9007199254740993', 5] },
       '9007199254740992',
       '"x" must be one of "9007199254740993", 5, not "9007199254740992"',
     ],
     [{ type: 'integer' }, 2 ** 53, LOST_DIGITS],
-    [
-      { type: 'integer', enum: [1] },
-      -(2 ** 53),
-      `"x" must be one of 1, not -9007199254740992; ${LOST_DIGITS}`,
-    ],
+    [{ type: 'integer', enum: [1] }, -(2 ** 53), `"x" must be one of 1, not -9007199254740992; ${LOST_DIGITS}`],
     [{ type: 'string' }, 2 ** 53, LOST_DIGITS],
     [{ type: 'array', items: { type: 'integer' } }, '[9007199254740993]', LOST_DIGITS.replace('x', 'x[0]')],
     [{ type: 'boolean' }, 'maybe', '"x" must be true or false, not "maybe"'],
@@ -149,11 +120,7 @@ describe('reading arguments', () => {
     [{ type: 'number', exclusiveMaximum: 3 }, 3, '"x" must be less than 3, not 3'],
     [{ type: 'number', multipleOf: 5 }, 7, '"x" must be a multiple of 5, not 7'],
     [{ type: 'number', multipleOf: 0.01 }, 19.995, '"x" must be a multiple of 0.01, not 19.995'],
-    [
-      { type: 'number', multipleOf: 0.1 },
-      0.1 + 0.2,
-      '"x" must be a multiple of 0.1, not 0.30000000000000004',
-    ],
+    [{ type: 'number', multipleOf: 0.1 }, 0.1 + 0.2, '"x" must be a multiple of 0.1, not 0.30000000000000004'],
     [
       { type: 'array', uniqueItems: true },
       [1, 1],
@@ -210,9 +177,7 @@ describe('reading arguments', () => {
   });
 
   it('is not fooled by names that every object has', () => {
-    expect(() => reader().read(JSON.parse('{"__proto__": 1, "constructor": 2}'))).toThrow(
-      '"constructor" is not known',
-    );
+    expect(() => reader().read(JSON.parse('{"__proto__": 1, "constructor": 2}'))).toThrow('"constructor" is not known');
     expect(read({ type: 'object' }, JSON.parse('{"toString": 1}'))).toEqual({ toString: 1 });
   });
 

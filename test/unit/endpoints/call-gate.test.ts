@@ -12,10 +12,7 @@ describe('CallGate', () => {
     const gate = new CallGate({ maxConcurrentCalls: 1, maxQueuedCalls: 1 });
     const release = await gate.acquire('a', never());
     const waiting = gate.acquire('b', never());
-    await expect(gate.acquire('c', never())).rejects.toMatchObject({
-      code: 'server_busy',
-      retryAfterSeconds: 1,
-    });
+    await expect(gate.acquire('c', never())).rejects.toMatchObject({ code: 'server_busy', retryAfterSeconds: 1 });
     release();
     (await waiting)();
     expect([gate.activeCalls, gate.queuedCalls]).toEqual([0, 0]);
@@ -106,10 +103,7 @@ describe('CallGate', () => {
       { weight: 3, arbitrary: fc.record({ do: fc.constant('finish' as const), pick: fc.nat() }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), pick: fc.nat() }) },
     );
-    const shape = fc.record({
-      slots: fc.integer({ min: 1, max: 6 }),
-      queue: fc.integer({ min: 0, max: 12 }),
-    });
+    const shape = fc.record({ slots: fc.integer({ min: 1, max: 6 }), queue: fc.integer({ min: 0, max: 12 }) });
     await fc.assert(
       fc.asyncProperty(shape, fc.array(step, { maxLength: 80 }), async ({ slots, queue }, steps) => {
         const model = new GateModel(slots, queue);
@@ -196,8 +190,7 @@ class GateModel {
     const held = (key: string) => running.filter((call) => call.key === key).length;
     for (const { key } of running) expect(held(key)).toBeLessThanOrEqual(this.share);
     // Work-conserving: no call waits that could run.
-    for (const { key } of waiting)
-      expect(running.length === this.slots || held(key) === this.share).toBe(true);
+    for (const { key } of waiting) expect(running.length === this.slots || held(key) === this.share).toBe(true);
   }
 
   async drain(): Promise<void> {

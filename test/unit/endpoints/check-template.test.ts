@@ -12,10 +12,7 @@ describe('the variables of a template', () => {
     ['{{ join }} {{ a | join(",") }}', ['join', 'a']],
     ['{{ a | upper }} {{ b | default("x") }} {{ c | join(d) }}', ['a', 'b', 'c', 'd']],
     ['{{ a and b or not c not in d }}', ['a', 'b', 'c', 'd']],
-    [
-      '{% if a is defined and not b %}{{ c }}{% elif d == 1 %}{% else %}{{ e }}{% endif %}',
-      ['a', 'b', 'c', 'd', 'e'],
-    ],
+    ['{% if a is defined and not b %}{{ c }}{% elif d == 1 %}{% else %}{{ e }}{% endif %}', ['a', 'b', 'c', 'd', 'e']],
     ['{% for x in xs %}{{ loop.index }}{{ x.name }}{{ y }}{% endfor %}', ['xs', 'y']],
     ['{% for x in xs if x.ok and z %}{{ x }}{% else %}{{ w }}{% endfor %}', ['xs', 'z', 'w']],
     ['{% for k, v in m.items() %}{{ k }}{{ v }}{% endfor %}', ['m']],

@@ -37,16 +37,8 @@ describe('a template is rendered as Jinja2 does', () => {
       { x: [1, 2, 3] },
       '2,3,[1]',
     ],
-    [
-      '{% for i in range(3) %}{{ i }},{% endfor %}{% for i in range(5, 0, -2) %}{{ i }}{% endfor %}',
-      {},
-      '0,1,2,531',
-    ],
-    [
-      '{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(true) }}{% set s %}{{ true }}{% endset %}{{ s }}',
-      {},
-      '<True>True',
-    ],
+    ['{% for i in range(3) %}{{ i }},{% endfor %}{% for i in range(5, 0, -2) %}{{ i }}{% endfor %}', {}, '0,1,2,531'],
+    ['{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(true) }}{% set s %}{{ true }}{% endset %}{{ s }}', {}, '<True>True'],
     ['{% if a %}1{% elif b %}{{ b }}{% else %}{{ none }}{% endif %}', { a: false, b: true }, 'True'],
     ['{% for x in xs %}{{ x }}{% else %}{{ none }}{% endfor %}', { xs: [] }, 'None'],
     ['{% filter upper %}{{ b }}{% endfilter %}', { b: true }, 'TRUE'],
@@ -93,11 +85,7 @@ describe('a template is rendered as Jinja2 does', () => {
       { u: {} },
       '5 none True x2 |',
     ],
-    [
-      "{{ u.v | default }}|{{ u.v | d('x') }} {{ '' | d('y', true) }} {{ [1,2] | count }}",
-      { u: {} },
-      '|x y 2',
-    ],
+    ["{{ u.v | default }}|{{ u.v | d('x') }} {{ '' | d('y', true) }} {{ [1,2] | count }}", { u: {} }, '|x y 2'],
     ['{{ true | string }}{{ [1] | string }}', {}, 'True[1]'],
     [
       '{% filter escape %}<{{ true }}>{% endfilter %}{% for i in [1] %}{% filter upper %} a{{ i }}{% endfilter %}{% endfor %}',
@@ -110,16 +98,8 @@ describe('a template is rendered as Jinja2 does', () => {
       'A1, B2',
     ],
     ["{{ {'a': 1} | tojson }} {{ 'x' | indent }} {{ 'a\\nb' | indent(2) }}", {}, '{"a": 1} x a\n  b'],
-    [
-      "{{ n | float | round(2) | string | length }} {{ 'a,b' .split(',') | last | upper }}",
-      { n: '1.239' },
-      '4 B',
-    ],
-    [
-      "{% macro m(t) %}{{ t | truncate(n, end='') }}{% endmacro %}{% set n = 3 %}{{ m('abcdefghijkl') }}",
-      {},
-      'abc',
-    ],
+    ["{{ n | float | round(2) | string | length }} {{ 'a,b' .split(',') | last | upper }}", { n: '1.239' }, '4 B'],
+    ["{% macro m(t) %}{{ t | truncate(n, end='') }}{% endmacro %}{% set n = 3 %}{{ m('abcdefghijkl') }}", {}, 'abc'],
   ])('%j', (template, values, expected) => {
     expect(render(template, values)).toEqual({ kind: 'rendered', texts: [expected] });
   });
@@ -139,10 +119,7 @@ describe('a template is rendered as Jinja2 does', () => {
     const each = '{% for i in range(n) %}é{% endfor %}';
     const templates = ['a', each].map(prepareTemplate);
     expect(renderAll(templates, { values, maxBytes: 1_201 }).kind).toBe('rendered');
-    expect(renderAll(templates, { values, maxBytes: 1_200 })).toEqual({
-      kind: 'too_large',
-      index: 1,
-    });
+    expect(renderAll(templates, { values, maxBytes: 1_200 })).toEqual({ kind: 'too_large', index: 1 });
   });
 });
 

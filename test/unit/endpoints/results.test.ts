@@ -23,10 +23,7 @@ describe('shaping results', () => {
   });
 
   it('answers text as itself, and other values as JSON', () => {
-    expect(collect({ type: 'string' }, [{ a: 'say "hi"' }])).toMatchObject({
-      value: 'say "hi"',
-      texts: ['say "hi"'],
-    });
+    expect(collect({ type: 'string' }, [{ a: 'say "hi"' }])).toMatchObject({ value: 'say "hi"', texts: ['say "hi"'] });
     expect(collect({ type: 'boolean' }, [{ a: true }])).toMatchObject({ value: true, texts: ['true'] });
     expect(collect({ type: 'number' }, [{ a: null }])).toMatchObject({ value: null, texts: ['null'] });
   });
@@ -76,11 +73,7 @@ describe('shaping results', () => {
     [{ type: 'string', format: 'email' }, [{ a: 'someone' }], 'must be an email address'],
     [{ type: 'integer' }, [{ a: '5' }], 'it must be a whole number, not "5"'],
     [{ type: 'number' }, [{ a: '0.5' }], 'it must be a number, not "0.5"'],
-    [
-      { type: 'integer' },
-      [{ a: '12345678901234567.5' }],
-      'it must be a whole number, not "12345678901234567.5"',
-    ],
+    [{ type: 'integer' }, [{ a: '12345678901234567.5' }], 'it must be a whole number, not "12345678901234567.5"'],
     [
       { type: 'integer', maximum: 9007199254740992 },
       [{ a: '9007199254740993' }],
@@ -149,9 +142,7 @@ describe('shaping results', () => {
       properties: { result: { type: ['array', 'null'], items: { type: ['string', 'null'] } } },
       required: ['result'],
     });
-    expect(
-      toOutputSchema({ type: 'object', properties: { day: { type: 'string', format: 'date' } } }),
-    ).toEqual({
+    expect(toOutputSchema({ type: 'object', properties: { day: { type: 'string', format: 'date' } } })).toEqual({
       type: 'object',
       properties: { day: { type: ['string', 'null'], format: 'date' } },
     });

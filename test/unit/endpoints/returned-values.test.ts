@@ -34,23 +34,11 @@ describe('what a function returned', () => {
   });
 
   it.each([
-    [
-      'array',
-      { a: 1 },
-      'must return a list, because its return type is array, but its function returned a dict',
-    ],
+    ['array', { a: 1 }, 'must return a list, because its return type is array, but its function returned a dict'],
     ['array', null, 'must return a list, because its return type is array, but its function returned None'],
-    [
-      'object',
-      [1],
-      'must return a dict, because its return type is object, but its function returned a list',
-    ],
+    ['object', [1], 'must return a dict, because its return type is object, but its function returned a list'],
     ['object', 'x', 'must return a dict, because its return type is object, but its function returned x'],
-    [
-      'string',
-      [1],
-      'must return one value, because its return type is string, but its function returned a list',
-    ],
+    ['string', [1], 'must return one value, because its return type is string, but its function returned a list'],
     [
       'integer',
       { a: 1 },
@@ -62,22 +50,16 @@ describe('what a function returned', () => {
 
   it('is checked against the declared type, items one by one', () => {
     expect(() => collect({ type: 'integer' }, 'x')).toThrow(
-      refused(
-        'the result of tool "t" does not fit its return type: the value: it must be a whole number, not "x"',
-      ),
+      refused('the result of tool "t" does not fit its return type: the value: it must be a whole number, not "x"'),
     );
     expect(() => collect({ type: 'array', items: { type: 'integer' } }, [1, 'x'])).toThrow(
-      refused(
-        'the result of tool "t" does not fit its return type: item 2: it must be a whole number, not "x"',
-      ),
+      refused('the result of tool "t" does not fit its return type: item 2: it must be a whole number, not "x"'),
     );
     expect(() => collect({ type: 'array', minItems: 2 }, [1])).toThrow(
       refused('the result of tool "t" does not fit its return type: it has 1 items, fewer than minItems (2)'),
     );
     expect(() => collect({ type: 'array', uniqueItems: true }, ['a', 'b', 'a'])).toThrow(
-      refused(
-        'the result of tool "t" does not fit its return type: it has equal items, and uniqueItems is true',
-      ),
+      refused('the result of tool "t" does not fit its return type: it has equal items, and uniqueItems is true'),
     );
   });
 

@@ -15,9 +15,7 @@ function isRendered(template: string): boolean {
 /** Each documented name works, at least for one value. */
 describe('templates may use', () => {
   it.each(KNOWN_NAMES.filters)('the filter %s', (name) => {
-    const ways = OPERANDS.flatMap((operand) =>
-      ARGUMENTS.map((given) => `{{ ${operand} | ${name}${given} }}`),
-    );
+    const ways = OPERANDS.flatMap((operand) => ARGUMENTS.map((given) => `{{ ${operand} | ${name}${given} }}`));
     expect(ways.filter(isRendered)).not.toEqual([]);
   });
 

@@ -3,14 +3,7 @@ import { assertLocalCaller } from '../../../src/http/index.js';
 import type { CallerHeaders } from '../../../src/http/http-server.js';
 
 function caller(headers: Partial<CallerHeaders>): CallerHeaders {
-  return {
-    httpVersion: '1.1',
-    host: ['localhost'],
-    origin: [],
-    referer: [],
-    authority: undefined,
-    ...headers,
-  };
+  return { httpVersion: '1.1', host: ['localhost'], origin: [], referer: [], authority: undefined, ...headers };
 }
 
 const TRUSTED: readonly Partial<CallerHeaders>[] = [
@@ -26,11 +19,7 @@ const TRUSTED: readonly Partial<CallerHeaders>[] = [
   { host: [], httpVersion: '1.0' },
   { authority: 'localhost' },
   { origin: ['http://localhost'] },
-  {
-    host: ['localhost:9000'],
-    origin: ['http://localhost:9000'],
-    referer: ['http://localhost:9000/docs?x=1'],
-  },
+  { host: ['localhost:9000'], origin: ['http://localhost:9000'], referer: ['http://localhost:9000/docs?x=1'] },
   { referer: ['http://localhost/'] },
   { host: ['localhost:80'], origin: ['http://localhost'] },
 ];
@@ -69,15 +58,11 @@ describe('who may use the admin API', () => {
   });
 
   it.each(FOREIGN)('%j may not', (headers) => {
-    expect(() => assertLocalCaller(caller(headers))).toThrow(
-      expect.objectContaining({ code: 'forbidden_origin' }),
-    );
+    expect(() => assertLocalCaller(caller(headers))).toThrow(expect.objectContaining({ code: 'forbidden_origin' }));
   });
 
   it('HTTP/1.1 needs exactly one Host', () => {
     for (const host of [[], ['localhost', 'localhost']])
-      expect(() => assertLocalCaller(caller({ host }))).toThrow(
-        expect.objectContaining({ code: 'bad_request' }),
-      );
+      expect(() => assertLocalCaller(caller({ host }))).toThrow(expect.objectContaining({ code: 'bad_request' }));
   });
 });

@@ -145,16 +145,7 @@ interface Action {
   readonly at: number;
 }
 
-const kind = fc.constantFrom<Action['kind'][]>(
-  'call',
-  'call',
-  'call',
-  'pause',
-  'release',
-  'swap',
-  'end',
-  'leave',
-);
+const kind = fc.constantFrom<Action['kind'][]>('call', 'call', 'call', 'pause', 'release', 'swap', 'end', 'leave');
 const action: fc.Arbitrary<Action> = fc.record({ kind, at: fc.nat(9) });
 
 /** Every call of one run, and what has become of it. */

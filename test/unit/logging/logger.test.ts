@@ -33,9 +33,7 @@ describe('a line of text', () => {
 
   test('lets no control character through to a terminal', () => {
     const line = format({ msg: 'a\u001b[2Jb\rc\u0007\u009bd', field: '\u001b]0;x' });
-    expect(line).toBe(
-      '2026-01-15T10:30:00.000Z INFO mxcp: a\\u001b[2Jb\\rc\\u0007\\u009bd field=\\u001b]0;x\n',
-    );
+    expect(line).toBe('2026-01-15T10:30:00.000Z INFO mxcp: a\\u001b[2Jb\\rc\\u0007\\u009bd field=\\u001b]0;x\n');
   });
 
   test.each([
@@ -98,12 +96,7 @@ describe('the logger', () => {
   test('scrubs values that were registered after it was made', () => {
     const scrubber = new Scrubber();
     const lines: string[] = [];
-    const logger = createLogger({
-      level: 'info',
-      format: 'text',
-      scrubber,
-      sinks: [(line) => lines.push(line)],
-    });
+    const logger = createLogger({ level: 'info', format: 'text', scrubber, sinks: [(line) => lines.push(line)] });
     scrubber.register(['late-secret']);
     logger.info({ err: new Error('refused late-secret') }, 'late-secret');
     expect(lines.join('')).toContain('[secret]');

@@ -8,11 +8,7 @@ const value = fc
   .string({ minLength: 6, maxLength: 40, unit: 'grapheme' })
   .filter((text) => text.trim().length >= 6 && !/[[\]]/.test(text) && !'[secret]'.includes(text));
 
-function logLines(
-  scrubber: Scrubber,
-  format: LogFormat,
-  write: (logger: ReturnType<typeof createLogger>) => void,
-) {
+function logLines(scrubber: Scrubber, format: LogFormat, write: (logger: ReturnType<typeof createLogger>) => void) {
   const lines: string[] = [];
   write(createLogger({ level: 'debug', format, scrubber, sinks: [(line) => lines.push(line)] }));
   return lines.join('');
@@ -38,10 +34,7 @@ describe('the scrubber', () => {
         const scrubber = new Scrubber();
         scrubber.register([secret]);
         const lines = logLines(scrubber, format, (logger) =>
-          logger.warn(
-            { field: secret, body: JSON.stringify({ token: secret }), list: [secret] },
-            `sent ${secret}`,
-          ),
+          logger.warn({ field: secret, body: JSON.stringify({ token: secret }), list: [secret] }, `sent ${secret}`),
         );
         expect(lines.replaceAll('\n    ', '\n')).not.toContain(secret);
         if (format === 'text') return;
@@ -104,18 +97,8 @@ describe('the scrubber', () => {
     ['repr of Python', 'pass\'wo"rd-quotes', "{'t': 'pass\\'wo\"rd-quotes'}", "{'t': '[secret]'}"],
     ['repr of Python, in the other quotes', "it's-a-secret", "'it\\'s-a-secret\"'", "'[secret]\"'"],
     ['repr of Python', 'back\\slash\ttab-new', "'back\\\\slash\\ttab-new'", "'[secret]'"],
-    [
-      'a repr of a repr',
-      'back\\slash\ttab-new',
-      "\"{'t': 'back\\\\\\\\slash\\\\ttab-new'}\"",
-      "\"{'t': '[secret]'}\"",
-    ],
-    [
-      'a repr of JSON',
-      'back\\slash\ttab-new',
-      '\'{"t": "back\\\\\\\\slash\\\\ttab-new"}\'',
-      '\'{"t": "[secret]"}\'',
-    ],
+    ['a repr of a repr', 'back\\slash\ttab-new', "\"{'t': 'back\\\\\\\\slash\\\\ttab-new'}\"", "\"{'t': '[secret]'}\""],
+    ['a repr of JSON', 'back\\slash\ttab-new', '\'{"t": "back\\\\\\\\slash\\\\ttab-new"}\'', '\'{"t": "[secret]"}\''],
     ['ascii of Python', 'geheimnis-ü-umlaut', "'geheimnis-\\xfc-umlaut'", "'[secret]'"],
     ['bytes of Python', 'geheimnis-ü-umlaut', "b'geheimnis-\\xc3\\xbc-umlaut'", "b'[secret]'"],
     ['JSON of Python', 'geheimnis-ü-umlaut', '"geheimnis-\\u00fc-umlaut"', '"[secret]"'],
@@ -123,12 +106,7 @@ describe('the scrubber', () => {
     ['ascii of Python', 'with-🔑-key', "'with-\\U0001f511-key'", "'[secret]'"],
     ['bytes of Python', 'with-🔑-key', "b'with-\\xf0\\x9f\\x94\\x91-key'", "b'[secret]'"],
     ['JSON of Python', 'with-🔑-key', '"with-\\ud83d\\udd11-key"', '"[secret]"'],
-    [
-      'JSON of Python',
-      'ключ-ключ',
-      '"\\u043a\\u043b\\u044e\\u0447-\\u043a\\u043b\\u044e\\u0447"',
-      '"[secret]"',
-    ],
+    ['JSON of Python', 'ключ-ключ', '"\\u043a\\u043b\\u044e\\u0447-\\u043a\\u043b\\u044e\\u0447"', '"[secret]"'],
     ['a URL', 'ключ-ключ', '?key=%D0%BA%D0%BB%D1%8E%D1%87-%d0%ba%d0%bb%d1%8e%d1%87', '?key=[secret]'],
     ['repr of Python', 'bell\u0007-\u007f-\u200b-marks', "'bell\\x07-\\x7f-\\u200b-marks'", "'[secret]'"],
     ['JSON of Python', 'bell\u0007-\u007f-\u200b-marks', '"bell\\u0007-\\u007f-\\u200b-marks"', '"[secret]"'],

@@ -11,10 +11,7 @@ scrubber.register(['hunter2hunter2']);
 test('a secret value that an error quotes does not reach the client of a tool', () => {
   expect(toToolFailure('sales', leak, scrubber)).toEqual({
     content: [
-      {
-        type: 'text',
-        text: 'Error executing tool sales: Failed to execute SQL: connection refused for [secret]',
-      },
+      { type: 'text', text: 'Error executing tool sales: Failed to execute SQL: connection refused for [secret]' },
     ],
     isError: true,
   });

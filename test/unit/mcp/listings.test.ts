@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toPrompt, toResource, toTool } from '../../../src/mcp/listings.js';
 
-const inputSchema = {
-  type: 'object' as const,
-  properties: { n: { type: 'integer' } },
-  additionalProperties: false,
-};
+const inputSchema = { type: 'object' as const, properties: { n: { type: 'integer' } }, additionalProperties: false };
 
 describe('listings', () => {
   it('carry what a tool declares and leave out what it does not', () => {
@@ -15,11 +11,7 @@ describe('listings', () => {
       title: 'B',
       description: 'Does b',
       inputSchema,
-      outputSchema: {
-        type: 'object' as const,
-        properties: { result: { type: 'array' } },
-        required: ['result'],
-      },
+      outputSchema: { type: 'object' as const, properties: { result: { type: 'array' } }, required: ['result'] },
       annotations: { readOnlyHint: true },
     };
     expect(toTool({ ...full, tags: ['x', 'y'] })).toEqual({ ...full, _meta: { 'mxcp/tags': ['x', 'y'] } });

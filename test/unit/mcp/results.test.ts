@@ -54,13 +54,7 @@ function textsOf(shape: ShapedResult['shape'], value: JsonValue): string[] {
 /** Values that break careless code: quotes, escapes, emoji (pairs), text that looks like a result, long texts. */
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
-  fc.constantFrom(
-    '"}]}',
-    '{"type":"text","text":"x"}',
-    '\u2028\u0000\\',
-    '😀'.repeat(40_000),
-    'x"'.repeat(50_000),
-  ),
+  fc.constantFrom('"}]}', '{"type":"text","text":"x"}', '\u2028\u0000\\', '😀'.repeat(40_000), 'x"'.repeat(50_000)),
 );
 const json: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
   value: fc.oneof(
@@ -105,9 +99,7 @@ describe('a result that is written in slices', () => {
         const resource = { uri: 'a://b', mimeType: 'text/plain', texts, bytes, isBinary: false };
         const result = toResourceResult(resource, splices);
         const message = JSON.parse(await written(result, splices));
-        expect(message.result.contents).toEqual([
-          { uri: 'a://b', mimeType: 'text/plain', text: texts.join('') },
-        ]);
+        expect(message.result.contents).toEqual([{ uri: 'a://b', mimeType: 'text/plain', text: texts.join('') }]);
       }),
       { numRuns: 40 },
     );
@@ -142,9 +134,7 @@ describe('a result that is written in slices', () => {
     delay.disable();
     clearInterval(ticker);
     // Measured, not asserted, since it depends on the machine; that the loop turns at all does not.
-    console.log(
-      `${(message.length / LARGE).toFixed(1)} MiB written, longest delay ${(delay.max / 1e6).toFixed(1)} ms`,
-    );
+    console.log(`${(message.length / LARGE).toFixed(1)} MiB written, longest delay ${(delay.max / 1e6).toFixed(1)} ms`);
     expect(turns).toBeGreaterThan(5);
   });
 });

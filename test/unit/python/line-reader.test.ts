@@ -23,8 +23,7 @@ describe('lines of a stream', () => {
     for (const size of [1, 2, 3, 7, 64, 10_000]) {
       const { stream, lines, reader } = read();
       const bytes = Buffer.from(`${text}rest`);
-      for (let start = 0; start < bytes.length; start += size)
-        stream.write(bytes.subarray(start, start + size));
+      for (let start = 0; start < bytes.length; start += size) stream.write(bytes.subarray(start, start + size));
       stream.end();
       await reader.ended;
       expect(lines.map((line) => `${line}\n`).join('')).toBe(text);

@@ -194,9 +194,7 @@ describe('calls that delay a handover', () => {
       return lease;
     });
     expect(leases).toHaveLength(2);
-    expect(await coordinator.request({ trigger: 'api', force: true }).ended).toMatchObject({
-      status: 'success',
-    });
+    expect(await coordinator.request({ trigger: 'api', force: true }).ended).toMatchObject({ status: 'success' });
     expect(interrupted).toEqual(['first', 'second']);
   });
 
@@ -218,9 +216,7 @@ describe('calls that delay a handover', () => {
     const forced = coordinator.request({ trigger: 'cli', force: true });
     expect(await waiting.ended).toMatchObject({ status: 'success', generation: { from: 1, to: 2 } });
     expect(await forced.ended).toMatchObject({ status: 'success', generation: { from: 2, to: 3 } });
-    expect(lines.join('')).toContain(
-      'a forced reload is queued behind this one, so calls are interrupted now',
-    );
+    expect(lines.join('')).toContain('a forced reload is queued behind this one, so calls are interrupted now');
   });
 
   test('are interrupted by a reload that is queued before a forced one', async () => {
@@ -274,9 +270,7 @@ describe('calls that delay a handover', () => {
     active.current.acquire(createHolder('tool "deaf"'));
     const record = await coordinator.request({ trigger: 'api', force: true }).ended;
     expect(record.error).toMatchObject({ code: 'drain_timeout' });
-    expect(record.error?.message).toContain(
-      'because calls that were interrupted have not ended (tool "deaf" since ',
-    );
+    expect(record.error?.message).toContain('because calls that were interrupted have not ended (tool "deaf" since ');
   });
 });
 
@@ -334,10 +328,7 @@ describe('closing', () => {
     const { ended } = coordinator.request({ trigger: 'api' });
     await vi.waitFor(() => expect(coordinator.status().draining).toBe(true));
     await coordinator.close();
-    expect(await ended).toMatchObject({
-      status: 'error',
-      error: { code: 'server_closing', stage: 'drain' },
-    });
+    expect(await ended).toMatchObject({ status: 'error', error: { code: 'server_closing', stage: 'drain' } });
     lease.release();
   });
 

@@ -1,11 +1,6 @@
 import { ActiveGeneration, Generation } from '../../../src/lifecycle/index.js';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
-import {
-  ReloadCoordinator,
-  type Candidate,
-  type ReloadContext,
-  type ReloadSteps,
-} from '../../../src/reload/index.js';
+import { ReloadCoordinator, type Candidate, type ReloadContext, type ReloadSteps } from '../../../src/reload/index.js';
 
 export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'prepare' | 'commit' | 'announce' | 'dispose';
 
@@ -17,8 +12,7 @@ export class InMemorySteps implements ReloadSteps<string, string, string> {
   source = 'version 1';
   needsHandover = false;
   before: (step: StepName, generation: number) => Promise<void> | void = () => undefined;
-  readonly taken: { readonly step: StepName; readonly context?: ReloadContext; readonly source?: string }[] =
-    [];
+  readonly taken: { readonly step: StepName; readonly context?: ReloadContext; readonly source?: string }[] = [];
   readonly disposed: number[] = [];
 
   async load(context: ReloadContext): Promise<string> {

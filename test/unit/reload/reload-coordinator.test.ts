@@ -79,11 +79,7 @@ describe('many requests at once', () => {
     await gate.arrived;
     steps.source = 'version 2';
     const second = coordinator.request({ trigger: 'api' });
-    expect(coordinator.find(second.id)).toMatchObject({
-      id: second.id,
-      status: 'queued',
-      generation: { from: 1 },
-    });
+    expect(coordinator.find(second.id)).toMatchObject({ id: second.id, status: 'queued', generation: { from: 1 } });
     expect(coordinator.list(10).map(({ id }) => id)).toEqual([second.id, first.id]);
     gate.open();
     expect(await first.ended).toMatchObject({ definitionsChanged: ['now version 1'] });
@@ -300,9 +296,7 @@ describe('closing', () => {
     const { steps, active, coordinator } = createCoordinator();
     const gate = createGate();
     steps.before = (step) => (step === 'check' ? gate.pass() : undefined);
-    const accepted = [{}, {}, { dryRun: true }].map((kind) =>
-      coordinator.request({ trigger: 'api', ...kind }),
-    );
+    const accepted = [{}, {}, { dryRun: true }].map((kind) => coordinator.request({ trigger: 'api', ...kind }));
     await gate.arrived;
     const closed = coordinator.close();
     expect(() => coordinator.request({ trigger: 'sighup' })).toThrow(

@@ -4,15 +4,7 @@ import type { PlannedRun, ReloadRequest } from '../../../src/reload/reload-state
 import { RunLog } from '../../../src/reload/run-log.js';
 
 function createRequest(id: string, dryRun = false): ReloadRequest {
-  return {
-    id,
-    trigger: 'cli',
-    dryRun,
-    definitions: true,
-    force: false,
-    hasPayload: false,
-    requestedAt: new Date(5),
-  };
+  return { id, trigger: 'cli', dryRun, definitions: true, force: false, hasPayload: false, requestedAt: new Date(5) };
 }
 
 function createRun(dryRun = false): PlannedRun {
@@ -69,10 +61,7 @@ describe('the record of a run', () => {
   test('that runs shows the stage it is in', async () => {
     const log = new RunLog(createRun(), 1);
     log.start(2);
-    expect(log.recordFor(log.run.first)).toMatchObject({
-      status: 'running',
-      generation: { from: 2, to: null },
-    });
+    expect(log.recordFor(log.run.first)).toMatchObject({ status: 'running', generation: { from: 2, to: null } });
     await log.stage('load', async () => {
       expect(statuses(log)).toMatchObject({ load: 'running', resolve: 'pending' });
     });
@@ -82,15 +71,10 @@ describe('the record of a run', () => {
 
   test('collects findings, later ones beside earlier ones', () => {
     const log = new RunLog(createRun(), 1);
-    const references = [
-      { ref: '${X}', usedBy: ['a.b'], outcome: 'changed' as const, version: null, error: null },
-    ];
+    const references = [{ ref: '${X}', usedBy: ['a.b'], outcome: 'changed' as const, version: null, error: null }];
     log.report({ references });
     log.report({ definitionsChanged: ['tools/a.yml: changed'] });
-    expect(log.recordFor(log.run.first)).toMatchObject({
-      references,
-      definitionsChanged: ['tools/a.yml: changed'],
-    });
+    expect(log.recordFor(log.run.first)).toMatchObject({ references, definitionsChanged: ['tools/a.yml: changed'] });
   });
 
   test('that succeeds keeps stages that are still running', async () => {

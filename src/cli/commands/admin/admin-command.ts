@@ -28,8 +28,7 @@ export function adminCommand<T>({ ask, print, exitCode }: AdminCommand<T>): Comm
     toErrorJson: (error) =>
       error instanceof AdminApiError ? error.body : { error: error.code, message: error.message },
     // Every error that the server answers is 1, except that the time ran out.
-    toExitCode: (error) =>
-      error instanceof AdminApiError && error.code !== 'wait_timeout' ? 1 : error.exitCode,
+    toExitCode: (error) => (error instanceof AdminApiError && error.code !== 'wait_timeout' ? 1 : error.exitCode),
   };
 }
 

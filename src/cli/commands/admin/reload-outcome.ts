@@ -25,11 +25,7 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
     printTable(
       output,
       ['SETTING', 'RUNNING', 'ON DISK'],
-      record.restart_required.map((each) => [
-        each.setting,
-        formatValue(each.running),
-        formatValue(each.on_disk),
-      ]),
+      record.restart_required.map((each) => [each.setting, formatValue(each.running), formatValue(each.on_disk)]),
     );
   }
   if (record.definitions_changed.length > 0 && !record.definitions) {
@@ -71,8 +67,7 @@ function formatFailure(error: NonNullable<ReloadRecord['error']>, isColoured: bo
   const head = `reload failed at ${stage} (${code}); the previous configuration is still active`;
   const position = { line: line ?? undefined, column: column ?? undefined };
   // A message that lists problems names the file of each; any other gets its position in front.
-  const text =
-    file === null || message.includes(file) ? message : formatProblem({ file, ...position, message });
+  const text = file === null || message.includes(file) ? message : formatProblem({ file, ...position, message });
   // Escaped before colours are added, which are control characters themselves.
   return `${isColoured ? pc.red(head) : head}\n${visibleLines(text)}`;
 }

@@ -20,10 +20,7 @@ export const reload = adminCommand({
     const { dryRun, definitions, force, wait, json } = options;
     const timeoutMs = readTimeout(options);
     if (wait === false && dryRun === true) {
-      throw new MxcpError(
-        'usage',
-        '--dry-run and --no-wait cannot be combined: a dry run only returns its result',
-      );
+      throw new MxcpError('usage', '--dry-run and --no-wait cannot be combined: a dry run only returns its result');
     }
     const accepted = await client.requestReload({
       ...(dryRun === true && { dryRun }),
@@ -32,9 +29,7 @@ export const reload = adminCommand({
     });
     if (wait === false) return accepted;
     const { reload_request_id: id } = accepted;
-    return json === true
-      ? follow(client, { id, timeoutMs })
-      : followOnTerminal(client, { id, timeoutMs }, output);
+    return json === true ? follow(client, { id, timeoutMs }) : followOnTerminal(client, { id, timeoutMs }, output);
   },
   print: (answer, output) => {
     if ('stages' in answer) return printOutcome(output, answer);
@@ -85,11 +80,7 @@ async function follow(client: AdminClient, { id, timeoutMs, onRecord }: Followed
 }
 
 /** Prints each stage once it has ended, and shows the running one. */
-async function followOnTerminal(
-  client: AdminClient,
-  followed: Followed,
-  output: Output,
-): Promise<ReloadRecord> {
+async function followOnTerminal(client: AdminClient, followed: Followed, output: Output): Promise<ReloadRecord> {
   const printed = new Set<string>();
   let activity = 'queued';
   const onRecord = (record: ReloadRecord): void => {
@@ -132,10 +123,7 @@ function readTimeout({ timeout }: Options): number {
   if (timeout === undefined) return DEFAULT_TIMEOUT_MS;
   const timeoutMs = parseDuration(String(timeout));
   if (timeoutMs !== undefined && timeoutMs <= MAX_WAIT_MS) return timeoutMs;
-  throw new MxcpError(
-    'usage',
-    `--timeout must be a time such as 30s or 2m, at most 10m, not "${String(timeout)}"`,
-  );
+  throw new MxcpError('usage', `--timeout must be a time such as 30s or 2m, at most 10m, not "${String(timeout)}"`);
 }
 
 function readLimit({ limit: given }: Options): number {

@@ -29,10 +29,7 @@ const ARGUMENTS: readonly (readonly [ParameterValue, string])[] = [
   [new TypedText('TIME', '01:02:03+05:30'), 'time(01:02:03+05:30)'],
   [new TypedText('TIMESTAMP', '2024-01-02'), 'datetime(datetime.datetime(2024, 1, 2, 0, 0))'],
   [new TypedText('TIMESTAMP', '2024-01-02 03:04'), 'datetime(datetime.datetime(2024, 1, 2, 3, 4))'],
-  [
-    new TypedText('TIMESTAMP', '2024-01-02t03:04:05.6'),
-    'datetime(datetime.datetime(2024, 1, 2, 3, 4, 5, 600000))',
-  ],
+  [new TypedText('TIMESTAMP', '2024-01-02t03:04:05.6'), 'datetime(datetime.datetime(2024, 1, 2, 3, 4, 5, 600000))'],
   [new TypedText('TIMESTAMPTZ', '2024-01-02T03:04:05Z'), 'datetime(2024-01-02T03:04:05+00:00)'],
   [new TypedText('TIMESTAMPTZ', '2024-01-02T03:04:05.678z'), 'datetime(2024-01-02T03:04:05.678000+00:00)'],
   [new TypedText('TIMESTAMPTZ', '2024-01-02T03:04:05+05:30'), 'datetime(2024-01-02T03:04:05+05:30)'],
@@ -57,7 +54,5 @@ test('of any JSON value, under any name, come back as they were', async () => {
     500,
   );
   const results = await toResults('arguments', samples.map(toTaggedArguments));
-  expect(results.map((result) => jsonOf(result))).toEqual(
-    samples.map((value) => JSON.parse(JSON.stringify(value))),
-  );
+  expect(results.map((result) => jsonOf(result))).toEqual(samples.map((value) => JSON.parse(JSON.stringify(value))));
 });

@@ -41,8 +41,7 @@ const lists = fc
 const records = fc
   .dictionary(fc.string({ minLength: 1 }), fc.oneof(scalars, lists), { minKeys: 1, maxKeys: 4 })
   .filter(
-    (fields) =>
-      new Set(Object.keys(fields).map((name) => name.toLowerCase())).size === Object.keys(fields).length,
+    (fields) => new Set(Object.keys(fields).map((name) => name.toLowerCase())).size === Object.keys(fields).length,
   )
   .map((fields) => `{${Object.entries(fields).map(([name, value]) => `${JSON.stringify(name)}: ${value}`)}}`);
 
@@ -55,10 +54,7 @@ test('that are decimals keep each of their digits', async () => {
   const expressions = fc.sample(
     fc
       .tuple(fc.bigInt({ min: 1n, max: 10n ** 38n - 1n }), fc.integer({ min: 0, max: 38 }), fc.boolean())
-      .map(
-        ([digits, scale, negative]) =>
-          `Decimal((${negative ? 1 : 0}, tuple(map(int, "${digits}")), -${scale}))`,
-      ),
+      .map(([digits, scale, negative]) => `Decimal((${negative ? 1 : 0}, tuple(map(int, "${digits}")), -${scale}))`),
     500,
   );
   expect(await sendThrough(expressions)).toEqual(await show('show', expressions));
@@ -66,16 +62,7 @@ test('that are decimals keep each of their digits', async () => {
 
 test('are a dict, or a list whose places count from one', async () => {
   expect(
-    await encode('encode-all', [
-      'None',
-      '{}',
-      '{"a": 1}',
-      '{1: 2}',
-      '[5, "x"]',
-      '(5,)',
-      'range(2)',
-      'iter([1])',
-    ]),
+    await encode('encode-all', ['None', '{}', '{"a": 1}', '{1: 2}', '[5, "x"]', '(5,)', 'range(2)', 'iter([1])']),
   ).toEqual([{}, {}, { a: 1 }, { 1: 2 }, { 1: 5, 2: 'x' }, { 1: 5 }, { 1: 0, 2: 1 }, { 1: 1 }]);
 });
 
@@ -102,9 +89,6 @@ test.each([
   [{ x: [{ y: 1 }] }],
 ])('that the worker would never send are refused: %j', (parameters) => {
   expect(() => parseTaggedParameters(parameters)).toThrow(
-    expect.objectContaining({
-      code: 'query_failed',
-      message: expect.stringContaining('query parameters'),
-    }),
+    expect.objectContaining({ code: 'query_failed', message: expect.stringContaining('query parameters') }),
   );
 });

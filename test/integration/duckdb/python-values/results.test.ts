@@ -50,10 +50,7 @@ const VALUES: readonly (readonly [string, string])[] = [
   ['dt.datetime(2024, 1, 2, 3, 4, 5, 120000)', '"2024-01-02T03:04:05.12"'],
   ['dt.datetime(2024, 1, 2, 3, 4, 5, 6)', '"2024-01-02T03:04:05.000006"'],
   ['dt.datetime(2024, 1, 2, tzinfo=dt.timezone.utc)', '"2024-01-02T00:00:00+00:00"'],
-  [
-    'dt.datetime(2024, 1, 2, 3, 4, 5, 500000, dt.timezone(-dt.timedelta(hours=3.5)))',
-    '"2024-01-02T03:04:05.5-03:30"',
-  ],
+  ['dt.datetime(2024, 1, 2, 3, 4, 5, 500000, dt.timezone(-dt.timedelta(hours=3.5)))', '"2024-01-02T03:04:05.5-03:30"'],
   ['dt.time(1, 2, 3, 450000)', '"01:02:03.45"'],
   ['dt.time(1, 2, tzinfo=dt.timezone.utc)', '"01:02:00+00:00"'],
   ['dt.timedelta(0)', '"PT0S"'],
@@ -64,10 +61,7 @@ const VALUES: readonly (readonly [string, string])[] = [
   ['{}', '{}'],
   ['{"a": 1, "b": {"c": [None, 2.0]}}', '{"a":1,"b":{"c":[null,2]}}'],
   ['{1: 2, None: 3, False: 4, 1.5: 5, 2.0: 6}', '{"1":2,"null":3,"false":4,"1.5":5,"2":6}'],
-  [
-    '{dt.date(2024, 1, 2): 1, (1, "a"): 2, Color.RED: 3, b"k": 4}',
-    '{"2024-01-02":1,"[1,\\"a\\"]":2,"red":3,"k":4}',
-  ],
+  ['{dt.date(2024, 1, 2): 1, (1, "a"): 2, Color.RED: 3, b"k": 4}', '{"2024-01-02":1,"[1,\\"a\\"]":2,"red":3,"k":4}'],
   ['types.MappingProxyType({"a": 1})', '{"a":1}'],
   ['collections.OrderedDict(b=1, a=2)', '{"b":1,"a":2}'],
   ['collections.Counter("aab")', '{"a":2,"b":1}'],
@@ -88,10 +82,7 @@ const VALUES: readonly (readonly [string, string])[] = [
     '{"list": [1], "tuple": (1,), "set": {1}, "range": range(2), "items": (i for i in "ab")}',
     '{"list":[1],"tuple":[1],"set":[1],"range":[0,1],"items":["a","b"]}',
   ],
-  [
-    '(lambda shared: {"a": shared, "b": [shared, shared]})({"x": []})',
-    '{"a":{"x":[]},"b":[{"x":[]},{"x":[]}]}',
-  ],
+  ['(lambda shared: {"a": shared, "b": [shared, shared]})({"x": []})', '{"a":{"x":[]},"b":[{"x":[]},{"x":[]}]}'],
 ];
 
 const LISTS: readonly (readonly [string, readonly string[]])[] = [
@@ -157,9 +148,7 @@ describe('what a function returns', () => {
     );
     expect(results).toEqual(NO_JSON.map(([, words]) => ({ error: expect.stringContaining(words) })));
     for (const result of results)
-      expect('error' in result && result.error).toMatch(
-        /^TypeError: the result cannot be converted to JSON: result/,
-      );
+      expect('error' in result && result.error).toMatch(/^TypeError: the result cannot be converted to JSON: result/);
   });
 
   test('is made while a generator runs, so that its own error is reported unchanged', async () => {

@@ -47,16 +47,11 @@ test('is given for a value whichever language reads it from the database', async
     ]),
   );
   const differing = LITERALS.filter((_, at) => JSON.stringify(sql[at]) !== JSON.stringify(python[at]));
-  expect(differing.map(([expression]) => expression).toSorted()).toEqual(
-    [...LOST_IN_PYTHON.keys()].toSorted(),
-  );
+  expect(differing.map(([expression]) => expression).toSorted()).toEqual([...LOST_IN_PYTHON.keys()].toSorted());
 });
 
 test('is given for any number, date and text', async () => {
-  const micros = fc.sample(
-    fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n }),
-    1_500,
-  );
+  const micros = fc.sample(fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n }), 1_500);
   const doubles = fc.sample(fc.double({ noNaN: true, noDefaultInfinity: true }), 1_500);
   const texts = fc.sample(fc.string({ unit: 'binary' }), 1_500).map((text) => text.replaceAll('\0', ' '));
   const { sql, python } = await bothWays([
