@@ -97,8 +97,8 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     files: { 'production.env': 'DB USER\nPASSWORD=x\n' },
     env: { MXCP_ENV_FILE: 'production.env' },
     says: [
-      'production.env:1:1: this line is neither `NAME=value` nor a `#` comment; write it so',
-      'put quotes around a value of several lines',
+      'production.env:1:1: this line is neither `NAME=value` nor a `#` comment; names may contain',
+      'a value of several lines needs quotes',
     ],
   },
   {
