@@ -13,7 +13,6 @@ const SCRIPTS: Readonly<Record<string, (places: readonly Place[]) => string>> = 
 
 /** A place on the command line, and what a shell may offer there. */
 type Place = ReturnType<typeof toPlace>;
-type PlaceOption = Place['options'][number];
 
 const HELP: OptionSpec = { flags: '-h, --help', doc: 'Print the help of this command.' };
 const VERSION: OptionSpec = { flags: '-V, --version', doc: 'Print the version.' };
@@ -164,7 +163,7 @@ function toFishLines({ path, subcommands, options, arguments: all }: Place): str
   ];
 }
 
-function toFishOption({ names, doc, value, completes }: PlaceOption): string {
+function toFishOption({ names, doc, value, completes }: Place['options'][number]): string {
   const flags = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`));
   // `-x` requires a value and keeps fish from offering files as well.
   const required = value === undefined ? '' : completes === 'file' ? '-r' : '-x';
@@ -212,7 +211,7 @@ ${subcommands.map((each) => `      ${each.name}) ${name}_${each.name} ;;`).join(
 
 const ZSH: Offer = { nothing: ' ', file: '_files', folder: '_files -/', words: (words) => `(${words})` };
 
-function toZshOption({ names, doc, value, completes, repeatable }: PlaceOption): string[] {
+function toZshOption({ names, doc, value, completes, repeatable }: Place['options'][number]): string[] {
   const taken = value === undefined ? '' : `:${escapeForZsh(value)}:${offer(completes, ZSH)}`;
   const excluded = repeatable ? '*' : `(${names.join(' ')})`;
   return names.map((name) => `${excluded}${name}[${escapeForZsh(doc)}]${taken}`);

@@ -94,7 +94,10 @@ const TEMPLATE_FOLDERS = ['../../templates/', '../../../templates/'];
 const IGNORED = { template: 'gitignore', path: '.gitignore' };
 
 /** The files of a template, with the names of the new project filled in. */
-function readTemplate(name: 'project' | 'bootstrap', { project, profile }: ProjectNames): readonly ProjectFile[] {
+function readTemplate(
+  name: 'project' | 'bootstrap',
+  { project, profile }: Record<'project' | 'profile', string>,
+): readonly ProjectFile[] {
   const candidates = TEMPLATE_FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}${name}`, import.meta.url)));
   const root = candidates.find((folder) => existsSync(folder));
   if (root === undefined) throw new Error(`the templates of mxcp are missing: ${candidates.join(', ')}`);
@@ -106,9 +109,4 @@ function readTemplate(name: 'project' | 'bootstrap', { project, profile }: Proje
       path: path === IGNORED.template ? IGNORED.path : path,
       text: readFileSync(join(root, path), 'utf8').replaceAll('PROJECT', project).replaceAll('PROFILE', profile),
     }));
-}
-
-interface ProjectNames {
-  readonly project: string;
-  readonly profile: string;
 }

@@ -13,12 +13,7 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const { endpoints, failures, disabled } = await loadEndpoints(await loadEndpointFolders(settings));
   const listed = [
     ...endpoints.map(({ path, kind, name }) => ({ path, kind, name, error: null })),
-    ...failures.map(({ path, kind, name, problems }) => ({
-      path,
-      kind,
-      name,
-      error: problems.map(formatProblem).join('; '),
-    })),
+    ...failures.map(({ problems, ...each }) => ({ ...each, error: problems.map(formatProblem).join('; ') })),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   if (options['jsonOutput'] === true) {
     const absolute = (path: string): string => resolve(settings.projectRoot, path);
@@ -29,15 +24,8 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
     });
     return 0;
   }
-  printTable(
-    context.output,
-    ['KIND', 'NAME', 'PATH', 'ERROR'],
-    [...listed, ...disabled.map((each) => ({ ...each, error: 'disabled' }))].map(({ kind, name, path, error }) => [
-      kind ?? '-',
-      name ?? '-',
-      path,
-      error ?? '',
-    ]),
-  );
+  const all = [...listed, ...disabled.map((each) => ({ ...each, error: 'disabled' }))];
+  const rows = all.map(({ kind, name, path, error }) => [kind, name, path, error ?? '']);
+  printTable(context.output, ['KIND', 'NAME', 'PATH', 'ERROR'], rows);
   return 0;
 };

@@ -78,11 +78,8 @@ function printRows(rows: readonly JsonObject[], { output }: CommandContext): voi
   }
   const shown = output.isTerminal ? rows.slice(0, TERMINAL_ROWS) : rows;
   const columns = Object.keys(first);
-  printTable(
-    output,
-    columns,
-    shown.map((row) => columns.map((column) => toCell(row[column]))),
-  );
+  const cells = shown.map((row) => columns.map((column) => toCell(row[column])));
+  printTable(output, columns, cells);
   if (shown.length < rows.length)
     output.print(`${shown.length} of ${rows.length} rows shown; a pipe or --json-output gets all of them`);
 }

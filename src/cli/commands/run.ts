@@ -31,13 +31,8 @@ export const run: CommandModule['run'] = async ([type, name = ''], options, cont
   return 0;
 };
 
-interface Called {
-  readonly kind: EndpointKind;
-  readonly name: string;
-}
-
 async function callEndpoint(
-  { kind, name }: Called,
+  { kind, name }: { readonly kind: EndpointKind; readonly name: string },
   options: Options,
   context: CommandContext,
 ): Promise<EndpointRunResult> {

@@ -5,22 +5,22 @@ import type { Output } from './output.js';
 
 type Row = readonly string[];
 
-/** On a terminal, aligned columns under bold headings; in a pipe, one line per row with tabs between the columns. */
-export function printTable(output: Output, head: Row, rows: readonly Row[]): void {
-  const shown = rows.map((row) => row.map((cell) => visible(cell)));
+/**
+ * On a terminal, aligned columns under bold headings; in a pipe, one line per row with tabs between the columns. Null is
+ * shown as `-`.
+ */
+export function printTable(output: Output, head: Row, rows: readonly (readonly (string | null)[])[]): void {
+  const shown = rows.map((row) => row.map((cell) => visible(cell ?? '-')));
   if (output.isTerminal) printAligned(output, [head.map(pc.bold), ...shown]);
   else for (const row of [head, ...shown]) output.print(row.join('\t'));
 }
 
 /** Names and values: aligned on a terminal, `name: value` in a pipe. */
 export function printFields(output: Output, fields: readonly (readonly [name: string, value: string])[]): void {
-  const shown = fields.map(([name, value]) => [name, visible(value)] as const);
-  if (output.isTerminal)
-    printAligned(
-      output,
-      shown.map(([name, value]) => [pc.dim(name), value]),
-    );
-  else for (const [name, value] of shown) output.print(`${name}: ${value}`);
+  const label = output.isTerminal ? pc.dim : (name: string): string => `${name}:`;
+  const shown = fields.map(([name, value]) => [label(name), visible(value)]);
+  if (output.isTerminal) printAligned(output, shown);
+  else for (const row of shown) output.print(row.join(' '));
 }
 
 function printAligned(output: Output, rows: readonly Row[]): void {

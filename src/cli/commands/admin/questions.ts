@@ -31,28 +31,17 @@ export const status = adminCommand({
 
 export const endpoints = adminCommand({
   ask: (client) => client.endpoints(),
-  print: (answer, output) =>
-    printTable(
-      output,
-      ['STATUS', 'TYPE', 'NAME', 'PATH', 'ERROR'],
-      answer.endpoints.map(({ status: state, type, name, path, error }) => [
-        state,
-        type ?? '-',
-        name ?? '-',
-        path,
-        error ?? '',
-      ]),
-    ),
+  print: (answer, output) => {
+    const rows = answer.endpoints.map((each) => [each.status, each.type, each.name, each.path, each.error ?? '']);
+    printTable(output, ['STATUS', 'TYPE', 'NAME', 'PATH', 'ERROR'], rows);
+  },
 });
 
 export const config = adminCommand({ ask: (client) => client.config(), print: printConfig });
 
 function printChecks(output: Output, checks: ProbeOk['checks']): void {
-  printTable(
-    output,
-    ['CHECK', 'STATUS', 'MESSAGE'],
-    checks.map((check) => [check.name, check.status, check.message]),
-  );
+  const rows = checks.map((check) => [check.name, check.status, check.message]);
+  printTable(output, ['CHECK', 'STATUS', 'MESSAGE'], rows);
 }
 
 type Field = [name: string, value: string];
@@ -103,19 +92,11 @@ function printConfig(answer: Config, output: Output): void {
     ['config files', toList(answer.config_files)],
     ['env files', toList(answer.env_files)],
   ]);
-  if (references.length > 0)
-    printTable(
-      output,
-      ['REFERENCE', 'SOURCE', 'VERSION', 'CHANGED AT', 'FINGERPRINT', 'USED BY'],
-      references.map(({ ref, source, version, changed_at: changedAt, fingerprint, used_by: usedBy }) => [
-        ref,
-        source,
-        version ?? '-',
-        changedAt,
-        fingerprint,
-        usedBy.join(', '),
-      ]),
-    );
+  const rows = references.map((each) => {
+    return [each.ref, each.source, each.version, each.changed_at, each.fingerprint, each.used_by.join(', ')];
+  });
+  const head = ['REFERENCE', 'SOURCE', 'VERSION', 'CHANGED AT', 'FINGERPRINT', 'USED BY'];
+  if (rows.length > 0) printTable(output, head, rows);
   for (const { setting, running, on_disk: onDisk } of answer.restart_required)
     output.print(`a restart would change ${setting}: ${formatValue(running)} -> ${formatValue(onDisk)}`);
   if (rejected !== null)

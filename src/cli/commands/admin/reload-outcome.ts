@@ -7,26 +7,16 @@ import { formatMs, formatValue } from './admin-command.js';
 
 /** Prints what a reload changed and what only a restart applies, and last of all its result. */
 export function printOutcome(output: Output, record: ReloadRecord): void {
-  if (record.references.length > 0) {
-    printTable(
-      output,
-      ['REFERENCE', 'OUTCOME', 'VERSION', 'USED BY', 'ERROR'],
-      record.references.map((each) => [
-        each.ref,
-        each.outcome,
-        each.version ?? '-',
-        each.used_by.join(', '),
-        each.error ?? '',
-      ]),
-    );
-  }
-  if (record.restart_required.length > 0) {
+  const references = record.references.map(({ ref, outcome, version, used_by: usedBy, error }) => {
+    return [ref, outcome, version, usedBy.join(', '), error ?? ''];
+  });
+  if (references.length > 0) printTable(output, ['REFERENCE', 'OUTCOME', 'VERSION', 'USED BY', 'ERROR'], references);
+  const changes = record.restart_required.map(({ setting, running, on_disk: onDisk }) => {
+    return [setting, formatValue(running), formatValue(onDisk)];
+  });
+  if (changes.length > 0) {
     output.print('These changes need a restart:');
-    printTable(
-      output,
-      ['SETTING', 'RUNNING', 'ON DISK'],
-      record.restart_required.map((each) => [each.setting, formatValue(each.running), formatValue(each.on_disk)]),
-    );
+    printTable(output, ['SETTING', 'RUNNING', 'ON DISK'], changes);
   }
   if (record.definitions_changed.length > 0 && !record.definitions) {
     const paths = visibleLines(record.definitions_changed.join(', '));
@@ -37,9 +27,7 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
   output.print(formatResult(record, output.isTerminal));
 }
 
-type Stage = ReloadRecord['stages'][number];
-
-export function formatStage({ name, status, duration_ms: durationMs }: Stage): string {
+export function formatStage({ name, status, duration_ms: durationMs }: ReloadRecord['stages'][number]): string {
   const duration = durationMs === null ? '' : formatMs(durationMs);
   return `${name.padEnd(8)} ${status.padEnd(8)} ${duration}`.trimEnd();
 }

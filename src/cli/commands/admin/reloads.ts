@@ -100,18 +100,11 @@ function activityOf({ stages }: ReloadRecord): string {
 }
 
 function printList(output: Output, records: readonly ReloadRecord[]): void {
-  printTable(
-    output,
-    ['ID', 'TRIGGER', 'STATUS', 'REQUESTED AT', 'TOOK', 'ERROR'],
-    records.map((record) => [
-      record.id,
-      record.dry_run ? `${record.trigger} (dry run)` : record.trigger,
-      record.status,
-      record.requested_at,
-      formatMs(record.duration_ms),
-      record.error === null ? '' : toOneCell(record.error.message),
-    ]),
-  );
+  const rows = records.map(({ id, trigger, dry_run: isDryRun, status, requested_at: at, duration_ms: ms, error }) => {
+    const asked = isDryRun ? `${trigger} (dry run)` : trigger;
+    return [id, asked, status, at, formatMs(ms), error === null ? '' : toOneCell(error.message)];
+  });
+  printTable(output, ['ID', 'TRIGGER', 'STATUS', 'REQUESTED AT', 'TOOK', 'ERROR'], rows);
 }
 
 /** A message that lists problems, on one line. */
