@@ -173,18 +173,15 @@ export function formatUptime(seconds: number): string {
   return `${Math.floor(whole / 3600)}h${Math.floor((whole % 3600) / 60)}m${whole % 60}s`;
 }
 
-export interface BackoffLimits {
-  readonly firstMs: number;
-  readonly longestMs: number;
-}
-
 /** The wait after each failure in a row: doubled every time, up to a limit. */
 export class Backoff {
-  readonly #limits: BackoffLimits;
+  readonly #firstMs: number;
+  readonly #longestMs: number;
   #failures = 0;
 
-  constructor(limits: BackoffLimits) {
-    this.#limits = limits;
+  constructor({ firstMs, longestMs }: { readonly firstMs: number; readonly longestMs: number }) {
+    this.#firstMs = firstMs;
+    this.#longestMs = longestMs;
   }
 
   get failures(): number {
@@ -193,11 +190,10 @@ export class Backoff {
 
   /** Counts a failure and returns the wait that follows it. */
   next(): number {
-    const { firstMs, longestMs } = this.#limits;
     // The exponent is bounded: a power of two beyond a thousand is infinite.
-    const doubled = firstMs * 2 ** Math.min(this.#failures, 30);
+    const doubled = this.#firstMs * 2 ** Math.min(this.#failures, 30);
     this.#failures += 1;
-    return withJitter(Math.min(doubled, longestMs));
+    return withJitter(Math.min(doubled, this.#longestMs));
   }
 
   reset(): void {

@@ -14,27 +14,26 @@ export type Logger = PinoLogger;
 /** Receives finished lines, in addition to or instead of standard error. Lines end with a newline. */
 export type LogSink = (line: string) => void;
 
-export interface LoggerOptions {
+interface LoggerOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
   readonly scrubber: Scrubber;
-  readonly sinks?: readonly LogSink[];
+  readonly sinks?: readonly LogSink[] | undefined;
 }
 
 /**
  * Creates a logger that redacts secrets from every line. It never writes to standard output, which belongs to the protocol
  * in stdio mode.
  */
-export function createLogger(options: LoggerOptions): Logger {
-  const sinks = options.sinks ?? [stderrSink];
+export function createLogger({ level, format, scrubber, sinks = [stderrSink] }: LoggerOptions): Logger {
   const isTerminal = process.stderr.isTTY;
   const write = (json: string): void => {
-    const scrubbed = options.scrubber.scrub(json);
-    const line = options.format === 'json' ? scrubbed : formatLine(scrubbed, false);
-    const coloured = options.format === 'text' && isTerminal ? formatLine(scrubbed, true) : line;
+    const scrubbed = scrubber.scrub(json);
+    const line = format === 'json' ? scrubbed : formatLine(scrubbed, false);
+    const coloured = format === 'text' && isTerminal ? formatLine(scrubbed, true) : line;
     for (const sink of sinks) sink(sink === stderrSink ? coloured : line);
   };
-  return pino({ level: options.level, base: null }, { write });
+  return pino({ level, base: null }, { write });
 }
 
 /** A logger that writes nothing, for commands and tests. */
@@ -52,15 +51,6 @@ export const stderrSink: LogSink = (line) => {
 
 export type LogFormat = 'text' | 'json';
 
-const LEVEL_NAMES: Readonly<Record<number, string>> = {
-  10: 'TRACE',
-  20: 'DEBUG',
-  30: 'INFO',
-  40: 'WARN',
-  50: 'ERROR',
-  60: 'FATAL',
-};
-
 const STANDARD_KEYS = new Set(['level', 'time', 'component', 'msg', 'pid', 'hostname']);
 
 /**
@@ -70,7 +60,7 @@ const STANDARD_KEYS = new Set(['level', 'time', 'component', 'msg', 'pid', 'host
 export function formatLine(json: string, colour: boolean): string {
   const record = parseRecord(json);
   if (record === undefined) return json;
-  const level = LEVEL_NAMES[Number(record['level'])] ?? 'INFO';
+  const level = (pino.levels.labels[Number(record['level'])] ?? 'info').toUpperCase();
   const time = timeText(record['time']);
   const fields = Object.entries(record)
     .filter(([key]) => !STANDARD_KEYS.has(key))
@@ -119,11 +109,6 @@ export interface LoggingConfig {
 /** How long a log file that could not be written, e.g. because the disk was full, is left alone. */
 const REOPEN_AFTER_MS = 60_000;
 
-export interface ServerLogOptions extends Pick<LoggerOptions, 'format' | 'scrubber'> {
-  readonly debug: boolean;
-  readonly sinks?: readonly LogSink[] | undefined;
-}
-
 /**
  * The logger of a server, and the log file once the configuration has named one: it is rotated at `maxBytes`, older ones are
  * `<path>.1`, `<path>.2`, …. The server closes it.
@@ -135,7 +120,7 @@ export class ServerLog {
   #stream: RotatingFileStream | undefined;
   #reopenAt = 0;
 
-  constructor({ debug, sinks = [stderrSink], ...options }: ServerLogOptions) {
+  constructor({ debug, sinks = [stderrSink], ...options }: Omit<LoggerOptions, 'level'> & { debug: boolean }) {
     this.#debug = debug;
     const level = debug ? 'debug' : 'info';
     this.logger = createLogger({ ...options, level, sinks: [...sinks, (line) => this.#writeToFile(line)] });
