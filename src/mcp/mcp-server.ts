@@ -15,8 +15,19 @@ import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
-import { toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
+import { type ListChanges, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
+
+/** The open transport: an HTTP port, or the streams of stdio. Its opener closes it. */
+export interface ClientTransport {
+  /** Where clients connect, e.g. `http://localhost:8000/mcp`; undefined for stdio. */
+  readonly url: string | undefined;
+  /** Resolves when the client of stdio has disconnected: the input ended, the output broke, or `close`. Never over HTTP. */
+  readonly clientGone: Promise<void>;
+  notifyListChanged(changes: ListChanges): Promise<void>;
+  /** Accepts nothing new, lets running calls end until the deadline, then cancels the rest. Later calls wait for the first. */
+  close(options: { readonly deadlineMs: number }): Promise<void>;
+}
 
 /** What both transports need. */
 export interface McpOptions {
@@ -35,9 +46,7 @@ export interface MessageScope {
   readonly notify?: Notify | undefined;
 }
 
-export interface McpServerFactoryOptions extends McpOptions {
-  readonly scopeOf: (context: RequestContext) => MessageScope;
-}
+type McpServerFactoryOptions = McpOptions & { readonly scopeOf: (context: RequestContext) => MessageScope };
 
 /** Any client of the admin socket may reload definitions, so lists can change whatever the settings are. */
 const LISTED = { listChanged: true };

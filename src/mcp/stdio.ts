@@ -13,27 +13,15 @@ import {
 } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { within } from '../lifecycle/index.js';
-import { type ListChanges, sendListChanges } from './listings.js';
-import { createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
+import { sendListChanges } from './listings.js';
+import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
 import { ResultSplices, writeMessage } from './results.js';
 
-export interface StdioOptions extends McpOptions {
-  /** The process's own streams unless given. Nothing else may write to the output. */
-  readonly input?: Readable;
-  readonly output?: Writable;
-}
-
-/** The only client of a process that speaks MCP on its standard streams. */
-export interface StdioConnection {
-  /** Resolves when the connection has ended: the input ended, the output broke, or `close`. */
-  readonly closed: Promise<void>;
-  notifyListChanged(changes: ListChanges): Promise<void>;
-  /** Reads nothing more, lets running calls end until the deadline, then cancels the rest. Idempotent. */
-  close(options: { readonly deadlineMs: number }): Promise<void>;
-}
-
-/** Serves all versions of the protocol on two streams; the first message decides which one the client speaks. */
-export function startStdio(options: StdioOptions): StdioConnection {
+/**
+ * Serves all versions of the protocol on two streams, the process's own unless given; the first message decides which one the
+ * client speaks. Nothing else may write to the output.
+ */
+export function startStdio(options: McpOptions & { input?: Readable; output?: Writable }): ClientTransport {
   const { calls, info, scrubber, input = process.stdin, output = process.stdout } = options;
   const logger = options.logger.child({ component: 'mcp' });
   const splices = new ResultSplices();
@@ -56,7 +44,8 @@ export function startStdio(options: StdioOptions): StdioConnection {
     onerror: (error) => logger.warn({ detail: error.message }, 'message could not be handled'),
   });
   return {
-    closed: transport.ended,
+    url: undefined,
+    clientGone: transport.ended,
     notifyListChanged: async (changes) => {
       await Promise.all([...servers].map((server) => sendListChanges(server, changes)));
     },

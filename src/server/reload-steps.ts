@@ -22,7 +22,7 @@ import {
 } from '../endpoints/index.js';
 import { formatProblem, messageOf, type Problem } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
-import type { ListChanges, StdioConnection } from '../mcp/index.js';
+import type { ClientTransport, ListChanges } from '../mcp/index.js';
 import {
   type CheckableContents,
   endpointReport,
@@ -49,7 +49,7 @@ interface Resolved {
 export interface ReloadedParts {
   readonly active: ActiveGeneration<Serving>;
   readonly builder: GenerationBuilder;
-  readonly listener: Pick<StdioConnection, 'notifyListChanged'>;
+  readonly transport: Pick<ClientTransport, 'notifyListChanged'>;
   readonly triggers: ReloadTriggers;
 }
 
@@ -121,13 +121,13 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
 
   /** Failing to notify a client does not fail the reload: calls are already being served. */
   announce({ contents: next }: Generation<Serving>, { contents: previous }: Generation<Serving>): void {
-    const { listener, triggers } = this.#parts;
+    const { transport, triggers } = this.#parts;
     const { logger, keptThreads } = this.#context;
     lowerThreads(keptThreads);
     triggers.update(next);
     const changes = findListChanges(previous.endpoints.listings, next.endpoints.listings);
     if (changes === undefined) return;
-    listener.notifyListChanged(changes).catch((error: unknown) => {
+    transport.notifyListChanged(changes).catch((error: unknown) => {
       const facts = { component: 'mcp', reason: messageOf(error) };
       logger.warn(facts, 'clients could not be notified of changed lists');
     });

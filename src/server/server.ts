@@ -176,7 +176,7 @@ export class Server {
       // Before the transport: a reload that waits for calls gives up, and the calls it holds back can end.
       const reloadsEnded = coordinator.close();
       const hasHooks = active.current.contents.python?.hasShutdownHooks === true;
-      await transport.listener.close({ deadlineMs: shutdownCallsMs(settings.shutdownTimeoutMs, hasHooks) });
+      await transport.close({ deadlineMs: shutdownCallsMs(settings.shutdownTimeoutMs, hasHooks) });
       // Every call has ended or was cancelled. A query that missed its cancellation would keep its file open.
       databases.interruptAll();
       await reloadsEnded;

@@ -11,7 +11,7 @@ import {
 } from '../endpoints/index.js';
 import { formatProblem, messageOf, MxcpError, toOneLine } from '../errors/index.js';
 import { ActiveGeneration, Backoff, CallGate, type Generation, raceSignal } from '../lifecycle/index.js';
-import { startHttpListener, startStdio, type StdioConnection } from '../mcp/index.js';
+import { type ClientTransport, startHttpListener, startStdio } from '../mcp/index.js';
 import {
   type CheckableContents,
   endpointReport,
@@ -91,7 +91,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const triggers = new ReloadTriggers(context, active);
   const coordinator = new ReloadCoordinator({
     active,
-    steps: new ServerReloadSteps(context, { active, builder, listener: transport.listener, triggers }),
+    steps: new ServerReloadSteps(context, { active, builder, transport, triggers }),
     limits: { pauseTimeoutMs: settings.reloadHoldTimeoutMs, drainTimeoutMs: settings.reloadDrainTimeoutMs },
     logger: logger.child({ component: 'reload' }),
   });
@@ -145,15 +145,6 @@ async function buildFirstGeneration(
   return first;
 }
 
-/** The MCP transport that the configuration names. */
-export interface ClientTransport {
-  /** Undefined for stdio. */
-  readonly url: string | undefined;
-  /** Resolves when the client of stdio has disconnected; never over HTTP. */
-  readonly clientGone: Promise<void>;
-  readonly listener: Pick<StdioConnection, 'notifyListChanged' | 'close'>;
-}
-
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
   { logger, scrubber }: ServerContext,
@@ -161,12 +152,7 @@ async function openTransport(
   calls: EndpointCalls,
 ): Promise<ClientTransport> {
   const options = { calls, logger, scrubber, info: { name: project, version } };
-  if (transport.provider !== 'stdio') {
-    const listener = await startHttpListener({ ...options, ...transport });
-    return { listener, url: listener.url, clientGone: new Promise(() => {}) };
-  }
-  const listener = startStdio(options);
-  return { listener, url: undefined, clientGone: listener.closed };
+  return transport.provider === 'stdio' ? startStdio(options) : startHttpListener({ ...options, ...transport });
 }
 
 const CALLS_SHARE = 0.8;

@@ -5,9 +5,8 @@ import { readBody } from '../../http/index.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
 
-/** The headers that the SDK reads. Tools read all of them through `requestHeaders`. */
-const SDK_HEADERS = [
-  'accept',
+/** The headers of the protocol, which the SDK reads besides `accept`. Tools read all headers through `requestHeaders`. */
+export const MCP_HEADERS = [
   'content-type',
   'last-event-id',
   'mcp-method',
@@ -123,12 +122,11 @@ export class ExchangeRequest extends Request {
 }
 
 function sdkHeaders(exchange: HttpExchange): [string, string][] {
-  const headers: [string, string][] = [];
-  for (const name of SDK_HEADERS) {
+  const headers: [string, string][] = [['accept', acceptedTypes(exchange)]];
+  for (const name of MCP_HEADERS) {
     const value = exchange.header(name);
-    if (value !== undefined && name !== 'accept') headers.push([name, value]);
+    if (value !== undefined) headers.push([name, value]);
   }
-  headers.push(['accept', acceptedTypes(exchange)]);
   return headers;
 }
 

@@ -3,13 +3,14 @@ import { type Reply, RequestGuard, writeReply } from '../../http/index.js';
 import { within } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { ListChanges } from '../listings.js';
-import { createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
+import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
 import { OutputClosed, ResultSplices } from '../results.js';
 import {
   CLOSING,
   ExchangeRequest,
   HttpExchange,
   INTERNAL_ERROR,
+  MCP_HEADERS,
   METHOD_NOT_ALLOWED,
   readMessageBody,
   refuse,
@@ -32,20 +33,6 @@ export interface HttpListenerOptions extends McpOptions {
   readonly sessionIdleMs?: number;
 }
 
-/** The open MCP port. Its opener closes it. */
-export interface McpListener {
-  readonly host: string;
-  readonly port: number;
-  /** Where clients connect, e.g. `http://localhost:8000/mcp`. */
-  readonly url: string;
-  notifyListChanged(changes: ListChanges): Promise<void>;
-  /**
-   * Answers new requests with 503, lets running ones end until the deadline, cancels what is left, and closes the port.
-   * Idempotent: later calls wait for the first.
-   */
-  close(options: { readonly deadlineMs: number }): Promise<void>;
-}
-
 const MCP_PATH = /^\/mcp\/?(\?|$)/;
 const NOT_FOUND: Reply = {
   status: 404,
@@ -60,14 +47,15 @@ const SESSION_IDLE_MS = 30 * 60 * 1000;
 const CANCELLED_GRACE_MS = 250;
 
 /** Opens the MCP port. Throws `port_in_use`, `usage`. */
-export async function startHttpListener(options: HttpListenerOptions): Promise<McpListener> {
+export async function startHttpListener(options: HttpListenerOptions): Promise<HttpListener> {
   const listener = new HttpListener(options);
   await listener.open();
   return listener;
 }
 
-class HttpListener implements McpListener {
-  readonly host: string;
+/** The open MCP port. While it closes, new requests are answered with 503. */
+export class HttpListener implements ClientTransport {
+  readonly clientGone = new Promise<void>(() => {});
   readonly #options: HttpListenerOptions;
   readonly #guard: RequestGuard;
   readonly #router: MessageRouter;
@@ -79,16 +67,13 @@ class HttpListener implements McpListener {
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpListenerOptions) {
-    this.host = options.host;
     this.#options = options;
     this.#logger = options.logger.child({ component: 'mcp' });
     this.#guard = new RequestGuard(options);
     this.#router = new MessageRouter({
       createServer: createMcpServerFactory({
-        calls: options.calls,
-        info: options.info,
+        ...options,
         logger: this.#logger,
-        scrubber: options.scrubber,
         scopeOf: ({ http }) => scopeOf(http?.req),
       }),
       stateless: options.stateless,
@@ -103,8 +88,8 @@ class HttpListener implements McpListener {
   }
 
   get url(): string {
-    const host = this.host.includes(':') ? `[${this.host}]` : this.host;
-    return `http://${host}:${this.#port}/mcp`;
+    const { host } = this.#options;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}/mcp`;
   }
 
   async open(): Promise<void> {
@@ -192,16 +177,6 @@ function scopeOf(request: Request | undefined): MessageScope {
   return request instanceof ExchangeRequest ? request.exchange : { splices: new ResultSplices() };
 }
 
-const ALLOWED_HEADERS = [
-  'authorization',
-  'content-type',
-  'last-event-id',
-  'mcp-method',
-  'mcp-name',
-  'mcp-protocol-version',
-  'mcp-session-id',
-].join(', ');
-
 /** Lets the page behind an `Origin` that has passed the guard read the response. */
 function allowOrigin(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-allow-origin', origin);
@@ -212,7 +187,7 @@ function allowOrigin(response: ServerResponse, origin: string): void {
 /** Answers the request that a browser sends before the request itself. */
 function answerPreflight(response: ServerResponse): void {
   response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
-  response.setHeader('access-control-allow-headers', ALLOWED_HEADERS);
+  response.setHeader('access-control-allow-headers', ['authorization', ...MCP_HEADERS].join(', '));
   response.setHeader('access-control-max-age', '600');
   response.writeHead(204).end();
 }

@@ -3,11 +3,11 @@ import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcon
 import type { Logger } from '../../logging/index.js';
 import { cancelledIdsOf, type ExchangeRequest, type MessageId, REFUSED, requestIdsOf } from './http-exchange.js';
 
-export interface LegacySessionsOptions {
+export interface SessionOptions {
   readonly createServer: () => Server;
   readonly maxSessions: number;
   /** A session without requests and streams for this long has ended; its client gets 404 and initializes again. */
-  readonly idleMs: number;
+  readonly sessionIdleMs: number;
   readonly logger: Logger;
 }
 
@@ -16,13 +16,13 @@ export interface LegacySessionsOptions {
  * longest is closed; when all are in use, a new client is refused.
  */
 export class LegacySessions {
-  readonly #options: LegacySessionsOptions;
+  readonly #options: SessionOptions;
   readonly #sessions = new Map<string, LegacySession>();
   readonly #expiry: NodeJS.Timeout;
 
-  constructor(options: LegacySessionsOptions) {
+  constructor(options: SessionOptions) {
     this.#options = options;
-    this.#expiry = setInterval(() => this.#expire(), Math.max(10, options.idleMs / 10)).unref();
+    this.#expiry = setInterval(() => this.#expire(), Math.max(10, options.sessionIdleMs / 10)).unref();
   }
 
   find(id: string): LegacySession | undefined {
@@ -62,7 +62,7 @@ export class LegacySessions {
   }
 
   #expire(): void {
-    const before = performance.now() - this.#options.idleMs;
+    const before = performance.now() - this.#options.sessionIdleMs;
     for (const session of this.#sessions.values()) {
       if (session.running === 0 && session.lastUsed < before) this.#end(session, 'session expired');
     }

@@ -3,24 +3,16 @@ import {
   InMemoryServerEventBus,
   isLegacyRequest,
   type McpHttpHandler,
-  type Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
-import type { Logger } from '../../logging/index.js';
 import { type ListChanges, sendListChanges } from '../listings.js';
 import { type ExchangeRequest, hasMethod, REFUSED, toResponse } from './http-exchange.js';
-import { LegacySessions } from './legacy-sessions.js';
+import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
 
 /** The protocol without sessions; a request that names it in its header is never one of the 2025 protocols. */
 const MODERN_VERSION = '2026-07-28';
 
-export interface MessageRouterOptions {
-  readonly createServer: () => Server;
-  readonly stateless: boolean;
-  readonly maxSessions: number;
-  readonly sessionIdleMs: number;
-  readonly logger: Logger;
-}
+type MessageRouterOptions = SessionOptions & { readonly stateless: boolean };
 
 /**
  * Sends each request to the handler of its protocol: 2026-07-28 needs no state; the 2025 protocols have sessions, unless
@@ -42,7 +34,7 @@ export class MessageRouter {
     this.#options = options;
     this.#modern = createHandler();
     this.#subscriptions = createHandler();
-    this.#sessions = new LegacySessions({ ...options, idleMs: options.sessionIdleMs });
+    this.#sessions = new LegacySessions(options);
   }
 
   /** `parsedBody` is `undefined` for requests that have none (GET, DELETE). */

@@ -1,10 +1,10 @@
 import { afterEach } from 'vitest';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
-import type { HttpListenerOptions, McpListener } from '../../../src/mcp/http/http-listener.js';
+import type { HttpListener, HttpListenerOptions } from '../../../src/mcp/http/http-listener.js';
 import { startHttpListener } from '../../../src/mcp/index.js';
 import { SampleCalls } from './sample-calls.js';
 
-const open: McpListener[] = [];
+const open: HttpListener[] = [];
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((listener) => listener.close({ deadlineMs: 0 })));
@@ -13,7 +13,7 @@ afterEach(async () => {
 /** A listener on a free port of the loopback address, closed after the test. */
 export async function startListener(
   options: Partial<Omit<HttpListenerOptions, 'calls'>> & { calls?: SampleCalls } = {},
-): Promise<{ listener: McpListener; calls: SampleCalls; url: string }> {
+): Promise<{ listener: HttpListener; calls: SampleCalls; url: string }> {
   const calls = options.calls ?? new SampleCalls();
   const listener = await startHttpListener({
     info: { name: 'sample', version: '9.8.7' },

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
-import { startStdio } from '../../../src/mcp/index.js';
-import type { StdioConnection } from '../../../src/mcp/stdio.js';
+import { type ClientTransport, startStdio } from '../../../src/mcp/index.js';
+
 import { callOf, INITIALIZE, request, type RpcBody } from './http-fixture.js';
 import { SampleCalls } from './sample-calls.js';
 
@@ -23,7 +23,7 @@ class StdioClient {
   readonly input = new PassThrough();
   readonly output = new PassThrough();
   readonly calls = new SampleCalls();
-  readonly connection: StdioConnection;
+  readonly connection: ClientTransport;
   readonly #lines: Line[] = [];
   #rest = '';
 
@@ -120,7 +120,7 @@ describe.each(ERAS)('over stdio, protocol $era', ({ open, stamp }) => {
     await vi.waitFor(() => expect(client.calls.running).toBe(1));
     client.calls.release();
     expect((await client.answer(7)).result.structuredContent).toEqual({ result: 'released' });
-    await client.connection.closed;
+    await client.connection.clientGone;
   });
 
   it('cancels what runs when the output breaks', async () => {
@@ -128,7 +128,7 @@ describe.each(ERAS)('over stdio, protocol $era', ({ open, stamp }) => {
     client.send(...open, stamp(callOf('wait', {}, 7)));
     await vi.waitFor(() => expect(client.calls.running).toBe(1));
     client.output.destroy(new Error('EPIPE'));
-    await client.connection.closed;
+    await client.connection.clientGone;
     await vi.waitFor(() => expect(client.calls.cancelled).toBe(1));
   });
 
@@ -191,6 +191,6 @@ describe('over stdio', () => {
     await client.answer(1);
     client.input.end();
     await once(client.input, 'end');
-    await client.connection.closed;
+    await client.connection.clientGone;
   });
 });
