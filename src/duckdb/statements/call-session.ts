@@ -2,7 +2,7 @@ import { type DuckDBConnection, type DuckDBPreparedStatement, DuckDBTypeId, Stat
 import { type Disposable, raceSignal } from '../../lifecycle/index.js';
 import { encodeWith, valueCodec } from '../values/python-results.js';
 import type { JsonValue, SqlParameters } from '../values/sql-values.js';
-import type { CallerIdentity, ConnectionPool, PooledConnection } from './connections.js';
+import type { CallerIdentity, ConnectionPool, ConnectionWork, PooledConnection } from './connections.js';
 import {
   executeQuery,
   interrupted,
@@ -83,10 +83,8 @@ export class CallSession implements Disposable {
     throwIfInterrupted(this.#ending.signal);
     this.#running += 1;
     try {
-      await connection.run((native, signal) => this.#runOn(native, { sql, parameters, signal }, execution), {
-        caller: this.#caller,
-        signal: execution.signal,
-      });
+      const run: ConnectionWork<void> = (native, signal) => this.#runOn(native, { sql, parameters, signal }, execution);
+      await connection.run(run, { caller: this.#caller, signal: execution.signal });
     } catch (error) {
       // A failed or interrupted query may have left anything behind.
       this.#isClean = false;
@@ -98,7 +96,7 @@ export class CallSession implements Disposable {
 
   async #runOn(
     connection: DuckDBConnection,
-    query: Pick<Query<readonly JsonValue[]>, 'sql' | 'parameters' | 'signal'>,
+    query: Pick<Query, 'sql' | 'parameters' | 'signal'>,
     execution: SessionExecution,
   ): Promise<void> {
     let timeZone = 'UTC';
@@ -156,14 +154,10 @@ export class CallSession implements Disposable {
 }
 
 /** Gives each row as Python decodes it: DuckDB's own Python package would return the same values. */
-function pythonRows(
-  { names, types }: ResultColumns,
-  { onColumns, onRow }: SessionExecution,
-  timeZone: string,
-): RowReader<readonly JsonValue[]> {
+function pythonRows({ names, types }: ResultColumns, execution: SessionExecution, timeZone: string): RowReader {
   const codecs = types.map((type) => valueCodec(type, timeZone));
-  onColumns(codecs.map(({ descriptor }, at) => ({ name: names[at] ?? '', type: descriptor })));
-  return { toRow: (columns, row) => codecs.map((codec, at) => encodeWith(codec, columns[at]?.at(row) ?? null)), onRow };
+  execution.onColumns(codecs.map(({ descriptor }, at) => ({ name: names[at] ?? '', type: descriptor })));
+  return (columns, row) => execution.onRow(codecs.map((codec, at) => encodeWith(codec, columns[at]?.at(row) ?? null)));
 }
 
 /** Whether the result may contain times whose time zone must be known before it is read. */

@@ -16,9 +16,11 @@ export interface StatementShape {
   readonly parameterNames: readonly string[];
 }
 
-interface InspectedStatements extends StatementShape {
+interface InspectedShape extends StatementShape {
   /** One statement, and a SELECT. */
   readonly isPlainSelect: boolean;
+  /** False if DuckDB stopped at a parameter whose type it cannot infer, without compiling the rest (DuckDB 1.5.6). */
+  readonly isResolved: boolean;
 }
 
 /**
@@ -29,24 +31,20 @@ export async function inspectStatements(
   connection: DuckDBConnection,
   sql: string,
   samples: SqlParameters = {},
-): Promise<InspectedStatements> {
+): Promise<InspectedShape> {
   try {
     const cast = castParameters(sql, samples);
     const typed = cast === undefined ? undefined : await prepareOnlyStatement(connection, cast);
-    if (typed !== undefined && provesOriginal(typed, sql)) return toInspected(typed);
+    if (typed !== undefined && provesOriginal(typed, sql)) return typed;
     // Without parameters both are the same text.
     const only = cast === sql ? typed : await prepareOnlyStatement(connection, sql);
-    if (only === undefined) return await inspectEach(connection, sql, samples);
+    if (only === undefined) return await inspectEach(connection, sql);
     const castFails = cast !== undefined && typed === undefined;
-    if (!only.isResolved || (only.isSelect && castFails)) await explain(connection, sql, samples);
-    return toInspected(only);
+    if (!only.isResolved || (only.isPlainSelect && castFails)) await explain(connection, sql, samples);
+    return only;
   } catch (error) {
     throw toQueryError(error);
   }
-}
-
-function toInspected({ parameterNames, isSelect }: PreparedShape): InspectedStatements {
-  return { parameterNames: [...new Set(parameterNames)], isPlainSelect: isSelect };
 }
 
 /**
@@ -54,23 +52,16 @@ function toInspected({ parameterNames, isSelect }: PreparedShape): InspectedStat
  * is written is right: a quarter of the work of `explain`, and enough for most of a thousand endpoints. A cast fits in fewer
  * places than a value does, wherever `castParameters` writes one. The same names prove that only parameters were replaced.
  */
-function provesOriginal(typed: PreparedShape, sql: string): boolean {
-  const sorted = (names: readonly string[]): string => [...new Set(names)].sort().join();
-  return typed.isSelect && typed.isResolved && sorted(typed.parameterNames) === sorted(scanParameterNames(sql));
-}
-
-interface PreparedShape {
-  readonly isSelect: boolean;
-  readonly parameterNames: readonly string[];
-  /** False if DuckDB stopped at a parameter whose type it cannot infer, without compiling the rest (DuckDB 1.5.6). */
-  readonly isResolved: boolean;
+function provesOriginal({ isPlainSelect, isResolved, parameterNames }: InspectedShape, sql: string): boolean {
+  const sorted = (names: readonly string[]): string => [...names].sort().join();
+  return isPlainSelect && isResolved && sorted(parameterNames) === sorted(scanParameterNames(sql));
 }
 
 /**
  * Undefined if the text has several statements, or none, or is wrong. Finding out which costs a second parsing, which a
  * thousand endpoints of one good statement each avoid; `inspectEach` does it and reports the error.
  */
-async function prepareOnlyStatement(connection: DuckDBConnection, sql: string): Promise<PreparedShape | undefined> {
+async function prepareOnlyStatement(connection: DuckDBConnection, sql: string): Promise<InspectedShape | undefined> {
   try {
     return toShape(await connection.prepare(sql));
   } catch {
@@ -79,11 +70,11 @@ async function prepareOnlyStatement(connection: DuckDBConnection, sql: string): 
 }
 
 /** Frees the statement. */
-function toShape(statement: DuckDBPreparedStatement): PreparedShape {
+function toShape(statement: DuckDBPreparedStatement): InspectedShape {
   const shape = {
-    parameterNames: namesOf(statement),
+    parameterNames: [...new Set(namesOf(statement))],
     isResolved: statement.columnCount === 0 || statement.columnTypeId(0) !== DuckDBTypeId.INVALID,
-    isSelect: statement.statementType === StatementType.SELECT,
+    isPlainSelect: statement.statementType === StatementType.SELECT,
   };
   statement.destroySync();
   return shape;
@@ -93,24 +84,17 @@ function namesOf(statement: DuckDBPreparedStatement): readonly string[] {
   return Array.from({ length: statement.parameterCount }, (_, at) => statement.parameterName(at + 1));
 }
 
-async function inspectEach(
-  connection: DuckDBConnection,
-  sql: string,
-  samples: SqlParameters,
-): Promise<InspectedStatements> {
+async function inspectEach(connection: DuckDBConnection, sql: string): Promise<InspectedShape> {
   const names = new Set<string>();
-  let isPlainSelect = false;
   const statements = await extractStatements(connection, sql);
   for (let index = 0; index < statements.count; index += 1) {
     const prepared = await prepare(statements, index);
     for (const name of prepared?.parameterNames ?? scanParameterNames(sql)) names.add(name);
-    isPlainSelect = statements.count === 1 && prepared?.isSelect === true;
-    if (prepared?.isResolved === false && statements.count === 1) await explain(connection, sql, samples);
   }
-  return { parameterNames: [...names], isPlainSelect };
+  return { parameterNames: [...names], isPlainSelect: false, isResolved: true };
 }
 
-async function prepare(statements: DuckDBExtractedStatements, index: number): Promise<PreparedShape | undefined> {
+async function prepare(statements: DuckDBExtractedStatements, index: number): Promise<InspectedShape | undefined> {
   try {
     return toShape(await statements.prepare(index));
   } catch (error) {

@@ -14,12 +14,12 @@ import { columnReader, type ColumnReader, type ColumnValues, toJson } from '../v
 import { bindParameters, refuseExcess } from '../values/parameters.js';
 import type { JsonObject, JsonValue, SqlParameters } from '../values/sql-values.js';
 
-export interface Query<Row> {
+export interface Query {
   readonly sql: string;
   readonly parameters: SqlParameters;
   readonly signal: AbortSignal;
   /** Called once, before the first row of the last statement. What it throws ends the query and is thrown by it. */
-  readonly openReader: (columns: ResultColumns) => RowReader<Row>;
+  readonly openReader: (columns: ResultColumns) => RowReader;
   /** Whether the text is known to be one statement, which saves splitting it. */
   readonly isOneStatement?: boolean;
   /** Whether a parameter that no statement uses is an error. */
@@ -34,11 +34,8 @@ export interface ResultColumns {
   readonly types: readonly DuckDBType[];
 }
 
-export interface RowReader<Row> {
-  readonly toRow: (columns: readonly ColumnValues[], row: number) => Row;
-  /** A returned promise delays the next row. What it throws ends the query and is thrown by it. */
-  readonly onRow: (row: Row) => unknown;
-}
+/** Takes one row. A returned promise delays the next one. What it throws ends the query and is thrown by it. */
+export type RowReader = (columns: readonly ColumnValues[], row: number) => void | Promise<void>;
 
 /** Marks what a reader threw, as opposed to what DuckDB throws. */
 class RowRefused extends Error {}
@@ -50,7 +47,7 @@ const INTERRUPT_INTERVAL_MS = 10;
  * Runs all statements of a text and reads the rows of the last one as they arrive. When it settles, nothing runs on the
  * connection. Throws what the reader throws, `query_failed`, `query_interrupted`.
  */
-export async function executeQuery<Row>(connection: DuckDBConnection, query: Query<Row>): Promise<void> {
+export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<void> {
   let repeated: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
     connection.interrupt();
@@ -70,7 +67,7 @@ export async function executeQuery<Row>(connection: DuckDBConnection, query: Que
   }
 }
 
-async function runStatements<Row>(connection: DuckDBConnection, query: Query<Row>): Promise<void> {
+async function runStatements(connection: DuckDBConnection, query: Query): Promise<void> {
   const { sql, parameters, signal } = query;
   const statements = query.isOneStatement === true ? undefined : await extractStatements(connection, sql);
   const count = statements?.count ?? 1;
@@ -89,11 +86,7 @@ async function runStatements<Row>(connection: DuckDBConnection, query: Query<Row
   }
 }
 
-async function streamRows<Row>(
-  connection: DuckDBConnection,
-  statement: DuckDBPreparedStatement,
-  query: Query<Row>,
-): Promise<void> {
+async function streamRows(connection: DuckDBConnection, statement: DuckDBPreparedStatement, query: Query) {
   const result = await statement.stream();
   try {
     await readRows(result, query);
@@ -106,11 +99,11 @@ async function streamRows<Row>(
   if (result.returnType === ResultReturnType.INVALID) await throwStreamError(statement, query.signal);
 }
 
-async function readRows<Row>(result: DuckDBResult, { signal, openReader }: Query<Row>): Promise<void> {
+async function readRows(result: DuckDBResult, { signal, openReader }: Query): Promise<void> {
   const types = result.columnTypes();
   const readers = types.map(columnReader);
   const columns = { names: toUniqueNames(result.columnNames()), types };
-  const { toRow, onRow } = refusing(openReader, columns);
+  const readRow = refusing(() => openReader(columns));
   const budget = new EventLoopBudget();
   for (;;) {
     const chunk = await result.fetchChunk();
@@ -120,7 +113,7 @@ async function readRows<Row>(result: DuckDBResult, { signal, openReader }: Query
     for (let row = 0; row < chunk.rowCount; row += 1) {
       if (budget.isSpent) await budget.renew();
       throwIfInterrupted(signal);
-      const pending = refusing(onRow, toRow(values, row));
+      const pending = refusing(() => readRow(values, row));
       if (pending instanceof Promise) await untilTaken(pending, signal);
     }
   }
@@ -141,9 +134,9 @@ async function readColumns(
   return values;
 }
 
-function refusing<Argument, Result>(step: (argument: Argument) => Result, argument: Argument): Result {
+function refusing<Result>(step: () => Result): Result {
   try {
-    return step(argument);
+    return step();
   } catch (error) {
     throw new RowRefused('the row was refused', { cause: error });
   }
@@ -179,8 +172,10 @@ async function drain(result: DuckDBResult): Promise<void> {
 }
 
 /** Gives each row as a JSON object. */
-export function jsonRows(onRow: (row: JsonObject) => void): Query<JsonObject>['openReader'] {
-  return ({ names }) => ({ toRow: (columns, row) => toJsonRow(names, columns, row), onRow });
+export function jsonRows(onRow: (row: JsonObject) => void): Query['openReader'] {
+  return ({ names }) =>
+    (columns, row) =>
+      onRow(toJsonRow(names, columns, row));
 }
 
 function toJsonRow(names: readonly string[], columns: readonly ColumnValues[], row: number): JsonObject {

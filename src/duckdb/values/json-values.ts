@@ -79,7 +79,10 @@ function objectToJson(value: DuckDBObject): JsonValue {
   if (value instanceof DuckDBGeometryValue) return Buffer.from(value.bytes).toString('hex').toUpperCase();
   // DuckDB leaves out the minutes of a whole-hour offset, ISO 8601 does not.
   if (value instanceof DuckDBTimeTZValue) return value.toString().replace(/[+-]\d{2}$/, '$&:00');
-  return timestampToJson(value) ?? value.toString();
+  const timestamp = toTimestamp(value);
+  if (timestamp === undefined) return value.toString();
+  if (!timestamp.isFinite) return infinityText(timestamp.nanos < 0n);
+  return toIsoTimestamp(timestamp.nanos) + (value instanceof DuckDBTimestampTZValue ? '+00:00' : '');
 }
 
 function keyToText(key: DuckDBValue): string {
@@ -105,16 +108,15 @@ function blobToJson(bytes: Uint8Array): string {
   }
 }
 
-function timestampToJson(value: DuckDBObject): string | undefined {
-  if (value instanceof DuckDBTimestampValue) return toText(value, value.micros * 1_000n);
-  if (value instanceof DuckDBTimestampTZValue) return toText(value, value.micros * 1_000n, '+00:00');
-  if (value instanceof DuckDBTimestampMillisecondsValue) return toText(value, value.millis * 1_000_000n);
-  if (value instanceof DuckDBTimestampSecondsValue) return toText(value, value.seconds * 1_000_000_000n);
-  return value instanceof DuckDBTimestampNanosecondsValue ? toText(value, value.nanos) : undefined;
-}
-
-function toText({ isFinite }: { readonly isFinite: boolean }, nanos: bigint, zone = ''): string {
-  return isFinite ? toIsoTimestamp(nanos) + zone : infinityText(nanos < 0n);
+/** A value of any TIMESTAMP type in nanoseconds since 1970. */
+export function toTimestamp(value: DuckDBValue): { readonly nanos: bigint; readonly isFinite: boolean } | undefined {
+  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
+    return { nanos: value.micros * 1_000n, isFinite: value.isFinite };
+  if (value instanceof DuckDBTimestampMillisecondsValue)
+    return { nanos: value.millis * 1_000_000n, isFinite: value.isFinite };
+  if (value instanceof DuckDBTimestampSecondsValue)
+    return { nanos: value.seconds * 1_000_000_000n, isFinite: value.isFinite };
+  return value instanceof DuckDBTimestampNanosecondsValue ? value : undefined;
 }
 
 export function infinityText(isNegative: boolean): string {

@@ -12,11 +12,6 @@ import {
   DuckDBStructType,
   DuckDBStructValue,
   DuckDBTimeNSValue,
-  DuckDBTimestampMillisecondsValue,
-  DuckDBTimestampNanosecondsValue,
-  DuckDBTimestampSecondsValue,
-  DuckDBTimestampTZValue,
-  DuckDBTimestampValue,
   DuckDBTimeTZValue,
   DuckDBTimeValue,
   type DuckDBType,
@@ -28,7 +23,7 @@ import {
   SQLNULL,
 } from '@duckdb/node-api';
 import { MICROS_PER_DAY, toIsoDate, toIsoTimestamp } from './iso-time.js';
-import { infinityText, integerToJson, isUnnamed } from './json-values.js';
+import { infinityText, integerToJson, isUnnamed, toTimestamp } from './json-values.js';
 import type { JsonValue } from './sql-values.js';
 
 type Present = Exclude<DuckDBValue, null>;
@@ -64,6 +59,7 @@ const doubles: ValueCodec = {
     return Number.isFinite(value) ? value : String(value);
   },
 };
+const timestamps: ValueCodec = { descriptor: 'timestamp', encode: (value) => encodeTimestamp(value) };
 
 const CODECS: Readonly<Partial<Record<DuckDBTypeId, ValueCodec>>> = {
   [DuckDBTypeId.BIGINT]: integers,
@@ -80,17 +76,10 @@ const CODECS: Readonly<Partial<Record<DuckDBTypeId, ValueCodec>>> = {
   [DuckDBTypeId.TIME_TZ]: codecOf('timetz', DuckDBTimeTZValue, (value) =>
     value.micros >= MICROS_PER_DAY ? String(value) : [Number(value.micros), value.offset],
   ),
-  [DuckDBTypeId.TIMESTAMP]: codecOf('timestamp', DuckDBTimestampValue, (value) => encodeTimestamp(value, value.micros)),
-  [DuckDBTypeId.TIMESTAMP_S]: codecOf('timestamp', DuckDBTimestampSecondsValue, (value) =>
-    encodeTimestamp(value, value.seconds * 1_000_000n),
-  ),
-  [DuckDBTypeId.TIMESTAMP_MS]: codecOf('timestamp', DuckDBTimestampMillisecondsValue, (value) =>
-    encodeTimestamp(value, value.millis * 1_000n),
-  ),
-  // Nanoseconds are cut towards 1970, as DuckDB's Python package does.
-  [DuckDBTypeId.TIMESTAMP_NS]: codecOf('timestamp', DuckDBTimestampNanosecondsValue, (value) =>
-    encodeTimestamp(value, value.nanos / 1_000n),
-  ),
+  [DuckDBTypeId.TIMESTAMP]: timestamps,
+  [DuckDBTypeId.TIMESTAMP_S]: timestamps,
+  [DuckDBTypeId.TIMESTAMP_MS]: timestamps,
+  [DuckDBTypeId.TIMESTAMP_NS]: timestamps,
   [DuckDBTypeId.INTERVAL]: codecOf('interval', DuckDBIntervalValue, ({ months, days, micros }) => [
     months,
     days,
@@ -114,8 +103,12 @@ function encodeDate({ days, isFinite }: DuckDBDateValue): JsonValue {
 }
 
 /** Microseconds, with a leading `#` when a double does not hold them; text for what Python's type cannot hold. */
-function encodeTimestamp({ isFinite }: { readonly isFinite: boolean }, micros: bigint, zone = ''): JsonValue {
-  if (!isFinite) return infinityText(micros < 0n);
+function encodeTimestamp(value: Present, zone = ''): JsonValue {
+  const timestamp = toTimestamp(value);
+  if (timestamp === undefined) return null;
+  // Nanoseconds are cut towards 1970, as DuckDB's Python package does.
+  const micros = timestamp.nanos / 1_000n;
+  if (!timestamp.isFinite) return infinityText(micros < 0n);
   if (micros < FIRST_MICROS || micros > LAST_MICROS) return toDuckDbTimestamp(micros) + zone;
   const number = Number(micros);
   return Number.isSafeInteger(number) ? number : `#${micros}`;
@@ -164,11 +157,8 @@ export function valueCodec(type: DuckDBType, timeZone: string): ValueCodec {
   if (type instanceof DuckDBMapType) return mapCodec(type, timeZone);
   if (type instanceof DuckDBUnionType) return unionCodec(type, timeZone);
   if (type.typeId === DuckDBTypeId.VARIANT) return variantCodec(timeZone);
-  if (type.typeId === DuckDBTypeId.TIMESTAMP_TZ) {
-    return codecOf(['timestamptz', timeZone], DuckDBTimestampTZValue, (value) =>
-      encodeTimestamp(value, value.micros, '+00'),
-    );
-  }
+  if (type.typeId === DuckDBTypeId.TIMESTAMP_TZ)
+    return { descriptor: ['timestamptz', timeZone], encode: (value) => encodeTimestamp(value, '+00') };
   return CODECS[type.typeId] ?? plain;
 }
 
