@@ -69,7 +69,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     const template = await loadConfigTemplate(settings, { addedSchemes: stores.schemes, running: config });
     reload.report({ definitionsChanged: await findDefinitionChanges(config, endpoints.catalog) });
     if (!reload.definitions) return { template, catalog: undefined };
-    const catalog = await loadEndpoints(config);
+    const catalog = await loadEndpoints(config, endpoints.catalog);
     if (catalog.failures.length > 0 && !settings.ignoreErrors) throw endpointReport(catalog.failures);
     return { template, catalog };
   }

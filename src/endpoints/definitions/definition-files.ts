@@ -113,7 +113,7 @@ export async function findDefinitionChanges(
       const path = toProjectPath(projectRoot, each.path);
       seen.add(path);
       if (each.folderError !== undefined) unreadable.push(path);
-      const change = await compare(each, fingerprints.get(path), { projectRoot, disk });
+      const change = await findChange(each, fingerprints.get(path), { projectRoot, disk });
       if (change !== undefined) changes.push(`${path}: ${change}`);
       await budget.spend();
     });
@@ -124,7 +124,8 @@ export async function findDefinitionChanges(
   return [...changes, ...removed.map((path) => `${path}: removed`)].sort();
 }
 
-async function compare(
+/** How a definition file and the SQL file that it names differ from an earlier reading. Undefined if they do not. */
+export async function findChange(
   found: FoundDefinition,
   known: DefinitionFingerprint | undefined,
   { projectRoot, disk }: { readonly projectRoot: string; readonly disk: DiskReader },

@@ -4,6 +4,7 @@ import { deepFreeze, EventLoopBudget, mapParallel } from '../../lifecycle/index.
 import { SITE_FILE_NAME } from '../../settings/index.js';
 import {
   type EndpointFolders,
+  findChange,
   findDefinitionFiles,
   type FoundDefinition,
   PARALLEL_READS,
@@ -26,11 +27,13 @@ import { UriTemplate } from './uri-template.js';
 
 /**
  * Loads all endpoint files of a project: finds them, reads each once together with the SQL file that it names, and checks
- * it. A file or folder with problems becomes a failure in the catalog and does not affect the others.
+ * it. A file or folder with problems becomes a failure in the catalog and does not affect the others. The sound definitions
+ * of `known`, an earlier catalog of the same project, are kept where their files have the same content.
  */
-export async function loadEndpoints(config: EndpointFolders): Promise<EndpointCatalog> {
+export async function loadEndpoints(config: EndpointFolders, known?: EndpointCatalog): Promise<EndpointCatalog> {
   const { projectRoot, paths } = config;
-  const context = { projectRoot, disk: new DiskReader(), defaults: new DefaultCheck() };
+  const sound = new Map(known?.endpoints.map((definition) => [definition.path, definition]));
+  const context = { projectRoot, disk: new DiskReader(), defaults: new DefaultCheck(), sound, known };
   const budget = new EventLoopBudget();
   const files: LoadedFile[] = [];
   for (const kind of ENDPOINT_KINDS) {
@@ -47,10 +50,16 @@ interface LoadedFile {
   readonly fingerprint: DefinitionFingerprint;
 }
 
+interface LoadContext extends DefinitionContext {
+  readonly known: EndpointCatalog | undefined;
+  /** The endpoints of `known`, by path. */
+  readonly sound: ReadonlyMap<string, EndpointDefinition>;
+}
+
 async function loadFile(
   kind: EndpointKind,
   found: FoundDefinition,
-  context: DefinitionContext,
+  context: LoadContext,
   budget: EventLoopBudget,
 ): Promise<LoadedFile> {
   const path = toProjectPath(context.projectRoot, found.path);
@@ -60,12 +69,31 @@ async function loadFile(
     return { path, reading, fingerprint: { contentHash } };
   };
   if (found.folderError !== undefined) return fail(UNREADABLE, explainFolder(found.folderError));
+  const kept = await keepDefinition(kind, found, context);
+  if (kept !== undefined) return kept;
   const read = await readDefinitionText(found.path, context.disk);
   if (read.text === undefined) return fail(read.contentHash, `the file ${read.error.message}`);
   // The texts of several files may arrive in the same turn of the event loop.
   await budget.spend();
   const reading = await readDefinition({ path, text: read.text, kind }, context);
   return { path, reading, fingerprint: { contentHash: read.contentHash, sqlFile: reading.sqlFile } };
+}
+
+/** A definition depends on nothing but its files. A Python file may have disappeared, so such an endpoint is read again. */
+async function keepDefinition(
+  kind: EndpointKind,
+  found: FoundDefinition,
+  context: LoadContext,
+): Promise<LoadedFile | undefined> {
+  const path = toProjectPath(context.projectRoot, found.path);
+  const definition = context.sound.get(path);
+  const fingerprint = context.known?.fingerprints.get(path);
+  if (definition?.kind !== kind || fingerprint === undefined) return undefined;
+  if (definition.kind !== 'prompt' && definition.source.language === 'python') return undefined;
+  if ((await findChange(found, fingerprint, context)) !== undefined) return undefined;
+  const { name, description } = definition;
+  const warnings = context.known?.warnings.filter(({ file }) => file === path) ?? [];
+  return { path, fingerprint, reading: { kind, name, enabled: true, description, definition, problems: [], warnings } };
 }
 
 function explainFolder({ message, isRefused }: FileReadError): string {

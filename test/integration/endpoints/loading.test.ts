@@ -129,6 +129,36 @@ describe('loading the definitions of a project', () => {
     ]);
   });
 
+  it('keeps the definitions of an earlier catalog whose files have the same content', async () => {
+    const named = (name: string, rest: string) => tool(rest).replace('name: t', `name: ${name}`);
+    await write({
+      'tools/a.yml': named('a', code),
+      'tools/b.yml': named('b', code),
+      'tools/c.yml': named('c', '  source: { file: c.sql }\n'),
+      'tools/c.sql': 'SELECT 1',
+      'tools/d.yml': named('d', '  source: { file: d.sql }\n'),
+      'tools/d.sql': 'SELECT 1',
+      'tools/e.yml': named('e', '  language: python\n  source: { file: e.py }\n'),
+      'tools/e.py': 'def e(): pass\n',
+      'prompts/p.yml': 'mxcp: 1\nprompt: { name: p, messages: [{ role: system, prompt: hi }] }\n',
+    });
+    const known = await load();
+    expect(known.failures).toEqual([]);
+    await write({ 'tools/b.yml': named('b', code.replace('1', '2')), 'tools/d.sql': 'SELECT 2' });
+    await rm(join(root, 'tools/e.py'));
+    const again = await loadEndpoints(foldersOf(root), known);
+    const kept = again.endpoints.filter((definition) => known.endpoints.includes(definition));
+    expect(kept.map(({ name }) => name)).toEqual(['a', 'c', 'p']);
+    expect(again.endpoints.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd', 'p']);
+    expect(again.failures.map(({ path }) => path)).toEqual(['tools/e.yml']);
+    expect(again.warnings).toEqual(known.warnings);
+    expect(again.warnings).toHaveLength(1);
+    // A kept definition still meets the rules about all endpoints together.
+    await write({ 'tools/z.yml': named('a', code) });
+    const conflicting = await loadEndpoints(foldersOf(root), again);
+    expect(conflicting.failures.map(({ path }) => path)).toEqual(['tools/a.yml', 'tools/e.yml', 'tools/z.yml']);
+  });
+
   it('lists files that differ from those that were read before', async () => {
     await write({
       'tools/a.yml': tool(code),
