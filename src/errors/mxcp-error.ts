@@ -6,6 +6,10 @@ export interface MxcpErrorOptions {
   readonly problems?: readonly Problem[];
   /** Shown only in debug mode. Never contains a secret. */
   readonly detail?: string;
+  /** Where in the project it happened, for the log. Unless given, the position of the first problem. */
+  readonly place?: SourcePosition | undefined;
+  /** What the log says instead of the message, when clients must not see it, e.g. class and text of an exception. */
+  readonly logMessage?: string | undefined;
   readonly retryAfterSeconds?: number;
 }
 
@@ -18,6 +22,8 @@ export class MxcpError extends Error {
   readonly code: ErrorCode;
   readonly problems: readonly Problem[];
   readonly detail: string | undefined;
+  readonly place: SourcePosition | undefined;
+  readonly logMessage: string;
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: MxcpErrorOptions = {}) {
@@ -25,6 +31,8 @@ export class MxcpError extends Error {
     this.code = code;
     this.problems = options.problems ?? [];
     this.detail = options.detail;
+    this.place = options.place ?? this.problems[0];
+    this.logMessage = options.logMessage ?? message;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
@@ -108,10 +116,12 @@ export function groupByFile(problems: readonly Problem[]): ReadonlyMap<string, r
 
 /** `file:line:column: message`, which editors and terminals make clickable. */
 export function formatProblem(problem: Problem): string {
-  const position = [problem.file, problem.line, problem.line === undefined ? undefined : problem.column]
-    .filter((part) => part !== undefined)
-    .join(':');
-  return `${position}: ${problem.message}`;
+  return `${formatPlace(problem)}: ${problem.message}`;
+}
+
+/** `file:line:column`, as far as it is known. */
+export function formatPlace({ file, line, column }: SourcePosition): string {
+  return [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':');
 }
 
 /** Sorts the problems of one file by position; those without a line come first. */
