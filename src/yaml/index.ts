@@ -1,2 +1,3 @@
-export { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping, toDotted } from './schema-check.js';
+export { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from './schema-check.js';
+export { type Finding, checkValue, toDotted, toProblems } from './schema-problems.js';
 export { type KeyPath, YamlSource, parseYaml } from './yaml-source.js';

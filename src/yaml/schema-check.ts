@@ -1,16 +1,15 @@
 import { z } from 'zod';
-import { keySuggestion, MxcpError, type Problem } from '../errors/index.js';
+import { MxcpError, type Problem } from '../errors/index.js';
 import { type FileLedger, FileReadError } from '../files/index.js';
 import { deadlineIn } from '../lifecycle/index.js';
+import { checkValue, toDotted } from './schema-problems.js';
 import { type KeyPath, parseYaml, type YamlSource } from './yaml-source.js';
 
-type Issue = z.core.$ZodIssue;
-
-export type SchemaCheck<T> =
+type SchemaCheck<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-export interface CheckOptions<T> {
+interface CheckOptions<T> {
   readonly schema: z.ZodType<T>;
   readonly source: YamlSource;
   /** What is checked: the source's own value, or that with its references replaced. */
@@ -20,105 +19,16 @@ export interface CheckOptions<T> {
 }
 
 /** Checks a value against a schema; every problem has its position in the file, and none quotes a value. */
-export function checkSchema<T>(options: CheckOptions<T>): SchemaCheck<T> {
-  const jsonSchema = jsonSchemaOf(options.schema);
-  const result = options.schema.safeParse(conform(options.value, jsonSchema));
-  if (result.success) return { ok: true, value: result.data };
-  const isUnresolved = options.isUnresolved ?? (() => false);
-  const problems = result.error.issues
-    .flatMap((issue) => mostLikely(issue))
-    .filter((issue) => !isUnresolved(toKeyPath(issue.path)))
-    .flatMap((issue) => toProblems(issue, options.source, jsonSchema));
+export function checkSchema<T>({ schema, source, value, isUnresolved }: CheckOptions<T>): SchemaCheck<T> {
+  const check = checkValue(schema, conform(value, jsonSchemaOf(schema)), false);
+  if (check.ok) return check;
+  const problems = check.findings
+    .filter(({ at, isUnknownKey }) => isUnknownKey || isUnresolved?.(at) !== true)
+    .map(({ at, message, isUnknownKey }) => {
+      const position = isUnknownKey ? source.positionOfKey(at) : source.positionOf(at);
+      return { ...position, path: toDotted(at), message };
+    });
   return { ok: false, problems };
-}
-
-export function toDotted(path: KeyPath): string {
-  return path.reduce<string>(
-    (dotted, step) => (typeof step === 'number' ? `${dotted}[${step}]` : dotted === '' ? step : `${dotted}.${step}`),
-    '',
-  );
-}
-
-/** Of a choice between shapes, the issues of the shape that was meant: the one whose outermost type fits. */
-function mostLikely(issue: Issue): readonly Issue[] {
-  if (issue.code !== 'invalid_union') return [issue];
-  const meant = issue.errors.find((branch) =>
-    branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'),
-  );
-  return meant === undefined ? [issue] : meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
-}
-
-function toProblems(issue: Issue, source: YamlSource, schema: JsonSchema): readonly Problem[] {
-  const path = toKeyPath(issue.path);
-  if (issue.code !== 'unrecognized_keys') {
-    const name = path.length === 0 ? 'the file' : `\`${toDotted(path)}\``;
-    return [{ ...source.positionOf(path), path: toDotted(path), message: `${name} ${describe(issue, source, path)}` }];
-  }
-  const siblings = Object.keys(path.reduce(childOrMapping, schema)?.properties ?? {});
-  return issue.keys.map((key) => {
-    const keyPath = [...path, key];
-    return {
-      ...source.positionOfKey(keyPath),
-      path: toDotted(keyPath),
-      message: `unknown key \`${key}\`${within(path)}${keySuggestion(key, siblings) || knownKeys(siblings)}`,
-    };
-  });
-}
-
-function childOrMapping(schema: JsonSchema | undefined, step: string | number): JsonSchema | undefined {
-  const child = childSchema(schema, step);
-  return child?.anyOf?.find((branch) => branch.type === 'object') ?? child;
-}
-
-function within(path: KeyPath): string {
-  return path.length === 0 ? '' : ` in \`${toDotted(path)}\``;
-}
-
-function knownKeys(keys: readonly string[]): string {
-  return `; known keys are ${keys.join(', ')}`;
-}
-
-function describe(issue: Issue, source: YamlSource, path: KeyPath): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return isAbsent(source.value, path) ? 'is missing' : `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
-    case 'invalid_value':
-      return issue.message.startsWith('Invalid') ? `must be one of ${issue.values.join(', ')}` : issue.message;
-    case 'too_small':
-      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
-    case 'too_big':
-      return `must be at most ${issue.maximum}`;
-    case 'invalid_union':
-      return 'must be text or a mapping';
-    case 'custom':
-      return issue.message;
-    default:
-      return 'is not valid';
-  }
-}
-
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  string: 'text (put it in quotes)',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'a mapping (`key: value` lines)',
-  record: 'a mapping (`key: value` lines)',
-  array: 'a list',
-};
-
-function isAbsent(root: unknown, path: KeyPath): boolean {
-  let value = root;
-  for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return true;
-    // Own property of an object; which kind of object does not matter here.
-    value = (value as Readonly<Record<string | number, unknown>>)[step];
-  }
-  return false;
-}
-
-function toKeyPath(path: readonly PropertyKey[]): KeyPath {
-  return path.map((step) => (typeof step === 'number' ? step : String(step)));
 }
 
 /**
@@ -148,7 +58,7 @@ function conformObject(value: unknown, schema: JsonSchema): unknown {
   if (!isMapping(value)) return value;
   const entries = Object.entries(value)
     // A key with nothing behind it, where one value is expected, is a key that was left out on purpose.
-    .filter(([key, item]) => item !== null || !isOptionalText(childSchema(schema, key)))
+    .filter(([key, item]) => item !== null || childSchema(schema, key)?.type !== 'string')
     .map(([key, item]): [string, unknown] => [key, conform(item, childSchema(schema, key))]);
   return Object.fromEntries(entries);
 }
@@ -156,10 +66,6 @@ function conformObject(value: unknown, schema: JsonSchema): unknown {
 function conformAny(value: unknown, schemas: readonly JsonSchema[]): unknown {
   const mapping = schemas.find((schema) => schema.type === 'object');
   return isMapping(value) && mapping !== undefined ? conformObject(value, mapping) : value;
-}
-
-function isOptionalText(schema: JsonSchema | undefined): boolean {
-  return schema?.type === 'string';
 }
 
 function toList(value: unknown): readonly unknown[] {
@@ -209,12 +115,10 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   return made;
 }
 
-/** The schema of one key or item below `schema`; `undefined` where there is none. */
-export function childSchema(schema: JsonSchema | undefined, step: string | number): JsonSchema | undefined {
-  if (schema === undefined) return undefined;
-  if (typeof step === 'number') return schema.items;
-  const property = Object.hasOwn(schema.properties ?? {}, step) ? schema.properties?.[step] : undefined;
-  return property ?? (schema.additionalProperties === false ? undefined : schema.additionalProperties);
+/** The schema of one key of a mapping; undefined if it has none. */
+function childSchema({ properties = {}, additionalProperties }: JsonSchema, key: string): JsonSchema | undefined {
+  const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+  return property ?? (additionalProperties === false ? undefined : additionalProperties);
 }
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
@@ -223,12 +127,12 @@ const MAX_FILE_BYTES = 8 * 1024 * 1024;
 const READ_TIMEOUT_MS = 10_000;
 
 /** A file after reading, or everything that is wrong with it. Neither for one that need not be there. */
-export interface ParsedFile {
+interface ParsedFile {
   readonly source?: YamlSource;
   readonly problems: readonly Problem[];
 }
 
-export interface FileRole {
+interface FileRole {
   /** What a person should do when the file is not there; `ignore` when it need not be. */
   readonly whenMissing: string;
   readonly ledger: FileLedger;

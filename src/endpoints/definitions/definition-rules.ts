@@ -1,19 +1,13 @@
 import { suggestion } from '../../errors/index.js';
 import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
-import type { KeyPath } from '../../yaml/index.js';
+import type { Finding, KeyPath } from '../../yaml/index.js';
 import type { EndpointParts } from './definition-schema.js';
-import type { Finding } from './schema-problems.js';
 import { checkType, type DefaultCheck, typesIn, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
 
-export interface RuleFindings {
-  readonly mistakes: readonly Finding[];
-  readonly warnings: readonly Finding[];
-}
-
 /** Checks what the schema cannot: how the parts of an endpoint fit each other, its types and its templates. */
-export function checkRules(parts: EndpointParts, defaults: DefaultCheck): RuleFindings {
+export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
   const { kind, parameters, returns, messages } = parts;
   const types: [KeyPath, TypeDefinition | undefined][] = [
     ...parameters.map((type, index): [KeyPath, typeof type] => [[kind, 'parameters', index], type]),

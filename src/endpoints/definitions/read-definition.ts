@@ -1,16 +1,16 @@
 import type { Problem } from '../../errors/index.js';
-import { isMapping, parseYaml, type YamlSource } from '../../yaml/index.js';
+import { checkValue, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
 import { checkRules } from './definition-rules.js';
 import { type EndpointFields, type EndpointFileContents, endpointFileSchema, readParts } from './definition-schema.js';
 import {
   ENDPOINT_KINDS,
   type EndpointDefinition,
+  type EndpointFailure,
   type EndpointKind,
   type EndpointSource,
   type SqlFileFingerprint,
 } from './endpoint-definition.js';
 import { readSource, type SourceContext } from './read-source.js';
-import { explainSchemaError, type Finding, toProblems } from './schema-problems.js';
 import type { DefaultCheck } from './type-rules.js';
 
 /** The text of an endpoint file. */
@@ -26,14 +26,11 @@ export interface DefinitionFile {
 export type DefinitionContext = SourceContext & { readonly defaults: DefaultCheck };
 
 /** What one file turned out to be. It has a `definition` if it has no problems. */
-export interface DefinitionReading {
-  readonly kind: EndpointKind | null;
-  readonly name: string | null;
+export interface DefinitionReading extends Omit<EndpointFailure, 'path'> {
   readonly enabled: boolean;
   readonly description: string | undefined;
   readonly definition?: EndpointDefinition | undefined;
   readonly sqlFile?: SqlFileFingerprint | undefined;
-  readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
 
@@ -46,16 +43,14 @@ export async function readDefinition(file: DefinitionFile, context: DefinitionCo
   const kindFinding = checkKind(source.value, file.kind);
   if (kindFinding !== undefined) return { ...identity, problems: toProblems([kindFinding], source), warnings: [] };
 
-  const parsed = endpointFileSchema.safeParse(source.value);
-  const schemaFindings = parsed.success ? [] : explainSchemaError(parsed.error, endpointFileSchema, source.value);
-  const parts = readParts(parsed.success ? parsed.data : source.value, file.kind, parsed.success);
+  const parsed = checkValue(endpointFileSchema, source.value, true);
+  const parts = readParts(parsed.ok ? parsed.value : source.value, file.kind, parsed.ok);
   const rules = checkRules(parts, context.defaults);
   const read = await readSource(parts, source, context);
+  const schemaFindings = parsed.ok ? [] : parsed.findings;
   const problems = toProblems([...schemaFindings, ...rules.mistakes, ...read.findings], source);
   const definition =
-    parsed.success && problems.length === 0
-      ? toDefinition(file, parsed.data, { source, read: read.source })
-      : undefined;
+    parsed.ok && problems.length === 0 ? toDefinition(file, parsed.value, { source, read: read.source }) : undefined;
   const warnings = toProblems(rules.warnings, source);
   return { ...identity, definition, sqlFile: read.sqlFile, problems, warnings };
 }

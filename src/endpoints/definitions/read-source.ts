@@ -1,10 +1,9 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { type DiskReader, FileReadError } from '../../files/index.js';
-import type { YamlSource } from '../../yaml/index.js';
+import type { Finding, YamlSource } from '../../yaml/index.js';
 import { MAX_FILE_BYTES, readDefinitionText, toProjectPath } from './definition-files.js';
 import type { EndpointParts } from './definition-schema.js';
 import type { EndpointSource, SqlFileFingerprint } from './endpoint-definition.js';
-import type { Finding } from './schema-problems.js';
 
 export interface SourceContext {
   readonly projectRoot: string;

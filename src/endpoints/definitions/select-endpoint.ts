@@ -1,7 +1,7 @@
 import { MxcpError, nearSuggestion } from '../../errors/index.js';
 import { type EndpointCatalog, type EndpointKind, endpointLabel } from './endpoint-definition.js';
 
-export interface EndpointChoice {
+interface EndpointChoice {
   readonly kind: EndpointKind;
   readonly name: string;
   readonly hasSqlTools: boolean;

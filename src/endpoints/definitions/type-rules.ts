@@ -9,8 +9,7 @@ import {
   type TypeDefinition,
   type ValueType,
 } from '../../values/index.js';
-import type { KeyPath } from '../../yaml/index.js';
-import type { Finding } from './schema-problems.js';
+import type { Finding, KeyPath } from '../../yaml/index.js';
 
 /** A type within another one, and its place in the file. */
 interface TypePlace {

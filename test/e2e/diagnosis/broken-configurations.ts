@@ -29,7 +29,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     },
     says: [
       'mxcp-site.yml:7:1: unknown key `sql_tool`; did you mean `sql_tools`?',
-      'tools/cost.yml:2:1: `tool.source` is required',
+      'tools/cost.yml:2:1: `tool.source` is missing',
     ],
   },
   {

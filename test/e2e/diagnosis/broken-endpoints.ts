@@ -19,13 +19,13 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     broken: 'a key of an endpoint is misspelt',
     command: 'validate',
     files: { 'tools/price.yml': tool('name: price', 'paramters: []', 'source: { code: SELECT 1 }') },
-    says: ['tools/price.yml:4:3:', 'unknown key `tool.paramters`; did you mean `parameters`?'],
+    says: ['tools/price.yml:4:3:', 'unknown key `paramters` in `tool`; did you mean `parameters`?'],
   },
   {
     broken: 'an endpoint has no SQL',
     command: 'validate',
     files: { 'tools/price.yml': tool('name: price') },
-    says: ['tools/price.yml:2:1:', '`tool.source` is required'],
+    says: ['tools/price.yml:2:1:', '`tool.source` is missing'],
   },
   {
     broken: 'the SQL file of an endpoint is not there',

@@ -173,7 +173,7 @@ describe('a start that cannot succeed', () => {
       failed_endpoints: [
         {
           path: join(folder.path, 'tools/bad.yml'),
-          error: expect.stringMatching(/^tools\/bad\.yml:2:1: .*; tools\/bad\.yml:3:3: unknown key `tool\.nam`/),
+          error: expect.stringMatching(/^tools\/bad\.yml:2:1: .*; tools\/bad\.yml:3:3: unknown key `nam` in `tool`/),
         },
       ],
     });

@@ -118,7 +118,7 @@ describe('one mistake in a file hides no other', () => {
       '  return: { type: object, properties: { a: { type: string } }, required: [b] }',
     ];
     expect(await problemsOf('tools/a.yml', lines)).toEqual([
-      'tools/a.yml:1:1: `tool.name` is required',
+      'tools/a.yml:1:1: `tool.name` is missing',
       'tools/a.yml:2:3: `source` has both `code` and `file`; keep one',
       expect.stringMatching(/^tools\/a\.yml:4:32: `pattern` is not a regular expression: /),
       'tools/a.yml:5:33: the default of "b" does not fit: it must be one of 1, not "many"',
@@ -135,18 +135,18 @@ describe('one mistake in a file hides no other', () => {
     const parameters = '  parameters: [{ name: cat, type: strin }, { name: dog, type: string }]';
     const resource = ['resource:', '  uri: x://{cat}/{cow}', parameters, '  sorce: {}'];
     expect(await problemsOf('resources/a.yml', resource)).toEqual([
-      'resources/a.yml:1:1: `resource.source` is required',
+      'resources/a.yml:1:1: `resource.source` is missing',
       'resources/a.yml:2:3: the URI uses {cow}, which is not a declared parameter; known: cat, dog',
       expect.stringContaining('resources/a.yml:3:29: `resource.parameters[0].type` must be one of'),
       'resources/a.yml:3:46: parameter "dog" is not in the URI x://{cat}/{cow}; add {dog} to the URI or remove the parameter',
-      'resources/a.yml:4:3: unknown key `resource.sorce`; did you mean `source`?',
+      'resources/a.yml:4:3: unknown key `sorce` in `resource`; did you mean `source`?',
     ]);
     const prompt = ['prompt:', parameters, '  messages:', '    - prompt: "{{ cat }} {{ cow }}"', '    - {}'];
     expect(await problemsOf('prompts/a.yml', prompt)).toEqual([
-      'prompts/a.yml:1:1: `prompt.name` is required',
+      'prompts/a.yml:1:1: `prompt.name` is missing',
       expect.stringContaining('prompts/a.yml:2:29: `prompt.parameters[0].type` must be one of'),
       'prompts/a.yml:4:7: the template reads "cow", which is not a declared parameter; known: cat, dog',
-      'prompts/a.yml:5:7: `prompt.messages[1].prompt` is required',
+      'prompts/a.yml:5:7: `prompt.messages[1].prompt` is missing',
     ]);
   });
 
@@ -155,6 +155,8 @@ describe('one mistake in a file hides no other', () => {
     expect(await problemsOf('resources/a.yml', lines)).toEqual([
       'resources/a.yml:3:3: `resource.parameters` must be a list, not "cat"',
     ]);
-    expect(await problemsOf('tools/a.yml', ['tool: 3'])).toEqual(['tools/a.yml:1:1: `tool` must be a mapping, not 3']);
+    expect(await problemsOf('tools/a.yml', ['tool: 3'])).toEqual([
+      'tools/a.yml:1:1: `tool` must be a mapping (`key: value` lines), not 3',
+    ]);
   });
 });

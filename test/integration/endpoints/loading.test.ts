@@ -217,14 +217,14 @@ describe('problems of definitions', () => {
       'metdata: {}',
     ].join('\n');
     expect(await problemsOf({ 'tools/a.yml': file })).toEqual([
-      'tools/a.yml:2:1: `tool.name` is required',
-      'tools/a.yml:3:3: unknown key `tool.nam`; did you mean `name`?',
+      'tools/a.yml:2:1: `tool.name` is missing',
+      'tools/a.yml:3:3: unknown key `nam` in `tool`; did you mean `name`?',
       'tools/a.yml:5:7: `tool.parameters[0].name` must start with a letter or underscore, then letters, digits, underscores',
       'tools/a.yml:6:7: `tool.parameters[0].type` must be one of string, number, integer, boolean, array, object, not "strin"; did you mean "string"?',
       'tools/a.yml:7:7: `tool.parameters[0].minLength` must not be negative',
-      'tools/a.yml:8:7: unknown key `tool.parameters[0].defualt`; did you mean `default`?',
-      'tools/a.yml:9:27: unknown key `tool.return.propertys`; did you mean `properties`?',
-      'tools/a.yml:10:29: `tool.source.file` must be text, not 3',
+      'tools/a.yml:8:7: unknown key `defualt` in `tool.parameters[0]`; did you mean `default`?',
+      'tools/a.yml:9:27: unknown key `propertys` in `tool.return`; did you mean `properties`?',
+      'tools/a.yml:10:29: `tool.source.file` must be text (put it in quotes), not 3',
       'tools/a.yml:11:1: unknown key `metdata`; did you mean `metadata`?',
     ]);
   });
@@ -253,7 +253,7 @@ describe('problems of definitions', () => {
       'tools/a.yml:1:1: this file defines a resource but is in the folder of tools; move it to resources/ or change its kind',
     ],
     ['another format version', `mxcp: 2\ntool:\n  name: t\n${code}`, 'tools/a.yml:1:1: `mxcp` must be 1'],
-    ['no source', tool(''), 'tools/a.yml:2:1: `tool.source` is required'],
+    ['no source', tool(''), 'tools/a.yml:2:1: `tool.source` is missing'],
     [
       'two sources',
       tool('  source: { code: SELECT 1, file: a.sql }\n'),

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { keySuggestion, nearSuggestion, type Problem } from '../errors/index.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
+
+/** Something wrong at a key of a file. */
+export interface Finding {
+  readonly at: KeyPath;
+  readonly message: string;
+  readonly isUnknownKey?: boolean;
+  /** A line of the text at the key, counted from 0. */
+  readonly line?: number;
+  /** The text that the value becomes. If the file has exactly this text, nothing is wrong. */
+  readonly becomes?: string;
+}
+
+/** Findings with their positions in the file: that of the key, or of its nearest parent that the file has. */
+export function toProblems(findings: readonly Finding[], source: YamlSource): Problem[] {
+  return findings
+    .filter(({ at, becomes }) => becomes === undefined || source.plainText(at) !== becomes)
+    .map(({ at, message, line }) => {
+      const position = line === undefined ? source.positionOfKey(at) : source.positionInText(at, line);
+      return { ...position, path: toDotted(at), message };
+    });
+}
+
+export function toDotted(path: KeyPath): string {
+  return path.reduce<string>(
+    (dotted, step) => (typeof step === 'number' ? `${dotted}[${step}]` : dotted === '' ? step : `${dotted}.${step}`),
+    '',
+  );
+}
+
+export type ValueCheck<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
+
+/** Checks a value against a schema, with one finding for each key. Values may be secret; `mayQuote` says that these are not. */
+export function checkValue<T>(schema: z.ZodType<T>, value: unknown, mayQuote: boolean): ValueCheck<T> {
+  // zod drops the schema of an issue when it has its message; the list of unknown keys stays the same object.
+  const siblings = new WeakMap<readonly string[], readonly string[]>();
+  const result = schema.safeParse(value, {
+    error: (issue) => {
+      if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject)
+        siblings.set(issue.keys, Object.keys(issue.inst.shape));
+      return describe(issue, mayQuote);
+    },
+  });
+  if (result.success) return { ok: true, value: result.data };
+  const findings = result.error.issues.flatMap(mostLikely).flatMap((issue): Finding[] => {
+    const at = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
+    const name = toDotted(at);
+    if (issue.code !== 'unrecognized_keys')
+      return [{ at, message: `${name === '' ? 'the file' : `\`${name}\``} ${issue.message}` }];
+    const known = siblings.get(issue.keys) ?? [];
+    const parent = name === '' ? '' : ` in \`${name}\``;
+    return issue.keys.map((key) => {
+      const hint = keySuggestion(key, known) || `; known keys are ${known.join(', ')}`;
+      return { at: [...at, key], isUnknownKey: true, message: `unknown key \`${key}\`${parent}${hint}` };
+    });
+  });
+  return { ok: false, findings };
+}
+
+const NO_SHAPE_FITS = 'must be text or a mapping';
+
+/** Of a choice between shapes, the issues of the shape that was meant: the one whose outermost type fits. */
+function mostLikely(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.message !== NO_SHAPE_FITS) return [issue];
+  const meant = issue.errors.find((branch) =>
+    branch.every((inner) => inner.path.length > 0 || inner.code !== 'invalid_type'),
+  );
+  return meant === undefined ? [issue] : meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+/** What is wrong with a value, as the end of a sentence about its key. A schema with a message of its own is not asked. */
+function describe(issue: z.core.$ZodRawIssue, mayQuote: boolean): string {
+  const { input } = issue;
+  if (input === undefined) return 'is missing';
+  const actual = mayQuote ? `, not ${quote(input)}` : '';
+  switch (issue.code) {
+    case 'invalid_type': {
+      const hint = issue.expected === 'string' && typeof input !== 'object' ? ' (put it in quotes)' : '';
+      return `must be ${TYPE_NAMES[issue.expected] ?? issue.expected}${hint}${actual}`;
+    }
+    case 'invalid_value': {
+      const known = issue.values.map(String);
+      return `must be one of ${known.join(', ')}${actual}${mayQuote ? nearSuggestion(String(input), known) : ''}`;
+    }
+    case 'too_small':
+      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}${actual}`;
+    case 'too_big':
+      return `must be at most ${issue.maximum}${actual}`;
+    case 'invalid_union':
+      return NO_SHAPE_FITS;
+    default:
+      return 'is not valid';
+  }
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a mapping (`key: value` lines)',
+  record: 'a mapping (`key: value` lines)',
+  array: 'a list',
+};
+
+function quote(value: unknown): string {
+  if (value === null) return 'empty';
+  if (typeof value !== 'object') return JSON.stringify(value);
+  return Array.isArray(value) ? 'a list' : 'a mapping';
+}
