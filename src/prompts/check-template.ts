@@ -1,47 +1,50 @@
 import { messageOf, suggestion } from '../errors/index.js';
 import { parseTemplate } from './jinja-library.js';
-import { BUILT_IN, explainUse, findNames, type TemplateNames } from './template-names.js';
+import { BUILT_IN, explainUse, findNames, type TemplateUse } from './template-names.js';
 
 /** Something wrong with a template. */
-export interface TemplateMistake {
+interface TemplateMistake {
   /** Counts from 0, in the text of the template. */
   readonly line: number;
   readonly message: string;
 }
 
-export interface TemplateFindings {
-  readonly mistakes: readonly TemplateMistake[];
-  /** What the template reads and does not set itself, once each, with the line of the first use. */
-  readonly variables: readonly { readonly name: string; readonly line: number }[];
-}
-
 /**
  * Checks each tag by itself, because the parser reports no positions and stops at the first mistake. A name that is set
- * anywhere in the template counts as set everywhere, so that no correct template is refused.
+ * anywhere in the template counts as set everywhere, so that no correct template is refused. `variables` are those that
+ * the template reads and does not set itself, each with the line of its first use.
  */
-export function checkTemplate(text: string): TemplateFindings {
+export function checkTemplate(text: string): {
+  readonly mistakes: readonly TemplateMistake[];
+  readonly variables: readonly { readonly name: string; readonly line: number }[];
+} {
   const tags = readTags(text);
   const mistakes = findBlockMistakes(tags);
-  const names: (TemplateNames & { readonly line: number })[] = [];
+  const uses: (TemplateUse & { readonly line: number })[] = [];
+  const bound = new Set<string>();
   for (const tag of tags) {
-    const { line } = tag;
+    const { line, open, isClosed } = tag;
+    if (!isClosed) mistakes.push({ line, message: `"${open}" is not closed; add "${CLOSING[open]}"` });
     try {
-      if (tag.isClosed) names.push({ ...findNames(parseTemplate(complete(tag))), line });
-      else mistakes.push({ line, message: `"${tag.open}" is not closed; add "${CLOSING[tag.open]}"` });
+      const names = findNames(parseTemplate(isClosed ? complete(tag) : ''));
+      uses.push(...names.uses.map((use) => ({ ...use, line })));
+      for (const name of names.bound) bound.add(name);
     } catch {
       // The messages of the library name its own tokens, which says nothing to the author of a template.
       mistakes.push({ line, message: explainUnreadable(tag) });
     }
   }
-  const bound = new Set(names.flatMap((each) => each.bound));
-  for (const { uses, line } of names)
-    for (const use of uses) {
-      const message = bound.has(use.name) && use.kind === 'function' ? undefined : explainUse(use);
-      if (message !== undefined) mistakes.push({ line, message });
-    }
+  const variables = new Map<string, number>();
+  for (const use of uses) {
+    const { kind, name, line } = use;
+    const isOwn = bound.has(name) || BUILT_IN.has(name);
+    if (kind === 'variable' && !isOwn && !variables.has(name)) variables.set(name, line);
+    const message = kind === 'function' && bound.has(name) ? undefined : explainUse(use);
+    if (message !== undefined) mistakes.push({ line, message });
+  }
   return {
     mistakes: mistakes.length > 0 ? mistakes.sort((a, b) => a.line - b.line) : checkWhole(text),
-    variables: findVariables(names, bound),
+    variables: [...variables].map(([name, line]) => ({ name, line })),
   };
 }
 
@@ -53,17 +56,6 @@ function checkWhole(text: string): readonly TemplateMistake[] {
   } catch (error) {
     return [{ line: 0, message: `the template is not valid Jinja: ${messageOf(error)}` }];
   }
-}
-
-function findVariables(
-  names: readonly (TemplateNames & { readonly line: number })[],
-  bound: ReadonlySet<string>,
-): TemplateFindings['variables'] {
-  const lines = new Map<string, number>();
-  for (const { uses, line } of names)
-    for (const { kind, name } of uses)
-      if (kind === 'variable' && !bound.has(name) && !BUILT_IN.has(name) && !lines.has(name)) lines.set(name, line);
-  return [...lines].map(([name, line]) => ({ name, line }));
 }
 
 const CLOSING = { '{{': '}}', '{%': '%}', '{#': '#}' } as const;

@@ -22,7 +22,12 @@ export class Renderers implements Disposable {
   async render(prompt: string, request: RenderRequest, signal: AbortSignal): Promise<RenderAnswer> {
     const release = await this.#gate.acquire(prompt, signal);
     try {
-      return await this.#renderNow(request, signal);
+      const renderer = this.#take();
+      try {
+        return await renderer.render(request, signal);
+      } finally {
+        await this.#giveBack(renderer);
+      }
     } finally {
       release();
     }
@@ -36,15 +41,6 @@ export class Renderers implements Disposable {
   /** Ends all processes without waiting, for a server that exits at once: a process that renders would outlive it. */
   abandon(): void {
     for (const renderer of this.#running) renderer.abandon();
-  }
-
-  async #renderNow(request: RenderRequest, signal: AbortSignal): Promise<RenderAnswer> {
-    const renderer = this.#take();
-    try {
-      return await renderer.render(request, signal);
-    } finally {
-      await this.#giveBack(renderer);
-    }
   }
 
   /** Throws `server_closing`, because the gate may admit a waiting call after `dispose`. */
@@ -77,16 +73,12 @@ const MAX_HEAP_MIB = 256;
 /** The signals with which V8 ends a process that is out of memory, depending on its version and the processor. */
 const OUT_OF_MEMORY: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL']);
 
-interface Pending {
-  readonly resolve: (answer: RenderAnswer) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
 /** A process that renders one prompt at a time. An interrupted render ends it. */
 class Renderer implements Disposable {
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
-  #pending: Pending | undefined;
+  #answer: (answer: RenderAnswer) => void = () => undefined;
+  #fail: (reason: unknown) => void = () => undefined;
   #hasEnded = false;
 
   constructor() {
@@ -99,19 +91,19 @@ class Renderer implements Disposable {
     });
     this.#closed = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => {
-        this.#pending?.resolve({ kind: 'ended', reason: explainEnd(code, signal) });
+        this.#answer({ kind: 'ended', reason: explainEnd(code, signal) });
         this.#end(undefined);
         resolve();
       });
       this.#child.on('error', (error) => {
-        this.#pending?.resolve({ kind: 'ended', reason: `its process could not start: ${error.message}` });
+        this.#answer({ kind: 'ended', reason: `its process could not start: ${error.message}` });
         this.#end(undefined);
         // A process that did not start emits no `close`.
         if (this.#child.pid === undefined) resolve();
       });
     });
     // The only sender is the process started above, which has the same version.
-    this.#child.on('message', (answer) => this.#pending?.resolve(answer as RenderAnswer));
+    this.#child.on('message', (answer) => this.#answer(answer as RenderAnswer));
   }
 
   get hasEnded(): boolean {
@@ -122,7 +114,8 @@ class Renderer implements Disposable {
   async render(request: RenderRequest, signal: AbortSignal): Promise<RenderAnswer> {
     signal.throwIfAborted();
     const answered = new Promise<RenderAnswer>((resolve, reject) => {
-      this.#pending = { resolve, reject };
+      this.#answer = resolve;
+      this.#fail = reject;
     });
     const interrupt = (): void => this.#end(signal.reason);
     signal.addEventListener('abort', interrupt, { once: true });
@@ -132,7 +125,6 @@ class Renderer implements Disposable {
       return await answered;
     } finally {
       signal.removeEventListener('abort', interrupt);
-      this.#pending = undefined;
     }
   }
 
@@ -149,7 +141,7 @@ class Renderer implements Disposable {
   #end(reason: unknown): void {
     this.#hasEnded = true;
     this.#child.kill('SIGKILL');
-    this.#pending?.reject(reason);
+    this.#fail(reason);
   }
 }
 

@@ -39,14 +39,8 @@ export interface TemplateUse {
   readonly given: readonly SyntaxNode[];
 }
 
-export interface TemplateNames {
-  readonly uses: readonly TemplateUse[];
-  /** Names that the template sets itself. */
-  readonly bound: readonly string[];
-}
-
-/** All names in a parsed template, in order. */
-export function findNames(program: SyntaxNode): TemplateNames {
+/** All names in a parsed template, in order; `bound` are those that it sets itself. */
+export function findNames(program: SyntaxNode): { uses: readonly TemplateUse[]; bound: readonly string[] } {
   const uses: TemplateUse[] = [];
   const bound: string[] = [];
   const visit = (node: SyntaxNode): void => {

@@ -56,35 +56,3 @@ export function interrupted(): MxcpError {
 export function workersEnded(): MxcpError {
   return new MxcpError('worker_exited', 'the Python workers have been stopped');
 }
-
-/** How a worker process ended. */
-export type WorkerExit =
-  | { readonly kind: 'exited'; readonly code: number }
-  | { readonly kind: 'signalled'; readonly signal: string }
-  /** The server ended it; the reason completes the sentence "the Python worker …". */
-  | { readonly kind: 'ended'; readonly reason: string }
-  | { readonly kind: 'not_started'; readonly error: Error };
-
-/** The exit codes that the files of the worker use themselves; `run_worker.py` and `mxcp_worker/process.py` have the same. */
-export const TOO_OLD = 69;
-const OWN_CODES: Readonly<Record<number, string>> = {
-  70: 'lost its connection to the server, because code of the project closed it',
-  71: 'ran out of memory or threads',
-  72: 'failed because of an internal error',
-};
-
-/** Completes the sentence "the Python worker …". */
-export function describeExit(exit: WorkerExit): string {
-  switch (exit.kind) {
-    case 'exited':
-      return OWN_CODES[exit.code] ?? `exited with code ${exit.code}`;
-    case 'signalled':
-      return exit.signal === 'SIGKILL'
-        ? 'was killed (SIGKILL), as the system does when memory runs out'
-        : `was ended by ${exit.signal}`;
-    case 'ended':
-      return exit.reason;
-    case 'not_started':
-      return `could not be started: ${exit.error.message}`;
-  }
-}

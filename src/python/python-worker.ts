@@ -1,10 +1,10 @@
 import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
-import { describeExit, describeRaised, joinCutText, TOO_OLD, type WorkerExit } from './python-errors.js';
+import { describeRaised, joinCutText } from './python-errors.js';
 import type { PythonCallOptions, PythonLimits, PythonSpec, PythonTarget, ReloadPayload } from './python-spec.js';
 import { type JobListener, WorkerJobs } from './worker-jobs.js';
-import { WorkerProcess } from './worker-process.js';
+import { type WorkerExit, WorkerProcess } from './worker-process.js';
 import {
   createLineParser,
   type ImportFailure,
@@ -50,9 +50,9 @@ export class PythonWorker {
     });
     const parse = createLineParser((cut) => joinCutText(cut, spec.scrubber));
     this.#process = new WorkerProcess(interpreter, spec, (line) => this.#receive(parse(line)));
-    this.#jobs = new WorkerJobs(this.#process, spec, { stopMs: limits.stopMs, onStuck });
+    this.#jobs = new WorkerJobs(this.#process, spec, limits.stopMs, onStuck);
     this.exited = this.#process.exited.then(async (exit) => {
-      const reason = `the Python worker ${describeExit(exit)}; what ran in it has failed`;
+      const reason = `the Python worker ${exit.reason}; what ran in it has failed`;
       await this.#jobs.abandon(new MxcpError('worker_exited', reason));
       return exit;
     });
@@ -81,17 +81,14 @@ export class PythonWorker {
     throw new MxcpError('python_failed', message);
   }
 
-  #toStartError(exit: WorkerExit): MxcpError {
+  #toStartError({ reason, unusable }: WorkerExit): MxcpError {
     const printed = this.#process.errorLines.map((line) => `\n  ${line}`).join('');
-    if (exit.kind === 'not_started' || (exit.kind === 'exited' && exit.code === TOO_OLD)) {
-      const reason = exit.kind === 'not_started' ? exit.error.message : `it is too old${printed}`;
-      return new MxcpError(
-        'python_not_found',
-        `Python cannot be started as ${this.#plan.interpreter}: ${reason}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
-      );
-    }
-    const message = `the Python worker ${describeExit(exit)} while ${this.#activity}${printed}`;
-    return new MxcpError('python_failed', message);
+    if (unusable === undefined)
+      return new MxcpError('python_failed', `the Python worker ${reason} while ${this.#activity}${printed}`);
+    return new MxcpError(
+      'python_not_found',
+      `Python cannot be started as ${this.#plan.interpreter}: ${unusable}${printed}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
+    );
   }
 
   /** Throws `python_failed`, `worker_exited`, `query_interrupted`, `result_too_large` and the errors of `onItem`. */
@@ -99,8 +96,7 @@ export class PythonWorker {
     return this.#jobs.run(options, options.signal, (job) => ({
       op: 'call',
       job,
-      file: target.file,
-      function: target.functionName ?? null,
+      ...toMessageTarget(target),
       arguments: callArguments,
       user: toUser(options.caller),
       limit: options.maxResultBytes,
@@ -109,18 +105,12 @@ export class PythonWorker {
 
   /** Why a function cannot be called with these parameters. Throws `worker_exited`. */
   async inspect(target: PythonTarget, parameters: readonly string[]): Promise<readonly PythonProblem[]> {
-    const { file, functionName } = target;
     let found: readonly PythonProblem[] = [];
     const onProblems = (problems: readonly PythonProblem[]): void => {
       found = problems;
     };
-    await this.#jobs.run({ onProblems }, undefined, (job) => ({
-      op: 'inspect',
-      job,
-      file,
-      function: functionName ?? null,
-      parameters,
-    }));
+    const named = { ...toMessageTarget(target), parameters };
+    await this.#jobs.run({ onProblems }, undefined, (job) => ({ op: 'inspect', job, ...named }));
     return found;
   }
 
@@ -243,6 +233,10 @@ export class PythonWorker {
       },
     };
   }
+}
+
+function toMessageTarget({ file, functionName }: PythonTarget): { file: string; function: string | null } {
+  return { file, function: functionName ?? null };
 }
 
 /** Null for an anonymous caller. */

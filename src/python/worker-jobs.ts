@@ -1,24 +1,13 @@
-import {
-  ANONYMOUS,
-  type CallerIdentity,
-  type DatabaseSession,
-  type JsonValue,
-  parseTaggedParameters,
-} from '../duckdb/index.js';
+import { ANONYMOUS, type CallerIdentity, type DatabaseSession, parseTaggedParameters } from '../duckdb/index.js';
 import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { interrupted, toPythonError } from './python-errors.js';
-import type { PythonSpec } from './python-spec.js';
+import type { PythonCallOptions, PythonSpec } from './python-spec.js';
 import type { WorkerProcess } from './worker-process.js';
-import type { CallNotification, MessageOf, PythonProblem, RaisedError, ServerMessage } from './worker-protocol.js';
+import type { MessageOf, PythonProblem, RaisedError, ServerMessage } from './worker-protocol.js';
 
 /** Receives what a job sends. An error that one of these functions throws ends the job. */
-export interface JobListener {
-  readonly caller?: CallerIdentity;
-  readonly maxResultBytes?: number;
-  readonly onShape?: (shape: 'list' | 'value') => void;
-  readonly onItem?: (value: JsonValue, text: string) => void;
-  readonly notify?: ((notification: CallNotification) => void) | undefined;
+export interface JobListener extends Partial<PythonCallOptions> {
   readonly onHookFailures?: (failures: readonly RaisedError[]) => void;
   readonly onProblems?: (problems: readonly PythonProblem[]) => void;
 }
@@ -28,7 +17,8 @@ export class WorkerJobs {
   readonly sessions: WorkerSessions;
   readonly #process: WorkerProcess;
   readonly #onDebug: PythonSpec['onDebug'];
-  readonly #limits: { readonly stopMs: number; readonly onStuck: () => void };
+  readonly #stopMs: number;
+  readonly #onStuck: () => void;
   readonly #jobs = new Map<number, WorkerJob>();
   #lastNumber = 0;
   #isStuck = false;
@@ -39,11 +29,13 @@ export class WorkerJobs {
   constructor(
     process: WorkerProcess,
     spec: Pick<PythonSpec, 'openSession' | 'onWarning' | 'onDebug'>,
-    limits: { readonly stopMs: number; readonly onStuck: () => void },
+    stopMs: number,
+    onStuck: () => void,
   ) {
     this.#process = process;
     this.#onDebug = spec.onDebug;
-    this.#limits = limits;
+    this.#stopMs = stopMs;
+    this.#onStuck = onStuck;
     this.sessions = new WorkerSessions(spec, process);
   }
 
@@ -120,7 +112,6 @@ export class WorkerJobs {
 
   /** Interrupts the code of a job. Its caller waits no longer than `stopMs` for the code to end. */
   #stop(job: WorkerJob): void {
-    const { stopMs, onStuck } = this.#limits;
     this.sessions.interrupt(job.session);
     this.#process.send({ op: 'cancel', job: job.number });
     const giveUp = (): void => {
@@ -128,13 +119,13 @@ export class WorkerJobs {
       if (!this.#jobs.has(job.number) || this.#isStuck) return;
       // Async code gets no cancellation while another call blocks the event loop with a statement.
       if (this.sessions.isLoopBlockedBesides(job.session)) {
-        setTimeout(giveUp, stopMs).unref();
+        setTimeout(giveUp, this.#stopMs).unref();
         return;
       }
       this.#isStuck = true;
-      onStuck();
+      this.#onStuck();
     };
-    const timer = setTimeout(giveUp, stopMs);
+    const timer = setTimeout(giveUp, this.#stopMs);
     const clear = (): void => clearTimeout(timer);
     job.settled.then(clear, clear);
   }

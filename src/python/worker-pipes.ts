@@ -4,14 +4,6 @@ import { EventLoopBudget } from '../lifecycle/index.js';
 
 const NEWLINE = 10;
 
-interface LineReaderOptions {
-  readonly maxLineBytes: number;
-  /** Receives one line without its end. An error that it throws ends the reading. */
-  readonly onLine: (line: Buffer) => void;
-  /** Receives what `onLine` threw, or the error of a line that is too long. */
-  readonly onFailure: (error: unknown) => void;
-}
-
 /**
  * Cuts a stream of messages into lines. It stops reading while the event loop has other work, and the worker then waits.
  * Disposed with the stream.
@@ -20,7 +12,9 @@ export class LineReader {
   /** Resolves when every line of the stream was passed on. */
   readonly ended: Promise<void>;
   readonly #stream: Readable;
-  readonly #options: LineReaderOptions;
+  readonly #maxLineBytes: number;
+  readonly #onLine: (line: Buffer) => void;
+  readonly #onFailure: (error: unknown) => void;
   readonly #budget = new EventLoopBudget();
   /** Chunks that were read but not cut yet. */
   readonly #chunks: Buffer[] = [];
@@ -31,9 +25,17 @@ export class LineReader {
   #cutting: Promise<void> | undefined;
   #hasFailed = false;
 
-  constructor(stream: Readable, options: LineReaderOptions) {
+  /** An error that `onLine` throws ends the reading. `onFailure` receives it, or the error of a line that is too long. */
+  constructor(
+    stream: Readable,
+    maxLineBytes: number,
+    onLine: (line: Buffer) => void,
+    onFailure: (error: unknown) => void,
+  ) {
     this.#stream = stream;
-    this.#options = options;
+    this.#maxLineBytes = maxLineBytes;
+    this.#onLine = onLine;
+    this.#onFailure = onFailure;
     this.ended = new Promise((resolve) => {
       const finish = (): void => resolve(this.#cutting);
       stream.once('end', finish).once('close', finish);
@@ -64,7 +66,7 @@ export class LineReader {
     if (this.#hasFailed || rest.length === 0) return;
     this.#begun.push(rest);
     this.#begunBytes += rest.length;
-    if (this.#begunBytes > this.#options.maxLineBytes) this.#fail(new Error('a line is too long'));
+    if (this.#begunBytes > this.#maxLineBytes) this.#fail(new Error('a line is too long'));
   }
 
   #endLine(rest: Buffer): void {
@@ -73,7 +75,7 @@ export class LineReader {
     this.#begun = [];
     this.#begunBytes = 0;
     try {
-      this.#options.onLine(line);
+      this.#onLine(line);
     } catch (error) {
       this.#fail(error);
     }
@@ -82,7 +84,7 @@ export class LineReader {
   #fail(error: unknown): void {
     this.#hasFailed = true;
     this.#begun = [];
-    this.#options.onFailure(error);
+    this.#onFailure(error);
   }
 }
 
@@ -92,19 +94,14 @@ const BURST_LINES = 1000;
 const LINES_PER_SECOND = 100;
 const REPORT_INTERVAL_MS = 1000;
 
-interface OutputReaderOptions {
-  readonly onLine: (line: string) => void;
-  /** Removes secrets from a text that was cut at its end. */
-  readonly scrubHead: (text: string) => string;
-}
-
 /**
  * Reads what code prints, as lines of bounded length at a bounded rate. It reads everything at once, so that a `print()`
  * never blocks; lines above the rate are counted and dropped. Disposed with the process.
  */
 export class OutputReader {
   readonly closed: Promise<void>;
-  readonly #options: OutputReaderOptions;
+  readonly #onLine: (line: string) => void;
+  readonly #scrubHead: (text: string) => string;
   #begun: Buffer[] = [];
   #begunBytes = 0;
   #cutBytes = 0;
@@ -115,8 +112,10 @@ export class OutputReader {
   #isSkipping = false;
   #report: NodeJS.Timeout | undefined;
 
-  constructor(stream: Readable, options: OutputReaderOptions) {
-    this.#options = options;
+  /** `scrubHead` removes secrets from a text that was cut at its end. */
+  constructor(stream: Readable, onLine: (line: string) => void, scrubHead: (text: string) => string) {
+    this.#onLine = onLine;
+    this.#scrubHead = scrubHead;
     this.closed = new Promise((resolve) => stream.once('close', resolve));
     stream.on('data', (chunk: Buffer) => this.#read(chunk));
     // A broken pipe has ended, which `closed` reports.
@@ -165,7 +164,7 @@ export class OutputReader {
   #reportDropped(): void {
     this.#report = undefined;
     if (this.#dropped === 0) return;
-    this.#options.onLine(`(${this.#dropped} lines dropped: more than ${LINES_PER_SECOND} a second)`);
+    this.#onLine(`(${this.#dropped} lines dropped: more than ${LINES_PER_SECOND} a second)`);
     this.#dropped = 0;
   }
 
@@ -180,12 +179,12 @@ export class OutputReader {
   #endLine({ isWhole }: { readonly isWhole: boolean }): void {
     const bytes = Buffer.concat(this.#begun);
     // A piece of a character at the end is left out; after it, the beginning of a secret would not be recognised.
-    const text = isWhole ? bytes.toString('utf8') : this.#options.scrubHead(new StringDecoder('utf8').write(bytes));
+    const text = isWhole ? bytes.toString('utf8') : this.#scrubHead(new StringDecoder('utf8').write(bytes));
     const cut = this.#cutBytes === 0 ? '' : ` … (${this.#cutBytes} more bytes)`;
     this.#forgetLine();
     this.#allowance -= 1;
     const line = text.replace(/\r$/, '') + cut;
-    if (line !== '') this.#options.onLine(line);
+    if (line !== '') this.#onLine(line);
   }
 
   #forgetLine(): void {

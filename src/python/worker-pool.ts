@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { Backoff, type Disposable } from '../lifecycle/index.js';
-import { describeExit, interrupted, workersEnded } from './python-errors.js';
+import { interrupted, workersEnded } from './python-errors.js';
 import { PythonWorker, type WorkerPlan } from './python-worker.js';
 import type { ImportFailure } from './worker-protocol.js';
 
@@ -182,8 +182,8 @@ export class WorkerSlot implements Disposable {
   }
 
   async #replaceWhenExited(worker: PythonWorker): Promise<void> {
-    const exit = await worker.exited;
-    if (this.#current === worker) this.#replace(`the Python worker ${describeExit(exit)}`);
+    const { reason } = await worker.exited;
+    if (this.#current === worker) this.#replace(`the Python worker ${reason}`);
   }
 
   #onStuck(worker: PythonWorker): void {
@@ -206,31 +206,24 @@ export class WorkerSlot implements Disposable {
 
   /** Never rejects: a failed start is reported and tried again. */
   async #startReplacement(): Promise<void> {
-    while (this.#current === undefined) {
-      try {
-        await delay(this.#backoff.next(), undefined, { signal: this.#disposing.signal });
-      } catch {
-        // Disposed during the delay.
-        return;
-      }
-      await this.#tryReplacement();
-    }
+    while (this.#current === undefined && !this.#disposing.signal.aborted) await this.#tryReplacement();
   }
 
   async #tryReplacement(): Promise<void> {
+    const { signal } = this.#disposing;
     let worker: PythonWorker | undefined;
     try {
+      await delay(this.#backoff.next(), undefined, { signal });
       worker = this.#create();
-      this.#disposing.signal.throwIfAborted();
       await worker.started();
       if (this.#isInitialised()) await worker.runInitHooks();
-      this.#disposing.signal.throwIfAborted();
+      signal.throwIfAborted();
       this.#use(worker);
     } catch (error) {
       worker?.end('was ended, because it could not start');
       await worker?.exited;
       this.#starting = undefined;
-      if (!this.#disposing.signal.aborted) this.#reportFailedStart(error);
+      if (!signal.aborted) this.#reportFailedStart(error);
     }
   }
 

@@ -4,7 +4,6 @@ import { constants, setPriority } from 'node:os';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { within } from '../lifecycle/index.js';
-import type { WorkerExit } from './python-errors.js';
 import type { PythonSpec } from './python-spec.js';
 import { LineReader, OutputReader } from './worker-pipes.js';
 import type { ServerMessage } from './worker-protocol.js';
@@ -17,6 +16,14 @@ const LAST_LINES_MS = 250;
 
 /** How many lines of standard error the report of a failed start includes. */
 const KEPT_ERROR_LINES = 6;
+
+/** How a worker process ended. */
+export interface WorkerExit {
+  /** Completes the sentence "the Python worker …". */
+  readonly reason: string;
+  /** Why this interpreter can run no worker at all. */
+  readonly unusable?: string;
+}
 
 /** One Python process with its pipes. Once `exited` has resolved, it has ended, and so has its process group. */
 export class WorkerProcess {
@@ -45,11 +52,8 @@ export class WorkerProcess {
     });
     const exit = exitOf(this.#child);
     this.#input = pipeOf(this.#child, 3);
-    const lines = new LineReader(pipeOf(this.#child, 4), {
-      maxLineBytes: MAX_LINE_BYTES,
-      onLine,
-      onFailure: () => this.end('was ended, because code of the project wrote to the pipe of the server'),
-    });
+    const onFailure = (): void => this.end('was ended, because code of the project wrote to the pipe of the server');
+    const lines = new LineReader(pipeOf(this.#child, 4), MAX_LINE_BYTES, onLine, onFailure);
     const outputs = [this.#readOutput('stdout', spec), this.#readOutput('stderr', spec)];
     this.exited = this.#watchExit(exit, [lines.ended, ...outputs.map((output) => output?.closed)]).finally(() => {
       for (const output of outputs) output?.dispose();
@@ -113,7 +117,7 @@ export class WorkerProcess {
       if (this.errorLines.length > KEPT_ERROR_LINES) this.errorLines.shift();
       spec.output({ stream, text, processId: this.processId });
     };
-    return new OutputReader(pipe, { onLine, scrubHead: (text) => spec.scrubber.scrubHead(text) });
+    return new OutputReader(pipe, onLine, (text) => spec.scrubber.scrubHead(text));
   }
 
   async #watchExit(exited: Promise<WorkerExit>, allRead: readonly (Promise<void> | undefined)[]): Promise<WorkerExit> {
@@ -122,9 +126,7 @@ export class WorkerProcess {
     this.#killGroup();
     await within(Promise.all(allRead), LAST_LINES_MS);
     for (const pipe of this.#child.stdio) pipe?.destroy();
-    return this.#endReason === undefined || exit.kind === 'not_started'
-      ? exit
-      : { kind: 'ended', reason: this.#endReason };
+    return { ...exit, reason: this.#endReason ?? exit.reason };
   }
 
   /** Like queries, Python code runs below the server, which answers probes while Python computes. */
@@ -138,14 +140,29 @@ export class WorkerProcess {
   }
 }
 
+/** The exit codes that the files of the worker use themselves; `run_worker.py` and `mxcp_worker/process.py` have the same. */
+const TOO_OLD = 69;
+const OWN_CODES: Readonly<Partial<Record<number, string>>> = {
+  70: 'lost its connection to the server, because code of the project closed it',
+  71: 'ran out of memory or threads',
+  72: 'failed because of an internal error',
+};
+
 /** Listens to `exit`, because `close` waits until no forked process holds the pipes any more. */
 function exitOf(child: ChildProcess): Promise<WorkerExit> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve({ kind: 'not_started', error }));
-    child.once('exit', (code, signal) =>
-      resolve(signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal }),
-    );
+    child.once('error', ({ message }) => resolve({ reason: `could not be started: ${message}`, unusable: message }));
+    child.once('exit', (code, signal) => {
+      const reason = signal === null ? (OWN_CODES[code ?? 0] ?? `exited with code ${code}`) : explainSignal(signal);
+      resolve(code === TOO_OLD ? { reason, unusable: 'it is too old' } : { reason });
+    });
   });
+}
+
+function explainSignal(signal: NodeJS.Signals): string {
+  return signal === 'SIGKILL'
+    ? 'was killed (SIGKILL), as the system does when memory runs out'
+    : `was ended by ${signal}`;
 }
 
 function pipeOf(child: ChildProcess, descriptor: 3 | 4): Duplex {

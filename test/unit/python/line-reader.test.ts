@@ -6,14 +6,11 @@ function read(options: { readonly maxLineBytes?: number; readonly onLine?: (line
   const stream = new PassThrough();
   const lines: string[] = [];
   const failures: unknown[] = [];
-  const reader = new LineReader(stream, {
-    maxLineBytes: options.maxLineBytes ?? 1000,
-    onLine: (line) => {
-      options.onLine?.(line.toString());
-      lines.push(line.toString());
-    },
-    onFailure: (error) => failures.push(error),
-  });
+  const onLine = (line: Buffer): void => {
+    options.onLine?.(line.toString());
+    lines.push(line.toString());
+  };
+  const reader = new LineReader(stream, options.maxLineBytes ?? 1000, onLine, (error) => failures.push(error));
   return { stream, lines, failures, reader };
 }
 

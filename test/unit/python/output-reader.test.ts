@@ -8,7 +8,7 @@ const scrubHead = (text: string): string => text;
 async function print(...chunks: readonly (string | Buffer)[]): Promise<readonly string[]> {
   const stream = new PassThrough();
   const lines: string[] = [];
-  const output = new OutputReader(stream, { scrubHead, onLine: (line) => lines.push(line) });
+  const output = new OutputReader(stream, (line) => lines.push(line), scrubHead);
   for (const chunk of chunks) stream.write(chunk);
   await turn();
   output.dispose();
@@ -47,7 +47,7 @@ describe('printed lines', () => {
       vi.useFakeTimers({ toFake: ['performance'] });
       const stream = new PassThrough();
       const lines: string[] = [];
-      const output = new OutputReader(stream, { scrubHead, onLine: (line) => lines.push(line) });
+      const output = new OutputReader(stream, (line) => lines.push(line), scrubHead);
       const write = async (text: string): Promise<void> => {
         stream.write(text);
         await turn();
@@ -71,10 +71,8 @@ describe('printed lines', () => {
     expect((await print(long))[0]).toBe(`${'x'.repeat(8181)}€€€ … (19 more bytes)`);
     const stream = new PassThrough();
     const lines: string[] = [];
-    const output = new OutputReader(stream, {
-      scrubHead: (text) => text.replace('€€€', ''),
-      onLine: (line) => lines.push(line),
-    });
+    const withoutEuros = (text: string): string => text.replace('€€€', '');
+    const output = new OutputReader(stream, (line) => lines.push(line), withoutEuros);
     stream.write(`€€€\n${long}no end €€€`);
     await turn();
     output.dispose();
