@@ -7,10 +7,9 @@ export {
 } from './database/generation-database.js';
 export { type DatabaseFile, statDatabaseFile } from './files/database-file.js';
 export { DatabaseHandover } from './handover/database-handover.js';
-export { PreflightProcess } from './handover/preflight-process.js';
+export { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from './handover/preflight-database.js';
 export type { DatabaseSession } from './statements/call-session.js';
 export { ANONYMOUS, type CallerIdentity } from './statements/connections.js';
-export type { StatementShape } from './statements/inspection.js';
 export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './values/iso-time.js';
 export { parseTaggedParameters, toTaggedArguments } from './values/python-parameters.js';
 export {

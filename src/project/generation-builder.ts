@@ -15,7 +15,7 @@ import {
 } from '../python/index.js';
 
 /** Everything a call needs. Never changes once its generation serves. */
-export interface Serving {
+export interface GenerationContents {
   readonly config: ResolvedConfig;
   /** A reload without definitions passes these on unchanged. */
   readonly endpoints: EndpointSet;
@@ -41,6 +41,8 @@ export interface GenerationSpec {
   readonly preflight?: InspectedDatabase | undefined;
   /** Ends the start of Python, which may take long. */
   readonly signal?: AbortSignal | undefined;
+  /** Receives what the build does next, for a person who waits. */
+  readonly onActivity?: (activity: string) => void;
 }
 
 export interface GenerationBuilderOptions {
@@ -67,7 +69,7 @@ export class GenerationBuilder {
    * Builds a generation beside the current one, which it does not touch. Hooks of Python code do not run. The caller disposes the
    * generation; when this throws, nothing stays open.
    */
-  build(spec: GenerationSpec): Promise<Generation<Serving>> {
+  build(spec: GenerationSpec): Promise<Generation<GenerationContents>> {
     return this.#build(spec, (database) => database.open());
   }
 
@@ -79,7 +81,7 @@ export class GenerationBuilder {
   async buildFirst(
     spec: Omit<GenerationSpec, 'number'>,
     { hooks }: { readonly hooks: boolean },
-  ): Promise<Generation<Serving>> {
+  ): Promise<Generation<GenerationContents>> {
     const generation = await this.#build({ number: 1, ...spec }, async (database) => {
       await database.open().catch((error: unknown) => {
         throw atDatabasePath(error, spec.config);
@@ -87,7 +89,10 @@ export class GenerationBuilder {
       await database.commit();
     });
     try {
-      if (hooks) await this.scrubbingErrors(() => runInitHooks(generation.contents.python, spec.signal));
+      if (hooks) {
+        spec.onActivity?.('running on_init hooks');
+        await this.scrubbingErrors(() => runInitHooks(generation.contents.python, spec.signal));
+      }
       return generation;
     } catch (error) {
       await this.#disposeQuietly(() => generation.dispose());
@@ -107,9 +112,9 @@ export class GenerationBuilder {
   async #build(
     spec: GenerationSpec,
     open: (database: GenerationDatabase) => Promise<void>,
-  ): Promise<Generation<Serving>> {
+  ): Promise<Generation<GenerationContents>> {
     const { databases, scrubber } = this.#options;
-    const { number, config, endpointsOn, preflight } = spec;
+    const { number, config, endpointsOn, preflight, onActivity } = spec;
     const disposer = new Disposer();
     const forget = scrubber.register(config.secretValues.map((secret) => secret.reveal()));
     // Secrets are forgotten last, so that they are redacted from everything logged or thrown during the disposal.
@@ -119,10 +124,12 @@ export class GenerationBuilder {
       const database = disposer.own(
         new GenerationDatabase(databases, { path: duckdb.path, readonly: duckdb.readonly, extensions, secrets }),
       );
+      onActivity?.('opening the database');
       if (preflight === undefined) await open(database);
       // Owned after the database and so disposed before it: `on_shutdown` hooks still find the database open.
       const python = await this.#startPython(spec, database);
       if (python !== undefined) disposer.own(python);
+      onActivity?.('checking endpoints');
       const endpoints = await endpointsOn({ database: preflight ?? database, python });
       return new Generation(number, { config, endpoints, database, python }, dispose);
     } catch (error) {
@@ -148,12 +155,13 @@ export class GenerationBuilder {
 
   /** Undefined when the project has no Python code. Throws `python_not_found`, `python_failed`, `server_closing`. */
   async #startPython(
-    { config, targets, signal }: GenerationSpec,
+    { config, targets, signal, onActivity }: GenerationSpec,
     database: GenerationDatabase,
   ): Promise<PythonWorkers | undefined> {
     const { scrubber, requestReload, shutdownHooksMs, onWarning } = this.#options;
     if (targets === undefined) return undefined;
     if (targets.length === 0 && !(await raceSignal(hasPythonFiles(config.paths.python), signal))) return undefined;
+    onActivity?.('starting Python');
     const logger = this.#options.logger.child({ component: 'python' });
     const { site: siteConfig, user: userConfig } = config.files.reveal();
     const spec = {

@@ -2,7 +2,7 @@ export { type ProjectCheck, checkProject } from './check-project.js';
 export {
   type CheckableContents,
   GenerationBuilder,
-  type Serving,
+  type GenerationContents,
   lowerThreads,
   runInitHooks,
 } from './generation-builder.js';

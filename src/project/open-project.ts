@@ -6,7 +6,7 @@ import { type Generation, raceSignal } from '../lifecycle/index.js';
 import { type Logger, Scrubber } from '../logging/index.js';
 import type { SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
-import { GenerationBuilder, type GenerationSpec, type Serving } from './generation-builder.js';
+import { GenerationBuilder, type GenerationSpec, type GenerationContents } from './generation-builder.js';
 
 export interface LoadConfigOptions {
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +42,7 @@ export interface OpenProjectOptions extends Pick<GenerationSpec, 'targets' | 'en
 export function openProject(
   config: ResolvedConfig,
   { targets, endpointsOn, hooks, logger, onWarning }: OpenProjectOptions,
-): Promise<Generation<Serving>> {
+): Promise<Generation<GenerationContents>> {
   const builder = new GenerationBuilder({
     databases: new DatabaseRegistry(),
     scrubber: new Scrubber(),

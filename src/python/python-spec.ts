@@ -29,7 +29,7 @@ export interface ReloadPayload {
   /** Call it while the database is closed. Throws `python_failed`, `worker_exited`, `query_interrupted`. */
   run(signal: AbortSignal): Promise<void>;
   /** Ends the worker if its process has this id, because it holds the file. Returns false for any other id. */
-  endHolder(processId: number): Promise<boolean>;
+  endLockHolder(processId: number): Promise<boolean>;
   /** Call it whether the payload ran or not. Resolves once a worker that was kept only for it has ended. Idempotent, never rejects. */
   release(): Promise<void>;
 }

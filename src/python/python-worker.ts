@@ -219,7 +219,7 @@ export class PythonWorker {
         isTaken = true;
         await this.#jobs.run({}, signal, (job) => ({ op: 'payload', job, payload }));
       },
-      endHolder: async (processId) => {
+      endLockHolder: async (processId) => {
         if (this.processId !== processId) return false;
         this.end('was ended, because the payload of a reload left the database file open in it');
         await this.#process.exited;

@@ -1,22 +1,9 @@
 import { MxcpError } from '../errors/index.js';
-import { type ActiveGeneration, deadlineIn, type LeaseInUse, type Pause, raceSignal } from '../lifecycle/index.js';
+import { deadlineIn, type LeaseInUse, type Pause, raceSignal } from '../lifecycle/index.js';
+import type { TransactionInput } from './reload-steps.js';
 
-export interface HandoverLimits {
-  /** The longest single pause while earlier calls end. */
-  readonly pauseTimeoutMs: number;
-  /** How long running calls may delay a handover altogether. */
-  readonly drainTimeoutMs: number;
-}
-
-export interface QuietRequest<T> {
-  readonly active: ActiveGeneration<T>;
-  readonly limits: HandoverLimits;
-  /** From its abort on, running calls are interrupted. */
-  readonly forced: AbortSignal;
-  /** Aborted when the server closes. */
-  readonly signal: AbortSignal;
-  /** Resolves when the generations that were replaced earlier are freed. */
-  readonly earlierFreed: () => Promise<void>;
+interface QuietRequest<T>
+  extends Pick<TransactionInput<T>, 'active' | 'limits' | 'forced' | 'signal' | 'earlierFreed'> {
   /** Runs before each pause, for work that would make it longer. */
   readonly beforePause: () => Promise<void>;
   /** Receives each pause when it begins. */

@@ -1,5 +1,28 @@
 import type { RunRecord } from '../contract/index.js';
-import type { Generation } from '../lifecycle/index.js';
+import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
+import type { Logger } from '../logging/index.js';
+
+export interface HandoverLimits {
+  /** The longest single pause while earlier calls end. */
+  readonly pauseTimeoutMs: number;
+  /** How long running calls may delay a handover altogether. */
+  readonly drainTimeoutMs: number;
+}
+
+/** What one reload runs on. */
+export interface TransactionInput<T> {
+  readonly active: ActiveGeneration<T>;
+  readonly steps: ReloadSteps<unknown, unknown, T>;
+  readonly logger: Logger;
+  readonly limits: HandoverLimits;
+  /** Aborted when the server closes, with `server_closing` as its reason. */
+  readonly signal: AbortSignal;
+  /** From its abort on, running calls are interrupted. */
+  readonly forced: AbortSignal;
+  /** Resolves when the generations that were replaced earlier are freed. */
+  readonly earlierFreed: () => Promise<void>;
+  readonly payload: ReloadPayload | undefined;
+}
 
 /**
  * What a reload does to the thing that is reloaded; the transaction decides when. Until the candidate is committed, a step changes
@@ -56,7 +79,7 @@ export interface ReloadPayload {
   /** Aborting ends it early. Throws the error of the work. */
   run(signal: AbortSignal): Promise<void>;
   /** If the process with this id ran it and still holds the file, ends that process. Returns false for any other process. */
-  endHolder(processId: number): Promise<boolean>;
+  endLockHolder(processId: number): Promise<boolean>;
   /** It is no longer needed, whether it ran or not. Resolves when everything kept for it is gone. Idempotent, never rejects. */
   release(): Promise<void>;
 }

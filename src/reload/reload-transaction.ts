@@ -1,34 +1,17 @@
 import type { ReloadStage } from '../contract/index.js';
 import { messageOf } from '../errors/index.js';
-import { type ActiveGeneration, type Generation, type Pause, raceSignal, within } from '../lifecycle/index.js';
+import { type Generation, type Pause, raceSignal } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import { type HandoverLimits, pauseWhenQuiet } from './quiet-pause.js';
-import type { Candidate, ReloadContext, ReloadPayload, ReloadSteps } from './reload-steps.js';
+import { pauseWhenQuiet } from './quiet-pause.js';
+import type { Candidate, ReloadContext, TransactionInput } from './reload-steps.js';
 import type { RunLog } from './run-log.js';
-
-export interface ReloadTransaction<Loaded, Resolved, T> {
-  readonly active: ActiveGeneration<T>;
-  readonly steps: ReloadSteps<Loaded, Resolved, T>;
-  readonly logger: Logger;
-  readonly limits: HandoverLimits;
-  /** Aborted when the server closes, with `server_closing` as its reason. */
-  readonly signal: AbortSignal;
-  /** From its abort on, running calls are interrupted. */
-  readonly forced: AbortSignal;
-  /** Resolves when the generations that were replaced earlier are freed. */
-  readonly earlierFreed: () => Promise<void>;
-  readonly payload: ReloadPayload | undefined;
-}
 
 /**
  * One reload from top to bottom. Before the swap, an error leaves every answer as it was; in a handover, the old database is opened
  * again, and if that fails too, it stays closed. After the swap nothing throws. Returns the generation that was replaced, retired but not drained; undefined after a dry run.
  */
-export async function runTransaction<Loaded, Resolved, T>(
-  transaction: ReloadTransaction<Loaded, Resolved, T>,
-  log: RunLog,
-): Promise<Generation<T> | undefined> {
-  const { active, steps, logger, signal, payload } = transaction;
+export async function runTransaction<T>(input: TransactionInput<T>, log: RunLog): Promise<Generation<T> | undefined> {
+  const { active, steps, logger, signal, payload } = input;
   const { dryRun, definitions } = log.run.first;
   const context: ReloadContext = {
     dryRun,
@@ -48,9 +31,7 @@ export async function runTransaction<Loaded, Resolved, T>(
     if (candidate.needsHandover) log.expectHandover();
     await stage('check', () => candidate.check());
     if (!dryRun)
-      previous = candidate.needsHandover
-        ? await handOver(candidate, transaction, log)
-        : await swap(candidate, transaction, log);
+      previous = candidate.needsHandover ? await handOver(candidate, input, log) : await swap(candidate, input, log);
   } finally {
     if (previous === undefined) await disposeCandidate(candidate, logger);
   }
@@ -67,9 +48,9 @@ function stagesUntil(closing: AbortSignal, log: RunLog) {
 }
 
 /** Calls continue all the time: they end on the generation they began with. */
-async function swap<Loaded, Resolved, T>(
+async function swap<T>(
   candidate: Candidate<T>,
-  { active, steps, logger, signal }: ReloadTransaction<Loaded, Resolved, T>,
+  { active, steps, logger, signal }: TransactionInput<T>,
   log: RunLog,
 ): Promise<Generation<T>> {
   const next = await stagesUntil(signal, log)('swap', () => candidate.commit());
@@ -85,17 +66,13 @@ async function swap<Loaded, Resolved, T>(
 }
 
 /** Drain comes before swap: the old database must be closed before the one at its path is opened, so no call may run in between. */
-async function handOver<Loaded, Resolved, T>(
-  candidate: Candidate<T>,
-  transaction: ReloadTransaction<Loaded, Resolved, T>,
-  log: RunLog,
-): Promise<Generation<T>> {
+async function handOver<T>(candidate: Candidate<T>, input: TransactionInput<T>, log: RunLog): Promise<Generation<T>> {
   const pauses: Pause<T>[] = [];
   const beforePause = (): Promise<void> => candidate.prepareHandover();
   const onPause = (pause: Pause<T>): void => void pauses.push(pause);
   try {
-    await log.stage('drain', () => pauseWhenQuiet({ ...transaction, beforePause, onPause }));
-    return await swap(candidate, transaction, log);
+    await log.stage('drain', () => pauseWhenQuiet({ ...input, beforePause, onPause }));
+    return await swap(candidate, input, log);
   } finally {
     for (const pause of pauses) pause.release();
     log.report({
@@ -114,51 +91,5 @@ async function disposeCandidate<T>(candidate: Candidate<T>, logger: Logger): Pro
     await candidate.dispose();
   } catch (error) {
     logger.error({ reason: messageOf(error) }, 'the candidate of a reload could not be freed');
-  }
-}
-
-/** Generations that were replaced, until the last call on them has ended and they are disposed: the stages after the swap. */
-export class RetiredGenerations<T> {
-  /** How long a forced reload waits for calls that it has interrupted. */
-  readonly #forceWaitMs: number;
-  readonly #logger: Logger;
-  readonly #retiring = new Set<Promise<void>>();
-
-  constructor(forceWaitMs: number, logger: Logger) {
-    this.#forceWaitMs = forceWaitMs;
-    this.#logger = logger;
-  }
-
-  get count(): number {
-    return this.#retiring.size;
-  }
-
-  /** Resolves when those that are here now are freed. Never rejects. */
-  async freed(): Promise<void> {
-    await Promise.all(this.#retiring);
-  }
-
-  /**
-   * Drains and disposes a replaced generation: in the background while calls still run on it, so that a slow call delays neither the
-   * next reload nor the caller that waits for this one. With `force` its calls are interrupted, and it waits for their end.
-   */
-  async retire(previous: Generation<T>, log: RunLog, { force }: { readonly force: boolean }): Promise<void> {
-    const isIdle = previous.activeLeases === 0;
-    if (force) for (const lease of previous.leases) lease.interrupt();
-    const retired = this.#drainAndDispose(previous, log).finally(() => this.#retiring.delete(retired));
-    this.#retiring.add(retired);
-    if (isIdle) await retired;
-    else if (force) await within(retired, this.#forceWaitMs);
-  }
-
-  async #drainAndDispose(previous: Generation<T>, log: RunLog): Promise<void> {
-    try {
-      if (!log.hasDrained) await log.stage('drain', () => previous.leasesEnded());
-      await log.stage('dispose', () => previous.dispose());
-    } catch (error) {
-      // The new generation serves: this is reported, but it is not a failure of the reload.
-      const facts = { generation: previous.number, reason: messageOf(error) };
-      this.#logger.error(facts, 'the old generation could not be freed');
-    }
   }
 }

@@ -1,49 +1,37 @@
 import { type AdminPorts, type ServerStatus, startAdminServer } from '../admin/index.js';
-import type { BackgroundReport, ConfigRecord, EndpointRecord } from '../contract/index.js';
-import type { LiveEndpointCalls } from '../endpoints/index.js';
+import type { ConfigRecord, EndpointRecord } from '../contract/index.js';
 import { formatProblem, messageOf, toOneLine } from '../errors/index.js';
-import { type ActiveGeneration, type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
-import type { Logger, Scrubber } from '../logging/index.js';
-import type { Serving } from '../project/index.js';
-import type { AcceptedReload, ReloadCoordinator, ReloadOptions, ReloadStatus } from '../reload/index.js';
+import { type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
+import type { Logger } from '../logging/index.js';
+import type { GenerationContents } from '../project/index.js';
+import type { ReloadStatus } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { version } from '../version/index.js';
 import { ServerReadiness } from './readiness.js';
-import type { ServerPhase } from './server-context.js';
+import type { ServerContext } from './server-context.js';
+import type { Running } from './start-serving.js';
 
-export interface AdminPortsParts {
-  readonly phase: ServerPhase;
-  readonly debug: boolean;
-  /** Undefined until the first generation serves; the admin socket is open before that. */
-  readonly running: () => RunningParts | undefined;
-  readonly reload: (options: ReloadOptions) => AcceptedReload;
-  readonly background: () => readonly BackgroundReport[];
-}
-
-interface RunningParts {
-  readonly active: ActiveGeneration<Serving>;
-  readonly calls: LiveEndpointCalls;
-  readonly coordinator: ReloadCoordinator<Serving>;
-}
-
-/** What the admin API asks of the server, answered from the current generation and the coordinator. */
-export function createAdminPorts(parts: AdminPortsParts): AdminPorts {
-  const { phase, running } = parts;
-  const serving = (): RunningParts => {
+/**
+ * What the admin API asks of the server, answered from the current generation and the coordinator. `running` is undefined until
+ * the first generation serves; the admin socket is open before that.
+ */
+export function createAdminPorts(context: ServerContext, running: () => Running | undefined): AdminPorts {
+  const { phase, settings, reload } = context;
+  const serving = (): Running => {
     const found = running();
     if (found === undefined) throw phase.startingError();
     return found;
   };
   return {
     readiness: new ServerReadiness(phase, () => running()?.active),
-    status: () => toStatus(serving(), parts),
+    status: () => toStatus(serving(), context),
     config: () => {
       const { active, coordinator } = serving();
-      return toConfig(active.current, coordinator.status(), parts.debug);
+      return toConfig(active.current, coordinator.status(), settings.debug);
     },
     endpoints: () => toEndpoints(serving().active.current.contents),
     reloads: {
-      request: parts.reload,
+      request: reload,
       find: (id) => serving().coordinator.find(id),
       list: (limit) => serving().coordinator.list(limit),
     },
@@ -51,8 +39,8 @@ export function createAdminPorts(parts: AdminPortsParts): AdminPorts {
 }
 
 function toStatus(
-  { active, calls, coordinator }: RunningParts,
-  { phase, debug, background }: AdminPortsParts,
+  { active, calls, coordinator, triggers }: Running,
+  { phase, settings: { debug }, stores }: ServerContext,
 ): ServerStatus {
   const { current } = active;
   const { config, database } = current.contents;
@@ -79,12 +67,12 @@ function toStatus(
       lastReloadError: last === null || last.error === null ? null : toOneLine(last.error.message),
       lastReloadId: last?.id ?? null,
     },
-    background: background(),
+    background: [...triggers.reports(), ...stores.reports()],
   };
 }
 
 /** The endpoints of the project that clients can call. SQL tools are not among them: they are a feature, not endpoints. */
-function toEndpointNames({ endpoints }: Serving): ConfigRecord['endpoints'] {
+function toEndpointNames({ endpoints }: GenerationContents): ConfigRecord['endpoints'] {
   const served = endpoints.catalog.endpoints;
   return {
     tools: served.filter(({ kind }) => kind === 'tool').map(({ name }) => name),
@@ -93,7 +81,7 @@ function toEndpointNames({ endpoints }: Serving): ConfigRecord['endpoints'] {
   };
 }
 
-function toConfig(generation: Generation<Serving>, reload: ReloadStatus, debug: boolean): ConfigRecord {
+function toConfig(generation: Generation<GenerationContents>, reload: ReloadStatus, debug: boolean): ConfigRecord {
   const { config, database } = generation.contents;
   const { last, restartRequired } = reload;
   return {
@@ -125,7 +113,7 @@ function toConfig(generation: Generation<Serving>, reload: ReloadStatus, debug: 
 const NOT_SERVED = { type: null, name: null, description: null, language: null, enabled: false } as const;
 
 /** Every endpoint file of the project as it was when it was read: served, switched off, or left out with its reason. */
-function toEndpoints({ endpoints: { catalog } }: Serving): readonly EndpointRecord[] {
+function toEndpoints({ endpoints: { catalog } }: GenerationContents): readonly EndpointRecord[] {
   const served = catalog.endpoints.map((definition): EndpointRecord => {
     const { path, kind: type, name, description = null } = definition;
     const language = definition.kind === 'prompt' ? null : definition.source.language;
@@ -154,12 +142,6 @@ function toEndpoints({ endpoints: { catalog } }: Serving): readonly EndpointReco
   return [...served, ...disabled, ...failed].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-export interface AdminOpeningParts {
-  readonly ports: AdminPorts;
-  readonly logger: Logger;
-  readonly scrubber: Scrubber;
-}
-
 export interface OpenAdmin extends Disposable {
   /** As `AdminServer.abandon`. */
   abandon(): void;
@@ -171,10 +153,13 @@ const NOTHING_OPEN: OpenAdmin = { dispose: () => {}, abandon: () => {} };
  * Opens the admin socket where the settings ask for one. Logs why one cannot be opened and lets the
  * server run without it, unless the settings are strict: then it throws what opening a socket throws. The server disposes it.
  */
-export async function openAdmin(settings: ServerSettings, parts: AdminOpeningParts): Promise<OpenAdmin> {
-  const { admin, debug } = settings;
+export async function openAdmin(
+  { settings: { admin, debug }, logger, scrubber }: ServerContext,
+  ports: AdminPorts,
+): Promise<OpenAdmin> {
+  const adminLogger = logger.child({ component: 'admin' });
   if (!admin.enabled) {
-    logClosed(admin, parts.logger.child({ component: 'admin' }));
+    logClosed(admin, adminLogger);
     return NOTHING_OPEN;
   }
   try {
@@ -182,15 +167,16 @@ export async function openAdmin(settings: ServerSettings, parts: AdminOpeningPar
       socket: { path: admin.socketPath, mode: admin.mode, group: admin.group },
       probeSocket: admin.probe,
       debug,
-      ...parts,
+      ports,
+      logger,
+      scrubber,
     });
     return { dispose: () => server.close(), abandon: () => server.abandon() };
   } catch (error) {
     // The caller that ends with this error reports it.
     if (admin.strict) throw error;
-    const logger = parts.logger.child({ component: 'admin' });
-    logger.error(`cannot open the admin socket: ${messageOf(error)}`);
-    logger.warn('serving without the admin socket; with --admin-strict the start would fail');
+    adminLogger.error(`cannot open the admin socket: ${messageOf(error)}`);
+    adminLogger.warn('serving without the admin socket; with --admin-strict the start would fail');
     return NOTHING_OPEN;
   }
 }

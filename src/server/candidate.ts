@@ -1,23 +1,25 @@
 import {
-  type DatabaseFile,
   DatabaseHandover,
-  type DatabaseSpec,
   type GenerationDatabase,
   type InspectedDatabase,
-  type ParameterValue,
-  PreflightProcess,
-  type StatementShape,
+  type PreflightDatabase,
 } from '../duckdb/index.js';
 import { checkEndpoints, type EndpointFailure } from '../endpoints/index.js';
 import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import { deadlineIn, type Generation } from '../lifecycle/index.js';
-import { endpointReport, type GenerationBuilder, lowerThreads, runInitHooks, type Serving } from '../project/index.js';
+import {
+  endpointReport,
+  type GenerationBuilder,
+  lowerThreads,
+  runInitHooks,
+  type GenerationContents,
+} from '../project/index.js';
 import type { Candidate, ReloadContext } from '../reload/index.js';
 import type { ServerContext } from './server-context.js';
 
 export interface CandidateParts {
   /** Complete; for a handover, complete except that its database is not open yet. */
-  readonly generation: Generation<Serving>;
+  readonly generation: Generation<GenerationContents>;
   /** The database of the current generation. */
   readonly current: GenerationDatabase;
   /** Defined exactly for a handover: where endpoints are checked before calls pause. */
@@ -30,7 +32,7 @@ export interface CandidateParts {
  * The generation that a reload builds. It shares the current database or opens one beside it, or it exchanges the database in
  * a handover, because only one of the two may have the file open.
  */
-export class ServerCandidate implements Candidate<Serving> {
+export class ServerCandidate implements Candidate<GenerationContents> {
   readonly #context: ServerContext;
   readonly #parts: CandidateParts;
   readonly #handover: DatabaseHandover | undefined;
@@ -43,7 +45,7 @@ export class ServerCandidate implements Candidate<Serving> {
       old: parts.current,
       next: parts.generation.contents.database,
       lockWaitMs: context.settings.reloadHoldTimeoutMs,
-      endHolder: (processId) => this.#endHolder(processId),
+      endLockHolder: (processId) => this.#endLockHolder(processId),
       onWarning: (message) => this.#warn(message),
     });
   }
@@ -76,7 +78,7 @@ export class ServerCandidate implements Candidate<Serving> {
     await this.#handover?.shorten();
   }
 
-  async commit(): Promise<Generation<Serving>> {
+  async commit(): Promise<Generation<GenerationContents>> {
     if (this.#handover === undefined) await this.#commitAlone();
     else await this.#commitInHandover(this.#handover);
     return this.#parts.generation;
@@ -87,7 +89,7 @@ export class ServerCandidate implements Candidate<Serving> {
     await this.#parts.generation.dispose();
   }
 
-  get #contents(): Serving {
+  get #contents(): GenerationContents {
     return this.#parts.generation.contents;
   }
 
@@ -152,8 +154,8 @@ export class ServerCandidate implements Candidate<Serving> {
     }
   }
 
-  async #endHolder(processId: number): Promise<boolean> {
-    const isEnded = (await this.#parts.reload.payload?.endHolder(processId)) ?? false;
+  async #endLockHolder(processId: number): Promise<boolean> {
+    const isEnded = (await this.#parts.reload.payload?.endLockHolder(processId)) ?? false;
     if (isEnded)
       this.#logger.warn(
         { process: processId },
@@ -209,73 +211,4 @@ function withServedName(error: MxcpError, { servedAs }: DatabaseHandover): MxcpE
     problems,
     ...(detail !== undefined && { detail }),
   });
-}
-
-/** A new file may be large, or need an extension that must be downloaded. */
-const PREFLIGHT_TIMEOUT_MS = 30_000;
-
-/** Where a handover checks endpoints while the database of the candidate cannot be opened. */
-export interface PreflightDatabase extends InspectedDatabase {
-  /** Whether it is a different file from the current one. */
-  readonly isReplaced: boolean;
-  /** The file that was checked; undefined until it is open. */
-  readonly file: DatabaseFile | undefined;
-  readonly plainSelects: Iterable<string>;
-  /** Throws the reason when the file cannot be served. */
-  open(): Promise<void>;
-  dispose(): Promise<void>;
-}
-
-/** For a file that stays: it is open already, so the current database answers. */
-export function preflightOnCurrent(current: GenerationDatabase): PreflightDatabase {
-  const { file, plainSelects } = current;
-  return {
-    isReplaced: false,
-    file,
-    plainSelects,
-    inspect: (sql, samples) => current.inspect(sql, samples),
-    open: () => Promise.resolve(),
-    dispose: () => Promise.resolve(),
-  };
-}
-
-/** For a file that has replaced the current one: opened in a separate process when it is first needed. */
-export class PreflightOnNewFile implements PreflightDatabase {
-  readonly isReplaced = true;
-  readonly #spec: DatabaseSpec;
-  readonly #signal: AbortSignal;
-  #opening: Promise<PreflightProcess> | undefined;
-  #check: PreflightProcess | undefined;
-
-  constructor(spec: DatabaseSpec, signal: AbortSignal) {
-    this.#spec = spec;
-    this.#signal = signal;
-  }
-
-  get file(): DatabaseFile | undefined {
-    return this.#check?.file;
-  }
-
-  get plainSelects(): Iterable<string> {
-    return this.#check?.plainSelects ?? [];
-  }
-
-  async open(): Promise<void> {
-    await this.#open();
-  }
-
-  async inspect(sql: string, samples?: Readonly<Record<string, ParameterValue>>): Promise<StatementShape> {
-    return (await this.#open()).inspect(sql, samples);
-  }
-
-  async dispose(): Promise<void> {
-    await this.#check?.dispose();
-  }
-
-  async #open(): Promise<PreflightProcess> {
-    const timeoutMs = PREFLIGHT_TIMEOUT_MS;
-    this.#opening ??= PreflightProcess.open(this.#spec, { timeoutMs, signal: this.#signal });
-    this.#check = await this.#opening;
-    return this.#check;
-  }
 }

@@ -2,7 +2,7 @@ import type { ReadinessReport, ReadinessSource } from '../admin/index.js';
 import type { Check } from '../contract/index.js';
 import { messageOf, plural } from '../errors/index.js';
 import { type ActiveGeneration, within } from '../lifecycle/index.js';
-import type { Serving } from '../project/index.js';
+import type { GenerationContents } from '../project/index.js';
 import type { ServerPhase } from './server-context.js';
 
 /** The database must answer within this time to count as ready: a probe itself must be answered within a second. */
@@ -11,11 +11,11 @@ const DATABASE_ANSWER_MS = 800;
 /** Answers the probes. However many arrive at once, the database gets one question at a time. */
 export class ServerReadiness implements ReadinessSource {
   readonly #phase: ServerPhase;
-  readonly #active: () => ActiveGeneration<Serving> | undefined;
+  readonly #active: () => ActiveGeneration<GenerationContents> | undefined;
   #asking: Promise<Check> | undefined;
 
   /** `active` is undefined until the first generation serves. */
-  constructor(phase: ServerPhase, active: () => ActiveGeneration<Serving> | undefined) {
+  constructor(phase: ServerPhase, active: () => ActiveGeneration<GenerationContents> | undefined) {
     this.#phase = phase;
     this.#active = active;
   }
@@ -41,7 +41,7 @@ export class ServerReadiness implements ReadinessSource {
     return { phase, checks: [phase === 'starting' ? failed('startup', activity) : ok('startup', 'started')] };
   }
 
-  async #checkDatabase(active: ActiveGeneration<Serving>): Promise<Check> {
+  async #checkDatabase(active: ActiveGeneration<GenerationContents>): Promise<Check> {
     // Kept until the database answers, not until this probe gives up: each question that hangs holds a thread.
     this.#asking ??= askDatabase(active).finally(() => {
       this.#asking = undefined;
@@ -52,7 +52,7 @@ export class ServerReadiness implements ReadinessSource {
 }
 
 /** Under a lease, so that the generation is not disposed before the answer. */
-async function askDatabase(active: ActiveGeneration<Serving>): Promise<Check> {
+async function askDatabase(active: ActiveGeneration<GenerationContents>): Promise<Check> {
   const lease = active.tryAcquire({ label: 'a readiness check', interrupt: () => {} });
   // Calls are paused for a moment and served afterwards.
   if (lease === undefined) return ok('database', 'is being handed over');
@@ -70,7 +70,7 @@ async function askDatabase(active: ActiveGeneration<Serving>): Promise<Check> {
  * Empty without Python code. One ready worker is enough: the others are being replaced. A worker that computes without a pause
  * is busy, not down, so the check does not wait for an answer.
  */
-function checkPython({ python }: Serving): readonly Check[] {
+function checkPython({ python }: GenerationContents): readonly Check[] {
   if (python === undefined) return [];
   const { ready, status } = python;
   const replaced = status.restarts === 0 ? '' : `, ${status.restarts} replaced so far`;

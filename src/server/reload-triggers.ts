@@ -2,7 +2,7 @@ import { compareReferences, type ResolvedConfig } from '../config/index.js';
 import type { BackgroundReport } from '../contract/index.js';
 import { messageOf, toOneLine } from '../errors/index.js';
 import { type ActiveGeneration, Backoff, type Disposable, LONGEST_TIMER_MS, withJitter } from '../lifecycle/index.js';
-import { loadConfig, type Serving } from '../project/index.js';
+import { loadConfig, type GenerationContents } from '../project/index.js';
 import type { ReloadOptions } from '../reload/index.js';
 import { leaseDueAt, type ResolvedReference } from '../secrets/index.js';
 import type { ServerContext } from './server-context.js';
@@ -14,13 +14,13 @@ export class ReloadTriggers implements Disposable {
   readonly #watch: WatchTrigger | undefined;
   readonly #refresh: RefreshTrigger;
 
-  constructor(context: ServerContext, active: ActiveGeneration<Serving>) {
+  constructor(context: ServerContext, active: ActiveGeneration<GenerationContents>) {
     this.#watch = context.settings.watch ? new WatchTrigger(context) : undefined;
     this.#refresh = new RefreshTrigger(context, active);
   }
 
   /** After the start and after every swap: changes are noticed by comparison with this generation. */
-  update(current: Serving): void {
+  update(current: GenerationContents): void {
     this.#watch?.update(current);
     this.#refresh.update(current);
   }
@@ -46,7 +46,7 @@ class WatchTrigger implements Disposable {
     this.#watcher = new FileWatcher({ onChange: () => this.#reload.start() });
   }
 
-  update({ config, database }: Serving): void {
+  update({ config, database }: GenerationContents): void {
     const files = toWatchedFiles(config, database);
     this.#count = new Set(files.map(({ path }) => path)).size;
     this.#reload.reset();
@@ -72,7 +72,7 @@ const MINIMUM_WAIT_MS = 1_000;
  */
 class RefreshTrigger implements Disposable {
   readonly #context: ServerContext;
-  readonly #active: ActiveGeneration<Serving>;
+  readonly #active: ActiveGeneration<GenerationContents>;
   readonly #refresh: RetriedWork;
   #timer: NodeJS.Timeout | undefined;
   /** `now` while a refresh runs; undefined when nothing has to be resolved again. */
@@ -80,7 +80,7 @@ class RefreshTrigger implements Disposable {
   #loggedReason = '';
   #isDisposed = false;
 
-  constructor(context: ServerContext, active: ActiveGeneration<Serving>) {
+  constructor(context: ServerContext, active: ActiveGeneration<GenerationContents>) {
     this.#context = context;
     this.#active = active;
     this.#refresh = new RetriedWork(
@@ -91,7 +91,7 @@ class RefreshTrigger implements Disposable {
   }
 
   /** After a swap all values are fresh, whatever triggered it. */
-  update({ config }: Serving): void {
+  update({ config }: GenerationContents): void {
     this.#refresh.reset();
     this.#loggedReason = '';
     this.#plan(config);

@@ -125,11 +125,10 @@ export class Server {
   }
 
   async #open(): Promise<void> {
-    const { settings, phase, disposer, stopped, scrubber, databases } = this.#context;
+    const { phase, disposer, stopped, scrubber, databases } = this.#context;
     this.#warnOfUnknownVariables();
-    this.#admin = disposer.own(
-      await openAdmin(settings, { ports: this.#createPorts(), logger: this.logger, scrubber }),
-    );
+    const ports = createAdminPorts(this.#context, () => this.#running);
+    this.#admin = disposer.own(await openAdmin(this.#context, ports));
     const config = await loadFirstConfig(this.#context);
     // Never unregistered, so that secrets are also redacted from the errors of a failed start.
     scrubber.register(config.secretValues.map((secret) => secret.reveal()));
@@ -150,17 +149,6 @@ export class Server {
       const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
       this.logger.warn(`${name} is not a variable of mxcp${hint}`);
     }
-  }
-
-  #createPorts() {
-    const { phase, settings, stores, reload } = this.#context;
-    return createAdminPorts({
-      phase,
-      debug: settings.debug,
-      running: () => this.#running,
-      reload,
-      background: () => [...(this.#running?.triggers.reports() ?? []), ...stores.reports()],
-    });
   }
 
   async #close(): Promise<void> {

@@ -18,14 +18,14 @@ import {
   GenerationBuilder,
   loadConfig,
   lowerThreads,
-  type Serving,
+  type GenerationContents,
 } from '../project/index.js';
 import { Renderers } from '../prompts/index.js';
 import type { PythonReloadRequest } from '../python/index.js';
 import { ReloadCoordinator } from '../reload/index.js';
 import { canHeal } from '../secrets/index.js';
 import { version } from '../version/index.js';
-import { ServerReloadSteps } from './reload-steps.js';
+import { ServerReloadSteps } from './server-reload-steps.js';
 import { ReloadTriggers } from './reload-triggers.js';
 import type { ServerContext } from './server-context.js';
 
@@ -64,9 +64,9 @@ export async function loadFirstConfig(context: ServerContext): Promise<ResolvedC
 
 /** What exists once the first generation serves calls. */
 export interface Running {
-  readonly active: ActiveGeneration<Serving>;
+  readonly active: ActiveGeneration<GenerationContents>;
   readonly calls: LiveEndpointCalls;
-  readonly coordinator: ReloadCoordinator<Serving>;
+  readonly coordinator: ReloadCoordinator<GenerationContents>;
   readonly transport: ClientTransport;
   readonly renderers: Renderers;
   readonly triggers: ReloadTriggers;
@@ -123,23 +123,21 @@ async function buildFirstGeneration(
   { phase, logger, stopped, settings }: ServerContext,
   config: ResolvedConfig,
   builder: GenerationBuilder,
-): Promise<Generation<Serving>> {
+): Promise<Generation<GenerationContents>> {
   phase.startActivity('reading endpoint definitions');
   const onDisk = await raceSignal(loadEndpoints(config), stopped);
   for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
   const endpointsOn = async (contents: CheckableContents): Promise<EndpointSet> => {
-    phase.startActivity('checking endpoints');
     const checked = withFailures(onDisk, await checkEndpoints(onDisk, contents));
     if (checked.failures.length > 0) {
       const report = endpointReport(checked.failures);
       if (!settings.ignoreErrors) throw report;
       logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
     }
-    phase.startActivity('running on_init hooks');
     return new EndpointSet(checked, config.sqlTools);
   };
-  phase.startActivity('opening the database');
-  const spec = { config, targets: findPythonTargets(onDisk), endpointsOn, signal: stopped };
+  const onActivity = (activity: string): void => phase.startActivity(activity);
+  const spec = { config, targets: findPythonTargets(onDisk), endpointsOn, signal: stopped, onActivity };
   const first = await builder.buildFirst(spec, { hooks: true });
   for (const warning of await first.contents.database.removeEarlierFiles()) logger.warn(warning);
   return first;

@@ -25,8 +25,10 @@ export interface InstanceSpec {
 
 interface OpenedFile {
   readonly native: DuckDBInstance;
+  /** As it was when it was opened. */
   readonly file: DatabaseFile;
   readonly names: FileNames;
+  /** The name the file is open under: its path, unless an earlier file was opened again. */
   readonly openedAs: string;
   /** Of a read-write file that is open under its path. */
   readonly held: HeldFile | undefined;
@@ -34,29 +36,17 @@ interface OpenedFile {
 
 /** One open DuckDB instance, shared by the generations that use the same file. The registry disposes it. */
 export class DatabaseInstance {
-  readonly path: string;
-  readonly readonly: boolean;
-  /** As it was when the instance was opened. */
-  readonly file: DatabaseFile;
-  readonly names: FileNames;
-  /** The name the file is open under: its path, unless an earlier file was opened again. */
-  readonly openedAs: string;
+  readonly spec: InstanceSpec;
+  readonly opened: OpenedFile;
   readonly connections: ConnectionPool;
   /** Names of the secrets that the configuration created, as opposed to those a query created. */
   installedSecrets: ReadonlySet<string> = new Set();
-  readonly #native: DuckDBInstance;
-  readonly #held: HeldFile | undefined;
   #disposed: Promise<void> | undefined;
 
-  private constructor(spec: InstanceSpec, { native, file, names, openedAs, held }: OpenedFile) {
-    this.path = spec.path;
-    this.readonly = spec.readonly;
-    this.file = file;
-    this.names = names;
-    this.openedAs = openedAs;
-    this.connections = new ConnectionPool(native);
-    this.#native = native;
-    this.#held = held;
+  private constructor(spec: InstanceSpec, opened: OpenedFile) {
+    this.spec = spec;
+    this.opened = opened;
+    this.connections = new ConnectionPool(opened.native);
   }
 
   /** Throws `database_missing`, `database_locked`, `database_failed`, `database_replaced`, `extension_failed`. */
@@ -91,11 +81,6 @@ export class DatabaseInstance {
     return instance;
   }
 
-  /** Why the file could not be reached again once another one has replaced it; undefined if it could. */
-  get unlinkedBecause(): string | undefined {
-    return this.#held?.unlinkedBecause;
-  }
-
   /** Interrupts what runs, waits until it has settled, then closes the file. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#dispose();
@@ -104,8 +89,8 @@ export class DatabaseInstance {
 
   async #dispose(): Promise<void> {
     await this.connections.dispose();
-    this.#native.closeSync();
-    await this.#held?.release();
+    this.opened.native.closeSync();
+    await this.opened.held?.release();
   }
 }
 

@@ -88,16 +88,16 @@ export class DatabaseRegistry implements Disposable {
   async #plan(spec: InstanceSpec): Promise<{ plan: DatabasePlan; same?: DatabaseInstance }> {
     const file = await statDatabaseFile(spec.path);
     const all = [...this.#shares.keys()];
-    const same = file === null ? undefined : all.find((instance) => isSameFile(instance.file, file));
+    const same = file === null ? undefined : all.find((instance) => isSameFile(instance.opened.file, file));
     if (same !== undefined && file !== null) {
       assertNotOverwritten(same, file);
       // A file that is open under another name has its log beside that name; opened again, it has it beside its path.
-      const isInPlace = same.readonly || same.openedAs === same.names.database;
+      const isInPlace = same.spec.readonly || same.opened.openedAs === same.opened.names.database;
       return { plan: isInPlace ? 'share' : 'reopen', same };
     }
-    const open = all.filter(({ path }) => path === spec.path);
+    const open = all.filter((instance) => instance.spec.path === spec.path);
     if (file === null && open[0] !== undefined) throw missingError(open[0]);
-    return { plan: open.some(({ readonly }) => !readonly) ? 'replace' : 'open' };
+    return { plan: open.some((instance) => !instance.spec.readonly) ? 'replace' : 'open' };
   }
 
   #share(instance: DatabaseInstance, action: InstanceShare['action']): InstanceShare {
@@ -120,7 +120,10 @@ export class DatabaseRegistry implements Disposable {
 }
 
 /** Only for read-only files: a read-write file changes by our own writes, and other processes are locked out of it. */
-function assertNotOverwritten({ path, readonly, file }: DatabaseInstance, now: DatabaseFile): void {
+function assertNotOverwritten(
+  { spec: { path, readonly }, opened: { file } }: DatabaseInstance,
+  now: DatabaseFile,
+): void {
   if (!readonly || (file.sizeBytes === now.sizeBytes && file.modifiedMs === now.modifiedMs)) return;
   throw new MxcpError(
     'database_replaced',
@@ -128,8 +131,8 @@ function assertNotOverwritten({ path, readonly, file }: DatabaseInstance, now: D
   );
 }
 
-function missingError({ path, readonly, names, unlinkedBecause }: DatabaseInstance): MxcpError {
-  const hasSecondName = !readonly && unlinkedBecause === undefined;
+function missingError({ spec: { path }, opened: { names, held } }: DatabaseInstance): MxcpError {
+  const hasSecondName = held !== undefined && held.unlinkedBecause === undefined;
   const how = hasSecondName ? `: it still exists as ${names.held} (ln ${names.held} ${names.database})` : '';
   return new MxcpError(
     'database_missing',

@@ -78,12 +78,12 @@ export class GenerationDatabase implements Disposable {
 
   /** The file as it was when it was opened. */
   get file(): DatabaseFile | undefined {
-    return this.instance?.file;
+    return this.instance?.opened.file;
   }
 
   /** How the file is open; as configured while it is closed. */
   get readonly(): boolean {
-    return this.instance?.readonly ?? this.spec.readonly;
+    return (this.instance ?? this).spec.readonly;
   }
 
   /** `kept` if another generation had the file open already, else `opened`. */
@@ -194,7 +194,7 @@ export class GenerationDatabase implements Disposable {
    * throws.
    */
   async removeEarlierFiles(): Promise<readonly string[]> {
-    return this.instance === undefined ? [] : removeEarlierFiles(this.instance.names);
+    return this.instance === undefined ? [] : removeEarlierFiles(this.instance.opened.names);
   }
 
   dispose(): Promise<void> {

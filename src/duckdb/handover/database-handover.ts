@@ -24,7 +24,7 @@ export interface HandoverParts {
   /** How long to wait for a file that another process has open for a moment. */
   readonly lockWaitMs: number;
   /** Ends the process that has the file open if it is one of ours; returns false if it is not. */
-  readonly endHolder: (processId: number) => Promise<boolean>;
+  readonly endLockHolder: (processId: number) => Promise<boolean>;
   readonly onWarning: (message: string) => void;
 }
 
@@ -53,7 +53,7 @@ export class DatabaseHandover {
 
   /** After `open`: whether the file is another one than before. */
   get isReplaced(): boolean {
-    const [old, next] = [this.#instance?.file, this.#parts.next.file];
+    const [old, next] = [this.#instance?.opened.file, this.#parts.next.file];
     return old !== undefined && next !== undefined && !isSameFile(old, next);
   }
 
@@ -65,12 +65,12 @@ export class DatabaseHandover {
     const { old, next } = this.#parts;
     // First, because Linux may also refuse a link to a file that this user cannot write, and that would hide the reason.
     await assertPermitted(next.path, next.spec);
-    await assertSecondName(await fileNamesOf(old.path), this.#instance?.unlinkedBecause);
+    await assertSecondName(await fileNamesOf(old.path), this.#instance?.opened.held?.unlinkedBecause);
   }
 
   /** Writes the log into the old file, as far as running calls allow, so that closing it takes no time. Never throws. */
   async shorten(): Promise<void> {
-    if (this.#instance === undefined || this.#instance.readonly) return;
+    if (this.#instance === undefined || this.#instance.spec.readonly) return;
     try {
       await this.#instance.connections.useNew((connection) => connection.run('CHECKPOINT'));
     } catch {
@@ -108,8 +108,8 @@ export class DatabaseHandover {
     old.follow(next);
     for (const warning of await next.removeEarlierFiles()) onWarning(warning);
     // If the path is a symbolic link that was changed, the hidden names of the old file are in another folder.
-    const names = this.#instance?.names;
-    if (names === undefined || names.database === next.instance?.names.database) return;
+    const names = this.#instance?.opened.names;
+    if (names === undefined || names.database === next.instance?.opened.names.database) return;
     for (const warning of await removeEarlierFiles(names)) onWarning(warning);
   }
 
@@ -127,7 +127,7 @@ export class DatabaseHandover {
       if (this.#instance === undefined) throw new Error('it was not open before');
       const instance = this.#instance;
       const share = await this.#retryingLock(() => this.#reopen(instance));
-      const { openedAs, names } = share.instance;
+      const { openedAs, names } = share.instance.opened;
       await old.resume(share);
       if (openedAs !== names.database) this.#servedAs = openedAs;
     } catch (error) {
@@ -145,8 +145,8 @@ export class DatabaseHandover {
     const { registry, spec } = this.#parts.old;
     if (registry.isOpen(instance)) return registry.shareOf(instance);
     const name = await findOld(instance);
-    const share = await registry.acquireEarlier(spec, instance.names, name);
-    const isInPlace = name === instance.names.database;
+    const share = await registry.acquireEarlier(spec, instance.opened.names, name);
+    const isInPlace = name === instance.opened.names.database;
     if (isInPlace && this.#earlier !== undefined) await rm(this.#earlier, { force: true });
     return share;
   }
@@ -160,7 +160,7 @@ export class DatabaseHandover {
       } catch (error) {
         if (!(error instanceof MxcpError) || error.code !== 'database_locked') throw error;
         const holder = lockHolderOf(error);
-        if (holder !== undefined && (await this.#parts.endHolder(holder))) continue;
+        if (holder !== undefined && (await this.#parts.endLockHolder(holder))) continue;
         if (performance.now() > giveUpAt) throw error;
         await delay(RETRY_LOCK_MS);
       }
@@ -173,7 +173,7 @@ export class DatabaseHandover {
  * otherwise the log is in the right place.
  */
 async function keepEarlier(instance: DatabaseInstance): Promise<string> {
-  const { names, file, openedAs } = instance;
+  const { names, file, openedAs } = instance.opened;
   if (openedAs !== names.database) return openedAs;
   const [now, held] = [await findDatabaseFile(names.database), await findDatabaseFile(names.held)];
   const isInPlace = now !== null && isSameFile(now, file);
@@ -183,7 +183,7 @@ async function keepEarlier(instance: DatabaseInstance): Promise<string> {
   return earlier;
 }
 
-async function findOld({ names, file }: DatabaseInstance): Promise<string> {
+async function findOld({ opened: { names, file } }: DatabaseInstance): Promise<string> {
   const name = await findFile(names, file);
   if (name === undefined) throw new Error(`the file that was open is gone from ${names.folder}`);
   return name;

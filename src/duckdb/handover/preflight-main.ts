@@ -1,13 +1,7 @@
 import { toMxcpError } from '../../errors/index.js';
 import { DatabaseRegistry } from '../database/database-registry.js';
 import { GenerationDatabase } from '../database/generation-database.js';
-import {
-  fromChannel,
-  type Message,
-  type PreflightAnswer,
-  type PreflightRequest,
-  toChannel,
-} from './preflight-messages.js';
+import { fromChannel, type PreflightAnswer, type PreflightRequest, toChannel } from './preflight-messages.js';
 
 /*
  * The entry of the preflight process, which opens a file to find out whether it can be served. It is a separate process
@@ -18,28 +12,28 @@ import {
 const registry = new DatabaseRegistry();
 let opened: Promise<GenerationDatabase> | undefined;
 
-async function answer(request: PreflightRequest): Promise<PreflightAnswer> {
+async function answer(request: PreflightRequest): Promise<Omit<PreflightAnswer, 'id'>> {
   try {
-    if (request.kind === 'open') {
+    if ('spec' in request) {
       opened = GenerationDatabase.build(registry, request.spec);
       await opened;
-      return { kind: 'opened' };
+      return {};
     }
     if (opened === undefined) throw new Error('asked to inspect before a file was opened');
     const database = await opened;
-    const { parameterNames } = await database.inspect(request.sql, request.samples);
-    return { kind: 'inspected', parameterNames, isPlainSelect: database.plainSelects.has(request.sql) };
+    const shape = await database.inspect(request.sql, request.samples);
+    return { shape: { ...shape, isPlainSelect: database.plainSelects.has(request.sql) } };
   } catch (thrown) {
     const { code, message, problems } = toMxcpError(thrown);
-    return { kind: 'failed', code, message, problems };
+    return { failure: { code, message, problems } };
   }
 }
 
 process.on('message', (message) => {
-  // Sent by PreflightProcess, of the same version.
-  const { id, body } = fromChannel(message) as Message<PreflightRequest>;
-  answer(body)
-    .then((reply) => process.send?.(toChannel({ id, body: reply })))
+  // Sent by PreflightOnNewFile, of the same version.
+  const { id, request } = fromChannel(message) as { id: number; request: PreflightRequest };
+  answer(request)
+    .then((reply) => process.send?.(toChannel({ id, ...reply })))
     .catch(end);
 });
 process.on('disconnect', end);

@@ -1,29 +1,23 @@
 import type { ErrorCode, Problem } from '../../errors/index.js';
 import { Secret } from '../../secrets/index.js';
 import type { DatabaseSpec } from '../database/generation-database.js';
+import type { StatementShape } from '../statements/inspection.js';
 import { type SqlParameters, TypedText } from '../values/sql-values.js';
 
 /* Messages between the server and the preflight process. Both are of the same version. */
 
-export interface Message<Body> {
-  /** Links an answer to its request. */
-  readonly id: number;
-  readonly body: Body;
-}
-
+/** To open a file, then to inspect a statement on it. */
 export type PreflightRequest =
-  | { readonly kind: 'open'; readonly spec: DatabaseSpec }
-  | { readonly kind: 'inspect'; readonly sql: string; readonly samples: SqlParameters | undefined };
+  | { readonly spec: DatabaseSpec }
+  | { readonly sql: string; readonly samples: SqlParameters | undefined };
 
-export type PreflightAnswer =
-  | { readonly kind: 'opened' }
-  | { readonly kind: 'inspected'; readonly parameterNames: readonly string[]; readonly isPlainSelect: boolean }
-  | {
-      readonly kind: 'failed';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly problems: readonly Problem[];
-    };
+export interface PreflightAnswer {
+  /** Of the request. */
+  readonly id: number;
+  /** Of an inspected statement. */
+  readonly shape?: StatementShape & { readonly isPlainSelect: boolean };
+  readonly failure?: { readonly code: ErrorCode; readonly message: string; readonly problems: readonly Problem[] };
+}
 
 /**
  * Prepares a message for the channel, which keeps maps and big integers but neither classes nor functions: each of these becomes a

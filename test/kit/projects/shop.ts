@@ -161,7 +161,7 @@ export class HandoverShop {
   async reloadWith(run: Payload['run']): Promise<{ readonly record: ReloadRecord; readonly released: number }> {
     let released = 0;
     const release = async (): Promise<void> => void (released += 1);
-    const payload: Payload = { run, release, endHolder: () => Promise.resolve(false) };
+    const payload: Payload = { run, release, endLockHolder: () => Promise.resolve(false) };
     const { id, ended } = this.server.server.reload({ trigger: 'endpoint', payload });
     await ended;
     return { record: await this.server.admin.reloadRecord(id), released };

@@ -278,7 +278,7 @@ describe('a payload', () => {
   function createPayload() {
     return {
       run: vi.fn(async () => undefined),
-      endHolder: vi.fn(async () => false),
+      endLockHolder: vi.fn(async () => false),
       release: vi.fn(async () => undefined),
     };
   }

@@ -10,6 +10,7 @@ import {
   type ResolvedConfig,
   withReloadable,
 } from '../config/index.js';
+import { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from '../duckdb/index.js';
 import {
   checkEndpoints,
   type EndpointCatalog,
@@ -28,10 +29,10 @@ import {
   endpointReport,
   type GenerationBuilder,
   lowerThreads,
-  type Serving,
+  type GenerationContents,
 } from '../project/index.js';
 import type { ReloadContext, ReloadSteps } from '../reload/index.js';
-import { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile, ServerCandidate } from './candidate.js';
+import { ServerCandidate } from './candidate.js';
 import type { ReloadTriggers } from './reload-triggers.js';
 import type { ServerContext } from './server-context.js';
 
@@ -41,20 +42,19 @@ interface Loaded {
   readonly catalog: EndpointCatalog | undefined;
 }
 
-interface Resolved {
+interface Resolved extends Pick<Loaded, 'catalog'> {
   readonly config: ResolvedConfig;
-  readonly catalog: EndpointCatalog | undefined;
 }
 
 export interface ReloadedParts {
-  readonly active: ActiveGeneration<Serving>;
+  readonly active: ActiveGeneration<GenerationContents>;
   readonly builder: GenerationBuilder;
   readonly transport: Pick<ClientTransport, 'notifyListChanged'>;
   readonly triggers: ReloadTriggers;
 }
 
 /** What each stage of a reload does in this server. `reload/` decides the order and what a failure means. */
-export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving> {
+export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, GenerationContents> {
   readonly #context: ServerContext;
   readonly #parts: ReloadedParts;
 
@@ -120,7 +120,10 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
   }
 
   /** Failing to notify a client does not fail the reload: calls are already being served. */
-  announce({ contents: next }: Generation<Serving>, { contents: previous }: Generation<Serving>): void {
+  announce(
+    { contents: next }: Generation<GenerationContents>,
+    { contents: previous }: Generation<GenerationContents>,
+  ): void {
     const { transport, triggers } = this.#parts;
     const { logger, keptThreads } = this.#context;
     lowerThreads(keptThreads);
@@ -133,7 +136,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Serving>
     });
   }
 
-  get #current(): Serving {
+  get #current(): GenerationContents {
     return this.#parts.active.current.contents;
   }
 
