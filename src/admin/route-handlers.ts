@@ -116,7 +116,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
       if (record !== undefined) return ok(record);
       throw new MxcpError(
         'reload_not_found',
-        'no reload with this id is remembered; GET /reloads lists the ones that are',
+        'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
       );
     },
     getOpenApi: () => ok(openApiDocument()),

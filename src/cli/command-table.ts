@@ -2,14 +2,16 @@ import { type Setting, type SettingName, SETTINGS } from '../settings/index.js';
 import type { CommandEntry, OptionSpec } from './command/command.js';
 
 const REPEATABLE: ReadonlySet<SettingName> = new Set(['envFiles']);
-const FILES: ReadonlySet<SettingName> = new Set(['envFiles', 'adminSocket', 'adminProbeSocket', 'python']);
+const FILES: ReadonlySet<SettingName> = new Set(['config', 'envFiles', 'adminSocket', 'adminProbeSocket', 'python']);
 
 /** The command line options of these settings, as the table of settings declares them. */
 function toOptions(names: readonly SettingName[]): readonly OptionSpec[] {
   return names.flatMap((name) => {
     const setting: Setting<unknown> = SETTINGS[name];
     if (setting.flag === undefined) return [];
-    const completes = FILES.has(name) ? 'file' : setting.flag.includes('<') ? setting.kind.values : undefined;
+    const value = /<(.+)>/.exec(setting.flag)?.[1];
+    const others = value === 'folder' ? value : value === undefined ? undefined : setting.kind.values;
+    const completes = FILES.has(name) ? 'file' : others;
     const option: OptionSpec = {
       flags: setting.flag,
       doc: setting.doc,
@@ -81,7 +83,9 @@ const PARAMETERS: OptionSpec = {
   doc: 'A parameter; `name=@file.json` takes its value from a JSON file. Repeatable.',
   repeatable: true,
 };
-const PROJECT_SETTINGS = toOptions(['profile', 'readonly', 'debug', 'envFiles']);
+/** Also accepted before the command: `mxcp -C ~/sales serve`. */
+export const WHERE_THE_PROJECT_IS = toOptions(['projectDir', 'config']);
+const PROJECT_SETTINGS = [...WHERE_THE_PROJECT_IS, ...toOptions(['profile', 'readonly', 'debug', 'envFiles'])];
 const PYTHON = toOptions(['python']);
 
 /** Every command, in the order in which help lists them. */
@@ -101,12 +105,16 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'serve',
-    doc: 'Serve the project of the working directory to MCP clients',
+    doc: 'Serve a project to MCP clients',
     options: [
       ...toOptions(ALL_SETTINGS),
       { flags: '--json-output', doc: 'Report a failed start as JSON on standard output.' },
     ],
-    examples: ['mxcp serve', 'mxcp serve --transport stdio', 'mxcp serve --port 9000 --admin-socket ./mxcp.sock'],
+    examples: [
+      'mxcp serve',
+      'mxcp serve --transport stdio -C ~/sales',
+      'mxcp serve --port 9000 --admin-socket ./mxcp.sock',
+    ],
     load: () => import('./commands/serve.js'),
   },
   {
@@ -127,7 +135,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'list',
     doc: 'List the endpoints of the project on disk, without opening a database',
     // It opens nothing and resolves no reference, so the other options of a project would have no effect.
-    options: [...toOptions(['profile', 'debug']), JSON_OUTPUT],
+    options: [...WHERE_THE_PROJECT_IS, ...toOptions(['profile', 'debug']), JSON_OUTPUT],
     load: () => import('./commands/list.js'),
   },
   {

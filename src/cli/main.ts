@@ -25,7 +25,7 @@ async function runCommandLine(argv: readonly string[], output: Output, early: Ea
     case 'answered':
       return 0;
     case 'misuse':
-      if (commandLine.wantsJson) printErrorJson(output, commandLine.error, await commandLine.load?.());
+      if (commandLine.wantsJson) printErrorJson(output, commandLine.error);
       return commandLine.error.exitCode;
     case 'invocation':
       return runCommand(commandLine, output, early);
@@ -34,21 +34,22 @@ async function runCommandLine(argv: readonly string[], output: Output, early: Ea
 
 async function runCommand({ load, args, options }: Invocation, output: Output, early: EarlySignals): Promise<number> {
   let module: CommandModule | undefined;
+  const context = { env: process.env, cwd: process.cwd(), output, early, commands: COMMANDS };
   try {
     module = await load();
-    const context = { env: process.env, cwd: process.cwd(), output, early, commands: COMMANDS };
     return await module.run(args, options, context);
   } catch (thrown) {
     const error = toMxcpError(thrown);
     const wantsJson = options['jsonOutput'] === true || options['json'] === true;
     try {
       // A result that could not be written leaves no place for its JSON either.
-      if (wantsJson && error.code !== 'output_failed') printErrorJson(output, error, module);
+      if (wantsJson && error.code !== 'output_failed')
+        printErrorJson(output, error, module?.errorDetails?.(error, options, context));
     } finally {
       const withDetail = isDebug({ flags: options, env: process.env });
       printError(output, error, { withDetail });
     }
-    return module?.toExitCode?.(error) ?? error.exitCode;
+    return error.exitCode;
   }
 }
 
@@ -59,9 +60,12 @@ function printError(output: Output, error: MxcpError, { withDetail }: { withDeta
   if ((withDetail || error.code === 'internal') && error.detail !== undefined) output.warn(error.detail);
 }
 
-/** For a program. Most commands print `status` and `error`; a module may define its own form. */
-function printErrorJson(output: Output, error: MxcpError, module: CommandModule | undefined): void {
-  const usual = { status: 'error', error: error.message, code: error.code };
-  const json = module?.toErrorJson?.(error, process.cwd()) ?? usual;
+/** For a program: one form for all commands, to which a command may add details. */
+function printErrorJson(
+  output: Output,
+  { code, message }: MxcpError,
+  details?: Readonly<Record<string, unknown>>,
+): void {
+  const json = { status: 'error', error: code, message, code, ...details };
   output.write(`${output.scrub(JSON.stringify(json, null, 2))}\n`);
 }

@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { MxcpError, toOneLine } from '../errors/index.js';
 import { version } from '../version/index.js';
-import { COMMANDS } from './command-table.js';
+import { COMMANDS, WHERE_THE_PROJECT_IS } from './command-table.js';
 import {
   type ArgumentSpec,
   type CommandEntry,
@@ -24,38 +24,48 @@ interface Misuse {
   readonly kind: 'misuse';
   readonly error: MxcpError;
   readonly wantsJson: boolean;
-  /** The command whose arguments are wrong, or one of its group; undefined for an unknown command. */
-  readonly load: CommandEntry['load'];
 }
 
 /** `answered`: commander has printed what was asked for (`--help`, `--version`). */
 export type CommandLine = Invocation | Misuse | { readonly kind: 'answered' };
 
-/** What commander has found so far. */
-interface Parsing {
-  selected?: Invocation;
-  /** Where commander stopped, to print help or because of an error. */
-  stoppedAt?: CommandEntry;
-}
-
 /** Parses a command line without loading any command. */
 export function parseCommandLine(argv: readonly string[], output: Output): CommandLine {
-  const parsing: Parsing = {};
+  let selected: Invocation | undefined;
   try {
-    createProgram(output, parsing).parse([...argv], { from: 'user' });
-    return parsing.selected ?? { kind: 'answered' };
+    const program = createProgram(output, (invocation) => (selected = invocation));
+    program.parse(namesNoCommand(argv) ? withoutHelp(argv) : [...argv], { from: 'user' });
+    return selected ?? { kind: 'answered' };
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'answered' };
-    const { stoppedAt } = parsing;
-    return {
-      kind: 'misuse',
-      error: new MxcpError('usage', toOneLine(error.message.replace(/^error: /, ''))),
-      wantsJson: asksForJson(argv),
-      // All commands of a group print their errors in the same form.
-      load: stoppedAt?.load ?? stoppedAt?.subcommands?.[0]?.load,
-    };
+    const reason = new MxcpError('usage', toOneLine(error.message.replace(/^error: /, '')));
+    return { kind: 'misuse', error: reason, wantsJson: asksForJson(argv) };
   }
+}
+
+const HELP_WORDS: readonly string[] = ['help', '-h', '--help'];
+
+function withoutHelp(argv: readonly string[]): readonly string[] {
+  return argv.filter((word, index) => !HELP_WORDS.includes(word) || isProjectPlace(argv, index));
+}
+
+/** Whether a word is the value of an option that is also accepted before the command. */
+function isProjectPlace(argv: readonly string[], index: number): boolean {
+  return WHERE_THE_PROJECT_IS.some(({ flags }) => flags.match(/-[\w-]+/g)?.includes(argv[index - 1] ?? ''));
+}
+
+/** Whether a command is named that does not exist. Commander prints the general help if that is asked for too. */
+function namesNoCommand(argv: readonly string[]): boolean {
+  let entries: readonly CommandEntry[] | undefined = COMMANDS;
+  for (const [index, word] of argv.entries()) {
+    if (word.startsWith('-') || word === 'help' || isProjectPlace(argv, index)) continue;
+    const entry: CommandEntry | undefined = entries.find(({ name }) => name === word);
+    if (entry === undefined) return true;
+    entries = entry.subcommands;
+    if (entries === undefined) return false;
+  }
+  return false;
 }
 
 /** Commander stops at the first error, so it may not have parsed the option that asks for JSON. */
@@ -65,7 +75,7 @@ function asksForJson(argv: readonly string[]): boolean {
   return options.includes('--json-output') || options.includes('--json');
 }
 
-function createProgram(output: Output, parsing: Parsing): Command {
+function createProgram(output: Output, select: (invocation: Invocation) => void): Command {
   const program = new Command('mxcp')
     .description('Serve a folder of SQL and Python endpoints over DuckDB to AI clients')
     .version(version, '-V, --version', 'Print the version.')
@@ -73,27 +83,40 @@ function createProgram(output: Output, parsing: Parsing): Command {
     .configureOutput({ writeOut: output.write, writeErr: output.writeError })
     .showHelpAfterError('(run with --help to see all options)')
     .addHelpText('after', `\n${formatExitCodes()}`);
-  for (const entry of COMMANDS) addCommand(program, entry, parsing);
+  for (const spec of WHERE_THE_PROJECT_IS) program.addOption(toCommanderOption(spec));
+  for (const entry of COMMANDS) addCommand(program, entry, select);
   return program;
 }
 
-function addCommand(parent: Command, entry: CommandEntry, parsing: Parsing): void {
-  const command = parent.command(entry.name).description(entry.doc);
-  command.exitOverride((error) => {
-    parsing.stoppedAt = entry;
-    throw error;
-  });
+function addCommand(parent: Command, entry: CommandEntry, select: (invocation: Invocation) => void): void {
+  const command = parent.command(entry.name).description(entry.doc).exitOverride();
   for (const spec of entry.arguments ?? []) command.addArgument(toCommanderArgument(spec));
   for (const spec of entry.options ?? []) command.addOption(toCommanderOption(spec));
-  for (const subcommand of entry.subcommands ?? []) addCommand(command, subcommand, parsing);
+  for (const subcommand of entry.subcommands ?? []) addCommand(command, subcommand, select);
   const { load, examples } = entry;
   if (examples !== undefined)
     command.addHelpText('after', ['\nExamples:', ...examples.map((line) => `  ${line}`)].join('\n'));
   if (load !== undefined) {
     command.action(() => {
-      parsing.selected = { kind: 'invocation', load, args: command.args, options: command.opts() };
+      refuseForeignOptions(command);
+      // Commander gives the options that are also accepted before the command to the program, wherever they are.
+      const options = command.optsWithGlobals();
+      select({ kind: 'invocation', load, args: command.args, options });
     });
   }
+}
+
+/** Commander takes an option of the program after any command, even where it would have no effect. */
+function refuseForeignOptions(command: Command): void {
+  const own = new Set(command.options.map((option) => option.attributeName()));
+  const root = findRoot(command);
+  const given = new Set(Object.keys(root.opts()));
+  const foreign = root.options.find((option) => given.has(option.attributeName()) && !own.has(option.attributeName()));
+  if (foreign !== undefined) command.error(`error: unknown option '${foreign.long ?? foreign.flags}'`);
+}
+
+function findRoot(command: Command): Command {
+  return command.parent === null ? command : findRoot(command.parent);
 }
 
 function toCommanderArgument({ usage, doc, choices }: ArgumentSpec): Argument {

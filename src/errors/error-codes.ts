@@ -36,7 +36,10 @@ export const ERROR_CODES = {
     kind: 'user',
     doc: 'The command line, a setting in the environment or an argument of `AdminClient` is not valid.',
   },
-  project_not_found: { kind: 'user', doc: 'No `mxcp-site.yml` in the working directory or any folder above it.' },
+  project_not_found: {
+    kind: 'user',
+    doc: 'No `mxcp-site.yml` in the working directory, or the folder of `-C`, or any folder above it.',
+  },
   config_not_found: {
     kind: 'user',
     doc: 'A configuration file that you named, or that the active configuration was read from, does not exist.',

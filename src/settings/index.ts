@@ -2,7 +2,6 @@ export {
   type Environment,
   SITE_FILE_NAME,
   type ServerSettings,
-  findProjectRoot,
   isDebug,
   loadAdminSettings,
   loadSettings,

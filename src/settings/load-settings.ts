@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { isMissing, MxcpError, nearestName } from '../errors/index.js';
+import { isMissing, messageOf, MxcpError, nearestName } from '../errors/index.js';
 import { expandHome, resolveDatabasePath, resolvePath } from '../files/index.js';
 import {
   ACCEPTED_VARIABLES,
@@ -24,6 +24,7 @@ type AdminName = Extract<SettingName, `admin${string}`>;
 /** Settings that `ServerSettings` has under another name: with their unit, or with a default that depends on the machine. */
 type ConvertedName =
   | 'config'
+  | 'projectDir'
   | 'pythonWorkers'
   | 'waitForSecrets'
   | 'maxConcurrentCalls'
@@ -86,7 +87,7 @@ export function loadSettings(input: SettingsInput): ServerSettings {
   const { env, cwd } = input;
   const reader = new SettingReader(input);
   const values = reader.read(SERVER_NAMES);
-  const { config, waitForSecrets, callTimeout, shutdownTimeout, ...others } = values;
+  const { config, projectDir, waitForSecrets, callTimeout, shutdownTimeout, ...others } = values;
   const { reloadResolveTimeout, reloadDrainTimeout, reloadHoldTimeout, ...plain } = others;
   const settings = {
     ...plain,
@@ -109,7 +110,8 @@ export function loadSettings(input: SettingsInput): ServerSettings {
     unknownVariables: findUnknownVariables(env),
   };
   reader.throwProblems();
-  const projectRoot = findProjectRoot(cwd);
+  const projectRoot =
+    projectDir === undefined ? findProjectRoot(cwd) : findNamedProject(resolvePath(cwd, projectDir), reader.namedBy);
   return Object.freeze({ ...settings, projectRoot, siteFile: join(projectRoot, SITE_FILE_NAME) });
 }
 
@@ -206,7 +208,7 @@ class SettingReader {
     const typed = this.#flags[name];
     const inEnvironment = this.#env[variable]?.trim() ?? '';
     if (typed !== undefined || inEnvironment !== '') {
-      const source = typed === undefined ? variable : (flag?.split(' ')[0] ?? 'an option');
+      const source = typed === undefined ? variable : (/--[\w-]+/.exec(flag ?? '')?.[0] ?? 'an option');
       this.namedBy[name] = source;
       const texts = typed === undefined ? [inEnvironment] : [typed].flat().map((text) => String(text).trim());
       const given = texts.join(':');
@@ -243,8 +245,20 @@ function findUnknownVariables(env: Environment): readonly UnknownVariable[] {
 
 export const SITE_FILE_NAME = 'mxcp-site.yml';
 
+/** Like `findProjectRoot`, for a folder that was named. A mistyped one must not lead to the project above it. */
+function findNamedProject(folder: string, { projectDir: source }: ServerSettings['namedBy']): string {
+  let reason = 'which is not a folder';
+  try {
+    if (statSync(folder).isDirectory()) return findProjectRoot(folder);
+  } catch (error) {
+    if (error instanceof MxcpError) throw error;
+    if (!isMissing(error)) reason = messageOf(error);
+  }
+  throw new MxcpError('project_not_found', `${source} names "${folder}", ${reason}`);
+}
+
 /** Finds the folder that holds `mxcp-site.yml`: `cwd` or the nearest above it. Throws `project_not_found`. */
-export function findProjectRoot(cwd: string): string {
+function findProjectRoot(cwd: string): string {
   const unreadable: string[] = [];
   let folder = resolve(cwd);
   for (;;) {
@@ -271,6 +285,6 @@ function notFound(cwd: string, unreadable: readonly string[]): MxcpError {
   const doubt = unreadable.length === 0 ? '' : ` (${unreadable.join(', ')} may not be read by this user)`;
   return new MxcpError(
     'project_not_found',
-    `no ${SITE_FILE_NAME} in ${cwd} or any folder above it${doubt}; change to the folder of a project, or make one with \`mxcp init\``,
+    `no ${SITE_FILE_NAME} in ${cwd} or any folder above it${doubt}; change to the folder of a project, name it with \`-C\`, or make one with \`mxcp init\``,
   );
 }

@@ -84,8 +84,15 @@ export interface Setting<T> {
 
 /** Every setting. Command line options and `docs/operations/configuration.md` say the same as this table. */
 export const SETTINGS = {
+  projectDir: {
+    kind: text,
+    flag: '-C, --project-dir <folder>',
+    variable: 'MXCP_PROJECT_DIR',
+    doc: 'The folder of the project, or one inside it; default: the working directory.',
+  },
   config: {
     kind: text,
+    flag: '--config <path>',
     variable: 'MXCP_CONFIG',
     doc: 'User configuration file; default: `~/.mxcp/config.yml`, if there is one.',
   },
@@ -134,6 +141,7 @@ export const SETTINGS = {
     // `sse` is accepted here so that a later check can say what to use instead; errors and completion do not offer it.
     kind: { ...choice('streamable-http', 'stdio', 'sse'), ...offering('streamable-http', 'stdio') },
     flag: '--transport <name>',
+    variable: 'MXCP_TRANSPORT',
     doc: 'How clients connect; default: `transport.provider`.',
   },
   host: {

@@ -88,14 +88,14 @@ export async function toConnectionError(failure: unknown, socketPath: string): P
 
 function reasonFor(code: string | undefined, path: string, found: Stats | undefined): string | undefined {
   if (found !== undefined && !found.isSocket()) {
-    return `${path} is not a socket; give the path of the admin socket with --socket or MXCP_ADMIN_SOCKET`;
+    return `${path} is not a socket; give the path of the admin socket with \`--socket\` or \`MXCP_ADMIN_SOCKET\``;
   }
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return `there is no admin socket at ${path}. Is the server running, with MXCP_ADMIN_ENABLED=true or --admin, and with this MXCP_ADMIN_SOCKET? Its log says where it listens (journalctl -u mxcp | grep admin)`;
+      return `there is no admin socket at ${path}. Start the server with \`--admin-socket ${path}\`, or give the path that its log names after "admin socket listening" with \`--socket\` or \`MXCP_ADMIN_SOCKET\``;
     case 'ECONNREFUSED':
-      return `no server listens on ${path}: the server that created it exited without removing it. Start the server again (systemctl status mxcp)`;
+      return `no server listens on ${path}: the server that created it exited without removing it. Start the server again`;
     case 'EACCES':
     case 'EPERM':
       return `${currentUser()} may not use ${path}${ownerOf(found)}. Run this as its owner (sudo -u), or start the server with --admin-socket-mode 0660 and --admin-socket-group`;

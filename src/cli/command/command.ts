@@ -39,10 +39,12 @@ export interface CommandContext {
 export interface CommandModule {
   /** Runs the command to its end and returns its exit code. Throws `MxcpError`, which `main` turns into output. */
   run(args: readonly string[], options: Options, context: CommandContext): Promise<number>;
-  /** The JSON of a failure, for a command that does not print the usual `status` and `error`. */
-  toErrorJson?(error: MxcpError, cwd: string): unknown;
-  /** The exit code of a failure, for a command that does not use the one of the error. */
-  toExitCode?(error: MxcpError): number;
+  /** What the JSON of a failure has besides `status`, `error`, `message` and `code`. */
+  errorDetails?(
+    error: MxcpError,
+    options: Options,
+    context: CommandContext,
+  ): Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One command, or a group of them. */

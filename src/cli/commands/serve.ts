@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { firstLineOf, formatProblem, groupByFile, messageOf, toMxcpError } from '../../errors/index.js';
 import type { Logger } from '../../logging/index.js';
 import { Server } from '../../server/index.js';
-import { findProjectRoot } from '../../settings/index.js';
 import { BUG_EXIT_CODE, type CommandContext, type CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import { startProgress } from '../terminal/progress.js';
@@ -61,14 +60,18 @@ function reloadOnHangup(server: Server, { early }: CommandContext): void {
 }
 
 /** A start that fails because of endpoint files lists them, as the format defines it. */
-export const toErrorJson: NonNullable<CommandModule['toErrorJson']> = ({ message, code, problems }, cwd) => {
-  if (code !== 'endpoint_invalid') return { status: 'error', message, code };
-  const root = findProjectRoot(cwd);
+export const errorDetails: NonNullable<CommandModule['errorDetails']> = (
+  { message, code, problems },
+  options,
+  context,
+) => {
+  if (code !== 'endpoint_invalid') return undefined;
+  const { projectRoot } = loadProjectSettings(options, context);
   const failedEndpoints = [...groupByFile(problems)].map(([file, found]) => ({
-    path: resolve(root, file),
+    path: resolve(projectRoot, file),
     error: found.map(formatProblem).join('; '),
   }));
-  return { status: 'error', message: firstLineOf(message), code, failed_endpoints: failedEndpoints };
+  return { message: firstLineOf(message), failed_endpoints: failedEndpoints };
 };
 
 /**

@@ -7,6 +7,7 @@ import { ROUTES } from '../../../src/contract/index.js';
 import type { RouteName } from '../../../src/contract/index.js';
 import { loadConfigTemplate } from '../../../src/config/index.js';
 import { loadSettings, SETTINGS, type Setting } from '../../../src/settings/index.js';
+import { ERROR_CODES } from '../../../src/errors/index.js';
 import { loadEndpoints } from '../../../src/endpoints/index.js';
 import { allBlocks, nameOfBlock, repository, type DocBlock } from './doc-blocks.js';
 
@@ -16,8 +17,8 @@ const KINDS: Readonly<Record<string, (tags: readonly string[]) => boolean>> = {
   bash: (tags) => tags.length === 0 || ['serve', 'setup'].includes(tags.join(' ')),
   python: (tags) => tags.length === 0,
   js: (tags) => tags.length === 0,
-  // An answer, by route and status; or the configuration of another program.
-  json: ([route, status]) => route === 'client' || (route !== undefined && status !== undefined),
+  // An answer, by route and status; the failure of a command; or the configuration of another program.
+  json: ([route, status]) => route === 'client' || route === 'failure' || (route !== undefined && status !== undefined),
   yaml: (tags) => tags.length === 0,
   ini: (tags) => tags.length === 0,
   // Pictures and output.
@@ -44,6 +45,12 @@ describe('JSON', () => {
     const value: unknown = JSON.parse(block.text);
     const [route, status] = block.tags;
     if (route === 'client') return;
+    if (route === 'failure') {
+      const { error, code, message, ...rest } = value as Readonly<Record<string, unknown>>;
+      expect(Object.keys(ERROR_CODES)).toContain(error);
+      expect([code, typeof message, rest]).toEqual([error, 'string', { status: 'error' }]);
+      return;
+    }
     expect(Object.keys(ROUTES)).toContain(route);
     // Checked in the line above.
     const responses: Readonly<Record<string, { schema: { parse: (value: unknown) => unknown } }>> =

@@ -139,14 +139,28 @@ describe('mistakes', () => {
   it('says what to do when there is no socket, and answers 3', async () => {
     const missing = await runMxcp(['admin', 'health', '--json', '--socket', join(project.path, 'no.sock')]);
     expect(missing.stderr).toContain('there is no admin socket at');
-    expect(JSON.parse(missing.stdout)).toMatchObject({ error: 'connection_failed' });
+    expect(missing.stderr).toContain('with `--socket` or');
+    expect(JSON.parse(missing.stdout)).toEqual({
+      status: 'error',
+      error: 'connection_failed',
+      message: expect.stringContaining('there is no admin socket at'),
+      code: 'connection_failed',
+    });
     expect(missing.code).toBe(3);
   });
 
-  it('answers 1 for an unknown reload, in the words of the server', async () => {
+  it('has the exit code of the error that the server answers, and its form', async () => {
     const unknown = await admin('reloads', 'no-such-id', '--json');
-    expect(JSON.parse(unknown.stdout)).toMatchObject({ error: 'reload_not_found' });
-    expect(unknown.code).toBe(1);
+    expect(JSON.parse(unknown.stdout)).toEqual({
+      status: 'error',
+      error: 'reload_not_found',
+      message: expect.stringContaining('`mxcp admin reloads`'),
+      code: 'reload_not_found',
+    });
+    expect(unknown.code).toBe(2);
+    const refused = await admin('reload', '--dry-run', '--force', '--json');
+    expect(JSON.parse(refused.stdout)).toMatchObject({ status: 'error', error: 'bad_request', code: 'bad_request' });
+    expect(refused.code).toBe(2);
   });
 
   it('answers 2 for options that are not understood', async () => {

@@ -60,26 +60,21 @@ describe('misuse, where JSON was asked for', () => {
   ])('is an answer as any failure is: %s', async (_what, args) => {
     const { code, stdout, stderr } = await runMxcp(args);
     const answer = JSON.parse(stdout);
-    expect(answer).toEqual({ status: 'error', error: expect.any(String), code: 'usage' });
-    expect(answer.error).not.toMatch(/^error|\n|--help/);
+    expect(answer).toEqual({ status: 'error', error: 'usage', message: expect.any(String), code: 'usage' });
+    expect(answer.message).not.toMatch(/^error|\n|--help/);
     expect(stderr).toMatch(/^error: /);
     expect(code).toBe(2);
   });
 
-  it('has the form that the command has for its failures', async () => {
-    const serve = await runMxcp(['serve', '--json-output', '--prot', '1']);
-    expect(JSON.parse(serve.stdout)).toEqual({
-      status: 'error',
-      message: "unknown option '--prot' (Did you mean --port?)",
-      code: 'usage',
-    });
-    const option = await runMxcp(['admin', 'status', '--json', '--bogus']);
-    expect(JSON.parse(option.stdout)).toEqual({ error: 'usage', message: "unknown option '--bogus'" });
-    const command = await runMxcp(['admin', 'statsu', '--json']);
-    expect(JSON.parse(command.stdout)).toEqual({
-      error: 'usage',
-      message: "unknown command 'statsu' (Did you mean status?)",
-    });
+  it.each([
+    [['serve', '--json-output', '--prot', '1'], "unknown option '--prot' (Did you mean --port?)"],
+    [['admin', 'status', '--json', '--bogus'], "unknown option '--bogus'"],
+    [['admin', 'statsu', '--json'], "unknown command 'statsu' (Did you mean status?)"],
+    [['statsu', '--help', '--json-output'], "unknown command 'statsu'"],
+  ])('has one form for all commands: %j', async (args, message) => {
+    const { stdout, code } = await runMxcp(args);
+    expect(JSON.parse(stdout)).toEqual({ status: 'error', error: 'usage', message, code: 'usage' });
+    expect(code).toBe(2);
   });
 
   it('is not asked for JSON by arguments after `--`', async () => {

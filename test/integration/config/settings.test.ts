@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { loadAdminSettings, loadSettings, SETTINGS } from '../../../src/settings/index.js';
 import type { SettingFlags } from '../../../src/settings/settings-table.js';
@@ -120,7 +120,11 @@ describe('variables', () => {
         try {
           load({ [name]: value });
         } catch (error) {
-          expect(error).toMatchObject({ code: 'usage', message: expect.stringContaining(name) });
+          const code = name === 'MXCP_PROJECT_DIR' ? /^usage$|^project_not_found$/ : /^usage$/;
+          expect(error).toMatchObject({
+            code: expect.stringMatching(code),
+            message: expect.stringMatching(`${name}|no mxcp-site.yml in`),
+          });
         }
       }),
     );
@@ -187,6 +191,27 @@ describe('paths', () => {
   it('outside a project are an error that says what to do', () => {
     expect(() => loadSettings({ flags: {}, env: {}, cwd: tmpdir() })).toThrow(
       /no mxcp-site\.yml in .* or any folder above/,
+    );
+  });
+
+  it('are found from a folder that an option or a variable names', () => {
+    const named = (flags: SettingFlags, env: Record<string, string>, cwd = '/') => loadSettings({ flags, env, cwd });
+    const inside = join(root, 'tools');
+    mkdirSync(inside, { recursive: true });
+    expect(named({ projectDir: root }, {})).toMatchObject({ projectRoot: root, cwd: '/' });
+    expect(named({ projectDir: inside }, { MXCP_PROJECT_DIR: '/nowhere' }).projectRoot).toBe(root);
+    expect(named({}, { MXCP_PROJECT_DIR: root }).projectRoot).toBe(root);
+    expect(named({ projectDir: '..' }, {}, inside).projectRoot).toBe(root);
+    const options = named({ projectDir: root, config: 'c.yml', envFiles: ['a.env'] }, {}, '/etc');
+    expect(options).toMatchObject({ userConfigFile: '/etc/c.yml', userConfigNamed: true, envFiles: ['/etc/a.env'] });
+  });
+
+  it('are not searched above a folder that is named and does not exist', () => {
+    const named = (flags: SettingFlags, env: Record<string, string>) => () => loadSettings({ flags, env, cwd: root });
+    const missing = join(root, 'tols');
+    expect(named({ projectDir: 'tols' }, {})).toThrow(`--project-dir names "${missing}", which is not a folder`);
+    expect(named({}, { MXCP_PROJECT_DIR: missing })).toThrow(
+      `MXCP_PROJECT_DIR names "${missing}", which is not a folder`,
     );
   });
 

@@ -57,6 +57,37 @@ describe('the command line', () => {
     expect(parse('serve', '--sql-tools', value)?.options).toEqual({ sqlTools: value });
   });
 
+  it.each([[['-C', '/srv/sales', 'list']], [['list', '-C', '/srv/sales']], [['list', '--project-dir=/srv/sales']]])(
+    'takes the place of the project before and after the command: %j',
+    (argv) => {
+      expect(parse(...argv)?.options).toEqual({ projectDir: '/srv/sales' });
+    },
+  );
+
+  it('refuses the place of a project for a command that uses none', () => {
+    for (const argv of [
+      ['-C', '/srv', 'completion', 'bash'],
+      ['admin', 'status', '--config', 'x.yml'],
+    ]) {
+      const output = new Recorder();
+      expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse' });
+      expect(output.err).toMatch(/^error: unknown option '--(project-dir|config)'/);
+    }
+  });
+
+  it.each([
+    [['valdate', '--help']],
+    [['--help', 'valdate']],
+    [['help', 'valdate']],
+    [['admin', 'statsu', '-h']],
+    [['-C', 'help', 'valdate', '--help']],
+  ])('refuses a command that does not exist, whether help is asked for or not: %j', (argv) => {
+    const output = new Recorder();
+    expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse' });
+    expect(output.err).toMatch(/unknown command '(valdate|statsu)'/);
+    expect(output.out).toBe('');
+  });
+
   it('collects env files under the name of the setting', () => {
     const options = parse('serve', '--env-file', 'a.env', '--env-file', 'b.env')?.options ?? {};
     expect(toSettingFlags(options)).toEqual({ envFiles: ['a.env', 'b.env'] });

@@ -24,11 +24,9 @@ export function adminCommand<T>({ ask, print, exitCode }: AdminCommand<T>): Comm
       else print(answer, context.output);
       return exitCode?.(answer) ?? 0;
     },
-    // The form in which the server answers errors, also when it could not be asked.
-    toErrorJson: (error) =>
-      error instanceof AdminApiError ? error.body : { error: error.code, message: error.message },
-    // Every error that the server answers is 1, except that the time ran out.
-    toExitCode: (error) => (error instanceof AdminApiError && error.code !== 'wait_timeout' ? 1 : error.exitCode),
+    // The body of a refusal has `error` and `message`, and may have more, such as the record of a failed reload.
+    errorDetails: (error) =>
+      error instanceof AdminApiError && typeof error.body === 'object' ? { ...error.body } : undefined,
   };
 }
 
