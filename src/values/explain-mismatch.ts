@@ -11,24 +11,30 @@ const SHOWN_VALUE_LENGTH = 80;
 
 /** One sentence about a part of a value that does not fit its type: which part, why, and what was sent. */
 export function explainMismatch(error: ErrorObject, root: string): string {
-  const place = placeOf(error.instancePath, root);
+  const path = pathOf(error.instancePath);
+  const memberName = (name: unknown): string => `"${path === '' ? '' : `${path}.`}${String(name)}"`;
+  const place = path === '' ? root : `"${path}"`;
   const params: Readonly<Record<string, unknown>> = error.params;
-  if (error.keyword === 'additionalProperties')
-    return unknownProperty(place, String(params['additionalProperty']), error);
-  if (error.keyword === 'required') return `${join(place, String(params['missingProperty']))} is required`;
+  if (error.keyword === 'required') return `${memberName(params['missingProperty'])} is required`;
+  if (error.keyword === 'additionalProperties') {
+    const name = params['additionalProperty'];
+    const known = Object.keys(Object(error.parentSchema?.['properties']));
+    return `${memberName(name)} is not known${suggestion(String(name), known) || '; there are none'}`;
+  }
   if (hasLostDigits(error))
     return `${place} is a number beyond ±${Number.MAX_SAFE_INTEGER}, which may have lost digits on its way; send it as text, in quotes`;
   const wanted = wantedBy(error, params);
   if (wanted !== undefined) return `${place} must ${wanted}, not ${show(error.data)}`;
   const message = (error.message ?? 'does not fit').replace(' NOT ', ' not ');
-  return `${place} ${message}${isSmall(error.data) ? `, not ${show(error.data)}` : ''}`;
+  const isSmall = typeof error.data !== 'object' || error.data === null;
+  return `${place} ${message}${isSmall ? `, not ${show(error.data)}` : ''}`;
 }
 
 /** Undefined when the message of the schema library is readable. */
 function wantedBy(error: ErrorObject, params: Readonly<Record<string, unknown>>): string | undefined {
   switch (error.keyword) {
     case 'enum':
-      return `be one of ${list(params['allowedValues'])}`;
+      return `be one of ${[params['allowedValues']].flat().map(show).join(', ')}`;
     case 'type':
       return `be ${typeNames(params['type'], error)}`;
     case 'format':
@@ -52,26 +58,11 @@ const BOUND_NAMES: Readonly<Record<string, string>> = {
   multipleOf: 'a multiple of',
 };
 
-function unknownProperty(place: string, name: string, error: ErrorObject): string {
-  const properties: unknown = error.parentSchema?.['properties'];
-  const known = typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
-  return `${join(place, name)} is not known${suggestion(name, known) || '; there are none'}`;
-}
-
-/** `/items/0/price` of arguments is `"items[0].price"`. */
-function placeOf(pointer: string, root: string): string {
-  const steps = pointer
-    .split('/')
-    .slice(1)
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
-  const path = steps
-    .map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : index === 0 ? step : `.${step}`))
-    .join('');
-  return path === '' ? root : `"${path}"`;
-}
-
-function join(place: string, name: string): string {
-  return place.startsWith('"') ? `${place.slice(0, -1)}.${name}"` : `"${name}"`;
+/** `/items/0/price` is `items[0].price`. */
+function pathOf(pointer: string): string {
+  const steps = pointer.split('/').slice(1);
+  const names = steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return names.map((name, at) => (/^\d+$/.test(name) ? `[${name}]` : at === 0 ? name : `.${name}`)).join('');
 }
 
 /** Such a number is not converted to text where text is wanted, so there it breaks the type. */
@@ -109,14 +100,6 @@ const FORMAT_NAMES: Readonly<Record<string, string>> = {
   duration: 'an ISO 8601 duration (such as P1DT2H)',
   timestamp: 'a number of seconds since 1970-01-01, from year 0 to 9999',
 };
-
-function list(values: unknown): string {
-  return Array.isArray(values) ? values.map((value) => show(value)).join(', ') : String(values);
-}
-
-function isSmall(value: unknown): boolean {
-  return typeof value !== 'object' || value === null;
-}
 
 function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);

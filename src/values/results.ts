@@ -40,18 +40,12 @@ export interface ResultOptions {
   readonly maxResultBytes: number;
 }
 
-/** Lists are checked item by item, so that a wrong item ends its call at once; objects and scalars as a whole. */
-export interface ResultChecks {
-  readonly item: SchemaCheck | undefined;
-  readonly whole: SchemaCheck;
-}
+export type ResultChecks = ReturnType<typeof createResultChecks>;
 
-export function createResultChecks(returns: TypeDefinition, compiler: SchemaCompiler): ResultChecks {
+/** Lists are checked item by item, so that a wrong item ends its call at once; objects and scalars as a whole. */
+export function createResultChecks(returns: TypeDefinition, compiler: SchemaCompiler) {
   const { items } = returns;
-  return {
-    item: items === undefined ? undefined : compiler.checkOf(items, 'output'),
-    whole: compiler.checkOf(returns, 'output'),
-  };
+  return { item: items && compiler.checkOf(items, 'output'), whole: compiler.checkOf(returns, 'output') };
 }
 
 /** Rows beyond the one that a single result may have are counted up to here; then the query is ended. */

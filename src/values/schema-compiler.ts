@@ -57,13 +57,10 @@ export class SchemaCompiler {
     let validate: ValidateFunction | undefined;
     return (value, root) => {
       validate ??= this.#ajv.compile(createSchema());
-      return validate(value) ? [] : toReasons(validate.errors ?? [], root);
+      if (validate(value)) return [];
+      return [...new Set(validate.errors?.map((error) => explainMismatch(error, root)))];
     };
   }
-}
-
-function toReasons(errors: readonly ErrorObject[], root: string): readonly string[] {
-  return [...new Set(errors.map((error) => explainMismatch(error, root)))];
 }
 
 /**
@@ -158,13 +155,11 @@ const BOUNDS: readonly (readonly [keyword: string, holds: (order: bigint) => boo
 /** The largest whole numbers that SQL has a signed type for. */
 const HUGEINT_BOUNDS = { minimum: String(-(2n ** 127n)), maximum: String(2n ** 127n - 1n) };
 
-type TextMismatch = Pick<ErrorObject, 'keyword' | 'params'>;
-
 /** Bounds and `multipleOf` of the schema hold for the exact value. */
 function createExactTextCheck(
   { type, direction }: ExactText,
   schema: AnySchemaObject,
-): (text: string) => TextMismatch[] {
+): (text: string) => Pick<ErrorObject, 'keyword' | 'params'>[] {
   const sources: readonly AnySchemaObject[] = direction === 'input' ? [HUGEINT_BOUNDS, schema] : [schema];
   const limits = sources.flatMap((source) => BOUNDS.flatMap((bound) => toLimit(source, bound)));
   const step = schema['multipleOf'] === undefined ? undefined : parseExact(String(schema['multipleOf']));
