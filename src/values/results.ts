@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
 import { MxcpError } from '../errors/index.js';
-import type { SchemaCheck } from './explain-mismatch.js';
+
 import type { SchemaCompiler } from './schema-compiler.js';
 import type { TypeDefinition } from './type-definition.js';
 

@@ -4,11 +4,10 @@ import {
   createResultChecks,
   type ObjectSchema,
   type ParameterDefinition,
-  type ResultChecks,
+  type ResultOptions,
   SchemaCompiler,
   toInputSchema,
   toOutputSchema,
-  type TypeDefinition,
 } from '../../values/index.js';
 import {
   type EndpointCatalog,
@@ -21,7 +20,7 @@ import {
 } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
 import { PromptRenderer } from './render-prompt.js';
-import { createSqlTools, ROWS, type SqlTool } from './sql-tools.js';
+import { createSqlTools, type SqlTool } from './sql-tools.js';
 
 interface Listing extends Readonly<Partial<Pick<EndpointDefinition, 'description' | 'tags'>>> {
   readonly name: string;
@@ -48,18 +47,11 @@ export interface PromptListing extends Listing {
 /** What clients see of the endpoints before they call one. */
 export type EndpointListings = EndpointSet['listings'];
 
-/** Something that answers with a result when it is called: a tool, a resource, or a built-in SQL tool. */
-export interface Callable {
-  /** For errors, e.g. `tool "sales"`. */
-  readonly label: string;
+/** Something that answers with a result when it is called: a tool, a resource, or an SQL tool. */
+export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
   readonly arguments: ArgumentReader;
-  readonly returns: TypeDefinition | undefined;
-  readonly checks: ResultChecks | undefined;
-  readonly work: EndpointWork;
+  readonly source: EndpointSource | SqlTool['source'];
 }
-
-/** What runs when an endpoint is called; without a text, the argument `sql` is the statement. */
-export type EndpointWork = EndpointSource | (Pick<SqlTool, 'sql'> & { readonly language: 'sql' });
 
 /**
  * The endpoints of one generation, ready to be called: immutable, and dropped with the generation. Endpoints that failed
@@ -78,20 +70,16 @@ export class EndpointSet {
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
-    const tools = catalog.endpoints.filter((endpoint) => endpoint.kind === 'tool');
+    const tools = [...catalog.endpoints.filter((endpoint) => endpoint.kind === 'tool'), ...createSqlTools(sqlTools)];
     const resources = catalog.endpoints.filter((endpoint) => endpoint.kind === 'resource');
     const prompts = catalog.endpoints.filter((endpoint) => endpoint.kind === 'prompt');
-    const builtIn = createSqlTools(sqlTools);
     this.catalog = catalog;
     this.listings = {
-      tools: [...tools.map(toToolListing), ...builtIn.map(toSqlToolListing)],
+      tools: tools.map(toToolListing),
       resources: resources.map(toResourceListing),
       prompts: prompts.map(toPromptListing),
     };
-    this.tools = new Map<string, Callable>([
-      ...tools.map((tool) => [tool.name, this.#toCallable(tool)] as const),
-      ...builtIn.map((tool) => [tool.name, this.#toCallableSqlTool(tool)] as const),
-    ]);
+    this.tools = new Map(tools.map((tool) => [tool.name, this.#toCallable(tool)]));
     this.resources = new ResourceRouter(
       resources.map((each) => [each.uri, { ...this.#toCallable(each), mimeType: mimeTypeOf(each) }]),
     );
@@ -103,17 +91,11 @@ export class EndpointSet {
     );
   }
 
-  #toCallable(definition: ToolDefinition | ResourceDefinition): Callable {
-    const { returns, source: work, parameters } = definition;
-    const label = labelOf(definition);
+  #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {
+    const { returns, source, parameters } = definition;
+    const endpoint = labelOf(definition);
     const checks = returns && createResultChecks(returns, this.#compiler);
-    return { label, arguments: this.#readerOf(label, parameters), returns, checks, work };
-  }
-
-  #toCallableSqlTool({ name, parameters, sql }: SqlTool): Callable {
-    const label = endpointLabel('tool', name);
-    const work = { language: 'sql', sql } as const;
-    return { label, arguments: this.#readerOf(label, parameters), returns: ROWS, checks: undefined, work };
+    return { endpoint, arguments: this.#readerOf(endpoint, parameters), returns, checks, source };
   }
 
   #readerOf(label: string, parameters: readonly ParameterDefinition[]): ArgumentReader {
@@ -121,37 +103,20 @@ export class EndpointSet {
   }
 }
 
-function labelOf(definition: EndpointDefinition): string {
+function labelOf(definition: EndpointDefinition | SqlTool): string {
   return endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
 }
 
-function toToolListing(tool: ToolDefinition): ToolListing {
-  const { name, description, parameters, returns, annotations, tags } = tool;
+function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
+  const { name, description, parameters, returns, annotations } = tool;
   return {
     name,
     title: annotations?.title,
     description,
     inputSchema: toInputSchema(parameters),
-    outputSchema: returns === undefined ? undefined : toOutputSchema(returns),
+    outputSchema: returns && toOutputSchema(returns),
     annotations,
-    tags,
-  };
-}
-
-function toSqlToolListing({ name, title, description, parameters, changesData }: SqlTool): ToolListing {
-  return {
-    name,
-    title,
-    description,
-    inputSchema: toInputSchema(parameters),
-    outputSchema: toOutputSchema(ROWS),
-    annotations: {
-      title,
-      readOnlyHint: !changesData,
-      destructiveHint: changesData,
-      idempotentHint: !changesData,
-      openWorldHint: false,
-    },
+    tags: 'tags' in tool ? tool.tags : undefined,
   };
 }
 

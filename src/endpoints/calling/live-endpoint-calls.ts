@@ -62,7 +62,7 @@ export interface LiveEndpointCallsOptions {
   readonly logger?: Logger | undefined;
 }
 
-interface CallTarget {
+interface CalledEndpoint {
   readonly kind: EndpointKind;
   /** The name or URI as the client sent it. */
   readonly name: string;
@@ -99,23 +99,23 @@ export class LiveEndpointCalls {
   }
 
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
-    const target: CallTarget = { kind: 'tool', name };
-    return this.#perform(target, context, (call) => {
+    const called: CalledEndpoint = { kind: 'tool', name };
+    return this.#perform(called, context, (call) => {
       const { tools } = call.generation.endpoints;
       const tool = tools.get(name);
-      if (tool === undefined) throw notFound(target, tools.keys());
+      if (tool === undefined) throw notFound(called, tools.keys());
       return this.#answer(tool, tool.arguments.read(sent), call);
     });
   }
 
   readResource(uri: string, context: CallContext): Promise<ResourceText> {
-    const target: CallTarget = { kind: 'resource', name: uri };
-    return this.#perform(target, context, async (call) => {
+    const called: CalledEndpoint = { kind: 'resource', name: uri };
+    return this.#perform(called, context, async (call) => {
       const { resources, listings } = call.generation.endpoints;
       const match = resources.find(uri);
       if (match === undefined)
         throw notFound(
-          target,
+          called,
           listings.resources.map((listing) => listing.uri),
         );
       const { resource, values } = match;
@@ -125,20 +125,20 @@ export class LiveEndpointCalls {
   }
 
   getPrompt(name: string, sent: SentArguments, context: CallContext): Promise<readonly PromptMessage[]> {
-    const target: CallTarget = { kind: 'prompt', name };
-    return this.#perform(target, context, ({ generation, deadline: { signal } }) => {
+    const called: CalledEndpoint = { kind: 'prompt', name };
+    return this.#perform(called, context, ({ generation, deadline: { signal } }) => {
       const { prompts } = generation.endpoints;
       const prompt = prompts.get(name);
-      if (prompt === undefined) throw notFound(target, prompts.keys());
-      const { maxResultBytes, renderers } = this.#options;
-      return prompt.renderer.render(prompt.arguments.read(sent).values, { maxResultBytes, renderers, signal });
+      if (prompt === undefined) throw notFound(called, prompts.keys());
+      const { maxResultBytes: maxBytes, renderers } = this.#options;
+      return prompt.renderer.render({ values: prompt.arguments.read(sent).values, maxBytes }, renderers, signal);
     });
   }
 
   /** The frame of every call: lease, deadline, error and log line. */
-  async #perform<T>(target: CallTarget, context: CallContext, run: (call: RunningCall) => Promise<T>): Promise<T> {
+  async #perform<T>(called: CalledEndpoint, context: CallContext, run: (call: RunningCall) => Promise<T>): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
-    const holder = { label: endpointLabel(target.kind, target.name), interrupt: () => deadline.interrupt() };
+    const holder = { label: endpointLabel(called.kind, called.name), interrupt: () => deadline.interrupt() };
     const startedAt = performance.now();
     let outcome: 'success' | ErrorCode = 'success';
     let lease: Lease<CallableGeneration> | undefined;
@@ -155,21 +155,21 @@ export class LiveEndpointCalls {
       deadline.dispose();
       lease?.release();
       const duration_ms = Math.round(performance.now() - startedAt);
-      this.#options.logger?.debug({ component: 'calls', ...target, outcome, duration_ms }, 'call ended');
+      this.#options.logger?.debug({ component: 'calls', ...called, outcome, duration_ms }, 'call ended');
     }
   }
 
   /** Waits for the call's turn, then runs its SQL or its function. */
   async #answer(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
     const { gate, maxResultBytes, skipOutputValidation } = this.#options;
-    const { label: endpoint, returns, work } = callable;
+    const { endpoint, returns, source } = callable;
     const checks = skipOutputValidation === true ? undefined : callable.checks;
     const options = { endpoint, returns, checks, maxResultBytes };
     const release = await gate.acquire(endpoint, call.deadline.signal);
     try {
-      return work.language === 'sql'
-        ? await runStatement(work.sql?.text, callArguments, { ...call, options })
-        : await callFunction(work.python, callArguments, { ...call, options });
+      return source.language === 'sql'
+        ? await runStatement(source.sql?.text, callArguments, { ...call, options })
+        : await callFunction(source.python, callArguments, { ...call, options });
     } finally {
       release();
     }
@@ -218,7 +218,8 @@ async function callFunction(
   return collector.finish();
 }
 
-function notFound({ kind, name }: CallTarget, known: Iterable<string>): MxcpError {
+/** `endpoint_not_found` */
+export function notFound({ kind, name }: CalledEndpoint, known: Iterable<string>): MxcpError {
   const what = endpointLabel(kind, name);
   return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, [...known])}`);
 }

@@ -21,13 +21,6 @@ export interface PromptMessage {
   readonly text: string;
 }
 
-export interface RenderLimits {
-  readonly maxResultBytes: number;
-  readonly signal: AbortSignal;
-  /** The render processes, for prompts that may take long. */
-  readonly renderers: Renderers;
-}
-
 /** Renders the messages of one prompt: on the event loop if that is surely quick, otherwise in a render process. */
 export class PromptRenderer {
   readonly #label: string;
@@ -42,15 +35,16 @@ export class PromptRenderer {
 
   /** Throws `prompt_failed`, `result_too_large`, `server_busy`, and the signal's reason when that aborts. */
   async render(
-    values: Readonly<Record<string, unknown>>,
-    { maxResultBytes, signal, renderers }: RenderLimits,
+    { values, maxBytes }: Omit<RenderRequest, 'templates'>,
+    renderers: Renderers,
+    signal: AbortSignal,
   ): Promise<readonly PromptMessage[]> {
     const { messages } = this.#definition;
-    const request = { templates: messages.map(({ template }) => template), values, maxBytes: maxResultBytes };
+    const request = { templates: messages.map(({ template }) => template), values, maxBytes };
     const answer = this.#isQuick(request)
       ? renderAll(this.#prepared, request)
       : await renderers.render(this.#label, request, signal);
-    if (answer.kind !== 'rendered') throw this.#toError(answer, maxResultBytes);
+    if (answer.kind !== 'rendered') throw this.#toError(answer, maxBytes);
     return messages.map(({ role }, index) => ({ role, text: answer.texts[index] ?? '' }));
   }
 

@@ -1,4 +1,4 @@
-import { MxcpError, nearSuggestion } from '../../errors/index.js';
+import { MxcpError } from '../../errors/index.js';
 import { ActiveGeneration, CallGate, Generation } from '../../lifecycle/index.js';
 import { Renderers } from '../../prompts/index.js';
 import type { ShapedResult } from '../../values/index.js';
@@ -10,6 +10,7 @@ import {
   type CallContext,
   LiveEndpointCalls,
   type LiveEndpointCallsOptions,
+  notFound,
   type ResourceText,
   type SentArguments,
 } from './live-endpoint-calls.js';
@@ -63,8 +64,7 @@ function toUri({ listings, resources }: EndpointSet, name: string, parameters: S
   if (listing === undefined) {
     if (resources.find(name) !== undefined) return name;
     const known = listings.resources.flatMap((resource) => [resource.name, resource.uri]);
-    const message = `there is no ${endpointLabel('resource', name)}${nearSuggestion(name, known)}`;
-    throw new MxcpError('endpoint_not_found', message);
+    throw notFound({ kind: 'resource', name }, known);
   }
   const template = new UriTemplate(listing.uri);
   const missing = template.placeholders.filter((placeholder) => parameters[placeholder] === undefined);

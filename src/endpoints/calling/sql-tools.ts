@@ -1,19 +1,15 @@
 import type { ResolvedConfig } from '../../config/index.js';
-import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
+import type { ParameterDefinition } from '../../values/index.js';
+import type { ToolDefinition } from '../definitions/endpoint-definition.js';
 
 /** A tool that comes with the server. It is not an endpoint, so only MCP clients see it. */
-export interface SqlTool {
-  readonly name: 'execute_sql_query' | 'list_tables' | 'get_table_schema';
-  readonly title: string;
-  readonly description: string;
-  readonly parameters: readonly ParameterDefinition[];
-  readonly changesData: boolean;
-  /** Undefined for the tool whose argument `sql` is the statement. */
-  readonly sql: { readonly text: string } | undefined;
-}
-
-/** What every SQL tool returns. */
-export const ROWS: TypeDefinition = { type: 'array', items: { type: 'object' } };
+export type SqlTool = Pick<
+  ToolDefinition,
+  'kind' | 'name' | 'description' | 'parameters' | 'returns' | 'annotations'
+> & {
+  /** `sql` is undefined for the tool whose argument `sql` is the statement. */
+  readonly source: { readonly language: 'sql'; readonly sql: { readonly text: string } | undefined };
+};
 
 const TABLES = `SELECT table_name AS name, table_type AS type
 FROM information_schema.tables WHERE table_schema = 'main' ORDER BY table_name`;
@@ -24,34 +20,47 @@ FROM information_schema.columns WHERE table_schema = 'main' AND table_name = $ta
 /** The SQL tools, with the descriptions that the configuration gives them. Empty when they are switched off. */
 export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlTools']): readonly SqlTool[] {
   if (!enabled) return [];
+  const sql: ParameterDefinition = { name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 };
+  const tableName: ParameterDefinition = {
+    name: 'table_name',
+    type: 'string',
+    description: 'Name of the table or view.',
+  };
   return [
     {
-      name: 'execute_sql_query',
-      title: 'SQL Query Executor',
+      ...toolOf('execute_sql_query', 'SQL Query Executor', [sql], undefined),
       description:
         descriptions.executeSqlQuery ??
         'Runs SQL of the DuckDB dialect on the database and returns the rows as objects.',
-      parameters: [{ name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 }],
-      changesData: true,
-      sql: undefined,
     },
     {
-      name: 'list_tables',
-      title: 'Database Table Lister',
+      ...toolOf('list_tables', 'Database Table Lister', [], TABLES),
       description: descriptions.listTables ?? 'Lists the tables and views of the database with their type.',
-      parameters: [],
-      changesData: false,
-      sql: { text: TABLES },
     },
     {
-      name: 'get_table_schema',
-      title: 'Table Schema Inspector',
+      ...toolOf('get_table_schema', 'Table Schema Inspector', [tableName], COLUMNS),
       description:
         descriptions.getTableSchema ??
         'Lists the columns of a table or view: name, type, and whether they can be null.',
-      parameters: [{ name: 'table_name', type: 'string', description: 'Name of the table or view.' }],
-      changesData: false,
-      sql: { text: COLUMNS },
     },
   ];
+}
+
+/** Without a text, the tool may change data. */
+function toolOf(name: string, title: string, parameters: readonly ParameterDefinition[], text: string | undefined) {
+  const isQuery = text !== undefined;
+  return {
+    kind: 'tool',
+    name,
+    parameters,
+    returns: { type: 'array', items: { type: 'object' } },
+    annotations: {
+      title,
+      readOnlyHint: isQuery,
+      destructiveHint: !isQuery,
+      idempotentHint: isQuery,
+      openWorldHint: false,
+    },
+    source: { language: 'sql', sql: isQuery ? { text } : undefined },
+  } as const;
 }
