@@ -3,7 +3,6 @@ export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, toInputSchema, toOutputSchema } from './json-schema.js';
 export {
-  type ResultChecks,
   type ResultOptions,
   RowCollector,
   type ShapedResult,

@@ -40,7 +40,7 @@ export interface ResultOptions {
   readonly maxResultBytes: number;
 }
 
-export type ResultChecks = ReturnType<typeof createResultChecks>;
+type ResultChecks = ReturnType<typeof createResultChecks>;
 
 /** Lists are checked item by item, so that a wrong item ends its call at once; objects and scalars as a whole. */
 export function createResultChecks(returns: TypeDefinition, compiler: SchemaCompiler) {
