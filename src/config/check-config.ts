@@ -2,7 +2,7 @@ import { keySuggestion, nearestName, type Problem, problemsError, type SourcePos
 import { isDatabaseFile } from '../files/index.js';
 import { type KeyPath, toDotted } from '../yaml/index.js';
 import { type ActiveTemplate, likelyProfile, userProfiles } from './config-template.js';
-import { type EffectiveConfig, findDatabasePlace } from './effective-config.js';
+import { type EffectiveConfig, findDatabasePlace, type UnavailableSetting } from './effective-config.js';
 import { keyAt, overriddenBy, siteSchema, userSchema } from './schema.js';
 
 type Key = readonly [file: 'site' | 'user', ...path: string[]];
@@ -24,13 +24,6 @@ export function findDatabaseProblems(active: ActiveTemplate): readonly Problem[]
   if (isDatabaseFile(path)) return [];
   const message = 'the path of the database must name a file; databases in memory or on other machines cannot be used';
   return [problemAt(active, ['site', 'profiles', profile, 'duckdb', 'path'], message)];
-}
-
-/** Something that the configuration asks for and this version does not have. */
-export interface UnavailableSetting {
-  /** `protection_unavailable` for access control and for audit logs. */
-  readonly code: 'protection_unavailable' | 'feature_unavailable';
-  readonly problem: Problem;
 }
 
 /** Finds what the configuration asks for and this version does not have, with its position and a way out. */

@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { invalidConfig, type SourcePosition } from '../errors/index.js';
-import { FileLedger, resolveDatabasePath, resolvePath } from '../files/index.js';
+import { invalidConfig, type Problem, type SourcePosition } from '../errors/index.js';
+import { FileLedger, type ReadFile, resolveDatabasePath, resolvePath } from '../files/index.js';
 import { parseDuration } from '../lifecycle/index.js';
 import type { LoggingConfig } from '../logging/index.js';
-import { Secret } from '../secrets/index.js';
-import type { ServerSettings } from '../settings/index.js';
+import { type Concealed, type ResolvedReference, Secret } from '../secrets/index.js';
+import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import type { ActiveTemplate } from './config-template.js';
 import {
@@ -72,6 +72,51 @@ function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveCo
 /** Names come from users: one may be that of a property that every object has. */
 function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+/**
+ * The configuration of a generation: both files with defaults, overridden by options and variables, with the references of the
+ * active profile resolved. Deeply frozen.
+ */
+export interface ResolvedConfig extends Readonly<ReturnType<typeof toServerParts>> {
+  readonly project: string;
+  readonly profile: string;
+  /** The folder that holds `mxcp-site.yml`, absolute. */
+  readonly projectRoot: string;
+  readonly configFiles: readonly string[];
+  readonly envFiles: readonly string[];
+  /** Every file that was read for this configuration, including missing ones. */
+  readonly readFiles: readonly ReadFile[];
+  readonly loadedAt: Date;
+  readonly secrets: readonly SecretDefinition[];
+  /** The environment for `${NAME}`: the env files, which win, and the environment of the process. */
+  readonly environment: Concealed<Environment>;
+  /** Both files as Python code sees them, without the profiles of the user configuration that are not active. */
+  readonly files: Concealed<ReturnType<typeof toConfigFiles>>;
+  readonly references: readonly ResolvedReference[];
+  /** The settings that only a restart applies, by dotted path. */
+  readonly restartOnly: ReadonlyMap<string, RestartOnlySetting>;
+  /** Every secret text of this configuration, for the scrubber. */
+  readonly secretValues: readonly Secret[];
+  /** Likely mistakes that do not prevent a start. */
+  readonly warnings: readonly Problem[];
+  /** `assertProtections` refuses any of these. */
+  readonly unavailable: readonly UnavailableSetting[];
+}
+
+/** A setting that only a restart applies. */
+export interface RestartOnlySetting {
+  /** As reports print it: a secret, or a value that came from a reference, is `[secret]`. */
+  readonly display: unknown;
+  /** A keyed hash for comparison, so that a change behind `[secret]` is still detected. */
+  readonly identity: string;
+}
+
+/** Something that the configuration asks for and this version does not have. */
+export interface UnavailableSetting {
+  /** `protection_unavailable` for access control and for audit logs. */
+  readonly code: 'protection_unavailable' | 'feature_unavailable';
+  readonly problem: Problem;
 }
 
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;

@@ -3,6 +3,7 @@ export { type ConfigTemplate, checkNamedProfile, loadConfigTemplate } from './co
 export {
   type ConfigObject,
   type ExtensionDefinition,
+  type ResolvedConfig,
   type SecretDefinition,
   type SecretParameter,
   loadEndpointFolders,
@@ -14,4 +15,3 @@ export {
   withReloadable,
 } from './reload-effects.js';
 export { resolveConfig } from './resolve-config.js';
-export type { ResolvedConfig } from './resolved-config.js';

@@ -1,20 +1,14 @@
+import type { RestartRequired, RunRecord } from '../contract/index.js';
 import { fingerprint } from '../files/index.js';
 import { failedReferences, type ReferenceUse, resolvedDespite, type ResolvedReference } from '../secrets/index.js';
 import { isMapping, type KeyPath, toDotted } from '../yaml/index.js';
-import type { ResolvedConfig, RestartOnlySetting } from './resolved-config.js';
+import type { ResolvedConfig, RestartOnlySetting } from './effective-config.js';
 import { keyAt, type KeySchema, type SiteConfig, siteSchema, type UserConfig, userSchema } from './schema.js';
 
 const REDACTED = '[secret]';
 
-/** A setting that differs on disk and that only a restart applies, as it may be printed. */
-export interface SettingDifference {
-  readonly setting: string;
-  readonly running: unknown;
-  readonly onDisk: unknown;
-}
-
 /** Finds the settings that differ on disk and that a reload does not apply. */
-export function findRestartRequired(running: ResolvedConfig, onDisk: ResolvedConfig): readonly SettingDifference[] {
+export function findRestartRequired(running: ResolvedConfig, onDisk: ResolvedConfig): readonly RestartRequired[] {
   const settings = new Set([...running.restartOnly.keys(), ...onDisk.restartOnly.keys()]);
   return [...settings].sort().flatMap((setting) => {
     const before = running.restartOnly.get(setting);
@@ -41,63 +35,42 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
   });
 }
 
-/** How one reference differs between two configurations. */
-export interface ReferenceComparison {
-  readonly ref: string;
-  readonly usedBy: readonly string[];
-  readonly outcome: 'changed' | 'unchanged' | 'added' | 'removed';
-  readonly version: string | null;
-  /** A warning about a value that was resolved nevertheless. */
-  readonly error: string | null;
-}
-
-/** A reference that could not be resolved, and why. */
-export interface FailedComparison extends Omit<ReferenceComparison, 'outcome' | 'error'> {
-  readonly outcome: 'failed';
-  readonly error: string;
-}
+type ReferenceOutcome = RunRecord['references'][number];
 
 /** Compares every reference of either configuration; sorted. */
 export function compareReferences(
   before: readonly ResolvedReference[],
   after: readonly ResolvedReference[],
-): readonly ReferenceComparison[] {
+): readonly ReferenceOutcome[] {
   const old = new Map(before.map((reference) => [reference.ref, reference]));
   const now = new Set(after.map(({ ref }) => ref));
-  const compare = ({ ref, usedBy, version, warning }: ResolvedReference, outcome: ReferenceComparison['outcome']) => ({
-    ref,
-    usedBy,
-    outcome,
-    version,
-    error: outcome === 'removed' ? null : (warning ?? null),
-  });
-  return [
-    ...after.map((reference) => compare(reference, outcomeOf(old.get(reference.ref), reference))),
-    ...before.filter(({ ref }) => !now.has(ref)).map((reference) => compare(reference, 'removed')),
-  ].sort(byName);
+  const removed = before.filter(({ ref }) => !now.has(ref)).map((reference) => toOutcome(reference, 'removed', null));
+  const present = after.map((each) => toOutcome(each, outcomeOf(old.get(each.ref), each), each.warning ?? null));
+  return [...present, ...removed].sort(byName);
 }
 
 /** The same for a failed resolve: the references that failed, and a comparison of the others. */
 export function compareFailedReferences(
   before: readonly ResolvedReference[],
   error: unknown,
-): readonly (ReferenceComparison | FailedComparison)[] {
-  const failed = failedReferences(error).map(
-    ({ ref, usedBy, error: reason }): FailedComparison => ({
-      ref,
-      usedBy,
-      outcome: 'failed',
-      version: null,
-      error: reason,
-    }),
-  );
-  if (failed.length === 0) return [];
+): readonly ReferenceOutcome[] {
+  const failures = failedReferences(error);
+  if (failures.length === 0) return [];
+  const failed = failures.map((each) => toOutcome({ ...each, version: null }, 'failed', each.error));
   const names = new Set(failed.map(({ ref }) => ref));
   const others = before.filter(({ ref }) => !names.has(ref));
   return [...compareReferences(others, resolvedDespite(error)), ...failed].sort(byName);
 }
 
-function outcomeOf(old: ResolvedReference | undefined, now: ResolvedReference): ReferenceComparison['outcome'] {
+function toOutcome(
+  { ref, usedBy, version }: Pick<ResolvedReference, 'ref' | 'usedBy' | 'version'>,
+  outcome: ReferenceOutcome['outcome'],
+  error: string | null,
+): ReferenceOutcome {
+  return { ref, usedBy, outcome, version, error };
+}
+
+function outcomeOf(old: ResolvedReference | undefined, now: ResolvedReference): ReferenceOutcome['outcome'] {
   if (old === undefined) return 'added';
   return old.fingerprint === now.fingerprint ? 'unchanged' : 'changed';
 }

@@ -28,9 +28,14 @@ import {
   chooseProfile,
   type ConfigTemplate,
 } from './config-template.js';
-import { applyOverrides, toConfigFiles, toSecretDefinitions, toServerParts } from './effective-config.js';
+import {
+  applyOverrides,
+  type ResolvedConfig,
+  toConfigFiles,
+  toSecretDefinitions,
+  toServerParts,
+} from './effective-config.js';
 import { collectRestartOnly } from './reload-effects.js';
-import type { ResolvedConfig } from './resolved-config.js';
 import { secretTexts, type UserConfig, userSchema } from './schema.js';
 
 /** What a template is resolved with. */
