@@ -21,24 +21,14 @@ export interface SettingsInput {
 }
 
 type AdminName = Extract<SettingName, `admin${string}`>;
-/** Settings that `ServerSettings` has under another name: with their unit, or with a default that depends on the machine. */
-type ConvertedName =
-  | 'config'
-  | 'projectDir'
-  | 'pythonWorkers'
-  | 'waitForSecrets'
-  | 'maxConcurrentCalls'
-  | 'callTimeout'
-  | 'reloadResolveTimeout'
-  | 'reloadDrainTimeout'
-  | 'reloadHoldTimeout'
-  | 'shutdownTimeout';
+/** With a default that depends on the machine. */
+type DefaultedName = 'pythonWorkers' | 'maxConcurrentCalls';
 
 /**
  * What the command line and the environment say, read once when the process starts. Frozen. Paths are absolute. `undefined`
  * means that a configuration file decides.
  */
-export interface ServerSettings extends SettingValues<Exclude<SettingName, AdminName | ConvertedName>> {
+export interface ServerSettings extends SettingValues<Exclude<SettingName, AdminName | 'config' | 'projectDir' | DefaultedName>> {
   readonly cwd: string;
   /** The folder that holds `mxcp-site.yml`. */
   readonly projectRoot: string;
@@ -48,15 +38,7 @@ export interface ServerSettings extends SettingValues<Exclude<SettingName, Admin
   readonly userConfigNamed: boolean;
   readonly pythonWorkers: number;
   readonly admin: AdminSettings;
-  /** 0 disables waiting. */
-  readonly waitForSecretsMs: number;
   readonly maxConcurrentCalls: number;
-  /** From the arrival of a call to its end, waiting included. 0 disables the limit. */
-  readonly callTimeoutMs: number;
-  readonly reloadResolveTimeoutMs: number;
-  readonly reloadDrainTimeoutMs: number;
-  readonly reloadHoldTimeoutMs: number;
-  readonly shutdownTimeoutMs: number;
   /** The option or variable that gave each setting; a setting that nothing gave is absent. */
   readonly namedBy: Readonly<Partial<Record<SettingName, string>>>;
   readonly unknownVariables: readonly UnknownVariable[];
@@ -87,8 +69,7 @@ export function loadSettings(input: SettingsInput): ServerSettings {
   const { env, cwd } = input;
   const reader = new SettingReader(input);
   const values = reader.read(SERVER_NAMES);
-  const { config, projectDir, waitForSecrets, callTimeout, shutdownTimeout, ...others } = values;
-  const { reloadResolveTimeout, reloadDrainTimeout, reloadHoldTimeout, ...plain } = others;
+  const { config, projectDir, ...plain } = values;
   const settings = {
     ...plain,
     cwd,
@@ -99,12 +80,6 @@ export function loadSettings(input: SettingsInput): ServerSettings {
     python: values.python && resolvePython(cwd, values.python),
     pythonWorkers: values.pythonWorkers ?? defaultWorkers(),
     maxConcurrentCalls: values.maxConcurrentCalls ?? defaultConcurrentCalls(),
-    waitForSecretsMs: waitForSecrets,
-    callTimeoutMs: callTimeout,
-    reloadResolveTimeoutMs: reloadResolveTimeout,
-    reloadDrainTimeoutMs: reloadDrainTimeout,
-    reloadHoldTimeoutMs: reloadHoldTimeout,
-    shutdownTimeoutMs: shutdownTimeout,
     admin: readAdminSettings(reader, cwd),
     namedBy: reader.namedBy,
     unknownVariables: findUnknownVariables(env),
@@ -194,7 +169,7 @@ class SettingReader {
   }
 
   read<Name extends SettingName>(names: readonly Name[]): SettingValues<Name> {
-    const values = names.map((name) => [name, this.#readOne(name)]);
+    const values = names.map((name) => [`${name}${this.#table[name].kind.unit ?? ''}`, this.#readOne(name)]);
     // Each value was parsed by the kind of its own row.
     return Object.fromEntries(values) as SettingValues<Name>;
   }

@@ -7,6 +7,8 @@ export interface SettingKind<T> {
   readonly allowed: string;
   /** All values, for shell completion; absent if there are too many. */
   readonly values?: readonly string[];
+  /** Ends the name of the value, which is in milliseconds. */
+  readonly unit?: 'Ms';
 }
 
 const YES = new Set(['1', 'true', 'yes', 'on']);
@@ -29,10 +31,11 @@ const paths: SettingKind<readonly string[]> = {
   allowed: 'one or more paths separated by `:`',
 };
 
-const duration: SettingKind<number> = {
+const duration = {
+  unit: 'Ms',
   parse: parseDuration,
   allowed: 'a time like 500ms, 30s or 2m (a bare number is seconds)',
-};
+} as const satisfies SettingKind<number>;
 
 const octalMode: SettingKind<number> = {
   parse: (value) => (/^(?:0o?)?[0-7]{3}$/.test(value) ? Number.parseInt(value.slice(-3), 8) : undefined),
@@ -314,7 +317,7 @@ type ValueOf<S> = S extends { readonly kind: SettingKind<infer T> } ? T : never;
 
 /** The values of settings; `undefined` for one that has no fallback and was not given. */
 export type SettingValues<Names extends SettingName> = {
-  readonly [Name in Names]:
+  readonly [Name in Names as (typeof SETTINGS)[Name]['kind'] extends { readonly unit: 'Ms' } ? `${Name}Ms` : Name]:
     | ValueOf<(typeof SETTINGS)[Name]>
     | ((typeof SETTINGS)[Name] extends { readonly fallback: string } ? never : undefined);
 };
