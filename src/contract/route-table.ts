@@ -60,8 +60,6 @@ const commonErrors = {
   503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy']),
 } as const;
 
-const noQuery = z.strictObject({});
-
 const serviceIndex = component(
   'ServiceIndex',
   'Name, version and the path of the contract.',
@@ -70,82 +68,65 @@ const serviceIndex = component(
 
 const openApiDocument = component('OpenApi', 'An OpenAPI 3.1 document.', z.record(z.string(), z.unknown()));
 
-const probeResponses = {
-  ...commonErrors,
-  200: { schema: probeOk, doc: 'Every check passes.' },
-  503: errorResponse(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']),
-} as const;
+/** What a GET without options always has. */
+function reading<S extends z.ZodType>(schema: S, doc: string) {
+  return { method: 'GET', query: z.strictObject({}), responses: { ...commonErrors, 200: { schema, doc } } } as const;
+}
+
+const passing = reading(probeOk, 'Every check passes.');
+const notReady = errorResponse(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']);
+const probing = { ...passing, responses: { ...passing.responses, 503: notReady } } as const;
+
+const recordReading = reading(reloadRecord, 'The record.');
 
 /** Every route of the admin API. Keys are the operation ids. */
 export const ROUTES = {
   getIndex: {
-    method: 'GET',
+    ...reading(serviceIndex, 'The index.'),
     path: '/',
     tag: 'contract',
     doc: 'Name, version and the path of the contract.',
-    query: noQuery,
-    responses: { ...commonErrors, 200: { schema: serviceIndex, doc: 'The index.' } },
   },
   getHealth: {
-    method: 'GET',
+    ...reading(health, 'It answers.'),
     path: '/health',
     tag: 'probes',
     doc: 'Whether the process answers; also while it starts, reloads or drains.',
     probe: true,
-    query: noQuery,
-    responses: { ...commonErrors, 200: { schema: health, doc: 'It answers.' } },
   },
   getLivez: {
-    method: 'GET',
+    ...reading(health, 'It answers.'),
     path: '/livez',
     tag: 'probes',
     doc: 'The same as `/health`, under the name that Kubernetes uses.',
     probe: true,
-    query: noQuery,
-    responses: { ...commonErrors, 200: { schema: health, doc: 'It answers.' } },
   },
-  getReadyz: {
-    method: 'GET',
-    path: '/readyz',
-    tag: 'probes',
-    doc: 'Whether calls would be served now.',
-    probe: true,
-    query: noQuery,
-    responses: probeResponses,
-  },
+  getReadyz: { ...probing, path: '/readyz', tag: 'probes', doc: 'Whether calls would be served now.', probe: true },
   getStartupz: {
-    method: 'GET',
+    ...probing,
     path: '/startupz',
     tag: 'probes',
     doc: 'Whether the server has been ready once.',
     probe: true,
-    query: noQuery,
-    responses: probeResponses,
   },
   getStatus: {
-    method: 'GET',
+    ...reading(status, 'The status, also when degraded.'),
     path: '/status',
     tag: 'status',
     doc: 'Version, uptime, endpoint counts, reload state and readiness checks.',
     probe: true,
-    query: noQuery,
-    responses: { ...commonErrors, 200: { schema: status, doc: 'The status, also when degraded.' } },
   },
   getConfig: {
-    method: 'GET',
+    ...reading(config, 'The configuration.'),
     path: '/config',
     tag: 'config',
     doc: 'The active configuration, without any secret.',
-    query: noQuery,
-    responses: { ...commonErrors, 200: { schema: config, doc: 'The configuration.' } },
   },
   listEndpoints: {
-    method: 'GET',
+    ...reading(endpointList, 'The endpoints.'),
     path: '/endpoints',
     tag: 'endpoints',
     doc: 'Every endpoint file: served, disabled, or left out with its error.',
-    query: noQuery,
-    responses: { ...commonErrors, 200: { schema: endpointList, doc: 'The endpoints.' } },
   },
   postReload: {
     method: 'POST',
@@ -174,31 +155,23 @@ export const ROUTES = {
     },
   },
   listReloads: {
-    method: 'GET',
+    ...reading(reloadList, 'The records.'),
     path: '/reloads',
     tag: 'reload',
     doc: 'The last reloads, newest first.',
     query: z.strictObject({ limit: recordLimit.optional().describe('At most this many records.') }),
-    responses: { ...commonErrors, 200: { schema: reloadList, doc: 'The records.' } },
   },
   getReload: {
-    method: 'GET',
+    ...recordReading,
     path: '/reloads/{id}',
     tag: 'reload',
     doc: 'One reload, by the id of any request that it answers.',
-    query: noQuery,
-    responses: {
-      ...commonErrors,
-      200: { schema: reloadRecord, doc: 'The record.' },
-      404: errorResponse(errorBody, ['reload_not_found']),
-    },
+    responses: { ...recordReading.responses, 404: errorResponse(errorBody, ['reload_not_found']) },
   },
   getOpenApi: {
-    method: 'GET',
+    ...reading(openApiDocument, 'The document.'),
     path: '/openapi.json',
     tag: 'contract',
     doc: 'This contract as OpenAPI 3.1.',
-    query: noQuery,
-    responses: { ...commonErrors, 200: { schema: openApiDocument, doc: 'The document.' } },
   },
 } as const satisfies Record<string, RouteContract>;
