@@ -32,6 +32,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly text: string;
+  /** Undefined if the answer is not JSON. */
+  readonly json: unknown;
 }
 
 interface SendOptions {
@@ -135,7 +137,17 @@ async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
     throw new ExchangeFailure('closed the connection in the middle of the answer', true, { cause: error });
   }
   const { statusCode = 0, headers } = response;
-  return { status: statusCode, headers, text: Buffer.concat(chunks).toString('utf8') };
+  const text = Buffer.concat(chunks).toString('utf8');
+  return { status: statusCode, headers, text, json: parseJson(text) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Without the parser's error, which quotes the text.
+    return undefined;
+  }
 }
 
 function mayRecover(outcome: HttpAnswer | ExchangeFailure): boolean {
@@ -223,6 +235,13 @@ function permanentReason(code: string): string {
   if (code === 'CERT_NOT_YET_VALID') return `has a certificate that is not valid yet${clock}`;
   if (code.startsWith('HPE_')) return 'does not speak HTTP there; correct its address';
   return `cannot be reached (${code})`;
+}
+
+/** What to do about a status that means the same from every store. */
+export function hintForStatus({ status, headers }: Pick<HttpAnswer, 'status' | 'headers'>): string | undefined {
+  if (status !== 429) return status >= 500 ? 'see its log' : undefined;
+  const asked = headers['retry-after'];
+  return `it limits the rate of requests${asked === undefined ? ': try again, or raise its quota' : ` and asks to wait ${asked} s`}`;
 }
 
 const MAX_QUOTED = 200;

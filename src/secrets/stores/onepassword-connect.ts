@@ -6,7 +6,7 @@ import { version } from '../../version/index.js';
 import type { OnepasswordLocator } from '../references/reference-grammar.js';
 import type { ResolvedValue } from '../references/resolve-references.js';
 import type { Secret } from '../references/secret.js';
-import { HttpPeer, quote } from './http-peer.js';
+import { type HttpAnswer, HttpPeer, hintForStatus, quote } from './http-peer.js';
 
 interface ConnectOptions {
   readonly host: string;
@@ -43,36 +43,24 @@ export class ConnectClient implements Disposable {
       describe: (reason) => `${this.name} ${reason} (GET ${path})`,
     });
     if (answer.status === 404) return undefined;
-    const body = parseJson(answer.text);
     if (answer.status !== 200) {
-      const { data } = errorBody.safeParse(body);
+      const { data } = errorBody.safeParse(answer.json);
       const said = data === undefined ? '' : ` (${quote(data.message, [token])})`;
-      const hint = this.#hintFor(answer.status, answer.headers['retry-after']);
-      throw new Error(`${this.name} answered ${answer.status} to GET ${path}${said}${hint}`);
+      const hint = this.#hintFor(answer);
+      throw new Error(`${this.name} answered ${answer.status} to GET ${path}${said}${hint && `; ${hint}`}`);
     }
-    const parsed = schema.safeParse(body);
+    const parsed = schema.safeParse(answer.json);
     if (parsed.success) return parsed.data;
     throw new Error(
       `${this.name} gave an unexpected answer to GET ${path}; check that \`onepassword.connect_host\` is a Connect server`,
     );
   }
 
-  #hintFor(status: number, retryAfter: string | undefined): string {
+  #hintFor(answer: HttpAnswer): string {
     const { tokenEnv } = this.#options;
-    if (status === 401) return `; it rejected the token from ${tokenEnv}: replace it`;
-    if (status === 403) return `; the token from ${tokenEnv} lacks permission: give it access to the vault`;
-    if (status === 429)
-      return `; it limits the rate of requests${retryAfter === undefined ? '' : ` and asks to wait ${retryAfter} s`}`;
-    return status >= 500 ? '; see its log' : '';
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The schema refuses `undefined`, with a message that does not quote the answer.
-    return undefined;
+    if (answer.status === 401) return `it rejected the token from ${tokenEnv}: replace it`;
+    if (answer.status === 403) return `the token from ${tokenEnv} lacks permission: give it access to the vault`;
+    return hintForStatus(answer) ?? '';
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Disposable, TimeLimit } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
-import { type HttpAnswer, HttpPeer, quote } from './http-peer.js';
+import { type HttpAnswer, HttpPeer, hintForStatus, quote } from './http-peer.js';
 import type { VaultSettings } from './vault-settings.js';
 
 export interface VaultRequest {
@@ -22,7 +22,7 @@ export interface VaultAnswer {
   readonly errors: readonly string[];
   /** How far Vault's clock is ahead of ours, if it says so. */
   readonly clockAheadMs: number | undefined;
-  readonly retryAfter: string | undefined;
+  readonly headers: HttpAnswer['headers'];
 }
 
 const MAX_REDIRECTS = 2;
@@ -56,7 +56,7 @@ export class VaultClient implements Disposable {
       body: parseBody(answer, `${name} answered ${answer.status} to ${request.method} ${request.path}`),
       errors: errorsOf(answer).map((text) => quote(text, secrets)),
       clockAheadMs: Number.isNaN(date) ? undefined : date - Date.now(),
-      retryAfter: answer.headers['retry-after'],
+      headers: answer.headers,
     };
   }
 
@@ -98,28 +98,20 @@ function originOf(location: string, address: string, name: string): string {
   throw new Error(`${name} redirects requests to an address that is not secure; check the \`api_addr\` of the nodes`);
 }
 
-function parseBody({ status, text, headers }: HttpAnswer, answered: string): unknown {
-  if (text.trim() === '') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Without a cause: the parser's error quotes the text.
-    if (status >= 300) return undefined;
-    const type = quote(headers['content-type'] ?? 'no content type', []);
-    throw new Error(`${answered} with something other than JSON (${type}); is there Vault at \`vault.address\`?`);
-  }
+function parseBody({ status, text, json, headers }: HttpAnswer, answered: string): unknown {
+  if (json !== undefined || text.trim() === '' || status >= 300) return json;
+  const type = quote(headers['content-type'] ?? 'no content type', []);
+  throw new Error(`${answered} with something other than JSON (${type}); is there Vault at \`vault.address\`?`);
 }
 
 const errorBody = z.object({ errors: z.array(z.string()).default([]) });
 
-function errorsOf({ status, text }: HttpAnswer): readonly string[] {
+function errorsOf({ status, text, json }: HttpAnswer): readonly string[] {
   if (status < 400) return [];
-  try {
-    return errorBody.safeParse(JSON.parse(text)).data?.errors ?? [];
-  } catch {
-    // Go servers say this in plain text. Other proxies have their own forms, for which the status must do.
-    return text.includes('HTTP request to an HTTPS server') ? ['sent an HTTP request to an HTTPS server'] : [];
-  }
+  const { data } = errorBody.safeParse(json);
+  if (data !== undefined) return data.errors;
+  // Go servers say this in plain text. Other proxies have their own forms, for which the status must do.
+  return text.includes('HTTP request to an HTTPS server') ? ['sent an HTTP request to an HTTPS server'] : [];
 }
 
 /** JSON, but not Vault's. */
@@ -129,30 +121,23 @@ export function unexpectedAnswer({ name }: VaultClient, { method, path }: VaultR
   );
 }
 
-interface RefusalContext {
-  /** `Vault at https://…`. */
-  readonly name: string;
-  readonly request: VaultRequest;
-  /** What to do about 403; by default, that a policy must allow it. */
-  readonly whenForbidden?: string | undefined;
-}
-
 /** Vault refused a request. */
 export class VaultRefusal extends Error {
   readonly status: number;
 
-  constructor(answer: VaultAnswer, context: RefusalContext) {
-    const { name, request } = context;
-    const said = answer.errors.length === 0 ? '' : ` (${answer.errors.join('; ')})`;
-    const hint = hintFor(answer, context);
+  /** `whenForbidden` says what to do about 403; by default, that a policy must allow the request. */
+  constructor(answer: VaultAnswer, client: VaultClient, request: VaultRequest, whenForbidden?: string) {
+    const { status, errors } = answer;
+    const said = errors.length === 0 ? '' : ` (${errors.join('; ')})`;
+    const hint = hintFor(answer, whenForbidden ?? `a policy of the token must allow \`read\` on \`${request.path}\``);
     super(
-      `${name} answered ${answer.status} to ${request.method} ${request.path}${said}${hint === undefined ? '' : `; ${hint}`}${describeClock(answer)}`,
+      `${client.name} answered ${status} to ${request.method} ${request.path}${said}${hint === undefined ? '' : `; ${hint}`}${describeClock(answer)}`,
     );
-    this.status = answer.status;
+    this.status = status;
   }
 }
 
-function hintFor(answer: VaultAnswer, { request, whenForbidden }: RefusalContext): string | undefined {
+function hintFor(answer: VaultAnswer, whenForbidden: string): string | undefined {
   const said = answer.errors.join(' ');
   if (/\bsealed\b/i.test(said)) return 'it is sealed: unseal it';
   if (/not initialized/i.test(said)) return 'it is not initialized: run `vault operator init`';
@@ -165,15 +150,11 @@ function hintFor(answer: VaultAnswer, { request, whenForbidden }: RefusalContext
         ? 'begin its address with `https://`'
         : 'check the settings of `vault`';
     case 403:
-      return whenForbidden ?? `a policy of the token must allow \`read\` on \`${request.path}\``;
+      return whenForbidden;
     case 405:
       return 'what is mounted there cannot be read';
-    case 429:
-      return answer.retryAfter === undefined
-        ? 'it limits the rate of requests: try again, or raise its quota'
-        : `it limits the rate of requests and asks to wait ${answer.retryAfter} s`;
     default:
-      return answer.status >= 500 ? 'see its log' : undefined;
+      return hintForStatus(answer);
   }
 }
 

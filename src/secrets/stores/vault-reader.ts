@@ -160,7 +160,7 @@ function toError(session: VaultSession, attempt: Attempt, paths: readonly string
   const { client } = session;
   if (answer.status === 200) return unexpectedAnswer(client, request);
   if (answer.status === 404) return new Error(`${client.name}${describeMissing(attempt)}`);
-  return new VaultRefusal(answer, { name: client.name, request, whenForbidden: session.forbiddenHint(paths) });
+  return new VaultRefusal(answer, client, request, session.forbiddenHint(paths));
 }
 
 function describeMissing({ answer, mount, path, request }: Attempt): string {

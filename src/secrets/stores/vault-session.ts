@@ -160,7 +160,7 @@ class VaultMounts {
     const isHidden = [400, 403, 404, 405].includes(answer.status) && !namesNamespace(answer.errors.join());
     if (isHidden) return undefined;
     const { client } = this.#session;
-    if (answer.status !== 200) throw new VaultRefusal(answer, { name: client.name, request });
+    if (answer.status !== 200) throw new VaultRefusal(answer, client, request);
     const { data: parsed } = mountAnswer.safeParse(answer.body);
     if (parsed === undefined) throw unexpectedAnswer(client, request);
     const { path: prefix, type, options } = parsed.data;

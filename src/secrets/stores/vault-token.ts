@@ -25,12 +25,10 @@ interface IssuedToken {
   readonly renewable: boolean;
 }
 
-interface HeldToken {
-  readonly token: Secret;
+interface HeldToken extends Omit<IssuedToken, 'leaseSeconds'> {
   /** By `performance.now()`; undefined when there is no known end. */
   readonly endsAt: number | undefined;
   readonly firstLeaseMs: number | undefined;
-  readonly renewable: boolean;
   /** Why the last renewal failed. */
   readonly failing: string | undefined;
 }
@@ -124,7 +122,7 @@ export class VaultToken implements Disposable {
     const request = this.#inNamespace({ method: 'GET', path, token: token.reveal() });
     const answer = await this.#client.ask(request, limit);
     if (answer.status === 403 || answer.status === 404) return undefined;
-    if (answer.status !== 200) throw new VaultRefusal(answer, { name: this.#client.name, request });
+    if (answer.status !== 200) throw new VaultRefusal(answer, this.#client, request);
     const { data: parsed } = lookupAnswer.safeParse(answer.body);
     if (parsed === undefined) throw unexpectedAnswer(this.#client, request);
     const { ttl, renewable } = parsed.data;
@@ -135,7 +133,7 @@ export class VaultToken implements Disposable {
   async #issue(wanted: VaultRequest, limit: TimeLimit, whenForbidden?: string): Promise<IssuedToken> {
     const request = this.#inNamespace(wanted);
     const answer = await this.#client.ask(request, limit);
-    if (answer.status !== 200) throw new VaultRefusal(answer, { name: this.#client.name, request, whenForbidden });
+    if (answer.status !== 200) throw new VaultRefusal(answer, this.#client, request, whenForbidden);
     const { data } = issueAnswer.safeParse(answer.body);
     if (data === undefined) throw unexpectedAnswer(this.#client, request);
     const { client_token: token, lease_duration: lease, renewable } = data.auth;
