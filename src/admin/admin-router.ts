@@ -6,14 +6,18 @@ import { assertLocalCaller, type Connection, headerValues, readBody, type Reply,
 import type { Logger, Scrubber } from '../logging/index.js';
 import { AnswerError, type RouteHandlers } from './route-handlers.js';
 
+export interface RouterLimits {
+  readonly bodyBytes: number;
+  /** Pipelined requests of one connection that are answered at the same time. */
+  readonly requestsPerConnection: number;
+}
+
 export interface AdminRouterOptions {
   readonly handlers: RouteHandlers;
   readonly access: SocketAccess;
   /** Whether errors show their details. */
   readonly debug: boolean;
-  readonly bodyLimitBytes: number;
-  /** Pipelined requests of one connection that are answered at the same time. */
-  readonly requestsPerConnection: number;
+  readonly limits: RouterLimits;
   readonly logger: Logger;
   /** Redacts error texts: an error may quote what it failed on. */
   readonly scrubber: Scrubber;
@@ -65,8 +69,8 @@ export class AdminRouter {
   }
 
   async #dispatch(request: IncomingMessage, { gone, answering }: Connection): Promise<Reply> {
-    const { access, bodyLimitBytes, requestsPerConnection } = this.#options;
-    if (answering.size > requestsPerConnection) throw tooManyRequests();
+    const { access, limits } = this.#options;
+    if (answering.size > limits.requestsPerConnection) throw tooManyRequests();
     const { path, search, authority } = parseRequestTarget(request.url ?? '');
     assertLocalCaller({
       httpVersion: request.httpVersion,
@@ -76,7 +80,7 @@ export class AdminRouter {
       authority,
     });
     const { name, pathParameters } = matchRoute(request.method ?? '', path, access);
-    const body = hasBody(request) ? await readRequestBody(request, bodyLimitBytes) : NO_BODY;
+    const body = hasBody(request) ? await readRequestBody(request, limits.bodyBytes) : NO_BODY;
     return this.#call(name, { search, pathParameters, body, request, gone });
   }
 

@@ -3,20 +3,17 @@ import { MxcpError } from '../errors/index.js';
 import { endWith, type HttpLimits, HttpServer, writeReply } from '../http/index.js';
 import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
-import { AdminRouter, type SocketAccess } from './admin-router.js';
+import { AdminRouter, type RouterLimits, type SocketAccess } from './admin-router.js';
 import { type AdminPorts, createRouteHandlers, type RouteHandlers, type SocketFacts } from './route-handlers.js';
 import { type AdminSocket, type AdminSocketSettings, openAdminSocket } from './socket/admin-socket.js';
 import type { Environment } from './socket/socket-path.js';
 
-/** What one caller may take. Small numbers: the callers are a handful of local tools. */
-export interface AdminLimits extends HttpLimits {
-  readonly bodyBytes: number;
-  /** Pipelined requests of one connection that are answered at the same time. */
-  readonly requestsPerConnection: number;
+export interface AdminLimits extends HttpLimits, RouterLimits {
   /** How long `close` lets answers that are on their way arrive. */
   readonly closeGraceMs: number;
 }
 
+/** What one caller may take. Small numbers: the callers are a handful of local tools. */
 const DEFAULT_LIMITS: AdminLimits = {
   bodyBytes: 64 * 1024,
   headerBytes: 16 * 1024,
@@ -42,37 +39,23 @@ export interface AdminServerOptions {
   readonly limits?: Partial<AdminLimits>;
 }
 
-/** The admin API while it can be reached. */
-export interface AdminServer {
-  readonly paths: { readonly socket: string; readonly probe: string | null };
-  /** Removes the sockets that are still ours, lets answers arrive for a moment, and ends. Idempotent. */
-  close(): Promise<void>;
-  /** Removes the sockets that are still ours, at once, for a process that ends without closing. Throws what prevents it. */
-  abandon(): void;
-}
-
 /**
  * Opens the admin socket and, where one is set, the probe socket. Throws what opening a socket throws, after closing what
  * was open; whether the MCP server runs without it is the caller's decision.
  */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
-  const logger = options.logger.child({ component: 'admin' });
-  const opener = new SocketOpener({ ...options, logger });
+  const server = new AdminServer({ ...options, logger: options.logger.child({ component: 'admin' }) });
   try {
-    const { path, probePath } = await opener.openAll();
-    return {
-      paths: { socket: path, probe: probePath },
-      close: () => opener.dispose(),
-      abandon: () => opener.removeSockets(),
-    };
+    await server.open();
+    return server;
   } catch (error) {
-    await opener.dispose();
+    await server.close();
     throw error;
   }
 }
 
-/** Owns both sockets and their HTTP servers. */
-class SocketOpener {
+/** The admin API while it can be reached. Owns both sockets and their HTTP servers. */
+export class AdminServer {
   readonly #options: AdminServerOptions;
   readonly #handlers: RouteHandlers;
   readonly #owned = new Disposer();
@@ -85,7 +68,7 @@ class SocketOpener {
     this.#handlers = createRouteHandlers(options.ports, () => this.#facts);
   }
 
-  async openAll(): Promise<SocketFacts> {
+  async open(): Promise<void> {
     const { socket, probeSocket } = this.#options;
     const main = await this.#open('full', socket);
     this.#facts = { path: main.path, mode: main.mode, probePath: null };
@@ -93,14 +76,19 @@ class SocketOpener {
       const probe = await this.#open('probe', probeSocket);
       this.#facts = { ...this.#facts, probePath: probe.path };
     }
-    return this.#facts;
   }
 
-  removeSockets(): void {
+  get paths(): { readonly socket: string; readonly probe: string | null } {
+    return { socket: this.#facts.path, probe: this.#facts.probePath };
+  }
+
+  /** Removes the sockets that are still ours, at once, for a process that ends without closing. Throws what prevents it. */
+  abandon(): void {
     for (const socket of this.#sockets) socket.dispose();
   }
 
-  dispose(): Promise<void> {
+  /** Removes the sockets that are still ours, lets answers arrive for a moment, and ends. Idempotent. */
+  close(): Promise<void> {
     return this.#owned.dispose();
   }
 
@@ -122,16 +110,7 @@ class SocketOpener {
   #createHttpServer(access: SocketAccess): HttpServer {
     const { logger, debug, scrubber } = this.#options;
     const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
-    const { bodyBytes: bodyLimitBytes, requestsPerConnection } = limits;
-    const router = new AdminRouter({
-      handlers: this.#handlers,
-      access,
-      debug,
-      bodyLimitBytes,
-      requestsPerConnection,
-      logger,
-      scrubber,
-    });
+    const router = new AdminRouter({ handlers: this.#handlers, access, debug, limits, logger, scrubber });
     const http = createAdminHttpServer(router, limits);
     // Steps run in reverse: the path goes first, while the server still listens and no other server can have taken it.
     this.#owned.defer(() => {

@@ -1,11 +1,11 @@
-import { fingerprintOf, type ReferenceResolver, type ResolvedValue } from './references/resolve-references.js';
+import {
+  fingerprintOf,
+  type ReferenceResolver,
+  type ResolvedReference,
+  type ResolvedValue,
+} from './references/resolve-references.js';
 
-/** The lease of a value, as a record of a reference has it. */
-export interface Lease {
-  readonly resolvedAt: Date;
-  readonly leaseSeconds?: number | undefined;
-  readonly fingerprint: string;
-}
+type Lease = Pick<ResolvedReference, 'resolvedAt' | 'leaseSeconds' | 'fingerprint'>;
 
 /** A value is read again after this part of its lease, so that there is time left for failures. */
 const LEASE_PART = 2 / 3;
@@ -21,10 +21,7 @@ export function leaseDueAt({ resolvedAt, leaseSeconds, fingerprint }: Lease): nu
 }
 
 /** The part of a record that identifies the value of the current generation. */
-export interface CurrentReference {
-  readonly ref: string;
-  readonly fingerprint: string;
-}
+export type CurrentReference = Pick<ResolvedReference, 'ref' | 'fingerprint'>;
 
 /** What one resolve read at one place of a store. A user name and its password are only valid together. */
 interface Read {

@@ -1,3 +1,4 @@
+import type { BackgroundReport } from '../contract/index.js';
 import type { Disposable, TimeLimit } from '../lifecycle/index.js';
 import { createSilentLogger, type Logger, Scrubber } from '../logging/index.js';
 import { type CurrentReference, LeasedSecrets } from './leased-secrets.js';
@@ -26,13 +27,6 @@ interface StoreWork {
   readonly sections: StoreSections;
   readonly place: SettingsPlace;
   readonly limit: TimeLimit;
-}
-
-/** The state of a login, for a person. */
-export interface StoreReport {
-  readonly name: string;
-  readonly status: 'ok' | 'failing';
-  readonly message: string;
 }
 
 /**
@@ -76,7 +70,7 @@ export class SecretStores implements Disposable {
   }
 
   /** The logins that are kept between resolves. */
-  reports(): readonly StoreReport[] {
+  reports(): readonly BackgroundReport[] {
     return this.#vault === undefined ? [] : [{ name: 'vault', ...this.#vault.report() }];
   }
 
