@@ -21,14 +21,14 @@ export interface SettingsInput {
 }
 
 type AdminName = Extract<SettingName, `admin${string}`>;
-/** With a default that depends on the machine. */
-type DefaultedName = 'pythonWorkers' | 'maxConcurrentCalls';
+/** Settings that `ServerSettings` has in another form, or with a default that depends on the machine. */
+type ConvertedName = 'config' | 'projectDir' | 'pythonWorkers' | 'maxConcurrentCalls';
 
 /**
  * What the command line and the environment say, read once when the process starts. Frozen. Paths are absolute. `undefined`
  * means that a configuration file decides.
  */
-export interface ServerSettings extends SettingValues<Exclude<SettingName, AdminName | 'config' | 'projectDir' | DefaultedName>> {
+export interface ServerSettings extends SettingValues<Exclude<SettingName, AdminName | ConvertedName>> {
   readonly cwd: string;
   /** The folder that holds `mxcp-site.yml`. */
   readonly projectRoot: string;
