@@ -49,7 +49,14 @@ export class PythonWorker {
       this.#resolveStarted = resolve;
     });
     const parse = createLineParser((cut) => joinCutText(cut, spec.scrubber));
-    this.#process = new WorkerProcess(interpreter, spec, (line) => this.#receive(parse(line)));
+    this.#process = new WorkerProcess(interpreter, spec, (line) => {
+      const message = parse(line);
+      try {
+        this.#receive(message);
+      } catch (error) {
+        throw new Error(`the server failed on its message "${message.op}": ${messageOf(error)}`, { cause: error });
+      }
+    });
     this.#jobs = new WorkerJobs(this.#process, spec, limits.stopMs, onStuck);
     this.exited = this.#process.exited.then(async (exit) => {
       const reason = `the Python worker ${exit.reason}; what ran in it has failed`;

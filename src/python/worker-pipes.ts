@@ -66,7 +66,8 @@ export class LineReader {
     if (this.#hasFailed || rest.length === 0) return;
     this.#begun.push(rest);
     this.#begunBytes += rest.length;
-    if (this.#begunBytes > this.#maxLineBytes) this.#fail(new Error('a line is too long'));
+    if (this.#begunBytes > this.#maxLineBytes)
+      this.#fail(new Error(`it sent a line of more than ${this.#maxLineBytes} bytes`));
   }
 
   #endLine(rest: Buffer): void {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
 import type { PythonSpec } from './python-spec.js';
 import { LineReader, OutputReader } from './worker-pipes.js';
@@ -37,7 +38,7 @@ export class WorkerProcess {
   /** Set while the pipe is full. */
   #drained: Promise<void> | undefined;
 
-  /** Returns at once; an interpreter that cannot be started shows in `exited`. An error of `onLine` ends the process. */
+  /** Returns at once; an interpreter that cannot be started shows in `exited`. An error of `onLine` ends the process; its text completes the sentence "… because …". */
   constructor(
     interpreter: string,
     spec: Pick<PythonSpec, 'projectRoot' | 'environment' | 'output' | 'scrubber'>,
@@ -52,7 +53,7 @@ export class WorkerProcess {
     });
     const exit = exitOf(this.#child);
     this.#input = pipeOf(this.#child, 3);
-    const onFailure = (): void => this.end('was ended, because code of the project wrote to the pipe of the server');
+    const onFailure = (error: unknown): void => this.end(`was ended, because ${messageOf(error)}`);
     const lines = new LineReader(pipeOf(this.#child, 4), MAX_LINE_BYTES, onLine, onFailure);
     const outputs = [this.#readOutput('stdout', spec), this.#readOutput('stderr', spec)];
     this.exited = this.#watchExit(exit, [lines.ended, ...outputs.map((output) => output?.closed)]).finally(() => {

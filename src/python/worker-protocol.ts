@@ -131,18 +131,35 @@ export type ServerMessage =
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** The returned function throws when a line is not of the protocol: code of the project has written to the pipe. */
+/**
+ * The returned function throws when a line is not of the protocol; the text completes the sentence "the worker was ended,
+ * because …". The worker itself writes only JSON, so anything else was written by code of the project.
+ */
 export function createLineParser(join: (cut: CutText) => string): (line: Buffer) => WorkerMessage | ResultItem {
   const cut = z.tuple([z.string(), z.number(), z.string()]);
   const message = createMessage(createFailures(z.union([z.string(), cut.transform(join)])));
-  return (line) => (line[0] === BRACE ? message.parse(JSON.parse(line.toString('utf8'))) : parseItem(line));
+  return (line) => {
+    if (line[0] !== BRACE) return parseItem(line);
+    const { data, error } = message.safeParse(parseJson(line.toString('utf8')));
+    if (data !== undefined) return data;
+    throw new Error(`it sent a message that the server does not know: ${z.prettifyError(error).replaceAll('\n', ' ')}`);
+  };
 }
 
 function parseItem(line: Buffer): ResultItem {
   const space = line.indexOf(SPACE);
   const number = Number(line.toString('latin1', 0, Math.max(0, space)));
-  if (space < 1 || !Number.isSafeInteger(number)) throw new Error('a result item has no job number');
+  if (space < 1 || !Number.isSafeInteger(number)) throw new Error(FOREIGN);
   const text = line.toString('utf8', space + 1);
-  const value: JsonValue = JSON.parse(text);
-  return { op: 'item', job: number, value, text };
+  return { op: 'item', job: number, value: parseJson(text), text };
+}
+
+const FOREIGN = 'code of the project wrote to the pipe of the server';
+
+function parseJson(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(FOREIGN, { cause: error });
+  }
 }

@@ -143,6 +143,67 @@ describe('a call of a Python function', () => {
     ]);
   });
 
+  it('gets an error for a message that its client could not read, and nothing else fails', async () => {
+    using project = new TemporaryProject({
+      'python/talk.py': [
+        'import asyncio, decimal',
+        'from mxcp.runtime import db, mcp, reload_duckdb',
+        'class Unfit:',
+        '    def __float__(self): return "1"',
+        'ODD = [float("nan"), float("inf"), -float("inf"), "half", None, 1j, 10**400, Unfit()]',
+        'async def waits():',
+        '    await asyncio.sleep(0.5)',
+        '    return "waited"',
+        'async def progress():',
+        '    refused = []',
+        '    for odd in ODD:',
+        '        for pair in ((odd, 10), (1, odd)):',
+        '            try:',
+        '                await mcp.progress(*pair)',
+        '            except (TypeError, ValueError) as error:',
+        '                refused.append(str(error))',
+        '    await mcp.progress(2**60, 2**61)',
+        '    await mcp.progress(decimal.Decimal("0.5"), True)',
+        '    return refused',
+        'def statements():',
+        '    refused = []',
+        '    for odd in (None, 1, b"SELECT 1", ["SELECT 1"]):',
+        '        try:',
+        '            db.execute(odd)',
+        '        except TypeError as error:',
+        '            refused.append(str(error))',
+        '    return refused',
+        'async def texts():',
+        '    await mcp.info("half \\ud83d", "\\ud83d\\ude00 \\ude00")',
+        '    await mcp.info("deep", [[[[[["x"]]]]]])',
+        '    try:',
+        '        await mcp.info("x" * 300_000)',
+        '    except ValueError as error:',
+        '        return str(error)',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    const innocent = python.value('talk:waits');
+    const { items: progress } = await python.call('talk:progress');
+    // `total` may be None.
+    expect(progress).toHaveLength(15);
+    expect(progress[0]).toBe('mcp.progress(): `progress` must be a finite number, not nan');
+    expect(progress[1]).toBe('mcp.progress(): `total` must be a finite number, not nan');
+    const { items: statements } = await python.call('talk:statements');
+    expect(statements).toHaveLength(4);
+    expect(statements[2]).toBe('the SQL of db.execute() must be a str, not of type "bytes"');
+    expect(await python.value('talk:texts')).toBe('a message to the client must not be larger than 262144 bytes');
+    expect(python.notifications).toEqual([
+      { kind: 'progress', progress: 1, total: undefined, message: undefined },
+      { kind: 'progress', progress: 2 ** 60, total: 2 ** 61, message: undefined },
+      { kind: 'progress', progress: 0.5, total: 1, message: undefined },
+      { kind: 'log', level: 'info', message: 'half \ufffd', data: '\u{1f600} \ufffd' },
+      { kind: 'log', level: 'info', message: 'deep', data: [[[[[['x']]]]]] },
+    ]);
+    expect(await innocent).toBe('waited');
+    expect(python.workers.status.restarts).toBe(0);
+  });
+
   it('reads the configuration, and does not change it for others', async () => {
     using project = new TemporaryProject({
       'python/settings.py': [

@@ -122,6 +122,11 @@ describe('the check of a function', () => {
         '@decorate',
         'def decorated(a): pass',
         'number = 1',
+        'class Unsigned:',
+        '    @property',
+        '    def __signature__(self): raise RuntimeError',
+        '    def __call__(self): return 1',
+        'unsigned = Unsigned()',
       ],
     });
     await using python = await PythonProject.build(project);
@@ -134,6 +139,7 @@ describe('the check of a function', () => {
     expect(await check('any', 'x')).toEqual([]);
     expect(await check('named', 'a')).toEqual([]);
     expect(await check('decorated', 'a')).toEqual([]);
+    expect(await check('unsigned', 'a')).toEqual([]);
     expect(await check('two', 'b', 'c')).toEqual([
       'python/f.py:2: two() has no parameter c (it takes a, b)',
       'python/f.py:2: two() needs a, which the endpoint does not declare',

@@ -44,6 +44,13 @@ describe('an error of Python code', () => {
         'def recursion(): return recursion()',
         'def long(): raise ValueError("x" * 1_000_000)',
         'def half(): raise ValueError("\\ud800")',
+        'class Worse(Exception):',
+        '    def __str__(self): sys.exit(1)',
+        'def worse(): raise Worse()',
+        'class Moduleless(Exception): __module__ = 7',
+        'def moduleless(): raise Moduleless("text")',
+        'def syntax(): raise SyntaxError("odd", (7, "x", "y", "z"))',
+        'def own_syntax(): raise SyntaxError("odd", (__file__, "x", "y", "z"))',
         'def takes_one(one): pass',
         'def unfit(): return object()',
         'def unfit_later(): return [1, {"a": object()}]',
@@ -66,11 +73,15 @@ describe('an error of Python code', () => {
     );
     expect(await messageOf('recursion')).toMatch(/^RecursionError: .* \(python\/odd\.py:9, in recursion\)$/);
     expect(await messageOf('long')).toMatch(/^ValueError: x{1000} … \(998000 characters left out\) … x{1000} \(/);
-    expect(await messageOf('half')).toBe('ValueError: \ud800 (python/odd.py:11, in half)');
+    expect(await messageOf('half')).toBe('ValueError: \ufffd (python/odd.py:11, in half)');
+    expect(await messageOf('worse')).toMatch(/^odd\.Worse: str\(\) of the error raised SystemExit \(/);
+    expect(await messageOf('moduleless')).toMatch(/^Moduleless: text \(/);
+    expect(await messageOf('syntax')).toMatch(/^SyntaxError: odd \(/);
+    expect(await messageOf('own_syntax')).toBe('SyntaxError: odd (python/odd.py)');
     expect(await messageOf('takes_one')).toBe("TypeError: takes_one() missing 1 required positional argument: 'one'");
     expect(await messageOf('unfit')).toContain('TypeError: ');
     expect(await messageOf('unfit_later')).toContain('TypeError: ');
-    expect(await messageOf('fails_late')).toBe('ValueError: late (python/odd.py:17, in fails_late)');
+    expect(await messageOf('fails_late')).toBe('ValueError: late (python/odd.py:24, in fails_late)');
     expect(await messageOf('no_such_thing')).toContain('there is no function no_such_thing; the file defines exits,');
     expect(await messageOf('sys')).toContain('sys is not a function');
     expect(python.workers.status.restarts).toBe(0);

@@ -57,6 +57,6 @@ describe('lines of a stream', () => {
     long.stream.end('\nafter\n');
     await long.reader.ended;
     expect(long.lines).toEqual([]);
-    expect(long.failures).toEqual([new Error('a line is too long')]);
+    expect(long.failures).toEqual([new Error('it sent a line of more than 10 bytes')]);
   });
 });

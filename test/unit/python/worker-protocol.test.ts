@@ -18,20 +18,17 @@ describe('a line of a worker', () => {
     });
   });
 
-  it.each([
-    ['garbage'],
-    [''],
-    [' 1'],
-    ['1'],
-    ['x 1'],
-    ['-1.5 1'],
-    ['1 {'],
-    ['{"op":"unknown"}'],
-    ['{"op":"done"}'],
-    ['{"op":"done","job":"1"}'],
-    ['{}'],
-    ['null'],
-  ])('is refused where it is neither: %j', (line) => {
-    expect(() => parse(line)).toThrow();
-  });
+  it.each([['garbage'], [''], [' 1'], ['1'], ['x 1'], ['-1.5 1'], ['1 {'], ['null'], ['{"op":']])(
+    'is blamed on the code of the project where only that can have written it: %j',
+    (line) => {
+      expect(() => parse(line)).toThrow(/^code of the project wrote to the pipe of the server$/);
+    },
+  );
+
+  it.each([['{"op":"unknown"}'], ['{"op":"done"}'], ['{"op":"done","job":"1"}'], ['{}']])(
+    'is refused without blame where it is no message: %j',
+    (line) => {
+      expect(() => parse(line)).toThrow(/^it sent a message that the server does not know: .*(op|job)/);
+    },
+  );
 });

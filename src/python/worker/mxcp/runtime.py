@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import math
 import warnings
 from typing import Any, Callable, ContextManager, Dict, List, Optional, TypeVar
 
@@ -99,7 +100,18 @@ class _Client:
     async def progress(self, progress: float, total: Optional[float] = None, message: Optional[str] = None) -> None:
         """Reports `progress` out of `total`, in any unit."""
         text = None if message is None else str(message)
-        _notify({"kind": "progress", "progress": float(progress), "total": total, "message": text})
+        goal = None if total is None else _finite("total", total)
+        _notify({"kind": "progress", "progress": _finite("progress", progress), "total": goal, "message": text})
+
+
+def _finite(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("mcp.progress(): `%s` must be a finite number, not %r" % (name, value))
+    return number
 
 
 def _notify(notification: Dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import inspect
 from typing import Any, Awaitable, Callable
 
 from . import process, threads
-from .channel import Channel
+from .channel import MAX_LINE_BYTES, Channel
 from .failures import ProjectFiles
 from .job import CallCancelled, Job, current_job
 from .project_code import NotCallable
@@ -123,7 +123,12 @@ class Calls:
             return {"kind": "too_large", "message": str(error)}
         if isinstance(error, NotCallable):
             return {"kind": "not_callable", **error.problem}
-        return {"kind": "raised", **self._files.describe(error)}
+        try:
+            return {"kind": "raised", **self._files.describe(error)}
+        except BaseException as second:  # noqa: BLE001
+            # Code of the project can break every part of an exception; the caller must not wait for ever because of that.
+            message = "the error could not be described: %s" % type.__repr__(type(second))
+            return {"kind": "raised", "type": "Exception", "message": message, "traceback": ""}
 
     def _end(self, job: Job, failure: dict[str, Any] | None) -> None:
         job.end()
@@ -195,6 +200,8 @@ def _send_result(job: Job, value: Any, limit: int) -> None:
         waiting += len(line)
         if size > limit:
             raise TooLarge("reached at item %d" % count if shape == "list" else "")
+        if len(line) > MAX_LINE_BYTES:
+            raise ValueError("one item of a result must not be larger than %d bytes" % MAX_LINE_BYTES)
         if waiting >= _BATCH_BYTES:
             job.raise_if_cancelled()
             job.write(b"".join(lines))

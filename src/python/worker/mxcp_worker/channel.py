@@ -33,7 +33,10 @@ class Channel:
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def send(self, message: dict[str, Any]) -> None:
-        self.write((to_json(message) + "\n").encode("ascii"))
+        line = (to_json(message) + "\n").encode("ascii")
+        if len(line) > MAX_LINE_BYTES:
+            raise ValueError("a message to the server must not be larger than %d bytes" % MAX_LINE_BYTES)
+        self.write(line)
 
     def write(self, line: bytes) -> None:
         """Writes a whole line. A job that can be interrupted needs its shield here, because half a line ends the worker."""

@@ -118,6 +118,8 @@ class Database:
             self._channel.send({"op": "db.close", "session": session})
 
     def _run(self, job: Job | None, session: str, sql: str, params: Any) -> list[dict[str, Any]]:
+        if not isinstance(sql, str):
+            raise TypeError('the SQL of db.execute() must be a str, not of type "%s"' % type(sql).__qualname__)
         number = next(self._numbers)
         message: dict[str, Any] = {"op": "db", "id": number, "session": session, "sql": sql}
         message["parameters"] = encode_parameters(params)

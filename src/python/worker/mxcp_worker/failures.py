@@ -7,6 +7,8 @@ import traceback
 from types import TracebackType
 from typing import Any, List, Union
 
+from .scalar_texts import well_formed
+
 #: A text, or its beginning, how many characters were left out, and its end. The server, which knows the secrets, joins them.
 Text = Union[str, List[Any]]
 
@@ -35,9 +37,13 @@ class ProjectFiles:
         return described
 
     def _place_of_syntax_error(self, error: BaseException) -> dict[str, Any] | None:
-        if not isinstance(error, SyntaxError) or not error.filename or not self._is_source(error.filename):
+        if not isinstance(error, SyntaxError) or not isinstance(error.filename, str):
             return None
-        return {"file": self.relative(error.filename), "line": error.lineno}
+        if not self._is_source(error.filename):
+            return None
+        # Code of the project may raise a syntax error with anything for a line.
+        line = error.lineno if type(error.lineno) is int else None
+        return {"file": self.relative(error.filename), "line": line}
 
     def _deepest_place(self, trace: TracebackType | None) -> dict[str, Any]:
         place: dict[str, Any] = {}
@@ -52,8 +58,9 @@ class ProjectFiles:
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    hidden = kind.__module__ in ("builtins", "__main__") or kind.__module__.startswith("mxcp")
-    return kind.__qualname__ if hidden else "%s.%s" % (kind.__module__, kind.__qualname__)
+    module = kind.__module__
+    hidden = not isinstance(module, str) or module in ("builtins", "__main__") or module.startswith("mxcp")
+    return kind.__qualname__ if hidden else "%s.%s" % (module, kind.__qualname__)
 
 
 def _text(error: BaseException) -> str:
@@ -61,7 +68,7 @@ def _text(error: BaseException) -> str:
         return str(error.msg)
     try:
         return str(error)
-    except Exception as second:  # noqa: BLE001
+    except BaseException as second:  # noqa: BLE001
         return "str() of the error raised %s" % type(second).__name__
 
 
@@ -72,7 +79,7 @@ def _format(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
-    except Exception as second:  # noqa: BLE001
+    except BaseException as second:  # noqa: BLE001
         return "formatting the traceback raised %s" % type(second).__name__
 
 
@@ -81,6 +88,7 @@ def prefixed(prefix: str, text: Text) -> Text:
 
 
 def _bounded(text: str, limit: int) -> Text:
+    text = well_formed(text)
     if len(text) <= limit:
         return text
     half = limit // 2

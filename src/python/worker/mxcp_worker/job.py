@@ -12,6 +12,7 @@ from typing import Any
 
 from .channel import Channel
 from .plain_values import to_plain
+from .scalar_texts import well_formed
 
 
 _MAX_NOTIFICATION = 256 * 1024
@@ -58,10 +59,10 @@ class Job:
             plain = to_plain(notification)
         except TypeError:
             plain = to_plain({**notification, "data": repr(notification.get("data"))})
-        encoded = json.dumps(plain, separators=(",", ":"))
+        encoded = well_formed(json.dumps(plain, ensure_ascii=False, separators=(",", ":"))).encode("utf-8")
         if len(encoded) > _MAX_NOTIFICATION:
             raise ValueError("a message to the client must not be larger than %d bytes" % _MAX_NOTIFICATION)
-        self.write(b'{"op":"notify","job":%d,"notification":%s}\n' % (self.number, encoded.encode("ascii")))
+        self.write(b'{"op":"notify","job":%d,"notification":%s}\n' % (self.number, encoded))
 
     def shield(self) -> Shield:
         return Shield(self)

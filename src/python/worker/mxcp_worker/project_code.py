@@ -142,8 +142,8 @@ def _others(module: ModuleType) -> str:
 def _signature_problems(label: str, function: Callable[..., Any], given: list[str]) -> list[str]:
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (ValueError, TypeError):
-        # A function in C may have no signature; a wrong call then fails when it is made.
+    except Exception:  # noqa: BLE001
+        # A function in C may have no signature, and code may compute one; a wrong call then fails when it is made.
         return []
     by_position = [each.name for each in parameters if each.kind is each.POSITIONAL_ONLY]
     by_name = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]

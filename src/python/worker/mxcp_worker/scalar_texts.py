@@ -23,6 +23,17 @@ def decimal_value(value: decimal.Decimal) -> Any:
     return format(value, "f") if abs(int(exponent)) < 1000 else str(value)
 
 
+def well_formed(text: str) -> str:
+    """UTF-8 has no surrogates: pairs are joined, single ones replaced."""
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def datetime_text(value: datetime.datetime) -> str:
     text = value.isoformat()
     return trim_fraction(text) if "." in text else text

@@ -14,6 +14,7 @@ import re
 from typing import Any, Dict, Iterator, Tuple
 
 from .plain_values import NotJson, iterate, to_plain
+from .scalar_texts import well_formed
 
 __all__ = ["decode_arguments", "encode_result"]
 
@@ -50,17 +51,9 @@ def _texts(values: Iterator[Any], container: Any) -> Iterator[str]:
 
 def _dump(value: Any, container: Any) -> str:
     try:
-        text = _WRITER.encode(to_plain(value, container))
+        return well_formed(_WRITER.encode(to_plain(value, container)))
     except RecursionError:
         raise NotJson("is nested too deeply") from None
-    if text.isascii():
-        return text
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        # Surrogates, which UTF-8 does not have: pairs are joined, single ones replaced.
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
 
 
 def _decode(value: Any) -> Any:

@@ -116,12 +116,12 @@ class Worker:
         self.payloads.pop(message["payload"], None)
 
     def _inspect(self, message: dict[str, Any]) -> None:
-        def inspect() -> None:
-            problems = self._code.problems(message["file"], message["function"], message["parameters"])
-            self.channel.send({"op": "problems", "job": message["job"], "problems": problems})
-            self.channel.send({"op": "done", "job": message["job"]})
+        job = Job(self.channel, message["job"])
 
-        threads.run(inspect)
+        def inspect() -> Any:
+            return self._code.problems(message["file"], message["function"], message["parameters"])
+
+        self._calls.start(job, inspect, lambda found: job.send({"op": "problems", "job": job.number, "problems": found}))
 
     def _exit(self, _: dict[str, Any]) -> None:
         threads.run(_leave)
