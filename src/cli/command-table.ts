@@ -80,7 +80,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
 const JSON_OUTPUT: OptionSpec = { flags: '--json-output', doc: 'Print the result as JSON.' };
 const PARAMETERS: OptionSpec = {
   flags: '-p, --param <name=value>',
-  doc: 'A parameter; `name=@file.json` takes its value from a JSON file. Repeatable.',
+  doc: 'A parameter; `name=@file.json` takes its value from a JSON file, `name=@@text` is a text that begins with `@`. Repeatable.',
   repeatable: true,
 };
 /** Also accepted before the command: `mxcp -C ~/sales serve`. */
@@ -98,6 +98,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--project <name>', doc: 'Name of the project; default: the name of the folder.' },
       { flags: '--profile <name>', doc: 'Name of the profile; default: `dev`.' },
       { flags: '--bootstrap', doc: 'Add an example resource and an example prompt.' },
+      { flags: '--force', doc: 'Create it even inside another project; files are never overwritten.' },
       JSON_OUTPUT,
     ],
     examples: ['mxcp init sales', 'mxcp init --bootstrap .'],

@@ -65,6 +65,8 @@ export function openProject(
 export function endpointReport(failures: readonly EndpointFailure[], context = ''): MxcpError {
   const problems = failures.flatMap((failure) => failure.problems);
   const distinct = new Map(problems.map((problem) => [formatProblem(problem), problem]));
-  const summary = `Found ${plural(failures.length, 'endpoint')} with errors${context}`;
+  // Endpoints that share a file share its problems, which are listed once.
+  const shared = distinct.size < failures.length ? `, all from ${plural(distinct.size, 'problem')}` : '';
+  const summary = `Found ${plural(failures.length, 'endpoint')} with errors${shared}${context}`;
   return problemsError('endpoint_invalid', summary, [...distinct.values()]);
 }

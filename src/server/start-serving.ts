@@ -130,7 +130,8 @@ async function buildFirstGeneration(
   const endpointsOn = async (contents: CheckableContents): Promise<EndpointSet> => {
     const checked = withFailures(onDisk, await checkEndpoints(onDisk, contents));
     if (checked.failures.length > 0) {
-      const report = endpointReport(checked.failures);
+      const remedy = settings.ignoreErrors ? '' : '; fix them, or start without them with `--ignore-errors`';
+      const report = endpointReport(checked.failures, remedy);
       if (!settings.ignoreErrors) throw report;
       logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
     }

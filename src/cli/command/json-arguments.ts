@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { messageOf, MxcpError, toOneLine } from '../../errors/index.js';
 
 /**
  * Reads `-p name=value` options. A value stays text, which the endpoint converts to the declared type; `name=@file.json` takes
- * the value from a file. Throws `usage`.
+ * the value from a file, and a text that begins with `@` is written with two. Throws `usage`.
  */
 export function readParameters(given: unknown, cwd: string): Readonly<Record<string, unknown>> {
   const texts: readonly unknown[] = Array.isArray(given) ? given : [];
@@ -21,32 +21,40 @@ function readParameter(text: string, cwd: string): [string, unknown] {
     throw new MxcpError('usage', `--param must be name=value or name=@file.json, not ${JSON.stringify(text)}`);
   const name = text.slice(0, split);
   const value = text.slice(split + 1);
-  return [name, value.startsWith('@') ? readJsonFile(value.slice(1), cwd) : value];
+  if (value.startsWith('@@')) return [name, value.slice(1)];
+  if (!value.startsWith('@')) return [name, value];
+  return [name, readJsonFile(value.slice(1), cwd, `; for the text "${value}" write ${name}=@${value}`)];
 }
 
-/** Reads an option that is a JSON object, or `@file.json`. Throws `usage`. */
-export function readJsonObject(option: string, given: unknown, cwd: string): Readonly<Record<string, unknown>> {
-  if (given === undefined) return {};
+/** Reads an option that is a JSON object, or `@file.json`. Undefined when it is not given. Throws `usage`. */
+export function readJsonObject(
+  option: string,
+  given: unknown,
+  cwd: string,
+): Readonly<Record<string, unknown>> | undefined {
+  if (given === undefined) return undefined;
   const text = String(given);
   const value = text.startsWith('@') ? readJsonFile(text.slice(1), cwd) : parseJson(text, option);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   throw new MxcpError('usage', `${option} must be a JSON object, such as '{"username": "ada"}'`);
 }
 
-function readJsonFile(path: string, cwd: string): unknown {
+function readJsonFile(path: string, cwd: string, hint = ''): unknown {
   let text: string;
   try {
     text = readFileSync(resolve(cwd, path), 'utf8');
   } catch (error) {
-    throw new MxcpError('usage', `cannot read "${path}": ${messageOf(error)}`, { cause: error });
+    // Node ends its message with the path once more.
+    const reason = messageOf(error).replace(/, \w+ '.*'$/s, '');
+    throw new MxcpError('usage', `cannot read the file "${path}": ${reason}${hint}`, { cause: error });
   }
-  return parseJson(text, `"${path}"`);
+  return parseJson(text, `the file "${path}"`);
 }
 
 function parseJson(text: string, source: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new MxcpError('usage', `${source} is not valid JSON: ${messageOf(error)}`, { cause: error });
+    throw new MxcpError('usage', `${source} is not valid JSON: ${toOneLine(messageOf(error))}`, { cause: error });
   }
 }

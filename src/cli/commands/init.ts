@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { createFolder } from '../../files/index.js';
 import { Disposer } from '../../lifecycle/index.js';
+import { SITE_FILE_NAME } from '../../settings/index.js';
 import type { CommandModule, Options } from '../command/command.js';
 
 const DEFAULT_PROFILE = 'dev';
@@ -18,6 +19,7 @@ export const run: CommandModule['run'] = async ([given = '.'], options, { cwd, o
   const found = templates.flatMap((name) => readTemplate(name, names));
   const files = found.filter(({ path }) => path !== IGNORED.path || !existsSync(join(folder, path)));
   refuseExisting(folder, files);
+  if (options['force'] !== true) refuseInside(folder);
   const written = await writeFiles(folder, files);
   if (options['jsonOutput'] === true) {
     output.json({ status: 'ok', result: { ...names, folder, files: written } });
@@ -51,6 +53,17 @@ function refuseExisting(folder: string, files: readonly ProjectFile[]): void {
   throw new MxcpError(
     'usage',
     `"${folder}" already has ${existing.join(', ')}, which is not overwritten; choose another folder`,
+  );
+}
+
+/** A project inside a project is usually a mistake: from its folders above it, commands find the outer one. */
+function refuseInside(folder: string): void {
+  const above = dirname(folder);
+  if (above === folder) return;
+  if (!existsSync(join(above, SITE_FILE_NAME))) return refuseInside(above);
+  throw new MxcpError(
+    'usage',
+    `this would create a project inside the project ${above}; choose a folder outside of it, or add \`--force\``,
   );
 }
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { checkNamedProfile, loadEndpointFolders } from '../../config/index.js';
+import { checkNamedProfile, loadConfigTemplate, loadEndpointFolders } from '../../config/index.js';
 import { loadEndpoints } from '../../endpoints/index.js';
 import { formatProblem } from '../../errors/index.js';
 import type { CommandModule } from '../command/command.js';
@@ -9,6 +9,7 @@ import { printTable } from '../terminal/tables.js';
 /** Opens no database and resolves no reference, so it also works beside a running server. */
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const settings = loadProjectSettings(options, context);
+  await loadConfigTemplate(settings);
   await checkNamedProfile(settings);
   const { endpoints, failures, disabled } = await loadEndpoints(await loadEndpointFolders(settings));
   const listed = [
@@ -17,11 +18,12 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   if (options['jsonOutput'] === true) {
     const absolute = (path: string): string => resolve(settings.projectRoot, path);
-    context.output.json({
+    const result = {
       status: 'ok',
       endpoints: listed.map((each) => ({ ...each, path: absolute(each.path) })),
       disabled: disabled.map(({ path, kind, name }) => ({ path: absolute(path), kind, name })),
-    });
+    };
+    context.output.json({ status: 'ok', result });
     return 0;
   }
   const all = [...listed, ...disabled.map((each) => ({ ...each, error: 'disabled' }))];

@@ -70,12 +70,14 @@ function onlyUnder(verdicts: readonly Verdict[], path: string): readonly Verdict
 function toJson(verdicts: readonly Verdict[], check: ProjectCheck, failed: number): unknown {
   const error = check.configError ?? check.databaseError;
   const message = error?.message ?? (failed > 0 ? `${plural(failed, 'endpoint file')} with errors` : undefined);
-  return {
-    status: message === undefined ? 'ok' : 'error',
+  const status = message === undefined ? 'ok' : 'error';
+  const result = {
+    status,
     validated: verdicts,
     ...(message !== undefined && { message }),
     ...(check.warnings.length > 0 && { warnings: check.warnings.map(formatProblem) }),
   };
+  return { status, result };
 }
 
 const PAINT = { ok: pc.green, error: pc.red, unchecked: pc.yellow, warning: pc.yellow };

@@ -53,6 +53,17 @@ it('adds examples that are valid when it is asked to', async () => {
   expect(JSON.parse(read.stdout)).toMatchObject({ name: 'threads' });
 });
 
+it('creates no project inside another one, unless it is forced to', async () => {
+  await runMxcp(['init', 'outer'], { cwd: folder.path });
+  const inside = join(folder.path, 'outer', 'tools');
+  const refused = await runMxcp(['init', 'inner', '--json-output'], { cwd: inside });
+  expect(JSON.parse(refused.stdout)).toMatchObject({ error: 'usage', message: expect.stringContaining('`--force`') });
+  expect(refused.code).toBe(2);
+  expect(existsSync(join(inside, 'inner'))).toBe(false);
+  expect((await runMxcp(['init', 'inner', '--force'], { cwd: inside })).code).toBe(0);
+  expect((await runMxcp(['init', '--force'], { cwd: join(folder.path, 'outer') })).code).toBe(2);
+});
+
 it('overwrites nothing', async () => {
   writeFileSync(join(folder.path, 'mxcp-site.yml'), 'mine');
   const refused = await runMxcp(['init'], { cwd: folder.path });

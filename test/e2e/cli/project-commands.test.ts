@@ -61,9 +61,10 @@ describe('mxcp validate', () => {
     const { code, stdout } = await mxcp(['validate', '--json-output']);
     const answer = JSON.parse(stdout);
     expect(answer.status).toBe('error');
-    expect(answer.message).toBe('1 endpoint file with errors');
-    expect(answer.validated).toContainEqual({ status: 'ok', path: 'tools/who.yml' });
-    const failed = answer.validated.find((each: { path: string }) => each.path === 'tools/add.yml');
+    expect(answer.result.status).toBe('error');
+    expect(answer.result.message).toBe('1 endpoint file with errors');
+    expect(answer.result.validated).toContainEqual({ status: 'ok', path: 'tools/who.yml' });
+    const failed = answer.result.validated.find((each: { path: string }) => each.path === 'tools/add.yml');
     expect(failed.status).toBe('error');
     expect(failed.message).toMatch(/^tools\/add\.yml:\d+: .*nope/);
     expect(code).toBe(2);
@@ -113,13 +114,22 @@ describe('mxcp list', () => {
     const { stdout } = await mxcp(['list', '--json-output']);
     const answer = JSON.parse(stdout);
     expect(answer.status).toBe('ok');
-    expect(answer.endpoints[0]).toEqual({
+    expect(answer.result.endpoints[0]).toEqual({
       path: join(project.path, 'prompts/ask.yml'),
       kind: 'prompt',
       name: 'ask',
       error: null,
     });
-    expect(answer.endpoints).toHaveLength(6);
+    expect(answer.result.endpoints).toHaveLength(6);
+  });
+
+  it('refuses the files of an earlier format, as validate does', async () => {
+    write('mxcp-site.yml', 'mxcp: "1.0.0"\nproject: small\nprofile: dev\n');
+    for (const command of ['list', 'validate']) {
+      const { code, stdout, stderr } = await mxcp([command]);
+      expect(stdout + stderr).toMatch(/mxcp-site\.yml:1:\d+: /);
+      expect(code).toBe(2);
+    }
   });
 
   it('refuses a profile that is named and in neither file, with those that there are', async () => {
@@ -180,7 +190,7 @@ describe('mxcp run', () => {
     expect(await run('resource', 'sales://south')).toEqual({ status: 'ok', result: { region: 'south' } });
     expect(await run('prompt', 'ask', '-p', 'topic=ducks')).toEqual({
       status: 'ok',
-      result: [{ role: 'user', text: 'Tell me about ducks' }],
+      result: [{ prompt: 'Tell me about ducks', role: 'user', type: 'text' }],
     });
   });
 
@@ -229,6 +239,36 @@ describe('mxcp run', () => {
     const broken = await mxcp(['run', 'tool', 'add', '-p', 'a=1']);
     expect(broken.stderr).toMatch(/tools\/add\.yml:\d+: .*nope/);
     expect(broken.code).toBe(2);
+  });
+
+  it('reads a resource beside broken ones, warns of these, and names them when a URI is not found', async () => {
+    write('resources/broken.yml', 'mxcp: 1\nresource:\n  uri: broken://x\n  source: { code: "SELECT nope" }\n');
+    write('tools/add.yml', 'mxcp: 1\ntool:\n  nam: add\n');
+    const sound = await mxcp(['run', 'resource', 'sales://south']);
+    expect(JSON.parse(sound.stdout)).toEqual({ region: 'south' });
+    expect(sound.stderr).toBe('Warning: 2 other endpoint files with errors; `mxcp validate` shows them\n');
+    const missing = await mxcp(['run', 'resource', 'brokn://x']);
+    expect(missing.stderr).toContain('there is no resource brokn://x');
+    expect(missing.stderr).toContain('(unless it is in resources/broken.yml, which has errors)');
+    expect(missing.code).toBe(2);
+  });
+
+  it('takes a text that begins with @', async () => {
+    write(
+      'tools/echo.yml',
+      'mxcp: 1\ntool:\n  name: echo\n  parameters: [{ name: s, type: string }]\n  return: { type: string }\n  source: { code: "SELECT $s AS s" }\n',
+    );
+    expect(await run('tool', 'echo', '-p', 's=@@alice')).toEqual({ status: 'ok', result: '@alice' });
+  });
+
+  it('finds its project from any folder, named before or after the command', async () => {
+    for (const args of [
+      ['-C', project.path, 'run', 'tool', 'add'],
+      ['run', 'tool', 'add', '-C', `${project.path}/tools`],
+    ]) {
+      const { stdout } = await mxcp([...args, '-p', 'a=41'], '/');
+      expect(JSON.parse(stdout)).toEqual({ sum: 42 });
+    }
   });
 });
 

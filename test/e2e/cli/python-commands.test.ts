@@ -112,7 +112,7 @@ describe('mxcp validate and list, for Python endpoints', () => {
     write('python/notes.py', 'import nowhere_to_be_found\n');
     write('tools/fail.yml', tool('fail', 'parameters: [{ name: why, type: string }]'));
     const { stdout, code } = await mxcp('validate', '--json-output');
-    const answer = JSON.parse(stdout);
+    const { result: answer } = JSON.parse(stdout);
     expect(answer.validated).toContainEqual({
       status: 'error',
       path: 'tools/fail.yml',

@@ -169,7 +169,8 @@ describe('a start that cannot succeed', () => {
     const { code, stdout, stderr } = await runMxcp(['serve', '--port', '0', '--json-output'], { cwd: folder.path });
     expect(JSON.parse(stdout)).toMatchObject({
       status: 'error',
-      message: 'Found 1 endpoint with errors',
+      error: 'endpoint_invalid',
+      message: 'Found 1 endpoint with errors; fix them, or start without them with `--ignore-errors`',
       failed_endpoints: [
         {
           path: join(folder.path, 'tools/bad.yml'),

@@ -55,7 +55,7 @@ export class DocSession {
     const [program, ...options] = INTERPRETERS[isScript ? 'script' : block.language] ?? [];
     if (program === undefined) throw new Error(`nothing runs ${block.language}`);
     // Modules of the package find it by its own name from inside its folder only.
-    const cwd = block.language === 'js' ? repository : this.#folder;
+    const cwd = block.language === 'js' ? repository : this.#folderFor(block);
     return this.#spawn([program, ...options, this.#substitute(block.text)], cwd);
   }
 
@@ -65,6 +65,11 @@ export class DocSession {
     await this.#vault?.stop();
     this.#workplace.remove();
     return exitCode;
+  }
+
+  /** A new project is made outside of the one that other blocks use. */
+  #folderFor({ text }: DocBlock): string {
+    return /^mxcp init /m.test(text) ? this.#workplace.folder : this.#folder;
   }
 
   get #folder(): string {
@@ -90,7 +95,11 @@ export class DocSession {
     writeFileSync(this.#log, '');
     rmSync(this.#pidFile, { force: true });
     const script = this.#substitute(block.text);
-    const shell = spawn('bash', ['-e', '-c', script], { cwd: this.#folder, env: this.#environment, stdio: 'ignore' });
+    const shell = spawn('bash', ['-e', '-c', script], {
+      cwd: this.#folderFor(block),
+      env: this.#environment,
+      stdio: 'ignore',
+    });
     const ended = once(shell, 'close').then(([code]: (number | null)[]) => code ?? null);
     let exitCode: number | null | undefined;
     void ended.then((code) => (exitCode = code));
