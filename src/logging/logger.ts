@@ -33,7 +33,8 @@ export function createLogger({ level, format, scrubber, sinks = [stderrSink] }: 
     const coloured = format === 'text' && isTerminal ? formatLine(scrubbed, true) : line;
     for (const sink of sinks) sink(sink === stderrSink ? coloured : line);
   };
-  return pino({ level, base: null }, { write });
+  const formatters = { level: (label: string) => ({ level: label }) };
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, { write });
 }
 
 /** A logger that writes nothing, for commands and tests. */
@@ -55,12 +56,14 @@ const STANDARD_KEYS = new Set(['level', 'time', 'component', 'msg', 'pid', 'host
 
 /**
  * Formats one record as one line of text: `2026-01-15T10:30:00.000Z WARN admin: message key=value`. The component is in the
- * line so that `journalctl -u mxcp | grep admin` finds what concerns the admin socket.
+ * line so that `journalctl -u mxcp | grep admin` finds what concerns the admin socket. Further lines of a message follow the
+ * fields, which so stay beside what they belong to.
  */
 export function formatLine(json: string, colour: boolean): string {
   const record = parseRecord(json);
   if (record === undefined) return json;
-  const level = (pino.levels.labels[Number(record['level'])] ?? 'info').toUpperCase();
+  const label = String(record['level']);
+  const level = (Object.hasOwn(pino.levels.values, label) ? label : 'info').toUpperCase();
   const time = timeText(record['time']);
   const fields = Object.entries(record)
     .filter(([key]) => !STANDARD_KEYS.has(key))
@@ -68,15 +71,16 @@ export function formatLine(json: string, colour: boolean): string {
       ([key, value]) => `${key}=${typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value)}`,
     );
   const head = `${time} ${level} ${String(record['component'] ?? 'mxcp')}:`;
-  const text = [String(record['msg'] ?? ''), ...fields].join(' ');
+  const [first = '', ...more] = String(record['msg'] ?? '').split('\n');
+  const text = [[first, ...fields].join(' '), ...more].join('\n');
   const message = visible(text, '\n\t').replaceAll('\n', '\n    ');
   return `${colour ? paint(level, head) : head} ${message}\n`;
 }
 
 /** A field of the record may also be called `time` and then replaces it; a log line must not throw because of that. */
 function timeText(time: unknown): string {
-  const date = new Date(Number(time));
-  return Number.isNaN(date.getTime()) ? JSON.stringify(time) : date.toISOString();
+  const isTime = typeof time === 'string' && !Number.isNaN(Date.parse(time));
+  return isTime ? time : JSON.stringify(time);
 }
 
 function paint(level: string, head: string): string {

@@ -2,15 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { createLogger, createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 import { formatLine } from '../../../src/logging/logger.js';
 
-const TIME = Date.UTC(2026, 0, 15, 10, 30);
+const TIME = '2026-01-15T10:30:00.000Z';
 
 function format(record: Readonly<Record<string, unknown>>): string {
-  return formatLine(JSON.stringify({ level: 30, time: TIME, ...record }), false);
+  return formatLine(JSON.stringify({ level: 'info', time: TIME, ...record }), false);
 }
 
 describe('a line of text', () => {
   test('shows time, level, component, message and fields', () => {
-    expect(format({ level: 40, component: 'admin', msg: 'socket is gone', path: '/run/x', count: 2 })).toBe(
+    expect(format({ level: 'warn', component: 'admin', msg: 'socket is gone', path: '/run/x', count: 2 })).toBe(
       '2026-01-15T10:30:00.000Z WARN admin: socket is gone path=/run/x count=2\n',
     );
   });
@@ -25,9 +25,9 @@ describe('a line of text', () => {
     );
   });
 
-  test('indents what follows the first line, so that every record begins at the margin', () => {
-    expect(format({ msg: 'first\nsecond\nthird' })).toBe(
-      '2026-01-15T10:30:00.000Z INFO mxcp: first\n    second\n    third\n',
+  test('has its fields after the first line of a message, and indents the others', () => {
+    expect(format({ msg: 'first\nsecond\nthird', id: 'x', trigger: 'api' })).toBe(
+      '2026-01-15T10:30:00.000Z INFO mxcp: first id=x trigger=api\n    second\n    third\n',
     );
   });
 
@@ -62,8 +62,8 @@ describe('the logger', () => {
     expect(lines).toHaveLength(1);
     const record: unknown = JSON.parse(lines[0] ?? '');
     expect(record).toEqual({
-      level: 30,
-      time: expect.any(Number),
+      level: 'info',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       component: 'reload',
       id: 'x',
       msg: 'reload started',
