@@ -172,6 +172,33 @@ const reloadStatus = component(
   }),
 );
 
+const endpointCalls = component(
+  'EndpointCalls',
+  'The calls of one endpoint since the server started.',
+  z.strictObject({
+    type: z.enum(['tool', 'resource', 'prompt']),
+    name: z.string().describe('A name; for a resource its URI or URI template.'),
+    calls: count,
+    failures: count,
+    last_failure: timestampToSecond.nullable(),
+    last_failure_code: z.string().nullable(),
+  }),
+);
+
+export const calls = component(
+  'Calls',
+  'The calls that have ended since the server started. What `reload.active_requests` counts is not among them yet.',
+  z.strictObject({
+    total: count,
+    success: count,
+    error: count,
+    failures: z.record(z.string(), count).describe('By error code.'),
+    endpoints: z
+      .array(endpointCalls)
+      .describe('The 20 endpoints with the most failures, or else with the most calls, first.'),
+  }),
+);
+
 export const background = component(
   'Background',
   'Work that the server does by itself. When it fails, the current generation keeps serving.',
@@ -194,6 +221,7 @@ export const status = component(
     generation: count.describe('Number of the current generation; 1 at start.'),
     endpoints: endpointCounts,
     reload: reloadStatus,
+    calls,
     admin_socket: z.strictObject({
       path: z.string(),
       mode: z.string().describe('Octal, e.g. `0600`.'),

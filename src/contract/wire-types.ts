@@ -44,6 +44,7 @@ export type ReloadErrorBody = AnswerOf<'postReload', 500>;
 export type Check = Inside<typeof answers.check>;
 export type BackgroundReport = Inside<typeof answers.background>;
 export type StatusRecord = Inside<typeof answers.status>;
+export type CallsRecord = Inside<typeof answers.calls>;
 export type ConfigRecord = Inside<typeof answers.config>;
 export type EndpointRecord = Inside<typeof answers.endpoint>;
 export type RestartRequired = Inside<typeof answers.restartRequired>;

@@ -1,3 +1,4 @@
+export { CallLog } from './calling/call-log.js';
 export { checkEndpoints, findPythonTargets, withFailures } from './calling/check-endpoints.js';
 export {
   type EndpointListings,

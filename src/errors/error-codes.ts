@@ -145,6 +145,12 @@ export function httpStatusOf(code: ErrorCode): number {
   return entry.httpStatus ?? KINDS[entry.kind].httpStatus;
 }
 
+/** Whether the caller sent something that cannot work, as opposed to a fault of the server or its project. */
+export function isCallersMistake(code: ErrorCode): boolean {
+  const { kind } = ERROR_CODES[code];
+  return kind === 'user' || kind === 'not_found' || kind === 'forbidden';
+}
+
 export function exitCodeOf(code: ErrorCode): number {
   return KINDS[ERROR_CODES[code].kind].exitCode;
 }

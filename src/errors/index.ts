@@ -1,4 +1,4 @@
-export { ERROR_CODES, type ErrorCode, exitCodeOf, httpStatusOf } from './error-codes.js';
+export { ERROR_CODES, type ErrorCode, exitCodeOf, httpStatusOf, isCallersMistake } from './error-codes.js';
 export {
   MxcpError,
   type MxcpErrorOptions,
@@ -7,6 +7,7 @@ export {
   byPosition,
   errorCodeOf,
   firstLineOf,
+  formatPlace,
   formatProblem,
   groupByFile,
   howMany,

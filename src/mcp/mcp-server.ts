@@ -41,6 +41,8 @@ export interface McpOptions {
 export interface MessageScope {
   /** Lower-case names; absent when the message did not come over HTTP. */
   readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
+  /** The address that the message came from; absent when it did not come over HTTP. */
+  readonly client?: string | undefined;
   readonly splices: ResultSplices;
   /** Sends a notification before the answer; absent when this client takes nothing but the answer. */
   readonly notify?: Notify | undefined;
@@ -167,9 +169,13 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
       });
     try {
       const caller = { ...ANONYMOUS, requestHeaders };
-      return await run({ caller, signal: context.mcpReq.signal, notify: send }, scope);
+      const { id: requestId, signal } = context.mcpReq;
+      return await run({ caller, signal, notify: send, origin: { requestId, client: scope.client } }, scope);
     } catch (thrown) {
-      const error = toLoggedError(target, thrown, logger);
+      // An error of the call itself is in the log already.
+      if (!(thrown instanceof MxcpError))
+        logger.error({ err: thrown }, `the answer of a ${target.kind} could not be made`);
+      const error = toMxcpError(thrown);
       if (onFailure === undefined || error.code === 'endpoint_not_found')
         throw toProtocolError(target, error, scrubber);
       return onFailure(error);
@@ -178,14 +184,6 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
       notifications?.end();
     }
   };
-}
-
-/** An error that is not ours may quote anything: it goes to the log, and the client gets the neutral message. */
-function toLoggedError({ kind, name }: CallTarget, thrown: unknown, logger: Logger): MxcpError {
-  const error = toMxcpError(thrown);
-  if (error.code === 'internal') logger.error({ detail: error.detail }, `${kind} ${name} failed: internal error`);
-  else logger.debug({ code: error.code }, `${kind} ${name} failed: ${error.message}`);
-  return error;
 }
 
 /** A failed tool call as the model sees it: a result with `isError`, so that the model can act on the message. */

@@ -39,7 +39,7 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
 }
 
 function toStatus(
-  { active, calls, coordinator, triggers }: Running,
+  { active, calls, callLog, coordinator, triggers }: Running,
   { phase, settings: { debug }, stores }: ServerContext,
 ): ServerStatus {
   const { current } = active;
@@ -67,6 +67,7 @@ function toStatus(
       lastReloadError: last === null || last.error === null ? null : toOneLine(last.error.message),
       lastReloadId: last?.id ?? null,
     },
+    calls: callLog.counts,
     background: [...triggers.reports(), ...stores.reports()],
   };
 }

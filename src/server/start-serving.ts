@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ResolvedConfig } from '../config/index.js';
 import {
+  CallLog,
   checkEndpoints,
   type EndpointCalls,
   EndpointSet,
@@ -66,6 +67,7 @@ export async function loadFirstConfig(context: ServerContext): Promise<ResolvedC
 export interface Running {
   readonly active: ActiveGeneration<GenerationContents>;
   readonly calls: LiveEndpointCalls;
+  readonly callLog: CallLog;
   readonly coordinator: ReloadCoordinator<GenerationContents>;
   readonly transport: ClientTransport;
   readonly renderers: Renderers;
@@ -85,7 +87,8 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   stopped.throwIfAborted();
   const { callTimeoutMs, maxResultBytes } = settings;
   const renderers = disposer.own(new Renderers());
-  const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, logger };
+  const callLog = disposer.own(new CallLog(logger));
+  const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, log: callLog };
   const calls = new LiveEndpointCalls(active, options);
   const transport = await openTransport(context, config, calls);
   const triggers = new ReloadTriggers(context, active);
@@ -95,7 +98,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
     limits: { pauseTimeoutMs: settings.reloadHoldTimeoutMs, drainTimeoutMs: settings.reloadDrainTimeoutMs },
     logger: logger.child({ component: 'reload' }),
   });
-  return { active, calls, coordinator, transport, renderers, triggers };
+  return { active, calls, callLog, coordinator, transport, renderers, triggers };
 }
 
 function createBuilder(context: ServerContext): GenerationBuilder {

@@ -65,7 +65,7 @@ export class EndpointSet {
     readonly prompts: readonly PromptListing[];
   };
   readonly tools: ReadonlyMap<string, Callable>;
-  readonly resources: ResourceRouter<Callable & { readonly mimeType: string }>;
+  readonly resources: ResourceRouter<Callable & { readonly uri: string; readonly mimeType: string }>;
   readonly prompts: ReadonlyMap<string, { readonly arguments: ArgumentReader; readonly renderer: PromptRenderer }>;
   readonly #compiler = new SchemaCompiler();
 
@@ -81,7 +81,7 @@ export class EndpointSet {
     };
     this.tools = new Map(tools.map((tool) => [tool.name, this.#toCallable(tool)]));
     this.resources = new ResourceRouter(
-      resources.map((each) => [each.uri, { ...this.#toCallable(each), mimeType: mimeTypeOf(each) }]),
+      resources.map((each) => [each.uri, { ...this.#toCallable(each), mimeType: mimeTypeOf(each), uri: each.uri }]),
     );
     this.prompts = new Map(
       prompts.map((prompt) => {

@@ -1,7 +1,6 @@
 import type { CallerIdentity, QueryableDatabase } from '../../duckdb/index.js';
-import { type ErrorCode, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
+import { MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import type { ActiveGeneration, CallGate, Lease } from '../../lifecycle/index.js';
-import type { Logger } from '../../logging/index.js';
 import type { Renderers } from '../../prompts/index.js';
 import type { CallNotification, PythonTarget, PythonWorkers } from '../../python/index.js';
 import {
@@ -14,6 +13,7 @@ import {
 } from '../../values/index.js';
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
+import type { CallLog, CallOrigin } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
 
 /** What a transport knows about one call. */
@@ -23,6 +23,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Sends a notification to the client before the call is answered. Absent when the client takes none. Must not throw. */
   readonly notify?: ((notification: CallNotification) => void) | undefined;
+  /** For the log. */
+  readonly origin?: CallOrigin | undefined;
 }
 
 export interface ResourceText {
@@ -58,8 +60,8 @@ export interface LiveEndpointCallsOptions {
   readonly maxResultBytes: number;
   /** For `mxcp run --skip-output-validation`. */
   readonly skipOutputValidation?: boolean | undefined;
-  /** Gets a line for each call that has ended. */
-  readonly logger?: Logger | undefined;
+  /** Learns of each call that has ended. */
+  readonly log?: CallLog | undefined;
 }
 
 interface CalledEndpoint {
@@ -100,7 +102,7 @@ export class LiveEndpointCalls {
 
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
     const called: CalledEndpoint = { kind: 'tool', name };
-    return this.#perform(called, context, (call) => {
+    return this.#perform({ ...called, sent }, context, (call) => {
       const { tools } = call.generation.endpoints;
       const tool = tools.get(name);
       if (tool === undefined) throw notFound(called, tools.keys());
@@ -110,7 +112,7 @@ export class LiveEndpointCalls {
 
   readResource(uri: string, context: CallContext): Promise<ResourceText> {
     const called: CalledEndpoint = { kind: 'resource', name: uri };
-    return this.#perform(called, context, async (call) => {
+    return this.#perform({ ...called, sent: {} }, context, async (call) => {
       const { resources, listings } = call.generation.endpoints;
       const match = resources.find(uri);
       if (match === undefined)
@@ -126,7 +128,7 @@ export class LiveEndpointCalls {
 
   getPrompt(name: string, sent: SentArguments, context: CallContext): Promise<readonly PromptMessage[]> {
     const called: CalledEndpoint = { kind: 'prompt', name };
-    return this.#perform(called, context, ({ generation, deadline: { signal } }) => {
+    return this.#perform({ ...called, sent }, context, ({ generation, deadline: { signal } }) => {
       const { prompts } = generation.endpoints;
       const prompt = prompts.get(name);
       if (prompt === undefined) throw notFound(called, prompts.keys());
@@ -135,27 +137,31 @@ export class LiveEndpointCalls {
     });
   }
 
-  /** The frame of every call: lease, deadline, error and log line. */
-  async #perform<T>(called: CalledEndpoint, context: CallContext, run: (call: RunningCall) => Promise<T>): Promise<T> {
+  /** The frame of every call: lease, deadline, error and log. */
+  async #perform<T>(
+    called: CalledEndpoint & { readonly sent: SentArguments },
+    context: CallContext,
+    run: (call: RunningCall) => Promise<T>,
+  ): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
     const holder = { label: endpointLabel(called.kind, called.name), interrupt: () => deadline.interrupt() };
     const startedAt = performance.now();
-    let outcome: 'success' | ErrorCode = 'success';
+    let error: MxcpError | undefined;
     let lease: Lease<CallableGeneration> | undefined;
     this.#activeCalls += 1;
     try {
       lease = await this.#generations.acquire(holder, deadline.signal);
       return await run({ generation: lease.contents, context, deadline });
-    } catch (error) {
-      const failure = this.#toFailure(error, deadline, holder.label);
-      outcome = failure.code;
-      throw failure;
+    } catch (thrown) {
+      error = this.#toFailure(thrown, deadline, holder.label);
+      throw error;
     } finally {
       this.#activeCalls -= 1;
       deadline.dispose();
       lease?.release();
-      const duration_ms = Math.round(performance.now() - startedAt);
-      this.#options.logger?.debug({ component: 'calls', ...called, outcome, duration_ms }, 'call ended');
+      const durationMs = performance.now() - startedAt;
+      const { endpoints } = lease?.contents ?? this.#generations.current.contents;
+      this.#options.log?.add({ ...called, context, endpoints, error, durationMs });
     }
   }
 

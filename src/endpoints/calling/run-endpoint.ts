@@ -22,7 +22,7 @@ export interface EndpointRun {
   readonly name: string;
   readonly parameters: SentArguments;
   readonly context: CallContext;
-  readonly limits: Omit<LiveEndpointCallsOptions, 'gate' | 'renderers' | 'logger'>;
+  readonly limits: Omit<LiveEndpointCallsOptions, 'gate' | 'renderers' | 'log'>;
 }
 
 export type EndpointRunResult =

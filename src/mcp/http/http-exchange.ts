@@ -43,6 +43,10 @@ export class HttpExchange {
     return this.#incoming.method ?? 'GET';
   }
 
+  get client(): string | undefined {
+    return this.#incoming.socket.remoteAddress;
+  }
+
   get signal(): AbortSignal {
     return this.#abort.signal;
   }

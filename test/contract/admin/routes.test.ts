@@ -60,6 +60,7 @@ describe('answers of the routes', () => {
         last_reload_id: '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52',
         queued: 0,
       },
+      calls: { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
       admin_socket: { path: server.socketPath, mode: '0600', probe_path: server.probePath },
       checks: [{ name: 'database', status: 'ok', message: 'answers' }],
       background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],

@@ -90,6 +90,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         lastReloadId: RELOAD_ID,
         queued: 0,
       },
+      calls: { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
       background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
     }),
     config: () => ({

@@ -2,7 +2,7 @@ import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Disposer, Generation } from '../../../src/lifecycle/index.js';
 import { ANONYMOUS } from '../../../src/duckdb/index.js';
-import { EndpointSet, runEndpoint } from '../../../src/endpoints/index.js';
+import { CallLog, EndpointSet, runEndpoint } from '../../../src/endpoints/index.js';
 import { anonymous, fixture, openProject } from '../../kit/projects/endpoint-project.js';
 
 const project = fixture('endpoint-kinds.good');
@@ -144,13 +144,16 @@ describe('calling endpoints of a project over a real database', () => {
     const lines: string[] = [];
     const sinks = [(line: string) => lines.push(line)];
     const logger = createLogger({ level: 'debug', format: 'json', scrubber: new Scrubber(), sinks });
-    const { calls } = await openProject(project, disposer, { callTimeoutMs: 100, logger });
+    const { calls } = await openProject(project, disposer, {
+      callTimeoutMs: 100,
+      log: disposer.own(new CallLog(logger)),
+    });
     await expect(calls.callTool('slow', {}, anonymous())).rejects.toMatchObject({
       code: 'call_timeout',
       message: expect.stringContaining('took longer than 0.1 s'),
     });
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-      { component: 'calls', kind: 'tool', name: 'slow', outcome: 'call_timeout' },
+      { component: 'calls', kind: 'tool', name: 'slow', code: 'call_timeout' },
     ]);
   });
 

@@ -1,0 +1,282 @@
+import type { CallsRecord } from '../../contract/index.js';
+import {
+  type ErrorCode,
+  formatPlace,
+  isCallersMistake,
+  type MxcpError,
+  type SourcePosition,
+} from '../../errors/index.js';
+import type { Disposable } from '../../lifecycle/index.js';
+import type { Logger } from '../../logging/index.js';
+import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
+import type { EndpointSet } from './endpoint-set.js';
+
+/** Which request of which client a call is. */
+export interface CallOrigin {
+  readonly requestId?: string | number | undefined;
+  readonly client?: string | undefined;
+}
+
+/** A call that has ended. */
+export interface EndedCall {
+  readonly kind: EndpointKind;
+  /** As the client sent it. */
+  readonly name: string;
+  /** Of a tool or prompt; the values of a resource are in its URI. */
+  readonly sent: Readonly<Record<string, unknown>>;
+  /** Of the generation that answered, or that should have. */
+  readonly endpoints: EndpointSet;
+  readonly context: { readonly signal: AbortSignal; readonly origin?: CallOrigin | undefined };
+  readonly error: MxcpError | undefined;
+  readonly durationMs: number;
+}
+
+/** How many lines failed calls may write in a minute: those of one endpoint with one code, and all together. */
+const WINDOW_MS = 60_000;
+const MAX_LINES_OF_ONE_FAILURE = 10;
+const MAX_LINES = 100;
+/** How many lines at the end of a minute say what was left out. */
+const MAX_SUMMARY_LINES = 20;
+
+interface FailedCall extends EndedCall {
+  /** As the project declares it: a name, a URI or a template. Undefined when there is no such endpoint. */
+  readonly declared: string | undefined;
+}
+
+interface Repeated {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly what: string;
+  lines: number;
+  leftOut: number;
+}
+
+/**
+ * Writes one line for each failed call and counts all calls. A caller in a loop cannot fill the disk: lines are limited, and
+ * those left out are counted. No line has the value of an argument. Its owner disposes it after the last call.
+ */
+export class CallLog implements Disposable {
+  readonly #logger: Logger;
+  readonly #counts = new CallCounts();
+  /** By endpoint and code; its size is limited by the endpoints of the project. Empty between two windows. */
+  readonly #repeated = new Map<string, Repeated>();
+  #lines = 0;
+  #windowEnd: NodeJS.Timeout | undefined;
+
+  constructor(logger: Logger) {
+    this.#logger = logger.child({ component: 'calls' });
+  }
+
+  get counts(): CallsRecord {
+    return this.#counts.toRecord();
+  }
+
+  add(call: EndedCall): void {
+    const { kind, name, sent, durationMs, endpoints, error } = call;
+    const match = kind === 'resource' ? endpoints.resources.find(name) : undefined;
+    const isKnown = kind === 'tool' ? endpoints.tools.has(name) : kind === 'prompt' && endpoints.prompts.has(name);
+    const declared = isKnown ? name : match?.resource.uri;
+    this.#counts.add(call, declared);
+    if (error !== undefined) this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
+    else this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
+  }
+
+  dispose(): void {
+    if (this.#windowEnd !== undefined) this.#endWindow();
+  }
+
+  #addFailure(call: FailedCall, error: MxcpError): void {
+    this.#windowEnd ??= setTimeout(() => this.#endWindow(), WINDOW_MS).unref();
+    const { kind, declared } = call;
+    const what = `${declared === undefined ? `an unknown ${kind}` : endpointLabel(kind, declared)} with ${error.code}`;
+    const repeated = this.#repeated.get(what) ?? { level: levelOf(call, error), what, lines: 0, leftOut: 0 };
+    this.#repeated.set(what, repeated);
+    if (repeated.lines >= MAX_LINES_OF_ONE_FAILURE || this.#lines >= MAX_LINES) {
+      repeated.leftOut += 1;
+      return;
+    }
+    repeated.lines += 1;
+    this.#lines += 1;
+    this.#logger[repeated.level](fieldsOf(call, error), textOf(call, error));
+  }
+
+  #endWindow(): void {
+    clearTimeout(this.#windowEnd);
+    const leftOut = [...this.#repeated.values()].filter((each) => each.leftOut > 0);
+    leftOut.sort((a, b) => b.leftOut - a.leftOut);
+    for (const { level, what, leftOut: count } of leftOut.slice(0, MAX_SUMMARY_LINES))
+      this.#logger[level]({ left_out: count }, `${count} more failed calls of ${what} in the last minute, not logged`);
+    const others = leftOut.slice(MAX_SUMMARY_LINES).reduce((sum, { leftOut: count }) => sum + count, 0);
+    if (others > 0)
+      this.#logger.warn({ left_out: others }, `${others} other failed calls in the last minute, not logged`);
+    this.#repeated.clear();
+    this.#lines = 0;
+    this.#windowEnd = undefined;
+  }
+}
+
+/** SQL that a client wrote itself is its own mistake. */
+function levelOf(call: FailedCall, { code }: MxcpError): Repeated['level'] {
+  if (code === 'internal') return 'error';
+  const isCancelled = code === 'query_interrupted' && call.context.signal.aborted;
+  return isCancelled || isCallersMistake(code) || (code === 'query_failed' && hasOwnSql(call)) ? 'info' : 'warn';
+}
+
+/** Whether the statement is an argument, as it is for the SQL tool of this name. */
+function hasOwnSql({ declared, endpoints }: FailedCall): boolean {
+  return declared === 'execute_sql_query' && definitionOf('tool', declared, endpoints) === undefined;
+}
+
+function definitionOf(kind: EndpointKind, declared: string | undefined, { catalog }: EndpointSet) {
+  return catalog.endpoints.find(
+    (each) => each.kind === kind && (each.kind === 'resource' ? each.uri : each.name) === declared,
+  );
+}
+
+const MAX_NAME_LENGTH = 200;
+const MAX_TEXT_LENGTH = 500;
+const MAX_DETAIL_LENGTH = 4000;
+
+function fieldsOf(call: FailedCall, error: MxcpError) {
+  const { kind, declared, name, context, durationMs, endpoints } = call;
+  const { requestId, client } = context.origin ?? {};
+  const place = placeOf(error, definitionOf(kind, declared, endpoints));
+  return {
+    kind,
+    name: declared ?? cut(name, MAX_NAME_LENGTH),
+    code: error.code,
+    ...(place !== undefined && { place: formatPlace(place) }),
+    duration_ms: Math.round(durationMs),
+    ...(requestId !== undefined && { request: cut(String(requestId), MAX_NAME_LENGTH) }),
+    ...(client !== undefined && { client }),
+    ...(error.code === 'internal' && { detail: cut(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
+  };
+}
+
+/** Where the error says, or else where the SQL or the code of the endpoint is. */
+function placeOf(
+  { place, message }: MxcpError,
+  definition: EndpointDefinition | undefined,
+): SourcePosition | undefined {
+  if (place !== undefined || definition === undefined) return place;
+  if (definition.kind === 'prompt') return { file: definition.path };
+  const { source } = definition;
+  if (source.language === 'python') return { file: source.python.file };
+  const [, line = '1'] = /^LINE (\d+):/m.exec(message) ?? [];
+  return { file: source.sql.file, line: source.sql.lineInFile(Number(line) - 1) };
+}
+
+function textOf(call: FailedCall, { code, logMessage }: MxcpError): string {
+  const { kind, name, declared, sent } = call;
+  if (declared === undefined) return `there is no ${cut(endpointLabel(kind, name), MAX_NAME_LENGTH)}`;
+  const label = endpointLabel(kind, declared);
+  // Any word of such a message may come from the statement, which is an argument.
+  const isOwnSql = code === 'query_failed' && hasOwnSql(call);
+  const reason = isOwnSql ? (/\b\w+ Error\b/.exec(logMessage)?.[0] ?? code) : withoutValues(logMessage, sent);
+  return `${label} failed: ${cut(reason, MAX_TEXT_LENGTH)}`;
+}
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
+}
+
+/** A call with more values than this has a text of its code only. */
+const MAX_VALUES = 500;
+/** A message may quote the beginning of a longer value. */
+const QUOTED_LENGTH = 24;
+/** A shorter value is replaced only where it is a word of its own. */
+const MIN_LENGTH_WITHIN_WORDS = 4;
+
+/** Replaces the values of arguments in a message that quotes them. */
+export function withoutValues(message: string, sent: Readonly<Record<string, unknown>>): string {
+  const values = new Set<string>();
+  if (!collectTexts(sent, values))
+    return 'the message is left out, because it may quote the many arguments of the call';
+  const spellings = [...values].flatMap((value) => [
+    value,
+    JSON.stringify(value).slice(1, -1),
+    value.replaceAll("'", "''"),
+  ]);
+  let text = message;
+  for (const value of new Set(spellings.toSorted((a, b) => b.length - a.length))) text = withoutValue(text, value);
+  return text;
+}
+
+const REPLACEMENT = '[argument]';
+
+function withoutValue(message: string, value: string): string {
+  const beginning = value.slice(0, QUOTED_LENGTH);
+  if (beginning.trim() === '') return message;
+  let text = '';
+  let rest = message;
+  for (let at = rest.indexOf(beginning); at !== -1; at = rest.indexOf(beginning)) {
+    let end = at + beginning.length;
+    while (end - at < value.length && rest[end] === value[end - at]) end += 1;
+    const isWord = !/\w$/.test(text + rest.slice(0, at)) && !/^\w/.test(rest.slice(end));
+    const isReplaced = value.length >= MIN_LENGTH_WITHIN_WORDS || isWord;
+    text += rest.slice(0, at) + (isReplaced ? REPLACEMENT : rest.slice(at, end));
+    rest = rest.slice(end);
+  }
+  return text + rest;
+}
+
+/** Collects the texts and numbers within a value. False when there are too many. */
+function collectTexts(value: unknown, texts: Set<string>): boolean {
+  const pending: unknown[] = [value];
+  for (let visited = 0; pending.length > 0; visited += 1) {
+    if (visited > MAX_VALUES) return false;
+    const next = pending.pop();
+    if (typeof next === 'string' || typeof next === 'number') texts.add(String(next));
+    else if (Array.isArray(next) && next.length > MAX_VALUES) return false;
+    else if (typeof next === 'object' && next !== null) pending.push(...Object.values(next).slice(0, MAX_VALUES + 1));
+  }
+  return true;
+}
+
+/** Endpoints whose calls are counted one by one. Further ones, after many reloads of definitions, count only in the totals. */
+const MAX_COUNTED_ENDPOINTS = 1000;
+const MAX_SHOWN_ENDPOINTS = 20;
+
+type EndpointCount = {
+  -readonly [Key in keyof CallsRecord['endpoints'][number]]: CallsRecord['endpoints'][number][Key];
+};
+
+/** Counts calls since the start of the server, by outcome and by endpoint. */
+class CallCounts {
+  readonly #failures = new Map<ErrorCode, number>();
+  readonly #endpoints = new Map<string, EndpointCount>();
+  #success = 0;
+  #error = 0;
+
+  add({ kind, error }: EndedCall, declared: string | undefined): void {
+    if (error === undefined) this.#success += 1;
+    else {
+      this.#error += 1;
+      this.#failures.set(error.code, (this.#failures.get(error.code) ?? 0) + 1);
+    }
+    if (declared === undefined) return;
+    const label = endpointLabel(kind, declared);
+    const counted = this.#endpoints.get(label) ?? newCount(kind, declared);
+    if (this.#endpoints.size < MAX_COUNTED_ENDPOINTS) this.#endpoints.set(label, counted);
+    counted.calls += 1;
+    if (error === undefined) return;
+    counted.failures += 1;
+    counted.lastFailure = new Date();
+    counted.lastFailureCode = error.code;
+  }
+
+  /** The endpoints with the most failures, or else with the most calls, first. */
+  toRecord(): CallsRecord {
+    const endpoints = [...this.#endpoints.values()].sort((a, b) => b.failures - a.failures || b.calls - a.calls);
+    return {
+      total: this.#success + this.#error,
+      success: this.#success,
+      error: this.#error,
+      failures: Object.fromEntries([...this.#failures].sort(([, a], [, b]) => b - a)),
+      endpoints: endpoints.slice(0, MAX_SHOWN_ENDPOINTS),
+    };
+  }
+}
+
+function newCount(type: EndpointKind, name: string): EndpointCount {
+  return { type, name, calls: 0, failures: 0, lastFailure: null, lastFailureCode: null };
+}
