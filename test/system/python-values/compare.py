@@ -40,6 +40,11 @@ class Customer(pydantic.BaseModel):
     friends: "list[Customer]" = []
 
 
+class Numbers(pydantic.RootModel):
+    root: "list[int]"
+
+
+MASS = pd.DataFrame({"species": ["A", "A", "B"], "g": [1, 3, 5]})
 FRAME = pd.DataFrame(
     {
         "n": [1, 2],

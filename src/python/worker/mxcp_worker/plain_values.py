@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 import dataclasses
 import datetime
@@ -14,7 +15,7 @@ import pathlib
 import uuid
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
-from .foreign import is_missing, items_of, package_of, records_of, to_python
+from .foreign import fields_of, is_missing, items_of, package_of, records_of, to_python
 from .scalar_texts import bytes_text, datetime_text, decimal_value, duration_text, numpy_time_text, time_text
 
 _SAFE_INTEGER = 2**53 - 1
@@ -52,13 +53,17 @@ def iterate(value: Any) -> Optional[Iterator[Any]]:
     kind = type(value)
     if kind in (list, tuple):
         return iter(value)
+    if _is_root_model(kind):
+        return iterate(value.root)
     if kind in (str, dict, int, float, bool) or value is None or _is_record(value):
         return None
     if package_of(kind) is not None and not isinstance(value, collections.abc.Iterator):
-        return records_of(value) or items_of(value)
+        if fields_of(value) is not None:
+            return None
+        return records_of(value, _to_name) or items_of(value)
     if isinstance(value, (set, frozenset, collections.abc.Set)):
         return iter(_sorted(value))
-    if isinstance(value, (str, bytes, bytearray, memoryview)):
+    if isinstance(value, (str, bytes, bytearray, memoryview, collections.UserString)):
         return None
     if isinstance(value, (collections.abc.Iterator, collections.abc.Sequence, collections.abc.MappingView)):
         return iter(value)
@@ -77,6 +82,8 @@ def _find_converter(value: Any) -> Converter:
         return lambda member, above: _convert(member.value, above)
     if package_of(type(value)) is not None:
         return _convert_foreign
+    if _is_root_model(type(value)):
+        return lambda model, above: _convert(model.root, above)
     for kinds, convert in _KINDS:
         if isinstance(value, kinds):
             return convert
@@ -104,18 +111,33 @@ def _convert_dict(entries: Any, above: Above, container: Any = None) -> Dict[str
     plain: Dict[str, Any] = {}
     for key, item in entries.items():
         try:
-            name = key if type(key) is str else _to_name(key, above)
+            name = key if type(key) is str else _to_name(key)
             plain[name] = item if type(item) in _AS_IT_IS else _convert(item, above)
         except NotJson as problem:
             problem.keys.append(key)
             raise
+    if len(plain) < len(entries):
+        raise NotJson(_explain_equal_keys(entries))
     above.discard(identity)
     return plain
 
 
-def _to_name(key: Any, above: Above) -> str:
-    plain = _convert(key, above)
+def _to_name(key: Any) -> str:
+    plain = _convert(key, set())
+    if plain is None and key is not None:
+        # As DuckDB writes such keys of a MAP: `nan`, `inf`, `-inf`.
+        return str(key)
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _explain_equal_keys(entries: Any) -> str:
+    seen: Dict[str, Any] = {}
+    for key in entries:
+        name = _to_name(key)
+        if name in seen:
+            return f"has two keys that are {json.dumps(name)} in JSON: {seen[name]!r} and {key!r}"
+        seen[name] = key
+    return "has two keys that are equal in JSON"
 
 
 def _convert_items(value: Any, above: Above) -> List[Any]:
@@ -147,6 +169,9 @@ def _convert_foreign(value: Any, above: Above) -> Any:
         return text
     if getattr(value, "nanosecond", 0):
         return datetime_text(value)
+    fields = fields_of(value)
+    if fields is not None:
+        return _convert_dict(fields, above, value)
     python = to_python(value) if iterate(value) is None else value
     if type(python) is not type(value):
         return _convert(python, above)
@@ -167,6 +192,11 @@ def _is_record(value: Any) -> bool:
         # Models of pydantic 1.
         or (hasattr(kind, "__fields__") and callable(getattr(kind, "dict", None)))
     )
+
+
+def _is_root_model(kind: type) -> bool:
+    """Whether a model of pydantic is one value without a name."""
+    return getattr(kind, "__pydantic_root_model__", False) is True
 
 
 def _fields_of(value: Any) -> Any:
@@ -197,6 +227,7 @@ def _step(key: Any) -> str:
 _KINDS: "tuple[tuple[Any, Converter], ...]" = (
     (bool, lambda value, _above: bool(value)),
     (str, lambda value, _above: str.__str__(value)),
+    (collections.UserString, lambda value, _above: str(value)),
     (int, _convert_integer),
     (float, _convert_float),
     (decimal.Decimal, lambda value, _above: decimal_value(value)),

@@ -17,8 +17,8 @@ def decimal_value(value: decimal.Decimal) -> Any:
     if not value.is_finite():
         return None
     _sign, digits, exponent = value.as_tuple()
-    if len(digits) + max(int(exponent), 0) <= _EXACT_DIGITS:
-        number = float(value)
+    number = float(value) if len(digits) + max(int(exponent), 0) <= _EXACT_DIGITS else 0.0
+    if number != 0 or value.is_zero():
         return int(number) if number.is_integer() else number
     return format(value, "f") if abs(int(exponent)) < 1000 else str(value)
 
