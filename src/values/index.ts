@@ -1,7 +1,7 @@
 export { ArgumentReader, type CallArguments, coerce, toSampleParameters } from './arguments.js';
 export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
-export { type ObjectSchema, toInputSchema, toOutputSchema } from './json-schema.js';
+export { type ObjectSchema, explainUnportable, toInputSchema, toOutputSchema } from './json-schema.js';
 export {
   type ResultOptions,
   RowCollector,

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
+import { messageOf } from '../errors/index.js';
 import { coerce, isNumeric } from './arguments.js';
 import { type ParameterDefinition, SHARED_KEYS, type TypeDefinition, type ValueFormat } from './type-definition.js';
 
@@ -8,24 +9,20 @@ import { type ParameterDefinition, SHARED_KEYS, type TypeDefinition, type ValueF
  */
 export type SchemaDirection = 'input' | 'output';
 
-interface SchemaUse {
-  readonly direction: SchemaDirection;
-  /** A schema for checks has keywords that only the schema compiler knows; one for clients has not. */
-  readonly isCheck: boolean;
-}
-
 /** JSON Schema of an object, as MCP wants it for arguments and structured content. */
 export interface ObjectSchema extends JsonObject {
   readonly type: 'object';
 }
 
+type ToSchema = (type: TypeDefinition, direction: SchemaDirection) => JsonObject;
+
 /** JSON Schema 2020-12 of the arguments of an endpoint, for clients unless it is for checks. */
 export function toInputSchema(parameters: readonly ParameterDefinition[], isCheck = false): ObjectSchema {
-  const use: SchemaUse = { direction: 'input', isCheck };
+  const toSchema = isCheck ? toCheckSchema : toClientSchema;
   const required = parameters.filter((parameter) => !('default' in parameter)).map(({ name }) => name);
   return {
     type: 'object',
-    properties: Object.fromEntries(parameters.map((parameter) => [parameter.name, toSchema(parameter, use)])),
+    properties: Object.fromEntries(parameters.map((parameter) => [parameter.name, toSchema(parameter, 'input')])),
     ...(required.length === 0 ? {} : { required }),
     additionalProperties: false,
   };
@@ -36,43 +33,94 @@ export function toInputSchema(parameters: readonly ParameterDefinition[], isChec
  * `result`, because MCP wants an object there.
  */
 export function toOutputSchema(returns: TypeDefinition): ObjectSchema {
-  const schema = toSchema(returns, { direction: 'output', isCheck: false });
-  if (returns.type === 'object') return { ...schema, type: 'object' };
-  return { type: 'object', properties: { result: schema }, required: ['result'] };
+  if (returns.type === 'object') return { ...toClientType(returns, 'output'), ...toNotes(returns), type: 'object' };
+  return { type: 'object', properties: { result: toClientSchema(returns, 'output') }, required: ['result'] };
 }
 
 /** The schema with which the server itself checks a value. */
 export function toCheckSchema(type: TypeDefinition, direction: SchemaDirection): JsonObject {
-  return toSchema(type, { direction, isCheck: true });
-}
-
-function toSchema(type: TypeDefinition, use: SchemaUse): JsonObject {
-  const isNullable = use.direction === 'output' || ('default' in type && type.default === null);
-  const schema: Record<string, JsonValue> = { type: typeNames(type, use, isNullable) };
+  const isNullable = direction === 'output' || ('default' in type && type.default === null);
+  const names = [type.type, ...(isNumeric(type) ? ['string'] : []), ...(isNullable ? ['null'] : [])];
+  const schema: Record<string, JsonValue> = { type: names.length === 1 ? type.type : names };
   for (const key of SHARED_KEYS) {
-    const value = type[key];
-    if (value !== undefined && !isMisjudged(key, type, use)) schema[key] = value;
+    const isSkipped = key === 'format' && direction === 'output' && ZONED_FORMATS.has(type.format ?? 'date');
+    if (type[key] !== undefined && !isSkipped) schema[key] = type[key];
   }
-  if (use.isCheck) addCheckKeywords(schema, type, use.direction);
-  addValues(schema, type, isNullable);
-  if (type.items !== undefined) schema['items'] = toSchema(type.items, use);
-  if (type.properties !== undefined) {
-    const entries = Object.entries(type.properties);
-    schema['properties'] = Object.fromEntries(entries.map(([name, property]) => [name, toSchema(property, use)]));
+  addCheckKeywords(schema, type, direction);
+  if (type.enum !== undefined) {
+    const values = toValues(type, type.enum);
+    schema['enum'] = isNullable && !values.includes(null) ? [...values, null] : values;
   }
-  return schema;
+  return { ...schema, ...toMembers(type, direction, toCheckSchema) };
 }
 
-function typeNames(type: TypeDefinition, use: SchemaUse, isNullable: boolean): JsonValue {
-  const isAlsoText = use.isCheck ? isNumeric(type) : isAdvertisedAsText(type, use.direction);
-  const names = [type.type, ...(isAlsoText ? ['string'] : []), ...(isNullable ? ['null'] : [])];
-  return names.length === 1 ? type.type : names;
+/**
+ * What clients and models get. Each schema has one `type`, never a list of types, and an array always has `items`: several
+ * clients drop all tools for the other forms. So null, which means "left out" as an argument, is not mentioned there.
+ */
+function toClientSchema(type: TypeDefinition, direction: SchemaDirection): JsonObject {
+  const main = toClientType(type, direction);
+  const notes = toNotes(type);
+  const isAlsoText = isAdvertisedAsText(type, direction);
+  if (direction === 'input') {
+    const asText = { type: 'string', ...toEnum(type, () => true, String) };
+    return isAlsoText ? { ...asText, ...toNotes(type, String) } : { ...main, ...notes };
+  }
+  const text = { type: 'string', ...toEnum(type, (value) => typeof value === 'string') };
+  return { anyOf: [main, ...(isAlsoText ? [text] : []), { type: 'null' }], ...notes };
+}
+
+/** The keywords that belong to the declared type. */
+function toClientType(type: TypeDefinition, direction: SchemaDirection): JsonObject {
+  const schema: Record<string, JsonValue> = { type: type.type };
+  for (const key of SHARED_KEYS)
+    if (type[key] !== undefined && isForClients(key, type, direction)) schema[key] = type[key];
+  const isOfType = (value: JsonValue): boolean => !isNumeric(type) || typeof value === 'number';
+  return {
+    ...schema,
+    ...toEnum(type, isOfType),
+    ...(type.type === 'array' ? { items: {} } : {}),
+    ...toMembers(type, direction, toClientSchema),
+  };
+}
+
+function toMembers({ items, properties }: TypeDefinition, direction: SchemaDirection, toSchema: ToSchema): JsonObject {
+  const members = Object.entries(properties ?? {}).map(([name, type]) => [name, toSchema(type, direction)] as const);
+  return {
+    ...(items === undefined ? {} : { items: toSchema(items, direction) }),
+    ...(properties === undefined ? {} : { properties: Object.fromEntries(members) }),
+  };
+}
+
+/** The allowed values that a schema of one type can have; null is never one of them. */
+function toEnum(
+  type: TypeDefinition,
+  isOfType: (value: JsonValue) => boolean,
+  convert: (value: JsonValue) => JsonValue = (value) => value,
+): JsonObject {
+  const values = toValues(type, type.enum ?? []).filter((value) => value !== null && isOfType(value));
+  return values.length === 0 ? {} : { enum: values.map(convert) };
+}
+
+/** What explains a value but does not restrict it. */
+function toNotes(type: TypeDefinition, convert: (value: JsonValue) => JsonValue = (value) => value): JsonObject {
+  const { examples = [], default: standard } = type;
+  const listed = toValues(type, examples).filter((value) => value !== null);
+  const description =
+    type.format === 'timestamp'
+      ? [type.description, 'Seconds since 1970-01-01 in UTC.'].filter((each) => each !== undefined).join(' ')
+      : type.description;
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(listed.length === 0 ? {} : { examples: listed.map(convert) }),
+    ...(standard === undefined || standard === null ? {} : { default: convert(toJsonValue(coerce(type, standard))) }),
+  };
 }
 
 /**
  * Whether clients learn that a declared number may come as text. Of a result always, unless its declaration keeps it
- * within what a double holds. Of a parameter only if its declaration names a number beyond that: models and their
- * interfaces handle `integer` better than a choice of types, and text is accepted in any case.
+ * within what a double holds. Of a parameter only if its declaration names a number beyond that, and then it is text
+ * for them; text is accepted in any case.
  */
 function isAdvertisedAsText(type: TypeDefinition, direction: SchemaDirection): boolean {
   const needsText = (value: unknown): boolean => typeof coerce(type, value) === 'string';
@@ -91,15 +139,47 @@ function isAdvertisedAsText(type: TypeDefinition, direction: SchemaDirection): b
 
 const ZONED_FORMATS: ReadonlySet<ValueFormat> = new Set(['time', 'date-time', 'timestamp']);
 
-/**
- * Whether a client would refuse right answers because of this keyword: clients that divide doubles find that 19.99 is no
- * multiple of 0.01, and JSON Schema has no clocks without a zone.
- */
-function isMisjudged(key: (typeof SHARED_KEYS)[number], type: TypeDefinition, use: SchemaUse): boolean {
-  if (use.direction === 'input') return false;
-  if (key === 'format') return type.format !== undefined && ZONED_FORMATS.has(type.format);
-  return key === 'multipleOf' && !use.isCheck && !Number.isInteger(type.multipleOf);
+/** Formats that every client knows and reads as the server does: arguments that clients make, and results they check. */
+const CLIENT_FORMATS: Readonly<Record<SchemaDirection, ReadonlySet<ValueFormat>>> = {
+  input: new Set(['email', 'date', 'time', 'date-time', 'duration']),
+  // The clocks of results have no zone, and their durations have signs and fractions; JSON Schema allows neither.
+  output: new Set(['email', 'date']),
+};
+
+/** Whether clients read a keyword as the server does. Some divide doubles, and find that 19.99 is no multiple of 0.01. */
+function isForClients(key: (typeof SHARED_KEYS)[number], type: TypeDefinition, direction: SchemaDirection): boolean {
+  switch (key) {
+    case 'description':
+      return false;
+    case 'format':
+      return type.format !== undefined && CLIENT_FORMATS[direction].has(type.format);
+    case 'multipleOf':
+      return direction === 'input' || Number.isInteger(type.multipleOf);
+    case 'pattern':
+      return type.pattern !== undefined && explainUnportable(type.pattern) === undefined;
+    case 'required':
+      return type.required !== undefined && type.required.length > 0;
+    default:
+      return true;
+  }
 }
+
+/**
+ * Why some clients cannot compile a pattern, as the end of a sentence; undefined if all can. They use the Unicode mode of
+ * JavaScript or, to check results, Python's `re`, and most refuse all tools for one bad pattern.
+ */
+export function explainUnportable(pattern: string): string | undefined {
+  try {
+    void new RegExp(pattern, 'u');
+  } catch (error) {
+    return `is not valid in the Unicode mode of JavaScript (${messageOf(error).replace(/^.*: /s, '')})`;
+  }
+  const [construct] = NOT_EVERYWHERE.exec(pattern.replaceAll(/\\[^pPkcu1-9]/gs, '')) ?? [];
+  return construct === undefined ? undefined : `has \`${construct}\`, which some clients cannot compile`;
+}
+
+/** Property escapes, control letters, back references, code points in braces, named groups, lookbehind, empty classes. */
+const NOT_EVERYWHERE = /\\[pPkc1-9]|\\u\{|\(\?<|\[\^?\]/;
 
 function addCheckKeywords(schema: Record<string, JsonValue>, type: TypeDefinition, direction: SchemaDirection): void {
   if (isNumeric(type)) schema['exactText'] = { type: type.type, direction };
@@ -109,14 +189,8 @@ function addCheckKeywords(schema: Record<string, JsonValue>, type: TypeDefinitio
 }
 
 /** Values written in the file get the declared type, as arguments do: `enum: ["1", "2"]` of an integer means 1 and 2. */
-function addValues(schema: Record<string, JsonValue>, type: TypeDefinition, isNullable: boolean): void {
-  const toValue = (value: unknown): JsonValue => toJsonValue(coerce(type, value));
-  if (type.enum !== undefined) {
-    const values = type.enum.map(toValue);
-    schema['enum'] = isNullable && !values.includes(null) ? [...values, null] : values;
-  }
-  if (type.examples !== undefined) schema['examples'] = type.examples.map(toValue);
-  if ('default' in type) schema['default'] = toValue(type.default);
+function toValues(type: TypeDefinition, written: readonly unknown[]): readonly JsonValue[] {
+  return written.map((value) => toJsonValue(coerce(type, value)));
 }
 
 /** YAML can hold what JSON cannot (infinities, binary, sets); such values become their JSON text, or null. */

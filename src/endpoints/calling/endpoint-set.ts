@@ -18,7 +18,7 @@ import {
   type ResourceDefinition,
   type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
-import { UriTemplate } from '../definitions/uri-template.js';
+import { ResourceRouter, UriTemplate } from '../definitions/uri-template.js';
 import { PromptRenderer } from './render-prompt.js';
 import { createSqlTools, type SqlTool } from './sql-tools.js';
 
@@ -138,30 +138,4 @@ function toPromptListing({ name, description, parameters, tags }: PromptDefiniti
     required: !('default' in parameter),
   }));
   return { name, description, arguments: listed, tags };
-}
-
-/** Finds the resource that a URI names: one without placeholders first, then the most specific template. */
-export class ResourceRouter<T> {
-  readonly #exact = new Map<string, T>();
-  readonly #templates: { readonly template: UriTemplate; readonly resource: T }[] = [];
-
-  constructor(resources: Iterable<readonly [uri: string, resource: T]>) {
-    for (const [uri, resource] of resources) {
-      const template = new UriTemplate(uri);
-      if (template.isTemplate) this.#templates.push({ template, resource });
-      else this.#exact.set(uri, resource);
-    }
-    this.#templates.sort((a, b) => UriTemplate.bySpecificity(a.template, b.template));
-  }
-
-  /** `values` are those of the URI's placeholders, decoded. */
-  find(uri: string): { resource: T; values: Readonly<Record<string, string>> } | undefined {
-    const exact = this.#exact.get(uri);
-    if (exact !== undefined) return { resource: exact, values: {} };
-    for (const { template, resource } of this.#templates) {
-      const values = template.match(uri);
-      if (values !== undefined) return { resource, values };
-    }
-    return undefined;
-  }
 }

@@ -60,7 +60,8 @@ export async function runEndpoint(
 
 /** The URI of a resource that was given by its URI, name or template; a template needs all of its parameters. */
 function toUri({ listings, resources }: EndpointSet, name: string, parameters: SentArguments): string {
-  const listing = listings.resources.find((resource) => resource.uri === name || resource.name === name);
+  const { text: uri } = new UriTemplate(name);
+  const listing = listings.resources.find((resource) => resource.uri === uri || resource.name === name);
   if (listing === undefined) {
     if (resources.find(name) !== undefined) return name;
     const known = listings.resources.flatMap((resource) => [resource.name, resource.uri]);

@@ -14,7 +14,7 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     [[kind, 'return'], returns],
   ];
   const mistakes = [...findRepeatedNames(parts), ...checkUri(parts), ...findPolicies(parts)];
-  const warnings: Finding[] = [];
+  const warnings = warnOfNames(parts);
   for (const [at, type] of types) {
     if (type === undefined) continue;
     const found = checkType(type, at);
@@ -35,6 +35,21 @@ function findRepeatedNames({ kind, declared }: EndpointParts): Finding[] {
     if (name === undefined || declared.indexOf(name) === index) return [];
     return [{ at: [kind, 'parameters', index, 'name'], message: `parameter "${name}" is declared twice` }];
   });
+}
+
+/**
+ * Claude and OpenAI accept names of 64 characters without dots, Gemini besides none that begins with a digit or a "-". They
+ * refuse a whole request for one name, so all servers of a client stop working.
+ */
+function warnOfNames({ kind, name, declared }: EndpointParts): Finding[] {
+  const findings: Finding[] = declared.flatMap((parameter, index) => {
+    if (parameter === undefined || parameter.length <= 64) return [];
+    const message = `parameter "${parameter}" has more than 64 characters; some clients refuse all tools for that`;
+    return [{ at: [kind, 'parameters', index, 'name'], message }];
+  });
+  if (kind === 'resource' || name === undefined || /^[A-Za-z_][\w-]{0,63}$/.test(name)) return findings;
+  const message = `some clients refuse all ${kind}s because of the name "${name}"; begin with a letter or "_", then use at most 63 letters, digits, "_" and "-"`;
+  return [{ at: [kind, 'name'], message }, ...findings];
 }
 
 /** Each placeholder of a URI must be a declared parameter, and each parameter must be in the URI. */

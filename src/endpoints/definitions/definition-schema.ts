@@ -33,8 +33,23 @@ const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSc
 
 const messageSchema = z.strictObject({ prompt: z.string(), role: text, type: text });
 
+/** What MCP allows (2025-11-25). Clients give a name to a model unchanged, and one bad name makes them drop all tools. */
+const nameSchema = z.string().regex(/^[\w.-]{1,128}$/, {
+  error: ({ input }) => {
+    const allowed = String(input)
+      .trim()
+      .replaceAll(/[^\w.-]+/g, '_')
+      .replaceAll(/^_+|_+$/g, '')
+      .slice(0, 64);
+    const example = allowed === '' ? '' : `, such as "${allowed}"`;
+    return `must have 1 to 128 letters (A-Z, a-z), digits, "_", "-" and "."${example}`;
+  },
+});
+
+const MIME_TYPE = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+/-]+|"[^"]*"))*$/;
+
 const toolSchema = z.strictObject({
-  name: z.string().min(1, 'must not be empty'),
+  name: nameSchema,
   annotations: maybe(
     z.strictObject({
       title: text,
@@ -50,14 +65,14 @@ const toolSchema = z.strictObject({
 
 const resourceSchema = z.strictObject({
   uri: z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:/, 'must begin with a scheme, as in "sales://regions"'),
-  name: text,
-  mime_type: text,
+  name: maybe(z.string().min(1, 'must not be empty')),
+  mime_type: maybe(z.string().regex(MIME_TYPE, 'must be a media type such as "application/json" or "text/markdown"')),
   ...sharedFields,
   ...sqlFields,
 });
 
 const promptSchema = z.strictObject({
-  name: z.string().min(1, 'must not be empty'),
+  name: nameSchema,
   messages: z.array(messageSchema).min(1, 'must have at least one message'),
   ...sharedFields,
 });
@@ -102,6 +117,7 @@ export function readParts(
     messages: toList(fields['messages']).map((each) => read(messageSchema, each)),
     /** Undefined for a prompt, which has no source. */
     run: kind === 'prompt' ? undefined : read(runSchema, fields),
+    name: read(anyText, fields['name']),
     /** Undefined for a resource: its Python file alone determines the function. */
     functionName: uri === undefined ? read(anyText, fields['name']) : undefined,
   };

@@ -53,6 +53,7 @@ export interface ToolDefinition extends DefinitionBase, Readonly<Pick<ToolFields
 
 export interface ResourceDefinition extends DefinitionBase {
   readonly kind: 'resource';
+  /** Normalized, as clients get it. */
   readonly uri: string;
   readonly mimeType: string | undefined;
   readonly source: EndpointSource;

@@ -12,6 +12,7 @@ import {
 } from './endpoint-definition.js';
 import { readSource, type SourceContext } from './read-source.js';
 import type { DefaultCheck } from './type-rules.js';
+import { UriTemplate } from './uri-template.js';
 
 /** The text of an endpoint file. */
 export interface DefinitionFile {
@@ -123,5 +124,5 @@ function toDefinition(
   if (!('uri' in fields))
     return { kind: 'tool', ...shared, name: fields.name, annotations: fields.annotations, source };
   const { uri, name = uri, mime_type: mimeType } = fields;
-  return { kind: 'resource', ...shared, name, uri, mimeType, source };
+  return { kind: 'resource', ...shared, name, uri: new UriTemplate(uri).text, mimeType, source };
 }

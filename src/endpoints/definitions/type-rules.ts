@@ -2,6 +2,7 @@ import { messageOf, suggestion } from '../../errors/index.js';
 import {
   coerce,
   compilePattern,
+  explainUnportable,
   parseExact,
   type SchemaCheck,
   SchemaCompiler,
@@ -43,7 +44,11 @@ export function checkType(type: TypeDefinition, at: KeyPath): Finding[] {
 
 /** What is probably not intended, but is served: projects written for other implementations have it. */
 export function warnOfType(type: TypeDefinition, at: KeyPath): Finding[] {
-  return findIn(type, at, (one) => [...findForeignKeywords(one), ...findUnquotedValues(one)]);
+  return findIn(type, at, (one) => [
+    ...findForeignKeywords(one),
+    ...findUnquotedValues(one),
+    ...findUnportablePattern(one),
+  ]);
 }
 
 function findIn(type: TypeDefinition, at: KeyPath, find: (type: TypeDefinition) => Finding[]): Finding[] {
@@ -162,6 +167,14 @@ function findBadNames({ pattern, properties, required = [] }: TypeDefinition): F
     findings.push({ at: ['pattern'], message: `\`pattern\` is not a regular expression: ${messageOf(error)}` });
   }
   return findings;
+}
+
+/** A pattern that is wrong everywhere is a mistake, and reported as one. */
+function findUnportablePattern({ pattern }: TypeDefinition): Finding[] {
+  const reason = pattern === undefined ? undefined : explainUnportable(pattern);
+  if (reason === undefined) return [];
+  const message = `\`pattern\` ${reason}; values are checked with it, but clients do not get it`;
+  return [{ at: ['pattern'], message }];
 }
 
 const KEYWORDS: readonly (readonly [readonly ValueType[], readonly (keyof TypeDefinition)[]])[] = [

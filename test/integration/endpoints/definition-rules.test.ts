@@ -1,20 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loadEndpoints } from '../../../src/endpoints/index.js';
-import { formatProblem } from '../../../src/errors/index.js';
-import { TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { foldersOf } from '../../kit/projects/endpoint-project.js';
-
-async function problemsOf(path: string, lines: readonly string[]): Promise<string[]> {
-  using project = new TemporaryProject({ [path]: lines });
-  const { failures } = await loadEndpoints(foldersOf(project.root));
-  return failures.flatMap(({ problems }) => problems.map((problem) => formatProblem(problem)));
-}
-
-async function warningsOf(path: string, lines: readonly string[]): Promise<string[]> {
-  using project = new TemporaryProject({ [path]: lines });
-  const { warnings } = await loadEndpoints(foldersOf(project.root));
-  return warnings.filter(({ file }) => file === path).map((warning) => formatProblem(warning));
-}
+import { problemsOf, warningsOf } from '../../kit/projects/endpoint-project.js';
 
 describe('a type that nothing can satisfy is refused', () => {
   it.each([

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CallGate } from '../../../src/lifecycle/index.js';
 import { EndpointSet, LiveEndpointCalls, loadEndpoints } from '../../../src/endpoints/index.js';
+import { formatProblem } from '../../../src/errors/index.js';
 import { Renderers } from '../../../src/prompts/index.js';
 import type { EndpointFolders } from '../../../src/endpoints/definitions/definition-files.js';
 import type { LiveEndpointCallsOptions } from '../../../src/endpoints/calling/live-endpoint-calls.js';
 import { ActiveGeneration, Generation, type Disposer } from '../../../src/lifecycle/index.js';
+import { TemporaryProject } from './temporary-project.js';
 import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
 
 export function fixture(name: string): EndpointFolders {
@@ -59,3 +61,17 @@ export async function openProject(
 }
 
 export const anonymous = () => ({ caller: ANONYMOUS, signal: new AbortController().signal });
+
+/** The problems of the endpoint files in a project that has just this one, as a person reads them. */
+export async function problemsOf(path: string, lines: readonly string[]): Promise<string[]> {
+  using project = new TemporaryProject({ [path]: lines });
+  const { failures } = await loadEndpoints(foldersOf(project.root));
+  return failures.flatMap(({ problems }) => problems.map((problem) => formatProblem(problem)));
+}
+
+/** The warnings about that file. */
+export async function warningsOf(path: string, lines: readonly string[]): Promise<string[]> {
+  using project = new TemporaryProject({ [path]: lines });
+  const { warnings } = await loadEndpoints(foldersOf(project.root));
+  return warnings.filter(({ file }) => file === path).map((warning) => formatProblem(warning));
+}

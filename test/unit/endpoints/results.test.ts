@@ -112,10 +112,10 @@ describe('shaping results', () => {
       price: { type: 'number', minimum: 0, maximum: 1 },
     } as const;
     expect(toOutputSchema({ type: 'object', properties })['properties']).toEqual({
-      id: { type: ['integer', 'string', 'null'], minimum: 1 },
-      year: { type: ['integer', 'null'], minimum: 1900, exclusiveMaximum: 2101 },
-      level: { type: ['integer', 'null'], enum: [1, 2, null] },
-      price: { type: ['number', 'string', 'null'], minimum: 0, maximum: 1 },
+      id: { anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }, { type: 'null' }] },
+      year: { anyOf: [{ type: 'integer', minimum: 1900, exclusiveMaximum: 2101 }, { type: 'null' }] },
+      level: { anyOf: [{ type: 'integer', enum: [1, 2] }, { type: 'null' }] },
+      price: { anyOf: [{ type: 'number', minimum: 0, maximum: 1 }, { type: 'string' }, { type: 'null' }] },
     });
   });
 
@@ -125,8 +125,8 @@ describe('shaping results', () => {
       dozens: { type: 'integer', multipleOf: 12, enum: [12, 24] },
     } as const;
     expect(toOutputSchema({ type: 'object', properties })['properties']).toEqual({
-      price: { type: ['number', 'string', 'null'], maximum: 10 },
-      dozens: { type: ['integer', 'null'], multipleOf: 12, enum: [12, 24, null] },
+      price: { anyOf: [{ type: 'number', maximum: 10 }, { type: 'string' }, { type: 'null' }] },
+      dozens: { anyOf: [{ type: 'integer', multipleOf: 12, enum: [12, 24] }, { type: 'null' }] },
     });
   });
 
@@ -139,12 +139,16 @@ describe('shaping results', () => {
   it('wraps what is not an object for the schema that MCP wants, and never promises a zone', () => {
     expect(toOutputSchema({ type: 'array', items: { type: 'string', format: 'date-time' } })).toEqual({
       type: 'object',
-      properties: { result: { type: ['array', 'null'], items: { type: ['string', 'null'] } } },
+      properties: {
+        result: {
+          anyOf: [{ type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'null' }] } }, { type: 'null' }],
+        },
+      },
       required: ['result'],
     });
     expect(toOutputSchema({ type: 'object', properties: { day: { type: 'string', format: 'date' } } })).toEqual({
       type: 'object',
-      properties: { day: { type: ['string', 'null'], format: 'date' } },
+      properties: { day: { anyOf: [{ type: 'string', format: 'date' }, { type: 'null' }] } },
     });
   });
 });

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ResourceRouter } from '../../../src/endpoints/calling/endpoint-set.js';
-import { UriTemplate } from '../../../src/endpoints/definitions/uri-template.js';
+import { ResourceRouter, UriTemplate } from '../../../src/endpoints/definitions/uri-template.js';
 
 describe('UriTemplate', () => {
   it('finds its way back from every URI it makes', () => {
@@ -13,6 +12,23 @@ describe('UriTemplate', () => {
         const values = Object.fromEntries(parts.map(([, each], index) => [`p${index}`, each]));
         const template = new UriTemplate(text);
         expect(template.match(template.expand(values))).toEqual(values);
+      }),
+    );
+  });
+
+  it('is written as the URL parsers of clients write it, and found again in their form and in that of its author', () => {
+    const scheme = fc.constantFrom('docs', 'X', 'http', 'HTTPS', 'file', 'urn');
+    const host = fc.constantFrom('//café', '//a b', '//Example.COM:80', '//h', '//', '');
+    const path = fc.string({ unit: fc.constantFrom(...'/ab.é 😀%2F[]"<|^`\\~?&=#'.split(/(?<=%2F)|(?!2F|F)/u)) });
+    fc.assert(
+      fc.property(scheme, host, path, (schemeText, hostText, pathText) => {
+        const written = `${schemeText}:${hostText}/${pathText}`;
+        const { text, syntaxError } = new UriTemplate(written);
+        if (syntaxError !== undefined) return;
+        expect(new URL(text).href).toBe(text);
+        expect(text).toMatch(/^[\w\-.~:/?#[\]@!$&'()*+,;=%]+$/);
+        const router = new ResourceRouter([[written, 'found']]);
+        for (const uri of [text, written, new URL(text).href]) expect(router.find(uri)?.resource).toBe('found');
       }),
     );
   });
