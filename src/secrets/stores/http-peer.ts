@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,7 +33,7 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly text: string;
-  /** Undefined if the answer is not JSON. */
+  /** Undefined if the answer is not JSON. A number that JavaScript would change is a marked text: see `exactText`. */
   readonly json: unknown;
 }
 
@@ -143,11 +144,31 @@ async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // In sound JSON, every number outside of a text is a token of its own.
+    JSON.parse(text);
+    return JSON.parse(text.replaceAll(TEXT_OR_NUMBER, markInexact));
   } catch {
     // Without the parser's error, which quotes the text.
     return undefined;
   }
+}
+
+const TEXT_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** No store can send it, because it is random. */
+const EXACT = `exact-${randomUUID()}:`;
+
+/** Turns a number whose digits JavaScript would not keep, such as `1.10` or one beyond 2^53, into a marked text. */
+function markInexact(token: string): string {
+  return token.startsWith('"') || String(Number(token)) === token ? token : `"${EXACT}${token}"`;
+}
+
+const QUOTED_EXACT = new RegExp(`"${EXACT}([^"]*)"`, 'g');
+
+/** A value of a store as a text, numbers with the digits that the store sent. Anything but a text is JSON. */
+export function exactText(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value).replaceAll(QUOTED_EXACT, '$1');
+  return text.startsWith(EXACT) ? text.slice(EXACT.length) : text;
 }
 
 function mayRecover(outcome: HttpAnswer | ExchangeFailure): boolean {

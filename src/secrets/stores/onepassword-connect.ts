@@ -6,7 +6,7 @@ import { version } from '../../version/index.js';
 import type { OnepasswordLocator } from '../references/reference-grammar.js';
 import type { ResolvedValue } from '../references/resolve-references.js';
 import type { Secret } from '../references/secret.js';
-import { type HttpAnswer, HttpPeer, hintForStatus, quote } from './http-peer.js';
+import { exactText, type HttpAnswer, HttpPeer, hintForStatus, quote } from './http-peer.js';
 
 interface ConnectOptions {
   readonly host: string;
@@ -67,6 +67,9 @@ export class ConnectClient implements Disposable {
 const errorBody = z.object({ message: z.string() });
 const identified = z.object({ id: z.string() });
 
+/** Fields are texts, and a proxy or a server of another make may send a number. */
+const fieldText = z.union([z.string(), z.number()]).transform(exactText);
+
 const itemSchema = z.object({
   id: z.string(),
   title: z.string().default(''),
@@ -78,8 +81,8 @@ const itemSchema = z.object({
         id: z.string(),
         label: z.string().default(''),
         type: z.string().default(''),
-        value: z.string().optional(),
-        totp: z.string().optional(),
+        value: fieldText.optional(),
+        totp: fieldText.optional(),
         section: z.object({ id: z.string(), label: z.string().optional() }).optional(),
       }),
     )

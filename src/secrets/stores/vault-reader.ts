@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { TimeLimit } from '../../lifecycle/index.js';
 import { splitLocator } from '../references/reference-grammar.js';
 import type { ReferenceResolver, ResolvedValue } from '../references/resolve-references.js';
+import { exactText } from './http-peer.js';
 import { unexpectedAnswer, type VaultAnswer, VaultRefusal, type VaultRequest } from './vault-client.js';
 import type { VaultMount, VaultSession } from './vault-session.js';
 
@@ -40,7 +41,7 @@ function toValue({ data, version, leaseSeconds, isLeased, apiPath }: VaultSecret
     throw new Error(`there is no key "${key}" at ${apiPath}; ${keys === '' ? 'it has none' : `its keys are ${keys}`}`);
   }
   if (found === null) throw new Error(`the key "${key}" at ${apiPath} is null; give it a value`);
-  const value = typeof found === 'string' ? found : JSON.stringify(found);
+  const value = exactText(found);
   return {
     value,
     version,

@@ -39,6 +39,15 @@ function projectOf(connect: ConnectServer, references: References, more: readonl
 }
 
 describe('a reference to a Connect server', () => {
+  it.each(['12345678901234567890', '1.10'])('gives the number %s with the digits that are stored', async (stored) => {
+    await using connect = await openConnect();
+    const { itemId } = connect.put('Team', 'Other', [{ id: 'x', value: '' }]);
+    const text = `{"id":"${itemId}","fields":[{"id":"x","value":${stored}}]}`;
+    connect.fail({ kind: 'text', text }, { on: new RegExp(`items/${itemId}$`) });
+    await using project = projectOf(connect, { X: 'op://Team/Other/x' });
+    expect(await project.values()).toEqual({ X: stored });
+  });
+
   it('is read by names, in any case, by section, and by id, with the version of the item', async () => {
     await using connect = await openConnect();
     const { vaultId, itemId } = connect.put('Team', 'Other', [{ id: 'x', label: 'x', value: 'other-word' }]);

@@ -92,6 +92,25 @@ describe('a Vault reference', () => {
     ]);
   });
 
+  it.each([
+    ['12345678901234567890', '12345678901234567890'],
+    ['9007199254740993', '9007199254740993'],
+    ['1.10', '1.10'],
+    ['5432.0', '5432.0'],
+    ['1e21', '1e21'],
+    ['-0', '-0'],
+    ['5432', '5432'],
+    ['{"a":[1.10,"1.10",{"b\\"":-2.50}]}', '{"a":[1.10,"1.10",{"b\\"":-2.50}]}'],
+    ['"a \\"9007199254740993\\" in a text"', 'a "9007199254740993" in a text'],
+  ])('gives the number %s with the digits that are stored', async (stored, expected) => {
+    await using vault = await openVault();
+    const versioned = `{"data":{"data":{"v":${stored}},"metadata":{"version":1}}}`;
+    vault.fail({ kind: 'text', text: versioned }, { on: /v1\/kv\/data\/exact/ });
+    vault.fail({ kind: 'text', text: `{"data":{"v":${stored}}}` }, { on: /v1\/old\/exact/ });
+    await using project = projectOf(vault, { NEW: 'vault://kv/exact#v', OLD: 'vault://old/exact#v' });
+    expect(await project.values()).toEqual({ NEW: expected, OLD: expected });
+  });
+
   it('takes one token lookup, one request for each mount and one read for each path, eight at a time', async () => {
     await using vault = await openVault();
     const references: Record<string, string> = {};
