@@ -91,13 +91,12 @@ async function createUntilUnknown(
     try {
       await connection.run(statement.sql, { ...statement.values });
     } catch (error) {
-      const message = withoutValues(messageOf(error), statement);
-      if (/Secret type '.*' not found/.test(message)) return definition;
+      const message = messageOf(error);
+      const { name, type } = definition;
+      if (message === `Invalid Input Error: Secret type '${type.toLowerCase()}' not found`) return definition;
       // Without the cause: its message may contain a value.
-      throw toSecretError(
-        definition,
-        `DuckDB refused secret "${definition.name}" of type ${definition.type}: ${explain(message)}`,
-      );
+      const reason = explain(message, withoutValues(message, statement));
+      throw toSecretError(definition, `DuckDB refused secret "${name}" of type ${type}: ${reason}`);
     }
   }
   return undefined;
@@ -112,13 +111,13 @@ async function dropSecret(connection: DuckDBConnection, name: string): Promise<v
   }
 }
 
-/** DuckDB's message with what to do about it. */
-function explain(message: string): string {
+/** DuckDB's message, as it may be shown, with what to do about it. Only the original is recognised: a value may be any word of it. */
+function explain(message: string, shown = message): string {
   if (message.includes('write-write conflict'))
     return 'a running query is changing it too; reload again when the query has ended';
   const extension = /required extension '([^']+)'/.exec(message)?.[1];
   return extension === undefined
-    ? `${firstLineOf(message)}; correct the secret or remove it`
+    ? `${firstLineOf(shown)}; correct the secret or remove it`
     : `it needs the extension ${extension}, which cannot be installed here; install it first (INSTALL ${extension}) or remove the secret`;
 }
 
@@ -179,12 +178,18 @@ function toSecretError({ declaredAt }: SecretDefinition, message: string): MxcpE
   return problemsError('secret_failed', 'a secret cannot be created:', [{ ...declaredAt(), message }]);
 }
 
+/** Shorter values are removed only where DuckDB quotes or lists values: elsewhere, a gap in its words would tell them. */
+const MINIMUM_LENGTH = 6;
+
 /** Some errors of DuckDB contain a bound value (a failed cast does); every value is removed, however short. */
 export function withoutValues(message: string, { values }: SecretStatement): string {
   const patterns = Object.values(values)
     .filter((value) => value !== '')
     .sort((a, b) => b.length - a.length)
-    .map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    .map((value) => {
+      const plain = value.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+      return value.length < MINIMUM_LENGTH ? String.raw`(?<=['"[({,=:] ?)${plain}(?=['"\])},=:])` : plain;
+    });
   // In one pass, or a short value would be found again within `[secret]`.
   return patterns.length === 0 ? message : message.replace(new RegExp(patterns.join('|'), 'g'), '[secret]');
 }

@@ -141,6 +141,25 @@ describe('the secrets of a generation', () => {
   });
 });
 
+describe('a secret of a type that DuckDB does not know', () => {
+  test.each(['n', 'y', 'no', 't', 'f', 'not', 'type', 'Secret', 'custom', "'custom' not found"])(
+    'is for code only, with the value %j too',
+    async (value) => {
+      const { build } = createGenerations();
+      const parameters = { API_KEY: new Secret('k-123456'), USE_TLS: new Secret(value) };
+      const database = await build({ name: 's', type: 'Custom', parameters }, token('one'));
+      await database.commit();
+      expect(await secretNames(database)).toEqual(['one']);
+    },
+  );
+
+  test('is not taken for one that has a message about types as its value', async () => {
+    const { build } = createGenerations();
+    const value = new Secret("Secret type 'http' not found");
+    await expect(build(http('api', { EXTRA_HTTP_HEADERS: value }))).rejects.toMatchObject({ code: 'secret_failed' });
+  });
+});
+
 describe('a secret that DuckDB refuses', () => {
   const canaries = ['canary-value-0815', 'xq', "x'q", 'line one\nline two', '{[}', 'é€😀'];
 

@@ -80,11 +80,16 @@ describe('a secret is for DuckDB', () => {
 });
 
 describe('an error without values', () => {
-  test('has none left, however short', () => {
-    const statement = { sql: '', values: { p0: 'x', p1: 'hunter2', p2: '' } };
-    expect(withoutValues('Could not convert string "hunter2" to x', statement)).toBe(
-      'Could not convert string "[secret]" to [secret]',
+  test('has none left where DuckDB quotes or lists values, however short', () => {
+    const statement = { sql: '', values: { p0: 'x', p1: 'hunter2', p2: '', p3: 'it' } };
+    expect(withoutValues('no cast of "hunter2", \'x\', [x, it] and {x=it} to hunter2', statement)).toBe(
+      'no cast of "[secret]", \'[secret]\', [[secret], [secret]] and {[secret]=[secret]} to [secret]',
     );
+  });
+
+  test.each(['n', 't', 'no', 'not', 'type', 'Input', 'found'])('keeps its words although a value is %j', (value) => {
+    const message = "Invalid Input Error: Secret provider 'x' not found for type 'http'";
+    expect(withoutValues(message, { sql: '', values: { p0: value } })).toBe(message);
   });
 
   test('takes the longest value first, and finds none within its own replacement', () => {
@@ -93,8 +98,8 @@ describe('an error without values', () => {
   });
 
   test('takes no character of a value for a pattern', () => {
-    const statement = { sql: '', values: { p0: '.*', p1: '$&(' } };
-    expect(withoutValues('a .* b $&( c', statement)).toBe('a [secret] b [secret] c');
+    const statement = { sql: '', values: { p0: '.*', p1: '$&(+?.{' } };
+    expect(withoutValues("a '.*' b $&(+?.{ c", statement)).toBe("a '[secret]' b [secret] c");
   });
 
   test('keeps a message that quotes nothing', () => {
