@@ -1,7 +1,7 @@
 import { keySuggestion, nearestName, type Problem, problemsError, type SourcePosition } from '../errors/index.js';
 import { isDatabaseFile } from '../files/index.js';
-import { type KeyPath, toDotted } from '../yaml/index.js';
-import { type ActiveTemplate, likelyProfile, userProfiles } from './config-template.js';
+import { isMapping, type KeyPath, toDotted } from '../yaml/index.js';
+import { type ActiveTemplate, likelyProfile, onlyActive, userProfiles } from './config-template.js';
 import { type EffectiveConfig, findDatabasePlace, type UnavailableSetting } from './effective-config.js';
 import { keyAt, overriddenBy, siteSchema, userSchema } from './schema.js';
 
@@ -16,13 +16,16 @@ function problemAt({ settings, ...active }: ActiveTemplate, [file, ...path]: Key
   return { ...position, path: toDotted(path), message };
 }
 
-/** Finds a database that DuckDB could open but that is not a file, which a server cannot use. */
+/** Finds a database that DuckDB could open but that is not a file, or not the one that was meant. */
 export function findDatabaseProblems(active: ActiveTemplate): readonly Problem[] {
   const { settings, site, profile } = active;
   if (findDatabasePlace(active) === undefined) return [];
   const path = settings.duckdbPath ?? site.profiles[profile]?.duckdb.path ?? '';
-  if (isDatabaseFile(path)) return [];
-  const message = 'the path of the database must name a file; databases in memory or on other machines cannot be used';
+  const hasVariable = settings.duckdbPath?.includes('${') === true;
+  if (isDatabaseFile(path) && !hasVariable) return [];
+  const message = hasVariable
+    ? 'the path of the database contains `${`, which is not replaced here; write the path itself'
+    : 'the path of the database must name a file; databases in memory or on other machines cannot be used';
   return [problemAt(active, ['site', 'profiles', profile, 'duckdb', 'path'], message)];
 }
 
@@ -89,9 +92,13 @@ function siteWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly
   const likely = settings.profile === undefined ? likelyProfile(active) : undefined;
   const misspelt = `the profile \`${site.profile}\` is in neither configuration file and runs on defaults; did you mean \`${likely}\`?`;
   const known = new Set(config.userProfile.secrets.map(({ name }) => name));
+  const place =
+    active.userSource === undefined
+      ? `there is no user configuration: ${settings.userConfigFile} does not exist, and neither --config nor MXCP_CONFIG names another file; so the project`
+      : 'the active profile of the user configuration';
   const missing = site.secrets.flatMap((name, index): Problem[] => {
     if (known.has(name)) return [];
-    const message = `the active profile of the user configuration has no secret \`${name}\``;
+    const message = `${place} has no secret \`${name}\``;
     const path = ['secrets', index];
     return [{ ...siteSource.positionOf(path), path: toDotted(path), message }];
   });
@@ -105,7 +112,11 @@ const DUCKDB_TYPES = 's3 aws r2 gcs azure http huggingface postgres mysql iceber
 function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
   const { userSource, settings, project, profile } = active;
   if (userSource === undefined) return [];
-  const warnings: Problem[] = [];
+  const suspects = onlyActive(active, active.suspects).map(({ path, message }): Problem => {
+    const dotted = toDotted(path);
+    return { ...userSource.positionOf(path), path: dotted, message: `\`${dotted}\` ${message}` };
+  });
+  const warnings = [...suspects, ...findMissingProject(active)];
   const profiles = ['projects', project, 'profiles'];
   const others = userProfiles(active, project);
   // A misspelt profile in the site file has a warning of its own.
@@ -123,6 +134,19 @@ function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readon
     warnings.push({ ...userSource.positionOf(path), path: toDotted(path), message });
   }
   return warnings;
+}
+
+/**
+ * A file that was named for this start, and a project that expects secrets, should have each other. A file in its default place may be
+ * for other projects only, unless one has nearly the same name.
+ */
+function findMissingProject({ userSource, settings, site, project }: ActiveTemplate): readonly Problem[] {
+  const projects = userSource?.value;
+  const known = isMapping(projects) && isMapping(projects['projects']) ? Object.keys(projects['projects']) : [];
+  if (userSource === undefined || known.length === 0 || known.includes(project)) return [];
+  const isExpected = settings.userConfigNamed || site.secrets.length > 0 || nearestName(project, known) !== undefined;
+  const message = `the project \`${project}\` of mxcp-site.yml is not among these projects, so it has no secrets; known projects are ${known.join(', ')}${keySuggestion(project, known)}`;
+  return isExpected ? [{ ...userSource.positionOfKey(['projects']), path: 'projects', message }] : [];
 }
 
 function userWarnings(active: ActiveTemplate, { user, userProfile }: EffectiveConfig): readonly Problem[] {

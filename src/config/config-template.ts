@@ -1,9 +1,9 @@
 import { invalidConfig, keySuggestion, MxcpError, nearestName, type Problem } from '../errors/index.js';
 import { DiskReader, FileLedger, FileReadError, type ReadFile, resolvePath } from '../files/index.js';
-import { findReferences, type ReferenceUse } from '../secrets/index.js';
-import type { ServerSettings } from '../settings/index.js';
-import { checkSchema, isMapping, type KeyPath, loadYamlMapping, type YamlSource } from '../yaml/index.js';
-import { type SiteConfig, siteSchema, userSchema } from './schema.js';
+import { findReferences, type ReferenceUse, refuseReferences, type SuspectText } from '../secrets/index.js';
+import { type ServerSettings, type Setting, SETTINGS } from '../settings/index.js';
+import { checkSchema, isMapping, type KeyPath, loadYamlMapping, toDotted, type YamlSource } from '../yaml/index.js';
+import { keyAt, type SiteConfig, siteSchema, userSchema } from './schema.js';
 
 /** Both files, read and checked, with their references not resolved, and with the positions of all values. */
 export interface ConfigTemplate {
@@ -14,6 +14,8 @@ export interface ConfigTemplate {
   readonly userSource: YamlSource | undefined;
   /** Every reference of the user configuration, of all profiles. */
   readonly references: readonly ReferenceUse[];
+  /** Every text of it that only looks like a reference, of all profiles. */
+  readonly suspects: readonly SuspectText[];
   /** What is wrong with the values of the user configuration. A template with problems cannot be resolved. */
   readonly userProblems: readonly Problem[];
   /** Both files as they were when they were read, including a missing one. */
@@ -57,18 +59,27 @@ async function loadSiteFile(settings: ServerSettings, ledger: FileLedger) {
   if (source === undefined) return { siteProblems: problems };
   const check = checkSchema({ schema: siteSchema, source, value: source.value });
   if (!check.ok) return { siteProblems: check.problems };
-  const siteProblems = await findMissingFolders(check.value.paths, source, settings.projectRoot);
-  return { site: check.value, siteSource: source, siteProblems };
+  const texts = refuseReferences(source, whyNoReference).filter(({ path = '' }) => !path.endsWith('.description'));
+  const folders = await findMissingFolders(check.value.paths, source, settings.projectRoot);
+  return { site: check.value, siteSource: source, siteProblems: [...texts, ...folders] };
+}
+
+/** The site file is the same everywhere, so what differs between machines comes from an option or a variable. */
+function whyNoReference(path: KeyPath): string {
+  const name = keyAt(siteSchema, path.map(String))?.setting;
+  const setting: Setting<unknown> | undefined = name && SETTINGS[name];
+  const variable = setting?.variable === undefined ? '' : `, or set ${setting.variable}`;
+  return `mxcp-site.yml has no references and no variables; write the value itself${variable}`;
 }
 
 async function loadUserFile(
   settings: ServerSettings,
   ledger: FileLedger,
   { addedSchemes, running }: LoadTemplateOptions,
-): Promise<Pick<ConfigTemplate, 'userSource' | 'references' | 'userProblems'>> {
+): Promise<Pick<ConfigTemplate, 'userSource' | 'references' | 'suspects' | 'userProblems'>> {
   const whenMissing = whenUserFileMissing(settings, running);
   const { source, problems } = await loadYamlMapping(settings.userConfigFile, { whenMissing, ledger });
-  if (source === undefined) return { userSource: undefined, references: [], userProblems: problems };
+  if (source === undefined) return { userSource: undefined, references: [], suspects: [], userProblems: problems };
   const found = findReferences(source, addedSchemes);
   const unresolved = new Set(found.uses.map((use) => JSON.stringify(use.path)));
   const check = checkSchema({
@@ -77,8 +88,35 @@ async function loadUserFile(
     value: source.value,
     isUnresolved: (path) => unresolved.has(JSON.stringify(path)),
   });
-  const userProblems = [...found.problems, ...(check.ok ? [] : check.problems)];
-  return { userSource: source, references: found.uses, userProblems };
+  const mapped = findMappedSecrets(source);
+  const isMapped = ({ path = '' }: Problem) => mapped.some((problem) => path.startsWith(`${problem.path}[`));
+  const others = check.ok ? [] : check.problems.filter((problem) => !isMapped(problem));
+  const userProblems = [...found.problems, ...mapped, ...others];
+  return { userSource: source, references: found.uses, suspects: found.suspects, userProblems };
+}
+
+/** Finds lists of secrets that are written as mappings by name, which the schema would report as secrets without a name. */
+function findMappedSecrets(source: YamlSource): readonly Problem[] {
+  const below = (value: unknown, key: string) =>
+    isMapping(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  const entriesOf = (value: unknown) => Object.entries(isMapping(value) ? value : {});
+  return entriesOf(below(source.value, 'projects')).flatMap(([project, settings]) =>
+    entriesOf(below(settings, 'profiles')).flatMap(([profile, value]): Problem[] => {
+      const secrets = below(value, 'secrets');
+      const [name] = [secrets]
+        .flat()
+        .flatMap((entry) => (isMapping(entry) && isNamedBySecret(entry) ? Object.keys(entry) : []));
+      if (name === undefined) return [];
+      const path = ['projects', project, 'profiles', profile, 'secrets'];
+      const message = `\`${toDotted(path)}\` must be a list; write the secret as \`- name: ${name}\`, with \`type\` and \`parameters\` below the name`;
+      return [{ ...source.positionOfKey(path), path: toDotted(path), message }];
+    }),
+  );
+}
+
+function isNamedBySecret(entry: Readonly<Record<string, unknown>>): boolean {
+  const values = Object.values(entry);
+  return values.length > 0 && !Object.hasOwn(entry, 'name') && !Object.hasOwn(entry, 'type') && values.every(isMapping);
 }
 
 function whenUserFileMissing(
@@ -186,13 +224,16 @@ export async function checkNamedProfile(settings: ServerSettings): Promise<void>
   if (settings.profile !== undefined) chooseProfile(await loadConfigTemplate(settings), undefined);
 }
 
-/** The references that are resolved: those outside of `projects`, and those of the active profile. */
-export function activeReferences(active: ActiveTemplate): readonly ReferenceUse[] {
+/** What applies to the active profile: everything outside of `projects`, and what that profile has. */
+export function onlyActive<T extends { readonly path: KeyPath }>(
+  active: ActiveTemplate,
+  found: readonly T[],
+): readonly T[] {
   const steps = stepsTo(active);
   // A reference may also be in the place of a mapping on the way to the profile; resolving it lets the check report that.
   const isActive = (path: KeyPath) =>
     path[0] !== 'projects' || steps.every((step, index) => index >= path.length || path[index] === step);
-  return active.references.filter(({ path }) => isActive(path));
+  return found.filter(({ path }) => isActive(path));
 }
 
 /** The user configuration as written, with no other profile than the active one. */

@@ -22,11 +22,11 @@ import type { Environment } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath } from '../yaml/index.js';
 import { findDatabaseProblems, findUnavailable, findWarnings } from './check-config.js';
 import {
-  activeReferences,
   type ActiveTemplate,
   activeUserFile,
   chooseProfile,
   type ConfigTemplate,
+  onlyActive,
 } from './config-template.js';
 import {
   applyOverrides,
@@ -107,7 +107,7 @@ async function resolveValues(
     const resolved = { references: [], values: [], warnings: [] };
     return { environment, userFile: {}, resolved, readFiles: ledger.files };
   }
-  const uses = activeReferences(active);
+  const uses = onlyActive(active, active.references);
   const local = byScheme([
     createEnvResolver(environment, settings.envFiles),
     createFileResolver({ configFile: source.file, cwd: settings.cwd, read }),

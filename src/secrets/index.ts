@@ -12,9 +12,11 @@ export {
   type ResolvedReference,
   type ResolvedReferences,
   type ResolvedValue,
+  type SuspectText,
   canHeal,
   failedReferences,
   findReferences,
+  refuseReferences,
   resolveReferences,
   resolvedDespite,
 } from './references/resolve-references.js';

@@ -3,6 +3,7 @@ import { howMany, messageOf, type Problem, problemsError } from '../../errors/in
 import { FileReadError, readTextFile, resolvePath, type TextReader } from '../../files/index.js';
 import type { Environment } from '../../settings/index.js';
 import { parseEnvFile } from './env-file.js';
+import { parseReference } from './reference-grammar.js';
 import { EnvFilesMissing, PermanentReferenceError, type ReferenceResolver } from './resolve-references.js';
 
 const MAX_ENV_FILE_BYTES = 1024 * 1024;
@@ -77,7 +78,8 @@ export function createEnvResolver(view: EnvironmentView, envFiles: readonly stri
         // The environment of a running process cannot change.
         throw envFiles.length === 0 ? new PermanentReferenceError(reason) : new Error(reason);
       }
-      return found;
+      const isNested = parseReference(found.value) !== undefined;
+      return isNested ? { ...found, warning: 'the value looks like a reference, and is used as it is' } : found;
     },
   };
 }

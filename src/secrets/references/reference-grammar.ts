@@ -1,3 +1,5 @@
+import { nearestName } from '../../errors/index.js';
+
 /** A reference to one value in a store other than the environment. It is always the whole text. */
 export interface StoreReference {
   readonly kind: 'store';
@@ -34,16 +36,47 @@ export type Reference = StoreReference | TemplateReference | MalformedReference;
 
 /**
  * Reads a text of the user configuration as a reference; `undefined` for plain text. `$${` is a literal `${`, so
- * text that only holds that is a template too.
+ * text that only holds that is a template too. A scheme may be in capitals.
  */
 export function parseReference(text: string, addedSchemes: readonly string[] = []): Reference | undefined {
-  const [, scheme = '', locator = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/s.exec(text) ?? [];
+  const [, space = '', written = '', locator = ''] = /^(\s*)([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? [];
+  const scheme = written.toLowerCase();
   if (BUILT_IN_SCHEMES.includes(scheme) || addedSchemes.includes(scheme)) {
-    const reason = judgeLocator(scheme, locator);
-    return reason === undefined ? { kind: 'store', scheme, ref: text, locator } : malformed(reason);
+    const reason =
+      space === '' ? judgeLocator(scheme, locator) : `a reference must be the whole text; remove the space before it`;
+    return reason === undefined ? { kind: 'store', scheme, ref: `${scheme}://${locator}`, locator } : malformed(reason);
   }
   return text.includes('${') ? parseTemplate(text) : undefined;
 }
+
+const NAMED = '`${NAME}` is the form of a variable';
+
+/** What looks like a reference, is plain text and was probably meant as something else: a pattern, and what to say. */
+const MISTAKABLE: readonly (readonly [pattern: RegExp, message: string])[] = [
+  [/\{\{.*\}\}/s, `contains \`{{ … }}\`, which is not replaced here; ${NAMED}`],
+  [/^\$[A-Za-z_]\w*$|(?<!\w)\$[A-Z][A-Z_]{2,}\w*/, `contains \`$\` with a name, which is not replaced here; ${NAMED}`],
+  [/^\$\(.*\)$/s, `is a command of a shell, which is not run here; ${NAMED}`],
+  [/^(?:env:\/\/|\$env:|ENV\[|env:[A-Z][A-Z\d_]*$)/, `looks like a variable and is plain text; ${NAMED}`],
+  [
+    /^(?:file|vault|op):(?!\/\/)/i,
+    'begins like a reference and is plain text; a reference begins with `file://`, `vault://` or `op://`',
+  ],
+  [
+    /[^\w+.-](?:file|vault|op):\/\//i,
+    'contains a reference after other text, where it is not resolved; make the reference the whole text and put all of the value there, or use `${NAME}`, which may be a part of a text',
+  ],
+];
+
+/** What is probably wrong with a text that is not a reference and looks like one. Never quotes the text, which may be secret. */
+export function describeMistakable(text: string, schemes: readonly string[]): string | undefined {
+  const found = MISTAKABLE.find(([pattern]) => pattern.test(text));
+  if (found !== undefined) return `${found[1]}`;
+  const [, scheme = ''] = /^([a-z]{4,}):\/\//i.exec(text) ?? [];
+  const meant = scheme === '' || WELL_KNOWN_SCHEMES.test(scheme) ? undefined : nearestName(scheme, schemes);
+  return meant && `begins with \`${scheme}://\`, which is not the scheme of a store; did you mean \`${meant}://\`?`;
+}
+
+const WELL_KNOWN_SCHEMES = /^(?:https?|wss?|ftps?|sftp|abfss?|azure|mysql|postgres(?:ql)?|redis|mongodb|unix)$/i;
 
 /** What is wrong with a locator. An added store checks its own. */
 function judgeLocator(scheme: string, locator: string): string | undefined {
@@ -67,11 +100,14 @@ function parseTemplate(text: string): TemplateReference | MalformedReference {
       at += 3;
     } else if (text.startsWith('${', at)) {
       const variable = readVariable(text, at);
-      if (variable === undefined) return malformed(MALFORMED_VARIABLE);
+      if (variable === undefined)
+        return malformed(HAS_DEFAULT.test(text.slice(at)) ? MALFORMED_DEFAULT : MALFORMED_VARIABLE);
       if (literal !== '') parts.push(literal);
       literal = '';
       parts.push(variable.part);
       at = variable.end;
+      if (variable.part.fallback !== undefined && text[at] === '}' && !hasOpenBrace(parts))
+        return malformed(MALFORMED_DEFAULT);
     } else {
       literal += text[at];
       at += 1;
@@ -84,12 +120,23 @@ function parseTemplate(text: string): TemplateReference | MalformedReference {
 const MALFORMED_VARIABLE =
   'a variable must be `${NAME}` or `${NAME:-default}` with letters, digits and `_` in its name; for a literal `${` write `$${`';
 
+const MALFORMED_DEFAULT =
+  'a default must be plain text without `{` and `}`, and cannot contain another variable; put such a value into a variable of its own';
+
+const HAS_DEFAULT = /^\$\{\w+:-[^}]*\{/;
+
 function readVariable(text: string, at: number): { part: VariablePart; end: number } | undefined {
-  const pattern = /\$\{([A-Za-z0-9_]+)(?::-([^}]*))?\}/y;
+  const pattern = /\$\{([A-Za-z0-9_]+)(?::-([^{}]*))?\}/y;
   pattern.lastIndex = at;
   const match = pattern.exec(text);
   if (match?.[1] === undefined) return undefined;
   return { part: { name: match[1], fallback: match[2] }, end: pattern.lastIndex };
+}
+
+/** Whether a `}` that follows closes a `{` of the text before, as in `{"port": ${PORT:-80}}`. */
+function hasOpenBrace(parts: TemplateReference['parts']): boolean {
+  const literal = parts.filter((part) => typeof part === 'string').join('');
+  return literal.split('{').length > literal.split('}').length;
 }
 
 function malformed(reason: string): MalformedReference {

@@ -2,7 +2,13 @@ import { messageOf, MxcpError, type Problem, problemsError } from '../../errors/
 import { fingerprint } from '../../files/index.js';
 import { raceSignal } from '../../lifecycle/index.js';
 import { type KeyPath, toDotted, type YamlSource } from '../../yaml/index.js';
-import { parseReference, type Reference } from './reference-grammar.js';
+import {
+  BUILT_IN_SCHEMES,
+  describeMistakable,
+  parseReference,
+  type Reference,
+  type TemplateReference,
+} from './reference-grammar.js';
 
 /**
  * A source of values for references. `resolve` returns the present value and caches nothing, or throws an error whose message
@@ -88,7 +94,7 @@ export function canHeal(error: unknown): boolean {
 
 /** One distinct reference and what is known about its value, without the value itself. */
 export interface ResolvedReference {
-  /** As it is written, e.g. `${DB_PASSWORD}` or `file://token.txt`. */
+  /** As it is written, e.g. `${DB_PASSWORD}` or `file://token.txt`, with the scheme in lower case. */
   readonly ref: string;
   /** Dotted configuration paths, sorted. */
   readonly usedBy: readonly string[];
@@ -110,22 +116,58 @@ export interface ReferenceUse {
   readonly reference: Exclude<Reference, { kind: 'malformed' }>;
 }
 
+/** A text that looks like a reference and is plain text, which is probably a mistake. */
+export interface SuspectText {
+  readonly path: KeyPath;
+  readonly message: string;
+}
+
 /** Finds every reference in the values of a file; keys are never references. */
 export function findReferences(
   source: YamlSource,
   addedSchemes: readonly string[] = [],
-): { readonly uses: readonly ReferenceUse[]; readonly problems: readonly Problem[] } {
+): {
+  readonly uses: readonly ReferenceUse[];
+  readonly problems: readonly Problem[];
+  readonly suspects: readonly SuspectText[];
+} {
   const uses: ReferenceUse[] = [];
   const problems: Problem[] = [];
+  const suspects: SuspectText[] = [];
   for (const { path, text } of textsOf(source.value, [])) {
     const reference = parseReference(text, addedSchemes);
     if (reference?.kind === 'malformed') {
-      const dotted = toDotted(path);
-      const message = `\`${dotted}\`: ${reference.reason}`;
-      problems.push({ ...source.positionOf(path), path: dotted, message });
-    } else if (reference !== undefined) uses.push({ path, reference });
+      problems.push(problemAt(source, path, reference.reason));
+      continue;
+    }
+    if (reference !== undefined) uses.push({ path, reference });
+    const message =
+      reference?.kind === 'store'
+        ? undefined
+        : describeMistakable(plainPartOf(text, reference), [...BUILT_IN_SCHEMES, ...addedSchemes]);
+    if (message !== undefined) suspects.push({ path, message });
   }
-  return { uses, problems };
+  return { uses, problems, suspects };
+}
+
+function plainPartOf(text: string, template: TemplateReference | undefined): string {
+  return template === undefined
+    ? text
+    : template.parts.map((part) => (typeof part === 'string' ? part : '\0')).join('');
+}
+
+/** Finds the texts of a file without references that look like one. */
+export function refuseReferences(source: YamlSource, reason: (path: KeyPath) => string): readonly Problem[] {
+  return [...textsOf(source.value, [])]
+    .filter(
+      ({ text }) => parseReference(text) !== undefined || describeMistakable(text, BUILT_IN_SCHEMES) !== undefined,
+    )
+    .map(({ path }) => problemAt(source, path, reason(path)));
+}
+
+function problemAt(source: YamlSource, path: KeyPath, reason: string): Problem {
+  const dotted = toDotted(path);
+  return { ...source.positionOf(path), path: dotted, message: `\`${dotted}\`: ${reason}` };
 }
 
 function* textsOf(value: unknown, path: KeyPath): Generator<{ path: KeyPath; text: string }> {

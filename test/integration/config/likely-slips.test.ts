@@ -18,7 +18,36 @@ describe('secrets that queries would go without', () => {
     expect(await warningsOf(site, renamed)).toEqual([
       'mxcp-site.yml:3:10: the profile `dev` is in neither configuration file and runs on defaults; did you mean `dve`?',
     ]);
-    expect(await warningsOf(site, 'mxcp: 1\nprojects: {other: {profiles: {prod: {}}}}\n')).toEqual([]);
+  });
+
+  it('because their project has another name are warned about, if secrets are expected', async () => {
+    const other = userConfig('A: x').replace('shop:', 'shops:');
+    const message =
+      'config.yml:2:1: the project `shop` of mxcp-site.yml is not among these projects, so it has no secrets; known projects are';
+    expect(await warningsOf(site, other)).toEqual([`${message} shops; did you mean \`shops\`?`]);
+    expect(await warningsOf(site, other.replace('shops:', 'bank:'))).toEqual([`${message} bank`]);
+    expect(await warningsOf(site, 'mxcp: 1\nprojects:\n')).toEqual([]);
+  });
+
+  it('are not missed by a project without secrets in a file that was not named', async () => {
+    const atHome = async (name: string, secrets: string): Promise<readonly unknown[]> => {
+      const user = userConfig('A: x').replace('shop:', `${name}:`);
+      const root = await makeProject({ 'mxcp-site.yml': `${site}${secrets}`, 'home/.mxcp/config.yml': user });
+      return (await loadProject(root)).warnings;
+    };
+    expect(await atHome('bank', '')).toEqual([]);
+    expect(await atHome('shops', '')).toHaveLength(1);
+    expect(await atHome('bank', 'secrets: [db]\n')).toHaveLength(2);
+  });
+
+  it('because there is no user configuration are warned about with the place where it is expected', async () => {
+    const root = await makeProject({ 'mxcp-site.yml': `${site}secrets: [db]\n` });
+    expect((await loadProject(root)).warnings).toMatchObject([
+      {
+        line: 4,
+        message: `there is no user configuration: ${root}/home/.mxcp/config.yml does not exist, and neither --config nor MXCP_CONFIG names another file; so the project has no secret \`db\``,
+      },
+    ]);
   });
 
   it('because DuckDB knows no such type are warned about, unless they are for code', async () => {
@@ -28,6 +57,79 @@ describe('secrets that queries would go without', () => {
     ]);
     for (const type of ['HTTP', 'python', 'custom', 'api']) expect(await warningsOf(site, typed(type))).toEqual([]);
   });
+});
+
+describe('texts that look like references', () => {
+  const NAMED = '`${NAME}` is the form of a variable';
+
+  it('are warned about where they are plain text, in the active profile', async () => {
+    const parameters = [
+      'SCOPE: https://$HOST/',
+      'H: "{{ env.HOST }}"',
+      'T: Bearer file://secrets/token',
+      'P: P$SSW0RD',
+    ];
+    const root = await makeProject({
+      'config.yml': `${userConfig(...parameters)}      prod: {secrets: [{name: x, type: custom, parameters: {A: $HOST}}]}\n`,
+    });
+    const at = 'config.yml';
+    const key = 'projects.shop.profiles.dev.secrets[0].parameters';
+    const { warnings, secrets } = await loadProject(root);
+    expect(warnings.map((warning) => formatProblem(warning).replace(`${root}/`, ''))).toEqual([
+      `${at}:10:22: \`${key}.SCOPE\` contains \`$\` with a name, which is not replaced here; ${NAMED}`,
+      `${at}:11:18: \`${key}.H\` contains \`{{ … }}\`, which is not replaced here; ${NAMED}`,
+      expect.stringContaining(`${at}:12:18: \`${key}.T\` contains a reference after other text`),
+    ]);
+    expect(JSON.stringify(secrets)).toContain('SCOPE');
+  });
+
+  it('are warned about in the plain part of a template, and in the value of a variable', async () => {
+    const root = await makeProject({ 'config.yml': userConfig('A: ${A}/$HOST', 'B: ${B}', 'C: ${C}') });
+    const { warnings } = await loadProject(root, { env: { A: '$HOST', B: 'file://x', C: '${A}' } });
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('.A` contains `$` with a name'),
+      expect.stringContaining('${B}: the value looks like a reference, and is used as it is'),
+      expect.stringContaining('${C}: the value looks like a reference, and is used as it is'),
+    ]);
+  });
+
+  it.each([
+    ['profiles: {dev: {duckdb: {path: "${DB}"}}}', '`profiles.dev.duckdb.path`: ', ', or set MXCP_DUCKDB_PATH'],
+    ['profiles: {dev: {duckdb: {path: $HOME/x.duckdb}}}', '`profiles.dev.duckdb.path`: ', ', or set MXCP_DUCKDB_PATH'],
+    ['paths: {tools: "{{ tools }}"}', '`paths.tools`: ', ''],
+    ['secrets: ["vault://kv/x#y"]', '`secrets[0]`: ', ''],
+  ])('are refused in the site file: %s', async (line, key, remedy) => {
+    const root = await makeProject({ 'mxcp-site.yml': `mxcp: 1\nproject: shop\nprofile: dev\n${line}\n` });
+    const error = await errorOf(loadProject(root));
+    expect(error).toMatchObject({ code: 'config_invalid' });
+    expect(error.message).toContain(
+      `${key}mxcp-site.yml has no references and no variables; write the value itself${remedy}`,
+    );
+  });
+
+  it('may be part of a description in the site file', async () => {
+    const site = 'mxcp: 1\nproject: shop\nprofile: dev\nsql_tools: {list_tables: {description: "of ${DB}"}}\n';
+    expect((await loadProject(await makeProject({ 'mxcp-site.yml': site }))).warnings).toEqual([]);
+  });
+
+  it('are refused in MXCP_DUCKDB_PATH', async () => {
+    const error = await errorOf(loadProject(await makeProject({}), { env: { MXCP_DUCKDB_PATH: '${DB}' } }));
+    expect(error.message).toContain('MXCP_DUCKDB_PATH: the path of the database contains `${`, which is not replaced');
+  });
+});
+
+describe('secrets as a mapping', () => {
+  it.each(['{partner: {type: http, parameters: {A: x}}}', '[{partner: {type: http}}]'])(
+    'are one problem, which says how to write them: %s',
+    async (secrets) => {
+      const root = await makeProject({
+        'config.yml': `mxcp: 1\nprojects:\n  shop:\n    profiles:\n      dev:\n        secrets: ${secrets}\n`,
+      });
+      expect((await errorOf(loadProject(root))).message.replace(`${root}/`, '')).toBe(
+        'the configuration has a problem:\n  config.yml:6:9: `projects.shop.profiles.dev.secrets` must be a list; write the secret as `- name: partner`, with `type` and `parameters` below the name',
+      );
+    },
+  );
 });
 
 describe('hosts and origins that may call', () => {

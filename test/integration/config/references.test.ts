@@ -89,11 +89,6 @@ describe('a variable', () => {
     expect((await loadProject(root)).references).toEqual([]);
   });
 
-  it('in the site file is plain text', async () => {
-    const root = await makeProject({ 'mxcp-site.yml': 'mxcp: 1\nproject: ${X}\nprofile: dev\n' });
-    expect((await loadProject(root)).project).toBe('${X}');
-  });
-
   it('gives a number where a number is expected', async () => {
     const root = await makeProject({
       'config.yml': 'mxcp: 1\ntransport: {http: {port: "${PORT}", stateless: "${STATELESS}"}}\n',

@@ -181,7 +181,10 @@ describe('secrets', () => {
   });
 
   it('that the site file names and the profile lacks are a warning', async () => {
-    const root = await makeProject({ 'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nsecrets: [db]\n' });
+    const root = await makeProject({
+      'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nsecrets: [db]\n',
+      'config.yml': 'mxcp: 1\n',
+    });
     expect((await loadProject(root)).warnings).toMatchObject([
       { line: 4, column: 11, message: 'the active profile of the user configuration has no secret `db`' },
     ]);
