@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { CallToolResult, ReadResourceResult } from '@modelcontextprotocol/server';
+import { losesOrder } from '../duckdb/index.js';
 import type { ResourceText } from '../endpoints/index.js';
 import { EventLoopBudget } from '../lifecycle/index.js';
 import { jsonListPieces, type ShapedResult } from '../values/index.js';
@@ -30,9 +31,10 @@ function itemText(json: string): string {
   return json.startsWith('"') ? String(JSON.parse(json)) : json;
 }
 
-/** Null when only the texts were kept. */
+/** Null when only the texts were kept, or only they have the fields in order. */
 function toStructuredContent(result: ShapedResult): Record<string, unknown> | null {
-  if (result.shape === 'object') return result.value;
+  // The SDK copies the fields of this object in a session, and a copy would have other fields first.
+  if (result.shape === 'object') return losesOrder(Object.keys(result.value)) ? null : result.value;
   if (result.shape === 'scalar') return { result: result.value };
   return result.items === null ? null : { result: result.items };
 }

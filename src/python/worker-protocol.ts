@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonObject, JsonValue } from '../duckdb/index.js';
+import { type JsonObject, type JsonValue, parseOrdered } from '../duckdb/index.js';
 
 /** JSON.parse returns only JSON values, so just what surrounds such a value is checked. */
 const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
@@ -158,7 +158,7 @@ const FOREIGN = 'code of the project wrote to the pipe of the server';
 
 function parseJson(text: string): JsonValue {
   try {
-    return JSON.parse(text);
+    return parseOrdered(text);
   } catch (error) {
     throw new Error(FOREIGN, { cause: error });
   }

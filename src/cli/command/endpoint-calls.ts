@@ -1,5 +1,5 @@
 import type { ResolvedConfig } from '../../config/index.js';
-import { ANONYMOUS, type CallerIdentity, type JsonValue } from '../../duckdb/index.js';
+import { ANONYMOUS, type CallerIdentity, parseOrdered } from '../../duckdb/index.js';
 import {
   checkEndpoints,
   type EndpointCatalog,
@@ -89,7 +89,7 @@ function toJson(result: EndpointRunResult): unknown {
     case 'tool': {
       if (result.result.shape !== 'array') return result.result.value;
       const { items, texts } = result.result;
-      return items ?? Array.from(texts, (text): JsonValue => JSON.parse(text));
+      return items ?? Array.from(texts, parseOrdered);
     }
     case 'resource':
       return parseText([...result.resource.texts].join(''), result.resource.mimeType);
@@ -101,7 +101,7 @@ function toJson(result: EndpointRunResult): unknown {
 function parseText(text: string, mimeType: string): unknown {
   if (mimeType !== 'application/json') return text;
   try {
-    return JSON.parse(text);
+    return parseOrdered(text);
   } catch {
     // The resource declares JSON but its text is not: printed as it is.
     return text;

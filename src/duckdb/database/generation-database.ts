@@ -23,6 +23,8 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
   readonly onRow: (row: JsonObject) => void;
+  /** A row with a larger value ends the query with `result_too_large` before that value is made. */
+  readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error, thrown before the last statement runs. */
   readonly refusesExcess?: boolean;
 }
@@ -105,10 +107,10 @@ export class GenerationDatabase implements Disposable {
   async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
-    const { onRow, refusesExcess = false } = options;
+    const { onRow, maxRowBytes, refusesExcess = false } = options;
     const work = (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
-      const openReader = jsonRows(onRow);
-      return executeQuery(connection, { sql, parameters, signal, openReader, isOneStatement, refusesExcess });
+      const reading = { openReader: jsonRows(onRow), maxRowBytes };
+      return executeQuery(connection, { sql, parameters, signal, isOneStatement, refusesExcess, ...reading });
     };
     await (isOneStatement ? connections.useIdle(work, options) : connections.useNew(work, options));
   }

@@ -10,7 +10,8 @@ import {
 } from '@duckdb/node-api';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { EventLoopBudget, raceSignal } from '../../lifecycle/index.js';
-import { columnReader, type ColumnReader, type ColumnValues, toJson } from '../values/json-values.js';
+import { columnReader, type ColumnReader, type ColumnValues } from '../values/chunk-columns.js';
+import { keepOrder, losesOrder, toJson } from '../values/json-values.js';
 import { bindParameters, refuseExcess } from '../values/parameters.js';
 import type { JsonObject, JsonValue, SqlParameters } from '../values/sql-values.js';
 
@@ -22,6 +23,8 @@ export interface Query {
   readonly openReader: (columns: ResultColumns) => RowReader;
   /** Whether the text is known to be one statement, which saves splitting it. */
   readonly isOneStatement?: boolean;
+  /** A row with a larger value ends the query before that value is made. */
+  readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error. */
   readonly refusesExcess?: boolean;
   /** Called before each statement: it may run others, which would end the rows of one that runs. */
@@ -99,9 +102,9 @@ async function streamRows(connection: DuckDBConnection, statement: DuckDBPrepare
   if (result.returnType === ResultReturnType.INVALID) await throwStreamError(statement, query.signal);
 }
 
-async function readRows(result: DuckDBResult, { signal, openReader }: Query): Promise<void> {
+async function readRows(result: DuckDBResult, { signal, openReader, maxRowBytes }: Query): Promise<void> {
   const types = result.columnTypes();
-  const readers = types.map(columnReader);
+  const readers = types.map((type, index) => columnReader(type, index, maxRowBytes));
   const columns = { names: toUniqueNames(result.columnNames()), types };
   const readRow = refusing(() => openReader(columns));
   const budget = new EventLoopBudget();
@@ -173,12 +176,13 @@ async function drain(result: DuckDBResult): Promise<void> {
 
 /** Gives each row as a JSON object. */
 export function jsonRows(onRow: (row: JsonObject) => void): Query['openReader'] {
-  return ({ names }) =>
-    (columns, row) =>
-      onRow(toJsonRow(names, columns, row));
+  return ({ names }) => {
+    if (!losesOrder(names)) return (columns, row) => onRow(toJsonRow(names, columns, row));
+    return (columns, row) => onRow(keepOrder(toJsonRow(names, columns, row), names));
+  };
 }
 
-function toJsonRow(names: readonly string[], columns: readonly ColumnValues[], row: number): JsonObject {
+function toJsonRow(names: readonly string[], columns: readonly ColumnValues[], row: number): Record<string, JsonValue> {
   const object: Record<string, JsonValue> = {};
   for (let at = 0; at < names.length; at += 1) {
     const name = names[at] ?? '';

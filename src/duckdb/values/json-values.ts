@@ -1,47 +1,36 @@
+import { randomUUID } from 'node:crypto';
 import {
-  DuckDBArrayType,
   DuckDBArrayValue,
-  DuckDBArrayVector,
   DuckDBBlobValue,
-  type DuckDBDataChunk,
   DuckDBDateValue,
   DuckDBDecimalValue,
   DuckDBGeometryValue,
   DuckDBIntervalValue,
-  DuckDBListType,
   DuckDBListValue,
-  DuckDBListVector,
-  DuckDBMapType,
   DuckDBMapValue,
-  DuckDBMapVector,
-  DuckDBStructType,
   DuckDBStructValue,
-  DuckDBStructVector,
   DuckDBTimestampMillisecondsValue,
   DuckDBTimestampNanosecondsValue,
   DuckDBTimestampSecondsValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
   DuckDBTimeTZValue,
-  type DuckDBType,
-  DuckDBUnionType,
   DuckDBUnionValue,
-  DuckDBUnionVector,
   type DuckDBValue,
-  DuckDBVarCharType,
   DuckDBVariantValue,
-  type DuckDBVector,
 } from '@duckdb/node-api';
+import { MxcpError } from '../../errors/index.js';
 import { toIsoDate, toIsoDuration, toIsoTimestamp } from './iso-time.js';
 import type { JsonValue } from './sql-values.js';
 
-/** Decimal digits that a double always keeps. */
-const EXACT_DIGITS = 15;
+/** The greatest number of 15 digits: a double keeps any decimal number with so many digits. */
+const EXACT = 999_999_999_999_999n;
 
 /**
  * A DuckDB value as JSON that loses nothing: numbers that a double cannot hold become strings, NaN and infinities null,
  * dates and times ISO 8601 (infinite ones `infinity` and `-infinity`), a STRUCT whose fields have no names a list, MAP an
  * object, UNION and VARIANT their current value, BLOB text when it is UTF-8 and base64 otherwise, GEOMETRY its WKB in hex.
+ * Throws `query_failed` for a MAP that is no object.
  */
 export function toJson(value: DuckDBValue): JsonValue {
   switch (typeof value) {
@@ -68,9 +57,8 @@ type DuckDBObject = Exclude<DuckDBValue, string | boolean | number | bigint | nu
 function objectToJson(value: DuckDBObject): JsonValue {
   if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(toJson);
   if (value instanceof DuckDBStructValue)
-    return Object.fromEntries(Object.entries(value.entries).map(([key, entry]) => [key, toJson(entry)]));
-  if (value instanceof DuckDBMapValue)
-    return Object.fromEntries(value.entries.map(({ key, value: entry }) => [keyToText(key), toJson(entry)]));
+    return toOrderedObject(Object.entries(value.entries).map(([key, entry]) => [key, toJson(entry)]));
+  if (value instanceof DuckDBMapValue) return mapToJson(value);
   if (value instanceof DuckDBDecimalValue) return decimalToJson(value);
   if (value instanceof DuckDBUnionValue || value instanceof DuckDBVariantValue) return toJson(value.value);
   if (value instanceof DuckDBBlobValue) return blobToJson(value.bytes);
@@ -85,15 +73,36 @@ function objectToJson(value: DuckDBObject): JsonValue {
   return toIsoTimestamp(timestamp.nanos) + (value instanceof DuckDBTimestampTZValue ? '+00:00' : '');
 }
 
+function mapToJson({ entries }: DuckDBMapValue): JsonValue {
+  const pairs = entries.map(({ key, value }) => [keyToText(key), toJson(value)] as const);
+  const keys = new Set<string>();
+  for (const [key] of pairs) {
+    if (keys.has(key))
+      throw new MxcpError(
+        'query_failed',
+        `two keys of a MAP are both ${JSON.stringify(key)} in JSON; select \`map_entries(…)\` of it, which is a list, or convert its keys`,
+      );
+    keys.add(key);
+  }
+  return toOrderedObject(pairs);
+}
+
+/** As DuckDB writes the keys of a MAP that it converts to JSON: NaN and infinities have names there. */
 function keyToText(key: DuckDBValue): string {
+  if (key instanceof DuckDBUnionValue || key instanceof DuckDBVariantValue) return keyToText(key.value);
+  if (typeof key === 'number' && !Number.isFinite(key)) return Number.isNaN(key) ? 'nan' : `${key < 0 ? '-' : ''}inf`;
   const json = toJson(key);
   return typeof json === 'string' ? json : JSON.stringify(json);
 }
 
-function decimalToJson(value: DuckDBDecimalValue): JsonValue {
-  const digits = (value.value < 0n ? -value.value : value.value).toString().length;
-  const text = value.toString();
-  return digits <= EXACT_DIGITS ? Number(text) : text;
+/** A number if that is exact, whatever zeros its type adds. */
+function decimalToJson(decimal: DuckDBDecimalValue): JsonValue {
+  let { value, scale } = decimal;
+  if (value <= EXACT && value >= -EXACT) return Number(decimal.toString());
+  for (; scale > 0 && value % 10n === 0n; scale -= 1) value /= 10n;
+  if (scale === 0) return integerToJson(value);
+  const text = new DuckDBDecimalValue(value, decimal.width, scale).toString();
+  return value <= EXACT && value >= -EXACT ? Number(text) : text;
 }
 
 /** Without `ignoreBOM` the decoder would drop three bytes. */
@@ -123,90 +132,46 @@ export function infinityText(isNegative: boolean): string {
   return isNegative ? '-infinity' : 'infinity';
 }
 
-/** The values of one column of a chunk by row, valid while the chunk is. */
-export interface ColumnValues {
-  at(row: number): DuckDBValue | undefined;
+/** A key that a JavaScript object moves before all others: an array index. */
+function isIndex(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first >= 48 && first <= 57 && /^(?:0|[1-9]\d{0,9})$/.test(key) && Number(key) < 2 ** 32 - 1;
 }
 
-export type ColumnReader = (chunk: DuckDBDataChunk) => ColumnValues;
-
-const FEW_ROWS = 256;
+/** Whether an object with these keys would have them in another order. */
+export function losesOrder(keys: readonly string[]): boolean {
+  return keys.some(isIndex);
+}
 
 /**
- * How to read a column. The bindings keep a STRUCT as an object by field name, which loses fields of the same name (those
- * of `row(1, 2)`, which have none) and one called `__proto__`. Columns with such a type are read field by field; a STRUCT
- * without names is then an array of its values (DuckDB 1.5.6).
+ * An object that JSON.stringify, Object.keys and their like read in this order. Only a proxy can have an array index behind
+ * another key, as the columns `name`, `2021`, `2020` do. A copy of it is a plain object.
  */
-export function columnReader(type: DuckDBType, index: number): ColumnReader {
-  if (losesFields(type)) return (chunk) => readAll(chunk.getColumnVector(index));
-  if (!(type instanceof DuckDBVarCharType)) return (chunk) => chunk.getColumnValues(index);
-  return (chunk) => {
-    // All at once is faster for few rows. The texts of a large chunk may be megabytes, so each is read with its row: otherwise
-    // all of them are alive, and are copied, when the young generation is collected.
-    if (chunk.rowCount <= FEW_ROWS) return chunk.getColumnValues(index);
-    const vector = chunk.getColumnVector(index);
-    return { at: (row) => vector.getItem(row) };
-  };
+export function toOrderedObject<Value>(entries: readonly (readonly [string, Value])[]): Record<string, Value> {
+  const object = Object.fromEntries(entries);
+  const keys = entries.map(([key]) => key);
+  return losesOrder(keys) ? keepOrder(object, keys) : object;
 }
 
-/** A STRUCT of `row(…)`, whose fields have positions but no names. DuckDB decides by the first field. */
-export function isUnnamed(type: DuckDBStructType): boolean {
-  return type.entryNames[0] === '';
+/** The keys must be those of the object, each once. */
+export function keepOrder<Value>(object: Record<string, Value>, keys: readonly string[]): Record<string, Value> {
+  return new Proxy(object, { ownKeys: () => [...keys] });
 }
 
-function losesFields(type: DuckDBType): boolean {
-  if (type instanceof DuckDBStructType)
-    return isUnnamed(type) || type.entryNames.includes('__proto__') || type.entryTypes.some(losesFields);
-  if (type instanceof DuckDBListType || type instanceof DuckDBArrayType) return losesFields(type.valueType);
-  if (type instanceof DuckDBMapType) return losesFields(type.keyType) || losesFields(type.valueType);
-  return type instanceof DuckDBUnionType && type.memberTypes.some(losesFields);
+/** The quote that opens a key which is an array index: in valid JSON, no quote within a string has digits and a colon behind it. */
+const INDEX_KEY = /(?<!\\)"(?=\d{1,10}"\s*:)/g;
+/** Goes before such keys while they are parsed. Random, so that no text can have such a key itself. */
+const MARK = `${randomUUID()}:`;
+
+/** JSON.parse that keeps the order of keys. Of equal keys, the last counts, in the place of the first. */
+export function parseOrdered(text: string): JsonValue {
+  const marked = text.replace(INDEX_KEY, `"${MARK}`);
+  return marked === text ? JSON.parse(text) : JSON.parse(marked, withoutMarks);
 }
 
-function readAll(vector: DuckDBVector): readonly DuckDBValue[] {
-  return Array.from({ length: vector.itemCount }, (_, index) => readItem(vector, index));
-}
-
-/** The bindings keep the vectors inside private; names in brackets make them accessible, still typed. */
-function readItem(vector: DuckDBVector, index: number): DuckDBValue {
-  if (vector instanceof DuckDBStructVector) return readStruct(vector, index);
-  if (vector instanceof DuckDBListVector) {
-    const items = vector.getItemVector(index);
-    return items === null ? null : new DuckDBListValue(readAll(items));
-  }
-  if (vector instanceof DuckDBArrayVector) {
-    if (!vector['validity'].itemValid(index)) return null;
-    const { length } = vector.type;
-    return new DuckDBArrayValue(readAll(vector['childData'].slice(index * length, length)));
-  }
-  if (vector instanceof DuckDBMapVector) return readMap(vector['listVector'].getItemVector(index));
-  return vector instanceof DuckDBUnionVector ? readUnion(vector, index) : vector.getItem(index);
-}
-
-function readStruct(vector: DuckDBStructVector, index: number): DuckDBValue {
-  if (!vector.isItemValid(index)) return null;
-  const { type } = vector;
-  const values = type.entryNames.map((_, at) => readItem(vector.entryVectorAt(at), index));
-  return isUnnamed(type) ? new DuckDBArrayValue(values) : toStructValue(type.entryNames, values);
-}
-
-/** A STRUCT whose fields may have any name. */
-export function toStructValue(names: readonly string[], values: readonly DuckDBValue[]): DuckDBStructValue {
-  const entries: Record<string, DuckDBValue> = Object.create(null);
-  for (const [at, name] of names.entries()) entries[name] = values[at] ?? null;
-  return new DuckDBStructValue(entries);
-}
-
-function readMap(pairs: DuckDBVector | null): DuckDBValue {
-  if (!(pairs instanceof DuckDBStructVector)) return null;
-  const [keys, values] = [readAll(pairs.entryVectorAt(0)), readAll(pairs.entryVectorAt(1))];
-  return new DuckDBMapValue(keys.map((key, at) => ({ key, value: values[at] ?? null })));
-}
-
-function readUnion(vector: DuckDBUnionVector, index: number): DuckDBValue {
-  const parts = vector['structVector'];
-  const tag = parts.getItemValue(index, 0);
-  if (tag === null) return null;
-  const member = Number(tag);
-  const value = readItem(parts.entryVectorAt(member + 1), index);
-  return new DuckDBUnionValue(vector.type.memberTags[member] ?? '', value);
+function withoutMarks(_key: string, value: JsonValue): JsonValue {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value);
+  if (!entries.some(([key]) => key.startsWith(MARK))) return value;
+  return toOrderedObject(entries.map(([key, item]) => [key.startsWith(MARK) ? key.slice(MARK.length) : key, item]));
 }

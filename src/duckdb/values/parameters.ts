@@ -28,7 +28,8 @@ import {
 } from '@duckdb/node-api';
 import { MxcpError, nearestName } from '../../errors/index.js';
 import { MICROS_PER_DAY, parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
-import { toJson, toStructValue } from './json-values.js';
+import { toStructValue } from './chunk-columns.js';
+import { toJson } from './json-values.js';
 import {
   DeclaredValue,
   MapEntries,

@@ -23,7 +23,8 @@ import {
   SQLNULL,
 } from '@duckdb/node-api';
 import { MICROS_PER_DAY, toIsoDate, toIsoTimestamp } from './iso-time.js';
-import { infinityText, integerToJson, isUnnamed, toTimestamp } from './json-values.js';
+import { isUnnamed } from './chunk-columns.js';
+import { infinityText, integerToJson, toTimestamp } from './json-values.js';
 import type { JsonValue } from './sql-values.js';
 
 type Present = Exclude<DuckDBValue, null>;

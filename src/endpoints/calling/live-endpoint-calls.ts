@@ -205,7 +205,7 @@ async function runStatement(
   { generation, context: { caller }, deadline: { signal }, options }: WorkingCall,
 ): Promise<ShapedResult> {
   const collector = new RowCollector(options);
-  const execution = { caller, signal, onRow: collector.onRow };
+  const execution = { caller, signal, maxRowBytes: options.maxResultBytes, onRow: collector.onRow };
   if (sql === undefined) await generation.database.query(String(values['sql']), {}, execution);
   else await generation.database.query(sql, bindings, execution);
   return collector.finish();

@@ -43,6 +43,60 @@ describe('a value of SQL', () => {
     for (const type of [...types, ...more]) expect(await valueOf(database, `SELECT NULL::${type} AS v`)).toBeNull();
   });
 
+  test.each([
+    ["MAP {1::UNION(n INT, s VARCHAR): 1, '1'::UNION(n INT, s VARCHAR): 2}", '"1"'],
+    ["MAP {'\\xFF'::BLOB: 1, '/w=='::BLOB: 2}", '"/w=="'],
+    ["[{'m': MAP {['nan'::DOUBLE]: 1, [NULL]: 2}}]", '"[null]"'],
+  ])('%s is an error, because two keys are the same text', async (expression, key) => {
+    await expect(valueOf(database, `SELECT ${expression} AS m`)).rejects.toMatchObject({
+      code: 'query_failed',
+      message: `two keys of a MAP are both ${key} in JSON; select \`map_entries(…)\` of it, which is a list, or convert its keys`,
+    });
+  });
+
+  test.each([
+    ["{'2': 1, 'b': 2, '1': 3}", '{"2":1,"b":2,"1":3}'],
+    ['MAP {2021: 1, 2020: 2}', '{"2021":1,"2020":2}'],
+    ["[{'2': [{'1': MAP {2: 'a', 1: 'b'}, '0': NULL}]}]", '[{"2":[{"1":{"2":"a","1":"b"},"0":null}]}]'],
+    ["union_value(u := {'2': 1, '1': 2})", '{"2":1,"1":2}'],
+  ])('%s keeps its order', async (expression, json) => {
+    expect(JSON.stringify(await valueOf(database, `SELECT ${expression} AS v`))).toBe(json);
+  });
+
+  test('of any nested type is the JSON that DuckDB makes of it', async () => {
+    const leaf = fc.constantFrom(
+      'NULL::INTEGER',
+      '1',
+      '-5::BIGINT',
+      "'text'",
+      "'ü\"'",
+      'true',
+      "'a much longer text of no use'",
+    );
+    const expression = fc.letrec<{ value: string }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        leaf,
+        fc.array(tie('value'), { minLength: 1, maxLength: 3 }).map((values) => `{${fields(values, "'", "': ")}}`),
+        tie('value').map((value) => `[${value}, NULL, ${value}]`),
+        tie('value').map((value) => `array_value(${value}, ${value})`),
+        tie('value').map((value) => `MAP {'2': ${value}, '1': ${value}}`),
+        tie('value').map((value) => `list_extract([NULL, ${value}], i % 3)`),
+      ),
+    })).value;
+    await fc.assert(
+      fc.asyncProperty(expression, fc.constantFrom(3, 2100), async (value, count) => {
+        const rows = await rowsOf(
+          database,
+          `SELECT v, to_json(v)::VARCHAR AS json FROM (SELECT ${value} AS v FROM range(${count}) t(i))`,
+        );
+        expect(rows).toHaveLength(count);
+        for (const { v = null, json } of rows) expect(JSON.stringify(v)).toBe(json ?? 'null');
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   test('is given in every type that DuckDB has for trying', async () => {
     const rows = await rowsOf(database, 'FROM test_all_types()');
     expect(rows).toHaveLength(3);
@@ -68,7 +122,18 @@ describe('a value of SQL', () => {
   });
 });
 
+/** `'f2': a, 'f1': b` */
+function fields(values: readonly string[], before: string, after: string): string {
+  return values.map((value, at) => `${before}${String(values.length - at)}${after}${value}`).join(', ');
+}
+
 describe('a row', () => {
+  test('keeps the order of its columns, also of those called as whole numbers', async () => {
+    const rows = await rowsOf(database, `SELECT 'x' AS name, 1 AS "2021", 2 AS "2020", 3 AS "2020"`);
+    expect(JSON.stringify(rows)).toBe('[{"name":"x","2021":1,"2020":2,"2020_1":3}]');
+    expect(Object.keys(rows[0] ?? {})).toEqual(['name', '2021', '2020', '2020_1']);
+  });
+
   test('keeps columns of the same name apart', async () => {
     expect(await rowsOf(database, 'SELECT 1 AS a, 2 AS a, 3 AS a, 4 AS b')).toEqual([{ a: 1, a_1: 2, a_2: 3, b: 4 }]);
   });

@@ -13,14 +13,22 @@ _SAFE_INTEGER = 2**53 - 1
 
 
 def decimal_value(value: decimal.Decimal) -> Any:
-    """A number if a double can hold it, None for NaN and infinities, else the digits as text."""
+    """A number if that is exact, None for NaN and infinities, else the digits as text, both without zeros at the end."""
     if not value.is_finite():
         return None
-    _sign, digits, exponent = value.as_tuple()
-    number = float(value) if len(digits) + max(int(exponent), 0) <= _EXACT_DIGITS else 0.0
+    sign, digits, exponent = value.as_tuple()
+    exponent = int(exponent)
+    kept = len(digits)
+    while exponent < 0 and kept > 1 and digits[kept - 1] == 0:
+        kept -= 1
+        exponent += 1
+    value = decimal.Decimal((sign, digits[:kept], exponent))
+    if exponent >= 0 and kept + exponent <= _EXACT_DIGITS + 1 and abs(int(value)) <= _SAFE_INTEGER:
+        return int(value)
+    number = float(value) if kept <= _EXACT_DIGITS and exponent < 0 else 0.0
     if number != 0 or value.is_zero():
         return int(number) if number.is_integer() else number
-    return format(value, "f") if abs(int(exponent)) < 1000 else str(value)
+    return format(value, "f") if abs(exponent) < 1000 else str(value)
 
 
 def well_formed(text: str) -> str:
