@@ -119,6 +119,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/serve.js'),
   },
   {
+    name: 'dev',
+    doc: 'Serve a project while you write it: every change of a file is applied at once',
+    options: toOptions(ALL_SETTINGS),
+    examples: ['mxcp dev', 'mxcp dev -C ~/sales --port 9000'],
+    load: () => import('./commands/dev.js'),
+  },
+  {
     name: 'validate',
     doc: 'Check the configuration, references, endpoint files, their SQL and their Python functions',
     arguments: [

@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { DiskReader, FileReadError } from '../files/index.js';
 import type { PythonSpec } from './python-spec.js';
@@ -11,6 +11,11 @@ const MAX_BYTES = 128 * 1024 * 1024;
 /** A folder with one of these is an environment of Python or conda, whose code is not the project's. */
 const ENVIRONMENT_MARKERS: ReadonlySet<string> = new Set(['pyvenv.cfg', 'conda-meta']);
 const SKIPPED_FOLDERS: ReadonlySet<string> = new Set(['node_modules', '__pycache__', 'site-packages']);
+
+/** Whether a folder has only code that is not the project's own: installed packages, an environment, compiled code. */
+export function isForeignFolder(folder: string, entries: readonly { readonly name: string }[]): boolean {
+  return SKIPPED_FOLDERS.has(basename(folder)) || entries.some(({ name }) => ENVIRONMENT_MARKERS.has(name));
+}
 
 /** All Python sources of a project at one moment, by absolute path. Workers import from it, also those that start later. */
 export interface CodeSnapshot {

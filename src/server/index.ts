@@ -5,3 +5,4 @@ export { MxcpError } from '../errors/index.js';
 export type { Logger, LogSink } from '../logging/index.js';
 export type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 export { Server, type ServerOptions } from './server.js';
+export { findProjectCode, type ProjectCode, waitForChange } from './watch/code-files.js';

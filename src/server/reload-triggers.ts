@@ -7,7 +7,8 @@ import type { ReloadOptions } from '../reload/index.js';
 import { leaseDueAt, type ResolvedReference } from '../secrets/index.js';
 import type { ServerContext } from './server-context.js';
 import { FileWatcher } from './watch/file-watcher.js';
-import { toWatchedFiles } from './watch/watched-files.js';
+import { findCodeFiles } from './watch/code-files.js';
+import { toWatchedFiles, type WatchedFile } from './watch/watched-files.js';
 
 /** Everything that reloads without a request. Does nothing before the first `update`; the server disposes it. */
 export class ReloadTriggers implements Disposable {
@@ -35,22 +36,35 @@ export class ReloadTriggers implements Disposable {
   }
 }
 
-/** `--watch`: reloads when a file that the current generation was built from has changed. */
+/**
+ * `--watch`: reloads when a file that the current generation was built from has changed. Where every reload reads the
+ * definitions, it also watches them, the SQL files and the Python code.
+ */
 class WatchTrigger implements Disposable {
+  readonly #watchesCode: boolean;
+  readonly #startedAt: Date;
   readonly #watcher: FileWatcher;
   readonly #reload: RetriedWork;
   #count = 0;
+  /** Below these, code is watched; empty to watch none. */
+  #codeFolders: readonly string[] = [];
+  #files: readonly WatchedFile[] = [];
+  /** Undefined until it has been found. */
+  #code: readonly WatchedFile[] | undefined;
 
   constructor(context: ServerContext) {
-    this.#reload = new RetriedWork(() => reloadOrThrow(context, 'watch'));
-    this.#watcher = new FileWatcher({ onChange: () => this.#reload.start() });
+    this.#watchesCode = context.settings.reloadDefinitions;
+    this.#startedAt = context.phase.startedAt;
+    const retries = this.#watchesCode ? CODE_RETRIES : RETRIES;
+    this.#reload = new RetriedWork(() => reloadOrThrow(context, 'watch'), { retries });
+    this.#watcher = new FileWatcher({ onChange: (known) => void this.#apply(known) });
   }
 
   update({ config, database }: GenerationContents): void {
-    const files = toWatchedFiles(config, database);
-    this.#count = new Set(files.map(({ path }) => path)).size;
     this.#reload.reset();
-    this.#watcher.watch(files);
+    this.#codeFolders = this.#watchesCode ? [config.projectRoot, ...Object.values(config.paths)] : [];
+    this.#files = toWatchedFiles(config, database);
+    void this.#watch();
   }
 
   report(): BackgroundReport {
@@ -60,6 +74,31 @@ class WatchTrigger implements Disposable {
   dispose(): void {
     this.#watcher.dispose();
     this.#reload.dispose();
+  }
+
+  /**
+   * The known state of the code is that before the reload that reads it, so a change during a reload causes another one. At the
+   * start, everything that was written since then counts as changed.
+   */
+  async #watch(): Promise<void> {
+    if (this.#codeFolders.length > 0) this.#code ??= await findCodeFiles(this.#codeFolders, this.#startedAt);
+    this.#watchAll([...(this.#code ?? []), ...this.#files]);
+  }
+
+  /** Finds the code again, so that a new file is watched even if the reload fails because of it. */
+  async #apply(known: readonly WatchedFile[]): Promise<void> {
+    if (this.#codeFolders.length > 0) {
+      this.#code = await findCodeFiles(this.#codeFolders);
+      this.#watchAll([...known, ...this.#code]);
+    }
+    this.#reload.start();
+  }
+
+  /** Of two files with the same path, the later one is watched. */
+  #watchAll(files: readonly WatchedFile[]): void {
+    const watched = new Map(files.map((file) => [file.path, file]));
+    this.#count = watched.size;
+    this.#watcher.watch([...watched.values()]);
   }
 }
 
@@ -86,7 +125,7 @@ class RefreshTrigger implements Disposable {
     this.#refresh = new RetriedWork(
       // The reload is part of the work: it uses the values that were read for the comparison and reads none twice.
       () => context.stores.reuseLeased(this.#current.references, () => this.#resolveAgain()),
-      (failure) => this.#log(failure),
+      { onFailure: (failure) => this.#log(failure) },
     );
   }
 
@@ -158,6 +197,9 @@ function findWait(refreshMs: number | null, references: readonly ResolvedReferen
   return Math.min(Math.max(Math.min(...waits), MINIMUM_WAIT_MS), LONGEST_TIMER_MS);
 }
 
+/** While code is watched, most failures are mistakes in a file, and only a change of that file can help. */
+const CODE_RETRIES = { firstMs: 60_000, longestMs: 5 * 60_000 } as const;
+
 const RETRIES = { firstMs: 1_000, longestMs: 5 * 60_000 } as const;
 
 /** The last failure of work that will be retried. */
@@ -173,16 +215,23 @@ interface Failure {
 class RetriedWork implements Disposable {
   readonly #work: () => Promise<void>;
   readonly #onFailure: (failure: Failure) => void;
-  readonly #backoff = new Backoff(RETRIES);
+  readonly #backoff: Backoff;
   #timer: NodeJS.Timeout | undefined;
   #failure: Failure | undefined;
   /** Increased by a newer run, a reset or the disposal: the outcome of an older run is then ignored. */
   #epoch = 0;
   #isDisposed = false;
 
-  constructor(work: () => Promise<void>, onFailure: (failure: Failure) => void = () => undefined) {
+  constructor(
+    work: () => Promise<void>,
+    options: {
+      readonly onFailure?: (failure: Failure) => void;
+      readonly retries?: ConstructorParameters<typeof Backoff>[0];
+    },
+  ) {
     this.#work = work;
-    this.#onFailure = onFailure;
+    this.#onFailure = options.onFailure ?? (() => undefined);
+    this.#backoff = new Backoff(options.retries ?? RETRIES);
   }
 
   get failure(): Failure | undefined {

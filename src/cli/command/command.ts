@@ -61,7 +61,7 @@ export interface CommandEntry {
 }
 
 /**
- * What the launcher (`bin/mxcp`) noted before the program was loaded. For `serve` only, it counts SIGHUP and the stop signals,
+ * What the launcher (`bin/mxcp`) noted before the program was loaded. For `serve` and `dev` only, it counts SIGHUP and the stop signals,
  * keeps its handlers for the life of the process, and calls `onHangup` or `onStop` for each later signal.
  */
 export interface EarlySignals {

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { firstLineOf, formatProblem, groupByFile, messageOf, toMxcpError } from '../../errors/index.js';
-import type { Logger } from '../../logging/index.js';
+import type { Logger, LogSink } from '../../logging/index.js';
 import { Server } from '../../server/index.js';
+import type { ServerSettings } from '../../settings/index.js';
 import { BUG_EXIT_CODE, type CommandContext, type CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import { startProgress } from '../terminal/progress.js';
@@ -10,23 +11,45 @@ import { startProgress } from '../terminal/progress.js';
 const WATCHDOG_GRACE_MS = 1_000;
 
 /** Serves until a stop signal arrives or, in stdio mode, the client goes. Exits with 0 after an orderly shutdown. */
-export const run: CommandModule['run'] = async (_args, options, context) => {
-  const settings = loadProjectSettings(options, context);
-  const server = new Server({ settings, env: context.env, keptThreads: context.early.threads });
+export const run: CommandModule['run'] = (_args, options, context) =>
+  serveUntilStopped(loadProjectSettings(options, context), context);
+
+interface ServeExtras {
+  readonly logSinks?: readonly LogSink[];
+  /** Called once, when clients can call, with the URL of the MCP endpoint; without one in stdio mode. */
+  readonly onReady?: (url: string | undefined) => void;
+}
+
+/** Throws what a failed start throws, after everything was closed; it can then be called again. */
+export async function serveUntilStopped(
+  settings: ServerSettings,
+  context: CommandContext,
+  { logSinks, onReady }: ServeExtras = {},
+): Promise<number> {
+  const server = new Server({
+    settings,
+    env: context.env,
+    keptThreads: context.early.threads,
+    ...(logSinks && { logSinks }),
+  });
   context.output.scrubWith((text) => server.scrub(text));
-  let exitCode = 0;
-  const crashed = onCrash(server.logger, () => (exitCode = BUG_EXIT_CODE));
-  const stopped = Promise.race([stopSignal(server, context), crashed]);
-  const progress = startProgress(context.output, () => server.activity);
-  const stoppedEarly = await Promise.race([server.start(), stopped]).finally(() => progress.end());
-  if (stoppedEarly === undefined) {
-    reloadOnHangup(server, context);
-    await Promise.race([stopped, server.clientGone]);
+  const crash = watchForCrash(server.logger);
+  try {
+    const stopped = Promise.race([stopSignal(server, context), crash.happened]);
+    const progress = startProgress(context.output, () => server.activity);
+    const stoppedEarly = await Promise.race([server.start(), stopped]).finally(() => progress.end());
+    if (stoppedEarly === undefined) {
+      reloadOnHangup(server, context);
+      onReady?.(server.url);
+      await Promise.race([stopped, server.clientGone]);
+    }
+    setTimeout(() => endAtOnce(server), settings.shutdownTimeoutMs + WATCHDOG_GRACE_MS).unref();
+    await server.close();
+    return crash.exitCode;
+  } finally {
+    crash.dispose();
   }
-  setTimeout(() => endAtOnce(server), settings.shutdownTimeoutMs + WATCHDOG_GRACE_MS).unref();
-  await server.close();
-  return exitCode;
-};
+}
 
 /** Resolves at the first stop signal; a second one ends the process at once. */
 function stopSignal(server: Server, { early }: CommandContext): Promise<'stopped'> {
@@ -74,19 +97,35 @@ export const errorDetails: NonNullable<CommandModule['errorDetails']> = (
   return { message: firstLineOf(message), failed_endpoints: failedEndpoints };
 };
 
+interface CrashWatch {
+  readonly happened: Promise<'crashed'>;
+  /** 0 until it has happened. */
+  readonly exitCode: number;
+  dispose(): void;
+}
+
 /**
- * Resolves at the first error that no code catches. After one, the state of the process is unknown, so it only cleans up and
- * ends. Each one is logged on one line, which is redacted and written to the log file like any other.
+ * Waits for the first error that no code catches. After one, the state of the process is unknown, so it only cleans up and ends.
+ * Each one is logged on one line, which is redacted and written to the log file like any other.
  */
-function onCrash(logger: Logger, note: () => void): Promise<'crashed'> {
-  return new Promise((resolveCrashed) => {
-    const handle = (thrown: unknown): void => {
-      note();
-      const detail = toMxcpError(thrown).detail ?? messageOf(thrown);
-      logger.fatal({ detail }, 'unexpected error in mxcp; shutting down');
-      resolveCrashed('crashed');
-    };
-    process.on('uncaughtException', handle);
-    process.on('unhandledRejection', handle);
-  });
+function watchForCrash(logger: Logger): CrashWatch {
+  let exitCode = 0;
+  let settle: ((crashed: 'crashed') => void) | undefined;
+  const happened = new Promise<'crashed'>((resolveHappened) => (settle = resolveHappened));
+  const handle = (thrown: unknown): void => {
+    exitCode = BUG_EXIT_CODE;
+    const detail = toMxcpError(thrown).detail ?? messageOf(thrown);
+    logger.fatal({ detail }, 'unexpected error in mxcp; shutting down');
+    settle?.('crashed');
+  };
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  for (const event of events) process.on(event, handle);
+  const dispose = (): void => events.forEach((event) => process.off(event, handle));
+  return {
+    happened,
+    dispose,
+    get exitCode() {
+      return exitCode;
+    },
+  };
 }

@@ -28,8 +28,8 @@ const TIMINGS: WatchTimings = {
 const WATCH_LIMIT_MS = 5_000;
 
 export interface FileWatcherOptions {
-  /** Called when files have changed and are stable again. */
-  readonly onChange: () => void;
+  /** Called when files have changed and are stable again, with the state that is known from now on. */
+  readonly onChange: (files: readonly WatchedFile[]) => void;
   /** Called after each check and its consequences. */
   readonly onChecked?: (() => void) | undefined;
   readonly timings?: Partial<WatchTimings> | undefined;
@@ -138,12 +138,12 @@ export class FileWatcher implements Disposable {
       this.#schedule(Math.min(waitMs, settleMs));
       return;
     }
-    const files = [...this.#files.values()].map((file) => {
-      const contentHash = hashes.get(file.path) ?? file.contentHash;
-      return [file.path, { ...file, contentHash }] as const;
-    });
-    this.#files = new Map(files);
-    this.#options.onChange();
+    const files = [...this.#files.values()].map((file) => ({
+      ...file,
+      contentHash: hashes.get(file.path) ?? file.contentHash,
+    }));
+    this.#files = new Map(files.map((file) => [file.path, file]));
+    this.#options.onChange(files);
   }
 }
 

@@ -8,7 +8,7 @@ import type { WatchedFile } from './watched-files.js';
 /** Further folders are only polled: all programs of a user share the kernel's watches. */
 const MAX_FOLDERS = 64;
 
-/** By name: whether only its creation, removal and replacement count, and not writes into it. */
+/** By name, or `''` for any other name: whether only its creation, removal and replacement count, and not writes into it. */
 type Names = Map<string, { readonly onlyRenames: boolean }>;
 
 interface WatchedFolder {
@@ -67,7 +67,8 @@ export class FolderWatches implements Disposable {
 
   #counts(folder: string, event: string, name: string | null): boolean {
     if (name === null) return true;
-    const watched = this.#folders.get(folder)?.names.get(name);
+    const names = this.#folders.get(folder)?.names;
+    const watched = names?.get(name) ?? names?.get('');
     return watched !== undefined && (event === 'rename' || !watched.onlyRenames);
   }
 
@@ -81,8 +82,9 @@ async function findFolders(files: readonly WatchedFile[]): Promise<ReadonlyMap<s
   const folders = new Map<string, Names>();
   for (const file of files) {
     // The server itself writes to a read-write database; only its replacement is a change.
-    const onlyRenames = file.kind === 'database' && !file.readonly;
-    for (const { folder, name } of await findPlaces(file.path)) {
+    const onlyRenames = file.kind === 'folder' || (file.kind === 'database' && !file.readonly);
+    const inside = file.kind === 'folder' ? [{ folder: file.path, name: '' }] : [];
+    for (const { folder, name } of [...(await findPlaces(file.path)), ...inside]) {
       const names = folders.get(folder) ?? new Map();
       names.set(name, { onlyRenames: onlyRenames && (names.get(name)?.onlyRenames ?? true) });
       folders.set(folder, names);

@@ -1,8 +1,9 @@
-import { stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import type { ResolvedConfig } from '../../config/index.js';
 import { type DatabaseFile, type GenerationDatabase, statDatabaseFile } from '../../duckdb/index.js';
 import { messageOf } from '../../errors/index.js';
-import { MISSING, readContentHash, type ReadFile } from '../../files/index.js';
+import { fingerprint, MISSING, readContentHash, type ReadFile } from '../../files/index.js';
 import { deadlineIn, within } from '../../lifecycle/index.js';
 
 /** A file that is compared by its content. */
@@ -21,8 +22,25 @@ interface WatchedDatabase {
   readonly readonly: boolean;
 }
 
-/** One path with the last known state of its file: an equal content hash means that nothing has changed. */
-export type WatchedFile = WatchedText | WatchedDatabase;
+/** A folder in which files may appear or disappear. */
+interface WatchedFolder {
+  readonly kind: 'folder';
+  readonly path: string;
+  readonly contentHash: string;
+}
+
+/** One path with its last known state: an equal content hash means that nothing has changed. */
+export type WatchedFile = WatchedText | WatchedDatabase | WatchedFolder;
+
+/** What counts in a watched folder; nothing if it is missing or cannot be read. */
+export async function listEntries(folder: string): Promise<readonly Dirent[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter(({ name }) => !name.startsWith('.') && name !== '__pycache__');
+}
+
+export function hashEntries(entries: readonly Dirent[]): string {
+  return `folder ${fingerprint(JSON.stringify(entries.map(({ name }) => name).sort()))}`;
+}
 
 /** Every file that a generation was built from, in its state at that time. */
 export function toWatchedFiles(
@@ -92,6 +110,7 @@ export class FileChecks {
   }
 
   async #read(file: WatchedFile): Promise<string> {
+    if (file.kind === 'folder') return hashEntries(await listEntries(file.path));
     if (file.kind === 'database') return hashDatabase(await statDatabaseFile(file.path), file.readonly);
     const signature = await readSignature(file.path);
     const known = this.#known.get(file.path);

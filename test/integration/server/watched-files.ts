@@ -74,7 +74,7 @@ export async function toWatched(path: string): Promise<WatchedFile> {
 export async function untilLookedAt(project: TemporaryProject, names: readonly string[]): Promise<void> {
   await new Promise<void>((resolve) => {
     const timings = { ...FAST, settleMs: FAST.settleMs * 5, vanishMs: FAST.settleMs * 5 };
-    const witness = new FileWatcher({ onChange: resolve, timings });
+    const witness = new FileWatcher({ onChange: () => resolve(), timings });
     onTestFinished(() => witness.dispose());
     witness.watch(
       names.map((name) => ({ kind: 'text', path: project.path(name), maxBytes: 1024, contentHash: 'not this' })),

@@ -1,0 +1,52 @@
+import pc from 'picocolors';
+import { type MxcpError, toMxcpError } from '../../errors/index.js';
+import { findProjectCode, type ProjectCode, waitForChange } from '../../server/index.js';
+import type { CommandContext, CommandModule } from '../command/command.js';
+import { loadProjectSettings } from '../command/project-loading.js';
+import { withCodeFrames } from '../terminal/code-frame.js';
+import { serveUntilStopped } from './serve.js';
+
+/**
+ * Serves a project while it is written: every change of its files is applied as a reload, and errors show their line of code. A
+ * start that fails because of a file waits for a change and tries again.
+ */
+export const run: CommandModule['run'] = async (_args, options, context) => {
+  const settings = { ...loadProjectSettings(options, context), watch: true, reloadDefinitions: true };
+  const print = (text: string): void => context.output.writeError(withCodeFrames(text, settings.projectRoot));
+  for (;;) {
+    const found = await findProjectCode(settings);
+    try {
+      const onReady = (url: string | undefined): void => print(explainHowToTry(url));
+      return await serveUntilStopped(settings, context, { logSinks: [print], onReady });
+    } catch (thrown) {
+      const error = toMxcpError(thrown);
+      if (!canBeEdited(error)) throw error;
+      print(`${pc.red('Error:')} ${error.message}\n${pc.dim('waiting for a change of a file of the project …')}\n`);
+      if ((await waitForEdit(found, context)) === 'stopped') return error.exitCode;
+    }
+  }
+};
+
+/** How to call a tool of this server, from a shell and from a browser. */
+function explainHowToTry(url: string | undefined): string {
+  if (url === undefined) return '';
+  const inspector = `http://localhost:6274/?transport=streamable-http&serverUrl=${encodeURIComponent(url)}`;
+  return [
+    `Watching the files of the project; every change is applied at once. Ctrl-C stops.`,
+    `Try a tool: run \`npx @modelcontextprotocol/inspector\` and open ${pc.cyan(inspector)}`,
+    '',
+  ].join('\n');
+}
+
+/** Resolves when the project has changed, or when the process is asked to stop. */
+async function waitForEdit(found: ProjectCode, { early }: CommandContext): Promise<'changed' | 'stopped'> {
+  const stopped = new AbortController();
+  early.onStop = () => stopped.abort();
+  if (early.stops > 0) return 'stopped';
+  return (await waitForChange(found, stopped.signal)) ? 'changed' : 'stopped';
+}
+
+/** The errors whose cause is in a file of the project or the configuration, or in the database. */
+function canBeEdited({ code, exitCode }: MxcpError): boolean {
+  return code !== 'usage' && (exitCode <= 2 || /^(?:database|python)_/.test(code));
+}
