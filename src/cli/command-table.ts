@@ -87,6 +87,10 @@ const PARAMETERS: OptionSpec = {
 export const WHERE_THE_PROJECT_IS = toOptions(['projectDir', 'config']);
 const PROJECT_SETTINGS = [...WHERE_THE_PROJECT_IS, ...toOptions(['profile', 'readonly', 'debug', 'envFiles'])];
 const PYTHON = toOptions(['python']);
+const HEADERS: OptionSpec = {
+  flags: '--request-headers <json>',
+  doc: 'Headers of the call, as a JSON object or `@file.json`.',
+};
 
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
@@ -156,7 +160,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     options: [
       PARAMETERS,
       { flags: '-u, --user-context <json>', doc: 'The caller, as a JSON object or `@file.json`.' },
-      { flags: '--request-headers <json>', doc: 'Headers of the call, as a JSON object or `@file.json`.' },
+      HEADERS,
       { flags: '--skip-output-validation', doc: 'Do not check the result against the `return` type.' },
       ...PROJECT_SETTINGS,
       ...PYTHON,
@@ -169,6 +173,24 @@ export const COMMANDS: readonly CommandEntry[] = [
       `mxcp run tool whoami -u '{"username": "ada"}'`,
     ],
     load: () => import('./commands/run.js'),
+  },
+  {
+    name: 'test',
+    doc: 'Run the tests of endpoint files without a server',
+    arguments: [
+      { usage: '[type]', doc: 'Only endpoints of this kind.', choices: ['tool', 'resource', 'prompt'] },
+      { usage: '[name]', doc: 'Only the endpoint of this name; for a resource also its URI or URI template.' },
+    ],
+    options: [
+      { flags: '-u, --user-context <json>', doc: 'The caller of all tests, instead of the `user_context` of each.' },
+      HEADERS,
+      ...PROJECT_SETTINGS,
+      ...PYTHON,
+      ...toOptions(['callTimeout', 'maxResultBytes']),
+      JSON_OUTPUT,
+    ],
+    examples: ['mxcp test', 'mxcp test tool sales_by_region --readonly'],
+    load: () => import('./commands/test.js'),
   },
   {
     name: 'query',

@@ -15,6 +15,12 @@ export {
 } from './calling/live-endpoint-calls.js';
 export { type EndpointRunResult, runEndpoint } from './calling/run-endpoint.js';
 export { findDefinitionChanges } from './definitions/definition-files.js';
-export type { EndpointCatalog, EndpointFailure, EndpointKind } from './definitions/endpoint-definition.js';
+export type { EndpointTest } from './definitions/definition-schema.js';
+export type {
+  EndpointCatalog,
+  EndpointDefinition,
+  EndpointFailure,
+  EndpointKind,
+} from './definitions/endpoint-definition.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';
 export { selectEndpoint } from './definitions/select-endpoint.js';

@@ -43,6 +43,7 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'description' | 'tags
     /** Of the name or URI. */
     readonly identity: () => SourcePosition;
     readonly parameter: (index: number) => SourcePosition;
+    readonly test: (index: number) => SourcePosition;
   };
 }
 
