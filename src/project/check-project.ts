@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { loadEndpointFolders, type ResolvedConfig } from '../config/index.js';
+import { wouldCreate } from '../duckdb/index.js';
 import {
   checkEndpoints,
   type EndpointCatalog,
@@ -10,6 +14,7 @@ import {
 import { MxcpError, type Problem } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
 import type { ServerSettings } from '../settings/index.js';
+import { atDatabasePath } from './generation-builder.js';
 import { loadConfig, openProject, type OpenProjectOptions } from './open-project.js';
 
 export interface ProjectCheck {
@@ -44,10 +49,29 @@ export async function checkProject(
     return { catalog: found, configError, databaseError: undefined, isSqlChecked: false, warnings };
   }
   const onWarning = (text: string): void => void warnings.push(toWarning(text, config.paths.python));
-  const catalog = await orError(checkOnDatabase(found, config, { logger, onWarning }));
+  const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning });
+  const catalog = await orError(withoutCreating(config, check));
   return catalog instanceof MxcpError
     ? { catalog: found, configError, databaseError: catalog, isSqlChecked: false, warnings }
     : { catalog, configError, databaseError: undefined, isSqlChecked: true, warnings };
+}
+
+/**
+ * Runs a check that opens the database. Where a start would create it, the check opens an empty one of the same name in a
+ * temporary folder instead.
+ */
+async function withoutCreating<T>(config: ResolvedConfig, check: (config: ResolvedConfig) => Promise<T>): Promise<T> {
+  const { path, readonly } = config.duckdb;
+  const creates = await wouldCreate(path).catch((error: unknown) => {
+    throw atDatabasePath(error, config);
+  });
+  if (readonly || !creates) return check(config);
+  const folder = await mkdtemp(join(tmpdir(), 'mxcp-check-'));
+  try {
+    return await check({ ...config, duckdb: { ...config.duckdb, path: join(folder, basename(path)) } });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 async function checkOnDatabase(

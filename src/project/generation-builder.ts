@@ -223,7 +223,7 @@ function scrubError(thrown: unknown, scrubber: Scrubber): MxcpError {
 }
 
 /** Gives an error about the database file the position where the configuration names that file. */
-function atDatabasePath(error: unknown, { duckdb: { declaredAt } }: ResolvedConfig): unknown {
+export function atDatabasePath(error: unknown, { duckdb: { declaredAt } }: ResolvedConfig): unknown {
   if (!(error instanceof MxcpError) || declaredAt === undefined) return error;
   if (error.code !== 'database_missing' && error.code !== 'database_failed') return error;
   const problem = { ...declaredAt(), path: 'duckdb.path', message: error.message };

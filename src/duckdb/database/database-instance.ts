@@ -52,7 +52,7 @@ export class DatabaseInstance {
   /** Throws `database_missing`, `database_locked`, `database_failed`, `database_replaced`, `extension_failed`. */
   static async open(spec: InstanceSpec): Promise<DatabaseInstance> {
     assertOnDisk(spec.path);
-    await ensureDatabaseFolder(spec.path);
+    if (!spec.readonly) await ensureDatabaseFolder(spec.path);
     return DatabaseInstance.#prepare(spec, await openFile(spec));
   }
 
@@ -99,9 +99,8 @@ async function openFile(spec: InstanceSpec): Promise<OpenedFile> {
   await assertPermitted(path, spec);
   const names = await fileNamesOf(path);
   await setForeignLogAside(names);
-  // A read-only database that does not exist yet starts empty, as users of the format expect.
-  if (readonly && (await statDatabaseFile(path)) === null) (await openNative(path, { readonly: false })).closeSync();
   const before = await statDatabaseFile(path);
+  if (readonly && before === null) throw notFound(path);
   const native = await openNative(path, { readonly });
   const file = await statDatabaseFile(path);
   if (file !== null && (before === null || isSameFile(before, file))) {
@@ -111,6 +110,14 @@ async function openFile(spec: InstanceSpec): Promise<OpenedFile> {
   // Replaced between the two checks: it is unknown which file is open.
   native.closeSync();
   throw new MxcpError('database_replaced', `database ${path} was replaced while it was being opened; try again`);
+}
+
+/** A file that is opened read-only is never created: an empty one would hide that the real one is not there. */
+function notFound(path: string): MxcpError {
+  return new MxcpError(
+    'database_missing',
+    `database ${path} does not exist, and it is not created because it is opened read-only; create it first, or correct \`duckdb.path\` (or MXCP_DUCKDB_PATH)`,
+  );
 }
 
 const EXTENSION_NAME = /^[A-Za-z0-9_]+$/;

@@ -64,10 +64,34 @@ interface OpenAttempt {
  */
 export async function assertPermitted(path: string, { readonly }: { readonly readonly: boolean }): Promise<void> {
   try {
-    await access(path, readonly ? constants.R_OK : constants.R_OK | constants.W_OK);
+    await access(path, constants.R_OK);
+    if (!readonly) await access(path, constants.W_OK);
   } catch (error) {
     if (isMissing(error)) return;
-    throw cannotOpen(path, whyDenied({ path, readonly, exists: true }), error);
+    throw cannotOpen(path, await whyDenied({ path, readonly, exists: true }), error);
+  }
+}
+
+/**
+ * Whether opening a read-write database creates it. Throws `database_missing` when it is missing and could not be created. Creates
+ * nothing.
+ */
+export async function wouldCreate(path: string): Promise<boolean> {
+  assertOnDisk(path);
+  if ((await statDatabaseFile(path)) !== null) return false;
+  const { held } = await fileNamesOf(path);
+  // A file that has lost its name is not replaced by an empty one either: opening it reports that.
+  if ((await findDatabaseFile(held)) !== null) return false;
+  await assertWritable(dirname(path), path);
+  return true;
+}
+
+async function assertWritable(folder: string, path: string): Promise<void> {
+  try {
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (!isMissing(error) || folder === dirname(folder)) throw folderError(path, error);
+    await assertWritable(dirname(folder), path);
   }
 }
 
@@ -78,12 +102,16 @@ export async function ensureDatabaseFolder(path: string): Promise<void> {
     await createFolder(folder);
     await access(folder, constants.R_OK | constants.X_OK);
   } catch (error) {
-    throw new MxcpError(
-      'database_missing',
-      `the folder of database ${path} cannot be used (${messageOf(error)}); create it or change \`duckdb.path\``,
-      { cause: error },
-    );
+    throw folderError(path, error);
   }
+}
+
+function folderError(path: string, cause: unknown): MxcpError {
+  return new MxcpError(
+    'database_missing',
+    `the folder of database ${path} cannot be used (${messageOf(cause)}); create it or change \`duckdb.path\``,
+    { cause },
+  );
 }
 
 /**
@@ -123,12 +151,14 @@ async function realPathOf(path: string): Promise<string> {
     return await realpath(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
-    return join(await realpath(dirname(path)), basename(path));
+    const folder = dirname(path);
+    return folder === path ? path : join(await realPathOf(folder), basename(path));
   }
 }
 
+/** Ends with the id of the process that uses it. */
 export function temporaryName({ temporary }: FileNames): string {
-  return `${temporary}${randomUUID().slice(0, 8)}`;
+  return `${temporary}${randomUUID().slice(0, 8)}-${process.pid}`;
 }
 
 /** Sorts by time, and contains the id of the process that may still need it. */
@@ -137,9 +167,9 @@ export function earlierName({ earlier }: FileNames): string {
   return `${earlier}${time}-${randomUUID().slice(0, 4)}-${process.pid}`;
 }
 
-/** Whether another running process created this earlier name: it may be in the middle of a handover. */
-export function isOfAnother(earlier: string): boolean {
-  const pid = Number(/-(\d+)$/.exec(earlier)?.[1]);
+/** Whether another running process created this earlier or temporary name: it may be in the middle of a handover. */
+export function isOfAnother(name: string): boolean {
+  const pid = Number(/-(\d+)$/.exec(name)?.[1]);
   if (!Number.isSafeInteger(pid) || pid === process.pid) return false;
   try {
     return process.kill(pid, 0);
@@ -162,14 +192,14 @@ export async function openNative(
   } catch (error) {
     const exists = (await findDatabaseFile(path)) !== null;
     const message = messageOf(error).replaceAll(path, shownAs);
-    throw toOpenError(message, { path: shownAs, readonly, exists }, error);
+    throw await toOpenError(message, { path: shownAs, readonly, exists }, error);
   }
 }
 
 /** The process that DuckDB names in its lock error. */
 const HOLDER = /\(PID (\d+)\)/;
 
-function toOpenError(message: string, attempt: OpenAttempt, cause: unknown): MxcpError {
+async function toOpenError(message: string, attempt: OpenAttempt, cause: unknown): Promise<MxcpError> {
   const { path } = attempt;
   if (message.includes('Could not set lock')) {
     const holder = HOLDER.exec(message)?.[1];
@@ -182,7 +212,9 @@ function toOpenError(message: string, attempt: OpenAttempt, cause: unknown): Mxc
   }
   const firstLine = firstLineOf(message);
   const isDenied = /: (?:Permission denied|Operation not permitted|Read-only file system)$/.test(firstLine);
-  const why = isDenied ? whyDenied(attempt) : `${firstLine}; put a DuckDB database there, or change \`duckdb.path\``;
+  const why = isDenied
+    ? await whyDenied(attempt)
+    : `${firstLine}; put a DuckDB database there, or change \`duckdb.path\``;
   return cannotOpen(path, why, cause);
 }
 
@@ -192,10 +224,15 @@ export function lockHolderOf({ cause }: MxcpError): number | undefined {
   return holder === undefined ? undefined : Number(holder);
 }
 
-function whyDenied({ path, readonly, exists }: OpenAttempt): string {
+async function whyDenied({ path, readonly, exists }: OpenAttempt): Promise<string> {
   if (!exists)
     return `it does not exist, and this user cannot create it; let this user write to ${dirname(path)}, or change \`duckdb.path\``;
+  const isReadable = await access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
   if (readonly) return 'this user has no permission to read it; let this user read it';
+  if (!isReadable) return 'this user has no permission to read it; let this user read and write it';
   return 'this user has no permission to write to it; open it read-only (`--readonly`, or `readonly: true` beside `duckdb.path`), or let this user write to it and its folder';
 }
 

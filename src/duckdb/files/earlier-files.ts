@@ -21,6 +21,9 @@ import { hasLog, moveLog, readNote } from './held-file.js';
  */
 export async function setForeignLogAside(names: FileNames): Promise<void> {
   try {
+    // First, because what follows may end the process: a restart loop on a broken file must not fill the folder.
+    // A folder that this user cannot write to holds none of ours that matter.
+    await removeTemporaryFiles(names).catch(() => undefined);
     const held = await findDatabaseFile(names.held);
     const now = await findDatabaseFile(names.database);
     if (held === null) await setNotedLogAside(names, now);
@@ -118,11 +121,16 @@ export async function removeEarlierFiles(names: FileNames): Promise<readonly str
       if (await hasLog(name)) warnings.push(keptWarning(name, names));
       else await rm(name, { force: true });
     }
-    for (const name of await listNames(names, names.temporary)) await rm(name, { force: true });
+    await removeTemporaryFiles(names);
   } catch (error) {
     warnings.push(`hidden files of mxcp beside ${names.database} could not be removed: ${messageOf(error)}`);
   }
   return warnings;
+}
+
+/** Only those that processes have left behind that are gone. Nothing of this process is using one. */
+async function removeTemporaryFiles(names: FileNames): Promise<void> {
+  for (const name of await listNames(names, names.temporary)) if (!isOfAnother(name)) await rm(name, { force: true });
 }
 
 function keptWarning(earlier: string, { database }: FileNames): string {
@@ -144,7 +152,11 @@ export async function findFile(names: FileNames, file: DatabaseFile): Promise<st
 /** Files only, without the logs beside them. */
 async function listNames({ folder }: FileNames, prefix: string): Promise<readonly string[]> {
   const start = basename(prefix);
-  const found = (await readdir(folder)).filter((name) => name.startsWith(start));
+  const all = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const found = all.filter((name) => name.startsWith(start));
   const names = new Set(found.map((name) => name.replace(/\.wal(\.\w+)?$/, '')));
   return [...names].sort().map((name) => join(folder, name));
 }

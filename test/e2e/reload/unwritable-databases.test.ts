@@ -39,16 +39,22 @@ async function serve(project: TemporaryProject) {
 }
 
 describe.runIf(canBeOrdinary)('a read-write database that this user may not write', () => {
-  it('is refused by the check of a reload, while the old one is open and stays so', async () => {
+  it.each([
+    [
+      0o400,
+      'write to it; open it read-only (`--readonly`, or `readonly: true` beside `duckdb.path`), or let this user write to it and its folder',
+    ],
+    [0o200, 'read it; let this user read and write it'],
+  ])('is refused by the check of a reload, while the old one is open and stays so (mode %o)', async (mode, what) => {
     const project = await createProject();
     const { server, price } = await serve(project);
     await createShop(project.path('data/next.duckdb'), 2);
-    project.chmod('data/next.duckdb', 0o400);
+    project.chmod('data/next.duckdb', mode);
     project.rename('data/next.duckdb', DATABASE);
     const { record } = await failedReload(server);
     expect(record).toMatchObject({ error: { stage: 'check', code: 'database_failed' }, database: { pause_ms: 0 } });
     expect(record.error?.message).toBe(
-      `cannot open database ${project.path(DATABASE)}: this user has no permission to write to it; open it read-only (\`--readonly\`, or \`readonly: true\` beside \`duckdb.path\`), or let this user write to it and its folder`,
+      `cannot open database ${project.path(DATABASE)}: this user has no permission to ${what}`,
     );
     expect(readdirSync(project.path('data')).filter((name) => name.includes('earlier'))).toEqual([]);
     expect(await price()).toBe('1');

@@ -1,9 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
 import { asOrdinaryUser } from '../../kit/ordinary-user.js';
-import { mkdirSync, existsSync, renameSync, symlinkSync, unlinkSync, writeFileSync, chmodSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+  chmodSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
@@ -154,14 +164,6 @@ describe('a read-only file', () => {
     });
     await serving.dispose();
   });
-
-  test('that does not exist yet starts empty, folder included', async () => {
-    const path = join(createFolder(), 'deep', 'er', 'data.duckdb');
-    const database = await buildGeneration(createRegistry(), specOf(path, { readonly: true }));
-    expect(database.readonly).toBe(true);
-    expect(await rowsOf(database, 'SHOW TABLES')).toEqual([]);
-    await expect(rowsOf(database, 'CREATE TABLE t(a INTEGER)')).rejects.toMatchObject({ code: 'query_failed' });
-  });
 });
 
 describe('a read-write file', () => {
@@ -266,6 +268,31 @@ describe('a file that cannot be served', () => {
     });
   });
 
+  test('because it is missing and opened read-only is not created, and neither is its folder', async () => {
+    const folder = createFolder();
+    for (const path of [join(folder, 'data.duckdb'), join(folder, 'no', 'such', 'data.duckdb')])
+      await expect(buildGeneration(createRegistry(), specOf(path, { readonly: true }))).rejects.toMatchObject({
+        code: 'database_missing',
+        message: expect.stringContaining(`database ${path} does not exist`),
+      });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('does not fill the folder with the names that killed starts have left', async () => {
+    const path = join(createFolder(), 'data.duckdb');
+    writeFileSync(path, 'no database'.repeat(1000));
+    const ended = spawn('true');
+    await once(ended, 'exit');
+    const left = [`${ended.pid}`, 'a1b2c3d4'].map((end) =>
+      join(dirname(path), `.data.duckdb.mxcp-tmp-01234567-${end}`),
+    );
+    const ofRunning = join(dirname(path), `.data.duckdb.mxcp-tmp-89abcdef-${process.ppid}`);
+    for (const name of [...left, ofRunning]) linkSync(path, name);
+    await expect(buildGeneration(createRegistry(), specOf(path))).rejects.toMatchObject({ code: 'database_failed' });
+    expect(left.filter((name) => existsSync(name))).toEqual([]);
+    expect(existsSync(ofRunning)).toBe(true);
+  });
+
   test.each([':memory:', ':memory:named', 'md:shared', 's3://bucket/data.duckdb'])(
     'that is not on disk fails with that reason: %s',
     async (path) => {
@@ -288,7 +315,6 @@ describe('a file that cannot be served', () => {
     ['is there and read-only', 'old.duckdb', false, 'this user has no permission to write to it; open it read-only'],
     ['is there and private', 'private.duckdb', true, 'this user has no permission to read it; let this user read it'],
     ['would have to be made', 'new.duckdb', false, 'this user cannot create it; let this user write to'],
-    ['would have to be made empty', 'new.duckdb', true, 'this user cannot create it; let this user write to'],
   ])('that this user may not open fails with what to do: it %s', async (_what, name, readonly, fix) => {
     const folder = createFolder();
     const [old, privateFile] = await Promise.all(

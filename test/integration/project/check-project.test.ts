@@ -1,0 +1,80 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { createSilentLogger } from '../../../src/logging/index.js';
+import { checkProject, type ProjectCheck } from '../../../src/project/index.js';
+import { loadSettings } from '../../../src/settings/index.js';
+import type { SettingFlags } from '../../../src/settings/settings-table.js';
+import { createDatabaseFile } from '../../kit/database-file.js';
+import { createProject, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+
+const SITE = ['mxcp: 1', 'project: shop', 'profile: dev', 'profiles:', '  dev:', '    duckdb:'];
+
+function projectOn(...duckdb: readonly string[]): TemporaryProject {
+  return createProject({
+    'mxcp-site.yml': [...SITE, ...duckdb.map((line) => `      ${line}`)],
+    'tools/name.yml': sqlTool('name', 'SELECT current_database() AS name'),
+    'tools/typo.yml': sqlTool('typo', 'SELECT nmae FROM (SELECT 1 AS name)'),
+  });
+}
+
+function check(
+  project: TemporaryProject,
+  flags: SettingFlags = {},
+  env: NodeJS.ProcessEnv = {},
+): Promise<ProjectCheck> {
+  const environment = { HOME: project.path('home'), ...env };
+  const settings = loadSettings({ flags, env: environment, cwd: project.root });
+  return checkProject(settings, { env: environment, logger: createSilentLogger() });
+}
+
+const failuresOf = ({ catalog }: ProjectCheck) => catalog?.failures.map(({ path }) => path);
+
+describe('a check of a project whose database does not exist', () => {
+  it('checks the SQL, and creates neither the database nor its folder', async () => {
+    const project = projectOn('path: data/dev.duckdb');
+    const checked = await check(project);
+    expect(checked).toMatchObject({ databaseError: undefined, isSqlChecked: true });
+    expect(failuresOf(checked)).toEqual(['tools/typo.yml']);
+    expect(readdirSync(project.root).sort()).toEqual(['mxcp-site.yml', 'tools']);
+  });
+
+  it('says so when it would be opened read-only, whatever says that', async () => {
+    const project = projectOn('path: data/prod.duckdb', 'readonly: true');
+    const missing = { code: 'database_missing', message: expect.stringContaining('data/prod.duckdb does not exist') };
+    const checked = await check(project);
+    expect(checked).toMatchObject({ databaseError: missing, isSqlChecked: false });
+    expect(checked.databaseError?.problems).toMatchObject([{ file: project.path('mxcp-site.yml'), line: 7 }]);
+    mkdirSync(project.path('data'));
+    expect(await check(project)).toMatchObject({ databaseError: missing });
+    expect(await check(projectOn('path: data/prod.duckdb'), { readonly: true })).toMatchObject({
+      databaseError: missing,
+    });
+    expect(readdirSync(project.path('data'))).toEqual([]);
+  });
+
+  it('says so when a variable names it', async () => {
+    const project = projectOn('readonly: true');
+    const { databaseError } = await check(project, {}, { MXCP_DUCKDB_PATH: 'typo.duckdb' });
+    expect(databaseError).toMatchObject({ code: 'database_missing', message: expect.stringContaining('typo.duckdb') });
+    expect(existsSync(project.path('typo.duckdb'))).toBe(false);
+  });
+
+  it('says so when a start could not create it', async () => {
+    const project = projectOn('path: file/in/dev.duckdb');
+    writeFileSync(project.path('file'), '');
+    expect((await check(project)).databaseError).toMatchObject({
+      code: 'database_missing',
+      message: expect.stringContaining('change `duckdb.path`'),
+    });
+  });
+
+  it('says so when the file has only lost its name', async () => {
+    const project = projectOn('path: dev.duckdb');
+    await createDatabaseFile(project.path('.dev.duckdb.mxcp-held'));
+    expect((await check(project)).databaseError).toMatchObject({
+      code: 'database_missing',
+      message: expect.stringContaining('still exists as'),
+    });
+    expect(existsSync(project.path('dev.duckdb'))).toBe(false);
+  });
+});
