@@ -261,6 +261,10 @@ export const config = component(
     duckdb: z.strictObject({ path: z.string(), readonly: z.boolean() }),
     duckdb_path: z.string().describe('Repeats `duckdb.path`.'),
     readonly: z.boolean().describe('Repeats `duckdb.readonly`.'),
+    duckdb_engine: z.strictObject({
+      version: z.string().describe('The version of DuckDB that runs the SQL.'),
+      storage_version: z.string().nullable().describe('The oldest DuckDB that can read the open file.'),
+    }),
     extensions: z.array(z.string()),
     endpoints: z.strictObject({
       tools: z.array(z.string()),

@@ -81,6 +81,10 @@ export const ERROR_CODES = {
   },
   database_locked: { kind: 'environment', doc: 'Another process holds the database file.' },
   database_failed: { kind: 'environment', doc: 'The database file cannot be opened or does not answer.' },
+  database_too_new: {
+    kind: 'environment',
+    doc: 'The database file was written by a newer DuckDB in a format that this version cannot read; the message says how to convert it.',
+  },
   database_replaced: {
     kind: 'environment',
     doc: 'The database file was replaced while it was being opened, or a read-only file was overwritten in place.',

@@ -222,10 +222,12 @@ function scrubError(thrown: unknown, scrubber: Scrubber): MxcpError {
   });
 }
 
+const DATABASE_FILE_ERRORS: ReadonlySet<string> = new Set(['database_missing', 'database_failed', 'database_too_new']);
+
 /** Gives an error about the database file the position where the configuration names that file. */
 export function atDatabasePath(error: unknown, { duckdb: { declaredAt } }: ResolvedConfig): unknown {
   if (!(error instanceof MxcpError) || declaredAt === undefined) return error;
-  if (error.code !== 'database_missing' && error.code !== 'database_failed') return error;
+  if (!DATABASE_FILE_ERRORS.has(error.code)) return error;
   const problem = { ...declaredAt(), path: 'duckdb.path', message: error.message };
   return problemsError(error.code, 'the database cannot be opened:', [problem], error);
 }

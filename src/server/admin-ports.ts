@@ -95,6 +95,7 @@ function toConfig(generation: Generation<GenerationContents>, reload: ReloadStat
     duckdb: { path: database.path, readonly: database.readonly },
     duckdbPath: database.path,
     readonly: database.readonly,
+    duckdbEngine: database.engine,
     extensions: config.extensions.map(({ name }) => name),
     endpoints: toEndpointNames(generation.contents),
     features: { sqlTools: config.sqlTools.enabled, ...config.features },

@@ -41,6 +41,8 @@ export class DatabaseInstance {
   readonly connections: ConnectionPool;
   /** Names of the secrets that the configuration created, as opposed to those a query created. */
   installedSecrets: ReadonlySet<string> = new Set();
+  /** The oldest DuckDB that can read the file, such as `v1.0.0+`. */
+  storageVersion: string | null = null;
   #disposed: Promise<void> | undefined;
 
   private constructor(spec: InstanceSpec, opened: OpenedFile) {
@@ -49,7 +51,7 @@ export class DatabaseInstance {
     this.connections = new ConnectionPool(opened.native);
   }
 
-  /** Throws `database_missing`, `database_locked`, `database_failed`, `database_replaced`, `extension_failed`. */
+  /** Throws `database_missing`, `database_locked`, `database_too_new`, `database_failed`, `database_replaced`, `extension_failed`. */
   static async open(spec: InstanceSpec): Promise<DatabaseInstance> {
     assertOnDisk(spec.path);
     if (!spec.readonly) await ensureDatabaseFolder(spec.path);
@@ -73,7 +75,10 @@ export class DatabaseInstance {
     const instance = new DatabaseInstance(spec, opened);
     try {
       await instance.connections.registerCallerFunctions();
-      await instance.connections.useNew((connection) => loadExtensions(connection, spec.extensions));
+      await instance.connections.useNew(async (connection) => {
+        instance.storageVersion = await readStorageVersion(connection);
+        await loadExtensions(connection, spec.extensions);
+      });
     } catch (error) {
       await instance.dispose();
       throw error;
@@ -118,6 +123,12 @@ function notFound(path: string): MxcpError {
     'database_missing',
     `database ${path} does not exist, and it is not created because it is opened read-only; create it first, or correct \`duckdb.path\` (or MXCP_DUCKDB_PATH)`,
   );
+}
+
+async function readStorageVersion(connection: DuckDBConnection): Promise<string | null> {
+  const sql = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = current_database()";
+  const [version] = (await connection.runAndReadAll(sql)).getRowsJS()[0] ?? [];
+  return typeof version === 'string' ? version : null;
 }
 
 const EXTENSION_NAME = /^[A-Za-z0-9_]+$/;

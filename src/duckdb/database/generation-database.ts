@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import { type DuckDBConnection, version as engineVersion } from '@duckdb/node-api';
 import type { SecretDefinition } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { type Disposable, Disposer } from '../../lifecycle/index.js';
@@ -86,6 +86,11 @@ export class GenerationDatabase implements Disposable {
   /** How the file is open; as configured while it is closed. */
   get readonly(): boolean {
     return (this.instance ?? this).spec.readonly;
+  }
+
+  /** The version of DuckDB, and the oldest that can read the file; null while the database is closed. */
+  get engine(): { readonly version: string; readonly storageVersion: string | null } {
+    return { version: engineVersion(), storageVersion: this.instance?.storageVersion ?? null };
   }
 
   /** `kept` if another generation had the file open already, else `opened`. */

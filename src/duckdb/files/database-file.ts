@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { access, constants, open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { DuckDBInstance, version as engineVersion } from '@duckdb/node-api';
 import { errorCodeOf, firstLineOf, isMissing, messageOf, MxcpError } from '../../errors/index.js';
 import { createFolder, isDatabaseFile } from '../../files/index.js';
 
@@ -52,6 +52,7 @@ export function assertOnDisk(path: string): void {
 
 /** How a database file is opened. */
 interface OpenAttempt {
+  readonly openedAs: string;
   /** The path as users know it. */
   readonly path: string;
   readonly readonly: boolean;
@@ -68,7 +69,7 @@ export async function assertPermitted(path: string, { readonly }: { readonly rea
     if (!readonly) await access(path, constants.W_OK);
   } catch (error) {
     if (isMissing(error)) return;
-    throw cannotOpen(path, await whyDenied({ path, readonly, exists: true }), error);
+    throw cannotOpen(path, await whyDenied({ openedAs: path, path, readonly, exists: true }), error);
   }
 }
 
@@ -181,7 +182,7 @@ export function isOfAnother(name: string): boolean {
 /**
  * Opens a database file, which must not be open in this process: two instances on one file in one process both accept writes
  * and lose half of them, and closing either drops the lock of both (DuckDB 1.5.6). This is the only place that creates an
- * instance. Throws `database_locked`, `database_failed`, both of which call the file `shownAs`.
+ * instance. Throws `database_locked`, `database_too_new`, `database_failed`, all of which call the file `shownAs`.
  */
 export async function openNative(
   path: string,
@@ -192,7 +193,7 @@ export async function openNative(
   } catch (error) {
     const exists = (await findDatabaseFile(path)) !== null;
     const message = messageOf(error).replaceAll(path, shownAs);
-    throw await toOpenError(message, { path: shownAs, readonly, exists }, error);
+    throw await toOpenError(message, { openedAs: path, path: shownAs, readonly, exists }, error);
   }
 }
 
@@ -210,12 +211,51 @@ async function toOpenError(message: string, attempt: OpenAttempt, cause: unknown
       { cause },
     );
   }
+  const versions = STORAGE_VERSIONS.exec(message);
+  if (versions !== null && Number(versions[1]) > Number(versions[3] ?? versions[2]))
+    return tooNewError(attempt, versions, cause);
   const firstLine = firstLineOf(message);
   const isDenied = /: (?:Permission denied|Operation not permitted|Read-only file system)$/.test(firstLine);
   const why = isDenied
     ? await whyDenied(attempt)
     : `${firstLine}; put a DuckDB database there, or change \`duckdb.path\``;
   return cannotOpen(path, why, cause);
+}
+
+/** How DuckDB says that a file has a format it does not read (DuckDB 1.5.6). */
+const STORAGE_VERSIONS = /version number (\d+), but we can only read versions? (?:between )?(\d+)(?: and (\d+))?/;
+
+async function tooNewError(
+  { openedAs, path }: OpenAttempt,
+  [, found, oldest, newest]: RegExpExecArray,
+  cause: unknown,
+): Promise<MxcpError> {
+  const writer = await readWriter(openedAs);
+  const readable = newest === undefined ? `version ${oldest}` : `versions ${oldest} to ${newest}`;
+  const engine = engineVersion();
+  const target = engine.replace(/\.\d+$/, '.0');
+  const convert = `ATTACH '${path}' AS old (READ_ONLY); ATTACH '${path}.new' AS new (STORAGE_VERSION '${target}'); COPY FROM DATABASE old TO new`;
+  return new MxcpError(
+    'database_too_new',
+    `cannot open database ${path}: it has storage version ${found}, written by ${writer}, and this server has DuckDB ${engine}, which reads ${readable}. ` +
+      `Convert it with ${writer} (\`${convert}\`) and rename the new file over it; a program writes such files from the start with the option \`storage_compatibility_version\` set to \`${target}\``,
+    { cause },
+  );
+}
+
+/** Where a file of DuckDB 1.0 to 2.0 has the version of the DuckDB that wrote it, ended by zeros. */
+const WRITER = { offset: 52, length: 32 } as const;
+
+/** Reads a file that cannot be opened, so that there is no lock of DuckDB that closing it could drop. */
+async function readWriter(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(WRITER.length), 0, WRITER.length, WRITER.offset);
+    const [version] = /^v\d[\w.-]*/.exec(buffer.toString('latin1')) ?? [];
+    return version === undefined ? 'a newer DuckDB' : `DuckDB ${version}`;
+  } finally {
+    await file.close();
+  }
 }
 
 /** The process that has the file of a `database_locked` error open, if DuckDB knows it. */

@@ -79,6 +79,7 @@ describe('answers of the routes', () => {
       transport: 'streamable-http',
       duckdb: { path: '/data/mxcp.duckdb', readonly: false },
       duckdb_path: '/data/mxcp.duckdb',
+      duckdb_engine: { version: 'v1.5.6', storage_version: 'v1.0.0+' },
       readonly: false,
       extensions: ['httpfs', 'parquet'],
       endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },

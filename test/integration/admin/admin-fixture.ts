@@ -102,6 +102,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       transport: 'streamable-http',
       duckdb: { path: '/data/mxcp.duckdb', readonly: false },
       duckdbPath: '/data/mxcp.duckdb',
+      duckdbEngine: { version: 'v1.5.6', storageVersion: 'v1.0.0+' },
       readonly: false,
       extensions: ['httpfs', 'parquet'],
       endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },

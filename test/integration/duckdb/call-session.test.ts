@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createDatabaseFile } from '../../kit/database-file.js';
 import {
   ANONYMOUS,
   type CallerIdentity,
@@ -178,8 +179,9 @@ describe('statements', () => {
   });
 
   test("are refused by a read-only database with DuckDB's message", async () => {
-    const spec = specOf(`${createFolder()}/a.duckdb`, { readonly: true });
-    const session = open(await buildGeneration(createRegistry(), spec));
+    const path = `${createFolder()}/a.duckdb`;
+    await createDatabaseFile(path);
+    const session = open(await buildGeneration(createRegistry(), specOf(path, { readonly: true })));
     await expect(rows(session, 'CREATE TABLE t(a INTEGER)')).rejects.toThrow('read-only');
     expect(await rows(session, 'CREATE TEMP TABLE t AS SELECT 1 AS a; FROM t')).toEqual([[1]]);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createDatabaseFile } from '../../kit/database-file.js';
 import { ANONYMOUS, type CallerIdentity } from '../../../src/duckdb/index.js';
 import {
   buildGeneration,
@@ -146,8 +147,9 @@ describe('the caller', () => {
   });
 
   test('is known in a read-only database too', async () => {
-    const registry = createRegistry();
-    const database = await buildGeneration(registry, specOf(`${createFolder()}/a.duckdb`, { readonly: true }));
+    const path = `${createFolder()}/a.duckdb`;
+    await createDatabaseFile(path);
+    const database = await buildGeneration(createRegistry(), specOf(path, { readonly: true }));
     expect(await valueOf(database, 'SELECT get_username()', {}, { caller: ALICE })).toBe('alice');
   });
 });
