@@ -14,31 +14,39 @@ const { values: options } = parseArgs({
 
 const stopRequested = new Promise((resolve) => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve('stop'));
+  // No reader is left: the terminal was closed, or the pipe leads to a program that has read enough.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => resolve('stop'));
 });
 
 // An open connection of an interrupted tour must not keep the process alive.
 process.exit(await run());
 
 async function run() {
-  const workspace = createWorkspace();
-  const server = new ServerProcess(workspace);
+  let workspace;
+  let server;
   try {
+    say.title('mxcp: a week of earthquakes, the airports of the United States, and the weather in Seattle');
+    const { built } = await loadData();
+    say.fact('data', built ? 'loaded from vega-datasets' : 'already built');
+    workspace = createWorkspace();
+    server = new ServerProcess(workspace);
     await Promise.race([serve(workspace, server), stopRequested]);
     return 0;
   } catch (error) {
     say.failure(error.message);
     return 1;
   } finally {
-    await server.stop();
-    workspace.remove();
+    await server?.stop();
+    workspace?.remove();
   }
 }
 
 async function serve(workspace, server) {
-  say.title('mxcp: a week of earthquakes, the airports of the United States, and the weather in Seattle');
-  const { built } = await loadData();
-  say.fact('data', built ? 'loaded from vega-datasets' : 'already built');
-  const url = await server.start(await freePort(Number(options.port)));
+  const wanted = Number(options.port);
+  const port = await freePort(wanted);
+  if (port !== wanted) say.fact('port', `${wanted} is taken; using ${port}`);
+  say.fact('server', 'starting, with DuckDB and two Python processes …');
+  const url = await server.start(port);
   await showTour({ url, workspace });
   if (options.once) return;
   showCommands({ url, workspace });

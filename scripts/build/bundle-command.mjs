@@ -8,18 +8,18 @@ import { packageNameOf } from './package-of-module.mjs';
 const NOT_BUNDLED = /^(node:|@duckdb\/node-bindings|@1password\/sdk)/;
 
 /**
- * Bundles the compiled command and its packages into `dist/command`. Node needs longer to find, read and link 720 small
+ * Bundles the compiled command and its packages in `compiled` into its folder `command`. Node needs longer to find, read and link 720 small
  * files than to run them: the server starts with 45 % less CPU time (Node 20.20). Each package is a separate file, so that a
  * command still loads only what it needs. Nothing is renamed or minified, so that stack traces stay readable.
  */
-export async function bundleCommand(root) {
-  const folder = join(root, 'dist/command');
+export async function bundleCommand(compiled) {
+  const folder = join(compiled, 'command');
   const bundle = await rolldown({
     input: {
-      main: join(root, 'dist/cli/main.js'),
+      main: join(compiled, 'cli/main.js'),
       // Forked by file name, from beside the bundled code that forks them.
-      'preflight-main': join(root, 'dist/duckdb/handover/preflight-main.js'),
-      'render-process': join(root, 'dist/prompts/render-process.js'),
+      'preflight-main': join(compiled, 'duckdb/handover/preflight-main.js'),
+      'render-process': join(compiled, 'prompts/render-process.js'),
     },
     external: (id) => NOT_BUNDLED.test(id),
     platform: 'node',

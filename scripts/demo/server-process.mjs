@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { AdminClient } from '../../dist/admin/client/index.js';
 
 const READY_WITHIN_MS = 30_000;
 const ASK_EVERY_MS = 50;
+const KEEPER = fileURLToPath(new URL('keeper.mjs', import.meta.url));
 
-/** The server as a child process. */
+/** The server, as the child of a keeper that ends it and removes the workspace when this process is gone. */
 export class ServerProcess {
   #workspace;
   #child;
@@ -20,20 +22,18 @@ export class ServerProcess {
 
   /** Starts the server and waits until it is ready. Returns the MCP address. */
   async start(port) {
-    const { command, project, socket, config, envFile } = this.#workspace;
+    const { command, project, socket, config, envFile, folder } = this.#workspace;
     // The MXCP variables of the user must not change the demo.
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MXCP_'));
-    this.#child = spawn(
-      process.execPath,
-      [command, 'serve', '--port', String(port), '--admin-socket', socket, '--admin-strict'],
-      {
-        cwd: project,
-        env: { ...Object.fromEntries(inherited), MXCP_CONFIG: config, MXCP_ENV_FILE: envFile },
-        stdio: ['ignore', 'inherit', 'pipe'],
-        // A separate process group: Ctrl-C reaches only this program, which then stops the server once, not twice.
-        detached: true,
-      },
-    );
+    const options = ['serve', '--port', String(port), '--admin-socket', socket, '--admin-strict'];
+    this.#child = spawn(process.execPath, [KEEPER, folder, process.execPath, command, ...options], {
+      cwd: project,
+      env: { ...Object.fromEntries(inherited), MXCP_CONFIG: config, MXCP_ENV_FILE: envFile },
+      stdio: ['pipe', 'ignore', 'pipe'],
+      // A separate process group: Ctrl-C reaches only this program, which then stops the server once, not twice.
+      detached: true,
+    });
+    this.#child.stdin.on('error', () => {}); // the keeper has ended, which `ended` reports
     this.#child.stderr.on('data', (chunk) => (this.#log += chunk));
     this.ended = this.#waitForEnd();
     await Promise.race([this.#waitUntilReady(), this.ended]);
@@ -49,7 +49,7 @@ export class ServerProcess {
   async stop() {
     this.#stopping = true;
     if (this.#child === undefined) return;
-    this.#child.kill('SIGTERM');
+    this.#child.stdin.end();
     await this.ended.catch(() => {}); // an earlier end has already been reported
   }
 

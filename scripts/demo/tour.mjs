@@ -38,7 +38,8 @@ async function showToolCall(mcp) {
 async function showAnalysis(mcp) {
   say.step(3, 'An analysis in Python, over the same database: python/seismicity.py');
   const { b_value: b, standard_error: error, earthquakes } = await call(mcp, 'magnitude_distribution', {});
-  say.fact('sizes', `b = ${b} ± ${error} (Gutenberg and Richter, ${earthquakes} earthquakes)`);
+  say.fact('sizes', `b = ${b} ± ${error} (Gutenberg and Richter, ${earthquakes} earthquakes):`);
+  say.fact('', `an earthquake of one magnitude more is ${(10 ** b).toFixed(0)} times as rare`);
   const { result: sequences } = await call(mcp, 'aftershock_sequences', { min_events: 3 }, (progress) =>
     say.fact('progress', `${progress.progress} of ${progress.total}: ${progress.message}`),
   );

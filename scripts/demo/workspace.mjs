@@ -19,6 +19,7 @@ export function createWorkspace() {
   }
   const at = (name) => join(folder, name);
   return {
+    folder,
     project,
     command: join(repository, 'bin', 'mxcp'),
     /** As typed in the folder of the repository. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../cli/mxcp-process.js';
 
 const script = fileURLToPath(new URL('../../../scripts/demo.mjs', import.meta.url));
 
@@ -54,7 +55,9 @@ describe('the demo', () => {
     expect(await demo.ended, demo.output()).toBe(0);
     expect(demo.output()).toMatch(/health +ok/);
     expect(demo.output()).toMatch(/M 6\.4 +2018-02-06 15:50 +22km NNE of Hualian, Taiwan/);
-    expect(demo.output()).toMatch(/sizes +b = 0\.8 ± 0\.07 \(Gutenberg and Richter, 85 earthquakes\)/);
+    expect(demo.output()).toMatch(
+      /sizes +b = 0\.8 ± 0\.07 \(Gutenberg and Richter, 85 earthquakes\):\n +an earthquake of one magnitude more is 6 times as rare/,
+    );
     expect(demo.output()).toMatch(/progress +1 of 128: 20 earthquakes 22km NNE of Hualian, Taiwan/);
     expect(demo.output()).toMatch(
       /largest +20 earthquakes in 76\.2 h around M 6\.4, 22km NNE of Hualian, Taiwan; 11 came before it/,
@@ -85,11 +88,26 @@ describe('the demo', () => {
     await expect(fetch(url)).rejects.toThrow();
   });
 
-  it('takes the next free port when its own is taken', async () => {
+  it.each([
+    ['its output is closed', (demo: Demo) => void demo.child.stdout?.destroy()],
+    ['it is killed', (demo: Demo) => void demo.child.kill('SIGKILL')],
+    ['its terminal is closed', (demo: Demo) => void demo.child.kill('SIGHUP')],
+  ])('leaves no server and no folder behind when %s', async (_what, end) => {
+    const demo = startDemo();
+    await demo.until('Is the server healthy?');
+    expect(readdirSync(temporary)).toHaveLength(1);
+    end(demo);
+    await demo.ended;
+    // Its keeper removes the folder once the server has ended.
+    await waitFor(() => readdirSync(temporary).length === 0, 'the folder of the demo to be gone');
+  });
+
+  it('takes the next free port when its own is taken, and says so', async () => {
     const first = startDemo();
     await first.until('admin reload --socket');
     const second = startDemo();
     await second.until('admin reload --socket');
+    expect(second.output()).toMatch(/port +8000 is taken; using 80\d\d/);
     const portOf = (demo: Demo) => Number(/MCP +http:\/\/localhost:(\d+)/.exec(demo.output())?.[1]);
     expect(portOf(second)).not.toBe(portOf(first));
     for (const demo of [first, second]) demo.child.kill('SIGTERM');
