@@ -1,3 +1,4 @@
+export { type LimitedLevel, LimitedLog } from './limited-log.js';
 export {
   type LogSink,
   type Logger,

@@ -7,7 +7,7 @@ import {
   type SourcePosition,
 } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
-import type { Logger } from '../../logging/index.js';
+import { type LimitedLevel, LimitedLog, type Logger } from '../../logging/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import type { EndpointSet } from './endpoint-set.js';
 
@@ -15,6 +15,8 @@ import type { EndpointSet } from './endpoint-set.js';
 export interface CallOrigin {
   readonly requestId?: string | number | undefined;
   readonly client?: string | undefined;
+  /** Of the access log: gets the endpoint that was called, if it exists, and how that ended. */
+  readonly access?: { endpoint?: string | undefined; outcome?: string | undefined } | undefined;
 }
 
 /** A call that has ended. */
@@ -31,39 +33,23 @@ export interface EndedCall {
   readonly durationMs: number;
 }
 
-/** How many lines failed calls may write in a minute: those of one endpoint with one code, and all together. */
-const WINDOW_MS = 60_000;
-const MAX_LINES_OF_ONE_FAILURE = 10;
-const MAX_LINES = 100;
-/** How many lines at the end of a minute say what was left out. */
-const MAX_SUMMARY_LINES = 20;
-
 interface FailedCall extends EndedCall {
   /** As the project declares it: a name, a URI or a template. Undefined when there is no such endpoint. */
   readonly declared: string | undefined;
 }
 
-interface Repeated {
-  readonly level: 'info' | 'warn' | 'error';
-  readonly what: string;
-  lines: number;
-  leftOut: number;
-}
-
 /**
- * Writes one line for each failed call and counts all calls. A caller in a loop cannot fill the disk: lines are limited, and
- * those left out are counted. No line has the value of an argument. Its owner disposes it after the last call.
+ * Writes one line for each failed call, within the limits of `LimitedLog`, and counts all calls. No line has the value of an
+ * argument. Its owner disposes it after the last call.
  */
 export class CallLog implements Disposable {
   readonly #logger: Logger;
+  readonly #failures: LimitedLog;
   readonly #counts = new CallCounts();
-  /** By endpoint and code; its size is limited by the endpoints of the project. Empty between two windows. */
-  readonly #repeated = new Map<string, Repeated>();
-  #lines = 0;
-  #windowEnd: NodeJS.Timeout | undefined;
 
   constructor(logger: Logger) {
     this.#logger = logger.child({ component: 'calls' });
+    this.#failures = new LimitedLog(this.#logger);
   }
 
   get counts(): CallsRecord {
@@ -71,51 +57,32 @@ export class CallLog implements Disposable {
   }
 
   add(call: EndedCall): void {
-    const { kind, name, sent, durationMs, endpoints, error } = call;
+    const { kind, name, sent, durationMs, endpoints, error, context } = call;
     const match = kind === 'resource' ? endpoints.resources.find(name) : undefined;
     const isKnown = kind === 'tool' ? endpoints.tools.has(name) : kind === 'prompt' && endpoints.prompts.has(name);
     const declared = isKnown ? name : match?.resource.uri;
     this.#counts.add(call, declared);
+    const endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
+    Object.assign(context.origin?.access ?? {}, { endpoint, outcome: error?.code ?? 'success' });
     if (error !== undefined) this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
     else this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
   }
 
   dispose(): void {
-    if (this.#windowEnd !== undefined) this.#endWindow();
+    this.#failures.dispose();
   }
 
+  /** The number of subjects is limited by the endpoints of the project. */
   #addFailure(call: FailedCall, error: MxcpError): void {
-    this.#windowEnd ??= setTimeout(() => this.#endWindow(), WINDOW_MS).unref();
     const { kind, declared } = call;
-    const what = `${declared === undefined ? `an unknown ${kind}` : endpointLabel(kind, declared)} with ${error.code}`;
-    const repeated = this.#repeated.get(what) ?? { level: levelOf(call, error), what, lines: 0, leftOut: 0 };
-    this.#repeated.set(what, repeated);
-    if (repeated.lines >= MAX_LINES_OF_ONE_FAILURE || this.#lines >= MAX_LINES) {
-      repeated.leftOut += 1;
-      return;
-    }
-    repeated.lines += 1;
-    this.#lines += 1;
-    this.#logger[repeated.level](fieldsOf(call, error), textOf(call, error));
-  }
-
-  #endWindow(): void {
-    clearTimeout(this.#windowEnd);
-    const leftOut = [...this.#repeated.values()].filter((each) => each.leftOut > 0);
-    leftOut.sort((a, b) => b.leftOut - a.leftOut);
-    for (const { level, what, leftOut: count } of leftOut.slice(0, MAX_SUMMARY_LINES))
-      this.#logger[level]({ left_out: count }, `${count} more failed calls of ${what} in the last minute, not logged`);
-    const others = leftOut.slice(MAX_SUMMARY_LINES).reduce((sum, { leftOut: count }) => sum + count, 0);
-    if (others > 0)
-      this.#logger.warn({ left_out: others }, `${others} other failed calls in the last minute, not logged`);
-    this.#repeated.clear();
-    this.#lines = 0;
-    this.#windowEnd = undefined;
+    const label = declared === undefined ? `unknown ${kind}s` : endpointLabel(kind, declared);
+    const subject = `failed calls of ${label} with ${error.code}`;
+    this.#failures.write(levelOf(call, error), subject, () => [fieldsOf(call, error), textOf(call, error)]);
   }
 }
 
 /** SQL that a client wrote itself is its own mistake. */
-function levelOf(call: FailedCall, { code }: MxcpError): Repeated['level'] {
+function levelOf(call: FailedCall, { code }: MxcpError): LimitedLevel {
   if (code === 'internal') return 'error';
   const isCancelled = code === 'query_interrupted' && call.context.signal.aborted;
   return isCancelled || isCallersMistake(code) || (code === 'query_failed' && hasOwnSql(call)) ? 'info' : 'warn';

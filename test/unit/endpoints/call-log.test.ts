@@ -95,7 +95,7 @@ describe('the log of calls', () => {
     for (let call = 0; call < 1000; call += 1) log.add(failed(`${call}${'x'.repeat(10_000)}`, 'endpoint_not_found'));
     log.dispose();
     expect(lines).toHaveLength(11);
-    expect(lines.at(-1)).toContain('990 more failed calls of an unknown tool with endpoint_not_found');
+    expect(lines.at(-1)).toContain('990 more failed calls of unknown tools with endpoint_not_found');
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(1000);
   });
 
