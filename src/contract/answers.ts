@@ -66,7 +66,6 @@ const referenceOutcome = component(
       .string()
       .nullable()
       .describe('Why there is no value; or what is wrong with one that is applied, such as an empty file.'),
-    note: z.string().optional().describe('Why a reload cannot change the value.'),
   }),
 );
 
@@ -208,15 +207,15 @@ export const background = component(
 
 export const status = component(
   'Status',
-  'The state of the server. `degraded` means that readiness fails; `checks` say why. Numbers are 0 while it starts.',
+  'The state of the server. `degraded` means that readiness fails; `checks` say why.',
   z.strictObject({
-    status: z.enum(['ok', 'degraded', 'starting', 'stopping']),
+    status: z.enum(['ok', 'degraded']),
     version: z.string(),
     uptime: z.string().describe('For people, e.g. `2h12m35s`.'),
     uptime_seconds: count,
     pid: z.int(),
-    profile: z.string().nullable().describe('Null while the server starts and does not know it yet.'),
-    mode: z.enum(['readwrite', 'readonly']).nullable().describe('How the database is really open; null before it is.'),
+    profile: z.string(),
+    mode: z.enum(['readwrite', 'readonly']).describe('How the database is really open.'),
     debug: z.boolean(),
     started_at: timestampToSecond,
     generation: count.describe('Number of the current generation; 1 at start.'),
@@ -225,7 +224,7 @@ export const status = component(
     calls,
     admin_socket: z.strictObject({
       path: z.string(),
-      mode: z.string().describe('Octal, e.g. `0600`, as it is now.'),
+      mode: z.string().describe('Octal, e.g. `0600`.'),
       probe_path: z.string().nullable(),
     }),
     checks: z.array(check),

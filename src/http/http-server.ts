@@ -192,9 +192,14 @@ export interface BodyLimits {
   readonly discardedBytes?: number;
 }
 
+/** The client closed the connection before it had sent the whole request or had read the whole answer. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
 /**
  * Reads the whole body; undefined as soon as it is known to be over the limit. The rest of it is then read and thrown
- * away, so that a client that is still sending gets to see the answer. Rejects when the client goes away in the middle.
+ * away, so that a client that is still sending gets to see the answer. Throws `ClientGone`.
  */
 export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer | undefined> {
   const { bytes: limit, discardedBytes = Infinity } = limits;
@@ -213,8 +218,8 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
       if (size > discardedBytes) request.destroy();
     });
     request.on('end', () => resolve(Buffer.concat(chunks)));
-    request.on('error', reject);
-    request.on('close', () => reject(new Error('the client went away')));
+    request.on('error', (cause) => reject(new ClientGone(undefined, { cause })));
+    request.on('close', () => reject(new ClientGone()));
   });
 }
 
@@ -235,8 +240,6 @@ export interface CallerHeaders {
   readonly host: readonly string[];
   readonly origin: readonly string[];
   readonly referer: readonly string[];
-  /** What browsers say of the page, also of one that hides its address. */
-  readonly fetchSite: readonly string[];
   /** The host of a request target in absolute form. */
   readonly authority: string | undefined;
 }
@@ -245,8 +248,7 @@ export interface CallerHeaders {
  * Refuses what the page of another site may have made a browser send to a local server. A host must be a loopback address or a
  * name without a dot: no public name is one, so no such page can have it. Throws `bad_request` and `forbidden_origin`.
  */
-export function assertLocalCaller(caller: CallerHeaders): void {
-  const { httpVersion, host, origin, referer, fetchSite, authority } = caller;
+export function assertLocalCaller({ httpVersion, host, origin, referer, authority }: CallerHeaders): void {
   if (host.length > 1) throw new MxcpError('bad_request', 'the request has more than one Host header');
   if (host.length === 0 && httpVersion === '1.1') {
     throw new MxcpError('bad_request', 'the request has no Host header, which HTTP/1.1 requires');
@@ -256,8 +258,6 @@ export function assertLocalCaller(caller: CallerHeaders): void {
   }
   for (const page of origin) if (!isOwnPage(page, host[0])) throw foreign('Origin', page);
   for (const page of referer) if (!isOwnPage(page, host[0])) throw foreign('Referer', page);
-  const otherSite = fetchSite.find((site) => !['same-origin', 'none'].includes(site.trim()));
-  if (otherSite !== undefined) throw foreign('Sec-Fetch-Site', otherSite);
 }
 
 function isLocalHost(host: string): boolean {

@@ -1,4 +1,5 @@
 export {
+  ClientGone,
   type Connection,
   type HttpLimits,
   HttpServer,

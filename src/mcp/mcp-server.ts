@@ -4,16 +4,19 @@ import {
   type LoggingLevel,
   ProtocolError,
   ProtocolErrorCode,
+  PROTOCOL_VERSION_META_KEY,
   type ServerContext as RequestContext,
-  ResourceNotFoundError,
   type Result,
   Server,
   type ServerCapabilities,
+  type Transport,
+  UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
-import { MxcpError, toMxcpError } from '../errors/index.js';
+import { isCallersMistake, MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
+import type { AccessRecord } from './access-log.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
 import { type ListChanges, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
@@ -35,6 +38,8 @@ export interface McpOptions {
   readonly info: { readonly name: string; readonly version: string };
   readonly logger: Logger;
   readonly scrubber: Scrubber;
+  /** Whether each request gets a line in the log. */
+  readonly accessLog?: boolean | undefined;
 }
 
 /** What a transport knows of the message that is being answered. */
@@ -43,6 +48,8 @@ export interface MessageScope {
   readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
   /** The address that the message came from; absent when it did not come over HTTP. */
   readonly client?: string | undefined;
+  /** What the access log says of the message; absent when there is no access log. */
+  readonly access?: AccessRecord | undefined;
   readonly splices: ResultSplices;
   /** Sends a notification before the answer; absent when this client takes nothing but the answer. */
   readonly notify?: Notify | undefined;
@@ -50,15 +57,19 @@ export interface MessageScope {
 
 type McpServerFactoryOptions = McpOptions & { readonly scopeOf: (context: RequestContext) => MessageScope };
 
+/** The revision without sessions. A request that names it in a header or its envelope is of none of the 2025 revisions. */
+export const MODERN_VERSION = '2026-07-28';
+
 /** Any client of the admin socket may reload definitions, so lists can change whatever the settings are. */
 const LISTED = { listChanged: true };
 const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, prompts: LISTED, logging: {} };
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
-  const { calls, info, logger } = options;
+  const { calls, info, logger, scopeOf } = options;
   return () => {
     const server = new CheckedServer({ name: info.name, version: info.version }, { capabilities: CAPABILITIES });
+    server.accessOf = (context) => scopeOf(context).access;
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, calls);
     serveCalls(server, options);
@@ -123,7 +134,8 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
       context,
       run: async (call) => {
         const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
-        return { messages: messages.map(({ role, text }) => ({ role, content: { type: 'text', text } })) };
+        const { description } = calls.listings.prompts.find(({ name }) => name === params.name) ?? {};
+        return { description, messages: messages.map(({ role, text }) => ({ role, content: { type: 'text', text } })) };
       },
     }),
   );
@@ -170,14 +182,15 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
     try {
       const caller = { ...ANONYMOUS, requestHeaders };
       const { id: requestId, signal } = context.mcpReq;
-      return await run({ caller, signal, notify: send, origin: { requestId, client: scope.client } }, scope);
+      const origin = { requestId, client: scope.client, access: scope.access };
+      return await run({ caller, signal, notify: send, origin }, scope);
     } catch (thrown) {
       // An error of the call itself is in the log already.
       if (!(thrown instanceof MxcpError))
         logger.error({ err: thrown }, `the answer of a ${target.kind} could not be made`);
       const error = toMxcpError(thrown);
       if (onFailure === undefined || error.code === 'endpoint_not_found')
-        throw toProtocolError(target, error, scrubber);
+        throw toProtocolError(target, error, { scrubber, isModern: context.mcpReq.envelope !== undefined });
       return onFailure(error);
     } finally {
       hasEnded = true;
@@ -192,14 +205,39 @@ export function toToolFailure(name: string, error: MxcpError, scrubber: Scrubber
   return { content: [{ type: 'text', text }], isError: true };
 }
 
-/** Only an unknown endpoint and wrong arguments are the client's fault; any other error is the server's. */
-export function toProtocolError({ kind, name }: CallTarget, error: MxcpError, scrubber: Scrubber): ProtocolError {
-  if (error.code === 'endpoint_not_found')
-    return kind === 'resource'
-      ? new ResourceNotFoundError(name)
-      : new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${name}`);
-  const isInvalid = error.code === 'params_invalid';
-  const code = isInvalid ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
+/** What the 2025 revisions answer for a resource that does not exist. The SDK knows only the code of 2026 (2.4.0). */
+const RESOURCE_NOT_FOUND = -32_002;
+
+/** The data of that error, by which it is recognised when it is sent. */
+class MissingLegacyResource {
+  readonly uri: string;
+
+  constructor(uri: string) {
+    this.uri = uri;
+  }
+}
+
+interface ErrorContext {
+  readonly scrubber: Scrubber;
+  /** Whether the request is of the current revision. */
+  readonly isModern: boolean;
+}
+
+/** A mistake of the caller is `Invalid params`, unless the revision has a code of its own for it. */
+export function toProtocolError(
+  { kind, name }: CallTarget,
+  error: MxcpError,
+  { scrubber, isModern }: ErrorContext,
+): ProtocolError {
+  const isUnknown = error.code === 'endpoint_not_found';
+  const isMissing = isUnknown || error.code === 'not_found';
+  if (kind === 'resource' && isMissing) {
+    const message = isUnknown ? `Resource not found: ${name}` : scrubber.scrub(error.message);
+    const data = isModern ? { uri: name } : new MissingLegacyResource(name);
+    return new ProtocolError(ProtocolErrorCode.InvalidParams, message, data);
+  }
+  if (isUnknown) return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${name}`);
+  const code = isCallersMistake(error.code) ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
   return new ProtocolError(code, scrubber.scrub(error.message), { code: error.code });
 }
 
@@ -207,19 +245,51 @@ type RequestHandler = (request: JSONRPCRequest, context: RequestContext) => Prom
 
 /**
  * Refuses invalid parameters of a method with `-32602` and a readable message. The SDK throws the JSON report of its
- * schema library, for most methods without a code, which a client sees as an internal error (2.4.0).
+ * schema library, for most methods without a code, which a client sees as an internal error (2.4.0). It also checks the revision
+ * only of the first message on stdio.
  */
 export class CheckedServer extends Server {
+  /** Finds what the access log says of a request. */
+  accessOf: ((context: RequestContext) => AccessRecord | undefined) | undefined;
+
+  override connect(transport: Transport): Promise<void> {
+    const send = transport.send.bind(transport);
+    transport.send = (message, options) => {
+      const isMissing = 'error' in message && message.error.data instanceof MissingLegacyResource;
+      return send(isMissing ? { ...message, error: { ...message.error, code: RESOURCE_NOT_FOUND } } : message, options);
+    };
+    return super.connect(transport);
+  }
+
   protected override _wrapHandler(method: string, handler: RequestHandler): RequestHandler {
     const wrapped = super._wrapHandler(method, handler);
     return async (request, context) => {
+      const access = this.accessOf?.(context) ?? {};
       try {
-        return await wrapped(request, context);
-      } catch (error) {
-        throw toParamsError(error) ?? error;
+        checkRevision(context);
+        const result = await wrapped(withoutNulls(request), context);
+        access.outcome ??= 'success';
+        return result;
+      } catch (thrown) {
+        const error = toParamsError(thrown) ?? thrown;
+        access.outcome ??= error instanceof ProtocolError ? String(error.code) : 'internal';
+        throw error;
       }
     };
   }
+}
+
+function checkRevision({ mcpReq: { envelope } }: RequestContext): void {
+  const requested: unknown = envelope && Reflect.get(envelope, PROTOCOL_VERSION_META_KEY);
+  if (requested === undefined || requested === MODERN_VERSION) return;
+  throw new UnsupportedProtocolVersionError({ supported: [MODERN_VERSION], requested: String(requested) });
+}
+
+/** A `null` that a client sends for a parameter means that it was left out. */
+function withoutNulls(request: JSONRPCRequest): JSONRPCRequest {
+  const { params } = request;
+  if (params === undefined || !Object.values(params).includes(null)) return request;
+  return { ...request, params: Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null)) };
 }
 
 function toParamsError(error: unknown): ProtocolError | undefined {
@@ -228,23 +298,28 @@ function toParamsError(error: unknown): ProtocolError | undefined {
   const report = hasCode ? /^Invalid tools\/call request: (.*)$/s.exec(error.message)?.[1] : error.message;
   const issues = report === undefined ? [] : parseIssues(report);
   if (issues.length === 0) return undefined;
-  return new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid params: ${issues.join('; ')}`);
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid params: ${toIssueTexts(issues)}`);
 }
 
 /** Empty when the text is no report of the schema library. */
-function parseIssues(report: string): readonly string[] {
+function parseIssues(report: string): readonly unknown[] {
   try {
     const issues: unknown = JSON.parse(report);
-    return Array.isArray(issues) ? issues.flatMap(toIssueText) : [];
+    return Array.isArray(issues) ? issues : [];
   } catch {
     // Another error, with a readable message.
     return [];
   }
 }
 
+/** What is wrong with the parameters of a request, by their paths within it. */
+export function toIssueTexts(issues: readonly unknown[]): string {
+  return issues.flatMap(toIssueText).join('; ');
+}
+
 function toIssueText(issue: unknown): readonly string[] {
   if (typeof issue !== 'object' || issue === null || !('path' in issue) || !('message' in issue)) return [];
   if (!Array.isArray(issue.path)) return [];
   const [, ...path] = issue.path.map(String);
-  return [`${path.join('.')}: ${String(issue.message).replace(/^Invalid \w+: /, '')}`];
+  return [`${path.join('.') || 'params'}: ${String(issue.message).replace(/^Invalid \w+: /, '')}`];
 }

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import type { CallToolResult, ReadResourceResult } from '@modelcontextprotocol/server';
 import { losesOrder } from '../duckdb/index.js';
 import type { ResourceText } from '../endpoints/index.js';
+import { ClientGone } from '../http/index.js';
 import { EventLoopBudget } from '../lifecycle/index.js';
 import { jsonListPieces, type ShapedResult } from '../values/index.js';
 
@@ -14,16 +15,14 @@ const SPLICE_FROM_BYTES = 64 * 1024;
 
 /**
  * An object becomes one text block and itself, an array one text block per item; anything else is under `result`. People
- * and models read the blocks, so an item that is a string is shown without quotes.
+ * and models read the blocks, so an item that is a string is shown without quotes, and a list without items is `[]`.
  */
 export function toToolResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
   const structuredContent = result.bytes >= SPLICE_FROM_BYTES ? null : toStructuredContent(result);
   if (structuredContent === null) return toSplicedResult(result, splices);
   const toBlockText = result.shape === 'array' ? itemText : (text: string): string => text;
-  return {
-    content: Array.from(result.texts, (text) => ({ type: 'text', text: toBlockText(text) })),
-    structuredContent,
-  };
+  const blocks = Array.from(result.texts, (text) => ({ type: 'text' as const, text: toBlockText(text) }));
+  return { content: blocks.length === 0 ? [{ type: 'text', text: '[]' }] : blocks, structuredContent };
 }
 
 /** JSON that begins with a quote is a string. */
@@ -166,20 +165,21 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
 }
 
-/** The client closed the connection before it had the whole message. */
-export class OutputClosed extends Error {
-  override readonly name = 'OutputClosed';
-}
-
-/** Writes a message part by part and shares the event loop between the slices of a large result. Throws `OutputClosed`. */
-export async function writeMessage(parts: readonly MessagePart[], output: Writable): Promise<void> {
+/**
+ * Writes a message part by part and shares the event loop between the slices of a large result. Returns the number of bytes.
+ * Throws `ClientGone`.
+ */
+export async function writeMessage(parts: readonly MessagePart[], output: Writable): Promise<number> {
   const budget = new EventLoopBudget();
+  let bytes = 0;
   for (const chunk of toChunks(parts)) {
     await budget.spend();
-    if (output.destroyed) throw new OutputClosed();
+    if (output.destroyed) throw new ClientGone();
     // Waits for a slow reader, so a large result is never held a second time in the stream's buffer.
+    bytes += Buffer.byteLength(chunk);
     if (!output.write(chunk)) await drained(output);
   }
+  return bytes;
 }
 
 /** Joins small pieces, so a result of many small rows is not written row by row. */
@@ -211,8 +211,8 @@ function hasLineBreak(text: string): boolean {
 function drained(output: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
     const onDrain = () => end(resolve);
-    const onClose = () => end(() => reject(new OutputClosed()));
-    const onError = (cause: Error) => end(() => reject(new OutputClosed(undefined, { cause })));
+    const onClose = () => end(() => reject(new ClientGone()));
+    const onError = (cause: Error) => end(() => reject(new ClientGone(undefined, { cause })));
     const end = (settle: () => void) => {
       output.off('drain', onDrain).off('close', onClose).off('error', onError);
       settle();

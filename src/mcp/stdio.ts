@@ -4,7 +4,8 @@ import {
   isJSONRPCRequest,
   isJSONRPCResultResponse,
   type JSONRPCMessage,
-  ReadBuffer,
+  parseJSONRPCMessage,
+  ProtocolErrorCode,
   type RequestId,
   serializeMessage,
   type Server,
@@ -13,6 +14,8 @@ import {
 } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { within } from '../lifecycle/index.js';
+import { LimitedLog } from '../logging/index.js';
+import { AccessLog, type AccessRecord } from './access-log.js';
 import { sendListChanges } from './listings.js';
 import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
 import { ResultSplices, writeMessage } from './results.js';
@@ -24,10 +27,14 @@ import { ResultSplices, writeMessage } from './results.js';
 export function startStdio(options: McpOptions & { input?: Readable; output?: Writable }): ClientTransport {
   const { calls, info, scrubber, input = process.stdin, output = process.stdout } = options;
   const logger = options.logger.child({ component: 'mcp' });
+  const problems = new LimitedLog(logger);
   const splices = new ResultSplices();
+  const accessLog = options.accessLog === true ? new AccessLog(options.logger) : undefined;
+  const transport = new StdioTransport({ input, output, splices, accessLog });
   const scopeOf = ({ mcpReq }: ServerContext): MessageScope => ({
     splices,
     notify: (message) => mcpReq.notify(message),
+    access: transport.accessOf(mcpReq.id),
   });
   const createServer = createMcpServerFactory({ calls, info, logger, scrubber, scopeOf });
   // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
@@ -38,10 +45,10 @@ export function startStdio(options: McpOptions & { input?: Readable; output?: Wr
     server.onclose = () => servers.delete(server);
     return server;
   };
-  const transport = new StdioTransport(input, output, splices);
   const handle = serveStdio(createRemembered, {
     transport,
-    onerror: (error) => logger.warn({ detail: error.message }, 'message could not be handled'),
+    onerror: ({ message: detail }) =>
+      problems.write('warn', 'messages that could not be handled', () => [{ detail }, 'message could not be handled']),
   });
   return {
     url: undefined,
@@ -53,6 +60,7 @@ export function startStdio(options: McpOptions & { input?: Readable; output?: Wr
       await transport.drain(deadlineMs);
       await handle.close();
       await transport.ended;
+      problems.dispose();
     },
   };
 }
@@ -63,6 +71,13 @@ const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 const END_OF_INPUT_GRACE_MS = 5_000;
 /** How long a client may take to read the last answers when the connection ends. */
 const LAST_ANSWERS_GRACE_MS = 500;
+
+interface StdioTransportOptions {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly splices: ResultSplices;
+  readonly accessLog: AccessLog | undefined;
+}
 
 /**
  * Lines of JSON on two streams. Unlike the SDK's transport, it writes large results in slices, one message after the
@@ -75,8 +90,9 @@ class StdioTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #splices: ResultSplices;
-  readonly #lines = new ReadBuffer({ maxBufferSize: MAX_MESSAGE_BYTES });
-  readonly #unanswered = new Set<RequestId>();
+  readonly #accessLog: AccessLog | undefined;
+  readonly #lines = new LineReader();
+  readonly #unanswered = new Map<RequestId, OpenRequest>();
   readonly #whenAnswered: (() => void)[] = [];
   /** Resolves when the transport has closed, for any reason. */
   readonly ended: Promise<void>;
@@ -86,10 +102,11 @@ class StdioTransport implements Transport {
   /** Settles when all messages so far are written: messages must not mix. */
   #written: Promise<void> = Promise.resolve();
 
-  constructor(input: Readable, output: Writable, splices: ResultSplices) {
+  constructor({ input, output, splices, accessLog }: StdioTransportOptions) {
     this.#input = input;
     this.#output = output;
     this.#splices = splices;
+    this.#accessLog = accessLog;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -106,10 +123,20 @@ class StdioTransport implements Transport {
     if (input.readableEnded || input.destroyed) setImmediate(this.#onEnd);
   }
 
+  accessOf(id: RequestId): AccessRecord | undefined {
+    return this.#unanswered.get(id)?.access;
+  }
+
   /** Resolves once the message is written. A message to a closed or broken output is dropped. */
   send(message: JSONRPCMessage): Promise<void> {
-    this.#written = this.#written.then(() => this.#write(message)).catch(this.#onStreamError);
-    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) this.#answered(message.id);
+    const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
+    const request = isAnswer && message.id !== undefined ? this.#unanswered.get(message.id) : undefined;
+    if (request !== undefined && 'error' in message) request.access.outcome ??= String(message.error.code);
+    this.#written = this.#written
+      .then(() => this.#write(message))
+      .then((bytes) => request?.end?.(bytes))
+      .catch(this.#onStreamError);
+    if (isAnswer) this.#answered(message.id);
     return this.#written;
   }
 
@@ -148,32 +175,29 @@ class StdioTransport implements Transport {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    try {
-      this.#lines.append(chunk);
-    } catch (error) {
-      this.#onStreamError(error);
-      return;
+    for (const line of this.#lines.read(chunk)) {
+      const read = readMessage(line);
+      if ('message' in read) this.#receive(read.message);
+      else this.#refuse(read);
     }
-    for (let message = this.#nextMessage(); message !== null; message = this.#nextMessage()) {
-      if (message !== undefined) this.#receive(message);
-    }
+    if (this.#lines.isOverLimit) this.#onStreamError(new Error(`a message is larger than ${MAX_MESSAGE_BYTES} bytes`));
   };
 
-  /** `null` when there is no complete line, `undefined` when the line is not a message. */
-  #nextMessage(): JSONRPCMessage | null | undefined {
-    try {
-      return this.#lines.readMessage();
-    } catch {
-      // The error would quote the line, which may hold anything.
-      this.onerror?.(new Error('a line of the input is not a JSON-RPC message'));
-      return undefined;
-    }
+  /** A line that is no message is answered, because its client may wait for ever otherwise; an answer of the client is not. */
+  #refuse({ code, reason, id, isAnswer }: UnreadableLine): void {
+    // The error of the parser would quote the line, which may hold anything.
+    this.onerror?.(new Error(reason));
+    const error = { code, message: reason };
+    if (!isAnswer) void this.send(id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error });
   }
 
   #receive(message: JSONRPCMessage): void {
     if (isJSONRPCRequest(message)) {
+      const { id, method } = message;
+      const access: AccessRecord = { method, request: id };
+      const end = this.#accessLog?.begin(access, 'stdio');
       // A subscription is answered when the connection ends, so the end must not wait for it.
-      if (message.method !== 'subscriptions/listen') this.#unanswered.add(message.id);
+      if (method !== 'subscriptions/listen') this.#unanswered.set(id, { access, end });
     } else if ('method' in message && message.method === 'notifications/cancelled') {
       const id = message.params?.['requestId'];
       if (typeof id === 'string' || typeof id === 'number') this.#answered(id);
@@ -197,8 +221,73 @@ class StdioTransport implements Transport {
     void this.close();
   };
 
-  async #write(message: JSONRPCMessage): Promise<void> {
+  async #write(message: JSONRPCMessage): Promise<number> {
     const parts = this.#splices.partsOf(serializeMessage(message));
-    await writeMessage(parts, this.#output);
+    return writeMessage(parts, this.#output);
+  }
+}
+
+/** A request without an answer, with what the access log says of it. */
+interface OpenRequest {
+  readonly access: AccessRecord;
+  readonly end: ((bytes: number) => void) | undefined;
+}
+
+/** Cuts what arrives into lines, without the byte order mark that some shells write first. */
+class LineReader {
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #isFirst = true;
+
+  /** Whether a line is longer than a message may be. Nothing can be read after it. */
+  get isOverLimit(): boolean {
+    return this.#size > MAX_MESSAGE_BYTES;
+  }
+
+  *read(chunk: Buffer): Generator<string> {
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_END); end !== -1; end = chunk.indexOf(LINE_END, start)) {
+      const line = Buffer.concat([...this.#chunks, chunk.subarray(start, end)]).toString('utf8');
+      start = end + 1;
+      this.#chunks = [];
+      this.#size = 0;
+      const text = this.#isFirst ? line.replace(/^\u{feff}/u, '') : line;
+      this.#isFirst = false;
+      if (text.trim() !== '') yield text;
+    }
+    this.#chunks.push(chunk.subarray(start));
+    this.#size += chunk.length - start;
+  }
+}
+
+const LINE_END = 0x0a;
+
+interface UnreadableLine {
+  readonly code: number;
+  readonly reason: string;
+  readonly id: RequestId | undefined;
+  readonly isAnswer: boolean;
+}
+
+function readMessage(line: string): { readonly message: JSONRPCMessage } | UnreadableLine {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    const reason = 'Parse error: a line of the input is not valid JSON';
+    return { code: ProtocolErrorCode.ParseError, reason, id: undefined, isAnswer: false };
+  }
+  try {
+    return { message: parseJSONRPCMessage(parsed) };
+  } catch {
+    const reason = 'Invalid request: a line of the input is not a JSON-RPC message';
+    const fields: object = typeof parsed === 'object' && parsed !== null ? parsed : {};
+    const id: unknown = 'id' in fields ? fields.id : undefined;
+    return {
+      code: ProtocolErrorCode.InvalidRequest,
+      reason,
+      id: typeof id === 'string' || typeof id === 'number' ? id : undefined,
+      isAnswer: !('method' in fields) && ('result' in fields || 'error' in fields),
+    };
   }
 }

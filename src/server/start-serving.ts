@@ -149,11 +149,11 @@ async function buildFirstGeneration(
 
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
-  { logger, scrubber }: ServerContext,
+  { logger, scrubber, settings: { accessLog } }: ServerContext,
   { project, transport }: ResolvedConfig,
   calls: EndpointCalls,
 ): Promise<ClientTransport> {
-  const options = { calls, logger, scrubber, info: { name: project, version } };
+  const options = { calls, logger, scrubber, accessLog, info: { name: project, version } };
   return transport.provider === 'stdio' ? startStdio(options) : startHttpListener({ ...options, ...transport });
 }
 

@@ -303,6 +303,13 @@ export const SETTINGS = {
     fallback: '8s',
     doc: 'How long a graceful shutdown may take.',
   },
+  accessLog: {
+    kind: boolean,
+    flag: '--access-log',
+    variable: 'MXCP_ACCESS_LOG',
+    fallback: 'false',
+    doc: 'Log one line for each MCP request, with client, method, endpoint, outcome, duration and bytes.',
+  },
   logFormat: {
     kind: choice('text', 'json'),
     flag: '--log-format <name>',

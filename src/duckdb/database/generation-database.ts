@@ -8,7 +8,6 @@ import { CallSession } from '../statements/call-session.js';
 import type { CallerIdentity } from '../statements/connections.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { executeQuery, jsonRows } from '../statements/query.js';
-import { refuseOpenTransaction } from '../statements/sql-text.js';
 import type { JsonObject, SqlParameters } from '../values/sql-values.js';
 import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
 import type { DatabaseRegistry, InstanceShare } from './database-registry.js';
@@ -113,7 +112,6 @@ export class GenerationDatabase implements Disposable {
   async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
-    if (!isOneStatement) refuseOpenTransaction(sql);
     const { onRow, maxRowBytes, refusesExcess = false } = options;
     const work = (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
       const reading = { openReader: jsonRows(onRow), maxRowBytes };

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonContentType, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import { readBody } from '../../http/index.js';
+import type { AccessLog, AccessRecord } from '../access-log.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
 
@@ -26,14 +27,19 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
 export class HttpExchange {
   readonly response: ServerResponse;
   readonly splices = new ResultSplices();
+  /** The address that the request came from; known here even after the connection has closed. */
+  readonly client: string | undefined;
+  readonly access: AccessRecord | undefined;
   readonly #incoming: IncomingMessage;
   readonly #abort = new AbortController();
   #requestHeaders: Readonly<Record<string, string>> | undefined;
   #isStreaming = false;
 
-  constructor(incoming: IncomingMessage, response: ServerResponse) {
+  constructor(incoming: IncomingMessage, response: ServerResponse, accessLog: AccessLog | undefined) {
     this.#incoming = incoming;
     this.response = response;
+    this.client = incoming.socket.remoteAddress;
+    this.access = accessLog && this.#recordAccess(accessLog);
     response.once('close', () => {
       if (!response.writableFinished) this.#abort.abort();
     });
@@ -41,10 +47,6 @@ export class HttpExchange {
 
   get method(): string {
     return this.#incoming.method ?? 'GET';
-  }
-
-  get client(): string | undefined {
-    return this.#incoming.socket.remoteAddress;
   }
 
   get signal(): AbortSignal {
@@ -99,9 +101,32 @@ export class HttpExchange {
     this.#abort.abort();
   }
 
+  /** The bytes are those of the connection in the meantime: head and body. */
+  #recordAccess(accessLog: AccessLog): AccessRecord {
+    const { response } = this;
+    const { socket } = this.#incoming;
+    const record: AccessRecord = { client: this.client };
+    const end = accessLog.begin(record, this.method);
+    const bytesBefore = socket.bytesWritten;
+    response.once('close', () => {
+      record.status = response.statusCode;
+      if (!response.writableFinished) record.outcome = 'client_gone';
+      record.outcome ??= outcomeOf(response, record);
+      end(socket.bytesWritten - bytesBefore);
+    });
+    return record;
+  }
+
   toWebRequest(): ExchangeRequest {
     return new ExchangeRequest(this);
   }
+}
+
+/** A request that no handler answered was refused, with an error of HTTP or only of the protocol. */
+function outcomeOf(response: ServerResponse, { request }: AccessRecord): string {
+  if (response.statusCode >= 400) return 'refused';
+  const isStream = String(response.getHeader('content-type')).startsWith('text/event-stream');
+  return request === undefined || isStream ? 'success' : 'refused';
 }
 
 function joinedHeaders(incoming: IncomingMessage): Readonly<Record<string, string>> {
@@ -245,12 +270,24 @@ export const INTERNAL_ERROR: Refusal = {
   message: 'Internal error',
 };
 
-/** The response of a refusal: to the message with `id`, or to no message in particular. */
+/**
+ * The response of a refusal: to the message with `id`, or to no message in particular. MCP knows no `id: null`, which JSON-RPC
+ * has for that case.
+ */
 export function toResponse({ status, code, message, id, headers }: Refusal): Response {
   return Response.json(
-    { jsonrpc: '2.0', error: { code, message }, id: id ?? null },
+    { jsonrpc: '2.0', id, error: { code, message } },
     { status, ...(headers !== undefined && { headers }) },
   );
+}
+
+/** Gives a refusal that names no message the id of its message. The SDK has `id: null` (2.4.0). */
+export async function withRequestId(response: Response, id: MessageId | undefined): Promise<Response> {
+  const { status, headers, body } = response;
+  if (status < 400 || body === null || !isJsonContentType(headers.get('content-type'))) return response;
+  const refusal: unknown = await response.json();
+  const isNamed = typeof refusal !== 'object' || refusal === null || ('id' in refusal && refusal.id !== null);
+  return Response.json(isNamed ? refusal : { ...refusal, id }, { status, headers });
 }
 
 /** A parsed body: one message or, in the older protocols, a list of them. The SDK checks what it contains. */
@@ -313,6 +350,18 @@ function messagesOf(parsed: unknown): readonly Message[] {
 /** The ids of the requests in a body. */
 export function requestIdsOf(parsed: unknown): readonly MessageId[] {
   return messagesOf(parsed).flatMap(({ method, id }) => (typeof method === 'string' && isMessageId(id) ? [id] : []));
+}
+
+/** The id of the message that a refusal of a body answers, also when the message is no valid request. */
+export function refusedIdOf(parsed: unknown): MessageId | undefined {
+  const [message] = Array.isArray(parsed) ? [] : messagesOf(parsed);
+  return isMessageId(message?.id) ? message.id : undefined;
+}
+
+/** What the access log says of a body. */
+export function methodOf(parsed: unknown): string | undefined {
+  const methods = messagesOf(parsed).flatMap(({ method }) => (typeof method === 'string' ? [method] : []));
+  return methods.length === 0 ? undefined : methods.join(',');
 }
 
 /** The ids of the requests that a body cancels. */

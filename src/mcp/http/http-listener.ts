@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { type Reply, RequestGuard, writeReply } from '../../http/index.js';
+import { ClientGone, type Reply, RequestGuard, writeReply } from '../../http/index.js';
 import { within } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
+import { AccessLog } from '../access-log.js';
 import type { ListChanges } from '../listings.js';
 import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
-import { OutputClosed, ResultSplices } from '../results.js';
+import { ResultSplices } from '../results.js';
 import {
   CLOSING,
   ExchangeRequest,
@@ -12,11 +13,13 @@ import {
   INTERNAL_ERROR,
   MCP_HEADERS,
   METHOD_NOT_ALLOWED,
+  methodOf,
   readMessageBody,
   refuse,
   REFUSED,
-  requestIdsOf,
+  refusedIdOf,
   sendResponse,
+  withRequestId,
 } from './http-exchange.js';
 import { MessageRouter } from './message-router.js';
 import { bindHttpServers, portOf } from './port-binding.js';
@@ -57,6 +60,7 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
 export class HttpListener implements ClientTransport {
   readonly clientGone = new Promise<void>(() => {});
   readonly #options: HttpListenerOptions;
+  readonly #accessLog: AccessLog | undefined;
   readonly #guard: RequestGuard;
   readonly #router: MessageRouter;
   readonly #logger: Logger;
@@ -69,6 +73,7 @@ export class HttpListener implements ClientTransport {
   constructor(options: HttpListenerOptions) {
     this.#options = options;
     this.#logger = options.logger.child({ component: 'mcp' });
+    this.#accessLog = options.accessLog === true ? new AccessLog(options.logger) : undefined;
     this.#guard = new RequestGuard(options);
     this.#router = new MessageRouter({
       createServer: createMcpServerFactory({
@@ -130,7 +135,7 @@ export class HttpListener implements ClientTransport {
   }
 
   readonly #onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {
-    const exchange = new HttpExchange(incoming, response);
+    const exchange = new HttpExchange(incoming, response, this.#accessLog);
     const running = this.#serve(incoming, exchange)
       .catch((error: unknown) => this.#fail(exchange, error))
       .finally(() => this.#running.delete(exchange));
@@ -152,19 +157,22 @@ export class HttpListener implements ClientTransport {
   async #answer(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
     const body = exchange.method === 'POST' ? await readMessageBody(incoming) : { parsed: undefined };
     if ('refused' in body) return refuse(exchange, body.refused);
-    const [id] = requestIdsOf(body.parsed);
+    const id = refusedIdOf(body.parsed);
+    Object.assign(exchange.access ?? {}, { method: methodOf(body.parsed), request: id });
     if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
-    if (response !== undefined && response.status !== 499) return sendResponse(response, exchange);
+    if (response !== undefined && response.status !== 499)
+      return sendResponse(await withRequestId(response, id), exchange);
     // Nothing was answered: the client is gone, or the deadline of a shutdown has passed.
     await refuse(exchange, { ...CLOSING, id });
   }
 
   #fail(exchange: HttpExchange, error: unknown): void {
     const { response } = exchange;
-    const clientGone = error instanceof OutputClosed || response.destroyed;
-    if (!clientGone) this.#logger.error({ err: error }, 'request failed: internal error');
+    const clientGone = error instanceof ClientGone || response.destroyed;
+    if (clientGone) this.#logger.debug({ client: exchange.client }, 'the client left before its request was answered');
+    else this.#logger.error({ err: error }, 'request failed: internal error');
     if (response.headersSent || clientGone) {
       response.destroy();
       return;

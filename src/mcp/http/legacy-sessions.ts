@@ -86,6 +86,7 @@ export class LegacySession {
   readonly id = randomUUID();
   readonly server: Server;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
+  readonly #unanswered = new Set<MessageId>();
   /** Requests and open streams. */
   running = 0;
   /** On the clock of `performance.now()`. */
@@ -97,6 +98,8 @@ export class LegacySession {
     this.#transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => this.id,
       onsessioninitialized: onInitialized,
+      // Before the SDK closes the session: it would leave the requests that run without an answer.
+      onsessionclosed: () => this.#settleAll(),
       enableJsonResponse: true,
     });
   }
@@ -108,6 +111,7 @@ export class LegacySession {
   /** Never settles when the client goes away first. */
   async handle(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const { exchange } = request;
+    const ids = requestIdsOf(parsedBody);
     this.lastUsed = performance.now();
     // A response that is closed already emits no further event.
     if (!exchange.response.closed) {
@@ -118,10 +122,12 @@ export class LegacySession {
       });
     }
     exchange.signal.addEventListener('abort', () => {
-      for (const id of requestIdsOf(parsedBody)) this.#cancel(id);
+      for (const id of ids) this.#cancel(id);
     });
+    for (const id of ids) this.#unanswered.add(id);
     const response = await this.#transport.handleRequest(request, { parsedBody });
-    for (const id of cancelledIdsOf(parsedBody)) this.#settle(id);
+    for (const id of ids) this.#unanswered.delete(id);
+    for (const id of cancelledIdsOf(parsedBody)) this.#settle(id, 'The request was cancelled');
     return response;
   }
 
@@ -131,20 +137,25 @@ export class LegacySession {
   }
 
   async close(): Promise<void> {
+    this.#settleAll();
     await this.server.close();
+  }
+
+  #settleAll(): void {
+    for (const id of this.#unanswered) this.#settle(id, 'The session has ended');
   }
 
   #cancel(requestId: MessageId): void {
     this.#transport.onmessage?.({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
-    this.#settle(requestId);
+    this.#settle(requestId, 'The request was cancelled');
   }
 
   /**
-   * The SDK sends nothing for a cancelled request, so its HTTP response and its entry in the transport would stay for ever.
-   * This answer ends both.
+   * The SDK sends nothing for a cancelled request and for those of a session that ends, so the HTTP response and its entry in the
+   * transport would stay for ever. This answer ends both.
    */
-  #settle(id: MessageId): void {
-    const error = { code: REFUSED, message: 'The request was cancelled' };
+  #settle(id: MessageId, message: string): void {
+    const error = { code: REFUSED, message };
     this.#transport.send({ jsonrpc: '2.0', id, error }).catch(() => {
       // The request was answered before it was cancelled: there is nothing left to end.
     });

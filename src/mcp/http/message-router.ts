@@ -1,16 +1,17 @@
 import {
   createMcpHandler,
   InMemoryServerEventBus,
+  isInitializeRequest,
   isLegacyRequest,
   type McpHttpHandler,
+  ProtocolErrorCode,
+  specTypeSchemas,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import { type ListChanges, sendListChanges } from '../listings.js';
+import { MODERN_VERSION, toIssueTexts } from '../mcp-server.js';
 import { type ExchangeRequest, hasMethod, REFUSED, toResponse } from './http-exchange.js';
 import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
-
-/** The protocol without sessions; a request that names it in its header is never one of the 2025 protocols. */
-const MODERN_VERSION = '2026-07-28';
 
 type MessageRouterOptions = SessionOptions & { readonly stateless: boolean };
 
@@ -100,6 +101,9 @@ export class MessageRouter {
   }
 
   async #openSession(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    const problems = problemsOfInitialize(parsedBody);
+    if (problems !== undefined)
+      return toResponse({ status: 400, code: ProtocolErrorCode.InvalidParams, message: `Invalid params: ${problems}` });
     const session = await this.#sessions.open();
     if (session === undefined) {
       const headers = { 'retry-after': '5' };
@@ -125,4 +129,11 @@ export class MessageRouter {
     close();
     return response;
   }
+}
+
+/** What is wrong with the parameters; the SDK says only that the server is not initialized. Undefined for a valid message or a list. */
+function problemsOfInitialize(parsedBody: unknown): string | undefined {
+  if (Array.isArray(parsedBody) || isInitializeRequest(parsedBody)) return undefined;
+  const checked = specTypeSchemas.InitializeRequest['~standard'].validate(parsedBody);
+  return 'issues' in checked && checked.issues !== undefined ? toIssueTexts(checked.issues) : undefined;
 }

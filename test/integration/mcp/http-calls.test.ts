@@ -3,13 +3,13 @@ import { callOf, openSession, post, postModern, request, startListener } from '.
 
 type Send = (url: string, message: ReturnType<typeof request>) => ReturnType<typeof post>;
 
-const ERAS: readonly (readonly [string, Send])[] = [
-  ['2026-07-28', postModern],
-  ['2025, without a session', post],
-  ['2025, in a session', async (url, message) => post(url, message, { headers: await openSession(url) })],
+const ERAS: readonly (readonly [string, Send, notFoundCode: number])[] = [
+  ['2026-07-28', postModern, -32_602],
+  ['2025, without a session', post, -32_002],
+  ['2025, in a session', async (url, message) => post(url, message, { headers: await openSession(url) }), -32_002],
 ];
 
-describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
+describe.each(ERAS)('over HTTP, protocol %s', (_, send, notFoundCode) => {
   it('answers an object as one text block and as structured content', async () => {
     const { url } = await startListener();
     const { status, body } = await send(url, callOf('echo', { a: [1, 'x'] }));
@@ -30,10 +30,10 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
     expect(body.result.structuredContent).toEqual({ result: [{ n: 1 }, { n: 2 }] });
   });
 
-  it('answers an empty array without text', async () => {
+  it('answers an empty array as such', async () => {
     const { url } = await startListener();
     const { body } = await send(url, callOf('nothing'));
-    expect(body.result).toMatchObject({ content: [], structuredContent: { result: [] } });
+    expect(body.result).toMatchObject({ content: [{ type: 'text', text: '[]' }], structuredContent: { result: [] } });
   });
 
   it('answers a scalar as text and under `result`', async () => {
@@ -69,8 +69,31 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
     const prompt = await send(url, request('prompts/get', { name: 'absent' }));
     expect(prompt.body.error).toMatchObject({ code: -32602, message: 'Unknown prompt: absent' });
     const resource = await send(url, request('resources/read', { uri: 'notes://absent' }));
-    expect(resource.body.error.message).toBe('Resource not found: notes://absent');
-    expect([-32602, -32002]).toContain(resource.body.error.code);
+    expect(resource.body.error).toEqual({
+      code: notFoundCode,
+      message: 'Resource not found: notes://absent',
+      data: { uri: 'notes://absent' },
+    });
+  });
+
+  it('says that an endpoint found nothing for its arguments', async () => {
+    const { url } = await startListener();
+    const resource = await send(url, request('resources/read', { uri: 'notes://7' }));
+    expect(resource.body.error).toEqual({
+      code: notFoundCode,
+      message: 'there is no note 7',
+      data: { uri: 'notes://7' },
+    });
+    const prompt = await send(url, request('prompts/get', { name: 'greet', arguments: { who: 'unknown' } }));
+    expect(prompt.body.error).toMatchObject({ code: -32602, message: 'this name is unknown' });
+  });
+
+  it('takes a null for a parameter as left out', async () => {
+    const { url } = await startListener();
+    const call = await send(url, request('tools/call', { name: 'echo', arguments: null }));
+    expect(call.body.result.structuredContent).toEqual({ given: '{}' });
+    const list = await send(url, request('tools/list', { cursor: null }));
+    expect(list.body.result.tools).not.toHaveLength(0);
   });
 
   it('lists tools, resources, templates and prompts', async () => {
@@ -120,6 +143,7 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send) => {
       { uri: 'notes://all', mimeType: 'application/json', text: '[1,2]' },
     ]);
     const prompt = await send(url, request('prompts/get', { name: 'greet', arguments: { who: 'Ada' } }));
+    expect(prompt.body.result.description).toBe('Greets');
     expect(prompt.body.result.messages).toEqual([{ role: 'user', content: { type: 'text', text: 'Hello Ada' } }]);
     const wrong = await send(url, request('prompts/get', { name: 'greet' }));
     expect(wrong.body.error).toMatchObject({ code: -32602, message: "parameter 'who' is missing" });

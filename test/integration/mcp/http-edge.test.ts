@@ -77,7 +77,6 @@ describe('paths, methods and headers', () => {
     expect(broken.status).toBe(400);
     expect(broken.body).toEqual({
       jsonrpc: '2.0',
-      id: null,
       error: { code: -32700, message: 'Parse error: the body is not valid JSON' },
     });
   });
@@ -90,7 +89,6 @@ describe('paths, methods and headers', () => {
     expect(answer.status).toBe(400);
     expect(await answer.json()).toEqual({
       jsonrpc: '2.0',
-      id: null,
       error: { code: -32700, message: 'Parse error: the body is not valid UTF-8' },
     });
   });

@@ -44,6 +44,7 @@ export interface RpcBody {
     readonly resourceTemplates: unknown;
     readonly prompts: unknown;
     readonly contents: readonly { readonly text: string }[];
+    readonly description?: string;
     readonly messages: unknown;
     readonly serverInfo: unknown;
     readonly capabilities: unknown;

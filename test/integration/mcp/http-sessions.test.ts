@@ -34,6 +34,57 @@ describe('sessions of the 2025 protocols', () => {
     expect((await post(url, callOf('count'), { headers })).status).toBe(404);
   });
 
+  it('answers a running call at once when its session ends', async () => {
+    const { url, calls } = await startListener();
+    const headers = await openSession(url);
+    const running = post(url, callOf('wait', {}, 'slow'), { headers });
+    await vi.waitFor(() => expect(calls.running).toBe(1));
+    expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(200);
+    const { body } = await running;
+    expect(body).toEqual({ jsonrpc: '2.0', id: 'slow', error: { code: -32_000, message: 'The session has ended' } });
+    expect(calls.cancelled).toBe(1);
+  });
+
+  it.each<[string, object, string]>([
+    ['clientInfo', { protocolVersion: '2025-06-18', capabilities: {} }, 'clientInfo: '],
+    ['capabilities', { protocolVersion: '2025-06-18', clientInfo: { name: 'raw', version: '1' } }, 'capabilities: '],
+    ['sound roots', { ...INITIALIZE.params, capabilities: { roots: null } }, 'capabilities.roots: '],
+  ])('says what an `initialize` without %s lacks', async (_name, params, problem) => {
+    const { url } = await startListener();
+    const { status, body } = await post(url, request('initialize', params, 'init'));
+    expect(status).toBe(400);
+    expect(body).toEqual({
+      jsonrpc: '2.0',
+      id: 'init',
+      error: { code: -32_602, message: expect.stringMatching(`^Invalid params: ${problem}`) },
+    });
+  });
+
+  it('says that an `initialize` lacks its parameters', async () => {
+    const { url } = await startListener();
+    const { body } = await post(url, { jsonrpc: '2.0', id: 1, method: 'initialize' });
+    expect(body).toMatchObject({
+      id: 1,
+      error: { code: -32_602, message: expect.stringMatching('^Invalid params: params: ') },
+    });
+  });
+
+  it('refuses with the id of the request, or without one where there is none', async () => {
+    const { url } = await startListener();
+    const headers = await openSession(url);
+    const again = await post(url, { ...INITIALIZE, id: 'again' }, { headers });
+    expect([again.status, again.body.id]).toEqual([400, 'again']);
+    const version = await post(url, callOf('count', {}, 5), {
+      headers: { ...headers, 'mcp-protocol-version': '1999-01-01' },
+    });
+    expect([version.status, version.body.id]).toEqual([400, 5]);
+    const unknown = await post(url, callOf('count', {}, 6), { headers: { 'mcp-session-id': 'gone' } });
+    expect([unknown.status, unknown.body.id]).toEqual([404, 6]);
+    const batch = await post(url, [callOf('count', {}, 7), INITIALIZE], { headers });
+    expect(batch.status).toBe(400);
+    expect(batch.body).not.toHaveProperty('id');
+  });
+
   /** Asking keeps a session alive, so the pause between two questions is longer than the idle time. */
   async function expectExpired(url: string, headers: Record<string, string>, idleMs: number): Promise<void> {
     await vi.waitFor(

@@ -87,12 +87,14 @@ export class SampleCalls implements EndpointCalls {
       );
     }
     if (uri === 'notes://broken') throw new Error('password=hunter2');
+    if (uri === 'notes://7') throw new MxcpError('not_found', 'there is no note 7');
     throw new MxcpError('endpoint_not_found', `no resource ${uri}`);
   }
 
   async getPrompt(name: string, parameters: Readonly<Record<string, unknown>>) {
     if (name !== 'greet') throw new MxcpError('endpoint_not_found', `no prompt ${name}`);
     if (parameters['who'] === undefined) throw new MxcpError('params_invalid', "parameter 'who' is missing");
+    if (parameters['who'] === 'unknown') throw new MxcpError('not_found', 'this name is unknown');
     return [{ role: 'user' as const, text: `Hello ${String(parameters['who'])}` }];
   }
 

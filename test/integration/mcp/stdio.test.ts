@@ -24,7 +24,7 @@ class StdioClient {
   readonly output = new PassThrough();
   readonly calls = new SampleCalls();
   readonly connection: ClientTransport;
-  readonly #lines: Line[] = [];
+  readonly lines: Line[] = [];
   #rest = '';
 
   constructor() {
@@ -41,7 +41,7 @@ class StdioClient {
       const lines = (this.#rest + text).split('\n');
       this.#rest = lines.pop() ?? '';
       // The cast is what makes this a test: what comes back is compared, not trusted.
-      this.#lines.push(...lines.map((line) => JSON.parse(line) as Line));
+      this.lines.push(...lines.map((line) => JSON.parse(line) as Line));
     });
   }
 
@@ -58,13 +58,13 @@ class StdioClient {
   }
 
   hasAnswer(id: string | number): boolean {
-    return this.#lines.some((line) => line.id === id);
+    return this.lines.some((line) => line.id === id);
   }
 
   #find(wanted: (line: Line) => boolean): Promise<Line> {
     return vi.waitFor(
       () => {
-        const line = this.#lines.find(wanted);
+        const line = this.lines.find(wanted);
         if (line === undefined) throw new Error('not yet');
         return line;
       },
@@ -161,11 +161,58 @@ describe.each(ERAS)('over stdio, protocol $era', ({ open, stamp }) => {
 });
 
 describe('over stdio', () => {
-  it('continues after a line that is not a message', async () => {
+  it('answers lines that are no messages, and continues', async () => {
     const client = connect();
-    client.input.write('this is not JSON\n{"jsonrpc":"1.0"}\n');
+    const unreadable = [
+      '{bad',
+      '{"jsonrpc":"2.0","id":5,"method":',
+      '{"id":8,"method":"ping"}',
+      '{"jsonrpc":"2.0","id":"a","method":"ping","params":null}',
+      '{"jsonrpc":"2.0","id":1.5,"method":"ping"}',
+      '[]',
+      '{"jsonrpc":"1.0","id":9,"result":{}}',
+      '',
+      ' \r',
+    ];
+    client.input.write(unreadable.map((line) => `${line}\n`).join(''));
     client.send(INITIALIZE);
-    expect((await client.answer(1)).result.serverInfo).toEqual({ name: 'sample', version: '9.8.7' });
+    await client.answer(1);
+    const parseError = { code: -32_700, message: 'Parse error: a line of the input is not valid JSON' };
+    const invalid = { code: -32_600, message: 'Invalid request: a line of the input is not a JSON-RPC message' };
+    expect(client.lines.slice(0, -1)).toEqual([
+      { jsonrpc: '2.0', error: parseError },
+      { jsonrpc: '2.0', error: parseError },
+      { jsonrpc: '2.0', id: 8, error: invalid },
+      { jsonrpc: '2.0', id: 'a', error: invalid },
+      { jsonrpc: '2.0', id: 1.5, error: invalid },
+      { jsonrpc: '2.0', error: invalid },
+    ]);
+  });
+
+  it('reads over a byte order mark, in any pieces', async () => {
+    const client = connect();
+    const bytes = Buffer.from(`\u{feff}${JSON.stringify({ ...INITIALIZE, id: 'ä' })}\r\n`);
+    for (const byte of bytes) client.input.write(Buffer.of(byte));
+    expect((await client.answer('ä')).result.serverInfo).toEqual({ name: 'sample', version: '9.8.7' });
+  });
+
+  it('ends when a message is longer than it may be', async () => {
+    const client = connect();
+    const piece = Buffer.alloc(1024 * 1024, 'x');
+    for (let written = 0; written < 11; written += 1) client.input.write(piece);
+    await client.connection.clientGone;
+  });
+
+  it.each(['2030-01-01', '2025-11-25'])('refuses revision %s within a connection of 2026-07-28', async (revision) => {
+    const client = connect();
+    client.send(modern(request('server/discover', {}, 'd')), modern(request('tools/list', {}, 1)));
+    await client.answer(1);
+    const meta = { ...MODERN_META, 'io.modelcontextprotocol/protocolVersion': revision };
+    client.send(request('tools/list', { _meta: meta }, 2));
+    expect((await client.answer(2)).error).toMatchObject({
+      code: -32_022,
+      data: { supported: ['2026-07-28'], requested: revision },
+    });
   });
 
   it('notifies a 2025 client that lists changed', async () => {

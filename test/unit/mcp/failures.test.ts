@@ -18,8 +18,8 @@ test('a secret value that an error quotes does not reach the client of a tool', 
 });
 
 test('a secret value that an error quotes does not reach the client of a resource or a prompt', () => {
-  const resource = toProtocolError({ kind: 'resource', name: 'sales://all' }, leak, scrubber);
-  const prompt = toProtocolError({ kind: 'prompt', name: 'sales' }, leak, scrubber);
+  const resource = toProtocolError({ kind: 'resource', name: 'sales://all' }, leak, { scrubber, isModern: true });
+  const prompt = toProtocolError({ kind: 'prompt', name: 'sales' }, leak, { scrubber, isModern: true });
   expect(resource.message).not.toContain('hunter2');
   expect(prompt.message).not.toContain('hunter2');
 });
