@@ -53,17 +53,17 @@ async function runCommand({ load, args, options }: Invocation, output: Output, e
   }
 }
 
-/** For a person. An unexpected error always has its detail, which is its only trace. */
+/** For a person, who may see what clients must not. An unexpected error always has its detail, which is its only trace. */
 function printError(output: Output, error: MxcpError, { withDetail }: { withDetail: boolean }): void {
   const label = output.isErrorTerminal ? pc.red('Error:') : 'Error:';
-  output.warn(`${label} ${error.message}`);
+  output.warn(`${label} ${error.logMessage}`);
   if ((withDetail || error.code === 'internal') && error.detail !== undefined) output.warn(error.detail);
 }
 
 /** For a program: one form for all commands, to which a command may add details. */
 function printErrorJson(
   output: Output,
-  { code, message }: MxcpError,
+  { code, logMessage: message }: MxcpError,
   details?: Readonly<Record<string, unknown>>,
 ): void {
   const json = { status: 'error', error: code, message, code, ...details };

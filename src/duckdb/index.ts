@@ -10,6 +10,7 @@ export { DatabaseHandover } from './handover/database-handover.js';
 export { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from './handover/preflight-database.js';
 export type { DatabaseSession } from './statements/call-session.js';
 export { ANONYMOUS, type CallerIdentity } from './statements/connections.js';
+export { reasonOf } from './statements/query.js';
 export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './values/iso-time.js';
 export { losesOrder, parseOrdered } from './values/json-values.js';
 export { parseTaggedParameters, toTaggedArguments } from './values/python-parameters.js';

@@ -57,6 +57,7 @@ export const ERROR_CODES = {
   feature_unavailable: { kind: 'user', doc: 'The configuration asks for a feature that this version does not have.' },
   endpoint_invalid: { kind: 'user', doc: 'One or more endpoint files cannot be served; every one is listed.' },
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
+  tool_error: { kind: 'user', doc: 'A Python function refused the call with `ToolError`; the message is its text.' },
   not_found: { kind: 'not_found', doc: 'The endpoint found nothing for these arguments.' },
   params_invalid: { kind: 'user', doc: 'The arguments of a call do not match the declared parameters.' },
   query_failed: { kind: 'execution', doc: 'DuckDB refused a statement, or the statement failed.' },

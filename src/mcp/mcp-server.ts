@@ -201,8 +201,15 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
 
 /** A failed tool call as the model sees it: a result with `isError`, so that the model can act on the message. */
 export function toToolFailure(name: string, error: MxcpError, scrubber: Scrubber): CallToolResult {
-  const text = `Error executing tool ${name}: ${scrubber.scrub(error.message)}`;
+  const text = scrubber.scrub(
+    isMeantForClients(error) ? error.message : `Error executing tool ${name}: ${error.message}`,
+  );
   return { content: [{ type: 'text', text }], isError: true };
+}
+
+/** Whether the text is an answer that the endpoint itself gives. */
+function isMeantForClients({ code }: MxcpError): boolean {
+  return code === 'tool_error' || code === 'not_found';
 }
 
 /** What the 2025 revisions answer for a resource that does not exist. The SDK knows only the code of 2026 (2.4.0). */

@@ -1,6 +1,6 @@
 import { MxcpError } from '../errors/index.js';
-import type { PythonSpec } from './python-spec.js';
-import type { CutText, ImportFailure, JobFailure, RaisedError } from './worker-protocol.js';
+import type { PythonCallOptions, PythonSpec } from './python-spec.js';
+import type { CutText, JobFailure, PythonProblem, RaisedError } from './worker-protocol.js';
 
 /** A text that was too long. A secret that the cut split can only be recognised by its remaining part, so both ends are scrubbed. */
 export function joinCutText([head, leftOut, tail]: CutText, scrubber: PythonSpec['scrubber']): string {
@@ -8,14 +8,18 @@ export function joinCutText([head, leftOut, tail]: CutText, scrubber: PythonSpec
   return scrubber.scrubHead(head) + gap + scrubber.scrubTail(tail);
 }
 
-/** `<Type>: <text> (python/x.py:12, in f)`. */
+/** `<Type>: <text> (python/x.py:12, in f)`, for developers. DuckDB's messages begin with a type of their own. */
 export function describeRaised({ type, message, file, line, function: name }: RaisedError): string {
-  const text = message === '' ? type : `${type}: ${message}`;
+  const isDuckDb = type === 'DatabaseError' && message !== '';
+  const text = isDuckDb ? message : message === '' ? type : `${type}: ${message}`;
   if (file === undefined) return text;
-  return `${text} (${positionOf(file, line)}${name === undefined ? '' : `, in ${name}`})`;
+  // The excerpt of a statement ends with a caret below its first line, so nothing may come after it.
+  const excerpt = isDuckDb ? (/\n+LINE \d+:.*$/s.exec(text)?.[0] ?? '') : '';
+  const reason = text.slice(0, text.length - excerpt.length);
+  return `${reason} (${positionOf(file, line)}${name === undefined ? '' : `, in ${name}`})${excerpt}`;
 }
 
-export function describeImport({ file, line, message }: ImportFailure): string {
+export function describeProblem({ file, line, message }: PythonProblem): string {
   return `${positionOf(file, line)}: ${message}`;
 }
 
@@ -23,8 +27,11 @@ function positionOf(file: string, line: number | undefined): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** The error that the caller of a failed job gets. */
-export function toPythonError(failure: JobFailure, maxResultBytes: number): MxcpError {
+/** The error of a failed job. The one of a call has a message for clients, and one for developers that the log shows. */
+export function toPythonError(
+  failure: JobFailure,
+  { caller, maxResultBytes }: Pick<Partial<PythonCallOptions>, 'caller' | 'maxResultBytes'>,
+): MxcpError {
   switch (failure.kind) {
     case 'cancelled':
       return interrupted();
@@ -37,14 +44,20 @@ export function toPythonError(failure: JobFailure, maxResultBytes: number): Mxcp
     }
     case 'not_callable': {
       const { message, file, line } = failure;
-      return new MxcpError('python_failed', `${positionOf(file, line)}: ${message}`, {
+      const logMessage = describeProblem(failure);
+      const clientMessage = caller && 'the function cannot be called; the log of the server has the reason';
+      return new MxcpError('python_failed', clientMessage ?? logMessage, {
+        logMessage,
         problems: [{ file, line, message }],
       });
     }
     case 'raised': {
-      const { type, message, file, line } = failure;
+      const { code, clientMessage, type, message, file, line } = failure;
       const problems = file === undefined ? [] : [{ file, line, message: `${type}: ${message}` }];
-      return new MxcpError('python_failed', describeRaised(failure), { problems });
+      const logMessage = describeRaised(failure);
+      return caller === undefined
+        ? new MxcpError('python_failed', logMessage, { problems })
+        : new MxcpError(code, clientMessage, { logMessage, problems });
     }
   }
 }

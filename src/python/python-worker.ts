@@ -17,6 +17,9 @@ import {
 /** How long a worker that is asked to exit may clean up after itself. */
 const EXIT_MS = 1000;
 
+/** What a worker does until its first message, which only Python can send. */
+const STARTING = 'starting';
+
 /** What all workers of a generation start with. */
 export interface WorkerPlan {
   readonly interpreter: string;
@@ -36,7 +39,7 @@ export class PythonWorker {
   readonly #jobs: WorkerJobs;
   readonly #hasStarted: Promise<readonly ImportFailure[]>;
   #resolveStarted: (failures: readonly ImportFailure[]) => void = () => undefined;
-  #activity = 'starting';
+  #activity = STARTING;
   /** Functions passed to `reload_duckdb()`, by number. The worker stays for them even after its generation has ended. */
   readonly #payloads = new Set<number>();
   #leavesAfterPayloads = false;
@@ -84,17 +87,20 @@ export class PythonWorker {
     const failures = await within(Promise.race([this.#hasStarted, exited]), limits.startMs);
     if (failures !== undefined) return failures;
     this.end('was ended, because it took too long to start');
-    const message = `Python did not finish ${this.#activity} within ${limits.startMs} ms`;
+    const what = this.#activity === STARTING ? `${STARTING} as ${this.#plan.interpreter}` : this.#activity;
+    const message = `Python did not finish ${what} within ${limits.startMs} ms`;
     throw new MxcpError('python_failed', message);
   }
 
   #toStartError({ reason, unusable }: WorkerExit): MxcpError {
+    const { interpreter } = this.#plan;
     const printed = this.#process.errorLines.map((line) => `\n  ${line}`).join('');
-    if (unusable === undefined)
+    if (this.#activity !== STARTING)
       return new MxcpError('python_failed', `the Python worker ${reason} while ${this.#activity}${printed}`);
+    const why = unusable ?? `it ${reason} before it ran the worker, so it may be no Python`;
     return new MxcpError(
       'python_not_found',
-      `Python cannot be started as ${this.#plan.interpreter}: ${unusable}${printed}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
+      `Python cannot be started as ${interpreter}: ${why}${printed}; install Python 3.9 or newer, or name it with --python (MXCP_PYTHON)`,
     );
   }
 

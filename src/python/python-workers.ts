@@ -1,10 +1,11 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ParameterValue, toTaggedArguments } from '../duckdb/index.js';
+import { errorCodeOf, MxcpError } from '../errors/index.js';
 import { type Disposable, raceSignal } from '../lifecycle/index.js';
 import { Secret } from '../secrets/index.js';
 import { type CodeSnapshot, readCodeSnapshot } from './code-snapshot.js';
-import { describeImport, workersEnded } from './python-errors.js';
+import { describeProblem, workersEnded } from './python-errors.js';
 import type { PythonCallOptions, PythonLimits, PythonSpec, PythonTarget } from './python-spec.js';
 import type { WorkerPlan } from './python-worker.js';
 import { WorkerPool, WorkerSlot } from './worker-pool.js';
@@ -114,21 +115,33 @@ export class PythonWorkers implements Disposable {
     // All workers have the same code, so the failures of the first one are those of all.
     const [first] = started;
     for (const failure of first?.status === 'fulfilled' ? first.value : []) {
-      if (!targetFiles.has(failure.imported)) onWarning(describeImport(failure));
+      if (!targetFiles.has(failure.imported)) onWarning(describeProblem(failure));
       onDebug(failure.traceback);
     }
   }
 }
 
-/** The interpreter of the project's `.venv` if it has one, else the one in `PATH`. */
+/**
+ * The interpreter of the project's `.venv` if it has one, else the one in `PATH`. Throws `python_not_found` for an environment
+ * that is broken, as it is after an upgrade of Python: without it, the packages of the project would be missing.
+ */
 async function findPython(projectRoot: string): Promise<string> {
-  const own = join(projectRoot, '.venv/bin/python');
+  const environment = join(projectRoot, '.venv');
+  const own = join(environment, 'bin/python');
   try {
     await access(own, constants.X_OK);
     return own;
-  } catch {
+  } catch (error) {
+    const signs = [own, join(environment, 'pyvenv.cfg')];
+    const found = await Promise.all(signs.map((path) => lstat(path).catch(() => undefined)));
     // The project has no environment of its own.
-    return 'python3';
+    if (found.every((each) => each === undefined)) return 'python3';
+    const reason = errorCodeOf(error) === 'EACCES' ? 'may not be executed' : 'leads to no interpreter';
+    throw new MxcpError(
+      'python_not_found',
+      `the Python environment of the project is broken: ${own} ${reason}; make it again (\`rm -r .venv && python3 -m venv .venv\`, then install its packages), or name another Python with --python (MXCP_PYTHON)`,
+      { cause: error },
+    );
   }
 }
 
@@ -137,7 +150,8 @@ function toStartLine(spec: PythonSpec, snapshot: CodeSnapshot): string {
   const { siteConfig, userConfig, secrets } = spec.configuration;
   const parameters = Object.fromEntries(secrets.map((secret) => [secret.name, secret.parameters]));
   const configuration = { siteConfig, userConfig, secrets: parameters };
-  return JSON.stringify({ op: 'start', root, pythonFolder, ...snapshot, configuration }, revealSecret);
+  const isPythonChosen = spec.interpreter !== undefined;
+  return JSON.stringify({ op: 'start', root, pythonFolder, isPythonChosen, ...snapshot, configuration }, revealSecret);
 }
 
 /** A replacer for JSON.stringify, which passes the redacted text of a `Secret` as `value`; `this` still holds the secret. */

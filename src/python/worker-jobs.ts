@@ -1,4 +1,10 @@
-import { ANONYMOUS, type CallerIdentity, type DatabaseSession, parseTaggedParameters } from '../duckdb/index.js';
+import {
+  ANONYMOUS,
+  type CallerIdentity,
+  type DatabaseSession,
+  parseTaggedParameters,
+  reasonOf,
+} from '../duckdb/index.js';
 import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { interrupted, toPythonError } from './python-errors.js';
@@ -165,7 +171,7 @@ class WorkerJob {
     if (this.refusal !== undefined) this.#reject(this.refusal.error);
     else if (this.isInterrupted) this.#reject(interrupted());
     else if (failure === undefined) this.#resolve();
-    else this.#reject(toPythonError(failure, this.listener.maxResultBytes ?? 0));
+    else this.#reject(toPythonError(failure, this.listener));
   }
 
   /** The worker has ended. */
@@ -210,7 +216,7 @@ class WorkerSessions implements Disposable {
       await this.#sendRows(request, this.#sessionOf(key, caller));
       this.#process.send({ op: 'db.end', id });
     } catch (error) {
-      this.#process.send({ op: 'db.error', id, message: messageOf(error) });
+      this.#process.send({ op: 'db.error', id, message: reasonOf(error) });
     } finally {
       if (this.#loopBlockers.get(key) === id) this.#loopBlockers.delete(key);
     }

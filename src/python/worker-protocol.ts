@@ -25,6 +25,9 @@ function createFailures(text: z.ZodType<string>) {
     file: z.string().optional(),
     line,
     function: z.string().optional(),
+    /** The code of the error, and what its client reads. */
+    code: z.enum(['python_failed', 'tool_error', 'not_found']),
+    clientMessage: text,
   });
   const problem = z.object({ message: text, file: z.string(), line });
   /** `imported` is the file that was to be imported, `file` the one that failed. */

@@ -87,9 +87,12 @@ function printVerdicts(output: Output, verdicts: readonly Verdict[], check: Proj
     const padded = label.padEnd(9);
     output.print(`${output.isTerminal ? PAINT[label](padded) : padded} ${visibleLines(text)}`);
   };
+  // Endpoints that share a file share its problems, which name all of them.
+  const printed = new Set<string>();
   for (const { status, path, message } of verdicts) {
     if (status !== 'error' || message === undefined) line(status, path);
-    else for (const each of message.split('\n')) line('error', each);
+    else for (const each of message.split('\n').filter((text) => !printed.has(text))) line('error', each);
+    for (const each of message?.split('\n') ?? []) printed.add(each);
   }
   for (const warning of check.warnings) line('warning', formatProblem(warning));
   const { configError, databaseError } = check;

@@ -159,7 +159,7 @@ async function untilTaken(pending: Promise<unknown>, signal: AbortSignal): Promi
 async function throwStreamError(statement: DuckDBPreparedStatement, signal: AbortSignal): Promise<never> {
   throwIfInterrupted(signal);
   if (statement.statementType === StatementType.SELECT) await statement.run();
-  throw new MxcpError('query_failed', 'Failed to execute SQL: the query failed after its first rows; try again');
+  throw new MxcpError('query_failed', `${PREFIX}the query failed after its first rows; try again`);
 }
 
 /** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and discarded. */
@@ -206,6 +206,14 @@ function toUniqueNames(names: readonly string[]): readonly string[] {
   });
 }
 
+/** What every error of a statement begins with. */
+const PREFIX = 'Failed to execute SQL: ';
+
+/** The message of a failed statement in DuckDB's own words. */
+export function reasonOf(error: unknown): string {
+  return messageOf(error).replace(PREFIX, '');
+}
+
 /** What the bindings put before DuckDB's own message when a text cannot be parsed (DuckDB 1.5.6). */
 const EXTRACT_PREFIX = 'Failed to extract statements: ';
 /** What they say when there is nothing to extract. */
@@ -218,7 +226,7 @@ export async function extractStatements(connection: DuckDBConnection, sql: strin
   } catch (error) {
     const message = messageOf(error);
     const reason = message === NOTHING_FOUND ? 'the SQL has no statement' : message.replace(EXTRACT_PREFIX, '');
-    throw new MxcpError('query_failed', `Failed to execute SQL: ${reason}`, { cause: error });
+    throw new MxcpError('query_failed', `${PREFIX}${reason}`, { cause: error });
   }
 }
 
@@ -236,5 +244,5 @@ export function toQueryError(thrown: unknown): MxcpError {
   if (thrown instanceof MxcpError) return thrown;
   const message = messageOf(thrown);
   if (message.startsWith('INTERRUPT Error')) return interrupted(thrown);
-  return new MxcpError('query_failed', `Failed to execute SQL: ${message}`, { cause: thrown });
+  return new MxcpError('query_failed', `${PREFIX}${message}`, { cause: thrown });
 }

@@ -1,5 +1,5 @@
 import type { InspectedDatabase } from '../../duckdb/index.js';
-import { type Problem, suggestion, toMxcpError, toOneLine } from '../../errors/index.js';
+import { formatProblem, type Problem, suggestion, toMxcpError, toOneLine } from '../../errors/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import { toSampleParameters } from '../../values/index.js';
 import type {
@@ -37,7 +37,27 @@ export async function checkEndpoints(catalog: EndpointCatalog, contents: Checked
   // Settled, not raced: a check that is still running must not outlive this call, which the database's owner waits for.
   const outcomes = await Promise.allSettled(Array.from({ length: PARALLEL_CHECKS }, checkPending));
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  return failures.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return nameUsers(failures.sort((a, b) => (a.path < b.path ? -1 : 1)));
+}
+
+const SHOWN_USERS = 5;
+
+/** A problem in a file of SQL or code says which endpoints use the file, and is the same problem for all of them. */
+function nameUsers(failures: readonly EndpointFailure[]): EndpointFailure[] {
+  const users = new Map<string, string[]>();
+  for (const { path, problems } of failures)
+    for (const text of new Set(problems.filter(({ file }) => file !== path).map(formatProblem)))
+      users.set(text, [...(users.get(text) ?? []), path]);
+  return failures.map((failure) => ({
+    ...failure,
+    problems: failure.problems.map((problem): Problem => {
+      const paths = users.get(formatProblem(problem));
+      if (paths === undefined) return problem;
+      const more = paths.length > SHOWN_USERS ? ` and ${paths.length - SHOWN_USERS} more` : '';
+      const usedBy = paths.slice(0, SHOWN_USERS).join(', ') + more;
+      return { ...problem, message: `${problem.message} (used by ${usedBy})` };
+    }),
+  }));
 }
 
 /** The catalog without the endpoints that failed, which it lists as failures instead. */

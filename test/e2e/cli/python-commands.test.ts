@@ -116,10 +116,12 @@ describe('mxcp validate and list, for Python endpoints', () => {
     expect(answer.validated).toContainEqual({
       status: 'error',
       path: 'tools/fail.yml',
-      message: 'python/greetings.py:20: fail() has no parameter why (it takes none)',
+      message: 'python/greetings.py:20: fail() has no parameter why (it takes none) (used by tools/fail.yml)',
     });
     expect(answer.warnings).toEqual([
-      "python/notes.py:1: cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
+      expect.stringMatching(
+        /^python\/notes\.py:1: cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found'; install it with `/,
+      ),
     ]);
     expect(code).toBe(2);
   });

@@ -247,7 +247,9 @@ describe('a call of a Python function', () => {
     expect(await python.value('one')).toBe('main');
     expect(await python.value('two')).toBe('two');
     expect(await python.value('three')).toBe('b');
-    await expect(python.value('four')).rejects.toThrow('python/four.py: there is no function to call; define main()');
+    await expect(python.value('four')).rejects.toMatchObject({
+      logMessage: 'python/four.py: there is no function to call; define main()',
+    });
   });
 });
 

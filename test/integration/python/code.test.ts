@@ -43,12 +43,15 @@ describe('code that cannot be imported', () => {
       {
         file: 'python/missing.py',
         line: 1,
-        message: "cannot be imported: ModuleNotFoundError: No module named 'no_such_package'",
+        message: expect.stringMatching(
+          /^cannot be imported: ModuleNotFoundError: No module named 'no_such_package'; install it with `.*pip install .*no_such_package` \(Python is \/.*python.*\)$/,
+        ),
       },
     ]);
     await expect(python.value('name:f')).rejects.toMatchObject({
       code: 'python_failed',
-      message: "python/name.py:2: cannot be imported: NameError: name 'undefined_name' is not defined",
+      message: 'the function cannot be called; the log of the server has the reason',
+      logMessage: "python/name.py:2: cannot be imported: NameError: name 'undefined_name' is not defined",
       problems: [{ file: 'python/name.py', line: 2 }],
     });
     expect(await python.value('good:f')).toBe(1);
@@ -64,6 +67,25 @@ describe('code that cannot be imported', () => {
     );
     expect(python.details.join('\n')).toContain('in <module>\n    x = undefined_name');
     expect(await python.value('good:f')).toBe(1);
+  });
+
+  it('because of a slip in an import is reported with what to write instead', async () => {
+    using project = new TemporaryProject({
+      'python/direct.py': ['from mxcp import db'],
+      'python/attribute.py': ['import mxcp', 'mxcp.db.execute("SELECT 1")'],
+      'python/near.py': ['import helpr'],
+      'python/helper.py': ['x = 1'],
+      'python/part.py': ['import json.nothing'],
+      'python/named.py': ['import yaml_of_nowhere'],
+    });
+    await using python = await PythonProject.build(project);
+    const warningOf = (name: string) => python.warnings.find((warning) => warning.startsWith(`python/${name}.py`));
+    const slip = 'cannot be imported: ImportError: mxcp has no db; write `from mxcp.runtime import db`';
+    expect(warningOf('direct')).toBe(`python/direct.py:1: ${slip}`);
+    expect(warningOf('attribute')).toBe(`python/attribute.py:2: ${slip}`);
+    expect(warningOf('near')).toMatch(/No module named 'helpr'; did you mean helper\?$/);
+    expect(warningOf('part')).toMatch(/No module named 'json.nothing'$/);
+    expect(warningOf('named')).toContain('pip install yaml_of_nowhere`');
   });
 
   it('because it needs plugins is reported with that reason', async () => {
@@ -298,9 +320,32 @@ describe('the interpreter', () => {
     });
     project.write('old', ['#!/bin/sh', 'exit 1']);
     await expect(PythonProject.build(project, { interpreter: project.path('old') })).rejects.toMatchObject({
-      code: 'python_failed',
-      message: 'the Python worker exited with code 1 while starting',
+      code: 'python_not_found',
+      message: expect.stringContaining(
+        `Python cannot be started as ${project.path('old')}: it exited with code 1 before it ran the worker, so it may be no Python; install`,
+      ),
     });
+  });
+
+  it('is refused when the environment of the project is broken', async () => {
+    using project = new TemporaryProject({ 'python/a.py': ['x = 1'], '.venv/bin/python': ['#!/bin/sh'] });
+    const refused = (reason: string) =>
+      expect(PythonProject.build(project)).rejects.toMatchObject({
+        code: 'python_not_found',
+        message: expect.stringContaining(
+          `the Python environment of the project is broken: ${project.path('.venv/bin/python')} ${reason}; make it again`,
+        ),
+      });
+    await refused('may not be executed');
+    project.remove('.venv/bin/python');
+    symlinkSync('/nowhere/python3.7', project.path('.venv/bin/python'));
+    await refused('leads to no interpreter');
+    project.remove('.venv/bin/python');
+    project.write('.venv/pyvenv.cfg', 'home = /nowhere');
+    await refused('leads to no interpreter');
+    project.remove('.venv/pyvenv.cfg');
+    await using python = await PythonProject.build(project);
+    expect(python.warnings).toEqual([]);
   });
 
   it('is the one of the project where it has one', async () => {

@@ -58,7 +58,12 @@ describe('the database of Python code', () => {
     expect((await python.call('data:second')).items).toEqual([{ x: null, n: 0 }]);
     await expect(python.call('data:third')).rejects.toMatchObject({
       code: 'python_failed',
-      message: expect.stringMatching(/^DatabaseError: .*mine.* \(python\/data\.py:10, in third\)$/s),
+      message: expect.stringMatching(
+        /^Catalog Error: Table with name mine does not exist!\n.*\n\nLINE 1: FROM mine\n +\^$/,
+      ),
+      logMessage: expect.stringMatching(
+        /^Catalog Error: Table .*\n.* \(python\/data\.py:10, in third\)\n\nLINE 1: FROM mine\n +\^$/,
+      ),
     });
   });
 
@@ -97,9 +102,9 @@ describe('the database of Python code', () => {
     await python.call('data:add', { n: 1, how: '' });
     await python.call('data:add_later', { n: 2 });
     await python.call('data:in_thread', { n: 3 });
-    await expect(python.call('data:add', { n: 4, how: 'raise' })).rejects.toThrow('ValueError: no');
-    await expect(python.call('data:add', { n: 5, how: 'bad' })).rejects.toThrow('DatabaseError');
-    await expect(python.call('data:twice')).rejects.toThrow('RuntimeError: a transaction is open already');
+    await expect(python.call('data:add', { n: 4, how: 'raise' })).rejects.toThrow('the Python code failed: no');
+    await expect(python.call('data:add', { n: 5, how: 'bad' })).rejects.toThrow('Parser Error');
+    await expect(python.call('data:twice')).rejects.toThrow('failed: a transaction is open already');
     await python.call('data:goes_on');
     const controller = new AbortController();
     const waiting = python.call('data:add', { n: 6, how: 'wait' }, { signal: controller.signal });

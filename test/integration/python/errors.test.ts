@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MxcpError } from '../../../src/errors/index.js';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
@@ -19,7 +20,8 @@ describe('an error of Python code', () => {
     for (const name of ['order', 'later']) {
       await expect(python.value(`shop:${name}`, { text: '{' })).rejects.toMatchObject({
         code: 'python_failed',
-        message:
+        message: 'the Python code failed: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)',
+        logMessage:
           'json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1) (lib/parse.py:3, in parse)',
         problems: [{ file: 'lib/parse.py', line: 3 }],
       });
@@ -62,7 +64,7 @@ describe('an error of Python code', () => {
     await using python = await PythonProject.build(project);
     const messageOf = async (name: string): Promise<string> => {
       const error: unknown = await python.call(`odd:${name}`).catch((thrown: unknown) => thrown);
-      return error instanceof Error ? error.message : `no error: ${String(error)}`;
+      return error instanceof MxcpError ? error.logMessage : `no error: ${String(error)}`;
     };
     expect(await messageOf('exits')).toBe('SystemExit: 3 (python/odd.py:4, in exits)');
     expect(await messageOf('exits_later')).toBe('SystemExit: 3 (python/odd.py:5, in exits_later)');
@@ -85,6 +87,64 @@ describe('an error of Python code', () => {
     expect(await messageOf('no_such_thing')).toContain('there is no function no_such_thing; the file defines exits,');
     expect(await messageOf('sys')).toContain('sys is not a function');
     expect(python.workers.status.restarts).toBe(0);
+  });
+
+  it('reaches a client as one sentence, without its class and the paths of this machine', async () => {
+    using project = new TemporaryProject({
+      'python/answers.py': [
+        'import asyncio',
+        'from mxcp.runtime import NotFound, ToolError',
+        'class Closed(ToolError): pass',
+        'def value(): raise ValueError("no airport\\n  XYZ")',
+        'def empty(): raise ValueError',
+        'def key(): return {}["x"]',
+        'def file(): open("/".join([__file__.rpartition("/")[0], "no.csv"]))',
+        'def name(): from answers import nothing',
+        'def unfit(): return {"a": object()}',
+        'def tool_error(): raise ToolError("the airport is closed:\\nXYZ")',
+        'def tool_error_kind(): raise Closed("closed")',
+        'def tool_error_empty(): raise ToolError()',
+        'def not_found(): raise NotFound("there is no plane N1")',
+        'def not_found_empty(): raise NotFound',
+        'async def later(): raise ToolError("later")',
+        'def stream():',
+        '    yield 1',
+        '    raise ToolError("no more")',
+        'async def part(): raise ToolError("part")',
+        'async def group():',
+        '    if not hasattr(asyncio, "TaskGroup"): await part()',
+        '    async with asyncio.TaskGroup() as tasks: tasks.create_task(part())',
+      ],
+    });
+    await using python = await PythonProject.build(project);
+    const answerOf = async (name: string): Promise<string> => {
+      const error: unknown = await python.call(`answers:${name}`).catch((thrown: unknown) => thrown);
+      return error instanceof MxcpError ? `${error.code}: ${error.message}` : `no error: ${String(error)}`;
+    };
+    const failed = 'python_failed: the Python code failed';
+    expect(await answerOf('value')).toBe(`${failed}: no airport XYZ`);
+    expect(await answerOf('empty')).toBe(failed);
+    expect(await answerOf('key')).toBe(`${failed}: there is no key 'x'`);
+    expect(await answerOf('file')).toBe(`${failed}: [Errno 2] No such file or directory: 'python/no.csv'`);
+    expect(await answerOf('name')).toBe(`${failed}: cannot import name 'nothing' from 'answers'`);
+    expect(await answerOf('unfit')).toMatch(
+      /^python_failed: the Python code failed: the result cannot be converted to JSON/,
+    );
+    expect(await answerOf('no_such_thing')).toBe(
+      'python_failed: the function cannot be called; the log of the server has the reason',
+    );
+    expect(await answerOf('tool_error')).toBe('tool_error: the airport is closed:\nXYZ');
+    expect(await answerOf('tool_error_kind')).toBe('tool_error: closed');
+    expect(await answerOf('tool_error_empty')).toBe('tool_error: the call failed');
+    expect(await answerOf('not_found')).toBe('not_found: there is no plane N1');
+    expect(await answerOf('not_found_empty')).toBe('not_found: not found');
+    expect(await answerOf('later')).toBe('tool_error: later');
+    expect(await answerOf('stream')).toBe('tool_error: no more');
+    expect(await answerOf('group')).toBe('tool_error: part');
+    await expect(python.call('answers:not_found')).rejects.toMatchObject({
+      logMessage: 'NotFound: there is no plane N1 (python/answers.py:13, in not_found)',
+      place: { file: 'python/answers.py', line: 13 },
+    });
   });
 
   it('of a task that no code awaits goes to the log and ends no call', async () => {

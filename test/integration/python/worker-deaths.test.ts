@@ -116,7 +116,9 @@ describe('a worker that dies', () => {
     project.write('python/shop.py', ['# other', '# lines', '# now', '# here']);
     await expect(python.value('shop:leave')).rejects.toThrow();
     expect(await python.value('shop:price')).toBe(1);
-    await expect(python.value('shop:fail')).rejects.toThrow('ValueError (python/shop.py:4, in fail)');
+    await expect(python.value('shop:fail')).rejects.toMatchObject({
+      logMessage: 'ValueError (python/shop.py:4, in fail)',
+    });
     expect(python.details.at(-1)).toContain('def fail(): raise ValueError');
   });
 });
@@ -139,7 +141,7 @@ describe('memory that runs out', () => {
     await python.call('memory:limit');
     await expect(python.value('memory:fill')).rejects.toMatchObject({
       code: 'python_failed',
-      message: 'MemoryError (python/memory.py:7, in fill)',
+      logMessage: 'MemoryError (python/memory.py:7, in fill)',
     });
     expect(await python.value('memory:small')).toBe(1);
     expect(python.workers.status.restarts).toBe(0);

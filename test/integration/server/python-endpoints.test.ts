@@ -129,11 +129,12 @@ describe('a Python endpoint', () => {
     });
     const server = await startPython(project, { flags: { debug: true } });
     await expect(callOnce(server, 'price', { item: 'tea' })).rejects.toThrow(
-      /ValueError: no price for tea with \[secret\] \(python\/prices\.py:5, in price\)/,
+      'Error executing tool price: the Python code failed: no price for tea with [secret]',
     );
     const log = server.logLines.join('');
     expect(log).toContain('key is [secret]');
     expect(log).toContain('Traceback');
+    expect(log).toMatch(/ValueError: no price for \S+ with \[secret\] \(python\/prices\.py:5, in price\)/);
     expect(log).not.toContain('hunter2');
   });
 
@@ -171,7 +172,7 @@ describe('a Python endpoint', () => {
     expect(await response.json()).toMatchObject({ result: { structuredContent: { agent: 'smith', user: null } } });
     await callOnce(server, 'setup');
     await callOnce(server, 'book', { amount: 5, fail: false });
-    await expect(callOnce(server, 'book', { amount: 7, fail: true })).rejects.toThrow('RuntimeError: no');
+    await expect(callOnce(server, 'book', { amount: 7, fail: true })).rejects.toThrow('the Python code failed: no');
     expect(await callFor(server, 'total')).toEqual({ result: 5 });
   });
 
@@ -274,11 +275,13 @@ describe('the code of endpoints that cannot be served', () => {
     expect(failed).toMatchObject({ code: 'endpoint_invalid' });
     expect(String(failed).split(/\n */)).toEqual([
       expect.stringContaining('Found 5 endpoints with errors'),
-      "python/broken.py:2: cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
-      'python/half.py:1: cannot be imported: SyntaxError: invalid syntax',
+      expect.stringMatching(
+        /^python\/broken\.py:2: cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found'; install it with `.*` \(Python is .*\) \(used by tools\/broken\.yml\)$/,
+      ),
+      'python/half.py:1: cannot be imported: SyntaxError: invalid syntax (used by tools/half.yml)',
       'tools/misnamed.yml:6:5: there is no function cost; the file defines price',
-      'python/prices.py:1: price() has no parameter itm (it takes item)',
-      'python/prices.py:1: price() needs item, which the endpoint does not declare',
+      'python/prices.py:1: price() has no parameter itm (it takes item) (used by tools/price.yml)',
+      'python/prices.py:1: price() needs item, which the endpoint does not declare (used by tools/price.yml)',
       expect.stringContaining('tools/sql.yml'),
     ]);
   });

@@ -17,6 +17,13 @@ test('a secret value that an error quotes does not reach the client of a tool', 
   });
 });
 
+test('what an endpoint itself answers is given alone', () => {
+  for (const code of ['tool_error', 'not_found'] as const) {
+    const [block] = toToolFailure('sales', new MxcpError(code, 'no shop hunter2hunter2'), scrubber).content;
+    expect(block).toEqual({ type: 'text', text: 'no shop [secret]' });
+  }
+});
+
 test('a secret value that an error quotes does not reach the client of a resource or a prompt', () => {
   const resource = toProtocolError({ kind: 'resource', name: 'sales://all' }, leak, { scrubber, isModern: true });
   const prompt = toProtocolError({ kind: 'prompt', name: 'sales' }, leak, { scrubber, isModern: true });

@@ -10,12 +10,14 @@ import warnings
 from typing import Any, Callable, ContextManager, Dict, List, Optional, TypeVar
 
 from mxcp_worker import worker as _worker
-from mxcp_worker.database import DatabaseError
+from mxcp_worker.failures import DatabaseError, NotFound, ToolError
 from mxcp_worker.job import CallCancelled, current_job
 
 __all__ = [
     "CallCancelled",
     "DatabaseError",
+    "NotFound",
+    "ToolError",
     "add_execution_event",
     "begin_execution_event",
     "config",

@@ -128,7 +128,8 @@ class Calls:
         except BaseException as second:  # noqa: BLE001
             # Code of the project can break every part of an exception; the caller must not wait for ever because of that.
             message = "the error could not be described: %s" % type.__repr__(type(second))
-            return {"kind": "raised", "type": "Exception", "message": message, "traceback": ""}
+            unknown = {"type": "Exception", "message": message, "traceback": "", "code": "python_failed"}
+            return {"kind": "raised", "clientMessage": "the Python code failed", **unknown}
 
     def _end(self, job: Job, failure: dict[str, Any] | None) -> None:
         job.end()

@@ -7,7 +7,7 @@ import importlib.util
 import linecache
 import os
 import sys
-from typing import Any, Callable, ContextManager
+from typing import Any, Callable, ContextManager, Iterator
 
 
 class CodeSnapshot:
@@ -21,6 +21,9 @@ class CodeSnapshot:
 
     def __contains__(self, path: str) -> bool:
         return path in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
 
     def source(self, path: str) -> bytes:
         return self._sources[path]

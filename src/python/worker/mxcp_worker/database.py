@@ -10,13 +10,10 @@ import threading
 from typing import Any, Iterator
 
 from .channel import MAX_LINE_BYTES, Channel, to_json
+from .failures import DatabaseError
 from .job import CallCancelled, Job, current_job
 from .pool_work import current_piece
 from .rows import decode_rows, encode_parameters
-
-
-class DatabaseError(Exception):
-    """A statement failed. The text is the error of DuckDB."""
 
 
 class _Transaction:

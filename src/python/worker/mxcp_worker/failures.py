@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import traceback
 from types import TracebackType
@@ -18,6 +19,22 @@ _MAX_TRACEBACK = 16_000
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
+class ToolError(Exception):
+    """Ends a call with a text for its client, which sees nothing else."""
+
+
+class NotFound(ToolError):
+    """There is nothing for the arguments of the call."""
+
+
+class DatabaseError(Exception):
+    """A statement failed. The text is the error of DuckDB."""
+
+
+#: Groups came with Python 3.11.
+_GROUP: Any = getattr(builtins, "BaseExceptionGroup", ())
+
+
 class ProjectFiles:
     """Knows which files belong to the project, and how messages name them."""
 
@@ -31,10 +48,31 @@ class ProjectFiles:
 
     def describe(self, error: BaseException) -> dict[str, Any]:
         """The place is the deepest frame within the project; that of a syntax error is its own position."""
+        trace = _format(error)
+        while isinstance(error, _GROUP) and len(error.exceptions) == 1:
+            # The error of a single task, as `asyncio.TaskGroup` raises it.
+            error = error.exceptions[0]
         place = self._place_of_syntax_error(error) or self._deepest_place(error.__traceback__)
-        described = {"type": _type_name(error), "message": _bounded(_text(error), _MAX_MESSAGE), **place}
-        described["traceback"] = _bounded(_format(error), _MAX_TRACEBACK)
+        text = _text(error)
+        described = {"type": _type_name(error), "message": _bounded(text, _MAX_MESSAGE), **place}
+        described["traceback"] = _bounded(trace, _MAX_TRACEBACK)
+        described["code"] = _code_of(error)
+        described["clientMessage"] = _bounded(self._client_message(error, text), _MAX_MESSAGE)
         return described
+
+    def _client_message(self, error: BaseException, text: str) -> str:
+        """What a client reads: neither the class nor a path of this machine."""
+        if isinstance(error, ToolError):
+            return text or ("not found" if isinstance(error, NotFound) else "the call failed")
+        if isinstance(error, DatabaseError):
+            return text
+        if isinstance(error, KeyError):
+            text = "there is no key %s" % text
+        if isinstance(error, ImportError):
+            # `… (/path/of/the/module.py)`
+            text = text.partition(" (")[0]
+        text = " ".join(text.split()).replace(self._root + os.sep, "")
+        return "the Python code failed: %s" % text if text else "the Python code failed"
 
     def _place_of_syntax_error(self, error: BaseException) -> dict[str, Any] | None:
         if not isinstance(error, SyntaxError) or not isinstance(error.filename, str):
@@ -54,6 +92,12 @@ class ProjectFiles:
                 place = {"file": file, "line": trace.tb_lineno, "function": code.co_name}
             trace = trace.tb_next
         return place
+
+
+def _code_of(error: BaseException) -> str:
+    if isinstance(error, NotFound):
+        return "not_found"
+    return "tool_error" if isinstance(error, ToolError) else "python_failed"
 
 
 def _type_name(error: BaseException) -> str:

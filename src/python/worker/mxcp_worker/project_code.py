@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import inspect
@@ -15,6 +16,19 @@ from .code_snapshot import CodeSnapshot
 from .failures import ProjectFiles, prefixed
 
 
+_OWN_PACKAGES = ("mxcp", "mxcp_worker")
+#: Packages whose modules have another name.
+_PACKAGES = {
+    "PIL": "pillow",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+
+
 class NotCallable(Exception):
     """A function cannot be called. `problem` has the message, the file and the line."""
 
@@ -26,9 +40,10 @@ class NotCallable(Exception):
 class ProjectCode:
     """Imports each file once. A failure is final: another attempt would run part of the file again."""
 
-    def __init__(self, root: str, python_folder: str, snapshot: CodeSnapshot, files: ProjectFiles) -> None:
-        self._root = root
-        self._python_folder = python_folder
+    def __init__(self, start: dict[str, Any], snapshot: CodeSnapshot, files: ProjectFiles) -> None:
+        self._root: str = start["root"]
+        self._python_folder: str = start["pythonFolder"]
+        self._is_python_chosen: bool = start["isPythonChosen"]
         self._snapshot = snapshot
         self._files = files
         self._modules: dict[str, ModuleType] = {}
@@ -115,9 +130,43 @@ class ProjectCode:
     def _describe(self, file: str, error: BaseException) -> dict[str, Any]:
         described = self._files.describe(error)
         message = prefixed("cannot be imported: %s: " % described["type"], described["message"])
+        if isinstance(message, str):
+            message += self._remedy(error)
         traceback = described["traceback"]
         place = {"file": described.get("file", file), "line": described.get("line")}
         return {"message": message, "imported": file, "traceback": traceback, **place}
+
+    def _remedy(self, error: BaseException) -> str:
+        """What to do about a package that is missing; nothing if only a part of a module is missing."""
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if not isinstance(missing, str):
+            return ""
+        name = missing.partition(".")[0]
+        if name in sys.modules or name in _OWN_PACKAGES:
+            return ""
+        near = difflib.get_close_matches(name, self._own_modules(), 1)
+        if near:
+            return "; did you mean %s?" % near[0]
+        package = _PACKAGES.get(name, name)
+        return "; install it with `%s` (Python is %s)" % (self._installation(package), sys.executable)
+
+    def _installation(self, package: str) -> str:
+        own = os.path.join(self._root, ".venv")
+        if sys.prefix == own:
+            python = ".venv/bin/python"
+        elif sys.prefix == sys.base_prefix and not self._is_python_chosen:
+            return "python3 -m venv .venv && .venv/bin/pip install %s" % package
+        else:
+            python = sys.executable
+        if importlib.util.find_spec("pip") is None:
+            return "uv pip install --python %s %s" % (python, package)
+        return "%s -m pip install %s" % (python, package)
+
+    def _own_modules(self) -> set[str]:
+        """The names at the top of the import path."""
+        folders = [folder + os.sep for folder in (self._python_folder, self._root)]
+        below = [path[len(folder) :] for path in self._snapshot for folder in folders if path.startswith(folder)]
+        return {path.partition(os.sep)[0].partition(".")[0] for path in below}
 
     def _place(self, file: str, function: Callable[..., Any]) -> dict[str, Any]:
         code = getattr(inspect.unwrap(function), "__code__", None)

@@ -35,7 +35,7 @@ class Worker:
         self.loop = asyncio.new_event_loop()
         self._snapshot = CodeSnapshot(_sources(start), self.hooks.of_file)
         self._files = ProjectFiles(start["root"], self._snapshot.__contains__)
-        self._code = ProjectCode(start["root"], start["pythonFolder"], self._snapshot, self._files)
+        self._code = ProjectCode(start, self._snapshot, self._files)
         self._calls = Calls(channel, self.loop, self._files)
         self._folders = [start["pythonFolder"], start["root"]]
         self._imports: list[str] = start["imports"]
