@@ -62,6 +62,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
       { flags: '--dry-run', doc: 'Build and check a new configuration, then discard it.' },
       { flags: '--force', doc: 'Interrupt calls that block the reload instead of waiting for them.' },
       { flags: '--no-wait', doc: 'Request the reload and return at once.' },
+      { flags: '--stages', doc: 'Show how long each stage took, also when the reload was quick.' },
       { flags: '--timeout <time>', doc: 'How long to wait for the result, at most 10m; default: 2m.' },
       ...CONNECTION,
     ],

@@ -13,6 +13,12 @@ import { printTable } from '../terminal/tables.js';
 /** A terminal gets no more rows than a person might read. */
 const TERMINAL_ROWS = 1000;
 
+interface Rows {
+  readonly kept: readonly JsonObject[];
+  /** Of all rows, kept or not. */
+  readonly count: number;
+}
+
 type Parameters = Readonly<Record<string, ParameterValue>>;
 
 export const run: CommandModule['run'] = async ([given], options, context) => {
@@ -21,7 +27,7 @@ export const run: CommandModule['run'] = async ([given], options, context) => {
   const parameters = readParameters(options['param'], context.cwd) as Parameters;
   const work = queryRows([sql, parameters], options, context);
   const rows = await withProgress(context.output, 'running the query', work);
-  if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result: rows });
+  if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result: rows.kept });
   else printRows(rows, context);
   return 0;
 };
@@ -48,7 +54,7 @@ async function queryRows(
   [sql, parameters]: [string, Parameters],
   options: Options,
   context: CommandContext,
-): Promise<readonly JsonObject[]> {
+): Promise<Rows> {
   const settings = loadProjectSettings(options, context);
   const config = await loadProjectConfig(settings, context);
   const project = await openProject(config, {
@@ -57,31 +63,35 @@ async function queryRows(
     logger: createCommandLogger(context.output, settings),
     endpointsOn: () => new EndpointSet(NO_ENDPOINTS, config.sqlTools),
   });
-  const rows: JsonObject[] = [];
+  const isLimited = context.output.isTerminal && options['jsonOutput'] !== true;
+  const kept: JsonObject[] = [];
+  let count = 0;
   try {
     await project.contents.database.query(sql, parameters, {
       caller: ANONYMOUS,
-      onRow: (row) => rows.push(row),
+      onRow: (row) => {
+        count += 1;
+        if (!isLimited || count <= TERMINAL_ROWS) kept.push(row);
+      },
       refusesExcess: true,
     });
   } finally {
     await project.dispose();
   }
-  return rows;
+  return { kept, count };
 }
 
-function printRows(rows: readonly JsonObject[], { output }: CommandContext): void {
-  const [first] = rows;
+function printRows({ kept, count }: Rows, { output }: CommandContext): void {
+  const [first] = kept;
   if (first === undefined) {
     if (output.isTerminal) output.print('no rows');
     return;
   }
-  const shown = output.isTerminal ? rows.slice(0, TERMINAL_ROWS) : rows;
   const columns = Object.keys(first);
-  const cells = shown.map((row) => columns.map((column) => toCell(row[column])));
+  const cells = kept.map((row) => columns.map((column) => toCell(row[column])));
   printTable(output, columns, cells);
-  if (shown.length < rows.length)
-    output.print(`${shown.length} of ${rows.length} rows shown; a pipe or --json-output gets all of them`);
+  if (kept.length < count)
+    output.print(`${kept.length} of ${count} rows shown; a pipe or \`--json-output\` gets all of them`);
 }
 
 function toCell(value: JsonObject[string] | undefined): string {

@@ -9,6 +9,8 @@ export interface Output {
   /** Standard output is a terminal: a person reads it, not a program. */
   readonly isTerminal: boolean;
   readonly isErrorTerminal: boolean;
+  /** The width of the terminal. */
+  readonly columns: number;
   /** Writes text as it is, without adding a line end. */
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
@@ -36,6 +38,8 @@ export function createOutput(): Output {
   return {
     isTerminal: process.stdout.isTTY,
     isErrorTerminal: process.stderr.isTTY,
+    // 0 is what some terminals report that do not know their width.
+    columns: process.stdout.columns || 80,
     write,
     writeError,
     print: (line) => write(`${line}\n`),

@@ -1,32 +1,116 @@
 import { stripVTControlCharacters } from 'node:util';
 import pc from 'picocolors';
-import { visible } from '../../errors/index.js';
+import { toOneLine, visible } from '../../errors/index.js';
 import type { Output } from './output.js';
 
 type Row = readonly string[];
 
+const GAP = 2;
+/** A column of a table that is too wide for its terminal is not made narrower than its heading or this. */
+const MIN_WIDTH = 8;
+/** A longer cell is cut on a terminal; a pipe gets all of it. */
+const MAX_CELL = 2000;
+
 /**
- * On a terminal, aligned columns under bold headings; in a pipe, one line per row with tabs between the columns. Null is
- * shown as `-`.
+ * On a terminal, aligned columns under bold headings, with cells over several lines where the terminal is narrow, or one block
+ * of fields for each row where it is too narrow for all columns. In a pipe, one line per row with tabs between the columns. Null
+ * is shown as `-`.
  */
 export function printTable(output: Output, head: Row, rows: readonly (readonly (string | null)[])[]): void {
   const shown = rows.map((row) => row.map((cell) => visible(cell ?? '-')));
-  if (output.isTerminal) printAligned(output, [head.map(pc.bold), ...shown]);
-  else for (const row of [head, ...shown]) output.print(row.join('\t'));
+  if (!output.isTerminal) return print(output, [head, ...shown], '\t');
+  const table = [head.map(pc.bold), ...shown.map((row) => row.map(shorten))];
+  const least = head.map((name) => Math.max(MIN_WIDTH, displayWidth(name)));
+  const widths = fitWidths(table, least, output.columns);
+  if (widths !== undefined) return printAligned(output, table, widths);
+  for (const row of shown) {
+    printFields(
+      output,
+      head.map((name, column) => [name, row[column] ?? '']),
+    );
+    output.print('');
+  }
 }
 
-/** Names and values: aligned on a terminal, `name: value` in a pipe. */
+/** Names and values: aligned on a terminal, `name: value` in a pipe. A value of several lines is shown on one. */
 export function printFields(output: Output, fields: readonly (readonly [name: string, value: string])[]): void {
   const label = output.isTerminal ? pc.dim : (name: string): string => `${name}:`;
-  const shown = fields.map(([name, value]) => [label(name), visible(value)]);
-  if (output.isTerminal) printAligned(output, shown);
-  else for (const row of shown) output.print(row.join(' '));
+  const shown = fields.map(([name, value]) => [label(name), visible(toOneLine(value))]);
+  if (!output.isTerminal) return print(output, shown, ' ');
+  const table = shown.map((row) => row.map(shorten));
+  const least = [Number.POSITIVE_INFINITY, MIN_WIDTH];
+  printAligned(output, table, fitWidths(table, least, output.columns) ?? naturalWidths(table));
 }
 
-function printAligned(output: Output, rows: readonly Row[]): void {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))));
-  const pad = (cell: string, column: number): string => cell + ' '.repeat((widths?.[column] ?? 0) - displayWidth(cell));
-  for (const row of rows) output.print(row.map(pad).join('  ').trimEnd());
+function shorten(cell: string): string {
+  return cell.length > MAX_CELL ? `${cell.slice(0, MAX_CELL)}…` : cell;
+}
+
+function print(output: Output, rows: readonly Row[], separator: string): void {
+  for (const row of rows) output.print(row.join(separator));
+}
+
+function printAligned(output: Output, rows: readonly Row[], widths: readonly number[]): void {
+  const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - displayWidth(text)));
+  for (const row of rows) {
+    const cells = row.map((cell, column) => wrap(cell, widths[column] ?? 0));
+    const height = Math.max(...cells.map((lines) => lines.length));
+    for (let line = 0; line < height; line += 1) {
+      const parts = cells.map((lines, column) => pad(lines[line] ?? '', widths[column] ?? 0));
+      output.print(parts.join(' '.repeat(GAP)).trimEnd());
+    }
+  }
+}
+
+function naturalWidths(rows: readonly Row[]): number[] {
+  const [head = []] = rows;
+  return head.map((_, column) => rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? '')), 0));
+}
+
+/** The widths of columns that fit on the terminal, the widest ones made narrower; undefined when they cannot fit. */
+function fitWidths(rows: readonly Row[], least: readonly number[], columns: number): readonly number[] | undefined {
+  const widths = naturalWidths(rows);
+  const available = columns - GAP * (widths.length - 1);
+  if (sum(widths.map((width, column) => Math.min(width, least[column] ?? 0))) > available) return undefined;
+  while (sum(widths) > available) {
+    const spare = widths.map((width, column) => (width > (least[column] ?? 0) ? width : 0));
+    const widest = spare.indexOf(Math.max(...spare));
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return widths;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** The lines of a text that are at most that wide, broken after blanks and punctuation where possible. */
+function wrap(text: string, width: number): readonly string[] {
+  if (displayWidth(text) <= width) return [text];
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/(?<=[ ,./])/)) {
+    if (displayWidth((line + word).trimEnd()) > width && line !== '') {
+      lines.push(line.trimEnd());
+      line = '';
+    }
+    line += word;
+    while (displayWidth(line.trimEnd()) > width) {
+      const [start, rest] = cutAt(line, width);
+      lines.push(start);
+      line = rest;
+    }
+  }
+  return line.trimEnd() === '' ? lines : [...lines, line.trimEnd()];
+}
+
+function cutAt(text: string, width: number): readonly [start: string, rest: string] {
+  let start = '';
+  for (const character of text) {
+    if (start !== '' && displayWidth(start + character) > width) break;
+    start += character;
+  }
+  return [start, text.slice(start.length)];
 }
 
 const NO_COLUMN = /[\p{Mn}\p{Me}\p{Cf}]/gu;

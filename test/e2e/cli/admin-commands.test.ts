@@ -73,9 +73,11 @@ describe('asking a server', () => {
 });
 
 describe('reloading', () => {
-  it('shows the stages, what changed, and the new generation', async () => {
+  it('shows what changed, the new generation, and the stages if they are asked for', async () => {
+    const quick = await admin('reload');
+    expect(quick.stdout).not.toMatch(/^load /m);
     writeFileSync(join(project.path, 'token.txt'), 'second-token');
-    const { stdout, code } = await admin('reload');
+    const { stdout, code } = await admin('reload', '--stages');
     expect(stdout).toMatch(
       /^load +success.*\nresolve +success.*\nbuild +success.*\ncheck +success.*\nswap +success.*\ndrain +success.*\ndispose +success/,
     );
@@ -95,6 +97,9 @@ describe('reloading', () => {
     expect(code).toBe(1);
     const status = await admin('status');
     expect(status.stdout).toMatch(/^last reload: error at .*token\.txt/m);
+    const config = await admin('config');
+    expect(config.stdout).toMatch(/^last rejected: .*config\.yml:7:.*$/m);
+    expect(config.stdout).not.toContain(String.raw`\n`);
     expect(status.code).toBe(0);
   });
 
@@ -104,8 +109,8 @@ describe('reloading', () => {
     expect(tried.stdout).toMatch(/tools\/add\.yml:3:3: /);
     expect(tried.code).toBe(1);
     const plain = await admin('reload');
-    expect(plain.stdout).toContain(
-      'Changed on disk but not read (use --definitions to read them): tools/add.yml: changed\n',
+    expect(plain.stdout).toMatch(
+      /reloaded in .*\nBut these changes were not read; `--definitions` reads them: tools\/add\.yml: changed\n$/,
     );
     expect(plain.code).toBe(0);
   });

@@ -5,7 +5,7 @@ import type { Output } from '../../terminal/output.js';
 import { printTable } from '../../terminal/tables.js';
 import { formatMs, formatValue } from './admin-command.js';
 
-/** Prints what a reload changed and what only a restart applies, and last of all its result. */
+/** Prints what a reload changed and what only a restart applies, then its result, and what it left unread. */
 export function printOutcome(output: Output, record: ReloadRecord): void {
   const references = record.references.map(({ ref, outcome, version, used_by: usedBy, error }) => {
     return [ref, outcome, version, usedBy.join(', '), error ?? ''];
@@ -18,18 +18,23 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
     output.print('These changes need a restart:');
     printTable(output, ['SETTING', 'RUNNING', 'ON DISK'], changes);
   }
-  if (record.definitions_changed.length > 0 && !record.definitions) {
-    const paths = visibleLines(record.definitions_changed.join(', '));
-    output.print(`Changed on disk but not read (use --definitions to read them): ${paths}`);
-  }
   if (record.database?.action === 'handover' && record.error === null)
     output.print(formatHandover(record.dry_run, record.database));
   output.print(formatResult(record, output.isTerminal));
+  // Last, because a result above it would read as if everything had been reloaded.
+  if (record.definitions_changed.length > 0 && !record.definitions) {
+    const paths = visibleLines(record.definitions_changed.join(', '));
+    const warning = `But these changes were not read; \`--definitions\` reads them: ${paths}`;
+    output.print(output.isTerminal ? pc.yellow(warning) : warning);
+  }
 }
 
-export function formatStage({ name, status, duration_ms: durationMs }: ReloadRecord['stages'][number]): string {
-  const duration = durationMs === null ? '' : formatMs(durationMs);
-  return `${name.padEnd(8)} ${status.padEnd(8)} ${duration}`.trimEnd();
+/** One line for each stage. */
+export function printStages(output: Output, { stages }: ReloadRecord): void {
+  for (const { name, status, duration_ms: durationMs } of stages) {
+    const duration = durationMs === null ? '' : formatMs(durationMs);
+    output.print(`${name.padEnd(8)} ${status.padEnd(8)} ${duration}`.trimEnd());
+  }
 }
 
 function formatHandover(isDryRun: boolean, database: NonNullable<ReloadRecord['database']>): string {

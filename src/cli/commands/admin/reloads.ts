@@ -8,16 +8,18 @@ import type { Output } from '../../terminal/output.js';
 import { startProgress } from '../../terminal/progress.js';
 import { printFields, printTable } from '../../terminal/tables.js';
 import { adminCommand, formatMs } from './admin-command.js';
-import { formatStage, printOutcome } from './reload-outcome.js';
+import { printOutcome, printStages } from './reload-outcome.js';
 
 const DEFAULT_TIMEOUT_MS = 2 * 60_000;
 const POLL_MS = 50;
 const DEFAULT_LIMIT = 20;
+/** A reload that takes as long shows how long its stages took. */
+const SLOW_MS = 2_000;
 
 /** `mxcp admin reload`: exits with 0 when the reload succeeded or, with `--no-wait`, was accepted; with 1 when it failed. */
 export const reload = adminCommand({
   ask: async (client, { options, output }): Promise<ReloadRecord | ReloadAccepted> => {
-    const { dryRun, definitions, force, wait, json } = options;
+    const { dryRun, definitions, force, wait, json, stages } = options;
     const timeoutMs = readTimeout(options);
     if (wait === false && dryRun === true) {
       throw new MxcpError('usage', '--dry-run and --no-wait cannot be combined: a dry run only returns its result');
@@ -29,7 +31,9 @@ export const reload = adminCommand({
     });
     if (wait === false) return accepted;
     const { reload_request_id: id } = accepted;
-    return json === true ? follow(client, { id, timeoutMs }) : followOnTerminal(client, { id, timeoutMs }, output);
+    const record = await followWithProgress(client, { id, timeoutMs }, output);
+    if (json !== true && (stages === true || (record.duration_ms ?? 0) >= SLOW_MS)) printStages(output, record);
+    return record;
   },
   print: (answer, output) => {
     if ('stages' in answer) return printOutcome(output, answer);
@@ -51,7 +55,7 @@ export const reloads = adminCommand({
       ['requested at', answer.requested_at],
       ['took', formatMs(answer.duration_ms)],
     ]);
-    for (const stage of answer.stages) output.print(formatStage(stage));
+    printStages(output, answer);
     printOutcome(output, answer);
   },
 });
@@ -79,17 +83,11 @@ async function follow(client: AdminClient, { id, timeoutMs, onRecord }: Followed
   }
 }
 
-/** Prints each stage once it has ended, and shows the running one. */
-async function followOnTerminal(client: AdminClient, followed: Followed, output: Output): Promise<ReloadRecord> {
-  const printed = new Set<string>();
+/** Shows a person the running stage of a slow reload. */
+async function followWithProgress(client: AdminClient, followed: Followed, output: Output): Promise<ReloadRecord> {
   let activity = 'queued';
   const onRecord = (record: ReloadRecord): void => {
     activity = activityOf(record);
-    for (const stage of record.stages) {
-      if (stage.status === 'running' || stage.status === 'pending' || printed.has(stage.name)) continue;
-      output.print(formatStage(stage));
-      printed.add(stage.name);
-    }
   };
   const progress = startProgress(output, () => activity);
   return follow(client, { ...followed, onRecord }).finally(() => progress.end());
