@@ -20,4 +20,4 @@ export {
   visible,
   visibleLines,
 } from './mxcp-error.js';
-export { keySuggestion, nearSuggestion, nearestName, plural, suggestion } from './wording.js';
+export { clip, joinReasons, keySuggestion, nearSuggestion, nearestName, plural, suggestion } from './wording.js';

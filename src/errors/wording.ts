@@ -62,3 +62,32 @@ export function nearSuggestion(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
   return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
 }
+
+/** A caller decides how long the list of what is wrong with its arguments would be; all of it takes at most 2 KB. */
+const SHOWN_REASONS = 10;
+const REASON_LENGTH = 300;
+const REASONS_BYTES = 1900;
+
+/**
+ * The first reasons as one text, then how many are left out: `"a" is not known; "b" is not known; and 99,990 more`. `count` is
+ * the number of all reasons, if not all of them were worked out.
+ */
+export function joinReasons(reasons: readonly string[], count = reasons.length): string {
+  const shown: string[] = [];
+  let bytes = 0;
+  for (const reason of reasons.slice(0, SHOWN_REASONS)) {
+    const text = clip(reason, REASON_LENGTH);
+    bytes += Buffer.byteLength(text);
+    if (bytes > REASONS_BYTES) break;
+    shown.push(text);
+  }
+  const left = count - shown.length;
+  return [...shown, ...(left > 0 ? [`and ${left.toLocaleString('en-US')} more`] : [])].join('; ');
+}
+
+/** The text, or its beginning and `…`. */
+export function clip(text: string, length: number): string {
+  if (text.length <= length) return text;
+  // Half of a character that takes two units would be no valid text.
+  return `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}

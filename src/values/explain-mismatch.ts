@@ -1,16 +1,19 @@
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import { suggestion } from '../errors/index.js';
-
-/**
- * Says what about a value does not fit its type, one sentence for each reason; empty when it fits. `root` names the value
- * as a whole.
- */
-export type SchemaCheck = (value: unknown, root: string) => readonly string[];
+import { clip, joinReasons, suggestion } from '../errors/index.js';
 
 const SHOWN_VALUE_LENGTH = 80;
 
+/** Says what about a value does not fit its type; undefined when it fits. `root` names the value as a whole. */
+export type SchemaCheck = (value: unknown, root: string) => string | undefined;
+
+/** What is wrong with a value, each reason once: the first of `count` errors, and how many more there are. */
+export function explainMismatches(errors: readonly ErrorObject[], count: number, root: string): string {
+  const reasons = [...new Set(errors.map((error) => explainMismatch(error, root)))];
+  return joinReasons(reasons, reasons.length + Math.max(0, count - errors.length));
+}
+
 /** One sentence about a part of a value that does not fit its type: which part, why, and what was sent. */
-export function explainMismatch(error: ErrorObject, root: string): string {
+function explainMismatch(error: ErrorObject, root: string): string {
   const path = pathOf(error.instancePath);
   const memberName = (name: unknown): string => `"${path === '' ? '' : `${path}.`}${String(name)}"`;
   const place = path === '' ? root : `"${path}"`;
@@ -24,6 +27,8 @@ export function explainMismatch(error: ErrorObject, root: string): string {
   if (hasLostDigits(error))
     return `${place} is a number beyond ±${Number.MAX_SAFE_INTEGER}, which may have lost digits on its way; send it as text, in quotes`;
   const wanted = wantedBy(error, params);
+  if (wanted !== undefined && error.keyword === 'type' && isBrokenJson(error))
+    return `${place} must ${wanted}, but ${show(error.data)} is not valid JSON, such as ${error.parentSchema?.['jsonText']}`;
   if (wanted !== undefined) return `${place} must ${wanted}, not ${show(error.data)}`;
   const message = (error.message ?? 'does not fit').replace(' NOT ', ' not ');
   const isSmall = typeof error.data !== 'object' || error.data === null;
@@ -38,7 +43,7 @@ function wantedBy(error: ErrorObject, params: Readonly<Record<string, unknown>>)
     case 'type':
       return `be ${typeNames(params['type'], error)}`;
     case 'format':
-      return `be ${FORMAT_NAMES[String(params['format'])] ?? String(params['format'])}`;
+      return `be ${FORMAT_NAMES[String(params['format']).replace('result-', '')] ?? String(params['format'])}`;
     case 'epochSeconds':
       return `be ${FORMAT_NAMES['timestamp']}`;
     case 'pattern':
@@ -72,6 +77,17 @@ function hasLostDigits({ keyword, data, parentSchema }: ErrorObject): boolean {
   return mustKeepDigits && Number.isInteger(data) && !Number.isSafeInteger(data);
 }
 
+/** A list or an object may be sent as JSON text. */
+function isBrokenJson({ data, parentSchema }: ErrorObject): boolean {
+  if (typeof data !== 'string' || parentSchema?.['jsonText'] === undefined) return false;
+  try {
+    JSON.parse(data);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 function typeNames(type: unknown, { parentSchema }: ErrorObject): string {
   const hidden = ['null', ...(parentSchema?.['exactText'] === undefined ? [] : ['string'])];
   return [type]
@@ -102,6 +118,7 @@ const FORMAT_NAMES: Readonly<Record<string, string>> = {
 };
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= SHOWN_VALUE_LENGTH ? text : `${text.slice(0, SHOWN_VALUE_LENGTH)}…`;
+  // One character of a text may take six as JSON.
+  if (typeof value === 'string') return clip(JSON.stringify(clip(value, SHOWN_VALUE_LENGTH)), SHOWN_VALUE_LENGTH);
+  return clip(JSON.stringify(value) ?? String(value), SHOWN_VALUE_LENGTH);
 }

@@ -9,6 +9,9 @@ import { type ParameterDefinition, SHARED_KEYS, type TypeDefinition, type ValueF
  */
 export type SchemaDirection = 'input' | 'output';
 
+/** The formats with which results are checked where those of JSON Schema are too narrow for SQL. */
+export type ResultFormat = 'result-time' | 'result-date-time';
+
 /** JSON Schema of an object, as MCP wants it for arguments and structured content. */
 export interface ObjectSchema extends JsonObject {
   readonly type: 'object';
@@ -43,7 +46,8 @@ export function toCheckSchema(type: TypeDefinition, direction: SchemaDirection):
   const names = [type.type, ...(isNumeric(type) ? ['string'] : []), ...(isNullable ? ['null'] : [])];
   const schema: Record<string, JsonValue> = { type: names.length === 1 ? type.type : names };
   for (const key of SHARED_KEYS) {
-    const isSkipped = key === 'format' && direction === 'output' && ZONED_FORMATS.has(type.format ?? 'date');
+    // A TIMESTAMP is not the seconds that a parameter of this format takes.
+    const isSkipped = key === 'format' && direction === 'output' && type.format === 'timestamp';
     if (type[key] !== undefined && !isSkipped) schema[key] = type[key];
   }
   addCheckKeywords(schema, type, direction);
@@ -137,8 +141,6 @@ function isAdvertisedAsText(type: TypeDefinition, direction: SchemaDirection): b
   return type.type === 'integer' && bounds.some((bound = 0) => Math.abs(bound) > Number.MAX_SAFE_INTEGER);
 }
 
-const ZONED_FORMATS: ReadonlySet<ValueFormat> = new Set(['time', 'date-time', 'timestamp']);
-
 /** Formats that every client knows and reads as the server does: arguments that clients make, and results they check. */
 const CLIENT_FORMATS: Readonly<Record<SchemaDirection, ReadonlySet<ValueFormat>>> = {
   input: new Set(['email', 'date', 'time', 'date-time', 'duration']),
@@ -183,7 +185,12 @@ const NOT_EVERYWHERE = /\\[pPkc1-9]|\\u\{|\(\?<|\[\^?\]/;
 
 function addCheckKeywords(schema: Record<string, JsonValue>, type: TypeDefinition, direction: SchemaDirection): void {
   if (isNumeric(type)) schema['exactText'] = { type: type.type, direction };
-  if (direction === 'output') return;
+  if (direction === 'output') {
+    if (type.format === 'time' || type.format === 'date-time') schema['format'] = `result-${type.format}`;
+    return;
+  }
+  if (type.type === 'array' || type.type === 'object')
+    schema['jsonText'] = type.type === 'array' ? '["a", "b"]' : '{"a": 1}';
   if (isNumeric(type) && type.format === 'timestamp') schema['epochSeconds'] = true;
   if (type.type === 'integer' || type.type === 'string') schema['keptDigits'] = true;
 }

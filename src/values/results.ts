@@ -176,8 +176,8 @@ class ResultParts {
 
   addItem(value: JsonValue, text: string): void {
     this.#count += 1;
-    const reasons = this.#options.checks?.item?.(value, 'it') ?? [];
-    if (reasons.length > 0) throw this.#mismatch(`${this.#part} ${this.#count}: ${reasons.join('; ')}`);
+    const reasons = this.#options.checks?.item?.(value, 'it');
+    if (reasons !== undefined) throw this.#mismatch(`${this.#part} ${this.#count}: ${reasons}`);
     if (this.#count <= KEPT_ITEMS) this.#items.push(value);
     this.#addText(text, () => `${this.#part} ${this.#count}`);
   }
@@ -211,8 +211,8 @@ class ResultParts {
   }
 
   #addWhole(value: JsonValue, text: string, reached: string): void {
-    const reasons = this.#options.checks?.whole(value, 'it') ?? [];
-    if (reasons.length > 0) throw this.#mismatch(`the value: ${reasons.join('; ')}`);
+    const reasons = this.#options.checks?.whole(value, 'it');
+    if (reasons !== undefined) throw this.#mismatch(`the value: ${reasons}`);
     this.#addText(text, () => reached);
   }
 

@@ -18,9 +18,12 @@ import {
   parseExact,
   toWhole,
 } from './exact-numbers.js';
-import { explainMismatch, type SchemaCheck } from './explain-mismatch.js';
-import { type SchemaDirection, toCheckSchema, toInputSchema } from './json-schema.js';
+import { explainMismatches, type SchemaCheck } from './explain-mismatch.js';
+import { type ResultFormat, type SchemaDirection, toCheckSchema, toInputSchema } from './json-schema.js';
 import type { ParameterDefinition, TypeDefinition, ValueFormat } from './type-definition.js';
+
+/** As many mismatches of a value are explained, more than the text will show. */
+const EXPLAINED = 100;
 
 /**
  * Compiles declared types to checks. There is one for each set of definitions, and it is dropped with them, because the
@@ -35,14 +38,16 @@ export class SchemaCompiler {
     validateSchema: false,
     // Messages show the refused value beside the reason.
     verbose: true,
+    // A member is one only if it is the object's own: every object has a `toString`.
+    ownProperties: true,
     formats: { ...FORMATS },
     code: { regExp: Object.assign(compilePattern, { code: 'new RegExp' }) },
   });
 
   constructor() {
     ajvFormats.default(this.#ajv, ['email']);
-    this.#ajv.removeKeyword('multipleOf');
-    for (const keyword of [multipleOf, keptDigits, exactText, epochSeconds]) this.#ajv.addKeyword(keyword);
+    for (const replaced of ['multipleOf', 'uniqueItems']) this.#ajv.removeKeyword(replaced);
+    for (const keyword of [multipleOf, uniqueItems, keptDigits, exactText, epochSeconds]) this.#ajv.addKeyword(keyword);
   }
 
   checkOfArguments(parameters: readonly ParameterDefinition[]): SchemaCheck {
@@ -57,8 +62,9 @@ export class SchemaCompiler {
     let validate: ValidateFunction | undefined;
     return (value, root) => {
       validate ??= this.#ajv.compile(createSchema());
-      if (validate(value)) return [];
-      return [...new Set(validate.errors?.map((error) => explainMismatch(error, root)))];
+      if (validate(value)) return undefined;
+      const errors = validate.errors ?? [];
+      return explainMismatches(errors.slice(0, EXPLAINED).flatMap(toExactErrors), errors.length, root);
     };
   }
 }
@@ -84,14 +90,21 @@ const DURATION = /^-?P(?!$)(-?\d+Y)?(-?\d+M)?(-?\d+W)?(-?\d+D)?(T(?=[-\d])(-?\d+
  * is: clocks without a zone, a space before the clock, fractions of seconds and signs in durations, and `timestamp`,
  * seconds since 1970. A text that passes as a date or time can be bound as one.
  */
-const FORMATS: Readonly<Record<Exclude<ValueFormat, 'email'>, (text: string) => boolean>> = {
+const FORMATS: Readonly<Record<Exclude<ValueFormat, 'email'> | ResultFormat, (text: string) => boolean>> = {
   uri: (text) => /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(text),
   date: (text) => parseIsoDate(text) !== undefined,
   time: (text) => parseIsoTime(text) !== undefined,
   'date-time': (text) => parseIsoTimestamp(text) !== undefined,
   duration: (text) => DURATION.test(text),
   timestamp: (text) => EPOCH_SECONDS.test(text) && epochSecondsToText(Number(text)) !== undefined,
+  'result-time': (text) => RESULT_TIME.test(text),
+  'result-date-time': (text) => RESULT_DATE_TIME.test(text),
 };
+
+/** What DuckDB and Python write as times: also 24:00:00 and years beyond four digits, but no date without a time. */
+const RESULT_CLOCK = String.raw`\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?)?$`;
+const RESULT_TIME = new RegExp(`^${RESULT_CLOCK}`);
+const RESULT_DATE_TIME = new RegExp(String.raw`^(?:\d{4}|[+-]\d{6})-\d{2}-\d{2}[Tt ]${RESULT_CLOCK}`);
 
 /** Refuses a JSON number that may have been another number before it was parsed. Inlined, because every whole number passes it. */
 const keptDigits: KeywordDefinition = {
@@ -113,6 +126,24 @@ const multipleOf: FuncKeywordDefinition = {
   error: { message: 'must be a multiple', params: ({ schema }) => _`{multipleOf: ${schema}}` },
 };
 
+/** Replaces Ajv's own keyword, which compares each item with every other one. */
+const uniqueItems: FuncKeywordDefinition = {
+  keyword: 'uniqueItems',
+  type: 'array',
+  schemaType: 'boolean',
+  validate: (isWanted: boolean, items: readonly unknown[]) =>
+    !isWanted || new Set(items.map(toSortedText)).size === items.length,
+  error: { message: 'must not have equal items' },
+};
+
+/** The JSON of a value, which is equal for objects that differ only in the order of their members. */
+function toSortedText(value: unknown): string | undefined {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
 /** The format `timestamp` of declared numbers: in JSON Schema, formats apply to text only. */
 const epochSeconds: FuncKeywordDefinition = {
   keyword: 'epochSeconds',
@@ -121,20 +152,29 @@ const epochSeconds: FuncKeywordDefinition = {
   validate: (_schema: boolean, seconds: number | string) => epochSecondsToText(Number(seconds)) !== undefined,
 };
 
-/** Checks a number that comes as text, as results write numbers that a double cannot hold. */
+const exactTextChecks = new WeakMap<AnySchemaObject, ReturnType<typeof createExactTextCheck>>();
+
+/**
+ * Checks a number that comes as text, as results write numbers that a double cannot hold. Which bounds it breaks is found when
+ * the error is explained: for each error that a keyword makes itself, Ajv copies all that came before.
+ */
 const exactText: FuncKeywordDefinition = {
   keyword: 'exactText',
   type: 'string',
   schemaType: 'object',
+  errors: false,
   compile: (declared: ExactText, schema) => {
     const findMismatches = createExactTextCheck(declared, schema);
-    const validate: ReturnType<NonNullable<FuncKeywordDefinition['compile']>> = (text: string) => {
-      validate.errors = findMismatches(text);
-      return validate.errors.length === 0;
-    };
-    return validate;
+    exactTextChecks.set(schema, findMismatches);
+    return (text: string) => findMismatches(text).length === 0;
   },
 };
+
+/** An error of `exactText` as errors of what the text breaks. */
+function toExactErrors(error: ErrorObject): readonly ErrorObject[] {
+  const findMismatches = error.keyword === 'exactText' ? exactTextChecks.get(error.parentSchema ?? {}) : undefined;
+  return findMismatches?.(String(error.data)).map((mismatch) => ({ ...error, ...mismatch })) ?? [error];
+}
 
 interface ExactText {
   readonly type: 'integer' | 'number';

@@ -6,7 +6,8 @@ import {
   StatementType,
 } from '@duckdb/node-api';
 import { firstLineOf, messageOf } from '../../errors/index.js';
-import { bindParameters, shapeOf, toType } from '../values/parameters.js';
+import { shapeOf, toType } from '../values/parameter-shapes.js';
+import { bindParameters } from '../values/parameters.js';
 import type { ParameterValue, SqlParameters } from '../values/sql-values.js';
 import { extractStatements, toQueryError } from './query.js';
 

@@ -1,47 +1,39 @@
 import {
   BIGINT,
-  BOOLEAN,
-  DATE,
-  DECIMAL,
   DOUBLE,
+  DuckDBBlobValue,
   DuckDBDateValue,
   DuckDBDecimalType,
   DuckDBDecimalValue,
+  DuckDBIntervalValue,
   type DuckDBPreparedStatement,
-  DuckDBStructType,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
+  DuckDBTimeTZValue,
   DuckDBTimeValue,
   type DuckDBType,
+  DuckDBUUIDValue,
   type DuckDBValue,
+  DuckDBVarCharType,
   HUGEINT,
-  LIST,
-  listValue,
-  MAP,
-  mapValue,
-  SQLNULL,
-  TIME,
   TIMESTAMP,
-  TIMESTAMPTZ,
   UHUGEINT,
-  VARCHAR,
 } from '@duckdb/node-api';
+import native, { type LogicalType, type Value } from '@duckdb/node-bindings';
 import { MxcpError, nearestName } from '../../errors/index.js';
 import { MICROS_PER_DAY, parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
-import { toStructValue } from './chunk-columns.js';
 import { toJson } from './json-values.js';
+import { bindableShapeOf, entriesOf, isList, type Shape, type StructShape, TEXT } from './parameter-shapes.js';
 import {
   DeclaredValue,
   MapEntries,
   type ParameterValue,
   type SqlParameters,
   SqlValue,
-  StructEntries,
   TypedText,
 } from './sql-values.js';
 
 type Present = Exclude<DuckDBValue, null>;
-type ParameterObject = Exclude<ParameterValue, string | number | bigint | boolean | null>;
 
 /**
  * Binds the parameters that this statement uses, and returns their names; a text of several statements spreads its
@@ -55,9 +47,8 @@ export function bindParameters(statement: DuckDBPreparedStatement, parameters: S
     const parameter = given === undefined ? undefined : parameters[given];
     if (given === undefined || parameter === undefined) throw missing(name, statement, parameters);
     used.push(given);
-    const shape = shapeOf(parameter);
-    refuseUnclearNames(shape, given);
-    statement.bindValue(index, toValue(parameter, shape), toType(shape));
+    const shape = bindableShapeOf(parameter, given);
+    native.bind_value(statement['prepared_statement'], index, createEncoder(shape).encode(parameter));
   }
   return used;
 }
@@ -93,56 +84,114 @@ function list(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(', ');
 }
 
-/**
- * Throws `params_invalid` for objects with members that SQL cannot address. To SQL, `a` is the first of `a` and `A`, even when
- * only one of them is declared and was checked; and if the first member has no name, all are found by position (DuckDB 1.5.6).
- */
-function refuseUnclearNames(shape: Shape, place: string): void {
-  if (shape.kind === 'list') return refuseUnclearNames(shape.item, `${place}[]`);
-  if (shape.kind !== 'struct' || shape.hasAnyNames) return;
-  const known = new Map<string, string>();
-  for (const [name, member] of shape.fields) {
-    // Letters beyond ASCII are not folded.
-    const sqlName = name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
-    const twin = known.get(sqlName);
-    if (name === '') throw unclear(place, 'a member without a name, which SQL cannot have; give it a name');
-    if (twin !== undefined)
-      throw unclear(
-        place,
-        `the members "${twin}" and "${name}", sent or declared, which are the same to SQL; use one spelling`,
+/** Creates native values of one shape. */
+interface Encoder {
+  readonly type: LogicalType;
+  readonly encode: (parameter: ParameterValue) => Value;
+}
+
+type PresentParameter = Exclude<ParameterValue, DeclaredValue | null>;
+
+/** Native types are created once for all values of a shape: creating them takes longer than creating the values. */
+function createEncoder(shape: Shape): Encoder {
+  switch (shape.kind) {
+    case 'scalar': {
+      const { type } = shape;
+      return encoderOf(
+        () => type.toLogicalType().logical_type,
+        (value) => createScalar(toScalar(value, type), type),
       );
-    known.set(sqlName, name);
-    refuseUnclearNames(member, `${place}.${name}`);
+    }
+    case 'list': {
+      const item = createEncoder(shape.item);
+      return encoderOf(
+        () => native.create_list_type(item.type),
+        (value) => native.create_list_value(item.type, Object.values(value).map(item.encode)),
+      );
+    }
+    case 'map':
+      return mapEncoder(createEncoder(shape.key), createEncoder(shape.value));
+    case 'struct':
+      // DuckDB has no STRUCT without fields; an empty object is bound as its JSON text.
+      return shape.fields.size === 0 ? createEncoder(TEXT) : structEncoder(shape);
   }
 }
 
-function unclear(place: string, what: string): MxcpError {
-  return new MxcpError('params_invalid', `"${place}" has ${what}`);
-}
-
-function toValue(parameter: ParameterValue, shape: Shape): DuckDBValue {
-  if (parameter === null) return null;
-  if (parameter instanceof DeclaredValue) return toValue(parameter.value, shape);
-  if (shape.kind === 'scalar') return toScalar(parameter, shape.type);
-  if (typeof parameter !== 'object') throw new Error('a scalar has the shape of a list or object');
-  if (shape.kind === 'struct') return toStruct(parameter, shape.fields);
-  if (shape.kind === 'list') return listValue(Object.values(parameter).map((item) => toValue(item, shape.item)));
-  const entries = parameter instanceof MapEntries ? parameter.entries : [];
-  return mapValue(
-    entries.map(([key, value]) => ({ key: toValue(key, shape.key), value: toValue(value, shape.value) })),
+function mapEncoder(key: Encoder, item: Encoder): Encoder {
+  const type = native.create_map_type(key.type, item.type);
+  return encoderOf(
+    () => type,
+    (value) => {
+      const entries = value instanceof MapEntries ? value.entries : [];
+      const keys = entries.map((entry) => key.encode(entry[0]));
+      const items = entries.map((entry) => item.encode(entry[1]));
+      return native.create_map_value(type, keys, items);
+    },
   );
 }
 
-/** Fields that this object lacks and others in its list have are NULL. */
-function toStruct(parameter: ParameterObject, fields: StructShape['fields']): DuckDBValue {
-  if (fields.size === 0) return '{}';
-  const entries = new Map(parameter instanceof MapEntries ? [] : entriesOf(parameter));
-  const values = [...fields].map(([key, field]) => toValue(entries.get(key) ?? null, field));
-  return toStructValue([...fields.keys()], values);
+/** Fields that an object lacks and others in its list have are NULL. */
+function structEncoder({ fields }: StructShape): Encoder {
+  const members = [...fields].map(([name, field]) => [name, createEncoder(field)] as const);
+  const types = members.map(([, member]) => member.type);
+  const type = native.create_struct_type(types, [...fields.keys()]);
+  return encoderOf(
+    () => type,
+    (value) => {
+      const given = new Map(typeof value === 'object' && !(value instanceof MapEntries) ? entriesOf(value) : []);
+      const values = members.map(([name, member]) => member.encode(given.get(name) ?? null));
+      return native.create_struct_value(type, values);
+    },
+  );
 }
 
-function toScalar(parameter: Exclude<ParameterValue, null>, type: DuckDBType): DuckDBValue {
-  if (type === VARCHAR) return toText(parameter);
+/** A scalar that is not NULL needs no native type. */
+function encoderOf(createType: () => LogicalType, encodePresent: (value: PresentParameter) => Value): Encoder {
+  let type: LogicalType | undefined;
+  let typedNull: Value | undefined;
+  const encoder: Encoder = {
+    get type() {
+      type ??= createType();
+      return type;
+    },
+    encode: (parameter) => {
+      if (parameter instanceof DeclaredValue) return encoder.encode(parameter.value);
+      if (parameter !== null) return encodePresent(parameter);
+      typedNull ??= createNull(encoder.type);
+      return typedNull;
+    },
+  };
+  return encoder;
+}
+
+/** A NULL of a type, by which DuckDB chooses functions. The bindings can only create one as a field of a STRUCT. */
+function createNull(type: LogicalType): Value {
+  const holder = native.create_struct_type([type], ['a']);
+  return native.get_struct_child(native.create_struct_value(holder, [native.create_null_value()]), 0);
+}
+
+function createScalar(value: Present, type: DuckDBType): Value {
+  if (typeof value === 'string') return native.create_varchar(value);
+  if (typeof value === 'number') return native.create_double(value);
+  if (typeof value === 'boolean') return native.create_bool(value);
+  if (typeof value === 'bigint') {
+    if (type === UHUGEINT) return native.create_uhugeint(value);
+    return type === HUGEINT ? native.create_hugeint(value) : native.create_int64(value);
+  }
+  if (value instanceof DuckDBDateValue) return native.create_date(value);
+  if (value instanceof DuckDBTimeValue) return native.create_time(value);
+  if (value instanceof DuckDBTimeTZValue) return native.create_time_tz_value(value);
+  if (value instanceof DuckDBTimestampValue) return native.create_timestamp(value);
+  if (value instanceof DuckDBTimestampTZValue) return native.create_timestamp_tz(value);
+  if (value instanceof DuckDBDecimalValue) return native.create_decimal(value);
+  if (value instanceof DuckDBIntervalValue) return native.create_interval(value);
+  if (value instanceof DuckDBUUIDValue) return native.create_uuid(value.toUint128());
+  if (value instanceof DuckDBBlobValue) return native.create_blob(value.bytes);
+  throw new Error(`no parameter is bound as ${String(type)}`);
+}
+
+function toScalar(parameter: PresentParameter, type: DuckDBType): Present {
+  if (type instanceof DuckDBVarCharType) return toText(parameter);
   if (typeof parameter !== 'object') return widen(parameter, type);
   if (parameter instanceof SqlValue) return widen(parameter.value, type);
   return parameter instanceof TypedText ? widen(parseTypedText(parameter), type) : toText(parameter);
@@ -168,8 +217,6 @@ function toPlain(parameter: ParameterValue): unknown {
   return Object.fromEntries(entries.map(([key, value]) => [key, toPlain(value)]));
 }
 
-const TEXT_TYPES = { DATE, TIME, TIMESTAMP, TIMESTAMPTZ };
-
 /** Throws `params_invalid` when the text is not of its type. */
 function parseTypedText({ sqlType, text }: TypedText): Present {
   const parsed = <Parsed>(value: Parsed | undefined): Parsed => {
@@ -188,146 +235,8 @@ function parseTypedText({ sqlType, text }: TypedText): Present {
   }
 }
 
-/** The SQL type of a value, which the values beside it in a list may still widen. */
-type Shape =
-  | { readonly kind: 'scalar'; readonly type: DuckDBType }
-  | { readonly kind: 'list'; readonly item: Shape }
-  | { readonly kind: 'map'; readonly key: Shape; readonly value: Shape }
-  | StructShape;
-
-interface StructShape {
-  readonly kind: 'struct';
-  readonly fields: ReadonlyMap<string, Shape>;
-  /** Whether the value came from Python, which may use any names that DuckDB's own package accepts. */
-  readonly hasAnyNames: boolean;
-}
-
-const NULL: Shape = { kind: 'scalar', type: SQLNULL };
-const TEXT: Shape = { kind: 'scalar', type: VARCHAR };
-
-/** Integers that fit are BIGINT, so that the type of a result column rarely depends on a value. */
-export function shapeOf(value: ParameterValue): Shape {
-  if (value === null) return NULL;
-  switch (typeof value) {
-    case 'string':
-      return TEXT;
-    case 'boolean':
-      return { kind: 'scalar', type: BOOLEAN };
-    case 'bigint':
-      return { kind: 'scalar', type: BigInt.asIntN(64, value) === value ? BIGINT : HUGEINT };
-    case 'number':
-      return { kind: 'scalar', type: Number.isSafeInteger(value) ? BIGINT : DOUBLE };
-    default:
-      return shapeOfObject(value);
-  }
-}
-
-function shapeOfObject(value: ParameterObject): Shape {
-  if (value instanceof DeclaredValue) return complete(shapeOf(value.value), shapeOf(value.sample));
-  if (isList(value)) return { kind: 'list', item: mergeAll(value) };
-  if (value instanceof TypedText) return { kind: 'scalar', type: TEXT_TYPES[value.sqlType] };
-  if (value instanceof SqlValue) return { kind: 'scalar', type: value.type };
-  if (value instanceof MapEntries) {
-    const [keys, values] = [value.entries.map(([key]) => key), value.entries.map(([, item]) => item)];
-    return { kind: 'map', key: mergeAll(keys), value: mergeAll(values) };
-  }
-  const fields = new Map(entriesOf(value).map(([key, item]) => [key, shapeOf(item)]));
-  return { kind: 'struct', fields, hasAnyNames: value instanceof StructEntries };
-}
-
-/** The fields of a value that is bound as STRUCT. */
-export function entriesOf(value: ParameterObject): readonly (readonly [string, ParameterValue])[] {
-  return value instanceof StructEntries ? value.entries : Object.entries(value);
-}
-
-function isList(value: object): value is readonly ParameterValue[] {
-  return Array.isArray(value);
-}
-
-function isNull(shape: Shape): boolean {
-  return shape.kind === 'scalar' && shape.type === SQLNULL;
-}
-
-function mergeAll(values: readonly ParameterValue[]): Shape {
-  return values.map(shapeOf).reduce(merge, NULL);
-}
-
-/** The shape that holds both. A list has one element type; if no type holds all elements, they become JSON text. */
-function merge(a: Shape, b: Shape): Shape {
-  if (isNull(a) || isNull(b)) return isNull(a) ? b : a;
-  if (a.kind === 'list' && b.kind === 'list') return { kind: 'list', item: merge(a.item, b.item) };
-  if (a.kind === 'map' && b.kind === 'map')
-    return { kind: 'map', key: merge(a.key, b.key), value: merge(a.value, b.value) };
-  if (a.kind === 'struct' && b.kind === 'struct') return mergeFields(a, b);
-  if (a.kind === 'scalar' && b.kind === 'scalar')
-    return { kind: 'scalar', type: mergeTypes(a.type, b.type) ?? VARCHAR };
-  // Python's `{}` is an empty MAP; beside a STRUCT it is one whose fields are all missing.
-  if (a.kind === 'map' && b.kind === 'struct' && isNull(a.key)) return b;
-  return a.kind === 'struct' && b.kind === 'map' && isNull(b.key) ? a : TEXT;
-}
-
-function mergeFields(a: StructShape, b: StructShape): Shape {
-  const fields = new Map(a.fields);
-  for (const [key, shape] of b.fields) fields.set(key, merge(fields.get(key) ?? NULL, shape));
-  return { ...a, fields };
-}
-
-/** The shape with all that it lacks of the declared one, declared fields first. */
-function complete(shape: Shape, declared: Shape): Shape {
-  if (isNull(shape)) return declared;
-  if (shape.kind === 'list' && declared.kind === 'list')
-    return { kind: 'list', item: complete(shape.item, declared.item) };
-  if (shape.kind !== 'struct' || declared.kind !== 'struct') return shape;
-  const others = [...shape.fields].filter(([key]) => !declared.fields.has(key));
-  const fields = [...declared.fields].map(
-    ([key, field]) => [key, complete(shape.fields.get(key) ?? NULL, field)] as const,
-  );
-  return { ...shape, fields: new Map([...fields, ...others]) };
-}
-
-export function toType(shape: Shape): DuckDBType {
-  switch (shape.kind) {
-    case 'scalar':
-      return shape.type;
-    case 'list':
-      return LIST(toType(shape.item));
-    case 'map':
-      return MAP(toType(shape.key), toType(shape.value));
-    case 'struct':
-      // DuckDB has no STRUCT without fields; an empty object is bound as its JSON text.
-      if (shape.fields.size === 0) return VARCHAR;
-      return new DuckDBStructType([...shape.fields.keys()], [...shape.fields.values()].map(toType));
-  }
-}
-
-export const MAX_DECIMAL_WIDTH = 38;
-/** Each type holds the values of those before it, and this many decimal digits. */
-const INTEGERS: readonly DuckDBType[] = [BOOLEAN, BIGINT, HUGEINT];
-const INTEGER_DIGITS: readonly number[] = [1, 19, 39];
-
-/** The type that holds the values of both; undefined if only text does. */
-function mergeTypes(a: DuckDBType, b: DuckDBType): DuckDBType | undefined {
-  if (String(a) === String(b)) return a;
-  if ((a === DATE && b === TIMESTAMP) || (a === TIMESTAMP && b === DATE)) return TIMESTAMP;
-  const [digitsA, digitsB] = [digitsOf(a), digitsOf(b)];
-  if (digitsA === undefined || digitsB === undefined) return undefined;
-  const [atA, atB] = [INTEGERS.indexOf(a), INTEGERS.indexOf(b)];
-  if (atA >= 0 && atB >= 0) return INTEGERS[Math.max(atA, atB)];
-  const scale = Math.max(digitsA.scale, digitsB.scale);
-  const width = Math.max(digitsA.whole, digitsB.whole) + scale;
-  return width <= MAX_DECIMAL_WIDTH ? DECIMAL(width, scale) : DOUBLE;
-}
-
-/** The digits before and after the decimal point; undefined for what is no number. */
-function digitsOf(type: DuckDBType): { readonly whole: number; readonly scale: number } | undefined {
-  if (type instanceof DuckDBDecimalType) return { whole: type.width - type.scale, scale: type.scale };
-  // UHUGEINT has no sign, so it merges with any other number to a double.
-  const whole = type === UHUGEINT || type === DOUBLE ? Infinity : INTEGER_DIGITS[INTEGERS.indexOf(type)];
-  return whole === undefined ? undefined : { whole, scale: 0 };
-}
-
 /** Converts a value to a type that holds it. */
-function widen(value: Present, type: DuckDBType): DuckDBValue {
+function widen(value: Present, type: DuckDBType): Present {
   if (type instanceof DuckDBDecimalType) return toDecimal(value, type);
   if (type === DOUBLE) return value instanceof DuckDBDecimalValue ? Number(String(value)) : Number(value);
   if (type === BIGINT || type === HUGEINT || type === UHUGEINT)
@@ -337,7 +246,7 @@ function widen(value: Present, type: DuckDBType): DuckDBValue {
   return value;
 }
 
-function toDecimal(value: Present, { width, scale }: DuckDBDecimalType): DuckDBValue {
+function toDecimal(value: Present, { width, scale }: DuckDBDecimalType): Present {
   const [digits, ownScale] =
     value instanceof DuckDBDecimalValue
       ? [value.value, value.scale]

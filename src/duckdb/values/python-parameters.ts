@@ -24,7 +24,7 @@ import {
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
 import { toJson } from './json-values.js';
-import { entriesOf, MAX_DECIMAL_WIDTH } from './parameters.js';
+import { entriesOf, MAX_DECIMAL_WIDTH } from './parameter-shapes.js';
 import {
   DeclaredValue,
   type JsonObject,

@@ -213,10 +213,8 @@ export class DefaultCheck {
       const { default: value } = place.type;
       if (value === undefined || value === null) return [];
       const reasons = this.#checkFor(place.type)(coerce(place.type, value), 'it');
-      return reasons.map((reason) => ({
-        at: [...place.at, 'default'],
-        message: `the default of "${place.name}" does not fit: ${reason}`,
-      }));
+      if (reasons === undefined) return [];
+      return [{ at: [...place.at, 'default'], message: `the default of "${place.name}" does not fit: ${reasons}` }];
     });
   }
 

@@ -110,7 +110,10 @@ describe('reading arguments', () => {
     [{ type: 'string' }, 2 ** 53, LOST_DIGITS],
     [{ type: 'array', items: { type: 'integer' } }, '[9007199254740993]', LOST_DIGITS.replace('x', 'x[0]')],
     [{ type: 'boolean' }, 'maybe', '"x" must be true or false, not "maybe"'],
-    [{ type: 'array' }, 'a, b', '"x" must be a list, not "a, b"'],
+    [{ type: 'array' }, 'a, b', '"x" must be a list, but "a, b" is not valid JSON, such as ["a", "b"]'],
+    [{ type: 'array' }, '[1, 2', '"x" must be a list, but "[1, 2" is not valid JSON, such as ["a", "b"]'],
+    [{ type: 'array' }, '5', '"x" must be a list, not "5"'],
+    [{ type: 'object' }, '{a: 1}', '"x" must be an object, but "{a: 1}" is not valid JSON, such as {"a": 1}'],
     [{ type: 'string' }, null, '"x" must be text, not null'],
     [{ type: 'string', enum: ['a', 'b'] }, 'c', '"x" must be one of "a", "b", not "c"'],
     [{ type: 'string', minLength: 3 }, 'ab', '"x" must not have fewer than 3 characters, not "ab"'],
@@ -121,10 +124,14 @@ describe('reading arguments', () => {
     [{ type: 'number', multipleOf: 5 }, 7, '"x" must be a multiple of 5, not 7'],
     [{ type: 'number', multipleOf: 0.01 }, 19.995, '"x" must be a multiple of 0.01, not 19.995'],
     [{ type: 'number', multipleOf: 0.1 }, 0.1 + 0.2, '"x" must be a multiple of 0.1, not 0.30000000000000004'],
+    [{ type: 'array', uniqueItems: true }, [1, 2, 1], '"x" must not have equal items'],
     [
       { type: 'array', uniqueItems: true },
-      [1, 1],
-      '"x" must not have duplicate items (items ## 0 and 1 are identical)',
+      [
+        { a: 1, b: [2] },
+        { b: [2], a: 1 },
+      ],
+      '"x" must not have equal items',
     ],
     [{ type: 'array', items: { type: 'integer' } }, [1, 'b'], '"x[1]" must be a whole number, not "b"'],
     [{ type: 'object', required: ['a'] }, {}, '"x.a" is required'],
@@ -162,7 +169,7 @@ describe('reading arguments', () => {
   it('takes null for an optional parameter as left out', () => {
     expect(read({ type: 'integer', default: 3 }, null)).toBe(3);
     expect(read({ type: 'integer', default: null }, null)).toBeNull();
-    expect(reader({ name: 'x', type: 'integer', default: '4' }).read({}).bindings).toEqual({ x: 4 });
+    expect(read({ type: 'integer', default: '4' }, undefined)).toBe(4);
   });
 
   it('takes null for an optional member as left out, and fills in defaults of members', () => {
@@ -179,6 +186,73 @@ describe('reading arguments', () => {
   it('is not fooled by names that every object has', () => {
     expect(() => reader().read(JSON.parse('{"__proto__": 1, "constructor": 2}'))).toThrow('"constructor" is not known');
     expect(read({ type: 'object' }, JSON.parse('{"toString": 1}'))).toEqual({ toString: 1 });
+    const properties = { toString: { type: 'string' }, limit: { type: 'integer' } } as const;
+    expect(read({ type: 'object', properties }, { limit: 3 })).toEqual({ limit: 3 });
+    expect(() => reader({ name: 'constructor', type: 'string' }).read({})).toThrow('"constructor" is required');
+    expect(reader({ name: 'valueOf', type: 'string', default: null }).read({}).values).toEqual({ valueOf: null });
+  });
+
+  describe('of a size that would hold up the server', () => {
+    const MANY = 'invalid arguments for tool "t": they have more than 10,000 members and items; send fewer at a time';
+    const list = { type: 'array' } as const;
+    const objects = { type: 'array', items: { type: 'object', properties: { a: list, b: list, c: list } } } as const;
+
+    it.each([
+      ['a long list', list, Array.from({ length: 10_001 }, (_, at) => at)],
+      ['a long list as text', list, JSON.stringify(Array.from({ length: 10_001 }, (_, at) => at))],
+      ['a very long list as text', list, `[${'1,'.repeat(500_000)}1]`],
+      [
+        'many members',
+        { type: 'object' },
+        Object.fromEntries(Array.from({ length: 10_001 }, (_, at) => [`k${at}`, 1])),
+      ],
+      ['members over all objects', list, Array.from({ length: 3400 }, () => ({ a: 1, b: 2 }))],
+      ['declared members that were not sent', objects, Array.from({ length: 2600 }, () => ({}))],
+    ] as const)('are refused: %s', (_, type, value) => {
+      expect(() => read(type, value)).toThrow(MANY);
+    });
+
+    it('are refused by their depth', () => {
+      const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+      expect(read(list, JSON.parse(nested(64)))).toEqual(JSON.parse(nested(64)));
+      expect(refusal(list, JSON.parse(nested(65)))).toBe('"x" is nested more than 64 levels deep');
+      expect(refusal(list, nested(65))).toBe('a value given as JSON text is nested more than 64 levels deep');
+      expect(refusal({ type: 'object' }, JSON.parse('{"a":'.repeat(5000) + '1' + '}'.repeat(5000)))).toContain(
+        '"x" is nested',
+      );
+    });
+
+    it('are taken up to the limit, whatever their texts contain', () => {
+      expect(
+        read(
+          list,
+          Array.from({ length: 9_998 }, () => 1),
+        ),
+      ).toHaveLength(9_998);
+      const commas = `\\",["${','.repeat(200_000)}`;
+      expect(read(list, JSON.stringify([commas, commas]))).toEqual([commas, commas]);
+    });
+
+    it('have errors of at most 2 KB', () => {
+      const wrong = refusal(
+        { type: 'array', items: { type: 'integer' } },
+        Array.from({ length: 9_990 }, () => 'x'),
+      );
+      expect(wrong).toMatch(/^"x\[0\]" must be a whole number, not "x"; .*; and 9,980 more$/);
+      const long = 'ä'.repeat(1_000_000);
+      const unknown = refusal(
+        { type: 'object', properties: {}, additionalProperties: false },
+        { [long]: 1, [`${long}2`]: 2 },
+      );
+      expect(unknown).toMatch(/^"x\.ä+…; "x\.ä+…$/);
+      for (const each of [wrong, unknown, refusal({ type: 'integer' }, '😀'.repeat(1_000_000))])
+        expect(Buffer.byteLength(each)).toBeLessThan(2048);
+    });
+
+    it('compare equal items in linear time', () => {
+      const items = Array.from({ length: 4_900 }, (_, at) => ({ at }));
+      expect(read({ type: 'array', uniqueItems: true }, items)).toHaveLength(4_900);
+    });
   });
 
   it('advertises every constraint', () => {
