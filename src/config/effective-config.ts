@@ -165,7 +165,7 @@ function toSqlTools(tools: SiteConfig['sql_tools']) {
     listTables: tools.list_tables.description,
     getTableSchema: tools.get_table_schema.description,
   };
-  return { enabled: tools.enabled, descriptions };
+  return { enabled: tools.enabled, externalAccess: tools.external_access, descriptions };
 }
 
 /**

@@ -48,6 +48,7 @@ export const siteSchema = z.strictObject({
   dbt,
   sql_tools: section({
     enabled: z.boolean().default(false).meta({ setting: 'sqlTools' }),
+    external_access: z.boolean().default(false),
     execute_sql_query: description,
     list_tables: description,
     get_table_schema: description,

@@ -1,4 +1,4 @@
-import { type DuckDBConnection, version as engineVersion } from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBPreparedStatement, version as engineVersion } from '@duckdb/node-api';
 import type { SecretDefinition } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { type Disposable, Disposer } from '../../lifecycle/index.js';
@@ -6,6 +6,7 @@ import type { DatabaseFile } from '../files/database-file.js';
 import { removeEarlierFiles } from '../files/earlier-files.js';
 import { CallSession } from '../statements/call-session.js';
 import type { CallerIdentity } from '../statements/connections.js';
+import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { executeQuery, jsonRows } from '../statements/query.js';
 import type { JsonObject, SqlParameters } from '../values/sql-values.js';
@@ -27,6 +28,8 @@ export interface QueryOptions {
   readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error, thrown before the last statement runs. */
   readonly refusesExcess?: boolean;
+  /** Whether the SQL comes from a caller and must not reach files, the network or settings of DuckDB. */
+  readonly staysWithin?: boolean | undefined;
 }
 
 export type QueryableDatabase = Pick<GenerationDatabase, 'query' | 'inspect'>;
@@ -112,10 +115,12 @@ export class GenerationDatabase implements Disposable {
   async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
-    const { onRow, maxRowBytes, refusesExcess = false } = options;
-    const work = (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
-      const reading = { openReader: jsonRows(onRow), maxRowBytes };
-      return executeQuery(connection, { sql, parameters, signal, isOneStatement, refusesExcess, ...reading });
+    const { onRow, maxRowBytes, refusesExcess = false, staysWithin } = options;
+    const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
+    const work = async (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
+      if (staysWithin === true) assertWithinDatabase(sql);
+      const reading = { openReader: jsonRows(onRow), maxRowBytes, ...(staysWithin === true && { beforeRun }) };
+      await executeQuery(connection, { sql, parameters, signal, isOneStatement, refusesExcess, ...reading });
     };
     await (isOneStatement ? connections.useIdle(work, options) : connections.useNew(work, options));
   }

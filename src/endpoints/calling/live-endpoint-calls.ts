@@ -174,7 +174,7 @@ export class LiveEndpointCalls {
     const release = await gate.acquire(endpoint, call.deadline.signal);
     try {
       return source.language === 'sql'
-        ? await runStatement(source.sql?.text, callArguments, { ...call, options })
+        ? await runStatement(source, callArguments, { ...call, options })
         : await callFunction(source.python, callArguments, { ...call, options });
     } finally {
       release();
@@ -197,17 +197,22 @@ export class LiveEndpointCalls {
   }
 }
 
+type SqlSource = Extract<Callable['source'], { readonly language: 'sql' }>;
 type WorkingCall = RunningCall & { readonly options: ResultOptions };
 
 async function runStatement(
-  sql: string | undefined,
+  source: SqlSource,
   { values, bindings }: CallArguments,
   { generation, context: { caller }, deadline: { signal }, options }: WorkingCall,
 ): Promise<ShapedResult> {
   const collector = new RowCollector(options);
   const execution = { caller, signal, maxRowBytes: options.maxResultBytes, onRow: collector.onRow };
-  if (sql === undefined) await generation.database.query(String(values['sql']), {}, execution);
-  else await generation.database.query(sql, bindings, execution);
+  const { database } = generation;
+  if (source.sql !== undefined) await database.query(source.sql.text, bindings, execution);
+  else {
+    const staysWithin = !('externalAccess' in source && source.externalAccess === true);
+    await database.query(String(values['sql']), {}, { ...execution, staysWithin });
+  }
   return collector.finish();
 }
 

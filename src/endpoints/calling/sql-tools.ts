@@ -8,7 +8,12 @@ export type SqlTool = Pick<
   'kind' | 'name' | 'description' | 'parameters' | 'returns' | 'annotations'
 > & {
   /** `sql` is undefined for the tool whose argument `sql` is the statement. */
-  readonly source: { readonly language: 'sql'; readonly sql: { readonly text: string } | undefined };
+  readonly source: {
+    readonly language: 'sql';
+    readonly sql: { readonly text: string } | undefined;
+    /** Of the argument: whether it may reach files, the network and settings of DuckDB. */
+    readonly externalAccess?: boolean;
+  };
 };
 
 const TABLES = `SELECT table_name AS name, table_type AS type
@@ -18,7 +23,11 @@ const COLUMNS = `SELECT column_name AS name, data_type AS type, is_nullable = 'Y
 FROM information_schema.columns WHERE table_schema = 'main' AND table_name = $table_name ORDER BY ordinal_position`;
 
 /** The SQL tools, with the descriptions that the configuration gives them. Empty when they are switched off. */
-export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlTools']): readonly SqlTool[] {
+export function createSqlTools({
+  enabled,
+  externalAccess,
+  descriptions,
+}: ResolvedConfig['sqlTools']): readonly SqlTool[] {
   if (!enabled) return [];
   const sql: ParameterDefinition = { name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 };
   const tableName: ParameterDefinition = {
@@ -29,6 +38,7 @@ export function createSqlTools({ enabled, descriptions }: ResolvedConfig['sqlToo
   return [
     {
       ...toolOf('execute_sql_query', 'SQL Query Executor', [sql], undefined),
+      source: { language: 'sql', sql: undefined, externalAccess },
       description:
         descriptions.executeSqlQuery ??
         'Runs SQL of the DuckDB dialect on the database and returns the rows as objects.',

@@ -14,7 +14,7 @@ const SITE = [
   'profiles:',
   '  dev:',
   '    duckdb: { path: shop.duckdb }',
-  'sql_tools: { enabled: true }',
+  'sql_tools: { enabled: true, external_access: true }',
 ];
 
 function createProject(): TemporaryProject {

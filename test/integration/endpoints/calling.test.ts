@@ -191,7 +191,10 @@ describe('calling endpoints of a project over a real database', () => {
     const { calls, active, catalog, database } = await openProject(project, disposer);
     const slow = new AbortController();
     const call = expect(calls.callTool('slow', {}, { caller: ANONYMOUS, signal: slow.signal })).rejects.toThrow();
-    const empty = new EndpointSet({ ...catalog, endpoints: [] }, { enabled: false, descriptions: {} });
+    const empty = new EndpointSet(
+      { ...catalog, endpoints: [] },
+      { enabled: false, externalAccess: false, descriptions: {} },
+    );
     const old = active.swap(
       new Generation(2, { endpoints: empty, database, python: undefined }, () => Promise.resolve()),
     );

@@ -47,7 +47,7 @@ export async function openProject(
 ) {
   const database = await openDatabase(disposer);
   const catalog = await loadEndpoints(folders);
-  const endpoints = new EndpointSet(catalog, { enabled: true, descriptions: {} });
+  const endpoints = new EndpointSet(catalog, { enabled: true, externalAccess: true, descriptions: {} });
   const generation = new Generation(1, { endpoints, database, python: undefined }, () => Promise.resolve());
   const active = new ActiveGeneration(generation);
   const calls = new LiveEndpointCalls(active, {

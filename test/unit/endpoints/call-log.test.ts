@@ -6,7 +6,7 @@ import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { anonymous } from '../../kit/projects/endpoint-project.js';
 
 const CATALOG = { endpoints: [], failures: [], disabled: [], warnings: [], fingerprints: new Map() };
-const ENDPOINTS = new EndpointSet(CATALOG, { enabled: true, descriptions: {} });
+const ENDPOINTS = new EndpointSet(CATALOG, { enabled: true, externalAccess: true, descriptions: {} });
 
 function failed(name: string, code: ErrorCode, message = 'broken'): EndedCall {
   return { ...ended(name), error: new MxcpError(code, message) };
