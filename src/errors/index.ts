@@ -13,6 +13,7 @@ export {
   howMany,
   invalidConfig,
   isMissing,
+  listProblems,
   messageOf,
   problemsError,
   toMxcpError,

@@ -1,4 +1,5 @@
 import { type ErrorCode, exitCodeOf, httpStatusOf } from './error-codes.js';
+import { plural, clip } from './wording.js';
 
 export interface MxcpErrorOptions {
   readonly cause?: unknown;
@@ -45,15 +46,37 @@ export class MxcpError extends Error {
   }
 }
 
-/** An error that lists problems in files: the message is the summary and every problem, one a line. */
+/** Problems that are listed; of the others, only the number is reported. */
+const MAX_PROBLEMS = 100;
+
+/** An error that lists problems in files: the message is the summary and the first problems, one a line. */
 export function problemsError(
   code: ErrorCode,
   summary: string,
   problems: readonly Problem[],
   cause?: unknown,
 ): MxcpError {
-  const lines = problems.map((problem) => `  ${formatProblem(problem)}`);
-  return new MxcpError(code, [summary, ...lines].join('\n'), { problems, cause });
+  const shown = problems.slice(0, MAX_PROBLEMS);
+  const rest = countProblems(problems.slice(MAX_PROBLEMS));
+  const lines = [...shown.map(formatProblem), ...(rest === 0 ? [] : [`and ${rest} more`])];
+  return new MxcpError(code, [summary, ...lines.map((line) => `  ${line}`)].join('\n'), { problems: shown, cause });
+}
+
+/**
+ * The problems of one file, at most `MAX_PROBLEMS` and one for the others. `explain` is called only for those that are listed,
+ * because it may be slow, and a file may have a hundred thousand.
+ */
+export function listProblems<T>(file: string, found: readonly T[], explain: (each: T) => Problem): Problem[] {
+  const listed = found.slice(0, MAX_PROBLEMS).map((each) => {
+    const problem = explain(each);
+    return { ...problem, message: clip(problem.message, 1000), path: problem.path && clip(problem.path, 200) };
+  });
+  const rest = found.length - listed.length;
+  return rest === 0 ? listed : [...listed, { file, message: `and ${plural(rest, 'more problem')}`, count: rest }];
+}
+
+function countProblems(problems: readonly Problem[]): number {
+  return problems.reduce((sum, { count = 1 }) => sum + count, 0);
 }
 
 /**
@@ -105,12 +128,18 @@ export interface Problem extends SourcePosition {
   readonly path?: string | undefined;
   /** What is wrong and what to do, in one sentence without the position. */
   readonly message: string;
+  /** How many problems this one stands for, if it only says that there are more. */
+  readonly count?: number | undefined;
 }
 
 /** Files in the order of their first problem. */
 export function groupByFile(problems: readonly Problem[]): ReadonlyMap<string, readonly Problem[]> {
   const byFile = new Map<string, Problem[]>();
-  for (const problem of problems) byFile.set(problem.file, [...(byFile.get(problem.file) ?? []), problem]);
+  for (const problem of problems) {
+    const found = byFile.get(problem.file);
+    if (found === undefined) byFile.set(problem.file, [problem]);
+    else found.push(problem);
+  }
   return byFile;
 }
 
@@ -124,9 +153,9 @@ export function formatPlace({ file, line, column }: SourcePosition): string {
   return [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':');
 }
 
-/** Sorts the problems of one file by position; those without a line come first. */
+/** Sorts the problems of one file by position: those without a line first, and what stands for others last. */
 export function byPosition(a: Problem, b: Problem): number {
-  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+  return (a.count ?? 0) - (b.count ?? 0) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }
 
 /** `config_invalid` with all these problems, sorted by file and position. */
@@ -140,8 +169,9 @@ function summarize(problems: readonly Problem[]): string {
   return `the configuration has ${howMany(problems)}:`;
 }
 
-export function howMany({ length }: readonly Problem[]): string {
-  return length === 1 ? 'a problem' : `${length} problems`;
+export function howMany(problems: readonly Problem[]): string {
+  const number = countProblems(problems);
+  return number === 1 ? 'a problem' : `${number} problems`;
 }
 
 /**

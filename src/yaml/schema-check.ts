@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MxcpError, type Problem } from '../errors/index.js';
 import { type FileLedger, FileReadError } from '../files/index.js';
 import { deadlineIn } from '../lifecycle/index.js';
-import { checkValue, toDotted } from './schema-problems.js';
+import { checkValue, placeProblems } from './schema-problems.js';
 import { type KeyPath, parseYaml, type YamlSource } from './yaml-source.js';
 
 type SchemaCheck<T> =
@@ -22,12 +22,10 @@ interface CheckOptions<T> {
 export function checkSchema<T>({ schema, source, value, isUnresolved }: CheckOptions<T>): SchemaCheck<T> {
   const check = checkValue(schema, conform(value, jsonSchemaOf(schema)), false);
   if (check.ok) return check;
-  const problems = check.findings
-    .filter(({ at, isUnknownKey }) => isUnknownKey || isUnresolved?.(at) !== true)
-    .map(({ at, message, isUnknownKey }) => {
-      const position = isUnknownKey ? source.positionOfKey(at) : source.positionOf(at);
-      return { ...position, path: toDotted(at), message };
-    });
+  const findings = check.findings.filter(({ at, isUnknownKey }) => isUnknownKey || isUnresolved?.(at) !== true);
+  const problems = placeProblems(findings, source, ({ at, isUnknownKey }) =>
+    isUnknownKey ? source.positionOfKey(at) : source.positionOf(at),
+  );
   return { ok: false, problems };
 }
 
@@ -121,7 +119,8 @@ function childSchema({ properties = {}, additionalProperties }: JsonSchema, key:
   return property ?? (additionalProperties === false ? undefined : additionalProperties);
 }
 
-const MAX_FILE_BYTES = 8 * 1024 * 1024;
+/** Of a configuration or endpoint file. Far more than a person writes; explaining what is wrong takes a second for 1 MiB. */
+export const MAX_YAML_BYTES = 256 * 1024;
 
 /** Reading two small files takes no time; longer than this means a file system that hangs. */
 const READ_TIMEOUT_MS = 10_000;
@@ -156,7 +155,7 @@ export async function loadYamlMapping(file: string, role: FileRole): Promise<Par
 async function readConfigFile(file: string, { whenMissing, ledger }: FileRole): Promise<string | Problem | undefined> {
   const deadline = deadlineIn(READ_TIMEOUT_MS);
   try {
-    return await ledger.read(file, { maxBytes: MAX_FILE_BYTES, signal: deadline });
+    return await ledger.read(file, { maxBytes: MAX_YAML_BYTES, signal: deadline });
   } catch (error) {
     if (!(error instanceof FileReadError)) {
       return { file, message: `the file cannot be read: nothing came within ${READ_TIMEOUT_MS / 1000} s` };

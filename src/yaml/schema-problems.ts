@@ -1,11 +1,19 @@
 import { z } from 'zod';
-import { keySuggestion, nearSuggestion, type Problem } from '../errors/index.js';
+import {
+  keySuggestion,
+  listProblems,
+  nearSuggestion,
+  type Problem,
+  clip,
+  type SourcePosition,
+} from '../errors/index.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
 /** Something wrong at a key of a file. */
 export interface Finding {
   readonly at: KeyPath;
-  readonly message: string;
+  /** A function where finding the words takes long: only the first problems of a file are explained. */
+  readonly message: string | (() => string);
   readonly isUnknownKey?: boolean;
   /** A line of the text at the key, counted from 0. */
   readonly line?: number;
@@ -15,12 +23,22 @@ export interface Finding {
 
 /** Findings with their positions in the file: that of the key, or of its nearest parent that the file has. */
 export function toProblems(findings: readonly Finding[], source: YamlSource): Problem[] {
-  return findings
-    .filter(({ at, becomes }) => becomes === undefined || source.plainText(at) !== becomes)
-    .map(({ at, message, line }) => {
-      const position = line === undefined ? source.positionOfKey(at) : source.positionInText(at, line);
-      return { ...position, path: toDotted(at), message };
-    });
+  return placeProblems(findings, source, ({ at, line }) =>
+    line === undefined ? source.positionOfKey(at) : source.positionInText(at, line),
+  );
+}
+
+/** As `toProblems`, with positions that the caller finds. */
+export function placeProblems(
+  findings: readonly Finding[],
+  source: YamlSource,
+  positionOf: (finding: Finding) => SourcePosition,
+): Problem[] {
+  const wrong = findings.filter(({ at, becomes }) => becomes === undefined || source.plainText(at) !== becomes);
+  return listProblems(source.file, wrong, (finding) => {
+    const { at, message } = finding;
+    return { ...positionOf(finding), path: toDotted(at), message: typeof message === 'string' ? message : message() };
+  });
 }
 
 export function toDotted(path: KeyPath): string {
@@ -50,13 +68,17 @@ export function checkValue<T>(schema: z.ZodType<T>, value: unknown, mayQuote: bo
     const at = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
     const name = toDotted(at);
     if (issue.code !== 'unrecognized_keys')
-      return [{ at, message: `${name === '' ? 'the file' : `\`${name}\``} ${issue.message}` }];
+      return [{ at, message: `${name === '' ? 'the file' : `\`${clip(name, 200)}\``} ${issue.message}` }];
     const known = siblings.get(issue.keys) ?? [];
     const parent = name === '' ? '' : ` in \`${name}\``;
-    return issue.keys.map((key) => {
-      const hint = keySuggestion(key, known) || `; known keys are ${known.join(', ')}`;
-      return { at: [...at, key], isUnknownKey: true, message: `unknown key \`${key}\`${parent}${hint}` };
-    });
+    return issue.keys.map((key) => ({
+      at: [...at, key],
+      isUnknownKey: true,
+      message: () => {
+        const hint = keySuggestion(key, known) || `; known keys are ${known.join(', ')}`;
+        return `unknown key \`${clip(key, 100)}\`${clip(parent, 200)}${hint}`;
+      },
+    }));
   });
   return { ok: false, findings };
 }
@@ -109,6 +131,6 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 
 function quote(value: unknown): string {
   if (value === null) return 'empty';
-  if (typeof value !== 'object') return JSON.stringify(value);
+  if (typeof value !== 'object') return clip(JSON.stringify(value), 100);
   return Array.isArray(value) ? 'a list' : 'a mapping';
 }

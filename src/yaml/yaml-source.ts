@@ -1,6 +1,6 @@
 import { YAMLException } from 'js-yaml';
-import { isAlias, isMap, isNode, isScalar, isSeq, type Scalar, type YAMLSeq } from 'yaml';
-import type { Problem, SourcePosition } from '../errors/index.js';
+import { isAlias, isMap, isNode, isScalar, isSeq, type Pair, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
+import { listProblems, type Problem, type SourcePosition } from '../errors/index.js';
 import { loadDocuments } from './dialect.js';
 import { composeDocument, type YamlDocument } from './yaml-document.js';
 
@@ -20,7 +20,10 @@ export function parseYaml(file: string, written: string): YamlParseResult {
   const document = composeDocument(text);
   if (document.mistakes.length === 0)
     return { ok: true, source: new YamlSource(file, text, document.toValue(), document) };
-  const problems = document.mistakes.map(({ offset, message }) => ({ ...positionAt(file, document, offset), message }));
+  const problems = listProblems(file, document.mistakes, ({ offset, message }) => ({
+    ...positionAt(file, document, offset),
+    message,
+  }));
   return { ok: false, problems };
 }
 
@@ -42,6 +45,7 @@ export class YamlSource {
   /** Plain values; `null` for an empty file. */
   readonly value: unknown;
   readonly #text: string;
+  readonly #pairs = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
   #document: YamlDocument | undefined;
 
   constructor(file: string, text: string, value: unknown, document?: YamlDocument) {
@@ -116,10 +120,21 @@ export class YamlSource {
     const parent = isAlias(node) ? this.#nodes.targets.get(node) : node;
     if (isSeq(parent)) return typeof step === 'number' ? this.#itemOf(parent, step) : undefined;
     if (!isMap(parent)) return undefined;
-    const pair = parent.items.find(({ key }) => isScalar(key) && key.value === String(step));
+    const pair = this.#pairsOf(parent).get(String(step));
     if (pair !== undefined) return this.#toFound(pair.value, offsetOf(pair.key));
     const merge = parent.items.find(({ key }) => isScalar(key) && key.value === '<<' && key.type === 'PLAIN');
     return merge && this.#mergedChildOf(merge.value, step);
+  }
+
+  /** Kept for each mapping: looking at all keys for each of them would take seconds for a large file. */
+  #pairsOf(mapping: YAMLMap): ReadonlyMap<string, Pair> {
+    const known = this.#pairs.get(mapping);
+    if (known !== undefined) return known;
+    const pairs = new Map(
+      mapping.items.flatMap((pair) => (isScalar(pair.key) ? [[String(pair.key.value), pair]] : [])),
+    );
+    this.#pairs.set(mapping, pairs);
+    return pairs;
   }
 
   #mergedChildOf(node: unknown, step: string | number): Found | undefined {

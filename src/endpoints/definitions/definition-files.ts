@@ -4,6 +4,7 @@ import { join, relative, sep } from 'node:path';
 import type { ResolvedConfig } from '../../config/index.js';
 import { decodeText, DiskReader, FileReadError } from '../../files/index.js';
 import { EventLoopBudget, mapParallel } from '../../lifecycle/index.js';
+import { MAX_YAML_BYTES } from '../../yaml/index.js';
 import type { DefinitionFingerprint, EndpointCatalog } from './endpoint-definition.js';
 
 /** The part of the configuration that says where endpoints are. */
@@ -63,7 +64,7 @@ async function isFolder(entry: Dirent, path: string, disk: DiskReader): Promise<
   }
 }
 
-/** Far more than a person writes. */
+/** Of SQL and Python files: far more than a person writes. */
 export const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 /** The content hash of files and folders that cannot be read. */
@@ -76,10 +77,14 @@ export type DefinitionText = { readonly contentHash: string } & (
 );
 
 /** Reads an endpoint file, or the SQL file that an endpoint names. */
-export async function readDefinitionText(path: string, disk: DiskReader): Promise<DefinitionText> {
+export async function readDefinitionText(
+  path: string,
+  disk: DiskReader,
+  maxBytes = MAX_YAML_BYTES,
+): Promise<DefinitionText> {
   let contentHash = UNREADABLE;
   try {
-    const bytes = await disk.readFile(path, MAX_FILE_BYTES);
+    const bytes = await disk.readFile(path, maxBytes);
     contentHash = createHash('sha256').update(bytes).digest('hex');
     return { contentHash, text: decodeText(bytes) };
   } catch (error) {
@@ -135,6 +140,6 @@ export async function findChange(
   const { contentHash, sqlFile } = known;
   if ((await readDefinitionText(found.path, disk)).contentHash !== contentHash) return 'changed';
   if (sqlFile === undefined) return undefined;
-  const sql = await readDefinitionText(join(projectRoot, sqlFile.path), disk);
+  const sql = await readDefinitionText(join(projectRoot, sqlFile.path), disk, MAX_FILE_BYTES);
   return sql.contentHash === sqlFile.contentHash ? undefined : 'changed';
 }

@@ -1,4 +1,4 @@
-import { suggestion } from '../../errors/index.js';
+import { clip, suggestion } from '../../errors/index.js';
 import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
@@ -31,8 +31,11 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
 }
 
 function findRepeatedNames({ kind, declared }: EndpointParts): Finding[] {
+  const seen = new Set<string>();
   return declared.flatMap((name, index) => {
-    if (name === undefined || declared.indexOf(name) === index) return [];
+    const isRepeated = name !== undefined && seen.has(name);
+    if (name !== undefined) seen.add(name);
+    if (!isRepeated) return [];
     return [{ at: [kind, 'parameters', index, 'name'], message: `parameter "${name}" is declared twice` }];
   });
 }
@@ -59,21 +62,24 @@ function checkUri({ kind, uri, declared }: EndpointParts): Finding[] {
   const { placeholders, syntaxError } = new UriTemplate(uri);
   if (syntaxError !== undefined) return [{ at, message: `the URI ${syntaxError}` }];
   const undeclared = placeholders.flatMap((name) => {
-    const hint = explainUndeclared(name, declared);
-    return hint === undefined ? [] : [{ at, message: `the URI uses {${name}}, which ${hint}` }];
+    if (isDeclared(name, declared)) return [];
+    return [{ at, message: () => `the URI uses {${name}}, which ${explainUndeclared(name, declared)}` }];
   });
   const unused = declared.flatMap((name, index) => {
     if (name === undefined || placeholders.includes(name)) return [];
-    const message = `parameter "${name}" is not in the URI ${uri}; add {${name}} to the URI or remove the parameter`;
+    const message = `parameter "${name}" is not in the URI ${clip(uri, 100)}; add {${name}} to the URI or remove the parameter`;
     return [{ at: [kind, 'parameters', index, 'name'], message }];
   });
   return [...undeclared, ...unused];
 }
 
-/** Undefined for a declared name. As long as the name of a parameter is unreadable, it may be the one, so any name counts. */
-function explainUndeclared(name: string, declared: EndpointParts['declared']): string | undefined {
+/** As long as the name of a parameter is unreadable, it may be the one, so any name counts. */
+function isDeclared(name: string, declared: EndpointParts['declared']): boolean {
+  return declared.includes(name) || declared.includes(undefined);
+}
+
+function explainUndeclared(name: string, declared: EndpointParts['declared']): string {
   const known = declared.filter((each) => each !== undefined);
-  if (known.includes(name) || known.length < declared.length) return undefined;
   return `is not a declared parameter${suggestion(name, known)}`;
 }
 
@@ -86,8 +92,8 @@ function checkMessage(
   const at = (key: string): KeyPath => [kind, 'messages', index, key];
   const { mistakes, variables } = checkTemplate(prompt);
   const undeclared = variables.flatMap(({ name, line }) => {
-    const hint = explainUndeclared(name, declared);
-    return hint === undefined ? [] : [{ line, message: `the template reads "${name}", which ${hint}` }];
+    if (isDeclared(name, declared)) return [];
+    return [{ line, message: () => `the template reads "${name}", which ${explainUndeclared(name, declared)}` }];
   });
   const found = [...mistakes, ...undeclared].sort((a, b) => a.line - b.line);
   const findings: (Finding & { readonly isWarning?: boolean })[] = found.map((each) => ({ at: at('prompt'), ...each }));

@@ -56,7 +56,7 @@ async function readSqlFile(
 ): Promise<SourceReading> {
   const path = resolveNamedFile(projectRoot, yaml.file, named);
   const file = toProjectPath(projectRoot, path);
-  const { contentHash, ...read } = await readDefinitionText(path, disk);
+  const { contentHash, ...read } = await readDefinitionText(path, disk, MAX_FILE_BYTES);
   const sqlFile = { path: file, contentHash };
   const refuse = (reason: string): SourceReading => ({
     sqlFile,

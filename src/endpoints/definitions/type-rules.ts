@@ -1,4 +1,4 @@
-import { messageOf, suggestion } from '../../errors/index.js';
+import { messageOf, clip, suggestion } from '../../errors/index.js';
 import {
   coerce,
   compilePattern,
@@ -155,11 +155,11 @@ function kindOf(value: number | boolean): string {
 }
 
 function findBadNames({ pattern, properties, required = [] }: TypeDefinition): Finding[] {
-  const known = Object.keys(properties ?? {});
-  const unknown = properties === undefined ? [] : required.filter((name) => !known.includes(name));
+  const unknown = properties === undefined ? [] : required.filter((name) => !Object.hasOwn(properties, name));
   const findings: Finding[] = unknown.map((name) => ({
     at: ['required'],
-    message: `\`required\` names "${name}", which is not in \`properties\`${suggestion(name, known)}`,
+    message: () =>
+      `\`required\` names "${clip(name, 100)}", which is not in \`properties\`${suggestion(name, Object.keys(properties ?? {}))}`,
   }));
   try {
     if (pattern !== undefined) compilePattern(pattern);

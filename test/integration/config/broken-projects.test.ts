@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { errorOf, loadProject } from '../../kit/projects/config-project.js';
+import { errorOf, loadProject, makeProject } from '../../kit/projects/config-project.js';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/projects');
 
@@ -200,6 +200,16 @@ const BROKEN_PROJECTS = [
     problems: ['config.yml:6:9: unknown key `secret` in `projects.shop.profiles.dev`; did you mean `secrets`?'],
   },
 ];
+
+it('a configuration file larger than a person writes is refused before it is parsed', async () => {
+  const root = await makeProject({ 'mxcp-site.yml': 'k: 1\n'.repeat(200_000) });
+  const error = await errorOf(loadProject(root));
+  expect(error.message.replaceAll(`${root}/`, '')).toBe(
+    'the configuration has a problem:\n  mxcp-site.yml: the file is larger than 262144 bytes',
+  );
+  const user = await makeProject({ 'config.yml': `mxcp: 1\n${'#'.repeat(262_144)}` });
+  expect((await errorOf(loadProject(user))).message).toContain('config.yml: the file is larger than 262144 bytes');
+});
 
 describe('a broken project is reported with what is wrong, where, and how to fix it', () => {
   it.each(BROKEN_PROJECTS)('$project', async ({ project, code, problems }) => {

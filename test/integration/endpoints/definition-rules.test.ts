@@ -144,3 +144,28 @@ describe('one mistake in a file hides no other', () => {
     ]);
   });
 });
+
+describe('an endpoint file with very many problems', () => {
+  const listed = async (...lines: readonly string[]): Promise<readonly [count: number, last: string | undefined]> => {
+    const problems = await problemsOf('tools/a.yml', ['tool:', '  name: t', '  source: { code: SELECT 1 }', ...lines]);
+    expect(problems.join('\n').length).toBeLessThan(60_000);
+    return [problems.length, problems.at(-1)];
+  };
+  const many = (text: (index: number) => string): string[] => Array.from({ length: 5000 }, (_, index) => text(index));
+
+  it('lists a hundred of them and counts the others', async () => {
+    const rest = [101, 'tools/a.yml: and 4900 more problems'];
+    expect(await listed(...many((index) => `  k${index}: 1`))).toEqual(rest);
+    expect(await listed('  parameters:', ...many((index) => `    - { name: p${index}, type: strin }`))).toEqual(rest);
+    expect(await listed(`  return: { type: string, enum: [${many(() => 'yes').join(', ')}] }`)).toEqual(rest);
+    const unknown = many((index) => `r${index}`).join(', ');
+    const known = many((index) => `k${index}: { type: string }`).join(', ');
+    expect(await listed(`  return: { type: object, required: [${unknown}], properties: { ${known} } }`)).toEqual(rest);
+  });
+
+  it('is refused as a whole if it is larger than a person writes', async () => {
+    expect(await problemsOf('tools/a.yml', ['k: 1\n'.repeat(60_000)])).toEqual([
+      'tools/a.yml: the file is larger than 262144 bytes',
+    ]);
+  });
+});
