@@ -89,7 +89,7 @@ export function decodeText(bytes: Uint8Array): string {
 const open = promisify(fs.open);
 const fstat = promisify(fs.fstat);
 const read = promisify(fs.read);
-const readToEnd = promisify(fs.readFile);
+const statfs = promisify(fs.statfs);
 const close = promisify(fs.close);
 
 /**
@@ -101,7 +101,7 @@ async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> 
     // Non-blocking: opening a pipe without a writer would otherwise occupy one of the few I/O threads for ever.
     const descriptor = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
-      return await readDescriptor(descriptor, maxBytes);
+      return await readDescriptor(descriptor, path, maxBytes);
     } finally {
       await close(descriptor);
     }
@@ -110,14 +110,20 @@ async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> 
   }
 }
 
-async function readDescriptor(descriptor: number, maxBytes: number): Promise<Buffer> {
+async function readDescriptor(descriptor: number, path: string, maxBytes: number): Promise<Buffer> {
   const stats = await fstat(descriptor);
-  if (stats.isDirectory()) throw new FileReadError('is a folder', false);
-  if (!stats.isFile()) throw new FileReadError('is not a regular file', false);
+  if (stats.isDirectory()) throw new FileReadError(IS_FOLDER, false);
+  if (!stats.isFile()) throw new FileReadError(IS_NOT_REGULAR, false);
   if (stats.size > maxBytes) throw new FileReadError(`is larger than ${maxBytes} bytes`, false);
-  // Files in /proc report a size of 0.
-  return stats.size === 0 ? readToEnd(descriptor) : readBytes(descriptor, stats.size);
+  if (stats.size > 0) return readBytes(descriptor, stats.size);
+  // Files that the kernel makes up say that they are regular and empty, and may have no end (`/proc/self/mem`).
+  if ((await statfs(path)).type === PROC_FILE_SYSTEM) throw new FileReadError(IS_NOT_REGULAR, false);
+  return Buffer.alloc(0);
 }
+
+const IS_FOLDER = 'is not a regular file but a folder';
+const IS_NOT_REGULAR = 'is not a regular file';
+const PROC_FILE_SYSTEM = 0x9fa0;
 
 /** Returns fewer than `size` bytes if the file was shortened meanwhile. */
 async function readBytes(descriptor: number, size: number): Promise<Buffer> {
@@ -280,11 +286,11 @@ export class FileReadError extends Error {
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist',
-  EISDIR: 'is a folder',
+  EISDIR: IS_FOLDER,
   EACCES: 'may not be read by this user',
   EPERM: 'may not be read by this user',
   ELOOP: 'is a symbolic link that leads in a circle',
-  ENXIO: 'is not a regular file',
+  ENXIO: IS_NOT_REGULAR,
   ENAMETOOLONG: 'has a name that is too long',
   EMFILE: 'cannot be opened: this process has too many open files',
 };

@@ -84,8 +84,9 @@ class SnapshotReader {
       const path = join(folder, entry.name);
       if (entry.name.startsWith('.') || SKIPPED_FOLDERS.has(entry.name)) continue;
       const kind = await this.#kindOf(entry, path);
-      if (kind?.isFile() === true && entry.name.endsWith('.py')) await this.#readFile(path);
       if (kind?.isDirectory() === true && (await this.#isNew(path))) await this.readFolder(path);
+      // Also a device or a pipe, so that it is refused by name; an import would only report that there is no such module.
+      if (kind?.isDirectory() === false && entry.name.endsWith('.py')) await this.#readFile(path);
     }
   }
 

@@ -33,8 +33,9 @@ export async function findDefinitionFiles(folder: string, disk: DiskReader): Pro
     try {
       for (const entry of await listNewFolder(each, disk, visited)) {
         const path = join(each, entry.name);
-        if (await isFolder(entry, path, disk)) await collect(path);
-        else if (/\.ya?ml$/.test(entry.name)) found.push({ path });
+        // A folder with such a name is reported when it is read as a file.
+        if (/\.ya?ml$/.test(entry.name)) found.push({ path });
+        else if (await isFolder(entry, path, disk)) await collect(path);
       }
     } catch (error) {
       if (!(error instanceof FileReadError)) throw error;

@@ -101,12 +101,16 @@ describe('a variable', () => {
 describe('env files', () => {
   it('that are missing or no files are named, all of them', async () => {
     const root = await makeProject({ 'folder/x': '' });
-    const error = await errorOf(loadProject(root, { flags: { envFiles: ['no.env', 'folder'] } }));
+    const error = await errorOf(
+      loadProject(root, { flags: { envFiles: ['no.env', 'folder', '/proc/self/mem', '/dev/zero'] } }),
+    );
     expect(error.message.replaceAll(root, '')).toBe(
       [
-        'the env files have 2 problems:',
+        'the env files have 4 problems:',
         '  /no.env: the env file does not exist; put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
-        '  /folder: the env file is a folder; put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
+        '  /folder: the env file is not a regular file but a folder; put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
+        '  /proc/self/mem: the env file is not a regular file; put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
+        '  /dev/zero: the env file is not a regular file; put a readable text file there, or correct --env-file (MXCP_ENV_FILE)',
       ].join('\n'),
     );
   });
@@ -160,9 +164,10 @@ describe('a file reference', () => {
   });
 
   it.each([
-    ['a folder', async (path: string) => void (await mkdir(path)), 'is a folder'],
+    ['a folder', async (path: string) => void (await mkdir(path)), 'is not a regular file but a folder'],
     ['a pipe', async (path: string) => void execFileSync('mkfifo', [path]), 'is not a regular file'],
     ['a device', async (path: string) => symlink('/dev/zero', path), 'is not a regular file'],
+    ['a file of the kernel', async (path: string) => symlink('/proc/self/mem', path), 'is not a regular file'],
     ['a circle of links', async (path: string) => symlink(path, path), 'is a symbolic link that leads in a circle'],
     ['binary', async (path: string) => writeFile(path, Buffer.from([1, 0, 2])), 'is not a text file'],
     ['Latin-1', async (path: string) => writeFile(path, Buffer.from([0x70, 0xe9])), 'is not UTF-8 text'],

@@ -160,7 +160,7 @@ describe('configuration files', () => {
   it('that are folders or binary are an error', async () => {
     const root = await makeProject({ 'folder/x': '', 'binary.yml': new Uint8Array([0x6d, 0, 0x78]) });
     const folder = await errorOf(loadProject(root, { env: { MXCP_CONFIG: 'folder' } }));
-    expect(folder.message).toContain(`${join(root, 'folder')}: the file is a folder`);
+    expect(folder.message).toContain(`${join(root, 'folder')}: the file is not a regular file but a folder`);
     const binary = await errorOf(loadProject(root, { env: { MXCP_CONFIG: 'binary.yml' } }));
     expect(binary.message).toContain('the file is not a text file');
   });

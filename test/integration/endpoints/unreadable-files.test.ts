@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findDefinitionChanges, loadEndpoints, selectEndpoint } from '../../../src/endpoints/index.js';
 import { formatProblem } from '../../../src/errors/index.js';
@@ -22,23 +22,28 @@ async function problems(): Promise<readonly string[]> {
 }
 
 describe('what cannot be read', () => {
-  it.each(['a pipe', 'a device'])('is, for %s, a problem of its endpoint alone', async (kind) => {
-    const sqlFile = ['mxcp: 1', 'tool:', '  name: sql', '  source: { file: x.sql }'];
-    project.write('tools/sql.yml', sqlFile);
-    project.write('tools/python.yml', pythonTool('python', 'tools/x.py'));
-    for (const path of ['tools/b.yml', 'tools/x.sql', 'tools/x.py'].map((name) => project.path(name))) {
-      if (kind === 'a pipe') execFileSync('mkfifo', [path]);
-      else symlinkSync('/dev/zero', path);
-    }
-    const catalog = await load();
-    expect(catalog.endpoints.map(({ path }) => path)).toEqual(['tools/a.yml']);
-    expect(await problems()).toEqual([
-      'tools/b.yml: the file is not a regular file',
-      'tools/python.yml:6:5: the Python file tools/x.py is not a regular file',
-      'tools/sql.yml:4:13: the SQL file tools/x.sql is not a regular file',
-    ]);
-    expect(await findDefinitionChanges(foldersOf(project.root), catalog)).toEqual([]);
-  });
+  it.each(['a pipe', 'a device', 'a file of the kernel', 'a folder'])(
+    'is, for %s, a problem of its endpoint alone',
+    async (kind) => {
+      const sqlFile = ['mxcp: 1', 'tool:', '  name: sql', '  source: { file: x.sql }'];
+      project.write('tools/sql.yml', sqlFile);
+      project.write('tools/python.yml', pythonTool('python', 'tools/x.py'));
+      for (const path of ['tools/b.yml', 'tools/x.sql', 'tools/x.py'].map((name) => project.path(name))) {
+        if (kind === 'a pipe') execFileSync('mkfifo', [path]);
+        else if (kind === 'a folder') mkdirSync(path);
+        else symlinkSync(kind === 'a device' ? '/dev/zero' : '/proc/self/mem', path);
+      }
+      const catalog = await load();
+      expect(catalog.endpoints.map(({ path }) => path)).toEqual(['tools/a.yml']);
+      const reason = `is not a regular file${kind === 'a folder' ? ' but a folder' : ''}`;
+      expect(await problems()).toEqual([
+        `tools/b.yml: the file ${reason}`,
+        `tools/python.yml:6:5: the Python file tools/x.py ${reason}`,
+        `tools/sql.yml:4:13: the SQL file tools/x.sql ${reason}`,
+      ]);
+      expect(await findDefinitionChanges(foldersOf(project.root), catalog)).toEqual([]);
+    },
+  );
 
   it('is, for a folder that this user may not look into, a problem that says how to fix it, and hides nothing else', async () => {
     project.write('tools/mine/b.yml', sqlTool('b', 'SELECT 1'));

@@ -6,6 +6,15 @@ import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const target = (file: string, functionName?: string) => ({ file, functionName });
 
+it.each(['/dev/zero', '/proc/self/mem'])('a module that is a link to %s is refused by its name', async (device) => {
+  using project = new TemporaryProject({ 'python/good.py': ['def f(): return 1'] });
+  symlinkSync(device, project.path('python/lib.py'));
+  await expect(PythonProject.build(project, { targets: [target('python/good.py', 'f')] })).rejects.toMatchObject({
+    code: 'python_failed',
+    message: `the Python file ${project.path('python/lib.py')} is not a regular file`,
+  });
+});
+
 describe('code that cannot be imported', () => {
   const BROKEN = {
     'python/good.py': ['def f(): return 1'],

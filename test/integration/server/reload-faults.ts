@@ -76,7 +76,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     stage: 'load',
     code: 'config_invalid',
     at: 'config.yml',
-    says: ['the file is a folder'],
+    says: ['the file is not a regular file but a folder'],
   },
   {
     what: 'an endpoint file is not YAML',
