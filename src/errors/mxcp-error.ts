@@ -128,7 +128,7 @@ export interface Problem extends SourcePosition {
   readonly path?: string | undefined;
   /** What is wrong and what to do, in one sentence without the position. */
   readonly message: string;
-  /** How many problems this one stands for, if it only says that there are more. */
+  /** The number of problems that this one counts without listing them. */
   readonly count?: number | undefined;
 }
 
@@ -153,7 +153,7 @@ export function formatPlace({ file, line, column }: SourcePosition): string {
   return [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':');
 }
 
-/** Sorts the problems of one file by position: those without a line first, and what stands for others last. */
+/** Sorts the problems of one file by position: those without a line first, and the one that counts others last. */
 export function byPosition(a: Problem, b: Problem): number {
   return (a.count ?? 0) - (b.count ?? 0) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }

@@ -34,7 +34,10 @@ describe('a file with very many problems', () => {
     const unknown = check(`list: []\n${lines((index) => `lis${index}: 1\n`)}`);
     expect(unknown).toHaveLength(101);
     expect(unknown[0]).toEqual({
-      ...{ file: 'f.yml', line: 2, column: 1, path: 'lis0' },
+      file: 'f.yml',
+      line: 2,
+      column: 1,
+      path: 'lis0',
       message: 'unknown key `lis0`; did you mean `list`?',
     });
     expect(unknown[100]).toEqual({ file: 'f.yml', message: 'and 5900 more problems', count: 5900 });
