@@ -1,5 +1,5 @@
 import { type ErrorCode, exitCodeOf, httpStatusOf } from './error-codes.js';
-import { plural, clip } from './wording.js';
+import { clip } from './wording.js';
 
 export interface MxcpErrorOptions {
   readonly cause?: unknown;
@@ -58,7 +58,7 @@ export function problemsError(
 ): MxcpError {
   const shown = problems.slice(0, MAX_PROBLEMS);
   const rest = countProblems(problems.slice(MAX_PROBLEMS));
-  const lines = [...shown.map(formatProblem), ...(rest === 0 ? [] : [`and ${rest} more`])];
+  const lines = [...shown.map(formatProblem), ...(rest === 0 ? [] : [`and ${rest.toLocaleString('en-US')} more`])];
   return new MxcpError(code, [summary, ...lines.map((line) => `  ${line}`)].join('\n'), { problems: shown, cause });
 }
 
@@ -72,7 +72,9 @@ export function listProblems<T>(file: string, found: readonly T[], explain: (eac
     return { ...problem, message: clip(problem.message, 1000), path: problem.path && clip(problem.path, 200) };
   });
   const rest = found.length - listed.length;
-  return rest === 0 ? listed : [...listed, { file, message: `and ${plural(rest, 'more problem')}`, count: rest }];
+  if (rest === 0) return listed;
+  const message = `and ${rest.toLocaleString('en-US')} more ${rest === 1 ? 'problem' : 'problems'}`;
+  return [...listed, { file, message, count: rest }];
 }
 
 function countProblems(problems: readonly Problem[]): number {

@@ -154,7 +154,7 @@ describe('an endpoint file with very many problems', () => {
   const many = (text: (index: number) => string): string[] => Array.from({ length: 5000 }, (_, index) => text(index));
 
   it('lists a hundred of them and counts the others', async () => {
-    const rest = [101, 'tools/a.yml: and 4900 more problems'];
+    const rest = [101, 'tools/a.yml: and 4,900 more problems'];
     expect(await listed(...many((index) => `  k${index}: 1`))).toEqual(rest);
     expect(await listed('  parameters:', ...many((index) => `    - { name: p${index}, type: strin }`))).toEqual(rest);
     expect(await listed(`  return: { type: string, enum: [${many(() => 'yes').join(', ')}] }`)).toEqual(rest);
