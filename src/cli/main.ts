@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { type MxcpError, toMxcpError } from '../errors/index.js';
+import { type MxcpError, toMxcpError, visible, visibleLines } from '../errors/index.js';
 import { isDebug } from '../settings/index.js';
 import { COMMANDS } from './command-table.js';
 import type { CommandModule, EarlySignals } from './command/command.js';
@@ -56,8 +56,9 @@ async function runCommand({ load, args, options }: Invocation, output: Output, e
 /** For a person, who may see what clients must not. An unexpected error always has its detail, which is its only trace. */
 function printError(output: Output, error: MxcpError, { withDetail }: { withDetail: boolean }): void {
   const label = output.isErrorTerminal ? pc.red('Error:') : 'Error:';
-  output.warn(`${label} ${error.logMessage}`);
-  if ((withDetail || error.code === 'internal') && error.detail !== undefined) output.warn(error.detail);
+  output.warn(`${label} ${visible(error.logMessage, '\n\t')}`);
+  if ((withDetail || error.code === 'internal') && error.detail !== undefined)
+    output.warn(visible(error.detail, '\n\t'));
 }
 
 /** For a program: one form for all commands, to which a command may add details. */
@@ -67,5 +68,5 @@ function printErrorJson(
   details?: Readonly<Record<string, unknown>>,
 ): void {
   const json = { status: 'error', error: code, message, code, ...details };
-  output.write(`${output.scrub(JSON.stringify(json, null, 2))}\n`);
+  output.write(`${visibleLines(output.scrub(JSON.stringify(json, null, 2)))}\n`);
 }

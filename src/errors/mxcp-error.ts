@@ -181,13 +181,16 @@ export function howMany(problems: readonly Problem[]): string {
  * forge lines. Characters in `kept` are not escaped.
  */
 export function visible(text: string, kept = ''): string {
-  return text.replace(/\p{Cc}/gu, (character) => (kept.includes(character) ? character : toEscape(character)));
+  return text.replace(CONTROLS, (character) => (kept.includes(character) ? character : toEscape(character)));
 }
 
 /** Like `visible`, but keeps line ends: for messages of several lines. */
 export function visibleLines(text: string): string {
   return visible(text, '\n');
 }
+
+/** Also those that change the direction of text, which can hide what it says. */
+const CONTROLS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '\r': '\\r' };
 

@@ -7,6 +7,12 @@ const LETTERS: Readonly<Record<string, string>> = { '\b': 'b', '\t': 't', '\n': 
 /** In base64, this much of a value is matched, and everything after it is replaced too. Whole keys and certificates would make the pattern huge. */
 const BASE64_LENGTH = 24;
 
+/** Long base64 is written in lines. In a quoted text, the end of a line is an escape. */
+const BREAK = String.raw`(?:(?:[\r\n]|\\+[rn])[ \t]*)*`;
+
+/** A value of this length that could be base64 itself may be written in lines too. */
+const WRAPPED = /^[A-Za-z0-9+/_-]{40,}=*$/;
+
 /**
  * The source of a pattern for a value in all spellings of diagnostics: plain, in SQL, in a URL, and with the escapes of JSON and of
  * Python's `repr`, `ascii` and bytes. A list of spellings would be too long, because escapes can be mixed and nested.
@@ -30,16 +36,23 @@ export function spellingsOf(value: string): string {
  */
 export function base64PartsOf(value: string): readonly string[] {
   const bytes = Buffer.from(value);
-  return [0, 1, 2].map((before) => {
+  const parts = [0, 1, 2].map((before) => {
     const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
     const end = Math.floor(((before + bytes.length) * 8) / 6);
     return text.slice(Math.ceil((before * 8) / 6), end).slice(0, BASE64_LENGTH);
   });
+  return WRAPPED.test(value) ? [...parts, value.slice(0, BASE64_LENGTH)] : parts;
 }
 
-/** The source of a pattern for such a part and everything after it, in both alphabets of base64. */
-export function base64SpellingsOf(part: string): string {
-  return `${part.replaceAll('+', '[+-]').replaceAll('/', '[/_]')}[A-Za-z0-9+/_-]*=*`;
+/**
+ * The source of a pattern for such a part of a value and everything after it, in both alphabets of base64 and in lines of any length.
+ * `bytes` are those of the value and of what follows it, if it is a piece of a longer one.
+ */
+export function base64SpellingsOf(part: string, value: string, bytes: number): string {
+  const inLines = [...part].map((char) => ({ '+': '[+-]', '/': '[/_]' })[char] ?? char).join(BREAK);
+  const isValue = value.startsWith(part);
+  const rest = Math.max(0, (isValue ? bytes : Math.floor((bytes * 4) / 3) - 1) - part.length);
+  return `${inLines}(?:${BREAK}[A-Za-z0-9+/_-]){0,${rest}}${isValue ? '' : '[A-Za-z0-9+/_-]*'}=*`;
 }
 
 /** `follows`: after backslashes of the value, whose pattern has also matched those of an escape. */

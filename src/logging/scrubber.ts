@@ -9,10 +9,13 @@ export class HiddenValue {
   /** Every text with the value contains one of them; undefined when the value is too short for that. */
   readonly grams: readonly number[] | undefined;
   readonly #value: string;
+  readonly #bytes: number;
   #pattern: RegExp | undefined;
 
-  constructor(value: string) {
+  /** `bytes` are those of the value and of what follows it, if it is a piece of a longer one. */
+  constructor(value: string, bytes: number) {
     this.#value = value;
+    this.#bytes = bytes;
     this.length = value.length;
     const grams = [value, ...base64PartsOf(value)].map(gramOf);
     this.grams = grams.some((gram) => gram === undefined) ? undefined : grams.flatMap((gram) => gram ?? []);
@@ -21,7 +24,10 @@ export class HiddenValue {
   /** Matches every spelling of the value. Never matches an empty text, and has no groups. */
   get pattern(): RegExp {
     this.#pattern ??= new RegExp(
-      [spellingsOf(this.#value), ...base64PartsOf(this.#value).map(base64SpellingsOf)].join('|'),
+      [
+        spellingsOf(this.#value),
+        ...base64PartsOf(this.#value).map((part) => base64SpellingsOf(part, this.#value, this.#bytes)),
+      ].join('|'),
     );
     return this.#pattern;
   }
@@ -46,12 +52,19 @@ export class ScrubberIndex {
 
   find(text: string): readonly HiddenValue[] {
     const found = new Set(this.#always);
+    this.#findIn(text, found);
+    // What is written in lines has its characters on both sides of an end of a line.
+    const inOneLine = text.replaceAll(LINE_END, '');
+    if (inOneLine !== text) this.#findIn(inOneLine, found);
+    return [...found].sort((a, b) => a - b).flatMap((at) => this.#values[at] ?? []);
+  }
+
+  #findIn(text: string, found: Set<number>): void {
     let gram = 0;
     for (let at = 0; at < text.length; at += 1) {
       gram = (gram << 8) | (text.charCodeAt(at) & 0xff);
       if (this.#mayBe[slotOf(gram)] === 1) for (const index of this.#byGram.get(gram) ?? []) found.add(index);
     }
-    return [...found].sort((a, b) => a - b).flatMap((at) => this.#values[at] ?? []);
   }
 
   #add(gram: number, at: number): void {
@@ -61,6 +74,9 @@ export class ScrubberIndex {
     this.#mayBe[slotOf(gram)] = 1;
   }
 }
+
+/** With the indentation of the next line; also as an escape. */
+const LINE_END = /(?:\r?\n|(?:\\+r)?\\+n)[ \t]*/g;
 
 /** The last characters of the longest run of letters and digits. */
 function gramOf(text: string): number | undefined {
@@ -128,8 +144,9 @@ export class Scrubber {
   /** Returns a function that forgets these values again. */
   register(values: Iterable<string>): () => void {
     const long = [...values].filter((value) => value.length >= MINIMUM_LENGTH);
-    const held = [...new Set(long.flatMap(linesOf).flatMap(piecesOf))];
-    for (const value of held) this.#hold(value);
+    const pieces = new Map(long.flatMap(linesOf).flatMap(piecesOf));
+    for (const [value, bytes] of pieces) this.#hold(value, bytes);
+    const held = [...pieces.keys()];
     this.#rebuild();
     let forgotten = false;
     return () => {
@@ -182,9 +199,9 @@ export class Scrubber {
     );
   }
 
-  #hold(value: string): void {
+  #hold(value: string, bytes: number): void {
     const known = this.#held.get(value);
-    if (known === undefined) this.#held.set(value, { hidden: new HiddenValue(value), holders: 1 });
+    if (known === undefined) this.#held.set(value, { hidden: new HiddenValue(value, bytes), holders: 1 });
     else known.holders += 1;
   }
 
@@ -202,12 +219,16 @@ export class Scrubber {
   }
 }
 
-/** A value of several lines, such as a key, and each of its lines: an error may quote only one. */
+/** A value of several lines, such as a key, and each of its lines, or a signed token and each of its parts: an error may quote only one. */
 function linesOf(value: string): string[] {
-  const lines = value.split(/\r?\n/).filter((line) => line.trim().length >= MINIMUM_LENGTH);
-  return [value, ...lines];
+  const parts = value.split(SIGNED_TOKEN.test(value) ? '.' : /\r?\n/);
+  return [value, ...parts.filter((part) => part.trim().length >= MINIMUM_LENGTH)];
 }
 
-function piecesOf(value: string): string[] {
-  return value.match(PIECE) ?? [];
+/** A JSON Web Token. Its header is the base64 of `{"…`. */
+const SIGNED_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** Each piece with the number of bytes from its beginning to the end of the value. */
+function piecesOf(value: string): [piece: string, bytes: number][] {
+  return [...value.matchAll(PIECE)].map(({ 0: piece, index }) => [piece, Buffer.byteLength(value.slice(index))]);
 }

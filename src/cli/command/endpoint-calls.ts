@@ -15,6 +15,7 @@ import {
 import { openProject } from '../../project/index.js';
 import type { CallNotification } from '../../python/index.js';
 import type { Output } from '../terminal/output.js';
+import { visibleLines } from '../../errors/index.js';
 import type { CommandContext, Options } from './command.js';
 import { readJsonObject } from './json-arguments.js';
 import { createCommandLogger, loadProjectConfig, loadProjectSettings } from './project-loading.js';
@@ -78,10 +79,10 @@ export async function openEndpoints(
 
 /** Prints what a client would receive while the call runs. */
 function printNotification(output: Output, notification: CallNotification): void {
-  if (notification.kind === 'log') return output.warn(`${notification.level}: ${notification.message}`);
+  if (notification.kind === 'log') return output.warn(`${notification.level}: ${visibleLines(notification.message)}`);
   const { progress, total, message } = notification;
   const goal = total === undefined ? '' : ` of ${total}`;
-  output.warn(`progress: ${progress}${goal}${message === undefined ? '' : ` ${message}`}`);
+  output.warn(`progress: ${progress}${goal}${message === undefined ? '' : ` ${visibleLines(message)}`}`);
 }
 
 function toJson(result: EndpointRunResult): unknown {

@@ -1,5 +1,5 @@
 import type { ResolvedConfig } from '../../config/index.js';
-import { formatProblem } from '../../errors/index.js';
+import { formatProblem, visibleLines } from '../../errors/index.js';
 import { createLogger, type Logger, Scrubber } from '../../logging/index.js';
 import { loadConfig } from '../../project/index.js';
 import { loadSettings, type ServerSettings } from '../../settings/index.js';
@@ -28,7 +28,7 @@ export async function loadProjectConfig(
   const scrubber = new Scrubber();
   scrubber.register(config.secretValues.map((secret) => secret.reveal()));
   output.scrubWith((text) => scrubber.scrub(text));
-  for (const warning of config.warnings) output.warn(`Warning: ${formatProblem(warning)}`);
+  for (const warning of config.warnings) output.warn(`Warning: ${visibleLines(formatProblem(warning))}`);
   return config;
 }
 

@@ -5,7 +5,7 @@ import {
   type EndpointKind,
   selectEndpoint,
 } from '../../endpoints/index.js';
-import { MxcpError, plural } from '../../errors/index.js';
+import { MxcpError, plural, visible } from '../../errors/index.js';
 import { endpointReport } from '../../project/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { openEndpoints, readCaller } from '../command/endpoint-calls.js';
@@ -27,7 +27,11 @@ export const run: CommandModule['run'] = async ([type, name = ''], options, cont
   const work = callOne({ kind, name }, options, context);
   const result = await withProgress(context.output, `running ${kind} ${name}`, work);
   if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result });
-  else context.output.print(toText(kind, result));
+  else {
+    const text = toText(kind, result);
+    // A program gets the result as it is; in a terminal, it must not move the cursor.
+    context.output.print(context.output.isTerminal ? visible(text, '\n\t') : text);
+  }
   return 0;
 };
 

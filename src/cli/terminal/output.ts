@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
+import { errorCodeOf, messageOf, MxcpError, visibleLines } from '../../errors/index.js';
 
 /**
  * Where a command writes. Standard output is for results; a result that cannot be written throws `output_failed`. Standard
@@ -16,6 +16,7 @@ export interface Output {
   readonly writeError: (text: string) => void;
   print(line: string): void;
   warn(line: string): void;
+  /** Without control characters, which JSON may contain from U+007F on. */
   json(value: unknown): void;
   /** From now on, `scrub` is applied to everything that goes to standard error. */
   scrubWith(scrub: (text: string) => string): void;
@@ -44,7 +45,7 @@ export function createOutput(): Output {
     writeError,
     print: (line) => write(`${line}\n`),
     warn: (line) => writeError(`${line}\n`),
-    json: (value) => write(`${JSON.stringify(value, null, 2)}\n`),
+    json: (value) => write(`${visibleLines(JSON.stringify(value, null, 2))}\n`),
     scrubWith: (scrub) => {
       scrubber = scrub;
     },

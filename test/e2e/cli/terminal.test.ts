@@ -51,3 +51,18 @@ it.each([
   expect(text).toContain(`${ESCAPE}[`);
   expect(text).not.toMatch(/\\u001b|\\x1b/i);
 });
+
+it.each([
+  ['a result', `SELECT chr(27) || '[2J' || chr(155) AS a`, '[2J'],
+  ['an error', `SELECT error(chr(27) || '[2J') AS a`, '\\u001b[2J'],
+])('%s of a tool cannot move the cursor', async (_what, sql, shown) => {
+  const other = temporaryFolder({
+    ...SMALL_PROJECT,
+    'tools/escape.yml': `mxcp: 1\ntool:\n  name: escape\n  description: x\n  source:\n    code: ${sql}\n`,
+  });
+  const text = await onTerminal('-C', other.path, 'run', 'tool', 'escape');
+  other.dispose();
+  expect(text).toContain(shown);
+  expect(text).not.toContain(`${ESCAPE}[2J`);
+  expect(text).not.toContain('\u009b');
+});

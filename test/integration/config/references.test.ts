@@ -180,6 +180,18 @@ describe('a file reference', () => {
     expect(error.message).toContain(`config.yml:10:22: file://pw: ${join(root, 'pw')} ${reason} (used by`);
   });
 
+  it.each(['/proc/self/mem', '/proc/kallsyms', '/dev/kmsg', '/dev/zero', '/tmp'])(
+    'to %s, which is not a regular file, is an error with its name, and so is such an env file',
+    async (path) => {
+      const reason = path === '/tmp' ? 'is not a regular file but a folder' : 'is not a regular file';
+      const root = await makeProject({ 'config.yml': userConfig(`A: file://${path}`) });
+      const error = await errorOf(loadProject(root));
+      expect(error.message).toContain(`file://${path}: ${path} ${reason} (used by`);
+      const inEnvFile = await errorOf(loadProject(root, { flags: { envFiles: path } }));
+      expect(inEnvFile.message).toContain(`${path}: the env file ${reason}; put a readable text file there`);
+    },
+  );
+
   it('to a file that this user may not read is a clear error', async () => {
     const root = await makeProject({ 'config.yml': userConfig('VALUE: file://pw'), pw: 'x' });
     await Promise.all([chmod(root, 0o755), chmod(join(root, 'pw'), 0o000)]);

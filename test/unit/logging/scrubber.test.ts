@@ -127,6 +127,40 @@ describe('the scrubber', () => {
     expect(scrubber.scrub(JSON.stringify(quoted))).toBe(JSON.stringify(JSON.stringify(scrubbed)));
   });
 
+  const LONG = Array.from({ length: 80 }, (_, at) => `part-${at}-of-a-secret`).join('/');
+
+  test.each([
+    ['64 characters', 64, '\n'],
+    ['76 characters', 76, '\r\n'],
+    ['four characters', 4, '\n  '],
+    ['one character', 1, '\n'],
+  ])('replaces base64 in lines of %s, whatever is before the value', (_, length, end) => {
+    const scrubber = new Scrubber();
+    scrubber.register([LONG]);
+    expect(LONG.length).toBeGreaterThan(1_000);
+    for (const before of ['', 'u', 'us', 'user-name:']) {
+      const lines = btoa(before + LONG).match(new RegExp(`.{1,${length}}`, 'g')) ?? [];
+      const text = `cannot decode:\n${lines.join(end)}\nTraceback of it`;
+      for (const quoted of [text, JSON.stringify(text), JSON.stringify(JSON.stringify(text))]) {
+        const scrubbed = scrubber.scrub(quoted);
+        expect(scrubbed).toMatch(/cannot decode:.*\[secret\].*Traceback of it/s);
+        const rest = scrubbed
+          .replace(/^.*cannot decode:|Traceback of it.*$/gs, '')
+          .replaceAll(/\[secret\]|\s|\\+[rn]/g, '');
+        expect(rest.length).toBeLessThanOrEqual(Math.ceil((before.length * 4) / 3) + 5);
+      }
+    }
+  });
+
+  test('replaces a value that is base64 in lines, and each part of a signed token', () => {
+    const scrubber = new Scrubber();
+    const key = btoa(LONG);
+    const token = `${btoa('{"alg":"HS256"}').replaceAll('=', '')}.${btoa('{"sub":"someone-else"}').replaceAll('=', '')}.c2lnbmF0dXJlLW9mLWl0`;
+    scrubber.register([key, token]);
+    expect(scrubber.scrub(`a key:\n${key.replaceAll(/.{64}/g, '$&\n')}\nbehind`)).toBe('a key:\n[secret]\nbehind');
+    for (const part of token.split('.')) expect(scrubber.scrub(`bad part ${part}!`)).toBe('bad part [secret]!');
+  });
+
   test.each([
     ['ends-with-\\', 'ends-with-"'],
     ['ends-with-\\', 'ends-with-\\"'],
