@@ -21,4 +21,13 @@ export {
   visible,
   visibleLines,
 } from './mxcp-error.js';
-export { clip, joinReasons, keySuggestion, nearSuggestion, nearestName, plural, suggestion } from './wording.js';
+export {
+  clip,
+  clipMiddle,
+  joinReasons,
+  keySuggestion,
+  nearSuggestion,
+  nearestName,
+  plural,
+  suggestion,
+} from './wording.js';

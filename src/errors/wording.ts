@@ -63,10 +63,10 @@ export function nearSuggestion(name: string, known: readonly string[]): string {
   return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
 }
 
-/** A caller decides how long the list of what is wrong with its arguments would be; all of it takes at most 2 KB. */
+/** Callers decide how long a message would be that quotes them or lists what is wrong; it takes at most 2 KB. */
+const MESSAGE_BYTES = 1900;
 const SHOWN_REASONS = 10;
 const REASON_LENGTH = 300;
-const REASONS_BYTES = 1900;
 
 /**
  * The first reasons as one text, then how many are left out: `"a" is not known; "b" is not known; and 99,990 more`. `count` is
@@ -78,7 +78,7 @@ export function joinReasons(reasons: readonly string[], count = reasons.length):
   for (const reason of reasons.slice(0, SHOWN_REASONS)) {
     const text = clip(reason, REASON_LENGTH);
     bytes += Buffer.byteLength(text);
-    if (bytes > REASONS_BYTES) break;
+    if (bytes > MESSAGE_BYTES) break;
     shown.push(text);
   }
   const left = count - shown.length;
@@ -90,4 +90,14 @@ export function clip(text: string, length: number): string {
   if (text.length <= length) return text;
   // Half of a character that takes two units would be no valid text.
   return `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}
+
+/** The text, or its beginning and its end: a message of DuckDB that quotes a long value says behind it where it is. */
+export function clipMiddle(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= MESSAGE_BYTES) return text;
+  const ends = [bytes.subarray(0, MESSAGE_BYTES / 2), bytes.subarray(-MESSAGE_BYTES / 2)];
+  // Characters that were cut through.
+  const [start, end] = ends.map((part) => part.toString().replaceAll('\uFFFD', ''));
+  return `${start}…${end}`;
 }

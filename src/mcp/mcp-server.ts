@@ -14,7 +14,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
-import { isCallersMistake, MxcpError, toMxcpError } from '../errors/index.js';
+import { clip, isCallersMistake, MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import type { AccessRecord } from './access-log.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
@@ -239,11 +239,11 @@ export function toProtocolError(
   const isUnknown = error.code === 'endpoint_not_found';
   const isMissing = isUnknown || error.code === 'not_found';
   if (kind === 'resource' && isMissing) {
-    const message = isUnknown ? `Resource not found: ${name}` : scrubber.scrub(error.message);
+    const message = isUnknown ? `Resource not found: ${clip(name, 200)}` : scrubber.scrub(error.message);
     const data = isModern ? { uri: name } : new MissingLegacyResource(name);
     return new ProtocolError(ProtocolErrorCode.InvalidParams, message, data);
   }
-  if (isUnknown) return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${name}`);
+  if (isUnknown) return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${clip(name, 200)}`);
   const code = isCallersMistake(error.code) ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
   return new ProtocolError(code, scrubber.scrub(error.message), { code: error.code });
 }

@@ -38,6 +38,8 @@ export interface ResultOptions {
   /** The checks of `returns`; absent when output is not to be checked. */
   readonly checks: ResultChecks | undefined;
   readonly maxResultBytes: number;
+  /** Whether SQL without a row answers null; otherwise that is `not_found`. */
+  readonly allowsNull?: boolean;
 }
 
 type ResultChecks = ReturnType<typeof createResultChecks>;
@@ -68,6 +70,15 @@ export class RowCollector {
     this.#isList = options.returns === undefined || options.returns.type === 'array';
   }
 
+  /** JSON stays text where text is declared; text that is JSON is read where a list or an object is declared. */
+  readonly readingOf = (column: string): 'text' | 'json' | undefined => {
+    const { returns } = this.#options;
+    const row = this.#isList ? returns?.items : returns;
+    const type = row?.type === 'object' ? new Map(Object.entries(row.properties ?? {})).get(column)?.type : row?.type;
+    if (type === 'string') return 'text';
+    return type === 'array' || type === 'object' ? 'json' : undefined;
+  };
+
   /** Throws `result_too_large`, `output_invalid`: either ends the query. */
   readonly onRow = (row: JsonObject): void => {
     this.#rowCount += 1;
@@ -76,12 +87,15 @@ export class RowCollector {
     if (this.#rowCount > COUNTED_ROWS) throw this.#wrongAnswer('exactly one row', `more than ${COUNTED_ROWS} rows`);
   };
 
-  /** Throws `output_invalid`, `result_too_large`. */
+  /** Throws `not_found`, `output_invalid`, `result_too_large`. */
   finish(): ShapedResult {
     if (this.#isList) return this.#parts.finishList();
     const row = this.#firstRow;
-    if (row === undefined || this.#rowCount > 1)
-      throw this.#wrongAnswer('exactly one row', this.#rowCount === 0 ? 'no rows' : `${this.#rowCount} rows`);
+    if (row === undefined) {
+      if (this.#options.allowsNull === true) return this.#parts.finishScalar(null, 'its end');
+      throw new MxcpError('not_found', `not found: ${this.#options.endpoint} has nothing for these arguments`);
+    }
+    if (this.#rowCount > 1) throw this.#wrongAnswer('exactly one row', `${this.#rowCount} rows`);
     if (this.#options.returns?.type === 'object') return this.#parts.finishObject(row, 'row 1');
     const [value, ...others] = Object.values(row);
     if (value === undefined || others.length > 0) {

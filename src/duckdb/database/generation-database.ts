@@ -8,7 +8,7 @@ import { CallSession } from '../statements/call-session.js';
 import type { CallerIdentity } from '../statements/connections.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
-import { executeQuery, jsonRows } from '../statements/query.js';
+import { type ColumnReading, executeQuery, jsonRows } from '../statements/query.js';
 import type { JsonObject, SqlParameters } from '../values/sql-values.js';
 import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
 import type { DatabaseRegistry, InstanceShare } from './database-registry.js';
@@ -24,6 +24,8 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
   readonly onRow: (row: JsonObject) => void;
+  /** How to read the columns that have or may have JSON text. */
+  readonly readingOf?: (column: string) => ColumnReading;
   /** A row with a larger value ends the query with `result_too_large` before that value is made. */
   readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error, thrown before the last statement runs. */
@@ -115,11 +117,15 @@ export class GenerationDatabase implements Disposable {
   async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
-    const { onRow, maxRowBytes, refusesExcess = false, staysWithin } = options;
+    const { onRow, readingOf, maxRowBytes, refusesExcess = false, staysWithin } = options;
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
     const work = async (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
       if (staysWithin === true) assertWithinDatabase(sql);
-      const reading = { openReader: jsonRows(onRow), maxRowBytes, ...(staysWithin === true && { beforeRun }) };
+      const reading = {
+        openReader: jsonRows(onRow, readingOf),
+        maxRowBytes,
+        ...(staysWithin === true && { beforeRun }),
+      };
       await executeQuery(connection, { sql, parameters, signal, isOneStatement, refusesExcess, ...reading });
     };
     await (isOneStatement ? connections.useIdle(work, options) : connections.useNew(work, options));

@@ -5,13 +5,14 @@ import {
   type DuckDBPreparedStatement,
   type DuckDBResult,
   type DuckDBType,
+  DuckDBTypeId,
   ResultReturnType,
   StatementType,
 } from '@duckdb/node-api';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { clipMiddle, messageOf, MxcpError } from '../../errors/index.js';
 import { EventLoopBudget, raceSignal } from '../../lifecycle/index.js';
 import { columnReader, type ColumnReader, type ColumnValues } from '../values/chunk-columns.js';
-import { keepOrder, losesOrder, toJson } from '../values/json-values.js';
+import { jsonReader, keepOrder, losesOrder, parseJsonText, toJson } from '../values/json-values.js';
 import { bindParameters, refuseExcess } from '../values/parameters.js';
 import type { JsonObject, JsonValue, SqlParameters } from '../values/sql-values.js';
 
@@ -174,24 +175,43 @@ async function drain(result: DuckDBResult): Promise<void> {
   }
 }
 
+/** How a column is read: its JSON as text, also text as JSON, or by default as DuckDB has it. */
+export type ColumnReading = 'text' | 'json' | undefined;
+
 /** Gives each row as a JSON object. */
-export function jsonRows(onRow: (row: JsonObject) => void): Query['openReader'] {
-  return ({ names }) => {
-    if (!losesOrder(names)) return (columns, row) => onRow(toJsonRow(names, columns, row));
-    return (columns, row) => onRow(keepOrder(toJsonRow(names, columns, row), names));
+export function jsonRows(
+  onRow: (row: JsonObject) => void,
+  readingOf: (column: string) => ColumnReading = () => undefined,
+): Query['openReader'] {
+  return ({ names, types }) => {
+    const readers = types.map((type, at) => toJsonReader(type, readingOf(names[at] ?? '')));
+    const toRow = (columns: readonly ColumnValues[], row: number): Record<string, JsonValue> => {
+      const object: Record<string, JsonValue> = {};
+      for (let at = 0; at < names.length; at += 1) {
+        const name = names[at] ?? '';
+        const read = readers[at];
+        const plain = toJson(columns[at]?.at(row) ?? null);
+        const value = read === undefined ? plain : read(plain);
+        // Assigning this one would set the prototype.
+        if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true });
+        else object[name] = value;
+      }
+      return object;
+    };
+    if (!losesOrder(names)) return (columns, row) => onRow(toRow(columns, row));
+    return (columns, row) => onRow(keepOrder(toRow(columns, row), names));
   };
 }
 
-function toJsonRow(names: readonly string[], columns: readonly ColumnValues[], row: number): Record<string, JsonValue> {
-  const object: Record<string, JsonValue> = {};
-  for (let at = 0; at < names.length; at += 1) {
-    const name = names[at] ?? '';
-    const value = toJson(columns[at]?.at(row) ?? null);
-    // Assigning this one would set the prototype.
-    if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true });
-    else object[name] = value;
-  }
-  return object;
+function toJsonReader(type: DuckDBType, reading: ColumnReading): ((value: JsonValue) => JsonValue) | undefined {
+  if (reading === 'text') return undefined;
+  return reading === 'json' && type.typeId === DuckDBTypeId.VARCHAR ? textToContainer : jsonReader(type);
+}
+
+/** A text that is a list or an object in JSON as that; any other text as it is. */
+function textToContainer(value: JsonValue): JsonValue {
+  const read = typeof value === 'string' ? parseJsonText(value) : value;
+  return typeof read === 'object' ? read : value;
 }
 
 function toUniqueNames(names: readonly string[]): readonly string[] {
@@ -244,5 +264,5 @@ export function toQueryError(thrown: unknown): MxcpError {
   if (thrown instanceof MxcpError) return thrown;
   const message = messageOf(thrown);
   if (message.startsWith('INTERRUPT Error')) return interrupted(thrown);
-  return new MxcpError('query_failed', `${PREFIX}${message}`, { cause: thrown });
+  return new MxcpError('query_failed', `${PREFIX}${clipMiddle(message)}`, { cause: thrown });
 }

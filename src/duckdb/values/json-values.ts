@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import {
+  DuckDBArrayType,
   DuckDBArrayValue,
   DuckDBBlobValue,
   DuckDBDateValue,
   DuckDBDecimalValue,
   DuckDBGeometryValue,
   DuckDBIntervalValue,
+  DuckDBListType,
   DuckDBListValue,
+  DuckDBMapType,
   DuckDBMapValue,
+  DuckDBStructType,
   DuckDBStructValue,
   DuckDBTimestampMillisecondsValue,
   DuckDBTimestampNanosecondsValue,
@@ -15,8 +19,10 @@ import {
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
   DuckDBTimeTZValue,
+  type DuckDBType,
   DuckDBUnionValue,
   type DuckDBValue,
+  DuckDBVarCharType,
   DuckDBVariantValue,
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
@@ -174,4 +180,83 @@ function withoutMarks(_key: string, value: JsonValue): JsonValue {
   const entries = Object.entries(value);
   if (!entries.some(([key]) => key.startsWith(MARK))) return value;
   return toOrderedObject(entries.map(([key, item]) => [key.startsWith(MARK) ? key.slice(MARK.length) : key, item]));
+}
+
+/** Changes a value of one type that `toJson` made. */
+type JsonReader = (value: JsonValue) => JsonValue;
+
+/** Reads the parts of a value that DuckDB has as JSON text; undefined if its type has none. */
+export function jsonReader(type: DuckDBType): JsonReader | undefined {
+  if (type instanceof DuckDBVarCharType)
+    return type.alias === 'JSON' ? (value) => (typeof value === 'string' ? parseJsonText(value) : value) : undefined;
+  if (type instanceof DuckDBListType || type instanceof DuckDBArrayType) {
+    const readItem = jsonReader(type.valueType);
+    return readItem && ((value) => (Array.isArray(value) ? value.map(readItem) : value));
+  }
+  if (type instanceof DuckDBMapType) {
+    const readItem = jsonReader(type.valueType);
+    return readItem && memberReader(() => readItem);
+  }
+  if (!(type instanceof DuckDBStructType)) return undefined;
+  const readers = type.entryTypes.map(jsonReader);
+  return readers.some((reader) => reader !== undefined) ? memberReader((at) => readers[at]) : undefined;
+}
+
+function memberReader(readerAt: (index: number) => JsonReader | undefined): JsonReader {
+  const readAt = (value: JsonValue, at: number): JsonValue => readerAt(at)?.(value) ?? value;
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map(readAt);
+    return toOrderedObject(Object.entries(value).map(([name, member], at) => [name, readAt(member, at)]));
+  };
+}
+
+/** A text, or a number or word outside of texts. No part can match in two ways: the text may be long. */
+const JSON_TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:\d[\d.eE+-]*|(?:nan|inf(?:inity)?)\b)/gis;
+/** More digits than a double always keeps, an exponent, or what JSON has no number for. */
+const INEXACT = /\d[\d.]{15}|\d[eE]|[nN][aA][nN]|[iI][nN][fF]/;
+/** Values are written again, which takes stack for each level. */
+const MAX_LEVELS = 1000;
+
+/**
+ * JSON text of a column as a value, as exact as all values of results: numbers that a double does not hold become text, NaN and
+ * infinities, which DuckDB writes into JSON, null. What is no JSON, or is nested too deep, stays text.
+ */
+export function parseJsonText(text: string): JsonValue {
+  if (isDeep(text)) return text;
+  try {
+    return parseOrdered(INEXACT.test(text) ? text.replace(JSON_TOKEN, toExactToken) : text);
+  } catch {
+    return text;
+  }
+}
+
+function toExactToken(token: string): string {
+  if (token.startsWith('"')) return token;
+  if (!/\d/.test(token)) return 'null';
+  const number = Number(token);
+  const isWhole = /^-?\d+$/.test(token);
+  const isExact = isWhole ? Number.isSafeInteger(number) : digitsOf(token) === digitsOf(String(number));
+  return isExact ? token : JSON.stringify(token);
+}
+
+/** The digits that count, whatever zeros and exponent they have. */
+function digitsOf(number: string): string {
+  return number
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+|0+$/g, '');
+}
+
+function isDeep(json: string): boolean {
+  if (json.length <= MAX_LEVELS) return false;
+  let [level, isText] = [0, false];
+  for (let at = 0; at < json.length && level <= MAX_LEVELS; at += 1) {
+    const character = json[at];
+    if (character === '"') isText = !isText;
+    else if (isText) at += character === '\\' ? 1 : 0;
+    else if (character === '[' || character === '{') level += 1;
+    else if (character === ']' || character === '}') level -= 1;
+  }
+  return level > MAX_LEVELS;
 }

@@ -95,7 +95,9 @@ export class EndpointSet {
     const { returns, source, parameters } = definition;
     const endpoint = labelOf(definition);
     const checks = returns && createResultChecks(returns, this.#compiler);
-    return { endpoint, arguments: this.#readerOf(endpoint, parameters), returns, checks, source };
+    // A resource that does not exist is an error to its clients, and MCP has no null in place of an object.
+    const allowsNull = definition.kind === 'tool' && returns?.type !== 'object';
+    return { endpoint, arguments: this.#readerOf(endpoint, parameters), returns, checks, allowsNull, source };
   }
 
   #readerOf(label: string, parameters: readonly ParameterDefinition[]): ArgumentReader {

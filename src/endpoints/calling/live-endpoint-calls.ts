@@ -1,5 +1,5 @@
 import type { CallerIdentity, QueryableDatabase } from '../../duckdb/index.js';
-import { MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
+import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import type { ActiveGeneration, CallGate, Lease } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
 import type { CallNotification, PythonTarget, PythonWorkers } from '../../python/index.js';
@@ -168,9 +168,9 @@ export class LiveEndpointCalls {
   /** Waits for the call's turn, then runs its SQL or its function. */
   async #answer(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
     const { gate, maxResultBytes, skipOutputValidation } = this.#options;
-    const { endpoint, returns, source } = callable;
+    const { endpoint, returns, allowsNull = false, source } = callable;
     const checks = skipOutputValidation === true ? undefined : callable.checks;
-    const options = { endpoint, returns, checks, maxResultBytes };
+    const options = { endpoint, returns, checks, allowsNull, maxResultBytes };
     const release = await gate.acquire(endpoint, call.deadline.signal);
     try {
       return source.language === 'sql'
@@ -206,7 +206,8 @@ async function runStatement(
   { generation, context: { caller }, deadline: { signal }, options }: WorkingCall,
 ): Promise<ShapedResult> {
   const collector = new RowCollector(options);
-  const execution = { caller, signal, maxRowBytes: options.maxResultBytes, onRow: collector.onRow };
+  const { onRow, readingOf } = collector;
+  const execution = { caller, signal, maxRowBytes: options.maxResultBytes, onRow, readingOf };
   const { database } = generation;
   if (source.sql !== undefined) await database.query(source.sql.text, bindings, execution);
   else {
@@ -229,9 +230,11 @@ async function callFunction(
   return collector.finish();
 }
 
+const SHOWN_NAME_LENGTH = 200;
+
 /** `endpoint_not_found` */
 export function notFound({ kind, name }: CalledEndpoint, known: Iterable<string>): MxcpError {
-  const what = endpointLabel(kind, name);
+  const what = endpointLabel(kind, clip(name, SHOWN_NAME_LENGTH));
   return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, [...known])}`);
 }
 

@@ -34,7 +34,7 @@ const FILES: Record<string, readonly string[]> = {
   ),
   'tools/square.yml': tool('square', 'SELECT $v * $v AS v, $v // 2 AS half, typeof($v) AS type', 'type: number'),
   'tools/numbers.yml': tool('numbers', 'SELECT typeof($v) AS type, $v AS v', 'type: array, items: { type: number }'),
-  'tools/free.yml': tool('free', 'SELECT typeof($v) AS type, $v[1].k0::DOUBLE AS first, len($v) AS n', 'type: array'),
+  'tools/free.yml': tool('free', 'SELECT typeof($v) AS type, $v[1].k0 AS first, len($v) AS n', 'type: array'),
   'tools/part.yml': tool(
     'part',
     'SELECT typeof($v[1].a) AS type, len($v) AS n',

@@ -29,11 +29,7 @@ describe('shaping results', () => {
   });
 
   it.each([
-    [
-      { type: 'object' },
-      [],
-      'tool "t" must answer exactly one row, because its return type is object, but its SQL gave no rows',
-    ],
+    [{ type: 'object' }, [], 'not found: tool "t" has nothing for these arguments'],
     [
       { type: 'integer' },
       [{ a: 1 }, { a: 2 }, { a: 3 }],
