@@ -1,5 +1,5 @@
 import { type Setting, type SettingName, SETTINGS } from '../settings/index.js';
-import type { CommandEntry, OptionSpec } from './command/command.js';
+import type { CommandEntry, Completion, OptionSpec } from './command/command.js';
 
 const REPEATABLE: ReadonlySet<SettingName> = new Set(['envFiles']);
 const FILES: ReadonlySet<SettingName> = new Set(['config', 'envFiles', 'adminSocket', 'adminProbeSocket', 'python']);
@@ -9,9 +9,7 @@ function toOptions(names: readonly SettingName[]): readonly OptionSpec[] {
   return names.flatMap((name) => {
     const setting: Setting<unknown> = SETTINGS[name];
     if (setting.flag === undefined) return [];
-    const value = /<(.+)>/.exec(setting.flag)?.[1];
-    const others = value === 'folder' ? value : value === undefined ? undefined : setting.kind.values;
-    const completes = FILES.has(name) ? 'file' : others;
+    const completes = completionOf(name, setting);
     const option: OptionSpec = {
       flags: setting.flag,
       doc: setting.doc,
@@ -21,6 +19,13 @@ function toOptions(names: readonly SettingName[]): readonly OptionSpec[] {
     // `--admin` only switches on; this one overrides an environment that switches on.
     return name === 'admin' ? [option, { flags: '--no-admin', doc: 'Do not open the admin socket.' }] : [option];
   });
+}
+
+function completionOf(name: SettingName, { flag = '', kind }: Setting<unknown>): Completion | undefined {
+  if (FILES.has(name)) return 'file';
+  if (name === 'projectDir') return 'folder';
+  if (name === 'profile') return 'profile';
+  return flag.includes('<') ? kind.values : undefined;
 }
 
 // Object.keys loses the type of the keys.
@@ -85,7 +90,7 @@ const PARAMETERS: OptionSpec = {
   repeatable: true,
 };
 /** Also accepted before the command: `mxcp -C ~/sales serve`. */
-export const WHERE_THE_PROJECT_IS = toOptions(['projectDir', 'config']);
+const WHERE_THE_PROJECT_IS = toOptions(['projectDir', 'config']);
 const PROJECT_SETTINGS = [...WHERE_THE_PROJECT_IS, ...toOptions(['profile', 'readonly', 'debug', 'envFiles'])];
 const PYTHON = toOptions(['python']);
 const HEADERS: OptionSpec = {
@@ -148,7 +153,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'list',
     doc: 'List the endpoints of the project on disk, without opening a database',
     // It opens nothing and resolves no reference, so the other options of a project would have no effect.
-    options: [...WHERE_THE_PROJECT_IS, ...toOptions(['profile', 'debug']), JSON_OUTPUT],
+    options: [
+      { flags: '--profiles', doc: 'List the profiles of the project instead.' },
+      ...WHERE_THE_PROJECT_IS,
+      ...toOptions(['profile', 'debug']),
+      JSON_OUTPUT,
+    ],
     load: () => import('./commands/list.js'),
   },
   {
@@ -156,7 +166,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     doc: 'Call one endpoint without a server',
     arguments: [
       { usage: '<type>', doc: 'The kind of endpoint.', choices: ['tool', 'resource', 'prompt'] },
-      { usage: '<name>', doc: 'Its name; for a resource also its URI or URI template.' },
+      { usage: '<name>', doc: 'Its name; for a resource also its URI or URI template.', completes: 'endpoint' },
     ],
     options: [
       PARAMETERS,
@@ -180,7 +190,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     doc: 'Run the tests of endpoint files without a server',
     arguments: [
       { usage: '[type]', doc: 'Only endpoints of this kind.', choices: ['tool', 'resource', 'prompt'] },
-      { usage: '[name]', doc: 'Only the endpoint of this name; for a resource also its URI or URI template.' },
+      {
+        usage: '[name]',
+        doc: 'Only the endpoint of this name; for a resource also its URI or URI template.',
+        completes: 'endpoint',
+      },
     ],
     options: [
       { flags: '-u, --user-context <json>', doc: 'The caller of all tests, instead of the `user_context` of each.' },
@@ -219,3 +233,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/completion.js'),
   },
 ];
+
+/** The command itself, with the options that are also accepted before a command. */
+export const PROGRAM: CommandEntry = { name: 'mxcp', doc: '', options: WHERE_THE_PROJECT_IS, subcommands: COMMANDS };

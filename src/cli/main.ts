@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import { type MxcpError, toMxcpError, visible, visibleLines } from '../errors/index.js';
 import { isDebug } from '../settings/index.js';
-import { COMMANDS } from './command-table.js';
+import { PROGRAM } from './command-table.js';
 import type { CommandModule, EarlySignals } from './command/command.js';
 import { type Invocation, parseCommandLine } from './parse-command-line.js';
 import { createOutput, type Output } from './terminal/output.js';
@@ -34,7 +34,7 @@ async function runCommandLine(argv: readonly string[], output: Output, early: Ea
 
 async function runCommand({ load, args, options }: Invocation, output: Output, early: EarlySignals): Promise<number> {
   let module: CommandModule | undefined;
-  const context = { env: process.env, cwd: process.cwd(), output, early, commands: COMMANDS };
+  const context = { env: process.env, cwd: process.cwd(), output, early, program: PROGRAM };
   try {
     module = await load();
     return await module.run(args, options, context);

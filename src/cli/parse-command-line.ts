@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { MxcpError, toOneLine } from '../errors/index.js';
 import { version } from '../version/index.js';
-import { COMMANDS, WHERE_THE_PROJECT_IS } from './command-table.js';
+import { PROGRAM } from './command-table.js';
 import {
   type ArgumentSpec,
   type CommandEntry,
@@ -52,18 +52,18 @@ function withoutHelp(argv: readonly string[]): readonly string[] {
 
 /** Whether a word is the value of an option that is also accepted before the command. */
 function isProjectPlace(argv: readonly string[], index: number): boolean {
-  return WHERE_THE_PROJECT_IS.some(({ flags }) => flags.match(/-[\w-]+/g)?.includes(argv[index - 1] ?? ''));
+  return (PROGRAM.options ?? []).some(({ flags }) => flags.match(/-[\w-]+/g)?.includes(argv[index - 1] ?? ''));
 }
 
 /** Whether a command is named that does not exist. Commander prints the general help if that is asked for too. */
 function namesNoCommand(argv: readonly string[]): boolean {
-  let entries: readonly CommandEntry[] | undefined = COMMANDS;
+  let entries = PROGRAM.subcommands ?? [];
   for (const [index, word] of argv.entries()) {
     if (word.startsWith('-') || word === 'help' || isProjectPlace(argv, index)) continue;
-    const entry: CommandEntry | undefined = entries.find(({ name }) => name === word);
+    const entry = entries.find(({ name }) => name === word);
     if (entry === undefined) return true;
+    if (entry.subcommands === undefined) return false;
     entries = entry.subcommands;
-    if (entries === undefined) return false;
   }
   return false;
 }
@@ -83,8 +83,8 @@ function createProgram(output: Output, select: (invocation: Invocation) => void)
     .configureOutput({ writeOut: output.write, writeErr: output.writeError })
     .showHelpAfterError('(run with --help to see all options)')
     .addHelpText('after', `\n${formatExitCodes()}`);
-  for (const spec of WHERE_THE_PROJECT_IS) program.addOption(toCommanderOption(spec));
-  for (const entry of COMMANDS) addCommand(program, entry, select);
+  for (const spec of PROGRAM.options ?? []) program.addOption(toCommanderOption(spec));
+  for (const entry of PROGRAM.subcommands ?? []) addCommand(program, entry, select);
   return program;
 }
 

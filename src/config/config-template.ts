@@ -190,14 +190,18 @@ export function chooseProfile(template: ConfigTemplate, previous: RunningProfile
 
 /** The profile that the site file names need not be in either file: it then runs on defaults. */
 function assertKnown(active: ActiveTemplate): ActiveTemplate {
-  const { site, settings, project, profile } = active;
-  const names = new Set([...Object.keys(site.profiles), ...userProfiles(active, project), site.profile]);
-  if (names.has(profile)) return active;
-  const known = [...names].sort();
+  const { settings, project, profile } = active;
+  const known = profileNames(active, project);
+  if (known.includes(profile)) return active;
   throw new MxcpError(
     'profile_unknown',
     `the profile \`${profile}\` (${settings.namedBy.profile ?? 'active'}) is in neither configuration file; known profiles are ${known.join(', ')}${keySuggestion(profile, known)}`,
   );
+}
+
+function profileNames(template: ConfigTemplate, project: string): readonly string[] {
+  const { profiles, profile } = template.site;
+  return [...new Set([...Object.keys(profiles), ...userProfiles(template, project), profile])].sort();
 }
 
 /** The profiles of a project in the user configuration. */
@@ -217,11 +221,13 @@ export function likelyProfile(template: ConfigTemplate): string | undefined {
 }
 
 /**
- * For commands that take the name of a profile but need no configuration. Throws `profile_unknown` if it is in neither file,
- * and what reading the files throws. Reads nothing if no profile is named.
+ * The profiles of both files, for commands that resolve no configuration. Throws `profile_unknown` if one is named that is in
+ * neither, and what reading the files throws.
  */
-export async function checkNamedProfile(settings: ServerSettings): Promise<void> {
-  if (settings.profile !== undefined) chooseProfile(await loadConfigTemplate(settings), undefined);
+export async function loadProfileNames(settings: ServerSettings): Promise<readonly string[]> {
+  const template = await loadConfigTemplate(settings);
+  if (settings.profile !== undefined) chooseProfile(template, undefined);
+  return profileNames(template, template.site.project);
 }
 
 /** What applies to the active profile: everything outside of `projects`, and what that profile has. */

@@ -1,5 +1,5 @@
 export { assertProtections } from './check-config.js';
-export { type ConfigTemplate, checkNamedProfile, loadConfigTemplate } from './config-template.js';
+export { type ConfigTemplate, loadConfigTemplate, loadProfileNames } from './config-template.js';
 export {
   type ConfigObject,
   type ExtensionDefinition,

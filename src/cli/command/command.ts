@@ -1,8 +1,11 @@
 import type { MxcpError } from '../../errors/index.js';
 import type { Output } from '../terminal/output.js';
 
-/** What a shell offers for an argument or for the value of an option. */
-export type Completion = readonly string[] | 'file' | 'folder';
+/**
+ * What a shell offers for an argument or for the value of an option: these words, paths, the profiles of the project, or the names
+ * of its endpoints of the kind that the argument before says.
+ */
+export type Completion = readonly string[] | 'file' | 'folder' | 'profile' | 'endpoint';
 
 export interface OptionSpec {
   /** As commander declares it, e.g. `-p, --param <name=value>`. */
@@ -31,7 +34,7 @@ export interface CommandContext {
   readonly cwd: string;
   readonly output: Output;
   /** The whole command table. Commands cannot import it, because it imports them. */
-  readonly commands: readonly CommandEntry[];
+  readonly program: CommandEntry;
   readonly early: EarlySignals;
 }
 

@@ -1,7 +1,7 @@
 import type { CommandEntry, CommandModule, Completion, OptionSpec } from '../command/command.js';
 
-export const run: CommandModule['run'] = ([shell = ''], _options, { output, commands }) => {
-  output.write(SCRIPTS[shell]?.(findPlaces(commands)) ?? '');
+export const run: CommandModule['run'] = ([shell = ''], _options, { output, program }) => {
+  output.write(SCRIPTS[shell]?.(findPlaces(program)) ?? '');
   return Promise.resolve(0);
 };
 
@@ -18,7 +18,7 @@ const HELP: OptionSpec = { flags: '-h, --help', doc: 'Print the help of this com
 const VERSION: OptionSpec = { flags: '-V, --version', doc: 'Print the version.' };
 
 /** The one walk over the command table: every place, from `mxcp` itself to the last subcommand. */
-function findPlaces(commands: readonly CommandEntry[]): readonly Place[] {
+function findPlaces({ subcommands: commands = [], ...program }: CommandEntry): readonly Place[] {
   const names = commands.map(({ name }) => name);
   const help: CommandEntry = {
     name: 'help',
@@ -29,7 +29,7 @@ function findPlaces(commands: readonly CommandEntry[]): readonly Place[] {
     const place = toPlace(entry, path);
     return [place, ...place.subcommands.flatMap((each) => placesOf(each, [...path, each.name]))];
   };
-  return placesOf({ name: 'mxcp', doc: '', subcommands: [...commands, help] }, []);
+  return placesOf({ ...program, subcommands: [...commands, help] }, []);
 }
 
 /** `path` has the words that lead here, e.g. `admin reload`; it is empty for `mxcp` itself. */
@@ -55,18 +55,17 @@ function toPlace(entry: CommandEntry, path: readonly string[]) {
 }
 
 /** How a shell is asked to offer something. */
-interface Offer {
+interface Offer extends Readonly<Record<Extract<Completion, string>, string>> {
   readonly nothing: string;
-  readonly file: string;
-  readonly folder: string;
   readonly words: (words: string) => string;
 }
 
-function offer(completes: Completion | undefined, { nothing, file, folder, words }: Offer): string {
-  if (completes === undefined) return nothing;
-  if (completes === 'file') return file;
-  return completes === 'folder' ? folder : words(completes.join(' '));
+function offer(completes: Completion | undefined, { words, ...others }: Offer): string {
+  return typeof completes === 'object' ? words(completes.join(' ')) : others[completes ?? 'nothing'];
 }
+
+/** Prints the names of the endpoints of one kind: the first of the columns that `mxcp list` prints to a pipe is the kind. */
+const namesOfKind = (kind: string): string => String.raw`awk -F'\t' -v kind="${kind}" '$1 == kind { print $2 }'`;
 
 function toBashScript(places: readonly Place[]): string {
   const steps = places
@@ -81,16 +80,18 @@ function toBashScript(places: readonly Place[]): string {
   const skips = valued.map(({ pattern }) => `      ${pattern}) skip=1 ;;`);
   const values = valued.map(({ pattern, completes }) => `    ${pattern}) ${offer(completes, BASH)}return ;;`);
   return `# Completion of mxcp for bash. Load it with: source <(mxcp completion bash)
+${BASH_FUNCTIONS}
 _mxcp() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="" at="" position=0 i skip=0
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="" at="" position=0 i skip=0 kind="" project=()
   ((COMP_CWORD > 0)) && prev="\${COMP_WORDS[COMP_CWORD - 1]}"
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     if ((skip)); then skip=0; continue; fi
+    case "\${COMP_WORDS[i]}" in -C|--project-dir) project=(-C "\${COMP_WORDS[i + 1]}") ;; esac
     case "$at|\${COMP_WORDS[i]}" in
 ${[...steps, ...skips].join('\n')}
       *'|-'*) ;;
-      *) position=$((position + 1)) ;;
+      *) position=$((position + 1)); kind="\${COMP_WORDS[i]}" ;;
     esac
   done
   case "$at|$prev" in
@@ -104,10 +105,21 @@ complete -F _mxcp mxcp
 `;
 }
 
+const BASH_FUNCTIONS = `# Offers the lines of a command that begin with the current word. A colon separates words for bash, so only what follows is offered.
+_mxcp_offer() {
+  local IFS=$'\\n' colon="\${cur%"\${cur##*:}"}" names
+  names=($("$@" 2>/dev/null))
+  COMPREPLY=($(compgen -W "\${names[*]}" -- "$cur"))
+  if [[ "$COMP_WORDBREAKS" == *:* ]]; then COMPREPLY=("\${COMPREPLY[@]#"$colon"}"); fi
+}
+_mxcp_endpoints() { mxcp "\${project[@]}" list | ${namesOfKind('$kind')}; }`;
+
 const BASH: Offer = {
   nothing: '',
   file: 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")); ',
   folder: 'compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")); ',
+  profile: '_mxcp_offer mxcp "${project[@]}" list --profiles; ',
+  endpoint: '_mxcp_offer _mxcp_endpoints; ',
   words: (words) => `COMPREPLY=($(compgen -W '${words}' -- "$cur")); `,
 };
 
@@ -125,41 +137,70 @@ function toBashPlace({ path, subcommands, options, arguments: all }: Place): str
 
 function toFishScript(places: readonly Place[]): string {
   return `# Completion of mxcp for fish. Put it into ~/.config/fish/completions/mxcp.fish
-# True when the words after mxcp begin with these; with --exactly, when there are no others.
-function __mxcp_at
-    set -l words (commandline -opc)[2..]
-    set -l exactly 0
-    if test "$argv[1]" = --exactly
-        set exactly 1
-        set -e argv[1]
-    end
-    set -l count (count $argv)
-    test $exactly = 1; and test (count $words) -ne $count; and return 1
-    test $count = 0; and return 0
-    test (count $words) -ge $count; or return 1
-    test "$words[1..$count]" = "$argv"
-end
+${fishFunctions(places)}
 complete -c mxcp -f
 ${places.flatMap(toFishLines).join('\n')}
 `;
+}
+
+function fishFunctions(places: readonly Place[]): string {
+  const options = places.flatMap((place) => place.options);
+  const valued = new Set(options.flatMap(({ names, value }) => (value === undefined ? [] : names)));
+  return `# The commands and arguments so far, without options and their values.
+function __mxcp_words
+    set -l skip 0
+    for word in (commandline -opc)[2..]
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word ${[...valued].join(' ')}
+            set skip 1
+        else if not string match -q -- '-*' $word
+            echo -- $word
+        end
+    end
+end
+# True when these words are the first ones so far, and as many others follow as the number says; -1 is any number.
+function __mxcp_at
+    set -l words (__mxcp_words)
+    set -l path $argv[2..]
+    set -l count (count $path)
+    test $argv[1] = -1; or test (count $words) = (math $count + $argv[1]); or return 1
+    test $count = 0; and return 0
+    test (count $words) -ge $count; or return 1
+    test "$words[1..$count]" = "$path"
+end
+# Runs mxcp in the project of the command line.
+function __mxcp_here
+    set -l words (commandline -opc)
+    set -l place (contains -i -- -C $words; or contains -i -- --project-dir $words)
+    set -q place[1]; and set -p argv -C $words[(math $place + 1)]
+    mxcp $argv 2>/dev/null
+end
+function __mxcp_endpoints
+    set -l words (__mxcp_words)
+    __mxcp_here list | ${namesOfKind('$words[2]')}
+end`;
 }
 
 const FISH: Offer = {
   nothing: '',
   file: '-F',
   folder: "-a '(__fish_complete_directories)'",
+  profile: "-a '(__mxcp_here list --profiles)'",
+  endpoint: "-a '(__mxcp_endpoints)'",
   words: (words) => `-a ${quoteForFish(words)}`,
 };
 
 function toFishLines({ path, subcommands, options, arguments: all }: Place): string[] {
-  const exactly = ['__mxcp_at', '--exactly', ...path].join(' ');
-  const below = path.length === 0 ? exactly : ['__mxcp_at', ...path].join(' ');
+  const at = (more: number): string => ['__mxcp_at', more, ...path].join(' ');
   const line = (condition: string, offered: string): string =>
     `complete -c mxcp -n ${quoteForFish(condition)} ${offered}`;
   return [
-    ...subcommands.map(({ name, doc }) => line(exactly, `-a ${quoteForFish(name)} -d ${quoteForFish(doc)}`)),
-    ...all.flatMap(({ completes }) => (completes === undefined ? [] : [line(below, offer(completes, FISH))])),
-    ...options.map((option) => line(below, toFishOption(option))),
+    ...subcommands.map(({ name, doc }) => line(at(0), `-a ${quoteForFish(name)} -d ${quoteForFish(doc)}`)),
+    ...all.flatMap(({ completes }, index) =>
+      completes === undefined ? [] : [line(at(index), offer(completes, FISH))],
+    ),
+    ...options.map((option) => line(at(path.length === 0 ? 0 : -1), toFishOption(option))),
   ];
 }
 
@@ -178,6 +219,22 @@ function quoteForFish(text: string): string {
 function toZshScript(places: readonly Place[]): string {
   return `#compdef mxcp
 # Completion of mxcp for zsh.
+# Runs mxcp in the project of the command line.
+_mxcp_here() {
+  local -a all=(\${(z)BUFFER}) project
+  local i=\${all[(i)(-C|--project-dir)]}
+  (( i < $#all )) && project=(-C \${(Q)~all[i+1]})
+  mxcp $project "$@" 2>/dev/null
+}
+_mxcp_profiles() {
+  local -a names=(\${(f)"$(_mxcp_here list --profiles)"})
+  compadd "$@" -a names
+}
+_mxcp_endpoints() {
+  local kind=\${words[(r)(tool|resource|prompt)]}
+  local -a names=(\${(f)"$(_mxcp_here list | ${namesOfKind('$kind')})"})
+  compadd "$@" -a names
+}
 ${places.map(toZshFunction).join('\n\n')}
 
 if [[ "$funcstack[1]" == _mxcp ]]; then _mxcp "$@"; else compdef _mxcp mxcp; fi
@@ -209,7 +266,14 @@ ${subcommands.map((each) => `      ${each.name}) ${name}_${each.name} ;;`).join(
 }`;
 }
 
-const ZSH: Offer = { nothing: ' ', file: '_files', folder: '_files -/', words: (words) => `(${words})` };
+const ZSH: Offer = {
+  nothing: ' ',
+  file: '_files',
+  folder: '_files -/',
+  profile: '_mxcp_profiles',
+  endpoint: '_mxcp_endpoints',
+  words: (words) => `(${words})`,
+};
 
 function toZshOption({ names, doc, value, completes, repeatable }: Place['options'][number]): string[] {
   const taken = value === undefined ? '' : `:${escapeForZsh(value)}:${offer(completes, ZSH)}`;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { checkNamedProfile, loadConfigTemplate, loadEndpointFolders } from '../../config/index.js';
+import { loadEndpointFolders, loadProfileNames } from '../../config/index.js';
 import { loadEndpoints } from '../../endpoints/index.js';
-import { formatProblem } from '../../errors/index.js';
+import { formatProblem, visible } from '../../errors/index.js';
 import type { CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import { printTable } from '../terminal/tables.js';
@@ -9,8 +9,12 @@ import { printTable } from '../terminal/tables.js';
 /** Opens no database and resolves no reference, so it also works beside a running server. */
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const settings = loadProjectSettings(options, context);
-  await loadConfigTemplate(settings);
-  await checkNamedProfile(settings);
+  const profiles = await loadProfileNames(settings);
+  if (options['profiles'] === true) {
+    if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result: { status: 'ok', profiles } });
+    else for (const profile of profiles) context.output.print(visible(profile));
+    return 0;
+  }
   const { endpoints, failures, disabled } = await loadEndpoints(await loadEndpointFolders(settings));
   const listed = [
     ...endpoints.map(({ path, kind, name }) => ({ path, kind, name, error: null })),
