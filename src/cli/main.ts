@@ -8,7 +8,7 @@ import { createOutput, type Output } from './terminal/output.js';
 
 /** The entry point of the command `mxcp`. Nothing else turns its errors into output and an exit code. */
 export async function main(argv: readonly string[], early: EarlySignals): Promise<void> {
-  const output = createOutput();
+  const output = createOutput(early.streams.output);
   try {
     process.exit(await runCommandLine(argv, output, early));
   } catch (thrown) {

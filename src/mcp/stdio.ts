@@ -20,23 +20,26 @@ import { sendListChanges } from './listings.js';
 import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
 import { ResultSplices, writeMessage } from './results.js';
 
+interface StdioOptions extends McpOptions {
+  readonly input: Readable;
+  readonly output: Writable;
+}
+
 /**
- * Serves all versions of the protocol on two streams, the process's own unless given; the first message decides which one the
- * client speaks. Nothing else may write to the output.
+ * Serves all versions of the protocol on two streams; the first message decides which one the client speaks. Nothing else may
+ * write to the output.
  */
-export function startStdio(options: McpOptions & { input?: Readable; output?: Writable }): ClientTransport {
-  const { calls, info, scrubber, input = process.stdin, output = process.stdout } = options;
+export function startStdio(options: StdioOptions): ClientTransport {
   const logger = options.logger.child({ component: 'mcp' });
   const problems = new LimitedLog(logger);
   const splices = new ResultSplices();
-  const accessLog = options.accessLog === true ? new AccessLog(options.logger) : undefined;
-  const transport = new StdioTransport({ input, output, splices, accessLog });
+  const transport = new StdioTransport(options, splices);
   const scopeOf = ({ mcpReq }: ServerContext): MessageScope => ({
     splices,
     notify: (message) => mcpReq.notify(message),
     access: transport.accessOf(mcpReq.id),
   });
-  const createServer = createMcpServerFactory({ calls, info, logger, scrubber, scopeOf });
+  const createServer = createMcpServerFactory({ ...options, logger, scopeOf });
   // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
   const servers = new Set<Server>();
   const createRemembered = (): Server => {
@@ -72,13 +75,6 @@ const END_OF_INPUT_GRACE_MS = 5_000;
 /** How long a client may take to read the last answers when the connection ends. */
 const LAST_ANSWERS_GRACE_MS = 500;
 
-interface StdioTransportOptions {
-  readonly input: Readable;
-  readonly output: Writable;
-  readonly splices: ResultSplices;
-  readonly accessLog: AccessLog | undefined;
-}
-
 /**
  * Lines of JSON on two streams. Unlike the SDK's transport, it writes large results in slices, one message after the
  * other, and answers requests that arrived before the input ended.
@@ -102,11 +98,11 @@ class StdioTransport implements Transport {
   /** Settles when all messages so far are written: messages must not mix. */
   #written: Promise<void> = Promise.resolve();
 
-  constructor({ input, output, splices, accessLog }: StdioTransportOptions) {
+  constructor({ input, output, accessLog, logger }: StdioOptions, splices: ResultSplices) {
     this.#input = input;
     this.#output = output;
     this.#splices = splices;
-    this.#accessLog = accessLog;
+    this.#accessLog = accessLog === true ? new AccessLog(logger) : undefined;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -155,13 +151,21 @@ class StdioTransport implements Transport {
   async #close(): Promise<void> {
     this.#stopReading();
     const isWritten = await within(
-      this.#written.then(() => true),
+      this.#written.then(() => this.#flush()),
       LAST_ANSWERS_GRACE_MS,
     );
     // The client does not read: messages that are not written yet would hold their results for ever.
     if (isWritten !== true) this.#output.destroy();
     this.onclose?.();
     this.#end();
+  }
+
+  /** Settles when the system has what was written: the process may end right after. */
+  #flush(): Promise<true> {
+    return new Promise((resolve) => {
+      if (this.#output.destroyed) resolve(true);
+      else this.#output.write('', () => resolve(true));
+    });
   }
 
   #stopReading(): void {

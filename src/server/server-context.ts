@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type { DatabaseRegistry } from '../duckdb/index.js';
 import { MxcpError } from '../errors/index.js';
 import type { Disposer } from '../lifecycle/index.js';
@@ -17,6 +18,7 @@ export interface ServerContext {
   readonly phase: ServerPhase;
   /** Threads whose priority is never lowered; empty to leave all threads equal. */
   readonly keptThreads: ReadonlySet<number>;
+  readonly openStreams: () => { readonly input: Readable; readonly output: Writable };
   /** Aborted when the server closes, with `server_closing`. */
   readonly stopped: AbortSignal;
   /** Frees everything that is opened, in reverse order, also when a start fails half-way. */

@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly stores?: readonly ReferenceResolver[];
   /** Threads that keep their priority; all others run queries and get a lower one. Unless given, all stay equal. */
   readonly keptThreads?: readonly number[];
+  /** Opens the streams of stdio mode; those of the process unless given. */
+  readonly openStreams?: ServerContext['openStreams'];
 }
 
 /**
@@ -35,7 +37,7 @@ export class Server {
   #opening: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor({ settings, env, logSinks, stores, keptThreads }: ServerOptions) {
+  constructor({ settings, env, logSinks, stores, keptThreads, openStreams }: ServerOptions) {
     const disposer = new Disposer();
     const scrubber = new Scrubber();
     const { debug, logFormat: format } = settings;
@@ -51,6 +53,7 @@ export class Server {
       databases: new DatabaseRegistry(),
       phase: new ServerPhase(),
       keptThreads: new Set(keptThreads),
+      openStreams: openStreams ?? (() => ({ input: process.stdin, output: process.stdout })),
       stopped: this.#stopped.signal,
       disposer,
       reload: (options) => this.reload(options),

@@ -149,12 +149,14 @@ async function buildFirstGeneration(
 
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
-  { logger, scrubber, settings: { accessLog } }: ServerContext,
+  { logger, scrubber, settings: { accessLog }, openStreams }: ServerContext,
   { project, transport }: ResolvedConfig,
   calls: EndpointCalls,
 ): Promise<ClientTransport> {
   const options = { calls, logger, scrubber, accessLog, info: { name: project, version } };
-  return transport.provider === 'stdio' ? startStdio(options) : startHttpListener({ ...options, ...transport });
+  return transport.provider === 'stdio'
+    ? startStdio({ ...options, ...openStreams() })
+    : startHttpListener({ ...options, ...transport });
 }
 
 const CALLS_SHARE = 0.8;

@@ -72,6 +72,8 @@ export interface EarlySignals {
   readonly stops: number;
   onHangup: () => void;
   onStop: () => void;
+  /** The descriptors of standard input and output. The launcher moves those of a server, so that native code cannot use them. */
+  readonly streams: { readonly input: number; readonly output: number };
   /** The threads of the process at that moment, where the system lists them. */
   readonly threads: readonly number[];
 }

@@ -6,6 +6,7 @@ import type { ServerSettings } from '../../settings/index.js';
 import { BUG_EXIT_CODE, type CommandContext, type CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import { startProgress } from '../terminal/progress.js';
+import { openStandardStreams } from '../terminal/standard-streams.js';
 
 /** Extra time after the shutdown deadline before the process ends itself: a running query makes `process.exit` hang. */
 const WATCHDOG_GRACE_MS = 1_000;
@@ -30,6 +31,7 @@ export async function serveUntilStopped(
     settings,
     env: context.env,
     keptThreads: context.early.threads,
+    openStreams: () => openStandardStreams(context.early.streams),
     ...(logSinks && { logSinks }),
   });
   context.output.scrubWith((text) => server.scrub(text));

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { errorCodeOf, messageOf, MxcpError, visibleLines } from '../../errors/index.js';
 
 /**
@@ -23,10 +24,11 @@ export interface Output {
   readonly scrub: (text: string) => string;
 }
 
-export function createOutput(): Output {
+/** `descriptor` is where standard output is. */
+export function createOutput(descriptor = 1): Output {
   let scrubber = (text: string): string => text;
   const write = (text: string): void => {
-    const failure = writeAll(1, text);
+    const failure = writeAll(descriptor, text);
     if (failure === undefined) return;
     throw new MxcpError(
       'output_failed',
@@ -37,7 +39,7 @@ export function createOutput(): Output {
   // There is no other place to report that standard error cannot be written; the exit code still says how the command ended.
   const writeError = (text: string): void => void writeAll(2, scrubber(text));
   return {
-    isTerminal: process.stdout.isTTY,
+    isTerminal: isatty(descriptor),
     isErrorTerminal: process.stderr.isTTY,
     // 0 is what some terminals report that do not know their width.
     columns: process.stdout.columns || 80,
