@@ -9,6 +9,7 @@ export {
   assertLocalCaller,
   endWith,
   headerValues,
+  isLoopbackHost,
   readBody,
   writeReply,
 } from './http-server.js';

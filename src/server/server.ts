@@ -1,5 +1,8 @@
+import type { ResolvedConfig } from '../config/index.js';
 import { DatabaseRegistry } from '../duckdb/index.js';
+import type { LiveEndpointCalls } from '../endpoints/index.js';
 import { formatProblem, messageOf, MxcpError } from '../errors/index.js';
+import { isLoopbackHost } from '../http/index.js';
 import { Disposer } from '../lifecycle/index.js';
 import { type Logger, type LogSink, Scrubber, ServerLog } from '../logging/index.js';
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
@@ -98,9 +101,12 @@ export class Server {
     return this.#running.coordinator.request({ ...options, definitions });
   }
 
-  /** Accepts nothing new, lets calls run for most of `shutdownTimeoutMs`, interrupts the rest, removes the socket. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
+  /**
+   * Accepts nothing new, lets calls run for most of `shutdownTimeoutMs`, interrupts the rest, removes the socket. The log has
+   * `why`.
+   */
+  close(why: object = {}): Promise<void> {
+    this.#closed ??= this.#close(why);
     return this.#closed;
   }
 
@@ -144,6 +150,7 @@ export class Server {
     stopped.throwIfAborted();
     phase.serve();
     this.#running.triggers.update(this.#running.active.current.contents);
+    warnOfOpenPort(config, this.logger);
     this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');
   }
 
@@ -154,24 +161,51 @@ export class Server {
     }
   }
 
-  async #close(): Promise<void> {
+  async #close(why: object): Promise<void> {
     const { settings, phase, databases, disposer } = this.#context;
     phase.close();
     this.#stopped.abort(new MxcpError('server_closing', 'the server was stopped while it started'));
     // A running start ends at its next step; it would otherwise open things after they were closed. It reports its error itself.
     await this.#opening?.catch(() => {});
     if (this.#running !== undefined) {
-      const { active, coordinator, transport, triggers } = this.#running;
+      const { active, calls, coordinator, transport, triggers } = this.#running;
       await triggers.dispose();
-      this.logger.info('shutting down');
+      this.logger.info({ ...why, calls: calls.activeCalls }, 'shutting down');
       // Before the transport: a reload that waits for calls gives up, and the calls it holds back can end.
       const reloadsEnded = coordinator.close();
       const hasHooks = active.current.contents.python?.hasShutdownHooks === true;
-      await transport.close({ deadlineMs: shutdownCallsMs(settings.shutdownTimeoutMs, hasHooks) });
+      const deadlineMs = shutdownCallsMs(settings.shutdownTimeoutMs, hasHooks);
+      const reports = reportCallsLeft(calls, deadlineMs, this.logger);
+      await transport.close({ deadlineMs }).finally(() => clearInterval(reports));
       // Every call has ended or was cancelled. A query that missed its cancellation would keep its file open.
       databases.interruptAll();
       await reloadsEnded;
     }
     await disposer.dispose();
   }
+}
+
+/** Nothing in this version keeps callers out, so a port that others can reach should not be opened by mistake. */
+function warnOfOpenPort({ transport, sqlTools }: ResolvedConfig, logger: Logger): void {
+  const { provider, host, port } = transport;
+  if (provider === 'stdio' || isLoopbackHost(host)) return;
+  logger.warn(
+    `listening on ${host} without authentication: every client that reaches port ${port} can call every endpoint; listen on localhost, or put a proxy that authenticates in front of it`,
+  );
+  if (sqlTools.enabled)
+    logger.warn(
+      'THE SQL TOOLS ARE ON: every client that reaches the port can run any SQL on the database, read files of this user and write them; set `sql_tools.enabled: false` unless all of them may do that',
+    );
+}
+
+const REPORT_INTERVAL_MS = 1_000;
+
+/** Says every second what a shutdown waits for. The caller clears the interval. */
+function reportCallsLeft(calls: LiveEndpointCalls, deadlineMs: number, logger: Logger): NodeJS.Timeout {
+  const endsAt = performance.now() + deadlineMs;
+  const report = (): void => {
+    const left_s = Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
+    if (calls.activeCalls > 0) logger.info({ calls: calls.activeCalls, left_s }, 'waiting for calls to end');
+  };
+  return setInterval(report, REPORT_INTERVAL_MS).unref();
 }

@@ -70,6 +70,8 @@ export interface CommandEntry {
 export interface EarlySignals {
   readonly hangups: number;
   readonly stops: number;
+  /** The first one. */
+  readonly stopSignal: NodeJS.Signals | undefined;
   onHangup: () => void;
   onStop: () => void;
   /** The descriptors of standard input and output. The launcher moves those of a server, so that native code cannot use them. */

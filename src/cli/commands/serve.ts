@@ -1,4 +1,8 @@
+import { createReadStream, createWriteStream, fstatSync, readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { firstLineOf, formatProblem, groupByFile, messageOf, toMxcpError } from '../../errors/index.js';
 import type { Logger, LogSink } from '../../logging/index.js';
 import { Server } from '../../server/index.js';
@@ -6,7 +10,6 @@ import type { ServerSettings } from '../../settings/index.js';
 import { BUG_EXIT_CODE, type CommandContext, type CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import { startProgress } from '../terminal/progress.js';
-import { openStandardStreams } from '../terminal/standard-streams.js';
 
 /** Extra time after the shutdown deadline before the process ends itself: a running query makes `process.exit` hang. */
 const WATCHDOG_GRACE_MS = 1_000;
@@ -45,11 +48,23 @@ export async function serveUntilStopped(
       onReady?.(server.url);
       await Promise.race([stopped, server.clientGone]);
     }
+    const { stopSignal: signal } = context.early;
+    const cause = crash.exitCode === 0 ? 'the client disconnected' : 'unexpected error';
     setTimeout(() => endAtOnce(server), settings.shutdownTimeoutMs + WATCHDOG_GRACE_MS).unref();
-    await server.close();
+    await server.close(signal === undefined ? { cause } : { signal, parent: describeParent() });
     return crash.exitCode;
   } finally {
     crash.dispose();
+  }
+}
+
+/** Node does not say who sent a signal; often it was the process that started this one. Undefined where the system does not tell. */
+function describeParent(): string | undefined {
+  try {
+    return `${process.ppid} (${readFileSync(`/proc/${process.ppid}/comm`, 'utf8').trim()})`;
+  } catch {
+    // No Linux, or the parent has ended.
+    return undefined;
   }
 }
 
@@ -130,4 +145,33 @@ function watchForCrash(logger: Logger): CrashWatch {
       return exitCode;
     },
   };
+}
+
+/** Opens standard input and output as streams, where the launcher has put them. Called at most once. */
+function openStandardStreams({ input, output }: { readonly input: number; readonly output: number }): {
+  readonly input: Readable;
+  readonly output: Writable;
+} {
+  if (input === 0) return { input: process.stdin, output: process.stdout };
+  return { input: toReadable(input), output: toWritable(output) };
+}
+
+function toReadable(fd: number): Readable {
+  if (isatty(fd)) return new ReadStream(fd);
+  return isPipe(fd)
+    ? new Socket({ fd, readable: true, writable: false })
+    : createReadStream('', { fd, autoClose: false });
+}
+
+function toWritable(fd: number): Writable {
+  if (isatty(fd)) return new WriteStream(fd);
+  return isPipe(fd)
+    ? new Socket({ fd, readable: false, writable: true })
+    : createWriteStream('', { fd, autoClose: false });
+}
+
+/** Node connects the processes that it starts by sockets, a shell connects them by pipes. */
+function isPipe(fd: number): boolean {
+  const stats = fstatSync(fd);
+  return stats.isFIFO() || stats.isSocket();
 }

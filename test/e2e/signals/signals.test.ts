@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -71,9 +71,12 @@ describe('a stop signal', () => {
     await waitFor(async () => (await activeCalls()) === '1', 'the call to run');
     const before = performance.now();
     server.kill('SIGTERM');
-    const { code } = await server.ended;
+    const { code, stderr } = await server.ended;
     expect(code).toBe(0);
     expect(performance.now() - before).toBeLessThan(4_500);
+    const parent = `parent="${process.pid} (${readFileSync('/proc/self/comm', 'utf8').trim()})"`;
+    expect(stderr).toContain(`INFO mxcp: shutting down signal=SIGTERM ${parent} calls=1\n`);
+    expect(stderr).toMatch(/INFO mxcp: waiting for calls to end calls=1 left_s=2\n/);
     expect(await call).toBeDefined();
     expect(leftovers()).toEqual([]);
     await client.close();
