@@ -77,6 +77,7 @@ export class AdminRouter {
       host: headerValues(request, 'host'),
       origin: headerValues(request, 'origin'),
       referer: headerValues(request, 'referer'),
+      fetchSite: headerValues(request, 'sec-fetch-site'),
       authority,
     });
     const { name, pathParameters } = matchRoute(request.method ?? '', path, access);
@@ -89,7 +90,7 @@ export class AdminRouter {
     if (route.body !== undefined) checkBody(route.body, input.body);
     const handler: RouteHandlers[Name] = this.#options.handlers[name];
     const { status, body, headers } = await handler({
-      query: parseQuery<(typeof ROUTES)[Name]['query']>(route.query, input.search),
+      query: parseQuery<(typeof ROUTES)[Name]['query']>(route.query, route.tag === 'probes' ? '' : input.search),
       pathParameters: input.pathParameters,
       fromCli: headerValues(input.request, 'user-agent')[0]?.startsWith('mxcp-cli/') === true,
       signal: input.gone,
@@ -110,6 +111,9 @@ const JSON_HEADERS = {
   'Content-Type': 'application/json',
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
+  // Secrets never appear, but paths and names do: no page may show an answer in a frame.
+  'X-Frame-Options': 'DENY',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
 };
 
 function toReply(status: number, body: unknown, headers?: Readonly<Record<string, string>>): Reply {

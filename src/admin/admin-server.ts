@@ -60,26 +60,25 @@ export class AdminServer {
   readonly #handlers: RouteHandlers;
   readonly #owned = new Disposer();
   readonly #sockets: AdminSocket[] = [];
-  #facts: SocketFacts;
 
   constructor(options: AdminServerOptions) {
     this.#options = options;
-    this.#facts = { path: options.socket.path, mode: '', probePath: null };
     this.#handlers = createRouteHandlers(options.ports, () => this.#facts);
   }
 
   async open(): Promise<void> {
     const { socket, probeSocket } = this.#options;
-    const main = await this.#open('full', socket);
-    this.#facts = { path: main.path, mode: main.mode, probePath: null };
-    if (probeSocket !== undefined) {
-      const probe = await this.#open('probe', probeSocket);
-      this.#facts = { ...this.#facts, probePath: probe.path };
-    }
+    await this.#open('full', socket);
+    if (probeSocket !== undefined) await this.#open('probe', probeSocket);
   }
 
   get paths(): { readonly socket: string; readonly probe: string | null } {
     return { socket: this.#facts.path, probe: this.#facts.probePath };
+  }
+
+  get #facts(): SocketFacts {
+    const [main, probe] = this.#sockets;
+    return { path: main?.path ?? this.#options.socket.path, mode: main?.mode ?? '', probePath: probe?.path ?? null };
   }
 
   /** Removes the sockets that are still ours, at once, for a process that ends without closing. Throws what prevents it. */
@@ -92,11 +91,17 @@ export class AdminServer {
     return this.#owned.dispose();
   }
 
-  async #open(access: SocketAccess, settings: AdminSocketSettings): Promise<AdminSocket> {
+  async #open(access: SocketAccess, settings: AdminSocketSettings): Promise<void> {
     const { logger, environment = process.env } = this.#options;
     const { server } = this.#createHttpServer(access);
     const mayBeActivated = access === 'full';
-    const socket = await openAdminSocket({ server, settings, environment, mayBeActivated });
+    const socket = await openAdminSocket({
+      server,
+      settings,
+      environment,
+      mayBeActivated,
+      warn: (message) => logger.warn(message),
+    });
     const name = access === 'full' ? 'admin socket' : 'probe socket';
     this.#sockets.push(socket);
     this.#owned.defer(() => {
@@ -104,7 +109,6 @@ export class AdminServer {
       logger.info(`${name} closed: ${socket.path}`);
     });
     logger.info(`${name} listening: ${socket.path} (mode ${socket.mode})`);
-    return socket;
   }
 
   #createHttpServer(access: SocketAccess): HttpServer {

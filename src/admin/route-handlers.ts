@@ -21,8 +21,9 @@ import { version } from '../version/index.js';
 /** What the admin API asks of the server, which implements it. */
 export interface AdminPorts {
   readonly readiness: ReadinessSource;
-  /** This and the next two throw `server_starting` until the first generation serves. */
+  /** Also before the first generation serves. */
   status(): ServerStatus;
+  /** This and the next two throw `server_starting` until the first generation serves. */
   config(): ConfigRecord;
   /** As they are served, not as they are on disk now. */
   endpoints(): readonly EndpointRecord[];
@@ -89,6 +90,8 @@ export type RouteHandlers = {
   readonly [Name in RouteName]: (request: RouteRequest<Name>) => RouteReply<Name> | Promise<RouteReply<Name>>;
 };
 
+const STATUS_OF = { starting: 'starting', closing: 'stopping', serving: undefined } as const;
+
 /** `GET /reloads` without `limit`: every run that is remembered. */
 const DEFAULT_RELOAD_LIMIT = 50;
 
@@ -104,8 +107,12 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     getStartupz: () => probe(readiness.startup()),
     getStatus: async () => {
       const report = await readiness.ready();
-      const status = passes(report) ? 'ok' : 'degraded';
-      return ok({ ...ports.status(), status, checks: report.checks, adminSocket: socketFacts() });
+      return ok({
+        ...ports.status(),
+        status: STATUS_OF[report.phase] ?? (passes(report) ? 'ok' : 'degraded'),
+        checks: report.checks,
+        adminSocket: socketFacts(),
+      });
     },
     getConfig: () => ok(ports.config()),
     listEndpoints: () => ok({ endpoints: ports.endpoints() }),

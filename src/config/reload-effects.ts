@@ -45,7 +45,10 @@ export function compareReferences(
   const old = new Map(before.map((reference) => [reference.ref, reference]));
   const now = new Set(after.map(({ ref }) => ref));
   const removed = before.filter(({ ref }) => !now.has(ref)).map((reference) => toOutcome(reference, 'removed', null));
-  const present = after.map((each) => toOutcome(each, outcomeOf(old.get(each.ref), each), each.warning ?? null));
+  const present = after.map((each) => ({
+    ...toOutcome(each, outcomeOf(old.get(each.ref), each), each.warning ?? null),
+    note: each.source === 'process_env' ? FIXED : undefined,
+  }));
   return [...present, ...removed].sort(byName);
 }
 
@@ -61,6 +64,8 @@ export function compareFailedReferences(
   const others = before.filter(({ ref }) => !names.has(ref));
   return [...compareReferences(others, resolvedDespite(error)), ...failed].sort(byName);
 }
+
+const FIXED = 'fixed for this process; put the variable into an env file, which every reload reads again';
 
 function toOutcome(
   { ref, usedBy, version }: Pick<ResolvedReference, 'ref' | 'usedBy' | 'version'>,

@@ -66,6 +66,7 @@ const referenceOutcome = component(
       .string()
       .nullable()
       .describe('Why there is no value; or what is wrong with one that is applied, such as an empty file.'),
+    note: z.string().optional().describe('Why a reload cannot change the value.'),
   }),
 );
 
@@ -207,15 +208,15 @@ export const background = component(
 
 export const status = component(
   'Status',
-  'The state of the server. `degraded` means that readiness fails; `checks` say why.',
+  'The state of the server. `degraded` means that readiness fails; `checks` say why. Numbers are 0 while it starts.',
   z.strictObject({
-    status: z.enum(['ok', 'degraded']),
+    status: z.enum(['ok', 'degraded', 'starting', 'stopping']),
     version: z.string(),
     uptime: z.string().describe('For people, e.g. `2h12m35s`.'),
     uptime_seconds: count,
     pid: z.int(),
-    profile: z.string(),
-    mode: z.enum(['readwrite', 'readonly']).describe('How the database is really open.'),
+    profile: z.string().nullable().describe('Null while the server starts and does not know it yet.'),
+    mode: z.enum(['readwrite', 'readonly']).nullable().describe('How the database is really open; null before it is.'),
     debug: z.boolean(),
     started_at: timestampToSecond,
     generation: count.describe('Number of the current generation; 1 at start.'),
@@ -224,7 +225,7 @@ export const status = component(
     calls,
     admin_socket: z.strictObject({
       path: z.string(),
-      mode: z.string().describe('Octal, e.g. `0600`.'),
+      mode: z.string().describe('Octal, e.g. `0600`, as it is now.'),
       probe_path: z.string().nullable(),
     }),
     checks: z.array(check),

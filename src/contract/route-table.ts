@@ -32,7 +32,7 @@ export interface RouteContract {
   readonly doc: string;
   /** Whether the probe socket serves it too. */
   readonly probe?: true;
-  /** Query options by name; a route takes no others. */
+  /** Query options by name; a route takes no others. Probes ignore all, because load balancers add some. */
   readonly query: z.ZodObject;
   /** What a JSON body may hold; routes without one ignore what is sent. */
   readonly body?: z.ZodObject;
@@ -110,7 +110,7 @@ export const ROUTES = {
     probe: true,
   },
   getStatus: {
-    ...reading(status, 'The status, also when degraded.'),
+    ...reading(status, 'The status, also when degraded and while it starts or stops.'),
     path: '/status',
     tag: 'status',
     doc: 'Version, uptime, endpoint counts, reload state and readiness checks.',

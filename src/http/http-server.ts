@@ -240,6 +240,8 @@ export interface CallerHeaders {
   readonly host: readonly string[];
   readonly origin: readonly string[];
   readonly referer: readonly string[];
+  /** What browsers say of the page, also of one that hides its address. */
+  readonly fetchSite: readonly string[];
   /** The host of a request target in absolute form. */
   readonly authority: string | undefined;
 }
@@ -248,7 +250,8 @@ export interface CallerHeaders {
  * Refuses what the page of another site may have made a browser send to a local server. A host must be a loopback address or a
  * name without a dot: no public name is one, so no such page can have it. Throws `bad_request` and `forbidden_origin`.
  */
-export function assertLocalCaller({ httpVersion, host, origin, referer, authority }: CallerHeaders): void {
+export function assertLocalCaller(caller: CallerHeaders): void {
+  const { httpVersion, host, origin, referer, fetchSite, authority } = caller;
   if (host.length > 1) throw new MxcpError('bad_request', 'the request has more than one Host header');
   if (host.length === 0 && httpVersion === '1.1') {
     throw new MxcpError('bad_request', 'the request has no Host header, which HTTP/1.1 requires');
@@ -258,6 +261,8 @@ export function assertLocalCaller({ httpVersion, host, origin, referer, authorit
   }
   for (const page of origin) if (!isOwnPage(page, host[0])) throw foreign('Origin', page);
   for (const page of referer) if (!isOwnPage(page, host[0])) throw foreign('Referer', page);
+  const otherSite = fetchSite.find((site) => !['same-origin', 'none'].includes(site.trim()));
+  if (otherSite !== undefined) throw foreign('Sec-Fetch-Site', otherSite);
 }
 
 function isLocalHost(host: string): boolean {

@@ -24,7 +24,7 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
   };
   return {
     readiness: new ServerReadiness(phase, () => running()?.active),
-    status: () => toStatus(serving(), context),
+    status: () => toStatus(running(), context),
     config: () => {
       const { active, coordinator } = serving();
       return toConfig(active.current, coordinator.status(), settings.debug);
@@ -38,37 +38,40 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
   };
 }
 
-function toStatus(
-  { active, calls, callLog, coordinator, triggers }: Running,
-  { phase, settings: { debug }, stores }: ServerContext,
-): ServerStatus {
-  const { current } = active;
-  const { config, database } = current.contents;
-  const { tools, prompts, resources } = toEndpointNames(current.contents);
-  const { inProgress, draining, queued, last } = coordinator.status();
+function toStatus(running: Running | undefined, context: ServerContext): ServerStatus {
+  const { phase, settings, stores } = context;
+  const current = running?.active.current;
+  const { tools, prompts, resources } = current === undefined ? NO_ENDPOINTS : toEndpointNames(current.contents);
   return {
     version,
     uptime: formatUptime(phase.uptimeSeconds),
     uptimeSeconds: phase.uptimeSeconds,
     pid: process.pid,
-    profile: config.profile,
-    mode: database.readonly ? 'readonly' : 'readwrite',
-    debug,
+    profile: current?.contents.config.profile ?? settings.profile ?? null,
+    mode: current === undefined ? null : current.contents.database.readonly ? 'readonly' : 'readwrite',
+    debug: settings.debug,
     startedAt: phase.startedAt,
-    generation: current.number,
+    generation: current?.number ?? 0,
     endpoints: { tools: tools.length, prompts: prompts.length, resources: resources.length },
-    reload: {
-      inProgress,
-      draining: draining || phase.current === 'closing',
-      activeRequests: calls.activeCalls,
-      queued,
-      lastReload: last?.endedAt ?? null,
-      lastReloadStatus: last === null ? null : last.error === null ? 'success' : 'error',
-      lastReloadError: last === null || last.error === null ? null : toOneLine(last.error.message),
-      lastReloadId: last?.id ?? null,
-    },
-    calls: callLog.counts,
-    background: [...triggers.reports(), ...stores.reports()],
+    reload: toReloadStatus(running, phase.current === 'closing'),
+    calls: running?.callLog.counts ?? { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
+    background: [...(running?.triggers.reports() ?? []), ...stores.reports()],
+  };
+}
+
+const NO_ENDPOINTS: ConfigRecord['endpoints'] = { tools: [], prompts: [], resources: [] };
+
+function toReloadStatus(running: Running | undefined, isClosing: boolean): ServerStatus['reload'] {
+  const { inProgress = false, draining = false, queued = 0, last = null } = running?.coordinator.status() ?? {};
+  return {
+    inProgress,
+    draining: draining || isClosing,
+    activeRequests: running?.calls.activeCalls ?? 0,
+    queued,
+    lastReload: last?.endedAt ?? null,
+    lastReloadStatus: last === null ? null : last.error === null ? 'success' : 'error',
+    lastReloadError: last === null || last.error === null ? null : toOneLine(last.error.message),
+    lastReloadId: last?.id ?? null,
   };
 }
 

@@ -1,5 +1,5 @@
 import { fstatSync, lstatSync, unlinkSync } from 'node:fs';
-import { lstat, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
@@ -13,6 +13,7 @@ import {
 import {
   acquirePathLock,
   type Environment,
+  findFolderRisks,
   folderRefuses,
   locateSocket,
   parseSocketPath,
@@ -34,12 +35,14 @@ export interface OpenSocketOptions {
   readonly environment: Environment;
   /** Whether a socket that systemd hands over is this one. */
   readonly mayBeActivated: boolean;
+  /** Gets what is unsafe or does not work about the folder of the socket. */
+  readonly warn: (message: string) => void;
 }
 
 /** A socket file that answers. */
 export interface AdminSocket {
   readonly path: string;
-  /** Octal, e.g. `0600`. */
+  /** Octal, e.g. `0600`: that of the file as it is now. */
   readonly mode: string;
   /**
    * Removes the path, if it is still ours. Call it before the server closes: while it listens, no other server can have put a
@@ -64,9 +67,10 @@ export async function openAdminSocket(options: OpenSocketOptions): Promise<Admin
 }
 
 async function createSocket(path: string, options: OpenSocketOptions): Promise<AdminSocket> {
-  const { server, settings, environment } = options;
+  const { server, settings, environment, warn } = options;
   const gid = settings.group === undefined ? undefined : await resolveGroupId(settings.group);
   await prepareFolder(dirname(path), gid, environment);
+  for (const risk of await findFolderRisks(dirname(path), { gid, mode: settings.mode })) warn(risk);
   const place = await locateSocket(path);
   const releaseLock = await acquirePathLock(place);
   try {
@@ -77,7 +81,7 @@ async function createSocket(path: string, options: OpenSocketOptions): Promise<A
       gid,
       locked: releaseLock !== undefined,
     });
-    return { path, mode: toOctal(settings.mode), dispose: () => removeIfOurs(path, identity) };
+    return createPublished(path, settings.mode, () => removeIfOurs(path, identity));
   } finally {
     await releaseLock?.();
   }
@@ -154,8 +158,18 @@ export async function listenOnActivated(server: Server, environment: Environment
     );
   }
   await listenPrivately(server, { fd: FIRST_DESCRIPTOR });
-  const { mode } = await lstat(path);
-  return { path, mode: toOctal(mode & 0o777), dispose: () => {} };
+  return createPublished(path, lstatSync(path).mode, () => {});
+}
+
+function createPublished(path: string, mode: number, dispose: () => void): AdminSocket {
+  return {
+    path,
+    // Of a path that was removed, the mode is the one that it had.
+    get mode() {
+      return toOctal((lstatSync(path, { throwIfNoEntry: false })?.mode ?? mode) & 0o777);
+    },
+    dispose,
+  };
 }
 
 function isSocket(descriptor: number): boolean {

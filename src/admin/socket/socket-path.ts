@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { access, chmod, chown, mkdir, stat } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { access, chmod, chown, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -76,6 +76,53 @@ export async function prepareFolder(folder: string, gid: number | undefined, env
   }
 }
 
+const WRITABLE_BY_GROUP = 0o020;
+
+/**
+ * Finds what is unsafe or does not work about the folders on the way to a socket, for a warning: users who could replace it besides
+ * this one and root, and folders that its group cannot pass.
+ */
+export async function findFolderRisks(
+  folder: string,
+  { gid, mode }: { readonly gid: number | undefined; readonly mode: number },
+): Promise<readonly string[]> {
+  const risks: string[] = [];
+  const user = process.getuid?.() ?? 0;
+  for (let path = await realpath(folder); ; path = dirname(path)) {
+    const found = await stat(path);
+    const culprit = await whoMayReplace(found, user);
+    const socket = `the admin socket in ${folder} can be replaced by others`;
+    if (culprit !== undefined)
+      risks.push(`${socket}, because ${path} ${culprit}; use a folder that only this user and root can write`);
+    if (gid !== undefined && (mode & 0o060) !== 0 && !groupMayPass(found, gid))
+      risks.push(
+        `group ${gid} cannot reach the admin socket, because it may not pass ${path} (mode ${(found.mode & 0o777).toString(8).padStart(4, '0')}); run chgrp ${gid} ${path} && chmod g+x ${path}`,
+      );
+    if (path === dirname(path)) return risks;
+  }
+}
+
+/** The owner of a folder may rename what is in it, also with the sticky bit; others may without it. */
+async function whoMayReplace({ uid, gid, mode }: Stats, user: number): Promise<string | undefined> {
+  if (uid !== user && uid !== 0) return `belongs to user ${uid}`;
+  if ((mode & STICKY) !== 0) return undefined;
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) return 'can be written by every user';
+  const isShared = (mode & WRITABLE_BY_GROUP) !== 0 && gid !== 0 && !(await isPrivateGroup(gid));
+  return isShared ? `can be written by group ${gid}` : undefined;
+}
+
+/** Whether the group is that of this user alone, as many systems make one for each user. */
+async function isPrivateGroup(gid: number): Promise<boolean> {
+  if (gid !== process.getgid?.()) return false;
+  const lines = (await readFile('/etc/group', 'utf8').catch(() => '')).split('\n').map((line) => line.split(':'));
+  const [, , , members = ''] = lines.find(([, , id]) => id === String(gid)) ?? [];
+  return members === '';
+}
+
+function groupMayPass(folder: Stats, gid: number): boolean {
+  return (folder.mode & (folder.gid === gid ? 0o010 : 0o001)) !== 0;
+}
+
 async function createMissing(folder: string, gid: number | undefined): Promise<void> {
   if (await exists(folder)) return;
   await createMissing(dirname(folder), gid);
@@ -107,12 +154,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function folderRefuses(folder: string, cause: unknown, environment: Environment): MxcpError {
   return new MxcpError(
     'socket_permission',
-    `the folder ${folder} of the admin socket cannot be used: ${messageOf(cause)}. ${advice(environment)}`,
+    `the folder ${folder} of the admin socket cannot be used: ${messageOf(cause)}. ${advice(folder, environment)}`,
     { cause },
   );
 }
 
-function advice(environment: Environment): string {
+function advice(folder: string, environment: Environment): string {
   const runtime = environment['RUNTIME_DIRECTORY']?.split(':')[0];
   if (runtime !== undefined && runtime !== '') {
     return `RUNTIME_DIRECTORY is set: use MXCP_ADMIN_SOCKET=${join(runtime, 'mxcp.sock')}`;
@@ -121,7 +168,7 @@ function advice(environment: Environment): string {
   if (session !== undefined && session !== '') {
     return `XDG_RUNTIME_DIR is set: use MXCP_ADMIN_SOCKET=${join(session, 'mxcp.sock')}`;
   }
-  return 'Choose a folder that this user can write, with --admin-socket or MXCP_ADMIN_SOCKET';
+  return `Create it as root with \`install -d -o USER ${folder}\` (under systemd, \`RuntimeDirectory=${basename(folder)}\` does it), or choose a folder that this user can write with --admin-socket or MXCP_ADMIN_SOCKET, for example in $XDG_RUNTIME_DIR`;
 }
 
 const RETRY_MS = 10;

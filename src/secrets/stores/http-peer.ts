@@ -146,7 +146,7 @@ function parseJson(text: string): unknown {
   try {
     // In sound JSON, every number outside of a text is a token of its own.
     JSON.parse(text);
-    return JSON.parse(text.replaceAll(TEXT_OR_NUMBER, markInexact));
+    return JSON.parse(text.replaceAll(TEXT_OR_NUMBER, quoteInexact));
   } catch {
     // Without the parser's error, which quotes the text.
     return undefined;
@@ -159,7 +159,7 @@ const TEXT_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 const EXACT = `exact-${randomUUID()}:`;
 
 /** Turns a number whose digits JavaScript would not keep, such as `1.10` or one beyond 2^53, into a marked text. */
-function markInexact(token: string): string {
+function quoteInexact(token: string): string {
   return token.startsWith('"') || String(Number(token)) === token ? token : `"${EXACT}${token}"`;
 }
 

@@ -17,12 +17,12 @@ describe('refusals', () => {
       'GET /reloads/unknown HTTP/1.1',
       404,
       'reload_not_found',
-      'no reload with this id is remembered; GET /reloads lists the ones that are',
+      'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
     ],
     ['GET /reload HTTP/1.1', 405, 'method_not_allowed', 'this route does not allow GET; use POST'],
     ['DELETE /config HTTP/1.1', 405, 'method_not_allowed', 'this route does not allow DELETE; use GET, HEAD'],
     ['POST /reload?wiat=3 HTTP/1.1', 400, 'bad_request', 'unknown query option "wiat"; did you mean "wait"?'],
-    ['GET /health?x=1 HTTP/1.1', 400, 'bad_request', 'unknown query option "x"; this route takes none'],
+    ['GET /config?x=1 HTTP/1.1', 400, 'bad_request', 'unknown query option "x"; this route takes none'],
     ['POST /reload?wait=1&wait=2 HTTP/1.1', 400, 'bad_request', 'query option "wait" is given twice; give it once'],
     [
       'POST /reload?wait=11m HTTP/1.1',
@@ -38,6 +38,12 @@ describe('refusals', () => {
       'bad_request',
       '`force` and `dry_run` cannot be combined: a dry run has no calls to interrupt',
     ],
+    [
+      'GET /config HTTP/1.1\nSec-Fetch-Site: cross-site',
+      403,
+      'forbidden_origin',
+      'Sec-Fetch-Site "cross-site" may not use the admin API; use http://localhost and no page of another site',
+    ],
     ['POST /reload HTTP/1.1\nContent-Length: 65537', 413, 'body_too_large', 'the body is larger than 64 KiB'],
   ];
 
@@ -46,6 +52,8 @@ describe('refusals', () => {
     expect(json(answer)).toEqual({ error, message });
     expect(answer.status).toBe(status);
     expect(answer.headers['content-type']).toBe('application/json');
+    expect(answer.headers['x-frame-options']).toBe('DENY');
+    expect(answer.headers['content-security-policy']).toContain("frame-ancestors 'none'");
   });
 
   it('405 names the methods that the route has', async () => {

@@ -13,6 +13,7 @@ import { expectInContract, json, WIRE_FAILED_RECORD } from './wire-fixture.js';
 
 describe('other states of the server', () => {
   it('before the server is ready it is alive, and neither ready nor started', async () => {
+    const { status: known } = createPorts();
     const starting = () => {
       throw new MxcpError('server_starting', 'the server has not become ready yet');
     };
@@ -23,7 +24,7 @@ describe('other states of the server', () => {
     await using early = await startTestServer({
       ports: createPorts({
         readiness: { ready: () => Promise.resolve(report), startup: () => report },
-        status: starting,
+        status: () => ({ ...known(), profile: null, mode: null, generation: 0 }),
         config: starting,
       }),
     });
@@ -44,11 +45,19 @@ describe('other states of the server', () => {
       expectInContract(name, answer);
     }
     const status = await sendRaw(early.socketPath, 'GET /status HTTP/1.1');
-    expect(status.status).toBe(503);
+    expect(status.status).toBe(200);
+    expect(json(status)).toMatchObject({ status: 'starting', profile: null, mode: null, checks: report.checks });
     expectInContract('getStatus', status);
     expect(await early.client.ready()).toMatchObject({ status: 'fail', error: 'server_starting' });
     expect(await early.client.startup()).toMatchObject({ status: 'fail' });
     await expect(early.client.config()).rejects.toMatchObject({ code: 'server_starting', status: 503 });
+  });
+
+  it('probes ignore the query options that load balancers add', async () => {
+    await using server = await startTestServer();
+    for (const path of ['/health?x=1', '/livez?_=1&_=2', '/readyz?a', '/startupz?%']) {
+      expect((await sendRaw(server.socketPath, `GET ${path} HTTP/1.1`)).status, path).toBe(200);
+    }
   });
 
   it('a failing check makes the status degraded and the probe not ready', async () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, chown, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../src/admin/client/index.js';
@@ -190,6 +190,37 @@ describe('the folder', () => {
     await chmod(folder, 0o755);
     await open();
     expect(modeOf(folder)).toBe('755');
+  });
+
+  it.each([
+    { gid: 12345, mode: 0o775, uid: 0, reason: 'can be written by group 12345' },
+    { gid: 0, mode: 0o755, uid: 4711, reason: 'belongs to user 4711' },
+    { gid: 0, mode: 0o1777, uid: 4711, reason: 'belongs to user 4711' },
+  ])('that others can change is used with a warning: %j', async ({ gid, mode, uid, reason }) => {
+    const inside = join(folder, 'deep', 'mxcp.sock');
+    mkdirSync(join(folder, 'deep'));
+    await chown(folder, uid, gid);
+    await chmod(folder, mode);
+    await open({ socket: { path: inside, mode: 0o600 } });
+    expect(lines.filter((line) => line.includes('WARN'))).toEqual([
+      expect.stringContaining(
+        `the admin socket in ${join(folder, 'deep')} can be replaced by others, because ${folder} ${reason}; use a folder`,
+      ),
+    ]);
+  });
+
+  it('that its group cannot pass is used with a warning that says how to open it', async () => {
+    await chmod(folder, 0o700);
+    await open({ socket: { path, mode: 0o660, group: '12345' } });
+    expect(lines.join('')).toContain(
+      `group 12345 cannot reach the admin socket, because it may not pass ${folder} (mode 0700); run chgrp 12345 ${folder} && chmod g+x ${folder}`,
+    );
+  });
+
+  it('of a server has the mode that it has now', async () => {
+    await open();
+    await chmod(path, 0o640);
+    expect((await new AdminClient({ socketPath: path }).status()).admin_socket.mode).toBe('0640');
   });
 
   it('that every user can write is refused, unless it is sticky', async () => {

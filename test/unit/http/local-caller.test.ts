@@ -3,7 +3,8 @@ import { assertLocalCaller } from '../../../src/http/index.js';
 import type { CallerHeaders } from '../../../src/http/http-server.js';
 
 function caller(headers: Partial<CallerHeaders>): CallerHeaders {
-  return { httpVersion: '1.1', host: ['localhost'], origin: [], referer: [], authority: undefined, ...headers };
+  const none = { origin: [], referer: [], fetchSite: [], authority: undefined };
+  return { httpVersion: '1.1', host: ['localhost'], ...none, ...headers };
 }
 
 const TRUSTED: readonly Partial<CallerHeaders>[] = [
@@ -18,6 +19,8 @@ const TRUSTED: readonly Partial<CallerHeaders>[] = [
   { host: ['[::1]:8000'] },
   { host: [], httpVersion: '1.0' },
   { authority: 'localhost' },
+  { fetchSite: ['none'] },
+  { fetchSite: ['same-origin'] },
   { origin: ['http://localhost'] },
   { host: ['localhost:9000'], origin: ['http://localhost:9000'], referer: ['http://localhost:9000/docs?x=1'] },
   { referer: ['http://localhost/'] },
@@ -48,6 +51,9 @@ const FOREIGN: readonly Partial<CallerHeaders>[] = [
   { referer: ['http://evil.example/http://localhost'] },
   { referer: ['http://localhost@evil.example/'] },
   { referer: [''] },
+  { fetchSite: ['cross-site'] },
+  { fetchSite: ['same-site'] },
+  { fetchSite: ['none', 'cross-site'] },
   { host: [''], origin: ['http://'] },
   { host: [], httpVersion: '1.0', origin: ['http://localhost'] },
 ];

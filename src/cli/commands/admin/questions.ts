@@ -56,7 +56,7 @@ function toFields(answer: Status): Field[] {
     ['version', answer.version],
     ['uptime', `${answer.uptime} (since ${answer.started_at})`],
     ['pid', String(answer.pid)],
-    ['profile', `${answer.profile} (${answer.mode})`],
+    ['profile', `${answer.profile ?? 'not known yet'} (${answer.mode ?? 'database not open yet'})`],
     ['generation', String(answer.generation)],
     ['endpoints', [plural(tools, 'tool'), plural(resources, 'resource'), plural(prompts, 'prompt')].join(', ')],
     ['calls running', String(reload.active_requests)],

@@ -11,6 +11,8 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
     return [ref, outcome, version, usedBy.join(', '), error ?? ''];
   });
   if (references.length > 0) printTable(output, ['REFERENCE', 'OUTCOME', 'VERSION', 'USED BY', 'ERROR'], references);
+  const fixed = record.references.filter(({ note }) => note !== undefined);
+  if (fixed.length > 0) output.print(`${fixed.map(({ ref }) => ref).join(', ')}: ${fixed[0]?.note}`);
   const changes = record.restart_required.map(({ setting, running, on_disk: onDisk }) => {
     return [setting, formatValue(running), formatValue(onDisk)];
   });
