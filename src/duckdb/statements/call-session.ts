@@ -166,9 +166,18 @@ function mayHaveTimeZone(statement: DuckDBPreparedStatement): boolean {
     const id = statement.columnTypeId(index);
     // Nested types are recognised by name; a VARIANT has the type in each value, a parameter gets it when it is bound.
     if (id === DuckDBTypeId.INVALID || id === DuckDBTypeId.VARIANT) return true;
-    if (/TIME ZONE|VARIANT|ANY/.test(String(statement.columnType(index)))) return true;
+    if (/TIME ZONE|VARIANT|ANY|unbound/.test(nameOfType(statement, index))) return true;
   }
   return false;
+}
+
+/** The bindings throw for a type that contains the type of a parameter, as that of `{'a': $a}` does (DuckDB 1.5.6). */
+function nameOfType(statement: DuckDBPreparedStatement, index: number): string {
+  try {
+    return String(statement.columnType(index));
+  } catch {
+    return 'unbound';
+  }
 }
 
 /** Read each time it is needed, because code may change it with `SET TimeZone`. */

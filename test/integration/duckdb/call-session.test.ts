@@ -188,6 +188,27 @@ describe('statements', () => {
 });
 
 describe('parameters', () => {
+  test('may be anywhere in a nested value', async () => {
+    const database = await openDatabase();
+    const session = open(database);
+    const expressions = [
+      ["{'n': $n}", [5]],
+      ["{'a': [{'n': $n, 'when': TIMESTAMPTZ '2024-01-02 03:04:05+00'}]}", [[[5, 1_704_164_645_000_000]]]],
+      ['row($n)', [5]],
+      ['struct_pack(a := $n)', [5]],
+      ["[{'a': $n}]", [[5]]],
+      ['union_value(a := $n)', [0, 5]],
+      ['array_value($n, $n)', [5, 5]],
+      ["max({'a': $n})", [5]],
+      ["CASE WHEN true THEN {'a': $n} END", [5]],
+      ["MAP {$n: {'a': $n}}", [[5, [5]]]],
+      ['$n', 5],
+    ] as const;
+    for (const [expression, value] of expressions)
+      expect(await rows(session, `SELECT ${expression} AS v`, { n: 5 }), expression).toEqual([[value]]);
+    expect(await rows(session, "SELECT {'n': $n} AS v WHERE false", { n: 5 })).toEqual([]);
+  });
+
   test('have names in any case, or places', async () => {
     const session = open(await openDatabase());
     expect(await rows(session, 'SELECT $A + $a, $b', { a: 1, B: 'x' })).toEqual([[2, 'x']]);
