@@ -9,6 +9,7 @@ import type { CallerIdentity } from '../statements/connections.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { type ColumnReading, executeQuery, jsonRows } from '../statements/query.js';
+import { refuseOpenTransaction } from '../statements/sql-text.js';
 import type { JsonObject, SqlParameters } from '../values/sql-values.js';
 import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
 import type { DatabaseRegistry, InstanceShare } from './database-registry.js';
@@ -117,6 +118,7 @@ export class GenerationDatabase implements Disposable {
   async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
+    if (!isOneStatement) refuseOpenTransaction(sql);
     const { onRow, readingOf, maxRowBytes, refusesExcess = false, staysWithin } = options;
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
     const work = async (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {

@@ -6,10 +6,10 @@ import {
   StatementType,
 } from '@duckdb/node-api';
 import { firstLineOf, messageOf } from '../../errors/index.js';
-import { shapeOf, toType } from '../values/parameter-shapes.js';
 import { bindParameters } from '../values/parameters.js';
-import type { ParameterValue, SqlParameters } from '../values/sql-values.js';
+import type { SqlParameters } from '../values/sql-values.js';
 import { extractStatements, toQueryError } from './query.js';
+import { castParameters, refuseOpenTransaction, scanParameterNames } from './sql-text.js';
 
 /** What compiling a text reveals without running it. */
 export interface StatementShape {
@@ -39,6 +39,7 @@ export async function inspectStatements(
     if (typed !== undefined && provesOriginal(typed, sql)) return typed;
     // Without parameters both are the same text.
     const only = cast === sql ? typed : await prepareOnlyStatement(connection, sql);
+    refuseOpenTransaction(sql);
     if (only === undefined) return await inspectEach(connection, sql);
     const castFails = cast !== undefined && typed === undefined;
     if (!only.isResolved || (only.isPlainSelect && castFails)) await explain(connection, sql, samples);
@@ -127,69 +128,4 @@ function isOfClass(error: unknown, errorClass: 'Binder' | 'Catalog'): boolean {
 function namesValue(error: unknown, samples: SqlParameters): boolean {
   const firstLine = firstLineOf(messageOf(error));
   return Object.values(samples).some((value) => typeof value === 'string' && firstLine.includes(` ${value} `));
-}
-
-/*
- * Sources of expressions that find the parameters in SQL text. No text can match one of them in two ways, which would be
- * slow for long texts.
- */
-
-/** A string or a quoted identifier. */
-const QUOTED = String.raw`'(?:[^']|'')*'|"(?:[^"]|"")*"`;
-const LINE_COMMENT = String.raw`--[^\n]*`;
-/** A parameter name, without the `$`. */
-const PARAMETER_NAME = String.raw`[A-Za-z_][\w\u0080-\uffff]*`;
-
-/** Text in which a `$` names no parameter (strings, quoted identifiers, dollar-quoted strings, comments), or a parameter. */
-const TEXT_OR_PARAMETER = new RegExp(
-  String.raw`${QUOTED}|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$|${LINE_COMMENT}|/\*[\s\S]*?\*/|\$(?<parameter>${PARAMETER_NAME}|\d+)`,
-  'g',
-);
-
-/** The names of `$name` parameters in the text, for statements that cannot be prepared yet. */
-export function scanParameterNames(sql: string): readonly string[] {
-  const names = [...sql.matchAll(TEXT_OR_PARAMETER)].map((match) => match.groups?.['parameter']);
-  return [...new Set(names.filter((name) => name !== undefined))];
-}
-
-/** Makes it hard to find the end of a string, an identifier or a comment; too rare to support. */
-const INTRICATE = /[\\\r]|\/\*|\$\$|\$[A-Za-z_]\w*\$/;
-/** As above without what is intricate; a `$` within an identifier begins no parameter. */
-const TEXT_OR_CASTABLE = new RegExp(
-  String.raw`${QUOTED}|${LINE_COMMENT}|(?<![\w$\u0080-\uffff])\$(?<parameter>${PARAMETER_NAME})`,
-  'g',
-);
-/** Lists in which DuckDB accepts the cast of a parameter but no parameter (`ORDER BY $a`). */
-const KEY_LIST = /\bBY\b|\bDISTINCT\s+ON\b/i;
-const COMMENTS = new RegExp(LINE_COMMENT, 'g');
-/** The text before an item of a list. */
-const BEFORE_ITEM = /(?:\bBY|[,(])\s*$/i;
-/** Types whose name is valid SQL: scalars, and lists of them. */
-const PLAIN_TYPE = /^[A-Z ]+(?:\[\])*$/;
-
-/**
- * The statement with each `$name` as a cast to the type of its sample, `CAST($name AS VARCHAR)`, so that DuckDB knows all
- * types without values. Undefined if that cannot be written with certainty. The caller must compare the parameter names of
- * the compiled text with those of the original: they are the same only if nothing but parameters was replaced.
- */
-export function castParameters(sql: string, samples: SqlParameters): string | undefined {
-  if (INTRICATE.test(sql)) return undefined;
-  let isWhole = true;
-  const cast = sql.replace(TEXT_OR_CASTABLE, (token, parameter: string | undefined, offset: number) => {
-    if (parameter === undefined) return token;
-    const type = typeNameOf(Object.hasOwn(samples, parameter) ? samples[parameter] : undefined);
-    if (type === undefined || mayBeKey(sql.slice(0, offset))) isWhole = false;
-    return `CAST(${token} AS ${type})`;
-  });
-  return isWhole ? cast : undefined;
-}
-
-function mayBeKey(before: string): boolean {
-  return KEY_LIST.test(before) && BEFORE_ITEM.test(before.replaceAll(COMMENTS, ''));
-}
-
-function typeNameOf(sample: ParameterValue | undefined): string | undefined {
-  if (sample === undefined || sample === null) return undefined;
-  const name = toType(shapeOf(sample)).toString();
-  return PLAIN_TYPE.test(name) ? name : undefined;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { castParameters } from '../../../src/duckdb/statements/inspection.js';
+import { castParameters } from '../../../src/duckdb/statements/sql-text.js';
 import { TypedText } from '../../../src/duckdb/values/sql-values.js';
 
 const SAMPLES = {
@@ -24,6 +24,10 @@ describe('writing parameters as casts', () => {
     ['SELECT $moment', 'SELECT CAST($moment AS TIMESTAMP WITH TIME ZONE)'],
     ['SELECT $names, $grid', 'SELECT CAST($names AS VARCHAR[]), CAST($grid AS BIGINT[][])'],
     ['SELECT $text ORDER BY 1 LIMIT $count', 'SELECT CAST($text AS VARCHAR) ORDER BY 1 LIMIT CAST($count AS BIGINT)'],
+    ["SELECT E'\\'', $text", "SELECT E'\\'', CAST($text AS VARCHAR)"],
+    ['SELECT /* BY */ $text', 'SELECT /* BY */ CAST($text AS VARCHAR)'],
+    ['SELECT 1 -- one\r, $text', 'SELECT 1 -- one\r, CAST($text AS VARCHAR)'],
+    ['SELECT a\u00a0$text', 'SELECT a\u00a0CAST($text AS VARCHAR)'],
     ['SELECT $text::DATE', 'SELECT CAST($text AS VARCHAR)::DATE'],
   ])('%s becomes %s', (sql, cast) => {
     expect(castParameters(sql, SAMPLES)).toBe(cast);
@@ -34,17 +38,16 @@ describe('writing parameters as casts', () => {
     'SELECT "$text", "a""$text"',
     'SELECT 1 -- $text',
     'SELECT a$text, ä$text',
-    'SELECT $1',
+    'SELECT $1, ?',
+    'SELECT $$ $text $$, $tag$ $text $tag$, $é$ $text $é$',
+    "SELECT E'\\' $text', e'''$text'",
+    'SELECT /* /* */ $text */ 1',
+    'SELECT 1 -- one $text',
   ])('leaves alone what is none: %s', (sql) => {
     expect(castParameters(sql, SAMPLES)).toBe(sql);
   });
 
   test.each([
-    "SELECT E'\\'', $text",
-    'SELECT /* */ $text',
-    'SELECT $$ $text $$',
-    'SELECT $tag$ $text $tag$',
-    'SELECT 1 -- one\r, $text',
     'SELECT 1 ORDER BY $text',
     'SELECT a FROM t GROUP BY a, ($text)',
     'SELECT a FROM t GROUP BY -- all\n $text',

@@ -50,8 +50,10 @@ describe('JSON that is parsed', () => {
   test('keeps the order of its keys at every depth', () => {
     fc.assert(
       fc.property(pairs, pairs, fc.constantFrom('', ' ', '\n'), (outer, inner, space) => {
-        const text = `[${toText([...outer.filter(([name]) => name !== 'in'), ['in', null]], space)},${toText(inner)}]`;
-        expect(JSON.stringify(parseOrdered(text))).toBe(text.replaceAll(/(?<=")[ \n](?=:(?!\\))/g, ''));
+        const named = outer.filter(([name]) => name !== 'in');
+        const toList = (between: string) =>
+          `[${toText([...named, ['in', null]], between)},${between}${toText(inner, between)}]`;
+        expect(JSON.stringify(parseOrdered(toList(space)))).toBe(toList(''));
       }),
     );
   });
