@@ -16,11 +16,19 @@ export type SqlTool = Pick<
   };
 };
 
-const TABLES = `SELECT table_name AS name, table_type AS type
-FROM information_schema.tables WHERE table_schema = 'main' ORDER BY table_name`;
+/** Each name as SQL must write it from here: with schema and database where they are not the current ones, quoted where needed. */
+const TABLES = `SELECT array_to_string(list_transform(
+    CASE WHEN is_current THEN [table_name] WHEN table_catalog = current_database() THEN [table_schema, table_name]
+      ELSE [table_catalog, table_schema, table_name] END,
+    lambda part: CASE WHEN regexp_full_match(part, '[A-Za-z_][A-Za-z0-9_]*') AND NOT list_contains(reserved, lower(part))
+      THEN part ELSE '"' || replace(part, '"', '""') || '"' END), '.') AS name, table_type AS type
+FROM (SELECT *, table_catalog IN (current_database(), 'temp') AND table_schema = current_schema() AS is_current
+    FROM information_schema.tables),
+  (SELECT list(keyword_name) AS reserved FROM duckdb_keywords() WHERE keyword_category = 'reserved')
+ORDER BY is_current DESC, table_catalog, table_schema, table_name`;
 
-const COLUMNS = `SELECT column_name AS name, data_type AS type, is_nullable = 'YES' AS nullable
-FROM information_schema.columns WHERE table_schema = 'main' AND table_name = $table_name ORDER BY ordinal_position`;
+/** Finds the table as SQL does: in any case, with or without quotes, schema and database; throws for one that is unknown. */
+const COLUMNS = 'SELECT name, type, NOT "notnull" AS nullable FROM pragma_table_info($table_name)';
 
 /** The SQL tools, with the descriptions that the configuration gives them. Empty when they are switched off. */
 export function createSqlTools({
@@ -33,7 +41,7 @@ export function createSqlTools({
   const tableName: ParameterDefinition = {
     name: 'table_name',
     type: 'string',
-    description: 'Name of the table or view.',
+    description: 'Name of the table or view as SQL writes it, also with schema and database.',
   };
   return [
     {
@@ -45,7 +53,7 @@ export function createSqlTools({
     },
     {
       ...toolOf('list_tables', 'Database Table Lister', [], TABLES),
-      description: descriptions.listTables ?? 'Lists the tables and views of the database with their type.',
+      description: descriptions.listTables ?? 'Lists the tables and views of the database and of attached ones, with their type.',
     },
     {
       ...toolOf('get_table_schema', 'Table Schema Inspector', [tableName], COLUMNS),
