@@ -27,6 +27,8 @@ export interface QueryOptions {
   readonly onRow: (row: JsonObject) => void;
   /** How to read the columns that have or may have JSON text. */
   readonly readingOf?: (column: string) => ColumnReading;
+  /** After so many rows, the query ends without an error. */
+  readonly maxRows?: number | undefined;
   /** A row with a larger value ends the query with `result_too_large` before that value is made. */
   readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error, thrown before the last statement runs. */
@@ -113,24 +115,26 @@ export class GenerationDatabase implements Disposable {
 
   /**
    * Runs all statements of `sql`. One SELECT shares idle connections; any other text has a connection of its own, so no
-   * temporary table, variable or open transaction of one caller reaches another. Throws `query_failed`, `query_interrupted`.
+   * temporary table, variable or open transaction of one caller reaches another. Returns whether there were more than `maxRows`
+   * rows. Throws `query_failed`, `query_interrupted`.
    */
-  async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<void> {
+  async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<boolean> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
     if (!isOneStatement) refuseOpenTransaction(sql);
-    const { onRow, readingOf, maxRowBytes, refusesExcess = false, staysWithin } = options;
+    const { onRow, readingOf, maxRows, maxRowBytes, refusesExcess = false, staysWithin } = options;
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
-    const work = async (connection: DuckDBConnection, signal: AbortSignal): Promise<void> => {
+    const work = async (connection: DuckDBConnection, signal: AbortSignal): Promise<boolean> => {
       if (staysWithin === true) assertWithinDatabase(sql);
       const reading = {
         openReader: jsonRows(onRow, readingOf),
+        maxRows,
         maxRowBytes,
         ...(staysWithin === true && { beforeRun }),
       };
-      await executeQuery(connection, { sql, parameters, signal, isOneStatement, refusesExcess, ...reading });
+      return executeQuery(connection, { sql, parameters, signal, isOneStatement, refusesExcess, ...reading });
     };
-    await (isOneStatement ? connections.useIdle(work, options) : connections.useNew(work, options));
+    return isOneStatement ? connections.useIdle(work, options) : connections.useNew(work, options);
   }
 
   /** The caller disposes the session; one that is left open ends with the database. */

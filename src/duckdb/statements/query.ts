@@ -24,6 +24,8 @@ export interface Query {
   readonly openReader: (columns: ResultColumns) => RowReader;
   /** Whether the text is known to be one statement, which saves splitting it. */
   readonly isOneStatement?: boolean;
+  /** After so many rows, the query ends without an error. */
+  readonly maxRows?: number | undefined;
   /** A row with a larger value ends the query before that value is made. */
   readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error. */
@@ -48,10 +50,10 @@ class RowRefused extends Error {}
 const INTERRUPT_INTERVAL_MS = 10;
 
 /**
- * Runs all statements of a text and reads the rows of the last one as they arrive. When it settles, nothing runs on the
- * connection. Throws what the reader throws, `query_failed`, `query_interrupted`.
+ * Runs all statements of a text and reads the rows of the last one as they arrive. Returns whether there were more than
+ * `maxRows`. When it settles, nothing runs on the connection. Throws what the reader throws, `query_failed`, `query_interrupted`.
  */
-export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<void> {
+export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<boolean> {
   let repeated: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
     connection.interrupt();
@@ -60,7 +62,7 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   };
   query.signal.addEventListener('abort', interrupt);
   try {
-    await runStatements(connection, query);
+    return await runStatements(connection, query);
   } catch (error) {
     if (error instanceof RowRefused) throw error.cause;
     // After an abort, any error is its consequence: an interrupt between two statements ends as our own error.
@@ -71,11 +73,12 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   }
 }
 
-async function runStatements(connection: DuckDBConnection, query: Query): Promise<void> {
+async function runStatements(connection: DuckDBConnection, query: Query): Promise<boolean> {
   const { sql, parameters, signal } = query;
   const statements = query.isOneStatement === true ? undefined : await extractStatements(connection, sql);
   const count = statements?.count ?? 1;
   const used: string[] = [];
+  let hasMore = false;
   for (let index = 0; index < count; index += 1) {
     throwIfInterrupted(signal);
     const statement = await (statements?.prepare(index) ?? connection.prepare(sql));
@@ -84,16 +87,23 @@ async function runStatements(connection: DuckDBConnection, query: Query): Promis
     const isLast = index === count - 1;
     if (isLast && query.refusesExcess === true) refuseExcess(parameters, used);
     await query.beforeRun?.(statement, isLast);
-    if (isLast) await streamRows(connection, statement, query);
+    if (isLast) hasMore = await streamRows(connection, statement, query);
     else await statement.run();
     statement.destroySync();
   }
+  return hasMore;
 }
 
 async function streamRows(connection: DuckDBConnection, statement: DuckDBPreparedStatement, query: Query) {
   const result = await statement.stream();
+  let hasMore = false;
   try {
-    await readRows(result, query);
+    hasMore = await readRows(result, query);
+    // Anything but a SELECT does all of its work.
+    const endsEarly = hasMore && statement.statementType === StatementType.SELECT;
+    if (endsEarly) connection.interrupt();
+    if (hasMore) await drain(result);
+    if (endsEarly) return true;
   } catch (error) {
     connection.interrupt();
     await drain(result);
@@ -101,22 +111,28 @@ async function streamRows(connection: DuckDBConnection, statement: DuckDBPrepare
   }
   // Otherwise a stream that failed or was interrupted looks complete (DuckDB 1.5.6).
   if (result.returnType === ResultReturnType.INVALID) await throwStreamError(statement, query.signal);
+  return hasMore;
 }
 
-async function readRows(result: DuckDBResult, { signal, openReader, maxRowBytes }: Query): Promise<void> {
+/** Returns whether there were more rows than `maxRows`. */
+async function readRows(result: DuckDBResult, query: Query): Promise<boolean> {
+  const { signal, openReader, maxRows, maxRowBytes } = query;
   const types = result.columnTypes();
   const readers = types.map((type, index) => columnReader(type, index, maxRowBytes));
   const columns = { names: toUniqueNames(result.columnNames()), types };
   const readRow = refusing(() => openReader(columns));
   const budget = new EventLoopBudget();
+  let count = 0;
   for (;;) {
     const chunk = await result.fetchChunk();
     throwIfInterrupted(signal);
-    if (chunk === null || chunk.rowCount === 0) return;
+    if (chunk === null || chunk.rowCount === 0) return false;
     const values = await readColumns(chunk, readers, budget);
     for (let row = 0; row < chunk.rowCount; row += 1) {
       if (budget.isSpent) await budget.renew();
       throwIfInterrupted(signal);
+      if (count === maxRows) return true;
+      count += 1;
       const pending = refusing(() => readRow(values, row));
       if (pending instanceof Promise) await untilTaken(pending, signal);
     }

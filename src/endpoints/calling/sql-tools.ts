@@ -53,7 +53,8 @@ export function createSqlTools({
     },
     {
       ...toolOf('list_tables', 'Database Table Lister', [], TABLES),
-      description: descriptions.listTables ?? 'Lists the tables and views of the database and of attached ones, with their type.',
+      description:
+        descriptions.listTables ?? 'Lists the tables and views of the database and of attached ones, with their type.',
     },
     {
       ...toolOf('get_table_schema', 'Table Schema Inspector', [tableName], COLUMNS),
