@@ -14,9 +14,8 @@ import { printTable } from '../terminal/tables.js';
 const TERMINAL_ROWS = 1000;
 
 interface Rows {
-  readonly kept: readonly JsonObject[];
-  /** Of all rows, kept or not. */
-  readonly count: number;
+  readonly rows: readonly JsonObject[];
+  readonly hasMore: boolean;
 }
 
 type Parameters = Readonly<Record<string, ParameterValue>>;
@@ -26,9 +25,9 @@ export const run: CommandModule['run'] = async ([given], options, context) => {
   // Values come from JSON, and any JSON value can be bound.
   const parameters = readParameters(options['param'], context.cwd) as Parameters;
   const work = queryRows([sql, parameters], options, context);
-  const rows = await withProgress(context.output, 'running the query', work);
-  if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result: rows.kept });
-  else printRows(rows, context);
+  const result = await withProgress(context.output, 'running the query', work);
+  if (options['jsonOutput'] === true) context.output.json({ status: 'ok', result: result.rows });
+  else printRows(result, context);
   return 0;
 };
 
@@ -64,34 +63,30 @@ async function queryRows(
     endpointsOn: () => new EndpointSet(NO_ENDPOINTS, config.sqlTools),
   });
   const isLimited = context.output.isTerminal && options['jsonOutput'] !== true;
-  const kept: JsonObject[] = [];
-  let count = 0;
+  const rows: JsonObject[] = [];
   try {
-    await project.contents.database.query(sql, parameters, {
+    const hasMore = await project.contents.database.query(sql, parameters, {
       caller: ANONYMOUS,
-      onRow: (row) => {
-        count += 1;
-        if (!isLimited || count <= TERMINAL_ROWS) kept.push(row);
-      },
+      onRow: (row) => rows.push(row),
+      maxRows: isLimited ? TERMINAL_ROWS : undefined,
       refusesExcess: true,
     });
+    return { rows, hasMore };
   } finally {
     await project.dispose();
   }
-  return { kept, count };
 }
 
-function printRows({ kept, count }: Rows, { output }: CommandContext): void {
-  const [first] = kept;
+function printRows({ rows, hasMore }: Rows, { output }: CommandContext): void {
+  const [first] = rows;
   if (first === undefined) {
     if (output.isTerminal) output.print('no rows');
     return;
   }
   const columns = Object.keys(first);
-  const cells = kept.map((row) => columns.map((column) => toCell(row[column])));
+  const cells = rows.map((row) => columns.map((column) => toCell(row[column])));
   printTable(output, columns, cells);
-  if (kept.length < count)
-    output.print(`${kept.length} of ${count} rows shown; a pipe or \`--json-output\` gets all of them`);
+  if (hasMore) output.print(`the first ${rows.length} rows; a pipe or \`--json-output\` gets all of them`);
 }
 
 function toCell(value: JsonObject[string] | undefined): string {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cleanEnv, LAUNCHER, MxcpProcess, SMALL_PROJECT, temporaryFolder } from './mxcp-process.js';
 
@@ -65,4 +66,19 @@ it.each([
   expect(text).toContain(shown);
   expect(text).not.toContain(`${ESCAPE}[2J`);
   expect(text).not.toContain('\u009b');
+});
+
+it('a query of endless rows ends after those that are shown, in the order of its columns', async () => {
+  const other = temporaryFolder(SMALL_PROJECT);
+  try {
+    const sql = `SELECT 'x' AS name, i AS "2021", 2 AS "2020" FROM range(100000000000) t(i)`;
+    const lines = stripVTControlCharacters(await onTerminal('-C', other.path, 'query', sql))
+      .trimEnd()
+      .split(/\r?\n/);
+    expect(lines.find((line) => line.startsWith('name'))).toMatch(/^name +2021 +2020$/);
+    expect(lines.at(-2)).toMatch(/^x +999 +2$/);
+    expect(lines.at(-1)).toBe('the first 1000 rows; a pipe or `--json-output` gets all of them');
+  } finally {
+    other.dispose();
+  }
 });
