@@ -81,6 +81,11 @@ export class YamlSource {
       : this.positionOfKey(path);
   }
 
+  /** Whether the file has this number anywhere, written like this. Needs no positions, which take a second parse. */
+  hasNumber(number: string): boolean {
+    return this.#text.split(/[^\w.+-]+/).includes(number);
+  }
+
   /** The value at `path` as it is written, if it is written without quotes. */
   plainText(path: KeyPath): string | undefined {
     const scalar = this.#find(path)?.scalar;

@@ -273,6 +273,21 @@ describe('a reload', () => {
     expect(after.references[1]?.changedAt).toEqual(after.references[1]?.resolvedAt);
   });
 
+  it('says which variables it cannot change, and no such thing of those in an env file', async () => {
+    const root = await makeProject({ 'config.yml': userConfig('A: ${A}', 'B: ${B}'), 'b.env': 'B=two\n' });
+    const options = { env: { A: 'one', B: 'one' }, flags: { envFiles: join(root, 'b.env') } };
+    const before = await loadProject(root, options);
+    const after = await loadProject(root, { ...options, previous: before });
+    expect(compareReferences(before.references, after.references)).toMatchObject([
+      {
+        ref: '${A}',
+        outcome: 'unchanged',
+        note: expect.stringMatching(/^fixed for this process; put the variable into/),
+      },
+      { ref: '${B}', outcome: 'unchanged', note: undefined },
+    ]);
+  });
+
   it('applies secrets, and reports what only a restart applies without secret values', async () => {
     const root = await makeProject({
       'mxcp-site.yml': TWO_PROFILES,
