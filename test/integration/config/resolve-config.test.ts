@@ -70,12 +70,15 @@ describe('the profile', () => {
     expect(withPosition((await loadProject(root, { env: chosen })).duckdb)).toEqual({
       path: join(root, 'data/prod.duckdb'),
       readonly: true,
+      limits: { memoryBytes: expect.any(Number), tempBytes: 10_737_418_240 },
       declaredAt: { file: join(root, 'mxcp-site.yml'), line: 6, column: 25 },
     });
-    const env = { ...chosen, MXCP_DUCKDB_PATH: 'other.duckdb', MXCP_READONLY: 'false' };
+    const limits = { MXCP_DUCKDB_MEMORY_LIMIT: '2GiB', MXCP_DUCKDB_TEMP_LIMIT: '1GiB' };
+    const env = { ...chosen, ...limits, MXCP_DUCKDB_PATH: 'other.duckdb', MXCP_READONLY: 'false' };
     expect(withPosition((await loadProject(root, { env })).duckdb)).toEqual({
       path: join(root, 'other.duckdb'),
       readonly: false,
+      limits: { memoryBytes: 2_147_483_648, tempBytes: 1_073_741_824 },
       declaredAt: { file: 'MXCP_DUCKDB_PATH' },
     });
   });
