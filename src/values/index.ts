@@ -20,6 +20,7 @@ export {
   flag,
   maybe,
   parameterSchema,
+  parametersSchema,
   text,
   typeSchema,
 } from './type-definition.js';
