@@ -1,6 +1,6 @@
 import type { CallerIdentity, QueryableDatabase } from '../../duckdb/index.js';
 import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
-import type { ActiveGeneration, CallGate, Lease } from '../../lifecycle/index.js';
+import { type ActiveGeneration, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
 import type { CallNotification, PythonTarget, PythonWorkers } from '../../python/index.js';
 import {
@@ -137,7 +137,10 @@ export class LiveEndpointCalls {
     });
   }
 
-  /** The frame of every call: lease, deadline, error and log. */
+  /**
+   * The frame of every call: lease, deadline, error and log. A call whose work does not hear that it is to end is answered all the
+   * same. Its lease and its place in the gate are held until the work has ended: it still has a thread and a connection.
+   */
   async #perform<T>(
     called: CalledEndpoint & { readonly sent: SentArguments },
     context: CallContext,
@@ -148,17 +151,23 @@ export class LiveEndpointCalls {
     const startedAt = performance.now();
     let error: MxcpError | undefined;
     let lease: Lease<CallableGeneration> | undefined;
-    this.#activeCalls += 1;
+    const work = async (): Promise<T> => {
+      this.#activeCalls += 1;
+      try {
+        lease = await this.#generations.acquire(holder, deadline.signal);
+        return await run({ generation: lease.contents, context, deadline });
+      } finally {
+        this.#activeCalls -= 1;
+        lease?.release();
+      }
+    };
     try {
-      lease = await this.#generations.acquire(holder, deadline.signal);
-      return await run({ generation: lease.contents, context, deadline });
+      return await raceSignal(work(), deadline.unheard);
     } catch (thrown) {
       error = this.#toFailure(thrown, deadline, holder.label);
       throw error;
     } finally {
-      this.#activeCalls -= 1;
       deadline.dispose();
-      lease?.release();
       const durationMs = performance.now() - startedAt;
       const { endpoints } = lease?.contents ?? this.#generations.current.contents;
       this.#options.log?.add({ ...called, context, endpoints, error, durationMs });
@@ -267,23 +276,29 @@ function isBase64(text: string): boolean {
   return text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(text.slice(0, end));
 }
 
+/** DuckDB hears an interrupt between two steps of a query. One step may take minutes, such as the read of a named pipe. */
+const HEARING_MS = 2000;
+
 type EndedBy = 'caller' | 'time limit' | 'server';
 
 /** Ends one call when its caller, its time limit or the server says so. Disposed when the call ends. */
 export class CallDeadline {
   readonly #controller = new AbortController();
   readonly signal: AbortSignal = this.#controller.signal;
+  readonly #unheard = new AbortController();
+  /** Aborts, for the same reason, when the work has had the time to hear `signal`. */
+  readonly unheard: AbortSignal = this.#unheard.signal;
   readonly #callerSignal: AbortSignal;
-  readonly #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #onCallerAbort = (): void => this.#end('caller', this.#callerSignal.reason);
   #endedBy: EndedBy | undefined;
 
   /** A limit of 0 is none. */
   constructor(callerSignal: AbortSignal, timeoutMs: number) {
     this.#callerSignal = callerSignal;
+    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#end('time limit'), timeoutMs);
     if (callerSignal.aborted) this.#onCallerAbort();
     else callerSignal.addEventListener('abort', this.#onCallerAbort, { once: true });
-    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#end('time limit'), timeoutMs);
   }
 
   /** What ended the call first; undefined while nothing has. */
@@ -305,5 +320,7 @@ export class CallDeadline {
     if (this.signal.aborted) return;
     this.#endedBy = by;
     this.#controller.abort(reason);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#unheard.abort(this.signal.reason), HEARING_MS);
   }
 }
