@@ -13,16 +13,32 @@ import { jsonListPieces, type ShapedResult } from '../values/index.js';
  */
 const SPLICE_FROM_BYTES = 64 * 1024;
 
+/** A longer list is one text block: clients make an object of each block, and models pay for what is around it. */
+const MAX_BLOCKS = 100;
+
 /**
  * An object becomes one text block and itself, an array one text block per item; anything else is under `result`. People
- * and models read the blocks, so an item that is a string is shown without quotes, and a list without items is `[]`.
+ * and models read the blocks, so an item that is a string is shown without quotes. A list without items, or with too many for
+ * blocks of their own, is one block of JSON.
  */
 export function toToolResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
   const structuredContent = result.bytes >= SPLICE_FROM_BYTES ? null : toStructuredContent(result);
   if (structuredContent === null) return toSplicedResult(result, splices);
   const toBlockText = result.shape === 'array' ? itemText : (text: string): string => text;
-  const blocks = Array.from(result.texts, (text) => ({ type: 'text' as const, text: toBlockText(text) }));
-  return { content: blocks.length === 0 ? [{ type: 'text', text: '[]' }] : blocks, structuredContent };
+  const texts = isOneBlock(result)
+    ? [[...jsonListPieces(result.texts)].join('')]
+    : Array.from(result.texts, toBlockText);
+  if (result.isTruncated === true) texts.push(noteOf(result));
+  return { content: texts.map((text) => ({ type: 'text', text })), structuredContent };
+}
+
+/** What a model reads after the rows that it wanted. */
+function noteOf({ texts }: ShapedResult): string {
+  return `These are the first ${texts.length} rows; there are more. Narrow the query, or give a larger "limit".`;
+}
+
+function isOneBlock({ shape, texts }: ShapedResult): boolean {
+  return shape === 'array' && (texts.length === 0 || texts.length > MAX_BLOCKS);
 }
 
 /** JSON that begins with a quote is a string. */
@@ -35,17 +51,27 @@ function toStructuredContent(result: ShapedResult): Record<string, unknown> | nu
   // The SDK copies the fields of this object in a session, and a copy would have other fields first.
   if (result.shape === 'object') return losesOrder(Object.keys(result.value)) ? null : result.value;
   if (result.shape === 'scalar') return { result: result.value };
-  return result.items === null ? null : { result: result.items };
+  return result.items === null
+    ? null
+    : { result: result.items, ...(result.isTruncated === true && { truncated: true }) };
 }
 
 function toSplicedResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
   const content = splices.addObject(() => textBlockPieces(result));
   const structured = splices.addObject(() => structuredPieces(result));
-  return { content: [{ type: 'text', text: content }], structuredContent: { [structured]: true } };
+  const note = result.isTruncated === true ? [{ type: 'text' as const, text: noteOf(result) }] : [];
+  return { content: [{ type: 'text', text: content }, ...note], structuredContent: { [structured]: true } };
 }
 
 /** The elements of `content`, without its brackets. */
-function* textBlockPieces({ shape, texts }: ShapedResult): Generator<string> {
+function* textBlockPieces(result: ShapedResult): Generator<string> {
+  const { shape, texts } = result;
+  if (isOneBlock(result)) {
+    yield '{"type":"text","text":';
+    yield* jsonStringPieces(jsonListPieces(texts));
+    yield '}';
+    return;
+  }
   let opening = '{"type":"text","text":';
   for (const text of texts) {
     yield opening;
@@ -62,7 +88,7 @@ function* structuredPieces(result: ShapedResult): Generator<string> {
   if (result.shape === 'array') yield* jsonListPieces(result.texts);
   else if (typeof result.value === 'string') yield* jsonStringPieces([result.value]);
   else yield JSON.stringify(result.value);
-  yield '}';
+  yield result.isTruncated === true ? ',"truncated":true}' : '}';
 }
 
 /** The JSON string whose value is all texts one after the other, in small pieces. */

@@ -5,6 +5,5 @@ export {
   type GenerationContents,
   lowerThreads,
   runInitHooks,
-  toDatabaseSpec,
 } from './generation-builder.js';
 export { endpointReport, loadConfig, openProject } from './open-project.js';

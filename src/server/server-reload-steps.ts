@@ -30,7 +30,6 @@ import {
   type GenerationBuilder,
   lowerThreads,
   type GenerationContents,
-  toDatabaseSpec,
 } from '../project/index.js';
 import type { ReloadContext, ReloadSteps } from '../reload/index.js';
 import { ServerCandidate } from './candidate.js';
@@ -156,10 +155,10 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
    * closed. Undefined for any other reload.
    */
   async #planPreflight(
-    config: ResolvedConfig,
+    { duckdb, extensions, secrets }: ResolvedConfig,
     { payload, signal }: ReloadContext,
   ): Promise<PreflightDatabase | undefined> {
-    const spec = toDatabaseSpec(config);
+    const spec = { path: duckdb.path, readonly: duckdb.readonly, extensions, secrets };
     const plan = await this.#context.databases.plan(spec);
     if (plan !== 'replace' && plan !== 'reopen' && payload === undefined) return undefined;
     return plan === 'share' || plan === 'reopen'

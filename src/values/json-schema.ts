@@ -35,9 +35,11 @@ export function toInputSchema(parameters: readonly ParameterDefinition[], isChec
  * JSON Schema 2020-12 of the structured content of a tool, for clients: an object as it is declared, anything else under
  * `result`, because MCP wants an object there.
  */
-export function toOutputSchema(returns: TypeDefinition): ObjectSchema {
+export function toOutputSchema(returns: TypeDefinition, { hasRowLimit = false } = {}): ObjectSchema {
   if (returns.type === 'object') return { ...toClientType(returns, 'output'), ...toNotes(returns), type: 'object' };
-  return { type: 'object', properties: { result: toClientSchema(returns, 'output') }, required: ['result'] };
+  const truncated = { type: 'boolean', description: 'Whether there were more rows than `limit`.' };
+  const properties = { result: toClientSchema(returns, 'output'), ...(hasRowLimit && { truncated }) };
+  return { type: 'object', properties, required: ['result'] };
 }
 
 /** The schema with which the server itself checks a value. */

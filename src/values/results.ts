@@ -24,6 +24,8 @@ interface ResultText {
   readonly texts: ResultTexts;
   /** UTF-8 bytes of all texts. */
   readonly bytes: number;
+  /** Whether there were more rows than the caller wanted. */
+  readonly isTruncated?: boolean;
 }
 
 /** Parts of a result as text, in order. Read them one at a time: the whole may be large. */

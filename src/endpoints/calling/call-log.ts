@@ -81,11 +81,12 @@ export class CallLog implements Disposable {
   }
 }
 
-/** SQL that a client wrote itself is its own mistake. */
+/** SQL that a client wrote itself is its own mistake, and so is a table that it names. */
 function levelOf(call: FailedCall, { code }: MxcpError): LimitedLevel {
   if (code === 'internal') return 'error';
   const isCancelled = code === 'query_interrupted' && call.context.signal.aborted;
-  return isCancelled || isCallersMistake(code) || (code === 'query_failed' && hasOwnSql(call)) ? 'info' : 'warn';
+  const isOwnSql = code === 'query_failed' && (hasOwnSql(call) || call.declared === 'get_table_schema');
+  return isCancelled || isCallersMistake(code) || isOwnSql ? 'info' : 'warn';
 }
 
 /** Whether the statement is an argument, as it is for the SQL tool of this name. */

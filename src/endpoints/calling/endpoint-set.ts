@@ -110,13 +110,14 @@ function labelOf(definition: EndpointDefinition | SqlTool): string {
 }
 
 function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
-  const { name, description, parameters, returns, annotations } = tool;
+  const { name, description, parameters, returns, annotations, source } = tool;
+  const hasRowLimit = source.language === 'sql' && source.sql === undefined;
   return {
     name,
     title: annotations?.title,
     description,
     inputSchema: toInputSchema(parameters),
-    outputSchema: returns && toOutputSchema(returns),
+    outputSchema: returns && toOutputSchema(returns, { hasRowLimit }),
     annotations,
     tags: 'tags' in tool ? tool.tags : undefined,
   };

@@ -221,7 +221,9 @@ async function runStatement(
   if (source.sql !== undefined) await database.query(source.sql.text, bindings, execution);
   else {
     const staysWithin = !('externalAccess' in source && source.externalAccess === true);
-    await database.query(String(values['sql']), {}, { ...execution, staysWithin });
+    const limits = { staysWithin, maxRows: Number(values['limit']) };
+    const isTruncated = await database.query(String(values['sql']), {}, { ...execution, ...limits });
+    return { ...collector.finish(), isTruncated };
   }
   return collector.finish();
 }

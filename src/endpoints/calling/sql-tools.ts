@@ -17,6 +17,9 @@ export type SqlTool = Pick<
 };
 
 /** Each name as SQL must write it from here: with schema and database where they are not the current ones, quoted where needed. */
+/** What a model can read, and about what a person looks at. */
+const DEFAULT_ROW_LIMIT = 1000;
+
 const TABLES = `SELECT array_to_string(list_transform(
     CASE WHEN is_current THEN [table_name] WHEN table_catalog = current_database() THEN [table_schema, table_name]
       ELSE [table_catalog, table_schema, table_name] END,
@@ -38,6 +41,13 @@ export function createSqlTools({
 }: ResolvedConfig['sqlTools']): readonly SqlTool[] {
   if (!enabled) return [];
   const sql: ParameterDefinition = { name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 };
+  const limit: ParameterDefinition = {
+    name: 'limit',
+    type: 'integer',
+    description: 'The most rows to return. If there are more, the answer says `truncated`.',
+    minimum: 1,
+    default: DEFAULT_ROW_LIMIT,
+  };
   const tableName: ParameterDefinition = {
     name: 'table_name',
     type: 'string',
@@ -45,7 +55,7 @@ export function createSqlTools({
   };
   return [
     {
-      ...toolOf('execute_sql_query', 'SQL Query Executor', [sql], undefined),
+      ...toolOf('execute_sql_query', 'SQL Query Executor', [sql, limit], undefined),
       source: { language: 'sql', sql: undefined, externalAccess },
       description:
         descriptions.executeSqlQuery ??

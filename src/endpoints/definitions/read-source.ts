@@ -45,8 +45,7 @@ export async function readSource(
 function readSqlCode(text: string, { kind }: EndpointParts, yaml: YamlSource): SourceReading {
   const at = [kind, 'source', 'code'];
   const lineInFile = (index: number): number => yaml.lineOfText(at, index);
-  const columnInFile = (index: number, column: number): number | undefined => yaml.columnOfText(at, index, column);
-  return { source: { language: 'sql', sql: { text, file: yaml.file, lineInFile, columnInFile } }, findings: [] };
+  return { source: { language: 'sql', sql: { text, file: yaml.file, lineInFile } }, findings: [] };
 }
 
 async function readSqlFile(
@@ -65,9 +64,7 @@ async function readSqlFile(
   });
   if (read.text === undefined) return refuse(explainNamedFile(read.error));
   if (read.text.trim() === '') return refuse('is empty');
-  const lineInFile = (index: number): number => index + 1;
-  const columnInFile = (_index: number, column: number): number => column;
-  const sql = { text: read.text, file, lineInFile, columnInFile };
+  const sql = { text: read.text, file, lineInFile: (index: number): number => index + 1 };
   return { sqlFile, source: { language: 'sql', sql }, findings: [] };
 }
 

@@ -72,7 +72,8 @@ const LARGE = 1024 * 1024;
 
 describe('a result that is written in slices', () => {
   it.each([
-    ['array', fc.array(json, { minLength: 1, maxLength: 6 })],
+    ['array', fc.array(json, { maxLength: 6 })],
+    ['array', fc.array(fc.string(), { minLength: 95, maxLength: 110 })],
     ['object', object],
     ['scalar', json],
   ] as const)('is the same message as one that is serialised whole (%s)', async (shape, values) => {
@@ -88,6 +89,35 @@ describe('a result that is written in slices', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it.each([0, LARGE])('has one text block when it has no item or more than 100 (%i bytes)', async (bytes) => {
+    for (const [length, blocks] of [
+      [0, 1],
+      [1, 1],
+      [100, 100],
+      [101, 1],
+    ] as const) {
+      const list = Array.from({ length }, (_, n) => ({ n, text: 'two\nlines' }));
+      const splices = new ResultSplices();
+      const message = JSON.parse(await written(toToolResult(shaped('array', list, bytes), splices), splices));
+      const texts: readonly string[] = message.result.content.map((block: { text: string }) => block.text);
+      expect(texts).toHaveLength(blocks);
+      expect(texts.flatMap((each) => JSON.parse(each))).toEqual(list);
+      expect(message.result.structuredContent).toEqual({ result: list });
+    }
+  });
+
+  it.each([0, LARGE])('says when there were more rows (%i bytes)', async (bytes) => {
+    const splices = new ResultSplices();
+    const result = { ...shaped('array', [{ n: 1 }, { n: 2 }], bytes), isTruncated: true };
+    const message = JSON.parse(await written(toToolResult(result, splices), splices));
+    expect(message.result.structuredContent).toEqual({ result: [{ n: 1 }, { n: 2 }], truncated: true });
+    expect(message.result.content.map((block: { text: string }) => block.text)).toEqual([
+      '{"n":1}',
+      '{"n":2}',
+      'These are the first 2 rows; there are more. Narrow the query, or give a larger "limit".',
+    ]);
   });
 
   it('is the same text of a resource', async () => {
