@@ -6,9 +6,15 @@ import { loadSettings, type ServerSettings } from '../../settings/index.js';
 import type { Output } from '../terminal/output.js';
 import type { CommandContext, Options } from './command.js';
 
-/** Throws `usage`, `project_not_found`. */
+/**
+ * Throws `usage`, `project_not_found`. From here on the process is in the folder of the project, because DuckDB resolves relative
+ * paths against it: `read_csv('raw/a.csv')` finds the same file from wherever the command is run. Paths of the command line are
+ * resolved against the `cwd` of the context.
+ */
 export function loadProjectSettings(options: Options, { env, cwd }: CommandContext): ServerSettings {
-  return loadSettings({ flags: toSettingFlags(options), env, cwd });
+  const settings = loadSettings({ flags: toSettingFlags(options), env, cwd });
+  process.chdir(settings.projectRoot);
+  return settings;
 }
 
 /** Commander names an option after its flag; `envFiles` is the only setting with another name than its flag. */
