@@ -1,7 +1,8 @@
+import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
-import { type RouteContract, type RouteName, ROUTES, toWire } from '../contract/index.js';
-import { MxcpError, nearestName, toMxcpError } from '../errors/index.js';
+import { type BodyOf, type RouteContract, type RouteName, ROUTES, toWire } from '../contract/index.js';
+import { isExecutionFailure, MxcpError, nearestName, toMxcpError } from '../errors/index.js';
 import { assertLocalCaller, type Connection, headerValues, readBody, type Reply, writeReply } from '../http/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { AnswerError, type RouteHandlers } from './route-handlers.js';
@@ -15,6 +16,8 @@ export interface RouterLimits {
 export interface AdminRouterOptions {
   readonly handlers: RouteHandlers;
   readonly access: SocketAccess;
+  /** What shows that a request comes from the user of the server. */
+  readonly ownerToken: string;
   /** Whether errors show their details. */
   readonly debug: boolean;
   readonly limits: RouterLimits;
@@ -58,7 +61,8 @@ export class AdminRouter {
     const { debug, logger, scrubber } = this.#options;
     const error = toMxcpError(thrown);
     const { httpStatus: status, retryAfterSeconds = DEFAULT_RETRY_SECONDS } = error;
-    if (status === 500) logger.error({ err: thrown }, 'an admin request failed');
+    // A failed call is in the log already.
+    if (status === 500 && !isExecutionFailure(error.code)) logger.error({ err: thrown }, 'an admin request failed');
     const detail = debug && error.detail !== undefined ? { detail: scrubber.scrub(error.detail) } : {};
     const { fields, headers } = error instanceof AnswerError ? error : { fields: {}, headers: {} };
     const body = { error: error.code, message: scrubber.scrub(error.message), ...detail, ...fields };
@@ -69,7 +73,7 @@ export class AdminRouter {
   }
 
   async #dispatch(request: IncomingMessage, { gone, answering }: Connection): Promise<Reply> {
-    const { access, limits } = this.#options;
+    const { access, limits, ownerToken } = this.#options;
     if (answering.size > limits.requestsPerConnection) throw tooManyRequests();
     const { path, search, authority } = parseRequestTarget(request.url ?? '');
     assertLocalCaller({
@@ -81,16 +85,19 @@ export class AdminRouter {
       authority,
     });
     const { name, pathParameters } = matchRoute(request.method ?? '', path, access);
-    const body = hasBody(request) ? await readRequestBody(request, limits.bodyBytes) : NO_BODY;
+    const { owner, bodyBytes = limits.bodyBytes }: RouteContract = ROUTES[name];
+    if (owner === true) assertOwner(headerValues(request, 'authorization'), ownerToken);
+    const body = hasBody(request) ? await readRequestBody(request, bodyBytes) : NO_BODY;
     return this.#call(name, { search, pathParameters, body, request, gone });
   }
 
   async #call<Name extends RouteName>(name: Name, input: RouteInput): Promise<Reply> {
     const route: RouteContract = ROUTES[name];
-    if (route.body !== undefined) checkBody(route.body, input.body);
     const handler: RouteHandlers[Name] = this.#options.handlers[name];
     const { status, body, headers } = await handler({
       query: parseQuery<(typeof ROUTES)[Name]['query']>(route.query, route.tag === 'probes' ? '' : input.search),
+      // The schema is that of this route.
+      body: (route.body === undefined ? undefined : parseBody(route.body, input.body)) as BodyOf<Name>,
       pathParameters: input.pathParameters,
       fromCli: headerValues(input.request, 'user-agent')[0]?.startsWith('mxcp-cli/') === true,
       signal: input.gone,
@@ -122,6 +129,17 @@ function toReply(status: number, body: unknown, headers?: Readonly<Record<string
     body: `${JSON.stringify(body)}\n`,
     headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers },
   };
+}
+
+/** Throws `owner_only`. */
+function assertOwner([given = '']: readonly string[], token: string): void {
+  const expected = Buffer.from(`Bearer ${token}`);
+  const sent = Buffer.from(given);
+  if (sent.length === expected.length && timingSafeEqual(sent, expected)) return;
+  throw new MxcpError(
+    'owner_only',
+    'this route is only for the user who runs the server; send the token of the `.mxcp-owner` file beside the database as `Authorization: Bearer <token>`',
+  );
 }
 
 function tooManyRequests(): MxcpError {
@@ -240,17 +258,20 @@ export function parseQuery<S extends z.ZodObject>(schema: S, search: string): z.
   throw new MxcpError('bad_request', `query option "${String(issue?.path[0])}" ${issue?.message}`);
 }
 
-/** Checks the body of a route that takes one. Nothing and `{}` are the same. Throws `bad_request`. */
-function checkBody(schema: z.ZodObject, body: Buffer): void {
+/** Reads the body of a route that takes one. Nothing and `{}` are the same. Throws `bad_request`. */
+function parseBody(schema: z.ZodObject, body: Buffer): Readonly<Record<string, unknown>> {
   const text = decodeBody(body);
-  if (text.trim() === '') return;
-  const value = parseJson(text);
+  const value = text.trim() === '' ? {} : parseJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new MxcpError('bad_request', 'the body must be a JSON object, or empty');
   }
   const known = Object.keys(schema.shape);
   const unknown = Object.keys(value).find((name) => !known.includes(name));
   if (unknown !== undefined) throw unknownName('body field', unknown, known);
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new MxcpError('bad_request', `body field "${issue?.path.join('.')}": ${issue?.message}`);
 }
 
 function decodeBody(body: Buffer): string {

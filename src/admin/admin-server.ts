@@ -31,6 +31,8 @@ export interface AdminServerOptions {
   /** A second socket, for probes only. */
   readonly probeSocket?: AdminSocketSettings | undefined;
   readonly ports: AdminPorts;
+  /** What shows that a request comes from the user of the server. */
+  readonly ownerToken: string;
   readonly logger: Logger;
   readonly scrubber: Scrubber;
   /** Whether errors show their details. */
@@ -112,9 +114,9 @@ export class AdminServer {
   }
 
   #createHttpServer(access: SocketAccess): HttpServer {
-    const { logger, debug, scrubber } = this.#options;
+    const { logger, debug, scrubber, ownerToken } = this.#options;
     const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
-    const router = new AdminRouter({ handlers: this.#handlers, access, debug, limits, logger, scrubber });
+    const router = new AdminRouter({ handlers: this.#handlers, access, ownerToken, debug, limits, logger, scrubber });
     const http = createAdminHttpServer(router, limits);
     // Steps run in reverse: the path goes first, while the server still listens and no other server can have taken it.
     this.#owned.defer(() => {

@@ -1,2 +1,9 @@
 export { startAdminServer } from './admin-server.js';
-export type { AdminPorts, ReadinessReport, ReadinessSource, ServerStatus } from './route-handlers.js';
+export { writeOwnerFile } from './client/owner-file.js';
+export type {
+  AdminPorts,
+  ProjectPort,
+  ReadinessReport,
+  ReadinessSource,
+  ServerStatus,
+} from './route-handlers.js';

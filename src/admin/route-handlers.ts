@@ -1,10 +1,12 @@
 import {
+  type BodyOf,
   type Check,
   check,
   type ConfigRecord,
   type EndpointRecord,
   type Inside,
   openApiDocument,
+  type ProjectReportRecord,
   type QueryOf,
   reloadRecord,
   type RouteName,
@@ -28,6 +30,7 @@ export interface AdminPorts {
   /** As they are served, not as they are on disk now. */
   endpoints(): readonly EndpointRecord[];
   readonly reloads: ReloadPort;
+  readonly project: ProjectPort;
 }
 
 /** The rest of the status is what the admin API knows itself. */
@@ -57,6 +60,17 @@ export interface ReloadPort {
   list(limit: number): readonly RunRecord[];
 }
 
+/** What the owner of the server asks of the project. `signal` aborts when the caller goes away. */
+export interface ProjectPort {
+  /** Throws what a call of an MCP client throws. */
+  run(body: BodyOf<'runEndpoint'>, signal: AbortSignal): Promise<CallAnswer>;
+  /** Throws what a call throws. */
+  query(body: BodyOf<'runQuery'>, signal: AbortSignal): Promise<CallAnswer>;
+  validate(signal: AbortSignal): Promise<ProjectReportRecord>;
+}
+
+export type CallAnswer = Omit<Inside<SchemaOf<'runEndpoint', 200>>, 'status'>;
+
 export interface AdminReload {
   readonly trigger: 'api' | 'cli';
   readonly dryRun: boolean;
@@ -71,6 +85,7 @@ export type SocketFacts = StatusRecord['adminSocket'];
 
 export interface RouteRequest<Name extends RouteName> {
   readonly query: QueryOf<Name>;
+  readonly body: BodyOf<Name>;
   readonly pathParameters: Readonly<Record<string, string>>;
   readonly fromCli: boolean;
   /** Aborts when the caller goes away or the admin server closes. */
@@ -126,6 +141,9 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
         'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
       );
     },
+    runEndpoint: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.run(body, signal)) }),
+    runQuery: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.query(body, signal)) }),
+    validateProject: async ({ signal }) => ok(await ports.project.validate(signal)),
     getOpenApi: () => ok(openApiDocument()),
   };
 }

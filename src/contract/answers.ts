@@ -200,6 +200,38 @@ export const calls = component(
   }),
 );
 
+export const callResult = component(
+  'CallResult',
+  'What an endpoint or a query returned.',
+  z.strictObject({
+    status: z.literal('ok'),
+    result: z.unknown().describe('As `mxcp run --json-output` and `mxcp query --json-output` print it.'),
+    generation: count,
+    truncated: z.boolean().describe('Whether there are more rows than `limit`.'),
+    definitions_changed: z.array(z.string()).describe('Endpoint files that differ on disk from those that answered.'),
+  }),
+);
+
+export const projectReport = component(
+  'ProjectReport',
+  'What was found in the project on disk, as `mxcp validate` prints it.',
+  z.strictObject({
+    verdicts: z.array(
+      z.strictObject({
+        status: z.enum(['ok', 'error', 'unchecked']),
+        path: z.string(),
+        message: z.string().nullable(),
+        kind: z.enum(['configuration', 'endpoint']),
+      }),
+    ),
+    warnings: z.array(z.string()),
+    error: z
+      .strictObject({ ...errorFields, during: z.enum(['configuration', 'database']) })
+      .nullable()
+      .describe('Why something could not be checked, if anything.'),
+  }),
+);
+
 export const background = component(
   'Background',
   'Work that the server does by itself. When it fails, the current generation keeps serving.',

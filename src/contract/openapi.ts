@@ -12,6 +12,9 @@ const HEADER_DOCS: Readonly<Record<string, string>> = {
   'Retry-After': 'Seconds after which the same request may succeed.',
 };
 
+const OWNER_DOC =
+  'The token of the file `.<name of the database file>.mxcp-owner` beside a read-write database, which only the user who runs the server can read.';
+
 let document: OpenApiDocument | undefined;
 
 /** The table of routes as an OpenAPI 3.1 document. Made once, because the table never changes. */
@@ -28,7 +31,10 @@ export function openApiDocument(): OpenApiDocument {
     servers: [{ url: 'http://localhost', description: 'Through the Unix socket.' }],
     security: [],
     paths: toPaths(),
-    components: { schemas: toComponents() },
+    components: {
+      schemas: toComponents(),
+      securitySchemes: { owner: { type: 'http', scheme: 'bearer', description: OWNER_DOC } },
+    },
   };
   return document;
 }
@@ -47,6 +53,7 @@ function toOperation(name: string, route: RouteContract): Json {
     operationId: name,
     tags: [route.tag],
     summary: route.doc,
+    ...(route.owner ? { security: [{ owner: [] }] } : {}),
     ...(route.probe ? { description: 'Also on the probe socket.' } : {}),
     parameters: [...toPathParameters(route.path), ...toQueryParameters(route.query)],
     ...(route.body === undefined ? {} : { requestBody: toRequestBody(route.body) }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode, httpStatusOf } from '../errors/index.js';
 import {
+  callResult,
   component,
   config,
   endpointList,
@@ -8,6 +9,7 @@ import {
   health,
   probeFailed,
   probeOk,
+  projectReport,
   reloadAccepted,
   reloadErrorBody,
   reloadList,
@@ -28,14 +30,18 @@ export interface RouteContract {
   readonly method: 'GET' | 'POST';
   /** A segment in braces is a parameter, e.g. `/reloads/{id}`. */
   readonly path: string;
-  readonly tag: 'probes' | 'status' | 'reload' | 'config' | 'endpoints' | 'contract';
+  readonly tag: 'probes' | 'status' | 'reload' | 'config' | 'endpoints' | 'project' | 'contract';
   readonly doc: string;
   /** Whether the probe socket serves it too. */
   readonly probe?: true;
+  /** Whether only the user who runs the server may use it, who proves it with the token of the owner file. */
+  readonly owner?: true;
   /** Query options by name; a route takes no others. Probes ignore all, because load balancers add some. */
   readonly query: z.ZodObject;
   /** What a JSON body may hold; routes without one ignore what is sent. */
   readonly body?: z.ZodObject;
+  /** How large that may be, where more is needed than usual. */
+  readonly bodyBytes?: number;
   readonly responses: Readonly<Record<number, ResponseContract>>;
 }
 
@@ -76,6 +82,39 @@ function reading<S extends z.ZodType>(schema: S, doc: string) {
 const passing = reading(probeOk, 'Every check passes.');
 const notReady = errorResponse(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']);
 const probing = { ...passing, responses: { ...passing.responses, 503: notReady } } as const;
+
+/** As large as a message of an MCP client. */
+const MAX_CALL_BYTES = 4 * 1024 * 1024;
+
+/** What the owner of the server asks of the project while the server has its database open. */
+const acting = {
+  method: 'POST',
+  tag: 'project',
+  owner: true,
+  bodyBytes: MAX_CALL_BYTES,
+  query: z.strictObject({}),
+} as const;
+
+const callErrors = {
+  ...commonErrors,
+  400: errorResponse(errorBody, ['bad_request', 'params_invalid', 'secret_failed']),
+  403: errorResponse(errorBody, ['forbidden_origin', 'read_only_socket', 'owner_only']),
+  404: errorResponse(errorBody, ['endpoint_not_found', 'not_found']),
+  500: errorResponse(errorBody, [
+    'query_failed',
+    'query_interrupted',
+    'result_too_large',
+    'output_invalid',
+    'prompt_failed',
+    'python_failed',
+    'worker_exited',
+    'database_failed',
+    'internal',
+  ]),
+  504: errorResponse(errorBody, ['call_timeout']),
+} as const;
+
+const values = z.record(z.string(), z.unknown());
 
 const recordReading = reading(reloadRecord, 'The record.');
 
@@ -167,6 +206,42 @@ export const ROUTES = {
     tag: 'reload',
     doc: 'One reload, by the id of any request that it answers.',
     responses: { ...recordReading.responses, 404: errorResponse(errorBody, ['reload_not_found']) },
+  },
+  runEndpoint: {
+    ...acting,
+    path: '/run',
+    doc: 'Calls an endpoint of the current generation, as `mxcp run` does.',
+    body: z.strictObject({
+      type: z.enum(['tool', 'resource', 'prompt']),
+      name: z.string().describe('The name of a tool or prompt; the URI, template or name of a resource.'),
+      parameters: values.optional(),
+      user_context: values.optional().describe('The user that SQL and code see: `username`, `email`, `provider`.'),
+      request_headers: z.record(z.string(), z.string()).optional(),
+      skip_output_validation: z.boolean().optional(),
+    }),
+    responses: { ...callErrors, 200: { schema: callResult, doc: 'The result.' } },
+  },
+  runQuery: {
+    ...acting,
+    path: '/query',
+    doc: 'Runs SQL on the database of the current generation, as `mxcp query` does.',
+    body: z.strictObject({
+      sql: z.string(),
+      parameters: values.optional(),
+      limit: z.int().min(1).optional().describe('At most this many rows.'),
+    }),
+    responses: { ...callErrors, 200: { schema: callResult, doc: 'The rows.' } },
+  },
+  validateProject: {
+    ...acting,
+    path: '/validate',
+    doc: 'Checks the project on disk, as `mxcp validate` does. Nothing of it is served.',
+    body: z.strictObject({}),
+    responses: {
+      ...commonErrors,
+      403: callErrors[403],
+      200: { schema: projectReport, doc: 'The report, also when there are errors.' },
+    },
   },
   getOpenApi: {
     ...reading(openApiDocument, 'The document.'),

@@ -23,6 +23,11 @@ export type SuccessOf<Name extends RouteName> = Extract<keyof ResponsesOf<Name>,
 /** Query options as a handler gets them: parsed. */
 export type QueryOf<Name extends RouteName> = z.infer<(typeof ROUTES)[Name]['query']>;
 
+/** The fields of a body as a handler gets them: parsed. */
+export type BodyOf<Name extends RouteName> = (typeof ROUTES)[Name] extends { readonly body: infer S extends z.ZodType }
+  ? z.infer<S>
+  : undefined;
+
 /* What clients get. */
 
 export type ServiceIndex = AnswerOf<'getIndex', 200>;
@@ -35,6 +40,8 @@ export type EndpointList = AnswerOf<'listEndpoints', 200>;
 export type ReloadAccepted = AnswerOf<'postReload', 202>;
 export type ReloadRecord = AnswerOf<'postReload', 200>;
 export type ReloadList = AnswerOf<'listReloads', 200>;
+export type CallResult = AnswerOf<'runEndpoint', 200>;
+export type ProjectReport = AnswerOf<'validateProject', 200>;
 export type OpenApiDocument = AnswerOf<'getOpenApi', 200>;
 export type ErrorBody = AnswerOf<'getHealth', 400>;
 export type ReloadErrorBody = AnswerOf<'postReload', 500>;
@@ -48,6 +55,8 @@ export type CallsRecord = Inside<typeof answers.calls>;
 export type ConfigRecord = Inside<typeof answers.config>;
 export type EndpointRecord = Inside<typeof answers.endpoint>;
 export type RestartRequired = Inside<typeof answers.restartRequired>;
+
+export type ProjectReportRecord = Inside<typeof answers.projectReport>;
 
 /** What one run of a reload did, as one of its requests sees it. Immutable: each step makes a new one. */
 export type RunRecord = Inside<typeof answers.reloadRecord>;

@@ -5,7 +5,7 @@ export {
   type InspectedDatabase,
   type QueryableDatabase,
 } from './database/generation-database.js';
-export { type DatabaseFile, statDatabaseFile, wouldCreate } from './files/database-file.js';
+export { type DatabaseFile, lockHolderOf, statDatabaseFile, wouldCreate } from './files/database-file.js';
 export { DatabaseHandover } from './handover/database-handover.js';
 export { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from './handover/preflight-database.js';
 export type { DatabaseSession } from './statements/call-session.js';
@@ -19,5 +19,6 @@ export {
   type JsonObject,
   type JsonValue,
   type ParameterValue,
+  type SqlParameters,
   TypedText,
 } from './values/sql-values.js';

@@ -13,7 +13,7 @@ export {
   LiveEndpointCalls,
   type ResourceText,
 } from './calling/live-endpoint-calls.js';
-export { type EndpointRunResult, runEndpoint } from './calling/run-endpoint.js';
+export { callByName, type EndpointRun, runEndpoint, toCaller, toJson } from './calling/run-endpoint.js';
 export { findDefinitionChanges } from './definitions/definition-files.js';
 export type { EndpointTest } from './definitions/definition-schema.js';
 export type {

@@ -129,6 +129,10 @@ export const ERROR_CODES = {
   wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work continues.' },
   bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not valid.' },
   forbidden_origin: { kind: 'forbidden', doc: 'The request comes from a page or host that may not use this socket.' },
+  owner_only: {
+    kind: 'forbidden',
+    doc: 'Only the user who runs the server may use this route: the request needs the token of the file that the server keeps beside its database.',
+  },
   read_only_socket: { kind: 'forbidden', doc: 'The probe socket serves only probes.' },
   route_not_found: { kind: 'not_found', doc: 'No such admin route.' },
   reload_not_found: { kind: 'not_found', doc: 'No reload with that id is remembered.' },
@@ -154,6 +158,11 @@ export function httpStatusOf(code: ErrorCode): number {
 export function isCallersMistake(code: ErrorCode): boolean {
   const { kind } = ERROR_CODES[code];
   return kind === 'user' || kind === 'not_found' || kind === 'forbidden';
+}
+
+/** Whether SQL or code of the project failed, as opposed to the server. */
+export function isExecutionFailure(code: ErrorCode): boolean {
+  return ERROR_CODES[code].kind === 'execution';
 }
 
 export function exitCodeOf(code: ErrorCode): number {

@@ -1,4 +1,11 @@
-export { ERROR_CODES, type ErrorCode, exitCodeOf, httpStatusOf, isCallersMistake } from './error-codes.js';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  exitCodeOf,
+  httpStatusOf,
+  isCallersMistake,
+  isExecutionFailure,
+} from './error-codes.js';
 export {
   MxcpError,
   type MxcpErrorOptions,

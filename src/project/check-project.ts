@@ -13,15 +13,18 @@ import {
 } from '../endpoints/index.js';
 import { MxcpError, type Problem } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
+import type { SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { atDatabasePath } from './generation-builder.js';
-import { loadConfig, openProject, type OpenProjectOptions } from './open-project.js';
+import { type CheckingServer, loadConfig, openProject, type OpenProjectOptions } from './open-project.js';
 
 export interface ProjectCheck {
   /** Undefined when the folders of the endpoints are unknown. */
   readonly catalog: EndpointCatalog | undefined;
   /** Problems of the two configuration files, the references and the profile. */
   readonly configError: MxcpError | undefined;
+  /** Undefined when the configuration has errors. */
+  readonly databasePath: string | undefined;
   /** Why the database could not be opened, for example because a running server holds it. */
   readonly databaseError: MxcpError | undefined;
   /** False when the statements of the endpoints were not checked on a database. */
@@ -33,27 +36,32 @@ export interface CheckProjectOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Receives what Python code prints while it is imported. */
   readonly logger: Logger;
+  readonly stores?: SecretStores | undefined;
+  /** The server that checks, if one does. */
+  readonly server?: CheckingServer | undefined;
 }
 
 /** Checks everything in a project that can be checked, so that one error does not hide another. Throws only errors that are not the project's. */
 export async function checkProject(
   settings: ServerSettings,
-  { env, logger }: CheckProjectOptions,
+  { env, logger, stores, server }: CheckProjectOptions,
 ): Promise<ProjectCheck> {
-  const config = await orError(loadConfig(settings, env));
+  const config = await orError(loadConfig(settings, env, { stores, signal: server?.signal }));
   const folders = await orError(loadEndpointFolders(settings));
   const configError = config instanceof MxcpError ? config : undefined;
   const found = folders instanceof MxcpError ? undefined : await loadEndpoints(folders);
   const warnings: Problem[] = [...(config instanceof MxcpError ? [] : config.warnings), ...(found?.warnings ?? [])];
   if (config instanceof MxcpError || found === undefined) {
-    return { catalog: found, configError, databaseError: undefined, isSqlChecked: false, warnings };
+    const unchecked = { databaseError: undefined, isSqlChecked: false, databasePath: undefined };
+    return { catalog: found, configError, ...unchecked, warnings };
   }
+  const databasePath = config.duckdb.path;
   const onWarning = (text: string): void => void warnings.push(toWarning(text, config.paths.python));
-  const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning });
+  const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning, server });
   const catalog = await orError(withoutCreating(config, check));
   return catalog instanceof MxcpError
-    ? { catalog: found, configError, databaseError: catalog, isSqlChecked: false, warnings }
-    : { catalog, configError, databaseError: undefined, isSqlChecked: true, warnings };
+    ? { catalog: found, configError, databaseError: catalog, isSqlChecked: false, databasePath, warnings }
+    : { catalog, configError, databaseError: undefined, isSqlChecked: true, databasePath, warnings };
 }
 
 /**
@@ -77,7 +85,7 @@ async function withoutCreating<T>(config: ResolvedConfig, check: (config: Resolv
 async function checkOnDatabase(
   catalog: EndpointCatalog,
   config: ResolvedConfig,
-  output: Pick<OpenProjectOptions, 'logger' | 'onWarning'>,
+  output: Pick<OpenProjectOptions, 'logger' | 'onWarning' | 'server'>,
 ): Promise<EndpointCatalog> {
   const project = await openProject(config, {
     targets: findPythonTargets(catalog),

@@ -6,4 +6,5 @@ export {
   lowerThreads,
   runInitHooks,
 } from './generation-builder.js';
+export { toProjectReport } from './project-report.js';
 export { endpointReport, loadConfig, openProject } from './open-project.js';

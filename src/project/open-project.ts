@@ -33,19 +33,27 @@ export interface OpenProjectOptions extends Pick<GenerationSpec, 'targets' | 'en
   readonly hooks: boolean;
   readonly logger: Logger;
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** The server in whose process a project is only checked: its database is shared, and no secret takes effect. */
+  readonly server?: CheckingServer | undefined;
+}
+
+export interface CheckingServer {
+  readonly databases: DatabaseRegistry;
+  readonly scrubber: Scrubber;
+  readonly signal: AbortSignal;
 }
 
 /**
- * Opens a project for a command that is not a server. Throws what opening the database, starting Python and `endpointsOn` throw.
- * The caller disposes it, which closes the database.
+ * Opens a project for a command that is not a server, or for a check by a server. Throws what opening the database, starting
+ * Python and `endpointsOn` throw. The caller disposes it, which closes the database.
  */
 export function openProject(
   config: ResolvedConfig,
-  { targets, endpointsOn, hooks, logger, onWarning }: OpenProjectOptions,
+  { targets, endpointsOn, hooks, logger, onWarning, server }: OpenProjectOptions,
 ): Promise<Generation<GenerationContents>> {
   const builder = new GenerationBuilder({
-    databases: new DatabaseRegistry(),
-    scrubber: new Scrubber(),
+    databases: server?.databases ?? new DatabaseRegistry(),
+    scrubber: server?.scrubber ?? new Scrubber(),
     logger,
     onWarning,
     requestReload: ({ payload }) => {
@@ -55,7 +63,10 @@ export function openProject(
   });
   // A command makes at most one call.
   const python = { ...config.python, workers: 1 };
-  return builder.buildFirst({ config: { ...config, python }, targets, endpointsOn }, { hooks });
+  const spec = { config: { ...config, python }, targets, endpointsOn };
+  return server === undefined
+    ? builder.buildFirst(spec, { hooks })
+    : builder.build({ ...spec, number: 0, signal: server.signal });
 }
 
 /**

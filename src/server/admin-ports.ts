@@ -7,6 +7,7 @@ import type { GenerationContents } from '../project/index.js';
 import type { ReloadStatus } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { version } from '../version/index.js';
+import { createProjectPort } from './project-port.js';
 import { ServerReadiness } from './readiness.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
@@ -35,6 +36,7 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
       find: (id) => serving().coordinator.find(id),
       list: (limit) => serving().coordinator.list(limit),
     },
+    project: createProjectPort(context, serving),
   };
 }
 
@@ -148,18 +150,20 @@ function toEndpoints({ endpoints: { catalog } }: GenerationContents): readonly E
 }
 
 export interface OpenAdmin extends Disposable {
+  /** The absolute path of the admin socket; undefined when none is open. */
+  readonly socketPath: string | undefined;
   /** As `AdminServer.abandon`. */
   abandon(): void;
 }
 
-const NOTHING_OPEN: OpenAdmin = { dispose: () => {}, abandon: () => {} };
+const NOTHING_OPEN: OpenAdmin = { socketPath: undefined, dispose: () => {}, abandon: () => {} };
 
 /**
  * Opens the admin socket where the settings ask for one. Logs why one cannot be opened and lets the
  * server run without it, unless the settings are strict: then it throws what opening a socket throws. The server disposes it.
  */
 export async function openAdmin(
-  { settings: { admin, debug }, logger, scrubber }: ServerContext,
+  { settings: { admin, debug }, logger, scrubber, ownerToken }: ServerContext,
   ports: AdminPorts,
 ): Promise<OpenAdmin> {
   const adminLogger = logger.child({ component: 'admin' });
@@ -173,10 +177,11 @@ export async function openAdmin(
       probeSocket: admin.probe,
       debug,
       ports,
+      ownerToken,
       logger,
       scrubber,
     });
-    return { dispose: () => server.close(), abandon: () => server.abandon() };
+    return { socketPath: server.paths.socket, dispose: () => server.close(), abandon: () => server.abandon() };
   } catch (error) {
     // The caller that ends with this error reports it.
     if (admin.strict) throw error;

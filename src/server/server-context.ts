@@ -16,6 +16,8 @@ export interface ServerContext {
   readonly stores: SecretStores;
   readonly databases: DatabaseRegistry;
   readonly phase: ServerPhase;
+  /** What shows that an admin request comes from the user of this server. */
+  readonly ownerToken: string;
   /** Threads whose priority is never lowered; empty to leave all threads equal. */
   readonly keptThreads: ReadonlySet<number>;
   readonly openStreams: () => { readonly input: Readable; readonly output: Writable };

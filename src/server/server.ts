@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { writeOwnerFile } from '../admin/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import { DatabaseRegistry } from '../duckdb/index.js';
 import type { LiveEndpointCalls } from '../endpoints/index.js';
@@ -55,6 +57,7 @@ export class Server {
       stores: disposer.own(new SecretStores({ logger, added: stores })),
       databases: new DatabaseRegistry(),
       phase: new ServerPhase(),
+      ownerToken: randomBytes(32).toString('base64url'),
       keptThreads: new Set(keptThreads),
       openStreams: openStreams ?? (() => ({ input: process.stdin, output: process.stdout })),
       stopped: this.#stopped.signal,
@@ -148,10 +151,24 @@ export class Server {
     disposer.own(databases);
     this.#running = await startServing(this.#context, config);
     stopped.throwIfAborted();
+    await this.#tellOwner(config);
     phase.serve();
     this.#running.triggers.update(this.#running.active.current.contents);
     warnOfOpenPort(config, this.logger);
     this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');
+  }
+
+  /** Other commands of this user find the server, because they cannot open its database. */
+  async #tellOwner({ duckdb }: ResolvedConfig): Promise<void> {
+    const { disposer, ownerToken: token } = this.#context;
+    const socket = this.#admin?.socketPath;
+    if (socket === undefined || duckdb.readonly) return;
+    try {
+      disposer.own(await writeOwnerFile(duckdb.path, { pid: process.pid, socket, token }));
+    } catch (error) {
+      const reason = messageOf(error);
+      this.logger.warn({ component: 'admin', reason }, 'other commands cannot find this server beside its database');
+    }
   }
 
   #warnOfUnknownVariables(): void {

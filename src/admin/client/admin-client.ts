@@ -1,10 +1,13 @@
 import type {
+  BodyOf,
+  CallResult,
   Config,
   EndpointList,
   Health,
   OpenApiDocument,
   ProbeFailed,
   ProbeOk,
+  ProjectReport,
   QueryOf,
   ReloadAccepted,
   ReloadList,
@@ -76,7 +79,7 @@ export class AdminClient {
     const query = { ...toReloadQuery(options), ...toWaitQuery(waitMs) };
     const extraMs = waitMs ?? (dryRun === true ? MAX_WAIT_MS : 0);
     // The server answers with what the contract lists for these options.
-    return (await this.#send('POST', withQuery('/reload', query), extraMs)) as ReloadAccepted | ReloadRecord;
+    return (await this.#send('POST', withQuery('/reload', query), { extraMs })) as ReloadAccepted | ReloadRecord;
   }
 
   /** Asks for a reload or a dry run and resolves as soon as it is queued; `reloadRecord` shows how it ends. */
@@ -96,6 +99,21 @@ export class AdminClient {
     return this.#get<ReloadRecord>(`/reloads/${encodeURIComponent(id)}`);
   }
 
+  /** Calls an endpoint as `mxcp run` does; `owner_only` without the token of the server's owner. */
+  run(body: BodyOf<'runEndpoint'>): Promise<CallResult> {
+    return this.#act<CallResult>('/run', body);
+  }
+
+  /** Runs SQL on the database of the server; `owner_only` without the token of the server's owner. */
+  query(body: BodyOf<'runQuery'>): Promise<CallResult> {
+    return this.#act<CallResult>('/query', body);
+  }
+
+  /** Checks the project of the server as it is on disk; `owner_only` without the token of the server's owner. */
+  validate(): Promise<ProjectReport> {
+    return this.#act<ProjectReport>('/validate', {});
+  }
+
   openapi(): Promise<OpenApiDocument> {
     return this.#get<OpenApiDocument>('/openapi.json');
   }
@@ -103,6 +121,12 @@ export class AdminClient {
   async #get<Answer>(target: string): Promise<Answer> {
     // Not checked again: the contract tests hold the server to it, and the client stays free of the schema library.
     return (await this.#send('GET', target)) as Answer;
+  }
+
+  /** The server limits how long a call takes. */
+  async #act<Answer>(path: string, body: unknown): Promise<Answer> {
+    // What the contract lists.
+    return (await this.#send('POST', path, { extraMs: MAX_WAIT_MS, body })) as Answer;
   }
 
   async #probe(target: '/readyz' | '/startupz'): Promise<ProbeOk | ProbeFailed> {
@@ -115,14 +139,21 @@ export class AdminClient {
   }
 
   /** Resolves with the body of a success. */
-  async #send(method: 'GET' | 'POST', target: string, extraMs = 0): Promise<unknown> {
-    const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, trigger = 'api' } = this.#options;
+  async #send(
+    method: 'GET' | 'POST',
+    target: string,
+    { extraMs = 0, body }: { readonly extraMs?: number; readonly body?: unknown } = {},
+  ): Promise<unknown> {
+    const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, trigger = 'api', token, parse } = this.#options;
     const answer = await sendRequest({
       socketPath,
       method,
       target,
       userAgent: `mxcp-${trigger === 'cli' ? 'cli' : 'client'}/${version}`,
       timeoutMs: timeoutMs + extraMs,
+      body,
+      token,
+      parse,
     });
     if (answer.status < 200 || answer.status > 299) throw new AdminApiError(answer);
     return answer.body;
@@ -144,6 +175,10 @@ export interface AdminClientOptions {
   readonly timeoutMs?: number;
   /** What the record of a reload names as its trigger. */
   readonly trigger?: 'api' | 'cli';
+  /** Of the file that the server keeps beside its database; for `run`, `query` and `validate`. */
+  readonly token?: string;
+  /** How answers are read; JSON.parse unless given. */
+  readonly parse?: (text: string) => unknown;
 }
 
 /** From JavaScript anything may come. Throws `usage`. */

@@ -9,8 +9,10 @@ export {
   type ReloadRequestOptions,
   type WaitingReloadOptions,
 } from './admin-client.js';
+export { type OwnerFile, readOwnerFile } from './owner-file.js';
 export type {
   AnswerOf,
+  CallResult,
   Config,
   EndpointList,
   ErrorBody,
@@ -18,6 +20,7 @@ export type {
   OpenApiDocument,
   ProbeFailed,
   ProbeOk,
+  ProjectReport,
   QueryOf,
   ReloadAccepted,
   ReloadErrorBody,

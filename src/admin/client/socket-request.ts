@@ -13,6 +13,11 @@ export interface SocketRequest {
   readonly target: string;
   readonly userAgent: string;
   readonly timeoutMs: number;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly token?: string | undefined;
+  /** How the answer is read; JSON.parse unless given. */
+  readonly parse?: ((text: string) => unknown) | undefined;
 }
 
 export interface SocketAnswer {
@@ -27,21 +32,28 @@ export interface SocketAnswer {
  */
 export async function sendRequest(request: SocketRequest): Promise<SocketAnswer> {
   const deadline = deadlineIn(request.timeoutMs);
+  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const sent = httpRequest({
     socketPath: request.socketPath,
     method: request.method,
     path: request.target,
     agent: false,
     signal: deadline,
-    headers: { Host: 'localhost', Accept: 'application/json', 'User-Agent': request.userAgent },
+    headers: {
+      Host: 'localhost',
+      Accept: 'application/json',
+      'User-Agent': request.userAgent,
+      ...(request.token !== undefined && { Authorization: `Bearer ${request.token}` }),
+      ...(body !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
+    },
   });
   // What fails after the answer has begun comes out of reading it; without a listener it would end the process here.
   sent.on('error', () => undefined);
-  sent.end();
+  sent.end(body);
   try {
     // The arguments of the event, as node:http documents them.
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    return await readAnswer(response);
+    return await readAnswer(response, request.parse);
   } catch (error) {
     if (deadline.aborted) throw timedOut(request);
     throw await toConnectionError(error, request.socketPath);
@@ -50,18 +62,18 @@ export async function sendRequest(request: SocketRequest): Promise<SocketAnswer>
   }
 }
 
-async function readAnswer(response: IncomingMessage): Promise<SocketAnswer> {
+async function readAnswer(response: IncomingMessage, parse: SocketRequest['parse']): Promise<SocketAnswer> {
   let text = '';
   response.setEncoding('utf8');
   // With an encoding chunks are strings; the type of the stream says any.
   const chunks: AsyncIterable<string> = response;
   for await (const chunk of chunks) text += chunk;
-  return { status: response.statusCode ?? 0, location: response.headers.location, body: parseAnswer(text) };
+  return { status: response.statusCode ?? 0, location: response.headers.location, body: parseAnswer(text, parse) };
 }
 
-function parseAnswer(text: string): unknown {
+function parseAnswer(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (cause) {
     throw new MxcpError(
       'connection_failed',

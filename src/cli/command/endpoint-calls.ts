@@ -1,15 +1,15 @@
 import type { ResolvedConfig } from '../../config/index.js';
-import { ANONYMOUS, type CallerIdentity, parseOrdered } from '../../duckdb/index.js';
+import type { CallerIdentity } from '../../duckdb/index.js';
 import {
   checkEndpoints,
   type EndpointCatalog,
   type EndpointFailure,
   type EndpointKind,
-  type EndpointRunResult,
   EndpointSet,
   findPythonTargets,
   loadEndpoints,
   runEndpoint,
+  toCaller,
   withFailures,
 } from '../../endpoints/index.js';
 import { openProject } from '../../project/index.js';
@@ -18,6 +18,7 @@ import type { Output } from '../terminal/output.js';
 import { visibleLines } from '../../errors/index.js';
 import type { CommandContext, Options } from './command.js';
 import { readJsonObject } from './json-arguments.js';
+import { orRunningServer, RunningServer } from './running-server.js';
 import { createCommandLogger, loadProjectConfig, loadProjectSettings } from './project-loading.js';
 
 export interface EndpointCall {
@@ -51,7 +52,7 @@ export async function openEndpoints(
   const config = await loadProjectConfig(settings, context);
   const chosen = choose(await loadEndpoints(config), config);
   const targets = findPythonTargets(chosen);
-  const project = await openProject(config, {
+  const opening = openProject(config, {
     // Endpoints without Python code start no worker, whatever other code the project has.
     targets: targets.length === 0 ? undefined : targets,
     hooks: true,
@@ -59,21 +60,37 @@ export async function openEndpoints(
     endpointsOn: async (contents) =>
       new EndpointSet(withFailures(chosen, await checkEndpoints(chosen, contents)), config.sqlTools),
   });
+  const project = await orRunningServer(opening, config.duckdb.path, context.output);
+  const skipOutputValidation = options['skipOutputValidation'] === true;
+  if (project instanceof RunningServer) return callRemotely(project, chosen, skipOutputValidation);
   const notify = (notification: CallNotification): void => printNotification(context.output, notification);
-  const limits = {
-    callTimeoutMs: settings.callTimeoutMs,
-    maxResultBytes: settings.maxResultBytes,
-    skipOutputValidation: options['skipOutputValidation'] === true,
-  };
   const { catalog } = project.contents.endpoints;
   return {
     catalog,
     failures: catalog.failures,
     call: async ({ caller, ...call }) => {
-      const callContext = { caller, signal: new AbortController().signal, notify };
-      return toJson(await runEndpoint(project.contents, { ...call, context: callContext, limits }));
+      const callContext = { caller, signal: new AbortController().signal, notify, skipOutputValidation };
+      return runEndpoint(project.contents, { ...call, context: callContext }, settings);
     },
     dispose: () => project.dispose(),
+  };
+}
+
+/** The endpoints of a server. They are the ones that it serves, which may differ from those on disk. */
+function callRemotely(server: RunningServer, chosen: EndpointCatalog, skipOutputValidation: boolean): OpenEndpoints {
+  return {
+    catalog: chosen,
+    failures: chosen.failures,
+    call: ({ kind, name, parameters, caller: { username, email, provider, externalToken, requestHeaders } }) =>
+      server.run({
+        type: kind,
+        name,
+        parameters,
+        user_context: { username, email, provider, external_token: externalToken },
+        ...(requestHeaders && { request_headers: requestHeaders }),
+        skip_output_validation: skipOutputValidation,
+      }),
+    dispose: () => Promise.resolve(),
   };
 }
 
@@ -83,30 +100,6 @@ function printNotification(output: Output, notification: CallNotification): void
   const { progress, total, message } = notification;
   const goal = total === undefined ? '' : ` of ${total}`;
   output.warn(`progress: ${progress}${goal}${message === undefined ? '' : ` ${visibleLines(message)}`}`);
-}
-
-function toJson(result: EndpointRunResult): unknown {
-  switch (result.kind) {
-    case 'tool': {
-      if (result.result.shape !== 'array') return result.result.value;
-      const { items, texts } = result.result;
-      return items ?? Array.from(texts, parseOrdered);
-    }
-    case 'resource':
-      return parseText([...result.resource.texts].join(''), result.resource.mimeType);
-    case 'prompt':
-      return result.messages.map(({ role, text }) => ({ prompt: text, role, type: 'text' }));
-  }
-}
-
-function parseText(text: string, mimeType: string): unknown {
-  if (mimeType !== 'application/json') return text;
-  try {
-    return parseOrdered(text);
-  } catch {
-    // The resource declares JSON but its text is not: printed as it is.
-    return text;
-  }
 }
 
 /** The caller that `--user-context` and `--request-headers` describe; undefined without the first. Throws `usage`. */
@@ -120,16 +113,4 @@ export function readCaller(
     Object.entries(given ?? {}).map(([header, value]) => [header.toLowerCase(), String(value)]),
   );
   return { user: user && toCaller(user), headers: given === undefined ? {} : { requestHeaders } };
-}
-
-/** The caller that a `user_context` describes. */
-export function toCaller(user: Readonly<Record<string, unknown>>): CallerIdentity {
-  const text = (key: string): string | null => (typeof user[key] === 'string' ? user[key] : null);
-  return {
-    ...ANONYMOUS,
-    username: text('username'),
-    email: text('email'),
-    provider: text('provider'),
-    externalToken: text('external_token'),
-  };
 }

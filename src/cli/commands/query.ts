@@ -7,6 +7,7 @@ import { openProject } from '../../project/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { readParameters } from '../command/json-arguments.js';
 import { createCommandLogger, loadProjectConfig, loadProjectSettings } from '../command/project-loading.js';
+import { orRunningServer, RunningServer } from '../command/running-server.js';
 import { withProgress } from '../terminal/progress.js';
 import { printTable } from '../terminal/tables.js';
 
@@ -56,13 +57,19 @@ async function queryRows(
 ): Promise<Rows> {
   const settings = loadProjectSettings(options, context);
   const config = await loadProjectConfig(settings, context);
-  const project = await openProject(config, {
+  const opening = openProject(config, {
     targets: undefined,
     hooks: false,
     logger: createCommandLogger(context.output, settings),
     endpointsOn: () => new EndpointSet(NO_ENDPOINTS, config.sqlTools),
   });
   const isLimited = context.output.isTerminal && options['jsonOutput'] !== true;
+  const project = await orRunningServer(opening, config.duckdb.path, context.output);
+  if (project instanceof RunningServer) {
+    const { result, truncated } = await project.query({ sql, parameters, ...(isLimited && { limit: TERMINAL_ROWS }) });
+    // The server answers with rows.
+    return { rows: result as readonly JsonObject[], hasMore: truncated };
+  }
   const rows: JsonObject[] = [];
   try {
     const hasMore = await project.contents.database.query(sql, parameters, {

@@ -1,10 +1,10 @@
 import pc from 'picocolors';
 import { ANONYMOUS } from '../../duckdb/index.js';
-import type { EndpointDefinition, EndpointFailure, EndpointKind } from '../../endpoints/index.js';
+import { type EndpointDefinition, type EndpointFailure, type EndpointKind, toCaller } from '../../endpoints/index.js';
 import { exitCodeOf, MxcpError, nearSuggestion, plural, visibleLines } from '../../errors/index.js';
 import { type EndpointTests, runTests, type TestOutcome, type TestReport } from '../../testing/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
-import { type ChooseEndpoints, openEndpoints, readCaller, toCaller } from '../command/endpoint-calls.js';
+import { type ChooseEndpoints, openEndpoints, readCaller } from '../command/endpoint-calls.js';
 import type { Output } from '../terminal/output.js';
 import { withProgress } from '../terminal/progress.js';
 import { printTable } from '../terminal/tables.js';

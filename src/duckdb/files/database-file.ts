@@ -258,9 +258,12 @@ async function readWriter(path: string): Promise<string> {
   }
 }
 
-/** The process that has the file of a `database_locked` error open, if DuckDB knows it. */
-export function lockHolderOf({ cause }: MxcpError): number | undefined {
-  const holder = HOLDER.exec(messageOf(cause))?.[1];
+/**
+ * The process that has the file of a `database_locked` error open, if DuckDB knows it. Read from the message, because an error
+ * whose secrets were redacted has no cause.
+ */
+export function lockHolderOf({ message }: MxcpError): number | undefined {
+  const holder = /process (\d+) has it open/.exec(message)?.[1];
   return holder === undefined ? undefined : Number(holder);
 }
 

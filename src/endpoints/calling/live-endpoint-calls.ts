@@ -1,4 +1,4 @@
-import type { CallerIdentity, QueryableDatabase } from '../../duckdb/index.js';
+import type { CallerIdentity, QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
 import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
@@ -25,6 +25,16 @@ export interface CallContext {
   readonly notify?: ((notification: CallNotification) => void) | undefined;
   /** For the log. */
   readonly origin?: CallOrigin | undefined;
+  /** For `mxcp run --skip-output-validation`. */
+  readonly skipOutputValidation?: boolean | undefined;
+}
+
+/** SQL that no endpoint has, from the owner of the project. */
+export interface OwnQuery {
+  readonly sql: string;
+  readonly parameters: SqlParameters;
+  /** How many rows are wanted. */
+  readonly limit?: number | undefined;
 }
 
 export interface ResourceText {
@@ -58,8 +68,6 @@ export interface LiveEndpointCallsOptions {
   readonly renderers: Renderers;
   readonly callTimeoutMs: number;
   readonly maxResultBytes: number;
-  /** For `mxcp run --skip-output-validation`. */
-  readonly skipOutputValidation?: boolean | undefined;
   /** Learns of each call that has ended. */
   readonly log?: CallLog | undefined;
 }
@@ -137,12 +145,40 @@ export class LiveEndpointCalls {
     });
   }
 
+  /** Runs SQL as `mxcp query` does, within the limits of a call. Its failures are reported only to the caller. */
+  runQuery(
+    { sql, parameters, limit: maxRows }: OwnQuery,
+    context: CallContext,
+  ): Promise<{ readonly result: ShapedResult; readonly hasMore: boolean }> {
+    const called = { kind: 'tool', name: 'mxcp query', sent: {}, isLogged: false } as const;
+    return this.#perform(called, context, async ({ generation, deadline: { signal } }) => {
+      const { gate, maxResultBytes } = this.#options;
+      const collector = new RowCollector({
+        endpoint: 'the query',
+        returns: undefined,
+        checks: undefined,
+        allowsNull: false,
+        maxResultBytes,
+      });
+      const { onRow } = collector;
+      const reading = { onRow, maxRows, maxRowBytes: maxResultBytes, refusesExcess: true };
+      const release = await gate.acquire(called.name, signal);
+      try {
+        const { caller } = context;
+        const hasMore = await generation.database.query(sql, parameters, { caller, signal, ...reading });
+        return { result: collector.finish(), hasMore };
+      } finally {
+        release();
+      }
+    });
+  }
+
   /**
    * The frame of every call: lease, deadline, error and log. A call whose work does not hear that it is to end is answered all the
    * same. Its lease and its place in the gate are held until the work has ended: it still has a thread and a connection.
    */
   async #perform<T>(
-    called: CalledEndpoint & { readonly sent: SentArguments },
+    called: CalledEndpoint & { readonly sent: SentArguments; readonly isLogged?: boolean },
     context: CallContext,
     run: (call: RunningCall) => Promise<T>,
   ): Promise<T> {
@@ -170,15 +206,15 @@ export class LiveEndpointCalls {
       deadline.dispose();
       const durationMs = performance.now() - startedAt;
       const { endpoints } = lease?.contents ?? this.#generations.current.contents;
-      this.#options.log?.add({ ...called, context, endpoints, error, durationMs });
+      if (called.isLogged !== false) this.#options.log?.add({ ...called, context, endpoints, error, durationMs });
     }
   }
 
   /** Waits for the call's turn, then runs its SQL or its function. */
   async #answer(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
-    const { gate, maxResultBytes, skipOutputValidation } = this.#options;
+    const { gate, maxResultBytes } = this.#options;
     const { endpoint, returns, allowsNull = false, source } = callable;
-    const checks = skipOutputValidation === true ? undefined : callable.checks;
+    const checks = call.context.skipOutputValidation === true ? undefined : callable.checks;
     const options = { endpoint, returns, checks, allowsNull, maxResultBytes };
     const release = await gate.acquire(endpoint, call.deadline.signal);
     try {

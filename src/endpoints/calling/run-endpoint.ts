@@ -1,3 +1,4 @@
+import { ANONYMOUS, type CallerIdentity, parseOrdered } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { ActiveGeneration, CallGate, Generation } from '../../lifecycle/index.js';
 import { Renderers } from '../../prompts/index.js';
@@ -11,10 +12,8 @@ import {
   LiveEndpointCalls,
   type LiveEndpointCallsOptions,
   notFound,
-  type ResourceText,
   type SentArguments,
 } from './live-endpoint-calls.js';
-import type { PromptMessage } from './render-prompt.js';
 
 export interface EndpointRun {
   readonly kind: EndpointKind;
@@ -22,40 +21,76 @@ export interface EndpointRun {
   readonly name: string;
   readonly parameters: SentArguments;
   readonly context: CallContext;
-  readonly limits: Omit<LiveEndpointCallsOptions, 'gate' | 'renderers' | 'log'>;
 }
 
-export type EndpointRunResult =
-  | { readonly kind: 'tool'; readonly result: ShapedResult }
-  | { readonly kind: 'resource'; readonly resource: ResourceText }
-  | { readonly kind: 'prompt'; readonly messages: readonly PromptMessage[] };
-
 /**
- * Calls one endpoint without a server, on the same path as a server would. The caller remains the owner of `contents`.
- * Throws what `LiveEndpointCalls` throws.
+ * Calls one endpoint without a server, on the same path as a server would, and resolves with its result as JSON. The caller
+ * remains the owner of `contents`. Throws what `LiveEndpointCalls` throws.
  */
 export async function runEndpoint(
   contents: CallableGeneration,
-  { kind, name, parameters, context, limits }: EndpointRun,
-): Promise<EndpointRunResult> {
+  run: EndpointRun,
+  limits: Pick<LiveEndpointCallsOptions, 'callTimeoutMs' | 'maxResultBytes'>,
+): Promise<unknown> {
   const active = new ActiveGeneration(new Generation(1, contents, () => Promise.resolve()));
   const gate = new CallGate({ maxConcurrentCalls: 1, maxQueuedCalls: 0 });
   const renderers = new Renderers();
   const calls = new LiveEndpointCalls(active, { gate, renderers, ...limits });
   try {
-    switch (kind) {
-      case 'tool':
-        return { kind, result: await calls.callTool(name, parameters, context) };
-      case 'resource': {
-        const uri = toUri(contents.endpoints, name, parameters);
-        return { kind, resource: await calls.readResource(uri, context) };
-      }
-      case 'prompt':
-        return { kind, messages: await calls.getPrompt(name, parameters, context) };
-    }
+    return await callByName(calls, contents.endpoints, run);
   } finally {
     await renderers.dispose();
   }
+}
+
+/** Calls an endpoint by its name, a resource also by its URI or template. Resolves with its result as JSON. */
+export async function callByName(
+  calls: LiveEndpointCalls,
+  endpoints: EndpointSet,
+  { kind, name, parameters, context }: EndpointRun,
+): Promise<unknown> {
+  switch (kind) {
+    case 'tool':
+      return toJson(await calls.callTool(name, parameters, context));
+    case 'resource': {
+      const { texts, mimeType } = await calls.readResource(toUri(endpoints, name, parameters), context);
+      return parseText([...texts].join(''), mimeType);
+    }
+    case 'prompt':
+      return (await calls.getPrompt(name, parameters, context)).map(({ role, text }) => ({
+        prompt: text,
+        role,
+        type: 'text',
+      }));
+  }
+}
+
+/** A result as JSON, with its keys in their order. */
+export function toJson(result: ShapedResult): unknown {
+  if (result.shape !== 'array') return result.value;
+  return result.items ?? Array.from(result.texts, parseOrdered);
+}
+
+function parseText(text: string, mimeType: string): unknown {
+  if (mimeType !== 'application/json') return text;
+  try {
+    return parseOrdered(text);
+  } catch {
+    // The resource declares JSON but its text is not: printed as it is.
+    return text;
+  }
+}
+
+/** The caller that a `user_context` describes. */
+export function toCaller(user: Readonly<Record<string, unknown>>): CallerIdentity {
+  const text = (key: string): string | null => (typeof user[key] === 'string' ? user[key] : null);
+  return {
+    ...ANONYMOUS,
+    username: text('username'),
+    email: text('email'),
+    provider: text('provider'),
+    externalToken: text('external_token'),
+  };
 }
 
 /** The URI of a resource that was given by its URI, name or template; a template needs all of its parameters. */

@@ -59,6 +59,9 @@ describe('the OpenAPI document', () => {
       'post /reload',
       'get /reloads',
       'get /reloads/{id}',
+      'post /run',
+      'post /query',
+      'post /validate',
       'get /openapi.json',
     ]);
   });

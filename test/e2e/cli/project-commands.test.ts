@@ -86,7 +86,9 @@ describe('mxcp validate', () => {
       expect(checked.stdout).toMatch(/^unchecked tools\/add\.yml$/m);
       expect(checked.stdout).toMatch(/^ok +prompts\/ask\.yml$/m);
       expect(checked.stdout).toContain(`process ${server.pid} has it open`);
-      expect(checked.stdout).toContain('mxcp admin reload --dry-run --definitions');
+      expect(checked.stdout).toContain(
+        'start it with `--admin-socket <path>`: this command then asks the server instead',
+      );
       expect(checked.code).toBe(3);
       const listed = await mxcp(['list']);
       expect(listed.code).toBe(0);

@@ -62,6 +62,8 @@ export const failedReload: RunRecord = {
   sharedWith: [],
 };
 
+export const OWNER_TOKEN = 'token-of-the-owner';
+
 export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
   return {
     readiness: {
@@ -137,6 +139,23 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         error: null,
       },
     ],
+    project: {
+      run: ({ name, parameters = {} }) =>
+        Promise.resolve({
+          result: { name, parameters },
+          generation: 3,
+          truncated: false,
+          definitionsChanged: ['tools/a.yml: changed'],
+        }),
+      query: ({ sql, limit }) =>
+        Promise.resolve({ result: [{ sql }], generation: 3, truncated: limit === 1, definitionsChanged: [] }),
+      validate: () =>
+        Promise.resolve({
+          verdicts: [{ status: 'ok', path: 'tools/a.yml', message: null, kind: 'endpoint' }],
+          warnings: [],
+          error: null,
+        }),
+    },
     reloads: {
       request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
       find: (id) => (id === RELOAD_ID ? succeededReload : undefined),
@@ -167,6 +186,7 @@ export async function startTestServer(options: Partial<AdminServerOptions> = {})
     logger: createSilentLogger(),
     scrubber: new Scrubber(),
     debug: false,
+    ownerToken: OWNER_TOKEN,
     environment: {},
     ...options,
   });

@@ -32,6 +32,7 @@ async function open(options: Partial<AdminServerOptions> = {}): Promise<AdminSer
     logger: createLogger({ level: 'info', format: 'text', scrubber, sinks: [(line) => lines.push(line)] }),
     scrubber,
     debug: false,
+    ownerToken: 'token',
     environment: {},
     ...options,
   });

@@ -213,18 +213,20 @@ describe('calling endpoints of a project over a real database', () => {
   it('runs one endpoint without a server, a resource template by its parameters', async () => {
     const { endpoints, database } = await openProject(project, disposer);
     const limits = { callTimeoutMs: 5_000, maxResultBytes: 1_000 };
-    const run = { parameters: { region: 'a/b' }, context: anonymous(), limits };
+    const run = { parameters: { region: 'a/b' }, context: anonymous() };
     expect(
       await runEndpoint(
         { endpoints, database, python: undefined },
         { kind: 'resource', name: 'sales://regions/{region}', ...run },
+        limits,
       ),
-    ).toMatchObject({ kind: 'resource', resource: { uri: 'sales://regions/a%2Fb', texts: ['# a/b'] } });
+    ).toBe('# a/b');
     expect(
       await runEndpoint(
         { endpoints, database, python: undefined },
         { ...run, kind: 'tool', name: 'add_numbers', parameters: { a: '1' } },
+        limits,
       ),
-    ).toMatchObject({ kind: 'tool', result: { value: 2 } });
+    ).toBe(2);
   });
 });

@@ -103,7 +103,8 @@ describe('a prompt that may take long', () => {
     const limits = { callTimeoutMs: 20_000, maxResultBytes: 1_000 };
     await runEndpoint(
       { endpoints, database, python: undefined },
-      { kind: 'prompt', name: 'loop', parameters: { n: 1 }, context: anonymous(), limits },
+      { kind: 'prompt', name: 'loop', parameters: { n: 1 }, context: anonymous() },
+      limits,
     );
     // Node lets go of a process a moment after its end.
     await expect.poll(children).toBe(before);
