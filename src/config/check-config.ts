@@ -116,7 +116,7 @@ function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readon
     const dotted = toDotted(path);
     return { ...userSource.positionOf(path), path: dotted, message: `\`${dotted}\` ${message}` };
   });
-  const warnings = [...suspects, ...findMissingProject(active)];
+  const warnings = [...suspects, ...findMissingProject(active), ...findReshapedNumbers(active, config)];
   const profiles = ['projects', project, 'profiles'];
   const others = userProfiles(active, project);
   // A misspelt profile in the site file has a warning of its own.
@@ -134,6 +134,30 @@ function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readon
     warnings.push({ ...userSource.positionOf(path), path: toDotted(path), message });
   }
   return warnings;
+}
+
+/** A password such as `1.10` or `0123` needs quotes, or it becomes another text. The number is not quoted, because it may be secret. */
+function findReshapedNumbers(
+  { userSource, project, profile }: ActiveTemplate,
+  config: EffectiveConfig,
+): readonly Problem[] {
+  return config.userProfile.secrets.flatMap(({ parameters }, index) => {
+    const path = ['projects', project, 'profiles', profile, 'secrets', index, 'parameters'];
+    return [...numbersIn(parameters, path)].flatMap(([at, value]): Problem[] => {
+      if (userSource === undefined || userSource.hasNumber(String(value))) return [];
+      if (userSource.plainText(at) === undefined) return [];
+      const dotted = toDotted(at);
+      const message = `\`${dotted}\` is a number and loses the form in which it is written; put it in quotes to keep that`;
+      return [{ ...userSource.positionOf(at), path: dotted, message }];
+    });
+  });
+}
+
+function* numbersIn(value: unknown, path: KeyPath): Generator<[KeyPath, number]> {
+  if (typeof value === 'number') yield [path, value];
+  if (typeof value !== 'object' || value === null) return;
+  const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+  for (const [key, item] of entries) yield* numbersIn(item, [...path, key]);
 }
 
 /**

@@ -127,7 +127,11 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
   const { transport, logging, reload } = user;
   return {
     /** Where the database is; `declaredAt` is undefined for the default path. */
-    duckdb: { ...siteProfile.duckdb, declaredAt: findDatabasePlace(active) },
+    duckdb: {
+      ...siteProfile.duckdb,
+      declaredAt: findDatabasePlace(active),
+      limits: { memoryBytes: settings.duckdbMemoryLimit, tempBytes: settings.duckdbTempLimit },
+    },
     extensions: toExtensions(active),
     paths: toPaths(site.paths, settings.projectRoot),
     sqlTools: toSqlTools(site.sql_tools),

@@ -14,8 +14,9 @@ import {
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
-import { clip, isCallersMistake, MxcpError, toMxcpError } from '../errors/index.js';
+import { clip, isCallersMistake, joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
+import { MAX_ARGUMENT_VALUES } from '../values/index.js';
 import type { AccessRecord } from './access-log.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
 import { type ListChanges, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
@@ -274,6 +275,7 @@ export class CheckedServer extends Server {
       const access = this.accessOf?.(context) ?? {};
       try {
         checkRevision(context);
+        refuseManyArguments(request);
         const result = await wrapped(withoutNulls(request), context);
         access.outcome ??= 'success';
         return result;
@@ -290,6 +292,14 @@ function checkRevision({ mcpReq: { envelope } }: RequestContext): void {
   const requested: unknown = envelope && Reflect.get(envelope, PROTOCOL_VERSION_META_KEY);
   if (requested === undefined || requested === MODERN_VERSION) return;
   throw new UnsupportedProtocolVersionError({ supported: [MODERN_VERSION], requested: String(requested) });
+}
+
+/** Before the SDK copies and checks them one by one, which takes 3 µs for each (2.4.0). */
+function refuseManyArguments({ params }: JSONRPCRequest): void {
+  const count = Object.keys(Object(params?.['arguments'])).length;
+  if (count <= MAX_ARGUMENT_VALUES) return;
+  const message = `Invalid params: arguments: more than ${MAX_ARGUMENT_VALUES}`;
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
 }
 
 /** A `null` that a client sends for a parameter means that it was left out. */
@@ -321,7 +331,7 @@ function parseIssues(report: string): readonly unknown[] {
 
 /** What is wrong with the parameters of a request, by their paths within it. */
 export function toIssueTexts(issues: readonly unknown[]): string {
-  return issues.flatMap(toIssueText).join('; ');
+  return joinReasons(issues.flatMap(toIssueText));
 }
 
 function toIssueText(issue: unknown): readonly string[] {

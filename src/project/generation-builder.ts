@@ -1,7 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { ResolvedConfig } from '../config/index.js';
-import { type DatabaseRegistry, GenerationDatabase, type InspectedDatabase } from '../duckdb/index.js';
+import {
+  type DatabaseRegistry,
+  type DatabaseSpec,
+  GenerationDatabase,
+  type InspectedDatabase,
+} from '../duckdb/index.js';
 import type { EndpointSet } from '../endpoints/index.js';
 import { messageOf, MxcpError, type Problem, problemsError, toMxcpError } from '../errors/index.js';
 import { Disposer, Generation, raceSignal } from '../lifecycle/index.js';
@@ -120,10 +125,7 @@ export class GenerationBuilder {
     // Secrets are forgotten last, so that they are redacted from everything logged or thrown during the disposal.
     const dispose = (): Promise<void> => this.#scrubbingDisposal(disposer).finally(forget);
     try {
-      const { duckdb, extensions, secrets } = config;
-      const database = disposer.own(
-        new GenerationDatabase(databases, { path: duckdb.path, readonly: duckdb.readonly, extensions, secrets }),
-      );
+      const database = disposer.own(new GenerationDatabase(databases, toDatabaseSpec(config)));
       onActivity?.('opening the database');
       if (preflight === undefined) await open(database);
       // Owned after the database and so disposed before it: `on_shutdown` hooks still find the database open.
@@ -187,6 +189,12 @@ export class GenerationBuilder {
       throw new MxcpError('server_closing', 'the server was stopped while Python started', { cause: error });
     }
   }
+}
+
+/** The database of a generation with this configuration. */
+export function toDatabaseSpec({ duckdb, extensions, secrets }: ResolvedConfig): DatabaseSpec {
+  const { path, readonly, limits } = duckdb;
+  return { path, readonly, limits, extensions, secrets };
 }
 
 /**

@@ -5,6 +5,7 @@ export {
   type GenerationContents,
   lowerThreads,
   runInitHooks,
+  toDatabaseSpec,
 } from './generation-builder.js';
 export { toProjectReport } from './project-report.js';
 export { endpointReport, loadConfig, openProject } from './open-project.js';

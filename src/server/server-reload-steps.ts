@@ -30,6 +30,7 @@ import {
   type GenerationBuilder,
   lowerThreads,
   type GenerationContents,
+  toDatabaseSpec,
 } from '../project/index.js';
 import type { ReloadContext, ReloadSteps } from '../reload/index.js';
 import { ServerCandidate } from './candidate.js';
@@ -155,10 +156,10 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
    * closed. Undefined for any other reload.
    */
   async #planPreflight(
-    { duckdb, extensions, secrets }: ResolvedConfig,
+    config: ResolvedConfig,
     { payload, signal }: ReloadContext,
   ): Promise<PreflightDatabase | undefined> {
-    const spec = { path: duckdb.path, readonly: duckdb.readonly, extensions, secrets };
+    const spec = toDatabaseSpec(config);
     const plan = await this.#context.databases.plan(spec);
     if (plan !== 'replace' && plan !== 'reopen' && payload === undefined) return undefined;
     return plan === 'share' || plan === 'reopen'

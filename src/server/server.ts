@@ -85,6 +85,11 @@ export class Server {
     return this.#running?.transport.url;
   }
 
+  /** Names of the calls that have not ended, the oldest first. */
+  get runningCalls(): readonly string[] {
+    return this.#running?.active.leases.map(({ label }) => label) ?? [];
+  }
+
   /** Resolves when the client of stdio mode has disconnected; never over HTTP. */
   get clientGone(): Promise<void> {
     return this.#running?.transport.clientGone ?? new Promise(() => {});

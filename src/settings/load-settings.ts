@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isMissing, messageOf, MxcpError, nearestName } from '../errors/index.js';
 import { expandHome, resolveDatabasePath, resolvePath } from '../files/index.js';
@@ -22,7 +22,7 @@ export interface SettingsInput {
 
 type AdminName = Extract<SettingName, `admin${string}`>;
 /** Settings that `ServerSettings` has in another form, or with a default that depends on the machine. */
-type ConvertedName = 'config' | 'projectDir' | 'pythonWorkers' | 'maxConcurrentCalls';
+type ConvertedName = 'config' | 'projectDir' | 'duckdbMemoryLimit' | 'pythonWorkers' | 'maxConcurrentCalls';
 
 /**
  * What the command line and the environment say, read once when the process starts. Frozen. Paths are absolute. `undefined`
@@ -36,6 +36,8 @@ export interface ServerSettings extends SettingValues<Exclude<SettingName, Admin
   /** May be missing unless it was named. */
   readonly userConfigFile: string;
   readonly userConfigNamed: boolean;
+  /** In bytes. */
+  readonly duckdbMemoryLimit: number;
   readonly pythonWorkers: number;
   readonly admin: AdminSettings;
   readonly maxConcurrentCalls: number;
@@ -77,6 +79,7 @@ export function loadSettings(input: SettingsInput): ServerSettings {
     userConfigFile: config === undefined ? defaultUserConfigFile(env) : resolvePath(cwd, config),
     envFiles: values.envFiles.map((file) => resolvePath(cwd, file)),
     duckdbPath: values.duckdbPath && resolveDatabasePath(cwd, values.duckdbPath),
+    duckdbMemoryLimit: values.duckdbMemoryLimit ?? defaultMemoryLimit(),
     python: values.python && resolvePython(cwd, values.python),
     pythonWorkers: values.pythonWorkers ?? defaultWorkers(),
     maxConcurrentCalls: values.maxConcurrentCalls ?? defaultConcurrentCalls(),
@@ -97,6 +100,12 @@ function defaultUserConfigFile(env: Environment): string {
 /** As in a shell, only a name without a slash is looked up in `PATH`. */
 function resolvePython(cwd: string, python: string): string {
   return /[/~]/.test(python) ? resolvePath(cwd, python) : python;
+}
+
+/** Half, because Node.js and the Python workers need memory too. A container without a limit reports a huge one. */
+function defaultMemoryLimit(): number {
+  const ofContainer = process.constrainedMemory();
+  return Math.floor(Math.min(totalmem(), ofContainer > 0 ? ofContainer : Number.POSITIVE_INFINITY) / 2);
 }
 
 /** At least two: while one is replaced, the other answers. More than four mostly cost memory and time to start. */

@@ -123,6 +123,19 @@ export const SETTINGS = {
     variable: 'MXCP_DUCKDB_PATH',
     doc: 'Database file of the active profile, relative to the working directory.',
   },
+  duckdbMemoryLimit: {
+    kind: bytes,
+    flag: '--duckdb-memory-limit <size>',
+    variable: 'MXCP_DUCKDB_MEMORY_LIMIT',
+    doc: 'Memory that DuckDB may use for data and operators; default: half of the memory of the machine or container.',
+  },
+  duckdbTempLimit: {
+    kind: bytes,
+    flag: '--duckdb-temp-limit <size>',
+    variable: 'MXCP_DUCKDB_TEMP_LIMIT',
+    fallback: '10GiB',
+    doc: 'Disk space that DuckDB may use for what does not fit into its memory.',
+  },
   auditEnabled: {
     kind: boolean,
     variable: 'MXCP_AUDIT_ENABLED',

@@ -49,7 +49,7 @@ export class ArgumentReader {
  * Members and items that the arguments of one call may have, counting those that are declared and were not sent. Binding 10,000
  * takes the event loop 15 to 25 ms, which cannot be divided (DuckDB 1.5.6).
  */
-const MAX_VALUES = 10_000;
+export const MAX_ARGUMENT_VALUES = 10_000;
 const MAX_DEPTH = 64;
 /** Parsing a text up to this length takes less than 2 ms. */
 const SHORT_JSON = 100_000;
@@ -89,15 +89,15 @@ class ArgumentSize {
       if (character === '"') isText = !isText;
       else if (isText) at += character === '\\' ? 1 : 0;
       else if (character === ',') separators += 1;
-      if (separators > MAX_VALUES) this.count(separators);
+      if (separators > MAX_ARGUMENT_VALUES) this.count(separators);
     }
   }
 
   count(values: number): void {
     this.#values += values;
-    if (this.#values > MAX_VALUES)
+    if (this.#values > MAX_ARGUMENT_VALUES)
       throw this.#toError(
-        `they have more than ${MAX_VALUES.toLocaleString('en-US')} members and items; send fewer at a time`,
+        `they have more than ${MAX_ARGUMENT_VALUES.toLocaleString('en-US')} members and items; send fewer at a time`,
       );
   }
 }

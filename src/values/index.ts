@@ -1,4 +1,4 @@
-export { ArgumentReader, type CallArguments, coerce, toSampleParameters } from './arguments.js';
+export { ArgumentReader, type CallArguments, MAX_ARGUMENT_VALUES, coerce, toSampleParameters } from './arguments.js';
 export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, explainUnportable, toInputSchema, toOutputSchema } from './json-schema.js';
@@ -20,6 +20,7 @@ export {
   flag,
   maybe,
   parameterSchema,
+  parametersSchema,
   text,
   typeSchema,
 } from './type-definition.js';

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { clip } from '../errors/index.js';
+import { hints, isMapping } from '../yaml/index.js';
 
 const VALUE_TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object'] as const;
 const VALUE_FORMATS = ['email', 'uri', 'date', 'time', 'date-time', 'duration', 'timestamp'] as const;
@@ -15,6 +17,71 @@ export const flag = maybe(z.boolean());
 const number = maybe(z.number());
 export const count = maybe(z.int().min(0, 'must not be negative'));
 
+/** What to write for the types of other languages and formats. */
+const OTHER_TYPES: Readonly<Record<string, string>> = {
+  'string, format: date-time': 'datetime timestamp timestamptz',
+  'string, format: duration': 'interval timedelta',
+  'string, format: uri': 'url',
+  string: 'str text varchar char uuid',
+  integer: 'int bigint smallint hugeint long int32 int64',
+  number: 'float double decimal numeric real',
+  boolean: 'bool',
+  array: 'list tuple set',
+  object: 'dict map mapping struct json',
+};
+
+/** What a person means who writes the name of a type that is none. */
+function meantType(written: unknown): string | undefined {
+  const name = typeof written === 'string' ? written.trim().toLowerCase() : '';
+  const [meant] = Object.entries(OTHER_TYPES).find(([, others]) => others.split(' ').includes(name)) ?? [];
+  const format = VALUE_FORMATS.find((each) => each === name);
+  return meant ?? (format && `string, format: ${format}`);
+}
+
+function toTypeName(written: string): ValueType {
+  return VALUE_TYPES.find((type) => type === written.trim().toLowerCase()) ?? 'string';
+}
+
+const typeName = z.enum(VALUE_TYPES).register(hints, {
+  hint: (written) => {
+    if (Array.isArray(written))
+      return 'a value has one type; results may be null anyway, and so may what has a `default`';
+    const meant = meantType(written);
+    return meant === undefined ? undefined : `write \`type: ${meant}\``;
+  },
+});
+
+const memberNames = z
+  .array(z.string())
+  .register(hints, {
+    hint: (written) =>
+      typeof written === 'boolean'
+        ? 'a parameter is required unless it has a `default`, and the `required` of an object lists its members'
+        : undefined,
+  });
+
+/** What people write instead of the keys of a type. */
+const KEYS_OF_TYPES = {
+  min: 'minimum',
+  max: 'maximum',
+  regex: 'pattern',
+  choices: 'enum',
+  options: 'enum',
+  values: 'enum',
+  allowed: 'enum',
+  const: 'enum',
+  desc: 'description',
+  doc: 'description',
+  help: 'description',
+  title: 'description',
+  optional: 'default: null',
+  nullable: 'default: null',
+  fields: 'properties',
+  columns: 'properties',
+  members: 'properties',
+  unique: 'uniqueItems',
+};
+
 /** What JSON Schema has under the same names and with the same meaning, in the order in which clients get it. */
 const sharedFields = {
   format: maybe(z.enum(VALUE_FORMATS)),
@@ -30,7 +97,7 @@ const sharedFields = {
   minItems: count,
   maxItems: count,
   uniqueItems: flag,
-  required: maybe(z.array(z.string()).readonly()),
+  required: maybe(memberNames.readonly()),
   // Left out means allowed.
   additionalProperties: flag,
 };
@@ -39,7 +106,7 @@ const sharedFields = {
 export const SHARED_KEYS = Object.keys(sharedFields) as readonly (keyof typeof sharedFields)[];
 
 const fields = {
-  type: z.enum(VALUE_TYPES),
+  type: typeName,
   // Its presence, also as null, makes a parameter optional.
   default: z.unknown().optional(),
   examples: maybe(z.array(z.unknown()).readonly()),
@@ -63,15 +130,40 @@ export interface ParameterDefinition extends TypeDefinition {
 }
 
 export const typeSchema: z.ZodType<TypeDefinition> = z.lazy(() =>
-  z.strictObject({ name: text, ...fields, ...memberFields }),
+  z
+    .strictObject({ name: text, ...fields, ...memberFields })
+    .register(hints, {
+      keys: KEYS_OF_TYPES,
+      hint: (written) =>
+        typeof written === 'string' ? `write \`{ type: ${meantType(written) ?? toTypeName(written)} }\`` : undefined,
+    }),
 );
 
-const memberFields = { items: maybe(typeSchema), properties: maybe(z.record(z.string(), typeSchema)) };
+const members = z
+  .record(z.string(), typeSchema)
+  .register(hints, {
+    hint: (written) => (Array.isArray(written) ? 'write each member as `name: { type: … }`' : undefined),
+  });
+const memberFields = { items: maybe(typeSchema), properties: maybe(members) };
 
-export const parameterSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must start with a letter or underscore, then letters, digits, underscores'),
-  ...fields,
-  ...memberFields,
-});
+export const parameterSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must start with a letter or underscore, then letters, digits, underscores'),
+    ...fields,
+    ...memberFields,
+  })
+  .register(hints, {
+    keys: KEYS_OF_TYPES,
+    hint: (written) => (typeof written === 'string' ? `write \`{ name: ${clip(written, 40)}, type: … }\`` : undefined),
+  });
+
+export const parametersSchema = z
+  .array(parameterSchema)
+  .register(hints, {
+    hint: (written) =>
+      isMapping(written)
+        ? `begin each parameter with \`- name: ${clip(Object.keys(written)[0] ?? '…', 40)}\``
+        : undefined,
+  });

@@ -48,6 +48,17 @@ export function toDotted(path: KeyPath): string {
   );
 }
 
+/** Help with the slips that people make most often where a schema is used. */
+interface Hints {
+  /** What to write instead of a value of the wrong type, as the end of a sentence. */
+  readonly hint?: (written: unknown) => string | undefined;
+  /** What to write instead of an unknown key. */
+  readonly keys?: Readonly<Record<string, string>>;
+}
+
+/** The hints of schemas that have some. */
+export const hints = z.registry<Hints>();
+
 export type ValueCheck<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly findings: readonly Finding[] };
@@ -55,12 +66,12 @@ export type ValueCheck<T> =
 /** Checks a value against a schema, with one finding for each key. Values may be secret; `mayQuote` says that these are not. */
 export function checkValue<T>(schema: z.ZodType<T>, value: unknown, mayQuote: boolean): ValueCheck<T> {
   // zod drops the schema of an issue when it has its message; the list of unknown keys stays the same object.
-  const siblings = new WeakMap<readonly string[], readonly string[]>();
+  const objects = new WeakMap<readonly string[], z.ZodObject>();
   const result = schema.safeParse(value, {
     error: (issue) => {
-      if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject)
-        siblings.set(issue.keys, Object.keys(issue.inst.shape));
-      return describe(issue, mayQuote);
+      if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject) objects.set(issue.keys, issue.inst);
+      const hint = issue.inst instanceof z.ZodType ? hints.get(issue.inst)?.hint?.(issue.input) : undefined;
+      return describe(issue, mayQuote) + (hint === undefined || issue.input === undefined ? '' : `; ${hint}`);
     },
   });
   if (result.success) return { ok: true, value: result.data };
@@ -69,18 +80,22 @@ export function checkValue<T>(schema: z.ZodType<T>, value: unknown, mayQuote: bo
     const name = toDotted(at);
     if (issue.code !== 'unrecognized_keys')
       return [{ at, message: `${name === '' ? 'the file' : `\`${clip(name, 200)}\``} ${issue.message}` }];
-    const known = siblings.get(issue.keys) ?? [];
-    const parent = name === '' ? '' : ` in \`${name}\``;
+    const object = objects.get(issue.keys);
+    const parent = name === '' ? '' : ` in \`${clip(name, 200)}\``;
     return issue.keys.map((key) => ({
       at: [...at, key],
       isUnknownKey: true,
-      message: () => {
-        const hint = keySuggestion(key, known) || `; known keys are ${known.join(', ')}`;
-        return `unknown key \`${clip(key, 100)}\`${clip(parent, 200)}${hint}`;
-      },
+      message: () => `unknown key \`${clip(key, 100)}\`${parent}${hintOfKey(key, object)}`,
     }));
   });
   return { ok: false, findings };
+}
+
+function hintOfKey(key: string, object: z.ZodObject | undefined): string {
+  const meant = object === undefined ? undefined : new Map(Object.entries(hints.get(object)?.keys ?? {})).get(key);
+  if (meant !== undefined) return `; did you mean \`${meant}\`?`;
+  const known = Object.keys(object?.shape ?? {});
+  return keySuggestion(key, known) || `; known keys are ${known.join(', ')}`;
 }
 
 const NO_SHAPE_FITS = 'must be text or a mapping';
@@ -126,7 +141,7 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   object: 'a mapping (`key: value` lines)',
   record: 'a mapping (`key: value` lines)',
-  array: 'a list',
+  array: 'a list (`- item` lines)',
 };
 
 function quote(value: unknown): string {

@@ -74,11 +74,28 @@ export class YamlSource {
     return scalar !== undefined && this.#keepsLines(scalar) ? first + index : first;
   }
 
+  /** The column in the file of column `column` in line `index` of the text at `path`, if the file has that line as it is. */
+  columnOfText(path: KeyPath, index: number, column: number): number | undefined {
+    const { scalar, offset = 0 } = this.#find(path) ?? {};
+    if (scalar === undefined || !this.#keepsLines(scalar)) return undefined;
+    const text = String(scalar.value).split('\n')[index] ?? '';
+    const { line, col } = this.#nodes.lines.linePos(offset);
+    const isBlock = scalar.type === 'BLOCK_LITERAL' || scalar.type === 'BLOCK_FOLDED';
+    const written = this.#text.split('\n')[line - 1 + (isBlock ? index + 1 : index)] ?? '';
+    const start = written.indexOf(text, isBlock ? 0 : col - 1);
+    return start === -1 ? undefined : start + column;
+  }
+
   /** Where line `index` of the text at `path` is, if it is a literal block; where its key is for any other text. */
   positionInText(path: KeyPath, index: number): SourcePosition {
     return this.#find(path)?.scalar?.type === 'BLOCK_LITERAL'
       ? { file: this.file, line: this.lineOfText(path, index) }
       : this.positionOfKey(path);
+  }
+
+  /** Whether the file has this number anywhere, written like this. Needs no positions, which take a second parse. */
+  hasNumber(number: string): boolean {
+    return this.#text.split(/[^\w.+-]+/).includes(number);
   }
 
   /** The value at `path` as it is written, if it is written without quotes. */

@@ -50,3 +50,16 @@ function statusOf(pid: number): ProcessStatus | undefined {
     return undefined;
   }
 }
+
+/**
+ * For how many milliseconds the main thread of a process has run. A call cannot hold up the event loop for longer than that, however
+ * busy the machine is. Linux only.
+ */
+export function mainThreadTimeOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ', 1)[0]) / 1_000_000;
+}
+
+/** Memory that a process has in use, in MiB. Linux only. */
+export function memoryOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}

@@ -11,8 +11,8 @@ import { BUG_EXIT_CODE, type CommandContext, type CommandModule } from '../comma
 import { loadProjectSettings } from '../command/project-loading.js';
 import { startProgress } from '../terminal/progress.js';
 
-/** Extra time after the shutdown deadline before the process ends itself: a running query makes `process.exit` hang. */
-const WATCHDOG_GRACE_MS = 1_000;
+/** After the last line of the log, so that it reaches the log file. */
+const FLUSH_MS = 50;
 
 /** Serves until a stop signal arrives or, in stdio mode, the client goes. Exits with 0 after an orderly shutdown. */
 export const run: CommandModule['run'] = (_args, options, context) =>
@@ -50,7 +50,7 @@ export async function serveUntilStopped(
     }
     const { stopSignal: signal } = context.early;
     const cause = crash.exitCode === 0 ? 'the client disconnected' : 'unexpected error';
-    setTimeout(() => endAtOnce(server), settings.shutdownTimeoutMs + WATCHDOG_GRACE_MS).unref();
+    setTimeout(() => endLate(server, settings), settings.shutdownTimeoutMs).unref();
     await server.close(signal === undefined ? { cause } : { signal, parent: describeParent() });
     return crash.exitCode;
   } finally {
@@ -76,6 +76,26 @@ function stopSignal(server: Server, { early }: CommandContext): Promise<'stopped
       resolveStopped('stopped');
     };
   });
+}
+
+/**
+ * Ends a process whose shutdown does not end, because a query runs that no interrupt reaches: one that waits for a pipe, or is within
+ * one function. `process.exit` would wait for its thread, so the process ends by the signal, which shells show as 143.
+ */
+function endLate(server: Server, { shutdownTimeoutMs }: ServerSettings): void {
+  const calls = server.runningCalls;
+  server.logger.fatal(
+    { ...(calls.length > 0 && { running: calls.join(', ') }) },
+    `the shutdown took longer than ${shutdownTimeoutMs / 1000} s (\`--shutdown-timeout\`), so the process is ended`,
+  );
+  try {
+    server.abandon();
+  } finally {
+    setTimeout(() => {
+      process.removeAllListeners('SIGTERM');
+      process.kill(process.pid, 'SIGTERM');
+    }, FLUSH_MS);
+  }
 }
 
 function endAtOnce(server: Server): void {

@@ -9,6 +9,7 @@ import {
   type FileNames,
   fileNamesOf,
   findDatabaseFile,
+  type InstanceLimits,
   isSameFile,
   openNative,
   statDatabaseFile,
@@ -21,6 +22,8 @@ export interface InstanceSpec {
   readonly path: string;
   readonly readonly: boolean;
   readonly extensions: readonly ExtensionDefinition[];
+  /** DuckDB's own limits unless given. */
+  readonly limits?: InstanceLimits | undefined;
 }
 
 interface OpenedFile {
@@ -60,7 +63,7 @@ export class DatabaseInstance {
 
   /** Opens a file again that was open before, by one of its names that still leads to it. */
   static async openEarlier(spec: InstanceSpec, names: FileNames, openedAs: string): Promise<DatabaseInstance> {
-    const native = await openNative(openedAs, { readonly: spec.readonly });
+    const native = await openNative(openedAs, spec);
     const file = await findDatabaseFile(openedAs);
     if (file === null) {
       native.closeSync();
@@ -76,6 +79,9 @@ export class DatabaseInstance {
     try {
       await instance.connections.registerCallerFunctions();
       await instance.connections.useNew(async (connection) => {
+        // Ignored when it is given to a new instance (DuckDB 1.5.6).
+        if (spec.limits !== undefined)
+          await connection.run(`SET GLOBAL max_temp_directory_size = '${spec.limits.tempBytes}B'`);
         instance.storageVersion = await readStorageVersion(connection);
         await loadExtensions(connection, spec.extensions);
       });
@@ -106,7 +112,7 @@ async function openFile(spec: InstanceSpec): Promise<OpenedFile> {
   await setForeignLogAside(names);
   const before = await statDatabaseFile(path);
   if (readonly && before === null) throw notFound(path);
-  const native = await openNative(path, { readonly });
+  const native = await openNative(path, spec);
   const file = await statDatabaseFile(path);
   if (file !== null && (before === null || isSameFile(before, file))) {
     const held = readonly ? undefined : await HeldFile.hold(names, file);

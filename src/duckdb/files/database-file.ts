@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { access, constants, open, realpath, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { DuckDBInstance, version as engineVersion } from '@duckdb/node-api';
 import { errorCodeOf, firstLineOf, isMissing, messageOf, MxcpError } from '../../errors/index.js';
@@ -179,17 +180,35 @@ export function isOfAnother(name: string): boolean {
   }
 }
 
+/** What an instance may use. One function that builds a large value is not bounded by them (DuckDB 1.5.6). */
+export interface InstanceLimits {
+  readonly memoryBytes: number;
+  /** On the disk, for what does not fit into the memory. */
+  readonly tempBytes: number;
+}
+
+interface OpenOptions {
+  readonly readonly: boolean;
+  readonly limits?: InstanceLimits | undefined;
+  readonly shownAs?: string;
+}
+
 /**
  * Opens a database file, which must not be open in this process: two instances on one file in one process both accept writes
  * and lose half of them, and closing either drops the lock of both (DuckDB 1.5.6). This is the only place that creates an
- * instance. Throws `database_locked`, `database_too_new`, `database_failed`, all of which call the file `shownAs`.
+ * instance. DuckDB creates the folder of a read-write file's temporary data beside it; a read-only file, which other processes may
+ * have open too, has one of its own. Throws `database_locked`, `database_too_new`, `database_failed`, all of which call the file `shownAs`.
  */
 export async function openNative(
   path: string,
-  { readonly, shownAs = path }: { readonly readonly: boolean; readonly shownAs?: string },
+  { readonly, limits, shownAs = path }: OpenOptions,
 ): Promise<DuckDBInstance> {
   try {
-    return await DuckDBInstance.create(path, { access_mode: readonly ? 'READ_ONLY' : 'READ_WRITE' });
+    return await DuckDBInstance.create(path, {
+      access_mode: readonly ? 'READ_ONLY' : 'READ_WRITE',
+      ...(limits && { memory_limit: `${limits.memoryBytes}B` }),
+      ...(readonly && { temp_directory: join(tmpdir(), `mxcp-duckdb-${process.pid}-${randomUUID().slice(0, 8)}`) }),
+    });
   } catch (error) {
     const exists = (await findDatabaseFile(path)) !== null;
     const message = messageOf(error).replaceAll(path, shownAs);

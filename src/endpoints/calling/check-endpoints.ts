@@ -1,5 +1,5 @@
 import type { InspectedDatabase } from '../../duckdb/index.js';
-import { formatProblem, type Problem, suggestion, toMxcpError, toOneLine } from '../../errors/index.js';
+import { formatProblem, type Problem, toMxcpError } from '../../errors/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import { toSampleParameters } from '../../values/index.js';
 import type {
@@ -9,6 +9,7 @@ import type {
   SqlSource,
   ToolDefinition,
 } from '../definitions/endpoint-definition.js';
+import { compareParameters, explainSqlError } from './sql-problems.js';
 
 /** Statements prepared at once. Each occupies a thread of the pool, which file reads need as well. */
 const PARALLEL_CHECKS = 4;
@@ -98,54 +99,14 @@ async function checkSql(
   } catch (thrown) {
     const error = toMxcpError(thrown);
     if (error.code !== 'query_failed') throw error;
-    return [sqlProblem(sql, error.message)];
-  }
-}
-
-function compareParameters(
-  sql: SqlSource,
-  definition: ToolDefinition | ResourceDefinition,
-  used: readonly string[],
-): Problem[] {
-  const declared = definition.parameters.map(({ name }) => name);
-  const undeclared = used
-    .filter((name) => !declared.includes(name))
-    .map((name) => ({
-      file: sql.file,
-      line: sql.lineInFile(lineOfParameter(sql.text, name)),
-      message: `the SQL uses $${name}, which is not a declared parameter${suggestion(name, declared)}`,
-    }));
-  const unused = definition.parameters.flatMap(({ name }, index) => {
-    if (used.includes(name)) return [];
     return [
-      {
-        ...definition.positions.parameter(index),
-        message: `parameter "${name}" is not used by the SQL; use $${name} or remove the parameter`,
-      },
+      explainSqlError(
+        sql,
+        error.message,
+        definition.parameters.map(({ name }) => name),
+      ),
     ];
-  });
-  return [...undeclared, ...unused];
-}
-
-function lineOfParameter(sql: string, name: string): number {
-  const before = sql.split(new RegExp(`\\$${name}(?![A-Za-z0-9_])`), 1)[0] ?? '';
-  return before === sql ? 0 : before.split('\n').length - 1;
-}
-
-/** DuckDB reports `LINE n:` of the SQL, which becomes a line of the file. */
-function sqlProblem(sql: SqlSource, message: string): Problem {
-  const [, line = '1'] = /^LINE (\d+):/m.exec(message) ?? [];
-  return {
-    file: sql.file,
-    line: sql.lineInFile(Number(line) - 1),
-    message: `the SQL does not compile: ${reasonOf(message)}`,
-  };
-}
-
-/** DuckDB's reason on one line, without the excerpt and its caret, which only make sense in a fixed-width terminal. */
-function reasonOf(message: string): string {
-  const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
-  return toOneLine(reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, ''));
+  }
 }
 
 /** The Python functions that the endpoints of a catalog call. */

@@ -23,10 +23,14 @@ export interface FoundDefinition {
 }
 
 /**
- * All `.yml` and `.yaml` files below a folder, sorted by path. Names that begin with a dot are left out. Symbolic links are
+ * All `.yml` and `.yaml` files below a folder, sorted by path; `onUnread` gets those with almost such names. Names that begin with a dot are left out. Symbolic links are
  * followed, and no folder is entered twice, so a loop of links ends. A folder that does not exist has no files.
  */
-export async function findDefinitionFiles(folder: string, disk: DiskReader): Promise<FoundDefinition[]> {
+export async function findDefinitionFiles(
+  folder: string,
+  disk: DiskReader,
+  onUnread: (path: string) => void = () => undefined,
+): Promise<FoundDefinition[]> {
   const found: FoundDefinition[] = [];
   const visited = new Set<string>();
   const collect = async (each: string): Promise<void> => {
@@ -36,6 +40,7 @@ export async function findDefinitionFiles(folder: string, disk: DiskReader): Pro
         // A folder with such a name is reported when it is read as a file.
         if (/\.ya?ml$/.test(entry.name)) found.push({ path });
         else if (await isFolder(entry, path, disk)) await collect(path);
+        else if (/\.ya?ml(?:\.txt)?$/i.test(entry.name)) onUnread(path);
       }
     } catch (error) {
       if (!(error instanceof FileReadError)) throw error;

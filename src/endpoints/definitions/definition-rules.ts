@@ -14,7 +14,7 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     [[kind, 'return'], returns],
   ];
   const mistakes = [...findRepeatedNames(parts), ...checkUri(parts), ...findPolicies(parts)];
-  const warnings = warnOfNames(parts);
+  const warnings = [...warnOfNames(parts), ...warnOfUnused(parts)];
   for (const [at, type] of types) {
     if (type === undefined) continue;
     const found = checkType(type, at);
@@ -53,6 +53,25 @@ function warnOfNames({ kind, name, declared }: EndpointParts): Finding[] {
   if (kind === 'resource' || name === undefined || /^[A-Za-z_][\w-]{0,63}$/.test(name)) return findings;
   const message = `some clients refuse all ${kind}s because of the name "${name}"; begin with a letter or "_", then use at most 63 letters, digits, "_" and "-"`;
   return [{ at: [kind, 'name'], message }, ...findings];
+}
+
+/** A parameter that no message of a prompt reads. Other endpoints are refused for that; prompts of this kind are served. */
+function warnOfUnused({ kind, declared, messages }: EndpointParts): Finding[] {
+  const texts = messages.flatMap((message) => message?.prompt ?? []);
+  if (kind !== 'prompt' || texts.length < messages.length) return [];
+  const tags = texts.flatMap((text) => text.split(/\{\{|\{%/).slice(1));
+  const used = new Set(tags.flatMap((tag) => tag.split(/\}\}|%\}/, 1)[0]?.match(/\w+/g) ?? []));
+  return declared.flatMap((name, index) => {
+    if (name === undefined || used.has(name) || !/^\w+$/.test(name)) return [];
+    const message = (): string => `parameter "${name}" is in no message; ${adviseUse(name, texts.join('\n'))}`;
+    return [{ at: [kind, 'parameters', index, 'name'], message }];
+  });
+}
+
+function adviseUse(name: string, text: string): string {
+  const written = new RegExp(`\\$\\{${name}\\}|\\$${name}\\b|\\{${name}\\}|%\\(${name}\\)s`);
+  const [slip] = written.exec(text) ?? [];
+  return slip === undefined ? `use {{ ${name} }} or remove the parameter` : `write {{ ${name} }} instead of ${slip}`;
 }
 
 /** Each placeholder of a URI must be a declared parameter, and each parameter must be in the URI. */

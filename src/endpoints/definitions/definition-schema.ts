@@ -1,13 +1,25 @@
 import { z } from 'zod';
-import { count, flag, maybe, parameterSchema, text, typeSchema } from '../../values/index.js';
-import { isMapping } from '../../yaml/index.js';
+import { count, flag, maybe, parameterSchema, parametersSchema, text, typeSchema } from '../../values/index.js';
+import { hints, isMapping } from '../../yaml/index.js';
 
-const sourceSchema = z.strictObject({ code: text, file: text, language: maybe(z.enum(['sql', 'python'])) });
+const sourceSchema = z
+  .strictObject({ code: text, file: text, language: maybe(z.enum(['sql', 'python'])) })
+  .register(hints, {
+    keys: { sql: 'code', query: 'code', path: 'file' },
+    hint: (written) =>
+      typeof written === 'string' ? 'write the SQL as `code` in `source`, or the path of a file as `file`' : undefined,
+  });
+
+const argumentsSchema = z
+  .array(z.strictObject({ key: z.string(), value: z.unknown() }))
+  .register(hints, {
+    hint: (written) => (isMapping(written) ? 'write each argument as `- { key: …, value: … }`' : undefined),
+  });
 
 const testSchema = z.strictObject({
   name: z.string(),
   description: text,
-  arguments: z.array(z.strictObject({ key: z.string(), value: z.unknown() })),
+  arguments: argumentsSchema,
   user_context: maybe(z.record(z.string(), z.unknown())),
   result: z.unknown().optional(),
   result_contains: z.unknown().optional(),
@@ -21,7 +33,7 @@ const testSchema = z.strictObject({
 const sharedFields = {
   description: text,
   tags: maybe(z.array(z.string())),
-  parameters: maybe(z.array(parameterSchema)),
+  parameters: maybe(parametersSchema),
   return: maybe(typeSchema),
   enabled: flag,
   tests: maybe(z.array(testSchema)),
@@ -31,7 +43,31 @@ const sharedFields = {
 
 const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema };
 
-const messageSchema = z.strictObject({ prompt: z.string(), role: text, type: text });
+const messageSchema = z
+  .strictObject({ prompt: z.string(), role: text, type: text })
+  .register(hints, {
+    keys: { content: 'prompt', text: 'prompt', template: 'prompt', message: 'prompt' },
+    hint: (written) => (typeof written === 'string' ? 'write the text as `- prompt: …`' : undefined),
+  });
+
+/** What people write instead of the keys of an endpoint. */
+const KEYS_OF_ENDPOINTS = {
+  params: 'parameters',
+  args: 'parameters',
+  arguments: 'parameters',
+  inputs: 'parameters',
+  returns: 'return',
+  output: 'return',
+  result: 'return',
+  desc: 'description',
+  title: 'annotations: { title: … }',
+  sql: 'source: { code: … }',
+  query: 'source: { code: … }',
+  code: 'source: { code: … }',
+  file: 'source: { file: … }',
+  disabled: 'enabled: false',
+  labels: 'tags',
+};
 
 /** What MCP allows (2025-11-25). Clients give a name to a model unchanged, and one bad name makes them drop all tools. */
 const nameSchema = z.string().regex(/^[\w.-]{1,128}$/, {
@@ -48,34 +84,51 @@ const nameSchema = z.string().regex(/^[\w.-]{1,128}$/, {
 
 const MIME_TYPE = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+/-]+|"[^"]*"))*$/;
 
-const toolSchema = z.strictObject({
-  name: nameSchema,
-  annotations: maybe(
-    z.strictObject({
-      title: text,
-      readOnlyHint: flag,
-      destructiveHint: flag,
-      idempotentHint: flag,
-      openWorldHint: flag,
-    }),
-  ),
-  ...sharedFields,
-  ...sqlFields,
-});
+const toolSchema = z
+  .strictObject({
+    name: nameSchema,
+    annotations: maybe(
+      z.strictObject({
+        title: text,
+        readOnlyHint: flag,
+        destructiveHint: flag,
+        idempotentHint: flag,
+        openWorldHint: flag,
+      }),
+    ),
+    ...sharedFields,
+    ...sqlFields,
+  })
+  .register(hints, { keys: KEYS_OF_ENDPOINTS });
 
-const resourceSchema = z.strictObject({
-  uri: z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:/, 'must begin with a scheme, as in "sales://regions"'),
-  name: maybe(z.string().min(1, 'must not be empty')),
-  mime_type: maybe(z.string().regex(MIME_TYPE, 'must be a media type such as "application/json" or "text/markdown"')),
-  ...sharedFields,
-  ...sqlFields,
-});
+const resourceSchema = z
+  .strictObject({
+    uri: z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:/, 'must begin with a scheme, as in "sales://regions"'),
+    name: maybe(z.string().min(1, 'must not be empty')),
+    mime_type: maybe(z.string().regex(MIME_TYPE, 'must be a media type such as "application/json" or "text/markdown"')),
+    ...sharedFields,
+    ...sqlFields,
+  })
+  .register(hints, {
+    keys: {
+      ...KEYS_OF_ENDPOINTS,
+      title: 'name',
+      url: 'uri',
+      mime: 'mime_type',
+      mimeType: 'mime_type',
+      type: 'mime_type',
+    },
+  });
 
-const promptSchema = z.strictObject({
-  name: nameSchema,
-  messages: z.array(messageSchema).min(1, 'must have at least one message'),
-  ...sharedFields,
-});
+const promptSchema = z
+  .strictObject({
+    name: nameSchema,
+    messages: z.array(messageSchema).min(1, 'must have at least one message'),
+    ...sharedFields,
+  })
+  .register(hints, {
+    keys: { ...KEYS_OF_ENDPOINTS, title: 'description', prompt: 'messages', template: 'messages', content: 'messages' },
+  });
 
 /** A whole endpoint file. `read-definition.ts` checks that it has exactly one kind, for a better message. */
 export const endpointFileSchema = z.strictObject({

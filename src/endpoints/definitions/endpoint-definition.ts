@@ -13,6 +13,8 @@ export interface SqlSource {
   readonly file: string;
   /** Which line of `file` a line of the text is, counted from 0. For folded text, the first line of the text. */
   readonly lineInFile: (index: number) => number;
+  /** Which column of that line a column of the text is, counted from 1; undefined for folded and escaped text. */
+  readonly columnInFile: (index: number, column: number) => number | undefined;
 }
 
 /** A Python function and the file it is in. The code itself belongs to the generation that runs it. */

@@ -1,3 +1,4 @@
+import { join, relative, sep } from 'node:path';
 import { byPosition, type Problem } from '../../errors/index.js';
 import { DiskReader, type FileReadError } from '../../files/index.js';
 import { deepFreeze, EventLoopBudget, mapParallel } from '../../lifecycle/index.js';
@@ -36,11 +37,30 @@ export async function loadEndpoints(config: EndpointFolders, known?: EndpointCat
   const context = { projectRoot, disk: new DiskReader(), defaults: new DefaultCheck(), sound, known };
   const budget = new EventLoopBudget();
   const files: LoadedFile[] = [];
+  const unread: Problem[] = [];
   for (const kind of ENDPOINT_KINDS) {
-    const found = await findDefinitionFiles(paths[`${kind}s`], context.disk);
+    const folder = paths[`${kind}s`];
+    const onUnread = (path: string): void => {
+      const message = 'this file is not read; the name of an endpoint file ends in .yml or .yaml';
+      unread.push({ file: toProjectPath(projectRoot, path), message });
+    };
+    const found = await findDefinitionFiles(folder, context.disk, onUnread);
     files.push(...(await mapParallel(found, PARALLEL_READS, (each) => loadFile(kind, each, context, budget))));
+    unread.push(...(await findMisplaced(kind, config, context.disk)));
   }
-  return deepFreeze(buildCatalog(files, config.sqlTools.enabled));
+  return deepFreeze(buildCatalog(files, unread, config.sqlTools.enabled));
+}
+
+/** The folder `tool` is an easy slip, and without this its files would not exist for the server. */
+async function findMisplaced(kind: EndpointKind, config: EndpointFolders, disk: DiskReader): Promise<Problem[]> {
+  const { projectRoot, paths } = config;
+  const folder = join(projectRoot, kind);
+  if (Object.values(paths).some((path) => !relative(path, folder).startsWith('..') || path.startsWith(folder + sep)))
+    return [];
+  const found = await findDefinitionFiles(folder, disk);
+  const intended = toProjectPath(projectRoot, paths[`${kind}s`]);
+  if (!found.some(({ folderError }) => folderError === undefined)) return [];
+  return [{ file: kind, message: `the endpoint files of this folder are not read; move them to ${intended}/` }];
 }
 
 interface LoadedFile {
@@ -101,7 +121,7 @@ function explainFolder({ message, isRefused }: FileReadError): string {
   return `the folder ${message}${isRefused ? hint : ''}`;
 }
 
-function buildCatalog(files: readonly LoadedFile[], hasSqlTools: boolean): EndpointCatalog {
+function buildCatalog(files: readonly LoadedFile[], unread: readonly Problem[], hasSqlTools: boolean): EndpointCatalog {
   // Problems of a disabled endpoint do not matter until it is enabled.
   const disabled = files.flatMap(({ path, reading }) =>
     isDisabled(reading) ? [{ path, kind: reading.kind, name: reading.name, description: reading.description }] : [],
@@ -119,7 +139,7 @@ function buildCatalog(files: readonly LoadedFile[], hasSqlTools: boolean): Endpo
     endpoints: sound.filter(({ path }) => !conflicts.has(path)),
     failures: failures.sort((a, b) => (a.path < b.path ? -1 : 1)),
     disabled,
-    warnings: enabled.length > 0 || hasSqlTools ? warnings : [warnOfNoEndpoints(files.length > 0)],
+    warnings: [...(enabled.length > 0 || hasSqlTools ? warnings : [warnOfNoEndpoints(files.length > 0)]), ...unread],
     fingerprints: new Map(files.map(({ path, fingerprint }) => [path, fingerprint])),
   };
 }

@@ -45,7 +45,8 @@ export async function readSource(
 function readSqlCode(text: string, { kind }: EndpointParts, yaml: YamlSource): SourceReading {
   const at = [kind, 'source', 'code'];
   const lineInFile = (index: number): number => yaml.lineOfText(at, index);
-  return { source: { language: 'sql', sql: { text, file: yaml.file, lineInFile } }, findings: [] };
+  const columnInFile = (index: number, column: number): number | undefined => yaml.columnOfText(at, index, column);
+  return { source: { language: 'sql', sql: { text, file: yaml.file, lineInFile, columnInFile } }, findings: [] };
 }
 
 async function readSqlFile(
@@ -64,7 +65,9 @@ async function readSqlFile(
   });
   if (read.text === undefined) return refuse(explainNamedFile(read.error));
   if (read.text.trim() === '') return refuse('is empty');
-  const sql = { text: read.text, file, lineInFile: (index: number): number => index + 1 };
+  const lineInFile = (index: number): number => index + 1;
+  const columnInFile = (_index: number, column: number): number => column;
+  const sql = { text: read.text, file, lineInFile, columnInFile };
   return { sqlFile, source: { language: 'sql', sql }, findings: [] };
 }
 

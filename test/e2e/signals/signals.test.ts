@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Gate } from '../../kit/gate.js';
 import { connectClient, MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, waitFor } from '../cli/mxcp-process.js';
 
 let project: ReturnType<typeof temporaryFolder>;
@@ -79,6 +80,27 @@ describe('a stop signal', () => {
     expect(stderr).toMatch(/INFO mxcp: waiting for calls to end calls=1 left_s=2\n/);
     expect(await call).toBeDefined();
     expect(leftovers()).toEqual([]);
+    await client.close();
+  });
+
+  it('ends within its time also when a query hears no interrupt, and says which call it was', async () => {
+    await using gate = new Gate();
+    writeFileSync(
+      join(project.path, 'tools/stuck.yml'),
+      `mxcp: 1\ntool:\n  name: stuck\n  source: { code: ${JSON.stringify(`SELECT passed FROM ${gate.table}`)} }\n`,
+    );
+    const server = serve('--shutdown-timeout', '2s');
+    const client = await connectClient(await server.url());
+    const call = client.callTool({ name: 'stuck', arguments: {} }).catch(() => 'ended');
+    await waitFor(async () => (await activeCalls()) === '1', 'the call to run');
+    const before = performance.now();
+    server.kill('SIGTERM');
+    const { code, signal } = await server.ended;
+    expect({ code, signal }).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(performance.now() - before).toBeLessThan(3_000);
+    expect(server.stderr).toMatch(/FATAL mxcp: the shutdown took longer than 2 s .* running="tool \\"stuck\\""/);
+    expect(leftovers()).toEqual([]);
+    await call;
     await client.close();
   });
 

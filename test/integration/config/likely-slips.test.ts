@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatProblem } from '../../../src/errors/index.js';
+import { Secret } from '../../../src/secrets/index.js';
 import { errorOf, loadProject, makeProject, userConfig } from '../../kit/projects/config-project.js';
 
 describe('secrets that queries would go without', () => {
@@ -115,6 +116,35 @@ describe('texts that look like references', () => {
   it('are refused in MXCP_DUCKDB_PATH', async () => {
     const error = await errorOf(loadProject(await makeProject({}), { env: { MXCP_DUCKDB_PATH: '${DB}' } }));
     expect(error.message).toContain('MXCP_DUCKDB_PATH: the path of the database contains `${`, which is not replaced');
+  });
+});
+
+describe('numbers as secrets', () => {
+  it('that would lose their form are warned about, and not quoted', async () => {
+    const parameters = [
+      'A: 1.10',
+      'B: 0123',
+      'C: [0x1F]',
+      'D: 5432',
+      'E: "1.10"',
+      'F: 12345678901234567890',
+      'G: -1.5',
+    ];
+    const root = await makeProject({ 'config.yml': userConfig(...parameters) });
+    const { warnings, secrets } = await loadProject(root);
+    const key = 'projects.shop.profiles.dev.secrets[0].parameters';
+    expect(warnings.map(({ line, message }) => [line, message])).toEqual(
+      [
+        [10, `${key}.A`],
+        [11, `${key}.B`],
+        [12, `${key}.C[0]`],
+      ].map(([line, path]) => [
+        line,
+        `\`${path}\` is a number and loses the form in which it is written; put it in quotes to keep that`,
+      ]),
+    );
+    const { F } = secrets[0]?.parameters ?? {};
+    expect(F instanceof Secret && F.reveal()).toBe('12345678901234567890');
   });
 });
 

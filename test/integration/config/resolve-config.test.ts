@@ -70,12 +70,15 @@ describe('the profile', () => {
     expect(withPosition((await loadProject(root, { env: chosen })).duckdb)).toEqual({
       path: join(root, 'data/prod.duckdb'),
       readonly: true,
+      limits: { memoryBytes: expect.any(Number), tempBytes: 10_737_418_240 },
       declaredAt: { file: join(root, 'mxcp-site.yml'), line: 6, column: 25 },
     });
-    const env = { ...chosen, MXCP_DUCKDB_PATH: 'other.duckdb', MXCP_READONLY: 'false' };
+    const limits = { MXCP_DUCKDB_MEMORY_LIMIT: '2GiB', MXCP_DUCKDB_TEMP_LIMIT: '1GiB' };
+    const env = { ...chosen, ...limits, MXCP_DUCKDB_PATH: 'other.duckdb', MXCP_READONLY: 'false' };
     expect(withPosition((await loadProject(root, { env })).duckdb)).toEqual({
       path: join(root, 'other.duckdb'),
       readonly: false,
+      limits: { memoryBytes: 2_147_483_648, tempBytes: 1_073_741_824 },
       declaredAt: { file: 'MXCP_DUCKDB_PATH' },
     });
   });
@@ -271,6 +274,21 @@ describe('a reload', () => {
     ]);
     expect(after.references[0]?.changedAt).toEqual(before.references[0]?.changedAt);
     expect(after.references[1]?.changedAt).toEqual(after.references[1]?.resolvedAt);
+  });
+
+  it('says which variables it cannot change, and no such thing of those in an env file', async () => {
+    const root = await makeProject({ 'config.yml': userConfig('A: ${A}', 'B: ${B}'), 'b.env': 'B=two\n' });
+    const options = { env: { A: 'one', B: 'one' }, flags: { envFiles: join(root, 'b.env') } };
+    const before = await loadProject(root, options);
+    const after = await loadProject(root, { ...options, previous: before });
+    expect(compareReferences(before.references, after.references)).toMatchObject([
+      {
+        ref: '${A}',
+        outcome: 'unchanged',
+        note: expect.stringMatching(/^fixed for this process; put the variable into/),
+      },
+      { ref: '${B}', outcome: 'unchanged', note: undefined },
+    ]);
   });
 
   it('applies secrets, and reports what only a restart applies without secret values', async () => {

@@ -41,7 +41,7 @@ describe('checking endpoints against the database', () => {
     const text =
       'tool:\n  name: t\n  source:\n    code: |\n      SELECT 1 AS a,\n             bogus AS b\n      FROM range(3)\n';
     expect(await check({ 'a.yml': text })).toEqual([
-      expect.stringMatching(/^tools\/a\.yml:6: the SQL does not compile: Binder Error: .*bogus.*[^^]$/s),
+      expect.stringMatching(/^tools\/a\.yml:6:14: the SQL does not compile: Binder Error: .*bogus.*[^^]$/s),
     ]);
   });
 
@@ -72,16 +72,87 @@ describe('checking endpoints against the database', () => {
     const text =
       'tool:\n  name: t\n  parameters:\n    - { name: region, type: string }\n    - { name: year, type: integer }\n  source:\n    code: |\n      SELECT $year\n      WHERE $regoin = 1\n';
     expect(await check({ 'a.yml': text })).toEqual([
-      'tools/a.yml:9: the SQL uses $regoin, which is not a declared parameter; did you mean "region"?',
+      'tools/a.yml:9:13: the SQL uses $regoin, which is not a declared parameter; did you mean "region"?',
       'tools/a.yml:4:9: parameter "region" is not used by the SQL; use $region or remove the parameter',
     ]);
+  });
+
+  it.each([
+    [
+      "WHERE carrier = '$carrier'",
+      18,
+      '$carrier is text between quotes, not a parameter; write $carrier without quotes, and join it to other text with ||',
+    ],
+    [
+      "WHERE carrier LIKE '%$carrier%'",
+      21,
+      '$carrier is text between quotes, not a parameter; write $carrier without quotes, and join it to other text with ||',
+    ],
+    ["WHERE carrier = '{{ carrier }}'", 19, 'a parameter is written $carrier, not {{ carrier }}'],
+    ['WHERE carrier = ?', 18, 'parameters have names; write $carrier instead of ? or $1'],
+    ['WHERE carrier = $1', 18, 'parameters have names; write $carrier instead of ? or $1'],
+    [
+      'WHERE carrier = {{carrier}}',
+      19,
+      'the SQL does not compile: Parser Error: syntax error at or near "{"; a parameter is written $carrier, not {{carrier}}',
+    ],
+    [
+      'WHERE carrier = :carrier',
+      18,
+      'the SQL does not compile: Parser Error: syntax error at or near ":"; a parameter is written $carrier, not :carrier',
+    ],
+    [
+      'WHERE carrier = ${carrier}',
+      19,
+      'the SQL does not compile: Parser Error: syntax error at or near "{"; a parameter is written $carrier, not ${carrier}',
+    ],
+    [
+      'WHERE carrier = %(carrier)s',
+      18,
+      'the SQL does not compile: Parser Error: syntax error at or near "%"; a parameter is written $carrier, not %(carrier)s',
+    ],
+    [
+      'WHERE carrier = {{other}}',
+      19,
+      'the SQL does not compile: Parser Error: syntax error at or near "{"; SQL has no templates: declare a parameter "name" and write $name',
+    ],
+    ['WHERE true', undefined, 'parameter "carrier" is not used by the SQL; use $carrier or remove the parameter'],
+  ])('says what to write for a parameter in another form: %s', async (where, column, message) => {
+    const parameter = '    - { name: carrier, type: string }';
+    const flights = "      FROM (SELECT 'UA' AS carrier) AS flights";
+    const text = [
+      'tool:',
+      '  name: t',
+      '  parameters:',
+      parameter,
+      '  source:',
+      '    code: |',
+      '      SELECT *',
+      flights,
+    ];
+    const place = column === undefined ? '4:9' : `9:${6 + column - 1}`;
+    expect(await check({ 'a.yml': [...text, `      ${where}`, ''].join('\n') })).toEqual([
+      `tools/a.yml:${place}: ${message}`,
+    ]);
+  });
+
+  it.each([
+    ['code: SELECT bogus', '4:18'],
+    ['code: "SELECT bogus"', '4:19'],
+    [String.raw`code: "SELECT	bogus"`, '4'],
+    ['code: "SELECT \'é\', bogus"', '4'],
+    ['code: SELECT 1; SELECT bogus', '4'],
+    [`code: SELECT ${'1 + '.repeat(50)}bogus`, '4:218'],
+  ])('names the column only where it is known: %s', async (code, place) => {
+    const [problem] = await check({ 'a.yml': `tool:\n  name: t\n  source:\n    ${code}\n` });
+    expect(problem).toMatch(new RegExp(`^tools/a\\.yml:${place}: the SQL does not compile: Binder Error: .*"bogus"`));
   });
 
   it('also checks what follows a parameter at which DuckDB stops compiling', async () => {
     const text =
       'tool:\n  name: t\n  parameters:\n    - { name: n, type: integer }\n    - { name: d, type: string, format: date }\n  source:\n    code: |\n      SELECT $n + 1 AS next,\n             $d AS day,\n             nope AS wrong\n';
     expect(await check({ 'a.yml': text })).toEqual([
-      expect.stringMatching(/^tools\/a\.yml:10: the SQL does not compile: Binder Error: .*nope/s),
+      expect.stringMatching(/^tools\/a\.yml:10:14: the SQL does not compile: Binder Error: .*nope/s),
     ]);
   });
 

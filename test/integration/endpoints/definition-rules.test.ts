@@ -137,7 +137,7 @@ describe('one mistake in a file hides no other', () => {
   it('and what is not a list of parameters at all declares any name', async () => {
     const lines = ['resource:', '  uri: x://{cat}', '  parameters: cat', '  source: { code: SELECT 1 }'];
     expect(await problemsOf('resources/a.yml', lines)).toEqual([
-      'resources/a.yml:3:3: `resource.parameters` must be a list, not "cat"',
+      'resources/a.yml:3:3: `resource.parameters` must be a list (`- item` lines), not "cat"',
     ]);
     expect(await problemsOf('tools/a.yml', ['tool: 3'])).toEqual([
       'tools/a.yml:1:1: `tool` must be a mapping (`key: value` lines), not 3',

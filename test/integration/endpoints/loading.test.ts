@@ -104,10 +104,10 @@ describe('loading the definitions of a project', () => {
     });
     const { endpoints } = await load();
     const sources = endpoints.map((endpoint) => 'source' in endpoint && endpoint.source);
-    const lineInFile: unknown = expect.any(Function);
+    const [lineInFile, columnInFile]: unknown[] = [expect.any(Function), expect.any(Function)];
     expect(sources).toEqual([
-      { language: 'sql', sql: { text: 'SELECT 2', file: 'sql/b.sql', lineInFile } },
-      { language: 'sql', sql: { text: 'SELECT 1', file: 'tools/deep/a.sql', lineInFile } },
+      { language: 'sql', sql: { text: 'SELECT 2', file: 'sql/b.sql', lineInFile, columnInFile } },
+      { language: 'sql', sql: { text: 'SELECT 1', file: 'tools/deep/a.sql', lineInFile, columnInFile } },
     ]);
     expect(sources.map((source) => source && 'sql' in source && source.sql.lineInFile(2))).toEqual([3, 3]);
   });

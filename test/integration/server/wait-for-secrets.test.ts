@@ -48,8 +48,15 @@ describe('with --wait-for-secrets a start continues when there is', () => {
   it('a file that was not there, and says once why it waits', async () => {
     const starting = startWith({ 'config.yml': FILE });
     await untilWaiting(starting, 'run/token');
+    const waiting = await starting.server.admin.status();
+    expect(waiting).toMatchObject({ status: 'starting', profile: null, mode: null, generation: 0, pid: process.pid });
+    expect(waiting.checks[0]).toMatchObject({
+      status: 'fail',
+      message: expect.stringContaining('waiting for secrets'),
+    });
     starting.project.write('run/token', 'http://token.example:1');
     expect(await starting.started).toBeUndefined();
+    expect(await starting.server.admin.status()).toMatchObject({ status: 'ok', profile: 'dev', mode: 'readwrite' });
     expect(waitingLines(starting)).toHaveLength(1);
     expect(waitingLines(starting)[0]).toContain('file://run/token');
     expect(await startupOf(starting.server)).toBe('ok: started');
