@@ -116,7 +116,7 @@ function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readon
     const dotted = toDotted(path);
     return { ...userSource.positionOf(path), path: dotted, message: `\`${dotted}\` ${message}` };
   });
-  const warnings = [...suspects, ...findMissingProject(active), ...findReshapedNumbers(active, config)];
+  const warnings = [...suspects, ...findMissingProject(active), ...findLostParameters(active, config)];
   const profiles = ['projects', project, 'profiles'];
   const others = userProfiles(active, project);
   // A misspelt profile in the site file has a warning of its own.
@@ -136,28 +136,31 @@ function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readon
   return warnings;
 }
 
-/** A password such as `1.10` or `0123` needs quotes, or it becomes another text. The number is not quoted, because it may be secret. */
-function findReshapedNumbers(
-  { userSource, project, profile }: ActiveTemplate,
-  config: EffectiveConfig,
-): readonly Problem[] {
+/**
+ * Finds parameters of secrets that are not what they look like: a password such as `1.10` or `0123` needs quotes, or it becomes another
+ * text, and a key without a value is no parameter. No value is quoted, because it may be secret.
+ */
+function findLostParameters(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
+  const { userSource: source, project, profile } = active;
+  if (source === undefined) return [];
   return config.userProfile.secrets.flatMap(({ parameters }, index) => {
     const path = ['projects', project, 'profiles', profile, 'secrets', index, 'parameters'];
-    return [...numbersIn(parameters, path)].flatMap(([at, value]): Problem[] => {
-      if (userSource === undefined || userSource.hasNumber(String(value))) return [];
-      if (userSource.plainText(at) === undefined) return [];
-      const dotted = toDotted(at);
-      const message = `\`${dotted}\` is a number and loses the form in which it is written; put it in quotes to keep that`;
-      return [{ ...userSource.positionOf(at), path: dotted, message }];
+    return [...leavesOf(parameters, path)].flatMap(([at, value]): Problem[] => {
+      const isReshaped = typeof value === 'number' && !source.hasNumber(String(value));
+      if (value !== null && !(isReshaped && source.plainText(at) !== undefined)) return [];
+      const what =
+        value === null
+          ? 'has no value and is left out; give it one, or remove the key'
+          : 'is a number and loses the form in which it is written; put it in quotes to keep that';
+      return [{ ...source.positionOf(at), path: toDotted(at), message: `\`${toDotted(at)}\` ${what}` }];
     });
   });
 }
 
-function* numbersIn(value: unknown, path: KeyPath): Generator<[KeyPath, number]> {
-  if (typeof value === 'number') yield [path, value];
-  if (typeof value !== 'object' || value === null) return;
+function* leavesOf(value: unknown, path: KeyPath): Generator<[KeyPath, unknown]> {
+  if (typeof value !== 'object' || value === null) return yield [path, value];
   const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
-  for (const [key, item] of entries) yield* numbersIn(item, [...path, key]);
+  for (const [key, item] of entries) yield* leavesOf(item, [...path, key]);
 }
 
 /**

@@ -231,7 +231,8 @@ async function resolveOne(distinct: DistinctReference, input: ResolveInput): Pro
   if (resolver === undefined)
     return { distinct, error: `no store has the scheme \`${distinct.scheme}://\``, canHeal: false };
   try {
-    return { distinct, found: await raceSignal(resolver.resolve(distinct.locator, signal), signal) };
+    const found = await raceSignal(resolver.resolve(distinct.locator, signal), signal);
+    return { distinct, found: withEmptyWarning(found, distinct) };
   } catch (error) {
     if (signal.aborted) {
       const timedOut = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
@@ -241,6 +242,12 @@ async function resolveOne(distinct: DistinctReference, input: ResolveInput): Pro
     if (!distinct.fallbacks.includes(undefined)) return { distinct, found: undefined };
     return { distinct, error: messageOf(error), canHeal: !(error instanceof PermanentReferenceError) };
   }
+}
+
+/** Stores and files warn of empty values themselves. A default says that an empty variable is expected. */
+function withEmptyWarning(found: ResolvedValue, { scheme, locator, fallbacks }: DistinctReference): ResolvedValue {
+  if (scheme !== 'env' || found.value !== '' || !fallbacks.includes(undefined)) return found;
+  return { ...found, warning: `the variable is empty; write \`\${${locator}:-}\` if it may be` };
 }
 
 function substitute({ reference }: ReferenceUse, values: ReadonlyMap<string, string | undefined>): string {

@@ -136,6 +136,7 @@ describe('permissions', () => {
       [{ RUNTIME_DIRECTORY: '/run/mine', XDG_RUNTIME_DIR: '/run/user/1' }, 'MXCP_ADMIN_SOCKET=/run/mine/mxcp.sock'],
       [{ RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: '/run/user/1' }, 'MXCP_ADMIN_SOCKET=/run/user/1/mxcp.sock'],
       [{ RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: '' }, '--admin-socket or MXCP_ADMIN_SOCKET'],
+      [{ RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: '' }, 'Create it as root with `install -d -o USER '],
     ];
     for (const [env, advice] of environments) {
       for (const target of [path, join(folder, 'missing', 'mxcp.sock')]) {

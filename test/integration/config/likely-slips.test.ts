@@ -119,6 +119,18 @@ describe('texts that look like references', () => {
   });
 });
 
+describe('empty secrets', () => {
+  it('are warned about: keys without a value, and variables without a default', async () => {
+    const parameters = ['A:', 'B: ${B}', 'C: "${C:-}"', 'D: ""', 'E: ${B}${C:-}'];
+    const root = await makeProject({ 'config.yml': userConfig(...parameters) });
+    const { warnings } = await loadProject(root, { env: { B: '', C: '' } });
+    expect(warnings.map(({ message }) => message)).toEqual([
+      '`projects.shop.profiles.dev.secrets[0].parameters.A` has no value and is left out; give it one, or remove the key',
+      expect.stringContaining('${B}: the variable is empty; write `${B:-}` if it may be'),
+    ]);
+  });
+});
+
 describe('numbers as secrets', () => {
   it('that would lose their form are warned about, and not quoted', async () => {
     const parameters = [

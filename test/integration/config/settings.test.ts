@@ -21,6 +21,7 @@ const load = (env: Record<string, string> = {}, flags: SettingFlags = {}) =>
 describe('settings without flags and variables', () => {
   it('have their documented defaults', () => {
     expect(load()).toEqual({
+      accessLog: false,
       cwd: root,
       projectRoot: root,
       siteFile: join(root, 'mxcp-site.yml'),
@@ -28,7 +29,6 @@ describe('settings without flags and variables', () => {
       userConfigNamed: false,
       envFiles: [],
       debug: false,
-      accessLog: false,
       ignoreErrors: false,
       duckdbMemoryLimit: expect.any(Number),
       duckdbTempLimit: 10_737_418_240,
