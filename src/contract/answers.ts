@@ -169,6 +169,14 @@ const reloadStatus = component(
     last_reload_status: z.enum(['success', 'error']).nullable(),
     last_reload_error: z.string().nullable().describe('One line.'),
     last_reload_id: z.string().nullable(),
+    restart_required: z
+      .array(z.string())
+      .describe('Settings that differ on disk and that only a restart applies, as the last reload found them.'),
+    definitions_changed: z
+      .array(z.string())
+      .describe(
+        'Endpoint files that the last reload found changed and did not read: the first 20; its record has all.',
+      ),
     queued: count,
   }),
 );

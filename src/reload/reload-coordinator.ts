@@ -278,8 +278,34 @@ function logOutcome(record: RunRecord, logger: Logger): void {
     logger.error(facts, `reload failed: ${error.message}`);
     return;
   }
-  const facts = { generation: generation.to ?? generation.from, duration_ms: durationMs, references };
-  logger.info({ id, trigger, ...facts }, dryRun ? 'dry run succeeded' : 'reload succeeded');
+  const facts = {
+    generation: generation.to ?? generation.from,
+    duration_ms: durationMs,
+    references,
+    restart_required: firstOf(record.restartRequired.map(({ setting }) => setting)),
+    definitions_changed: firstOf(unreadDefinitions(record)),
+  };
+  const outcome = dryRun ? 'dry run succeeded' : 'reload succeeded';
+  if (facts.definitions_changed === undefined) logger.info({ id, trigger, ...facts }, outcome);
+  else
+    logger.warn(
+      { id, trigger, ...facts },
+      `${outcome}, but changed endpoint files were not read; \`mxcp admin reload --definitions\` reads them`,
+    );
+}
+
+/** What a reload found changed on disk and left as it was. */
+export function unreadDefinitions({ definitions, error, definitionsChanged }: RunRecord): readonly string[] {
+  return definitions && error === null ? [] : definitionsChanged;
+}
+
+const LOGGED_NAMES = 5;
+
+/** For one line of the log; undefined for none. */
+function firstOf(names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const more = names.length > LOGGED_NAMES ? ` and ${names.length - LOGGED_NAMES} more` : '';
+  return `${names.slice(0, LOGGED_NAMES).join(', ')}${more}`;
 }
 
 /** `vault://… changed (version 3), 4 unchanged`. Undefined when no references are known. */

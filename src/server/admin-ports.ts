@@ -4,7 +4,7 @@ import { formatProblem, messageOf, toOneLine } from '../errors/index.js';
 import { type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { GenerationContents } from '../project/index.js';
-import type { ReloadStatus } from '../reload/index.js';
+import { type ReloadStatus, unreadDefinitions } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { version } from '../version/index.js';
 import { createProjectPort } from './project-port.js';
@@ -61,10 +61,12 @@ function toStatus(running: Running | undefined, context: ServerContext): ServerS
   };
 }
 
+const SHOWN_DEFINITIONS = 20;
 const NO_ENDPOINTS: ConfigRecord['endpoints'] = { tools: [], prompts: [], resources: [] };
 
 function toReloadStatus(running: Running | undefined, isClosing: boolean): ServerStatus['reload'] {
-  const { inProgress = false, draining = false, queued = 0, last = null } = running?.coordinator.status() ?? {};
+  const status = running?.coordinator.status();
+  const { inProgress = false, draining = false, queued = 0, last = null, restartRequired = [] } = status ?? {};
   return {
     inProgress,
     draining: draining || isClosing,
@@ -74,6 +76,8 @@ function toReloadStatus(running: Running | undefined, isClosing: boolean): Serve
     lastReloadStatus: last === null ? null : last.error === null ? 'success' : 'error',
     lastReloadError: last === null || last.error === null ? null : toOneLine(last.error.message),
     lastReloadId: last?.id ?? null,
+    restartRequired: restartRequired.map(({ setting }) => setting),
+    definitionsChanged: last === null ? [] : unreadDefinitions(last).slice(0, SHOWN_DEFINITIONS),
   };
 }
 

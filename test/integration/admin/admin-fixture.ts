@@ -90,6 +90,8 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         lastReloadStatus: 'error',
         lastReloadError: 'the configuration has problems',
         lastReloadId: RELOAD_ID,
+        restartRequired: ['transport.http.port'],
+        definitionsChanged: ['tools/sales.yml: changed'],
         queued: 0,
       },
       calls: { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },

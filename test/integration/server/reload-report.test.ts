@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ReloadRecord } from '../../../src/admin/client/index.js';
 import type { ReferenceResolver } from '../../../src/secrets/index.js';
-import { userConfig } from '../../kit/projects/temporary-project.js';
+import { sqlTool, userConfig } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { startShop } from '../../kit/projects/shop.js';
+import { SITE, startShop } from '../../kit/projects/shop.js';
 
 const RELOAD = { waitMs: 20_000 } as const;
 const USED = 'projects.shop.profiles.dev.secrets';
@@ -130,5 +130,25 @@ describe('what a reload says of references', () => {
     expect(server.logLines.filter((text) => text.includes('reload failed')).join('')).toContain(
       'references="file://second.txt removed, file://third.txt failed, store://a changed (version 2), 1 unchanged"',
     );
+  });
+});
+
+describe('what a reload leaves as it is', () => {
+  it('is in /status and in the line of the log, until a reload applies it', async () => {
+    const { project, server } = await startShop('readonly');
+    project.write('tools/new.yml', sqlTool('new', 'SELECT 1'));
+    project.write('mxcp-site.yml', [...SITE.readonly, 'sql_tools: { enabled: true }']);
+    expect(await server.admin.reload(RELOAD)).toMatchObject({ status: 'success' });
+    expect((await server.admin.status()).reload).toMatchObject({
+      definitions_changed: ['tools/new.yml: added'],
+      restart_required: ['sql_tools.enabled'],
+    });
+    const [line] = server.logLines.filter((text) => text.includes('reload succeeded'));
+    expect(line).toContain('WARN reload: reload succeeded, but changed endpoint files were not read');
+    expect(line).toContain('restart_required=sql_tools.enabled definitions_changed="tools/new.yml: added"');
+    expect(await server.admin.reload({ ...RELOAD, definitions: true })).toMatchObject({ status: 'success' });
+    expect((await server.admin.status()).reload.definitions_changed).toEqual([]);
+    const [, next] = server.logLines.filter((text) => text.includes('reload succeeded'));
+    expect(next).toMatch(/INFO reload: reload succeeded id=/);
   });
 });

@@ -62,11 +62,18 @@ function toFields(answer: Status): Field[] {
     ['calls running', String(reload.active_requests)],
     ...python.map(({ name, message }): Field => [name, message]),
     ['last reload', formatLastReload(reload)],
+    ...ifAny('not read', reload.definitions_changed),
+    ...ifAny('needs a restart', reload.restart_required),
     ['reload now', `${reload.in_progress ? 'running' : 'no'}${reload.queued > 0 ? `, ${reload.queued} waiting` : ''}`],
     ...answer.background.map((report): Field => [report.name, `${report.status}: ${report.message}`]),
     ['admin socket', `${socket.path} (${socket.mode})`],
     ...(socket.probe_path === null ? [] : [['probe socket', socket.probe_path] satisfies Field]),
   ];
+}
+
+/** No line for an empty list. */
+function ifAny(name: string, values: readonly string[]): Field[] {
+  return values.length === 0 ? [] : [[name, values.join(', ')]];
 }
 
 function formatLastReload(reload: Status['reload']): string {
