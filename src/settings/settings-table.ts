@@ -272,7 +272,7 @@ export const SETTINGS = {
     // Twice this number must fit into the thread pool (64) beside file reads: long calls have the same number of places.
     kind: integer(1, 28),
     flag: '--max-concurrent-calls <number>',
-    doc: 'Calls that may run at the same time; further calls wait. Calls longer than a second have the same number of places of their own. Default: four per processor, at least 8 and at most 28.',
+    doc: 'How many calls may run at once; further calls wait. Calls longer than a second move to a second pool of the same size. Default: four per processor, at least 8 and at most 28.',
   },
   maxQueuedCalls: {
     kind: integer(0, 1_000_000),

@@ -28,7 +28,9 @@ export class DocSession {
   readonly #bin: string;
   readonly #log: string;
   readonly #pidFile: string;
+  readonly #cwdFile: string;
   #serving: Serving | undefined;
+  #cwd: string | undefined;
   #vault: VaultServer | undefined;
 
   constructor(page: string) {
@@ -37,6 +39,7 @@ export class DocSession {
     this.#bin = join(folder, 'bin');
     this.#log = join(folder, 'server.log');
     this.#pidFile = join(folder, 'server.pid');
+    this.#cwdFile = join(folder, 'cwd');
     mkdirSync(dirname(socket));
     mkdirSync(this.#bin);
     writeFileSync(this.#log, '');
@@ -56,7 +59,13 @@ export class DocSession {
     if (program === undefined) throw new Error(`nothing runs ${block.language}`);
     // Modules of the package find it by its own name from inside its folder only.
     const cwd = block.language === 'js' ? repository : this.#folderFor(block);
-    return this.#spawn([program, ...options, this.#substitute(block.text)], cwd);
+    // The blocks of a page are typed into one terminal: a `cd` also holds for the next block.
+    const remember = block.language === 'bash' && !isScript ? `\npwd > '${this.#cwdFile}'` : '';
+    const ran = await this.#spawn([program, ...options, this.#substitute(block.text) + remember], cwd);
+    if (remember === '' || ran.exitCode !== 0) return ran;
+    const left = readFileSync(this.#cwdFile, 'utf8').trim();
+    if (left !== cwd) this.#cwd = left;
+    return ran;
   }
 
   /** Ends the session; answers with the exit code of its last server, when there was one. */
@@ -69,6 +78,7 @@ export class DocSession {
 
   /** A new project is made outside of the one that other blocks use. */
   #folderFor({ text }: DocBlock): string {
+    if (this.#cwd !== undefined) return this.#cwd;
     return /^mxcp init /m.test(text) ? this.#workplace.folder : this.#folder;
   }
 
@@ -78,7 +88,8 @@ export class DocSession {
 
   get #environment(): Record<string, string> {
     const { environment, folder } = this.#workplace;
-    const inExample = this.#page.startsWith('examples/');
+    // These pages have a project of their own, which is not in the user configuration of the others.
+    const inExample = this.#page.startsWith('examples/') || this.#page === 'README.md';
     const { MXCP_CONFIG: config = '', MXCP_ENV_FILE: envFile = '', ...rest } = environment;
     return {
       ...rest,
@@ -154,7 +165,7 @@ export class DocSession {
     const mxcp = `"${process.execPath}" "${command}"`;
     install(
       'mxcp',
-      `if [ "$1" = serve ]; then echo $$ > "${this.#pidFile}"; exec ${mxcp} "$@" 2>> "${this.#log}"; fi\nexec ${mxcp} "$@"`,
+      `if [ "$1" = serve ] || [ "$1" = dev ]; then echo $$ > "${this.#pidFile}"; exec ${mxcp} "$@" 2>> "${this.#log}"; fi\nexec ${mxcp} "$@"`,
     );
     cpSync(join(import.meta.dirname, 'vault-command.sh'), join(this.#bin, 'vault'));
     install('journalctl', `[ "$1 $2" = "-u mxcp" ] && cat "${this.#log}"`);
