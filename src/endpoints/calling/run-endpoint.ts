@@ -103,7 +103,7 @@ function toUri({ listings, resources }: EndpointSet, name: string, parameters: S
     throw notFound({ kind: 'resource', name }, known);
   }
   const template = new UriTemplate(listing.uri);
-  const missing = template.placeholders.filter((placeholder) => parameters[placeholder] === undefined);
+  const missing = template.placeholders.filter((placeholder) => !Object.hasOwn(parameters, placeholder));
   const unknown = Object.keys(parameters).filter((parameter) => !template.placeholders.includes(parameter));
   if (missing.length === 0 && unknown.length === 0) return template.expand(parameters);
   const reasons = [

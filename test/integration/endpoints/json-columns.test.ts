@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CallableGeneration } from '../../../src/endpoints/calling/live-endpoint-calls.js';
+import type { EndpointRun } from '../../../src/endpoints/calling/run-endpoint.js';
+import { runEndpoint } from '../../../src/endpoints/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import { anonymous, foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
 import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
@@ -10,8 +13,8 @@ function tool(name: string, sql: string, returns?: string): readonly string[] {
   return sqlTool(name, sql, returns === undefined ? [] : [`return: { ${returns} }`]);
 }
 
-function resource(uri: string, name: string, sql: string, returns: string): readonly string[] {
-  const id = 'parameters: [{ name: id, type: integer }]';
+function resource(uri: string, name: string, sql: string, returns: string, parameter = 'id'): readonly string[] {
+  const id = `parameters: [{ name: ${parameter}, type: ${parameter === 'id' ? 'integer' : 'string'} }]`;
   return sqlTool(name, sql, [id, `return: { ${returns} }`]).map((line) =>
     line === 'tool:' ? 'resource:' : line.startsWith('  name:') ? `${line}\n  uri: "${uri}"` : line,
   );
@@ -31,6 +34,13 @@ const FILES = {
   'tools/no_object.yml': tool('no_object', 'SELECT 1 AS a WHERE false', 'type: object'),
   'tools/no_value.yml': tool('no_value', 'SELECT 1 WHERE false', 'type: integer'),
   'resources/row.yml': resource('row://{id}', 'row', 'SELECT $id AS id WHERE $id < 10', 'type: object'),
+  'resources/own.yml': resource(
+    'own://{constructor}',
+    'own',
+    'SELECT $constructor AS c',
+    'type: string',
+    'constructor',
+  ),
   'resources/word.yml': resource('word://{id}', 'word', "SELECT 'w' || $id WHERE $id < 10", 'type: string'),
 };
 
@@ -38,11 +48,15 @@ describe('a result of SQL', () => {
   const disposer = new Disposer();
   let call: (name: string) => Promise<unknown>;
   let read: (uri: string) => Promise<string>;
+  let outside: { contents: CallableGeneration; run: Omit<EndpointRun, 'kind' | 'name'> };
 
   beforeAll(async () => {
     const project = new TemporaryProject(FILES);
     disposer.defer(() => Promise.resolve(project[Symbol.dispose]()));
-    const { calls, catalog } = await openProject(foldersOf(project.root), disposer);
+    const { calls, catalog, endpoints, database } = await openProject(foldersOf(project.root), disposer);
+    const limits = { callTimeoutMs: 5_000, maxResultBytes: 1_000 };
+    const run = { parameters: {}, context: anonymous(), limits };
+    outside = { contents: { endpoints, database, python: undefined }, run };
     expect(catalog.failures).toEqual([]);
     call = async (name) => {
       const result = await calls.callTool(name, {}, anonymous());
@@ -84,6 +98,14 @@ describe('a result of SQL', () => {
         code: 'not_found',
         message: expect.stringMatching(/^not found: resource /),
       });
+  });
+
+  it('needs the own parameters of a resource, whatever their names are', async () => {
+    const { contents, run } = outside;
+    const named = { ...run, kind: 'resource', name: 'own' } as const;
+    await expect(runEndpoint(contents, named)).rejects.toThrow('"constructor" is required');
+    const given = { ...named, parameters: { constructor: 'x' } };
+    expect(await runEndpoint(contents, given)).toMatchObject({ resource: { uri: 'own://x', texts: ['x'] } });
   });
 
   it('refuses a name of any length with a short error', async () => {
