@@ -30,7 +30,7 @@ export class ArgumentReader {
   /** Throws `params_invalid`, which names every argument that does not fit. */
   read(sent: Readonly<Record<string, unknown>>): CallArguments {
     const size = new ArgumentSize((reason) => this.#invalid(reason));
-    size.add(sent, 'the arguments');
+    size.add(sent, '');
     // A parameter without a default is required, so `null` is never the same as leaving it out.
     const values = coerceMembers(sent, this.#declared, () => true, size);
     const reasons = this.#check(values, 'the arguments');
@@ -69,15 +69,14 @@ class ArgumentSize {
   /** Throws `params_invalid` beyond the limits, without having seen the rest. `place` is named in the error. */
   add(value: unknown, place: string, depth = 0): void {
     if (typeof value !== 'object' || value === null) return;
-    if (depth > MAX_DEPTH) throw this.#toError(`${place} is nested more than ${MAX_DEPTH} levels deep`);
+    if (depth > MAX_DEPTH) throw this.#toError(`"${clip(place, 80)}" is nested more than ${MAX_DEPTH} levels deep`);
     if (Array.isArray(value)) {
       this.count(value.length);
       for (const item of value) this.add(item, place, depth + 1);
       return;
     }
     this.count(Object.keys(value).length);
-    for (const [name, member] of Object.entries(value))
-      this.add(member, depth === 0 ? `"${clip(name, 80)}"` : place, depth + 1);
+    for (const [name, member] of Object.entries(value)) this.add(member, depth === 0 ? name : place, depth + 1);
   }
 
   /** Refuses a long JSON text of too many values before it is parsed. */
@@ -167,7 +166,7 @@ function fromJsonText(value: unknown, size: ArgumentSize | undefined): unknown {
     return value;
   }
   if (typeof parsed !== 'object' || parsed === null) return value;
-  size?.add(parsed, 'a value given as JSON text', 1);
+  size?.add(parsed, value, 1);
   return parsed;
 }
 

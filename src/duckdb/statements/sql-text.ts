@@ -1,6 +1,5 @@
 import { MxcpError } from '../../errors/index.js';
-import { shapeOf, toType } from '../values/parameter-shapes.js';
-import type { SqlParameters } from '../values/sql-values.js';
+import { shapeOf, toType, type SqlParameters } from '../values/sql-values.js';
 
 /*
  * Reads SQL as the lexer of DuckDB does, for what cannot be asked of DuckDB: it compiles a statement only when everything that the

@@ -23,8 +23,13 @@ import native, { type LogicalType, type Value } from '@duckdb/node-bindings';
 import { MxcpError, nearestName } from '../../errors/index.js';
 import { MICROS_PER_DAY, parseIsoDate, parseIsoTime, parseIsoTimestamp } from './iso-time.js';
 import { toJson } from './json-values.js';
-import { bindableShapeOf, entriesOf, isList, type Shape, type StructShape, TEXT } from './parameter-shapes.js';
 import {
+  bindableShapeOf,
+  entriesOf,
+  isList,
+  type Shape,
+  type StructShape,
+  TEXT,
   DeclaredValue,
   MapEntries,
   type ParameterValue,

@@ -24,8 +24,9 @@ import {
 } from '@duckdb/node-api';
 import { MxcpError } from '../../errors/index.js';
 import { toJson } from './json-values.js';
-import { entriesOf, MAX_DECIMAL_WIDTH } from './parameter-shapes.js';
 import {
+  entriesOf,
+  MAX_DECIMAL_WIDTH,
   DeclaredValue,
   type JsonObject,
   type JsonValue,
