@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CallableGeneration } from '../../../src/endpoints/calling/live-endpoint-calls.js';
 import type { EndpointRun } from '../../../src/endpoints/calling/run-endpoint.js';
 import { runEndpoint } from '../../../src/endpoints/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
@@ -13,7 +12,8 @@ function tool(name: string, sql: string, returns?: string): readonly string[] {
   return sqlTool(name, sql, returns === undefined ? [] : [`return: { ${returns} }`]);
 }
 
-function resource(uri: string, name: string, sql: string, returns: string, parameter = 'id'): readonly string[] {
+function resource(uri: string, name: string, sql: string, returns: string): readonly string[] {
+  const [, parameter = ''] = /\{(\w+)\}/.exec(uri) ?? [];
   const id = `parameters: [{ name: ${parameter}, type: ${parameter === 'id' ? 'integer' : 'string'} }]`;
   return sqlTool(name, sql, [id, `return: { ${returns} }`]).map((line) =>
     line === 'tool:' ? 'resource:' : line.startsWith('  name:') ? `${line}\n  uri: "${uri}"` : line,
@@ -34,13 +34,7 @@ const FILES = {
   'tools/no_object.yml': tool('no_object', 'SELECT 1 AS a WHERE false', 'type: object'),
   'tools/no_value.yml': tool('no_value', 'SELECT 1 WHERE false', 'type: integer'),
   'resources/row.yml': resource('row://{id}', 'row', 'SELECT $id AS id WHERE $id < 10', 'type: object'),
-  'resources/own.yml': resource(
-    'own://{constructor}',
-    'own',
-    'SELECT $constructor AS c',
-    'type: string',
-    'constructor',
-  ),
+  'resources/own.yml': resource('own://{constructor}', 'own', 'SELECT $constructor AS c', 'type: string'),
   'resources/word.yml': resource('word://{id}', 'word', "SELECT 'w' || $id WHERE $id < 10", 'type: string'),
 };
 
@@ -48,15 +42,16 @@ describe('a result of SQL', () => {
   const disposer = new Disposer();
   let call: (name: string) => Promise<unknown>;
   let read: (uri: string) => Promise<string>;
-  let outside: { contents: CallableGeneration; run: Omit<EndpointRun, 'kind' | 'name'> };
+  let runAlone: (run: Omit<EndpointRun, 'context'>) => Promise<unknown>;
 
   beforeAll(async () => {
     const project = new TemporaryProject(FILES);
     disposer.defer(() => Promise.resolve(project[Symbol.dispose]()));
     const { calls, catalog, endpoints, database } = await openProject(foldersOf(project.root), disposer);
-    const limits = { callTimeoutMs: 5_000, maxResultBytes: 1_000 };
-    const run = { parameters: {}, context: anonymous(), limits };
-    outside = { contents: { endpoints, database, python: undefined }, run };
+    runAlone = (run) => {
+      const contents = { endpoints, database, python: undefined };
+      return runEndpoint(contents, { ...run, context: anonymous() }, { callTimeoutMs: 5_000, maxResultBytes: 1_000 });
+    };
     expect(catalog.failures).toEqual([]);
     call = async (name) => {
       const result = await calls.callTool(name, {}, anonymous());
@@ -101,11 +96,9 @@ describe('a result of SQL', () => {
   });
 
   it('needs the own parameters of a resource, whatever their names are', async () => {
-    const { contents, run } = outside;
-    const named = { ...run, kind: 'resource', name: 'own' } as const;
-    await expect(runEndpoint(contents, named)).rejects.toThrow('"constructor" is required');
-    const given = { ...named, parameters: { constructor: 'x' } };
-    expect(await runEndpoint(contents, given)).toMatchObject({ resource: { uri: 'own://x', texts: ['x'] } });
+    const named = { kind: 'resource', name: 'own' } as const;
+    await expect(runAlone({ ...named, parameters: {} })).rejects.toThrow('"constructor" is required');
+    expect(await runAlone({ ...named, parameters: { constructor: 'x' } })).toBe('x');
   });
 
   it('refuses a name of any length with a short error', async () => {
