@@ -151,6 +151,8 @@ function findBlockMistakes(tags: readonly TemplateTag[]): TemplateMistake[] {
     if (isBlock(tag)) open.push(tag);
     else if (ENDS.includes(statement)) return closeBlock(statement, line, open);
     else if (!STATEMENTS.includes(statement)) return [{ line, message: explainUnknown(statement) }];
+    else if (SINGLE.includes(statement) && !open.some((each) => each.statement === 'for'))
+      return [{ line, message: `{% ${statement} %} must be in {% for %}` }];
     const isMisplaced = DIVIDING.includes(statement) && !BLOCKS[open.at(-1)?.statement ?? '']?.includes(statement);
     if (!isMisplaced) return [];
     const around = statement === 'else' ? '{% if %} or {% for %}' : '{% if %}';

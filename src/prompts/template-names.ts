@@ -1,15 +1,14 @@
 import { nearSuggestion } from '../errors/index.js';
-import { argumentsOf, isFilter, isNode, nameOf, nodesOf, type SyntaxNode } from './jinja-library.js';
+import { argumentsOf, GROUPED, isFilter, isNode, nameOf, nodesOf, type SyntaxNode } from './jinja-library.js';
 import { OWN_FILTERS } from './template-filters.js';
+import { COMPARING_TESTS } from './template-methods.js';
 
 const words = (text: string): readonly string[] => text.split(' ');
 
 /** Filters of the library that accept no arguments. */
-const BARE_FILTERS = words(
-  'abs bool count first items keys last length list lower reverse safe trim unique upper values',
-);
+const BARE_FILTERS = words('abs bool keys lower safe trim upper values');
 /** Filters of the library that accept arguments, and check them when the template is rendered. */
-const OTHER_FILTERS = words('d default dictsort float indent int map rejectattr replace selectattr sort tojson');
+const OTHER_FILTERS = words('d default dictsort indent map replace sort tojson');
 
 /** What templates may use, by kind. */
 export const KNOWN_NAMES = {
@@ -22,9 +21,6 @@ export const KNOWN_NAMES = {
     'capitalize dictsort endswith get items keys lower lstrip replace rstrip split startswith strip title upper values',
   ),
 } as const;
-
-/** Tests that compare with a value, which only `selectattr` and `rejectattr` can pass. */
-const COMPARING_TESTS = ['eq', 'equalto'];
 
 /** Variables and functions that every template has. */
 export const BUILT_IN: ReadonlySet<string> = new Set([
@@ -60,7 +56,7 @@ function toUse(node: SyntaxNode): TemplateUse | undefined {
     const name = nameOf(named);
     return name === undefined ? undefined : { kind, name, given: argumentsOf(call) };
   };
-  if (isFilter(node)) return toNamed('filter', filter, filter);
+  if (isFilter(node)) return nameOf(filter) === GROUPED ? undefined : toNamed('filter', filter, filter);
   if (type === 'Identifier') return toNamed('variable', node);
   if (type === 'TestExpression') return toNamed('test', test);
   if (type !== 'CallExpression') return undefined;

@@ -19,6 +19,11 @@ const TOOLS = [
     install: 'python3 -m venv .venv && .venv/bin/pip install httpx, then PATH="$PWD/.venv/bin:$PATH"',
   },
   {
+    name: 'jinja2 for python3, which prompts are compared with',
+    check: ['python3', '-c', 'import jinja2'],
+    install: 'python3 -m venv .venv && .venv/bin/pip install jinja2, then PATH="$PWD/.venv/bin:$PATH"',
+  },
+  {
     // Of the version that the server itself has: what it gives to Python code is compared with it.
     name: 'duckdb 1.5.6, numpy, pandas, pydantic and pytz for python3',
     check: ['python3', '-c', 'import duckdb, numpy, pandas, pydantic, pytz; assert duckdb.__version__ == "1.5.6"'],
