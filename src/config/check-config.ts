@@ -106,7 +106,8 @@ function siteWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly
 }
 
 /** Types of secrets that DuckDB and its own extensions know (DuckDB 1.5.6). Secrets of other types are for code. */
-const DUCKDB_TYPES = 's3 aws r2 gcs azure http huggingface postgres mysql iceberg ducklake motherduck'.split(' ');
+export const DUCKDB_TYPES: readonly string[] =
+  's3 aws r2 gcs azure http huggingface postgres mysql iceberg ducklake motherduck'.split(' ');
 
 /** Secrets whose absence would otherwise only show when a query fails: the name of their profile or type is misspelt. */
 function secretWarnings(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {

@@ -1,4 +1,4 @@
-export { assertProtections } from './check-config.js';
+export { assertProtections, DUCKDB_TYPES } from './check-config.js';
 export { type ConfigTemplate, loadConfigTemplate, loadProfileNames } from './config-template.js';
 export {
   type ConfigObject,

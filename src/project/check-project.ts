@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { loadEndpointFolders, type ResolvedConfig } from '../config/index.js';
+import { DUCKDB_TYPES, loadEndpointFolders, type ResolvedConfig } from '../config/index.js';
 import { wouldCreate } from '../duckdb/index.js';
 import {
   checkEndpoints,
@@ -59,9 +59,26 @@ export async function checkProject(
   const onWarning = (text: string): void => void warnings.push(toWarning(text, config.paths.python));
   const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning, server });
   const catalog = await orError(withoutCreating(config, check));
-  return catalog instanceof MxcpError
-    ? { catalog: found, configError, databaseError: catalog, isSqlChecked: false, databasePath, warnings }
-    : { catalog, configError, databaseError: undefined, isSqlChecked: true, databasePath, warnings };
+  if (!(catalog instanceof MxcpError))
+    return { catalog, configError, databaseError: undefined, isSqlChecked: true, databasePath, warnings };
+  const unchecked = {
+    catalog: found,
+    configError,
+    databaseError: catalog,
+    isSqlChecked: false,
+    databasePath,
+    warnings,
+  };
+  if (catalog.code !== 'extension_failed') return unchecked;
+  const rest = await orError(withoutCreating(withoutExtensions(config, catalog), check));
+  return rest instanceof MxcpError ? unchecked : { ...unchecked, catalog: rest, isSqlChecked: true };
+}
+
+/** What does not need the extensions that could not be loaded, nor the secrets that may need them, is checked all the same. */
+function withoutExtensions(config: ResolvedConfig, { problems }: MxcpError): ResolvedConfig {
+  const failed = new Set(problems.map(({ line }) => line));
+  const extensions = config.extensions.filter(({ declaredAt }) => !failed.has(declaredAt?.().line));
+  return { ...config, extensions, secrets: config.secrets.filter(({ type }) => !DUCKDB_TYPES.includes(type)) };
 }
 
 /**

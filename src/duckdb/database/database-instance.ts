@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { ExtensionDefinition } from '../../config/index.js';
-import { firstLineOf, messageOf, MxcpError, problemsError } from '../../errors/index.js';
+import { firstLineOf, messageOf, MxcpError, type Problem, problemsError } from '../../errors/index.js';
 import {
   assertOnDisk,
   assertPermitted,
@@ -141,23 +141,28 @@ const EXTENSION_NAME = /^[A-Za-z0-9_]+$/;
 
 /**
  * Loads the extensions of the configuration, and installs those that are neither built in nor installed: INSTALL of a
- * built-in extension fails without network (DuckDB 1.5.6). Throws `extension_failed`.
+ * built-in extension fails without network (DuckDB 1.5.6). Throws `extension_failed` with a problem for each that cannot be loaded.
  */
 async function loadExtensions(connection: DuckDBConnection, extensions: readonly ExtensionDefinition[]): Promise<void> {
+  const problems: Problem[] = [];
+  let cause: unknown;
   for (const extension of extensions) {
-    const { name } = extension;
-    if (!EXTENSION_NAME.test(name))
-      throw toExtensionError(extension, `"${name}" cannot be the name of a DuckDB extension`);
     try {
       await loadExtension(connection, extension);
     } catch (error) {
-      const message = `DuckDB extension "${name}" cannot be loaded (${firstLineOf(messageOf(error))}); install it on this machine first, or remove it from \`extensions\` in mxcp-site.yml`;
-      throw toExtensionError(extension, message, error);
+      cause ??= error;
+      const reason = firstLineOf(messageOf(error));
+      const message = `DuckDB extension "${extension.name}" cannot be loaded (${reason}); install it on this machine first, or remove it from \`extensions\` in mxcp-site.yml`;
+      problems.push({ file: 'mxcp-site.yml', ...extension.declaredAt?.(), message });
     }
   }
+  if (problems.length === 0) return;
+  const summary = problems.length === 1 ? 'an extension cannot be loaded:' : 'extensions cannot be loaded:';
+  throw problemsError('extension_failed', summary, problems, cause);
 }
 
 async function loadExtension(connection: DuckDBConnection, { name, repository }: ExtensionDefinition): Promise<void> {
+  if (!EXTENSION_NAME.test(name)) throw new Error('no extension can have this name');
   const reader = await connection.runAndReadAll(
     'SELECT installed, loaded FROM duckdb_extensions() WHERE extension_name = $name OR list_contains(aliases, $name)',
     { name },
@@ -167,10 +172,4 @@ async function loadExtension(connection: DuckDBConnection, { name, repository }:
   if (installed !== true)
     await connection.run(`INSTALL ${name}${repository === undefined ? '' : ` FROM ${repository}`}`);
   await connection.run(`LOAD ${name}`);
-}
-
-function toExtensionError({ declaredAt }: ExtensionDefinition, message: string, cause?: unknown): MxcpError {
-  if (declaredAt === undefined) return new MxcpError('extension_failed', message, { cause });
-  const problems = [{ ...declaredAt(), message }];
-  return problemsError('extension_failed', 'an extension cannot be loaded:', problems, cause);
 }

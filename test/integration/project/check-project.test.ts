@@ -78,3 +78,30 @@ describe('a check of a project whose database does not exist', () => {
     expect(existsSync(project.path('dev.duckdb'))).toBe(false);
   });
 });
+
+describe('a check of a project whose extensions cannot be loaded', () => {
+  it('names each of them, and checks what does not need them', async () => {
+    const project = createProject({
+      'mxcp-site.yml': [
+        'mxcp: 1',
+        'project: shop',
+        'profile: dev',
+        'extensions:',
+        '  - json',
+        '  - no_such_extension',
+        '  - name: none_either',
+        '    repo: community',
+      ],
+      'tools/name.yml': sqlTool('name', `SELECT json_extract('{}', '$.a') AS a`),
+      'tools/typo.yml': sqlTool('typo', 'SELECT nmae FROM (SELECT 1 AS name)'),
+      'tools/needs.yml': sqlTool('needs', 'SELECT a_function_of_that_extension() AS a'),
+    });
+    const checked = await check(project);
+    expect(checked).toMatchObject({ databaseError: { code: 'extension_failed' }, isSqlChecked: true });
+    expect(checked.databaseError?.problems.map(({ line, message }) => [line, /"(\w+)"/.exec(message)?.[1]])).toEqual([
+      [6, 'no_such_extension'],
+      [7, 'none_either'],
+    ]);
+    expect(failuresOf(checked)).toEqual(['tools/needs.yml', 'tools/typo.yml']);
+  });
+});
