@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pc from 'picocolors';
 import { type MxcpError, toMxcpError } from '../../errors/index.js';
 import { findProjectCode, type ProjectCode, waitForChange } from '../../server/index.js';
+import type { ServerSettings } from '../../settings/index.js';
 import type { CommandContext, CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import { withCodeFrames } from '../terminal/code-frame.js';
@@ -11,12 +15,30 @@ import { serveUntilStopped } from './serve.js';
  * start that fails because of a file waits for a change and tries again.
  */
 export const run: CommandModule['run'] = async (_args, options, context) => {
-  const settings = { ...loadProjectSettings(options, context), watch: true, reloadDefinitions: true };
+  const named = loadProjectSettings(options, context);
+  const folder = mkdtempSync(join(tmpdir(), 'mxcp-dev-'));
+  try {
+    return await serveWhileEdited(
+      { ...named, ...openOwnSocket(named, folder), watch: true, reloadDefinitions: true },
+      context,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+/** Other commands ask the server while it has the database open, so it has an admin socket unless it is switched off. */
+function openOwnSocket({ admin, namedBy }: ServerSettings, folder: string): Partial<ServerSettings> {
+  if (admin.enabled || namedBy.admin !== undefined) return {};
+  return { admin: { ...admin, enabled: true, socketPath: join(folder, 'mxcp.sock') } };
+}
+
+async function serveWhileEdited(settings: ServerSettings, context: CommandContext): Promise<number> {
   const print = (text: string): void => context.output.writeError(withCodeFrames(text, settings.projectRoot));
   for (;;) {
     const found = await findProjectCode(settings);
     try {
-      const onReady = (url: string | undefined): void => print(explainHowToTry(url));
+      const onReady = (url: string | undefined): void => print(explainHowToTry(url, settings));
       return await serveUntilStopped(settings, context, { logSinks: [print], onReady });
     } catch (thrown) {
       const error = toMxcpError(thrown);
@@ -25,14 +47,17 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
       if ((await waitForEdit(found, context)) === 'stopped') return error.exitCode;
     }
   }
-};
+}
 
 /** How to call a tool of this server, from a shell and from a browser. */
-function explainHowToTry(url: string | undefined): string {
+function explainHowToTry(url: string | undefined, { admin }: ServerSettings): string {
   if (url === undefined) return '';
   const inspector = `http://localhost:6274/?transport=streamable-http&serverUrl=${encodeURIComponent(url)}`;
   return [
     `Watching the files of the project; every change is applied at once. Ctrl-C stops.`,
+    ...(admin.enabled
+      ? ['`mxcp run`, `query`, `test` and `validate` work in another terminal: they ask this server.']
+      : []),
     `Try a tool: run \`npx @modelcontextprotocol/inspector\` and open ${pc.cyan(inspector)}`,
     '',
   ].join('\n');

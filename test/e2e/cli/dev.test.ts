@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { callText } from '../../kit/mcp-client.js';
-import { connectClient, MxcpProcess, SMALL_PROJECT, temporaryFolder, waitFor } from './mxcp-process.js';
+import { connectClient, MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, waitFor } from './mxcp-process.js';
 
 const tool = (column: string) =>
   `mxcp: 1\ntool:\n  name: fresh\n  source:\n    code: |\n      SELECT ${column}\n      FROM (SELECT 7 AS carrier)\n`;
@@ -31,8 +31,13 @@ it('applies each change of a file, shows errors with their line, and ends with 0
   const client = await connectClient(url);
   onTestFinished(() => client.close());
   expect(await callText(client, 'fresh')).toContain('7');
+  const beside = await runMxcp(['run', 'tool', 'fresh'], { cwd: root });
+  expect(JSON.parse(beside.stdout)).toEqual([{ carrier: 7 }]);
+  const socket = /admin socket listening: (\S+)/.exec(dev.stderr)?.[1] ?? '';
+  expect(existsSync(socket)).toBe(true);
   dev.kill('SIGTERM');
   expect(await dev.ended).toMatchObject({ code: 0, signal: null });
+  expect(existsSync(dirname(socket))).toBe(false);
 });
 
 it('waits for the correction of a file with which it cannot start', async () => {
