@@ -150,6 +150,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/validate.js'),
   },
   {
+    name: 'lint',
+    doc: 'Find what makes endpoints hard to use for models and strict clients',
+    // As `list`, it opens nothing.
+    options: [
+      {
+        flags: '--severity <level>',
+        doc: 'The least severe findings to show: `error`, `warning`, `info` or `all`; default: `all`.',
+        completes: ['all', 'error', 'warning', 'info'],
+      },
+      ...WHERE_THE_PROJECT_IS,
+      ...toOptions(['profile', 'debug']),
+      JSON_OUTPUT,
+    ],
+    examples: ['mxcp lint', 'mxcp lint --severity warning --json-output'],
+    load: () => import('./commands/lint.js'),
+  },
+  {
     name: 'list',
     doc: 'List the endpoints of the project on disk, without opening a database',
     // It opens nothing and resolves no reference, so the other options of a project would have no effect.

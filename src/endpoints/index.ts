@@ -22,5 +22,6 @@ export type {
   EndpointFailure,
   EndpointKind,
 } from './definitions/endpoint-definition.js';
+export { LINT_SEVERITIES, type LintFinding, type LintSeverity, lintEndpoints } from './definitions/lint-endpoints.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';
 export { selectEndpoint } from './definitions/select-endpoint.js';

@@ -1,5 +1,6 @@
 import type { Problem, SourcePosition } from '../../errors/index.js';
 import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
+import type { KeyPath } from '../../yaml/index.js';
 import type { EndpointTest, ToolFields } from './definition-schema.js';
 
 /** In the order in which they are loaded and listed. */
@@ -45,6 +46,8 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'description' | 'tags
     /** Of the name or URI. */
     readonly identity: () => SourcePosition;
     readonly parameter: (index: number) => SourcePosition;
+    /** Of any key below the kind. */
+    readonly key: (...at: KeyPath) => SourcePosition;
     readonly test: (index: number) => SourcePosition;
   };
 }

@@ -109,6 +109,7 @@ function toDefinition(
     positions: {
       identity: () => positionOf('uri' in fields ? 'uri' : 'name'),
       parameter: (index: number) => positionOf('parameters', index, 'name'),
+      key: positionOf,
       test: (index: number) => positionOf('tests', index, 'name'),
     },
   };

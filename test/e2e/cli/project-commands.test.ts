@@ -66,7 +66,7 @@ describe('mxcp validate', () => {
     expect(answer.result.validated).toContainEqual({ status: 'ok', path: 'tools/who.yml' });
     const failed = answer.result.validated.find((each: { path: string }) => each.path === 'tools/add.yml');
     expect(failed.status).toBe('error');
-    expect(failed.message).toMatch(/^tools\/add\.yml:\d+: .*nope/);
+    expect(failed.message).toMatch(/^tools\/add\.yml:8:27: .*nope/);
     expect(code).toBe(2);
   });
 
@@ -239,7 +239,7 @@ describe('mxcp run', () => {
     write('tools/add.yml', SMALL_PROJECT['tools/add.yml']?.replace('$a + $b', 'nope + $a + $b') ?? '');
     expect(await run('prompt', 'ask', '-p', 'topic=x')).toMatchObject({ status: 'ok' });
     const broken = await mxcp(['run', 'tool', 'add', '-p', 'a=1']);
-    expect(broken.stderr).toMatch(/tools\/add\.yml:\d+: .*nope/);
+    expect(broken.stderr).toMatch(/tools\/add\.yml:8:27: .*nope/);
     expect(broken.code).toBe(2);
   });
 

@@ -74,7 +74,7 @@ describe('while a server has the database open', () => {
   it('`mxcp validate` checks what is on disk, and nothing of it is served', async () => {
     writeFileSync(join(project.path, 'tools/new.yml'), 'mxcp: 1\ntool: { name: new, source: { code: SELECT nope } }\n');
     const { code, stdout, stderr } = await mxcp('validate');
-    expect(stdout).toMatch(/^error +tools\/new\.yml:2: .*Referenced column "nope"/m);
+    expect(stdout).toMatch(/^error +tools\/new\.yml:2:\d+: .*Referenced column "nope"/m);
     expect(stdout).toMatch(/^ok +tools\/twice\.yml$/m);
     expect(stdout).toContain('8 files: 7 ok, 1 with errors');
     expect(stderr).toBe(`Note: the running server (process ${server.pid}) checked the project\n`);

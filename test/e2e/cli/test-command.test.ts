@@ -163,7 +163,7 @@ describe('mxcp test', () => {
     expect(result).toMatchObject({ status: 'error', tests_run: 5 });
     const broken = result.endpoints.filter((each: { status: string }) => each.status === 'error');
     expect(broken).toMatchObject([
-      { endpoint: 'tool/add', message: expect.stringMatching(/^tools\/add\.yml:8: .*nope/), test_results: [] },
+      { endpoint: 'tool/add', message: expect.stringMatching(/^tools\/add\.yml:8:\d+: .*nope/), test_results: [] },
       { path: 'tools/untested.yml', message: expect.stringContaining('tools/untested.yml:3:3: ') },
     ]);
     expect(code).toBe(2);
