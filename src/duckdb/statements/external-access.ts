@@ -48,21 +48,52 @@ function findFile(sql: string): string | undefined {
   return undefined;
 }
 
-const REFUSED_TYPES = new Map([
-  [StatementType.COPY, 'COPY'],
-  [StatementType.ATTACH, 'ATTACH'],
-  [StatementType.DETACH, 'DETACH'],
-  [StatementType.EXPORT, 'EXPORT'],
-  [StatementType.LOAD, 'LOAD and INSTALL'],
+/** Statements that stay within the database, apart from what the text may name. */
+const ALLOWED_TYPES: ReadonlySet<StatementType> = new Set([
+  StatementType.SELECT,
+  StatementType.INSERT,
+  StatementType.UPDATE,
+  StatementType.DELETE,
+  StatementType.MERGE_INTO,
+  StatementType.CREATE,
+  StatementType.DROP,
+  StatementType.ALTER,
+  StatementType.TRANSACTION,
+  StatementType.EXPLAIN,
+  StatementType.VACUUM,
+  StatementType.CALL,
+  StatementType.SET,
 ]);
 
-/** Settings of a connection that only change how values are read and written. */
-const CHANGED_SETTING =
-  /\b(?:set|reset|pragma)\s+(?:(?:session|local)\s+)?(?!(?:variable|timezone|time|calendar|schema|search_path)\b)\S+/i;
-const SECRET = /\bsecret\b/i;
+/** For statements that also have uses beyond the database: every word of the first kind must begin text of the second. */
+const LIMITED_USES = new Map<StatementType, readonly [what: string, word: RegExp, use: RegExp]>([
+  [
+    StatementType.SET,
+    [
+      'a setting of DuckDB',
+      /\b(?:set|reset|pragma)\b/gi,
+      /\b(?:set|reset)\s+(?:(?:session|local)\s+)?(?:variable|timezone|time\s+zone|calendar|schema|search_path)\b/gi,
+    ],
+  ],
+  [
+    StatementType.EXPLAIN,
+    [
+      'EXPLAIN of a statement that is no query',
+      /\bexplain\b/gi,
+      /\bexplain\s+(?:analyze\s+)?(?:\([^()]*\)\s*)?(?:select|from|with|values|insert|update|delete|merge)\b/gi,
+    ],
+  ],
+  [StatementType.ALTER, ['ALTER DATABASE', /\bdatabase\b/gi, /(?!)/g]],
+  [StatementType.CREATE, ['a secret of DuckDB', /\bsecret\b/gi, /(?!)/g]],
+  [StatementType.DROP, ['a secret of DuckDB', /\bsecret\b/gi, /(?!)/g]],
+]);
+
+/** Reads a script, whose statements DuckDB then returns in its place. */
+const IMPORT = /\bimport\b[\s\S]*\bdatabase\b/i;
 
 /** Before anything is compiled. Throws `query_failed`. */
 export function assertWithinDatabase(sql: string): void {
+  if (IMPORT.test(sql)) throw refused('IMPORT DATABASE');
   const called = REACHING_FUNCTION.exec(sql)?.groups?.['name'];
   if (called !== undefined) throw refused(`the function \`${called}\``);
   if (DISGUISED.test(sql) && NAMES_A_TABLE.test(sql))
@@ -72,12 +103,10 @@ export function assertWithinDatabase(sql: string): void {
 }
 
 /** Before a statement runs. Throws `query_failed`. */
-export function assertStatementWithin({ statementType }: DuckDBPreparedStatement, sql: string): void {
-  const type = REFUSED_TYPES.get(statementType);
-  if (type !== undefined) throw refused(type);
-  if (statementType === StatementType.SET && CHANGED_SETTING.test(sql)) throw refused('a setting of DuckDB');
-  const isDefinition = statementType === StatementType.CREATE || statementType === StatementType.DROP;
-  if (isDefinition && SECRET.test(sql)) throw refused('a secret of DuckDB');
+export function assertStatementWithin({ statementType: type }: DuckDBPreparedStatement, sql: string): void {
+  if (!ALLOWED_TYPES.has(type)) throw refused(StatementType[type].replaceAll('_', ' '));
+  const [what = '', word = /(?!)/g, use = word] = LIMITED_USES.get(type) ?? [];
+  if ([...sql.matchAll(word)].length > [...sql.matchAll(use)].length) throw refused(what);
 }
 
 function refused(what: string): MxcpError {
