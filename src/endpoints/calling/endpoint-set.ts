@@ -22,12 +22,11 @@ import { ResourceRouter, UriTemplate } from '../definitions/uri-template.js';
 import { PromptRenderer } from './render-prompt.js';
 import { createSqlTools, type SqlTool } from './sql-tools.js';
 
-interface Listing extends Readonly<Partial<Pick<EndpointDefinition, 'description' | 'tags'>>> {
+interface Listing extends Readonly<Partial<Pick<EndpointDefinition, 'title' | 'description' | 'tags'>>> {
   readonly name: string;
 }
 
 export interface ToolListing extends Listing {
-  readonly title?: string | undefined;
   readonly inputSchema: ObjectSchema;
   readonly outputSchema?: ObjectSchema | undefined;
   readonly annotations?: Partial<ToolDefinition['annotations']>;
@@ -53,6 +52,13 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
   readonly source: EndpointSource | SqlTool['source'];
 }
 
+interface CallablePrompt {
+  readonly arguments: ArgumentReader;
+  /** Arguments of prompts are texts, and clients send "" for a field that was left empty. */
+  readonly leftOutWhenEmpty: ReadonlySet<string>;
+  readonly renderer: PromptRenderer;
+}
+
 /**
  * The endpoints of one generation, ready to be called: immutable, and dropped with the generation. Endpoints that failed
  * their checks are left out.
@@ -66,7 +72,7 @@ export class EndpointSet {
   };
   readonly tools: ReadonlyMap<string, Callable>;
   readonly resources: ResourceRouter<Callable & { readonly uri: string; readonly mimeType: string }>;
-  readonly prompts: ReadonlyMap<string, { readonly arguments: ArgumentReader; readonly renderer: PromptRenderer }>;
+  readonly prompts: ReadonlyMap<string, CallablePrompt>;
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
@@ -86,7 +92,9 @@ export class EndpointSet {
     this.prompts = new Map(
       prompts.map((prompt) => {
         const reader = this.#readerOf(labelOf(prompt), prompt.parameters);
-        return [prompt.name, { arguments: reader, renderer: new PromptRenderer(prompt) }];
+        const optional = prompt.parameters.filter((each) => 'default' in each && !takesEmptyText(each));
+        const leftOutWhenEmpty = new Set(optional.map(({ name }) => name));
+        return [prompt.name, { arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt) }];
       }),
     );
   }
@@ -105,6 +113,11 @@ export class EndpointSet {
   }
 }
 
+function takesEmptyText({ type, format, pattern, minLength = 0, enum: allowed }: ParameterDefinition): boolean {
+  const isFree = type === 'string' && format === undefined && pattern === undefined && minLength === 0;
+  return isFree && (allowed === undefined || allowed.includes(''));
+}
+
 function labelOf(definition: EndpointDefinition | SqlTool): string {
   return endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
 }
@@ -114,7 +127,7 @@ function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
   const hasRowLimit = source.language === 'sql' && source.sql === undefined;
   return {
     name,
-    title: annotations?.title,
+    title: ('title' in tool ? tool.title : undefined) ?? annotations?.title,
     description,
     inputSchema: toInputSchema(parameters),
     outputSchema: returns && toOutputSchema(returns, { hasRowLimit }),
@@ -124,9 +137,9 @@ function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
 }
 
 function toResourceListing(resource: ResourceDefinition): ResourceListing {
-  const { uri, name, description, tags } = resource;
+  const { uri, name, title, description, tags } = resource;
   const { isTemplate } = new UriTemplate(uri);
-  return { uri, isTemplate, name, description, mimeType: mimeTypeOf(resource), tags };
+  return { uri, isTemplate, name, title, description, mimeType: mimeTypeOf(resource), tags };
 }
 
 /** Without a declared type: a text is plain text, everything else is JSON. */
@@ -134,11 +147,11 @@ function mimeTypeOf({ mimeType, returns }: ResourceDefinition): string {
   return mimeType ?? (returns?.type === 'string' ? 'text/plain' : 'application/json');
 }
 
-function toPromptListing({ name, description, parameters, tags }: PromptDefinition): PromptListing {
+function toPromptListing({ name, title, description, parameters, tags }: PromptDefinition): PromptListing {
   const listed = parameters.map((parameter) => ({
     name: parameter.name,
     description: parameter.description,
     required: !('default' in parameter),
   }));
-  return { name, description, arguments: listed, tags };
+  return { name, title, description, arguments: listed, tags };
 }

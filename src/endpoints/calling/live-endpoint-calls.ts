@@ -141,7 +141,9 @@ export class LiveEndpointCalls {
       const prompt = prompts.get(name);
       if (prompt === undefined) throw notFound(called, prompts.keys());
       const { maxResultBytes: maxBytes, renderers } = this.#options;
-      return prompt.renderer.render({ values: prompt.arguments.read(sent).values, maxBytes }, renderers, signal);
+      const given = Object.entries(sent).filter(([key, value]) => value !== '' || !prompt.leftOutWhenEmpty.has(key));
+      const { values } = prompt.arguments.read(Object.fromEntries(given));
+      return prompt.renderer.render({ values, maxBytes }, renderers, signal);
     });
   }
 

@@ -110,3 +110,24 @@ describe('a prompt that may take long', () => {
     await expect.poll(children).toBe(before);
   });
 });
+
+it('an empty text for an optional argument that cannot be one was left out', async () => {
+  await using disposer = Object.assign(new Disposer(), { [Symbol.asyncDispose]: () => disposer.dispose() });
+  const parameters = [
+    { name: 'day', type: 'string', format: 'date', default: null },
+    { name: 'kind', type: 'string', enum: ['a', 'b'], default: 'a' },
+    { name: 'rows', type: 'integer', default: 5 },
+    { name: 'note', type: 'string', default: 'none' },
+    { name: 'must', type: 'string', format: 'date' },
+  ];
+  const template = '{{ day }} {{ kind }} {{ rows }} "{{ note }}" {{ must }}';
+  const prompt = { name: 'empty', parameters, messages: [{ prompt: template }] };
+  const project = new TemporaryProject({ 'prompts/empty.yml': JSON.stringify({ mxcp: 1, prompt }) });
+  disposer.defer(() => project[Symbol.dispose]());
+  const { calls } = await openProject(foldersOf(project.root), disposer);
+  const empty = { day: '', kind: '', rows: '', note: '' };
+  expect(await calls.getPrompt('empty', { ...empty, must: '2024-01-02' }, anonymous())).toEqual([
+    { role: 'user', text: 'None a 5 "" 2024-01-02' },
+  ]);
+  await expect(calls.getPrompt('empty', { must: '' }, anonymous())).rejects.toMatchObject({ code: 'params_invalid' });
+});
