@@ -132,6 +132,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
       declaredAt: findDatabasePlace(active),
       limits: { memoryBytes: settings.duckdbMemoryLimit, tempBytes: settings.duckdbTempLimit },
     },
+    /** What clients show of the server, and tell their models about it. */
+    presentation: { title: site.title, instructions: site.instructions },
     extensions: toExtensions(active),
     paths: toPaths(site.paths, settings.projectRoot),
     sqlTools: toSqlTools(site.sql_tools),

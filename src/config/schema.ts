@@ -41,6 +41,8 @@ export const siteProfileSchema = section({
 export const siteSchema = z.strictObject({
   mxcp: formatVersion('move endpoint files into `tools/`, `resources/` and `prompts/`, then write'),
   project: text,
+  title: text.optional(),
+  instructions: text.optional(),
   profile: text.meta({ setting: 'profile' }),
   secrets: z.array(text).default([]),
   plugin: z.array(z.strictObject({ name: text, module: text, config: text.optional() })).default([]),

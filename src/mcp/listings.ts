@@ -13,8 +13,8 @@ export function toResourceTemplate({ uri, ...listing }: ResourceListing): Resour
   return { uriTemplate: uri, ...toResourceDetails(listing) };
 }
 
-function toResourceDetails({ name, description, mimeType, tags }: Omit<ResourceListing, 'uri'>) {
-  return { name, description, mimeType, ...toMeta(tags) };
+function toResourceDetails({ name, title, description, mimeType, tags }: Omit<ResourceListing, 'uri'>) {
+  return { name, title, description, mimeType, ...toMeta(tags) };
 }
 
 export function toPrompt({ tags, arguments: declared, ...listing }: PromptListing): Prompt {

@@ -15,7 +15,7 @@ import {
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { clip, isCallersMistake, joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
-import type { Logger, Scrubber } from '../logging/index.js';
+import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
 import { MAX_ARGUMENT_VALUES } from '../values/index.js';
 import type { AccessRecord } from './access-log.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
@@ -36,7 +36,13 @@ export interface ClientTransport {
 /** What both transports need. */
 export interface McpOptions {
   readonly calls: EndpointCalls;
-  readonly info: { readonly name: string; readonly version: string };
+  readonly info: {
+    readonly name: string;
+    readonly version: string;
+    readonly title?: string | undefined;
+    /** What a client should tell its model about the server. */
+    readonly instructions?: string | undefined;
+  };
   readonly logger: Logger;
   readonly scrubber: Scrubber;
   /** Whether each request gets a line in the log. */
@@ -56,7 +62,11 @@ export interface MessageScope {
   readonly notify?: Notify | undefined;
 }
 
-type McpServerFactoryOptions = McpOptions & { readonly scopeOf: (context: RequestContext) => MessageScope };
+type McpServerFactoryOptions = McpOptions & {
+  readonly scopeOf: (context: RequestContext) => MessageScope;
+  /** Gets requests whose parameters do not fit their method. */
+  readonly refusals: LimitedLog;
+};
 
 /** The revision without sessions. A request that names it in a header or its envelope is of none of the 2025 revisions. */
 export const MODERN_VERSION = '2026-07-28';
@@ -67,10 +77,16 @@ const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, pro
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
-  const { calls, info, logger, scopeOf } = options;
+  const { calls, info, logger, scopeOf, refusals } = options;
   return () => {
-    const server = new CheckedServer({ name: info.name, version: info.version }, { capabilities: CAPABILITIES });
+    const { instructions, ...implementation } = info;
+    const server = new CheckedServer(implementation, {
+      capabilities: CAPABILITIES,
+      ...(instructions !== undefined && { instructions }),
+    });
     server.accessOf = (context) => scopeOf(context).access;
+    server.onRefused = (method, { message }) =>
+      refusals.write('info', `refused requests of ${method}`, () => [{ method }, `refused: ${message}`]);
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, calls);
     serveCalls(server, options);
@@ -259,6 +275,8 @@ type RequestHandler = (request: JSONRPCRequest, context: RequestContext) => Prom
 export class CheckedServer extends Server {
   /** Finds what the access log says of a request. */
   accessOf: ((context: RequestContext) => AccessRecord | undefined) | undefined;
+  /** Learns of parameters that do not fit their method. */
+  onRefused: ((method: string, error: ProtocolError) => void) | undefined;
 
   override connect(transport: Transport): Promise<void> {
     const send = transport.send.bind(transport);
@@ -280,7 +298,9 @@ export class CheckedServer extends Server {
         access.outcome ??= 'success';
         return result;
       } catch (thrown) {
-        const error = toParamsError(thrown) ?? thrown;
+        const refusal = toParamsError(thrown);
+        if (refusal !== undefined) this.onRefused?.(method, refusal);
+        const error = refusal ?? thrown;
         access.outcome ??= error instanceof ProtocolError ? String(error.code) : 'internal';
         throw error;
       }

@@ -39,7 +39,7 @@ export function startStdio(options: StdioOptions): ClientTransport {
     notify: (message) => mcpReq.notify(message),
     access: transport.accessOf(mcpReq.id),
   });
-  const createServer = createMcpServerFactory({ ...options, logger, scopeOf });
+  const createServer = createMcpServerFactory({ ...options, logger, scopeOf, refusals: problems });
   // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
   const servers = new Set<Server>();
   const createRemembered = (): Server => {

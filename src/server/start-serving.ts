@@ -150,10 +150,10 @@ async function buildFirstGeneration(
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
   { logger, scrubber, settings: { accessLog }, openStreams }: ServerContext,
-  { project, transport }: ResolvedConfig,
+  { project, transport, presentation }: ResolvedConfig,
   calls: EndpointCalls,
 ): Promise<ClientTransport> {
-  const options = { calls, logger, scrubber, accessLog, info: { name: project, version } };
+  const options = { calls, logger, scrubber, accessLog, info: { name: project, version, ...presentation } };
   return transport.provider === 'stdio'
     ? startStdio({ ...options, ...openStreams() })
     : startHttpListener({ ...options, ...transport });

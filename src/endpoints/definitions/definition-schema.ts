@@ -31,6 +31,7 @@ const testSchema = z.strictObject({
 });
 
 const sharedFields = {
+  title: text,
   description: text,
   tags: maybe(z.array(z.string())),
   parameters: maybe(parametersSchema),

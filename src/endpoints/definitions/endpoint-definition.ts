@@ -32,7 +32,7 @@ export type EndpointSource =
   | { readonly language: 'sql'; readonly sql: SqlSource }
   | { readonly language: 'python'; readonly python: PythonSource };
 
-interface DefinitionBase extends Readonly<Pick<ToolFields, 'description' | 'tags'>> {
+interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'description' | 'tags'>> {
   /** The YAML file, relative to the project root, with forward slashes. */
   readonly path: string;
   /** The name of a tool or prompt; the name of a resource, or its URI if it has none. */

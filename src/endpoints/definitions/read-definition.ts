@@ -96,10 +96,11 @@ function toDefinition(
 ): EndpointDefinition | undefined {
   const fields: EndpointFields | undefined = contents.tool ?? contents.resource ?? contents.prompt;
   if (fields === undefined) return undefined;
-  const { description, tags, parameters = [], tests = [] } = fields;
+  const { title, description, tags, parameters = [], tests = [] } = fields;
   const positionOf = (...at: (string | number)[]) => found.source.positionOfKey([kind, ...at]);
   const shared = {
     path,
+    title,
     description,
     tags,
     parameters,

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { ClientGone, type Reply, RequestGuard, writeReply } from '../../http/index.js';
 import { within } from '../../lifecycle/index.js';
-import type { Logger } from '../../logging/index.js';
+import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
 import type { ListChanges } from '../listings.js';
 import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
@@ -60,6 +60,7 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
 export class HttpListener implements ClientTransport {
   readonly clientGone = new Promise<void>(() => {});
   readonly #options: HttpListenerOptions;
+  readonly #refusals: LimitedLog;
   readonly #accessLog: AccessLog | undefined;
   readonly #guard: RequestGuard;
   readonly #router: MessageRouter;
@@ -73,12 +74,14 @@ export class HttpListener implements ClientTransport {
   constructor(options: HttpListenerOptions) {
     this.#options = options;
     this.#logger = options.logger.child({ component: 'mcp' });
+    this.#refusals = new LimitedLog(this.#logger);
     this.#accessLog = options.accessLog === true ? new AccessLog(options.logger) : undefined;
     this.#guard = new RequestGuard(options);
     this.#router = new MessageRouter({
       createServer: createMcpServerFactory({
         ...options,
         logger: this.#logger,
+        refusals: this.#refusals,
         scopeOf: ({ http }) => scopeOf(http?.req),
       }),
       stateless: options.stateless,
@@ -127,6 +130,7 @@ export class HttpListener implements ClientTransport {
     await this.#settled(CANCELLED_GRACE_MS);
     for (const server of this.#servers) server.closeAllConnections();
     await Promise.all(closed);
+    this.#refusals.dispose();
   }
 
   /** Waits until every request is answered, at most this long. */

@@ -80,3 +80,13 @@ it('counts the calls of the server in its status', async () => {
     ],
   });
 });
+
+it('a call whose parameters do not fit the protocol leaves a line too', async () => {
+  const server = await startPython(createProject(PROJECT));
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'fine', arguments: [VALUE] } };
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(server.url, { method: 'POST', headers, body: JSON.stringify(call) });
+  expect(await answer.json()).toMatchObject({ id: 1, error: { code: -32_602 } });
+  expect(server.logLines.at(-1)).toMatch(/ INFO mcp: refused: Invalid params: arguments: .* method=tools\/call\n$/);
+  expect(server.logLines.join('')).not.toContain(VALUE);
+});

@@ -19,6 +19,8 @@ describe('listings', () => {
 
   it('carry resources and prompts', () => {
     expect(toResource({ uri: 'a://b', isTemplate: false, name: 'b' })).toEqual({ uri: 'a://b', name: 'b' });
+    expect(toResource({ uri: 'a://b', isTemplate: false, name: 'b', title: 'B' })).toMatchObject({ title: 'B' });
+    expect(toPrompt({ name: 'p', title: 'P', arguments: [] })).toEqual({ name: 'p', title: 'P', arguments: [] });
     expect(toPrompt({ name: 'p', arguments: [{ name: 'x', description: 'X', required: false }] })).toEqual({
       name: 'p',
       arguments: [{ name: 'x', description: 'X', required: false }],
