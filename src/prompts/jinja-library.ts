@@ -106,7 +106,7 @@ export interface SyntaxNode {
  * `GROUPED`. Throws the errors of the library, which have no position.
  */
 export function parseTemplate(text: string): SyntaxNode {
-  return library.parse(markGroups(library.tokenize(text, { lstrip_blocks: false, trim_blocks: false })));
+  return library.parse(wrapGroups(library.tokenize(text, { lstrip_blocks: false, trim_blocks: false })));
 }
 
 /** The name of a filter that no template can write. */
@@ -124,31 +124,31 @@ const CALLED = new Set(['CloseParen', 'CloseSquareBracket', 'StringLiteral']);
 const GROUPABLE = new Set(['ComparisonBinaryOperator', 'AdditiveBinaryOperator']);
 
 /** Writes `((a < b)|grouped)` for `(a < b)`. */
-function markGroups(tokens: readonly Token[]): readonly Token[] {
-  const marked: Token[] = [];
-  const open: { readonly at: number; readonly isGroup: boolean; isMarked: boolean }[] = [];
+function wrapGroups(tokens: readonly Token[]): readonly Token[] {
+  const wrapped: Token[] = [];
+  const open: { readonly at: number; readonly isGroup: boolean; isWrapped: boolean }[] = [];
   for (const [index, token] of tokens.entries()) {
     const { type, value } = token;
     if (type === 'OpenParen') {
       const before = tokens[index - 1] ?? token;
       const isGroup = before.type === 'Identifier' ? WORDS_BEFORE_GROUPS.has(before.value) : !CALLED.has(before.type);
-      open.push({ at: marked.length, isGroup, isMarked: false });
+      open.push({ at: wrapped.length, isGroup, isWrapped: false });
     }
     const around = open.at(-1);
     const isOperator = GROUPABLE.has(type) || (type === 'Identifier' && value === 'in');
-    if (isOperator && around !== undefined) around.isMarked = around.isGroup;
-    marked.push(token);
+    if (isOperator && around !== undefined) around.isWrapped = around.isGroup;
+    wrapped.push(token);
     if (type !== 'CloseParen') continue;
     open.pop();
-    if (around?.isMarked !== true) continue;
-    marked.splice(around.at, 0, { type: 'OpenParen', value: '(' });
-    marked.push(
+    if (around?.isWrapped !== true) continue;
+    wrapped.splice(around.at, 0, { type: 'OpenParen', value: '(' });
+    wrapped.push(
       { type: 'Pipe', value: '|' },
       { type: 'Identifier', value: GROUPED },
       { type: 'CloseParen', value: ')' },
     );
   }
-  return marked;
+  return wrapped;
 }
 
 export function isNode(value: unknown): value is SyntaxNode {

@@ -121,6 +121,35 @@ describe('a call of a Python function', () => {
     expect(await Promise.all(answers)).toEqual(names);
   });
 
+  it('finds its caller and the configuration in each place where code looks for them', async () => {
+    using project = new TemporaryProject({
+      'python/me.py': [
+        'from mxcp.sdk.auth.capabilities import get_capabilities, has_capability',
+        'from mxcp.sdk.auth.models import UserContext',
+        'from mxcp.sdk.executor import get_execution_context',
+        'AT_IMPORT = get_execution_context()',
+        'def keep(value): get_execution_context().set("kept", value)',
+        'async def context(value):',
+        '    keep(value)',
+        '    found = get_execution_context()',
+        '    assert found.user_context is None or isinstance(found.user_context, UserContext)',
+        '    return {"user": found.user_context and found.user_context.username, "kept": found.get("kept"),',
+        '            "site": found.get("site_config"), "none": found.get("nothing", 7), "import": AT_IMPORT,',
+        '            "capabilities": get_capabilities(), "may": has_capability("admin")}',
+      ],
+    });
+    await using python = await PythonProject.build(project, { configuration: { siteConfig: { project: 'p' } } });
+    const rest = { site: { project: 'p' }, none: 7, import: null, capabilities: [], may: false };
+    const answers = [
+      python.value('me:context', { value: 1 }, { caller: ALICE }),
+      python.value('me:context', { value: 2 }),
+    ];
+    expect(await Promise.all(answers)).toEqual([
+      { user: 'alice', kept: 1, ...rest },
+      { user: null, kept: 2, ...rest },
+    ]);
+  });
+
   it('sends messages to its client, also data that is not JSON', async () => {
     using project = new TemporaryProject({
       'python/talk.py': [

@@ -31,6 +31,8 @@ class Job:
         #: False while a payload runs: the database is closed then.
         self.has_database = True
         self.is_hooks = False
+        #: What code of the call keeps in its execution context.
+        self.values: dict[str, Any] = {}
         self._channel = channel
         self._lock = threading.Lock()
         self._thread: int | None = None

@@ -24,6 +24,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # Loaded now, because folders of the project will come first in the import path.
     import mxcp.runtime  # noqa: F401
-    import mxcp.sdk.auth.context  # noqa: F401
+    import mxcp.sdk.auth.capabilities  # noqa: F401
+    import mxcp.sdk.auth.models  # noqa: F401
+    import mxcp.sdk.executor  # noqa: F401
 
     serve(channel)

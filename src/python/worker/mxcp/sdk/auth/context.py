@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Optional
+from typing import Any, Dict, FrozenSet, Optional
 
 from mxcp_worker.job import current_job
 
@@ -22,6 +22,11 @@ class UserContext:
     avatar_url: Optional[str] = None
     raw_profile: Optional[Dict[str, Any]] = None
     external_token: Optional[str] = dataclasses.field(default=None, repr=False)
+
+    @property
+    def capabilities(self) -> FrozenSet[str]:
+        """Empty in this version, which has no authentication."""
+        return frozenset()
 
 
 def get_user_context() -> Optional[UserContext]:

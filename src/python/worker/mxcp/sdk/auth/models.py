@@ -1,0 +1,5 @@
+"""The types of the caller."""
+
+from .context import UserContext
+
+__all__ = ["UserContext"]
