@@ -214,10 +214,11 @@ function warnOfOpenPort({ transport, sqlTools }: ResolvedConfig, logger: Logger)
   logger.warn(
     `listening on ${host} without authentication: every client that reaches port ${port} can call every endpoint; listen on localhost, or put a proxy that authenticates in front of it`,
   );
-  if (sqlTools.enabled)
-    logger.warn(
-      'THE SQL TOOLS ARE ON: every client that reaches the port can run any SQL on the database, read files of this user and write them; set `sql_tools.enabled: false` unless all of them may do that',
-    );
+  if (!sqlTools.enabled) return;
+  const files = sqlTools.externalAccess ? ', read files of this user and write them' : '';
+  logger.warn(
+    `THE SQL TOOLS ARE ON: every client that reaches the port can run any SQL on the database${files}; set \`sql_tools.enabled: false\` unless all of them may do that`,
+  );
 }
 
 const REPORT_INTERVAL_MS = 1_000;

@@ -253,7 +253,8 @@ async function tooNewError(
   const readable = newest === undefined ? `version ${oldest}` : `versions ${oldest} to ${newest}`;
   const engine = engineVersion();
   const target = engine.replace(/\.\d+$/, '.0');
-  const convert = `ATTACH '${path}' AS old (READ_ONLY); ATTACH '${path}.new' AS new (STORAGE_VERSION '${target}'); COPY FROM DATABASE old TO new`;
+  const quoted = path.replaceAll("'", "''");
+  const convert = `ATTACH '${quoted}' AS old (READ_ONLY); ATTACH '${quoted}.new' AS new (STORAGE_VERSION '${target}'); COPY FROM DATABASE old TO new`;
   return new MxcpError(
     'database_too_new',
     `cannot open database ${path}: it has storage version ${found}, written by ${writer}, and this server has DuckDB ${engine}, which reads ${readable}. ` +

@@ -2,8 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
 import { createProject } from '../../kit/projects/temporary-project.js';
 
-async function warningsOf(flags: NonNullable<StartOptions['flags']>): Promise<readonly string[]> {
-  await using server = await InProcessServer.start(createProject(), { flags });
+async function warningsOf(
+  flags: NonNullable<StartOptions['flags']>,
+  ...site: readonly string[]
+): Promise<readonly string[]> {
+  const project = createProject({ 'mxcp-site.yml': ['mxcp: 1', 'project: shop', 'profile: dev', ...site] });
+  await using server = await InProcessServer.start(project, { flags });
   return server.logLines
     .filter((line) => /(authentication|SQL TOOLS)/.test(line))
     .map((line) => line.replace(/^\S+ /, ''));
@@ -26,6 +30,10 @@ describe('a start', () => {
   });
 
   it('on all addresses with SQL tools warns louder', async () => {
-    expect(await warningsOf({ host: '0.0.0.0', sqlTools: 'on' })).toEqual([OPEN, SQL]);
+    const [open, sql] = await warningsOf({ host: '0.0.0.0', sqlTools: 'on' });
+    expect([open, sql]).toEqual([OPEN, SQL]);
+    expect(sql).not.toContain('read files');
+    const [, reaching] = await warningsOf({ host: '0.0.0.0', sqlTools: 'on' }, 'sql_tools: { external_access: true }');
+    expect(reaching).toContain('read files of this user and write them');
   });
 });
