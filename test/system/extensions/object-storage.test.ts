@@ -1,0 +1,139 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { MxcpProcess, runMxcp } from '../../e2e/cli/mxcp-process.js';
+import { callText, connectTo } from '../../kit/mcp-client.js';
+import { createProject, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+
+/** The newest engine of which the Python Package Index has signed extensions; an extension belongs to one engine. */
+const ENGINE = '1.5.5';
+const ROOT = join(import.meta.dirname, '../../..');
+
+let installation: string;
+let packages: string;
+beforeAll(() => {
+  installation = mkdtempSync(join(tmpdir(), 'mxcp-engine-'));
+  packages = join(installation, 'python');
+  const pip = ['-m', 'pip', 'install', '--quiet', '--target', packages];
+  execFileSync('python3', [...pip, 'moto[server,s3]', 'boto3'], { stdio: 'inherit' });
+  execFileSync('python3', [...pip, '--no-deps', `duckdb-extension-httpfs==${ENGINE}`], { stdio: 'inherit' });
+  installWithEngine();
+}, 600_000);
+afterAll(() => rmSync(installation, { recursive: true, force: true }));
+
+/** This build with another engine. The bundle holds the bindings of its own one, so it is left out. */
+function installWithEngine(): void {
+  const engine = join(installation, 'engine');
+  mkdirSync(engine);
+  const install = ['install', '--no-audit', '--no-fund', '--prefix', engine, `@duckdb/node-api@${ENGINE}-r.5`];
+  execFileSync('npm', install, { stdio: 'inherit' });
+  for (const name of ['bin', 'package.json', 'dist', 'templates'])
+    cpSync(join(ROOT, name), join(installation, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('/command') || path.includes('/cli/'),
+    });
+  const modules = join(installation, 'node_modules');
+  mkdirSync(modules);
+  for (const name of readdirSync(join(ROOT, 'node_modules')))
+    if (name !== '@duckdb' && !name.startsWith('.')) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  symlinkSync(join(engine, 'node_modules/@duckdb'), join(modules, '@duckdb'));
+}
+
+/** As `INSTALL httpfs` leaves it, for a machine without network. */
+function putExtension(project: TemporaryProject): void {
+  const from = join(packages, `duckdb_extension_httpfs/extensions/v${ENGINE}/httpfs.duckdb_extension`);
+  const platform = process.arch === 'arm64' ? 'linux_arm64' : 'linux_amd64';
+  const folder = project.path(`.duckdb/extensions/v${ENGINE}/${platform}`);
+  mkdirSync(folder, { recursive: true });
+  cpSync(from, join(folder, 'httpfs.duckdb_extension'));
+}
+
+interface Keys {
+  readonly port: number;
+  readonly key: string;
+  readonly secret: string;
+}
+
+async function startStorage(): Promise<{ readonly keys: Keys; readonly rotate: () => Promise<Keys> }> {
+  const env = { ...process.env, PYTHONPATH: packages };
+  const child = spawn('python3', [join(import.meta.dirname, 'object_storage.py')], {
+    env,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  onTestFinished(() => void child.kill());
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<Keys> => JSON.parse((await lines.next()).value);
+  const keys = await next();
+  const rotate = (): Promise<Keys> => {
+    child.stdin.write('rotate\n');
+    return next();
+  };
+  return { keys, rotate };
+}
+
+function writeKeys(project: TemporaryProject, { key, secret }: Keys): void {
+  project.write('secrets/key', key);
+  project.write('secrets/secret', secret);
+}
+
+function createSales(keys: Keys): TemporaryProject {
+  const project = createProject({
+    'mxcp-site.yml': [
+      'mxcp: 1',
+      'project: sales',
+      'profile: dev',
+      'secrets: [storage]',
+      'extensions: [httpfs, parquet]',
+    ],
+    'config.yml': [
+      'mxcp: 1',
+      'projects:',
+      '  sales:',
+      '    profiles:',
+      '      dev:',
+      '        secrets:',
+      '          - name: storage',
+      '            type: s3',
+      '            parameters:',
+      '              KEY_ID: file://secrets/key',
+      '              SECRET: file://secrets/secret',
+      '              REGION: us-east-1',
+      `              ENDPOINT: 127.0.0.1:${keys.port}`,
+      '              URL_STYLE: path',
+      '              USE_SSL: false',
+    ],
+    'tools/sales.yml': sqlTool('sales', "SELECT sum(amount) AS total FROM 's3://sales/2026/*.csv'", [
+      'return: { type: number }',
+    ]),
+  });
+  writeKeys(project, keys);
+  putExtension(project);
+  return project;
+}
+
+it('reads an object storage with the extension httpfs and a secret, which a reload rotates', async () => {
+  const { keys, rotate } = await startStorage();
+  const project = createSales(keys);
+  const options = { cwd: project.root, launcher: join(installation, 'bin/mxcp') };
+  const env = { ...process.env, HOME: project.root, MXCP_CONFIG: project.path('config.yml') };
+  expect(await runMxcp(['validate'], { ...options, env })).toMatchObject({ code: 0, stderr: '' });
+  const server = new MxcpProcess(['serve', '--port', '0', '--admin-socket', project.socketPath], { ...options, env });
+  onTestFinished(async () => {
+    server.kill('SIGTERM');
+    await server.ended;
+  });
+  const client = await connectTo(await server.url());
+  onTestFinished(() => client.close());
+  expect(await callText(client, 'sales')).toBe('3.5');
+
+  const replaced = await rotate();
+  await expect(callText(client, 'sales')).rejects.toThrow(/403|Forbidden|InvalidAccessKeyId/);
+  writeKeys(project, replaced);
+  const reload = await runMxcp(['admin', 'reload', '--socket', project.socketPath], { ...options, env });
+  expect(reload).toMatchObject({ code: 0 });
+  expect(await callText(client, 'sales')).toBe('3.5');
+  expect(server.stderr).not.toContain(keys.secret);
+});
