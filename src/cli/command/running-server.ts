@@ -12,6 +12,7 @@ export class RunningServer {
   readonly #owner: OwnerFile;
   readonly #client: AdminClient;
   readonly #output: Output;
+  readonly #noted = new Set<string>();
 
   /** Undefined if the process that `locked` names is no server of this user, or has no admin socket. */
   static find(databasePath: string, locked: MxcpError, output: Output): RunningServer | undefined {
@@ -57,14 +58,21 @@ export class RunningServer {
   #report(answer: CallResult): CallResult {
     const { pid } = this.#owner;
     const { generation, definitions_changed: changed } = answer;
-    this.#output.warn(
+    this.#note(
       `Note: the running server (process ${pid}) answered from generation ${generation}, because it has the database open`,
     );
     if (changed.length > 0) {
       const files = changed.join(', ');
-      this.#output.warn(`Note: it has not read the changes on disk (${files}); ${this.#reloadCommand} applies them`);
+      this.#note(`Note: it has not read the changes on disk (${files}); ${this.#reloadCommand} applies them`);
     }
     return answer;
+  }
+
+  /** A command that makes many calls says the same of all of them only once. */
+  #note(text: string): void {
+    if (this.#noted.has(text)) return;
+    this.#noted.add(text);
+    this.#output.warn(text);
   }
 }
 

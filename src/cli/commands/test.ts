@@ -85,16 +85,17 @@ function statusOf({ problems, outcomes }: Pick<EndpointTests, 'problems' | 'outc
   return has('failed') ? 'failed' : 'ok';
 }
 
-const PAINT = { passed: pc.green, failed: pc.red, error: pc.red };
-
 function printReport({ endpoints }: TestReport, output: Output): void {
-  const paint = (status: TestOutcome['status']): string => (output.isTerminal ? PAINT[status](status) : status);
+  const paint = (cell: string, column: number): string => {
+    if (column > 0) return cell;
+    return cell === 'passed' ? pc.green(cell) : pc.red(cell);
+  };
   const rows = endpoints.flatMap(({ endpoint, problems, outcomes }) =>
     problems.length > 0
-      ? [[paint('error'), endpoint, null, null]]
-      : outcomes.map(({ status, name, durationMs }) => [paint(status), endpoint, name, `${Math.round(durationMs)} ms`]),
+      ? [['error', endpoint, null, null]]
+      : outcomes.map(({ status, name, durationMs }) => [status, endpoint, name, `${Math.round(durationMs)} ms`]),
   );
-  if (rows.length > 0) printTable(output, ['STATUS', 'ENDPOINT', 'TEST', 'TIME'], rows);
+  if (rows.length > 0) printTable(output, ['STATUS', 'ENDPOINT', 'TEST', 'TIME'], rows, paint);
   for (const { problems, outcomes } of endpoints)
     for (const problem of [...problems, ...outcomes.flatMap((outcome) => outcome.problems)])
       output.print(visibleLines(problem));

@@ -14,12 +14,17 @@ const MAX_CELL = 2000;
 /**
  * On a terminal, aligned columns under bold headings, with cells over several lines where the terminal is narrow, or one block
  * of fields for each row where it is too narrow for all columns. In a pipe, one line per row with tabs between the columns. Null
- * is shown as `-`.
+ * is shown as `-`. `paint` adds colours to short cells of a terminal.
  */
-export function printTable(output: Output, head: Row, rows: readonly (readonly (string | null)[])[]): void {
+export function printTable(
+  output: Output,
+  head: Row,
+  rows: readonly (readonly (string | null)[])[],
+  paint: (cell: string, column: number) => string = (cell) => cell,
+): void {
   const shown = rows.map((row) => row.map((cell) => visible(cell ?? '-')));
   if (!output.isTerminal) return print(output, [head, ...shown], '\t');
-  const table = [head.map(pc.bold), ...shown.map((row) => row.map(shorten))];
+  const table = [head.map(pc.bold), ...shown.map((row) => row.map((cell, column) => paint(shorten(cell), column)))];
   const least = head.map((name) => Math.max(MIN_WIDTH, displayWidth(name)));
   const widths = fitWidths(table, least, output.columns);
   if (widths !== undefined) return printAligned(output, table, widths);

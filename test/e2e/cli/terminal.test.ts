@@ -46,6 +46,7 @@ it.each([
   ['the status', ['admin', 'status']],
   ['the endpoints', ['admin', 'endpoints']],
   ['a validation', ['validate']],
+  ['a run of tests', ['test']],
 ])('%s has colours, and none of them as text', async (_what, args) => {
   const isAdmin = args[0] === 'admin';
   const text = await onTerminal(...args, ...(isAdmin ? ['--socket', socket] : []));

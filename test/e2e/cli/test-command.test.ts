@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runMxcp, temporaryFolder, type Finished } from './mxcp-process.js';
+import { MxcpProcess, runMxcp, temporaryFolder, type Finished } from './mxcp-process.js';
 
 const GREET = `mxcp: 1
 tool:
@@ -184,6 +184,21 @@ describe('mxcp test', () => {
     expect(JSON.parse(missing.stdout)).toMatchObject({ error: 'endpoint_not_found' });
     expect(missing.stderr).toBe('Error: there is no resource "regoin"; did you mean "region"?\n');
     expect(missing.code).toBe(2);
+  });
+
+  it('runs through the server that has the database open, and says so', async () => {
+    const socket = join(project.path, 'admin.sock');
+    const server = new MxcpProcess(['serve', '--port', '0', '--admin-socket', socket], { cwd: project.path });
+    try {
+      await server.url();
+      const { code, stdout, stderr } = await test();
+      expect(stdout).toContain('7 tests: 7 passed, 0 failed, 0 errors; 1 endpoint without tests\n');
+      expect(stderr.split('\n').filter((line) => line.includes(`process ${server.pid}`))).toHaveLength(1);
+      expect(code).toBe(0);
+    } finally {
+      server.kill('SIGTERM');
+      await server.ended;
+    }
   });
 
   it('changes nothing with --readonly', async () => {
