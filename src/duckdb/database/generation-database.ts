@@ -153,11 +153,16 @@ export class GenerationDatabase implements Disposable {
    */
   async inspect(sql: string, samples?: SqlParameters): Promise<StatementShape> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
-    const inspect = (connection: DuckDBConnection) => inspectStatements(connection, sql, samples);
-    const { parameterNames, isPlainSelect } =
-      this.#staging === undefined ? await connections.useIdle(inspect) : await inspect(this.#staging.connection);
+    const {
+      isPlainSelect,
+      isResolved: _isResolved,
+      ...shape
+    } = await connections.useIdle((explaining) => {
+      const connection = this.#staging?.connection ?? explaining;
+      return inspectStatements({ connection, explaining }, sql, samples);
+    });
     if (isPlainSelect) this.plainSelects.add(sql);
-    return { parameterNames };
+    return shape;
   }
 
   /** Throws `database_failed` when the database does not answer. */

@@ -107,7 +107,8 @@ export class PreflightOnNewFile implements PreflightDatabase {
     const { shape } = await this.#ask({ sql, samples });
     if (shape === undefined) throw new Error('the preflight process answered without a shape');
     if (shape.isPlainSelect) this.plainSelects.add(sql);
-    return shape;
+    // The process has the file open read-only in any case.
+    return this.#spec.readonly ? shape : { ...shape, isRefusedWrite: false };
   }
 
   /** Ends the process and removes the second name. */

@@ -230,7 +230,7 @@ function textToContainer(value: JsonValue): JsonValue {
   return typeof read === 'object' ? read : value;
 }
 
-function toUniqueNames(names: readonly string[]): readonly string[] {
+export function toUniqueNames(names: readonly string[]): readonly string[] {
   const taken = new Set(names);
   const seen = new Set<string>();
   return names.map((name) => {

@@ -9,7 +9,13 @@ import type {
   SqlSource,
   ToolDefinition,
 } from '../definitions/endpoint-definition.js';
-import { compareParameters, explainSqlError } from './sql-problems.js';
+import {
+  comparedListProblem,
+  compareParameters,
+  compareResult,
+  explainSqlError,
+  writeProblem,
+} from './sql-problems.js';
 
 /** Statements prepared at once. Each occupies a thread of the pool, which file reads need as well. */
 const PARALLEL_CHECKS = 4;
@@ -94,8 +100,10 @@ async function checkSql(
   database: InspectedDatabase,
 ): Promise<Problem[]> {
   try {
-    const { parameterNames } = await database.inspect(sql.text, toSampleParameters(definition.parameters));
-    return compareParameters(sql, definition, parameterNames);
+    const shape = await database.inspect(sql.text, toSampleParameters(definition.parameters));
+    if (shape.isRefusedWrite === true) return [writeProblem(sql)];
+    if (shape.comparedLists !== undefined) return shape.comparedLists.map((name) => comparedListProblem(sql, name));
+    return [...compareParameters(sql, definition, shape.parameterNames), ...compareResult(definition, shape.columns)];
   } catch (thrown) {
     const error = toMxcpError(thrown);
     if (error.code !== 'query_failed') throw error;

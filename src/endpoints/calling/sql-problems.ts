@@ -1,4 +1,6 @@
+import type { ResultColumn, ResultType } from '../../duckdb/index.js';
 import { type Problem, type SourcePosition, suggestion, toOneLine } from '../../errors/index.js';
+import type { TypeDefinition } from '../../values/index.js';
 import type { ResourceDefinition, SqlSource, ToolDefinition } from '../definitions/endpoint-definition.js';
 
 /** A problem that DuckDB found in the SQL, at the place that it names in an excerpt with a caret. */
@@ -34,6 +36,68 @@ export function compareParameters(
     used.includes(name) ? [] : [explainUnused(sql, name, definition.positions.parameter(index))],
   );
   return [...undeclared, ...unused];
+}
+
+export function comparedListProblem(sql: SqlSource, name: string): Problem {
+  const message = `$${name} is a list, and IN ($${name}) compares with the list itself; write IN $${name}, or list_contains($${name}, …)`;
+  return { ...find(sql, new RegExp(`\\$${name}(?!\\w)`)), message };
+}
+
+export function writeProblem(sql: SqlSource): Problem {
+  const message = 'the SQL changes the database, which is open read-only; open it read-write, or remove the endpoint';
+  return { ...placeOf(sql, 0), message };
+}
+
+/**
+ * Finds columns that can never be what `return` declares. Types that DuckDB does not know before a call are left out, as are
+ * columns that may be of the declared type: a BIGINT beyond what a double holds is text.
+ */
+export function compareResult(
+  { returns, positions }: ToolDefinition | ResourceDefinition,
+  columns: readonly ResultColumn[] | undefined,
+): Problem[] {
+  if (returns === undefined || columns === undefined) return [];
+  return [...resultMismatches(returns, columns)].map((message) => ({ ...positions.key('return'), message }));
+}
+
+function* resultMismatches(returns: TypeDefinition, columns: readonly ResultColumn[]): Generator<string> {
+  const row = returns.type === 'array' ? returns.items : returns;
+  if (row === undefined) return;
+  if (row.type === 'object') return yield* memberMismatches(row, columns, '');
+  if (returns.type === 'array') yield `each row of SQL is an object, but \`return.items\` is ${row.type}`;
+  const [column, ...others] = columns;
+  if (returns.type !== 'array' && others.length > 0)
+    yield `\`return\` is ${row.type}, which is one column, but the SQL gives ${columns.length}: ${columns.map(({ name }) => name).join(', ')}`;
+  else if (returns.type !== 'array' && column !== undefined) yield* typeMismatches(row, column, column.name);
+}
+
+function* memberMismatches(
+  { properties = {}, required = [], additionalProperties }: TypeDefinition,
+  members: readonly ResultColumn[],
+  path: string,
+): Generator<string> {
+  const names = members.map(({ name }) => name);
+  // The name of an expression that has a parameter is another one while its type is not known.
+  const isNamed = names.every((name) => !name.includes('CAST('));
+  for (const name of required)
+    if (isNamed && !names.includes(name))
+      yield `the SQL gives no "${path}${name}", which is required${suggestion(name, names)}`;
+  for (const member of members) {
+    const declared = Object.hasOwn(properties, member.name) ? properties[member.name] : undefined;
+    if (declared !== undefined) yield* typeMismatches(declared, member, `${path}${member.name}`);
+    else if (isNamed && additionalProperties === false)
+      yield `the SQL gives "${path}${member.name}", which is not in \`properties\`, and \`additionalProperties\` is false`;
+  }
+}
+
+function* typeMismatches(declared: TypeDefinition, found: ResultType, place: string): Generator<string> {
+  const { type, items } = declared;
+  const isPossible = found.json?.some((json) => json === type || (type === 'number' && json === 'integer')) ?? true;
+  if (!isPossible) yield `"${place}" is ${type} in \`return\`, but ${found.sql} in SQL`;
+  else if (type === 'object' && found.members !== undefined)
+    yield* memberMismatches(declared, found.members, `${place}.`);
+  else if (type === 'array' && items !== undefined && found.item !== undefined)
+    yield* typeMismatches(items, found.item, `${place}[]`);
 }
 
 function explainUnused(sql: SqlSource, name: string, declaredAt: SourcePosition): Problem {

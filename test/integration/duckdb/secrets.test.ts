@@ -134,10 +134,19 @@ describe('the secrets of a generation', () => {
   test('are compiled against before they are committed', async () => {
     const { build } = createGenerations();
     const candidate = await build(token('one'));
-    expect(await candidate.inspect('SELECT $a')).toEqual({ parameterNames: ['a'] });
+    expect(await candidate.inspect('SELECT $a')).toMatchObject({ parameterNames: ['a'] });
     await candidate.ping();
     await candidate.commit();
-    expect(await candidate.inspect('SELECT $b')).toEqual({ parameterNames: ['b'] });
+    expect(await candidate.inspect('SELECT $b')).toMatchObject({ parameterNames: ['b'] });
+  });
+
+  test('are committed also if a statement cannot be compiled with the samples', async () => {
+    const { build } = createGenerations();
+    const candidate = await build(token('one'));
+    const sql = 'CREATE TABLE made AS SELECT 1 AS a LIMIT $n';
+    expect((await candidate.inspect(sql, { n: 'text' })).parameterNames).toEqual(['n']);
+    await candidate.commit();
+    expect(await secretNames(candidate)).toEqual(['one']);
   });
 });
 
