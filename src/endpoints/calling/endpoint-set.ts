@@ -8,6 +8,7 @@ import {
   SchemaCompiler,
   toInputSchema,
   toOutputSchema,
+  type TypeDefinition,
 } from '../../values/index.js';
 import {
   type EndpointCatalog,
@@ -150,8 +151,51 @@ function mimeTypeOf({ mimeType, returns }: ResourceDefinition): string {
 function toPromptListing({ name, title, description, parameters, tags }: PromptDefinition): PromptListing {
   const listed = parameters.map((parameter) => ({
     name: parameter.name,
-    description: parameter.description,
+    description: describeArgument(parameter),
     required: !('default' in parameter),
   }));
   return { name, title, description, arguments: listed, tags };
+}
+
+/** MCP knows only texts as arguments of prompts, so the description says what a text must be. */
+function describeArgument(parameter: ParameterDefinition): string | undefined {
+  const { description } = parameter;
+  const form = formOf(parameter);
+  if (form === undefined) return description;
+  return description === undefined ? `${form}.` : `${description.replace(/[.\s]*$/, '')} (${form}).`;
+}
+
+const FORMATS: Readonly<Record<string, string>> = {
+  date: 'a date, as 2024-12-31',
+  time: 'a time, as 23:59:00',
+  'date-time': 'a date and time in ISO 8601, as 2024-12-31T23:59:00Z',
+  duration: 'a duration in ISO 8601, as P1DT2H',
+  timestamp: 'seconds since 1970-01-01 in UTC',
+  email: 'an email address',
+  uri: 'a URI',
+};
+const TYPES: Readonly<Record<string, string>> = {
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list as JSON',
+  object: 'an object as JSON',
+};
+/** More values would hide the rest of a description. */
+const MAX_LISTED = 10;
+
+function formOf(parameter: ParameterDefinition): string | undefined {
+  const { type, format, enum: allowed, examples = [] } = parameter;
+  if (allowed !== undefined && allowed.length <= MAX_LISTED) return `one of ${allowed.map(String).join(', ')}`;
+  const form = type === 'string' ? FORMATS[format ?? ''] : TYPES[type];
+  if (type !== 'array' && type !== 'object') return form;
+  const [example = exampleOf(parameter)] = examples;
+  return `${form}, as ${JSON.stringify(example)}`;
+}
+
+function exampleOf({ type, items, properties = {} }: TypeDefinition): unknown {
+  if (type === 'array') return [items === undefined ? '…' : exampleOf(items)];
+  if (type !== 'object') return { string: '…', integer: 1, number: 1.5, boolean: true }[type];
+  const members = Object.entries(properties).slice(0, MAX_LISTED);
+  return Object.fromEntries(members.map(([name, member]) => [name, exampleOf(member)]));
 }

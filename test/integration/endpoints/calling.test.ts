@@ -110,7 +110,7 @@ describe('calling endpoints of a project over a real database', () => {
     ]);
     expect(calls.listings.prompts[0]?.arguments).toEqual([
       { name: 'topic', required: true },
-      { name: 'points', required: false },
+      { name: 'points', description: 'a whole number.', required: false },
     ]);
   });
 

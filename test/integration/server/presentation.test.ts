@@ -3,6 +3,39 @@ import { InProcessServer } from '../../kit/in-process-server.js';
 import { connectTo } from '../../kit/mcp-client.js';
 import { createProject } from '../../kit/projects/temporary-project.js';
 
+it('clients read in the description of an argument of a prompt what text it must be', async () => {
+  const parameters = [
+    '{ name: topic, type: string, description: What it is about }',
+    '{ name: day, type: string, format: date, description: "The day. " }',
+    '{ name: carriers, type: array, items: { type: string } }',
+    '{ name: counts, type: array, items: { type: integer }, examples: [[3, 4]] }',
+    '{ name: filter, type: object, properties: { origin: { type: string }, late: { type: boolean } } }',
+    '{ name: tone, type: string, enum: [formal, short] }',
+    '{ name: n, type: integer }',
+    '{ name: loud, type: boolean, default: false }',
+  ];
+  const project = createProject({
+    'prompts/p.yml': [
+      'mxcp: 1',
+      `prompt: { name: p, parameters: [${parameters.join(', ')}], messages: [{ prompt: "{{ topic }}" }] }`,
+    ],
+  });
+  await using server = await InProcessServer.start(project);
+  const client = await connectTo(server.url);
+  const [prompt] = (await client.listPrompts()).prompts;
+  expect(prompt?.arguments?.map(({ description }) => description)).toEqual([
+    'What it is about',
+    'The day (a date, as 2024-12-31).',
+    'a list as JSON, as ["…"].',
+    'a list as JSON, as [3,4].',
+    'an object as JSON, as {"origin":"…","late":true}.',
+    'one of formal, short.',
+    'a whole number.',
+    'true or false.',
+  ]);
+  await client.close();
+});
+
 it('clients see the titles of a project and its endpoints, and its instructions', async () => {
   const project = createProject({
     'mxcp-site.yml': [
