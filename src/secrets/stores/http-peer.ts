@@ -267,14 +267,19 @@ export function hintForStatus({ status, headers }: Pick<HttpAnswer, 'status' | '
 
 const MAX_QUOTED = 200;
 
+/** Shorter values are parts of ordinary words, whose gaps would tell them. */
+const MINIMUM_LENGTH = 6;
+
 /**
  * The words of a server about an error, fit to be shown: one line, short, and without the secrets that we sent, which an
- * answer may repeat.
+ * answer may repeat. What they mean is decided on the original: a secret may be one of the words.
  */
 export function quote(text: string, secrets: readonly string[]): string {
   const clean = secrets
-    .filter((secret) => secret !== '')
-    .reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text)
+    .filter(({ length }) => length >= MINIMUM_LENGTH)
+    .toSorted((a, b) => b.length - a.length)
+    .reduce<readonly string[]>((parts, secret) => parts.flatMap((part) => part.split(secret)), [text])
+    .join('[secret]')
     // Control characters would let a server write into terminals and logs.
     .replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim();

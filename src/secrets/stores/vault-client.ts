@@ -18,8 +18,10 @@ export interface VaultAnswer {
   readonly status: number;
   /** `undefined` for an empty answer. */
   readonly body: unknown;
-  /** Vault's own words, fit to be shown. */
+  /** Vault's own words, for decisions. They may repeat what was sent. */
   readonly errors: readonly string[];
+  /** The same, fit to be shown. */
+  readonly shownErrors: readonly string[];
   /** How far Vault's clock is ahead of ours, if it says so. */
   readonly clockAheadMs: number | undefined;
   readonly headers: HttpAnswer['headers'];
@@ -50,11 +52,13 @@ export class VaultClient implements Disposable {
   async ask(request: VaultRequest, limit: TimeLimit): Promise<VaultAnswer> {
     const { answer, name } = await this.#sendToActive(request, limit);
     const secrets = [request.token ?? '', ...Object.values(request.body ?? {})];
+    const errors = errorsOf(answer);
     const date = Date.parse(answer.headers.date ?? '');
     return {
       status: answer.status,
       body: parseBody(answer, `${name} answered ${answer.status} to ${request.method} ${request.path}`),
-      errors: errorsOf(answer).map((text) => quote(text, secrets)),
+      errors,
+      shownErrors: errors.map((text) => quote(text, secrets)),
       clockAheadMs: Number.isNaN(date) ? undefined : date - Date.now(),
       headers: answer.headers,
     };
@@ -127,8 +131,8 @@ export class VaultRefusal extends Error {
 
   /** `whenForbidden` says what to do about 403; by default, that a policy must allow the request. */
   constructor(answer: VaultAnswer, client: VaultClient, request: VaultRequest, whenForbidden?: string) {
-    const { status, errors } = answer;
-    const said = errors.length === 0 ? '' : ` (${errors.join('; ')})`;
+    const { status, shownErrors } = answer;
+    const said = shownErrors.length === 0 ? '' : ` (${shownErrors.join('; ')})`;
     const hint = hintFor(answer, whenForbidden ?? `a policy of the token must allow \`read\` on \`${request.path}\``);
     super(
       `${client.name} answered ${status} to ${request.method} ${request.path}${said}${hint === undefined ? '' : `; ${hint}`}${describeClock(answer)}`,

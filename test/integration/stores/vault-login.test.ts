@@ -144,6 +144,16 @@ describe('a login', () => {
     expect((await project.failures())[0]).toMatch(/cannot log in to Vault: the file .*\/secret-id does not exist/);
   });
 
+  it.each(['Vault is', 'is', 'e'])('that Vault refuses is understood with %j as a credential', async (word) => {
+    await using vault = await openVault();
+    await using project = await withApprole(vault, {});
+    project.project.write('secret-id', word);
+    vault.sealed = true;
+    const [reason] = await project.failures();
+    const shown = word.length < 6 ? 'Vault is sealed' : 'Vault is sealed'.replace(word, '[secret]');
+    expect(reason).toContain(`(${shown}); it is sealed: unseal it`);
+  });
+
   it('is repeated when Vault no longer knows the token', async () => {
     await using vault = await openVault();
     await using project = await withApprole(vault, { ttl: 3600 });
