@@ -92,7 +92,7 @@ async function writeNewFile(file: string, text: string, written: Disposer): Prom
 function nextSteps(folder: string): readonly string[] {
   const quoted = /^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder);
   const enter = folder === '' ? [] : [`  cd ${quoted}`];
-  return ['\nNext:', ...enter, '  mxcp validate', '  mxcp run tool hello -p name=Ada', '  mxcp serve'];
+  return ['\nNext:', ...enter, '  mxcp validate', '  mxcp run tool hello -p name=Ada', '  mxcp dev', '  mxcp serve'];
 }
 
 interface ProjectFile {

@@ -13,7 +13,9 @@ it('creates a project whose first tool works at once', async () => {
   const made = await runMxcp(['init', 'sales'], { cwd: folder.path });
   expect(made.code).toBe(0);
   expect(made.stdout).toContain('wrote sales/tools/hello.yml\n');
-  expect(made.stdout).toMatch(/Next:\n {2}cd sales\n {2}mxcp validate\n {2}mxcp run .*\n {2}mxcp serve\n$/);
+  expect(made.stdout).toMatch(
+    /Next:\n {2}cd sales\n {2}mxcp validate\n {2}mxcp run .*\n {2}mxcp dev\n {2}mxcp serve\n$/,
+  );
   const server = new MxcpProcess(['serve', '--port', '0'], { cwd: join(folder.path, 'sales') });
   try {
     const client = await connectClient(await server.url());
@@ -49,6 +51,9 @@ it('adds examples that are valid when it is asked to', async () => {
   expect(readFileSync(join(folder.path, 'mxcp-site.yml'), 'utf8')).toContain('project: "shop"');
   const checked = await runMxcp(['validate'], { cwd: folder.path });
   expect(checked.stdout).toContain('3 files: 3 ok, 0 with errors');
+  const tested = await runMxcp(['test'], { cwd: folder.path });
+  expect(tested.stdout).toContain('3 tests: 3 passed, 0 failed, 0 errors\n');
+  expect((await runMxcp(['lint'], { cwd: folder.path })).stdout).toBe('0 errors, 0 warnings, 0 hints\n');
   const read = await runMxcp(['run', 'resource', 'database_setting', '-p', 'setting=threads'], { cwd: folder.path });
   expect(JSON.parse(read.stdout)).toMatchObject({ name: 'threads' });
 });

@@ -25,6 +25,10 @@ it('is valid without a warning', async () => {
   expect(code).toBe(0);
 });
 
+it('is what a model and strict clients need', async () => {
+  expect((await mxcp('lint')).stdout).toBe('0 errors, 0 warnings, 0 hints\n');
+});
+
 it.each(['dev', 'analysts'])('passes its own tests with the profile %s', async (profile) => {
   const { code, stdout } = await mxcp('test', '--profile', profile);
   expect(stdout).toContain('10 tests: 10 passed, 0 failed, 0 errors\n');
