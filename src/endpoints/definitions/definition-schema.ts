@@ -61,7 +61,6 @@ const KEYS_OF_ENDPOINTS = {
   output: 'return',
   result: 'return',
   desc: 'description',
-  title: 'annotations: { title: … }',
   sql: 'source: { code: … }',
   query: 'source: { code: … }',
   code: 'source: { code: … }',

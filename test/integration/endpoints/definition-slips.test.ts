@@ -53,7 +53,6 @@ describe('a common slip in an endpoint file is answered with what to write', () 
     ['return: array', 'not "array"; write `{ type: array }`'],
     ['params: []', 'did you mean `parameters`?'],
     ['sql: SELECT 1', 'did you mean `source: { code: … }`?'],
-    ['title: T', 'did you mean `annotations: { title: … }`?'],
     ['tests: [{ name: t, arguments: { a: 1 } }]', 'not a mapping; write each argument as `- { key: …, value: … }`'],
   ])('%s', async (line, expected) => {
     expect(await said(`  ${line}`)).toContain(expected);
