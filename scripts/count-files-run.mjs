@@ -33,6 +33,8 @@ const env = { HOME: root, MXCP_CONFIG: join(root, 'config.yml'), COUNTED_TOKEN: 
 const settings = loadSettings({ flags: { port: '0', adminSocket: socketPath }, env, cwd: root });
 const server = new Server({ settings, env, logSinks: [() => {}] });
 await server.start();
+// Not part of a request.
+const { hostname, port, pathname } = new URL(server.url);
 
 const inspector = new Session();
 inspector.connect();
@@ -91,7 +93,6 @@ function callTool(args) {
     method: 'tools/call',
     params: { name: 'add', arguments: args, _meta: meta },
   });
-  const { hostname, port, pathname } = new URL(server.url);
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',

@@ -47,7 +47,7 @@ function printChecks(output: Output, checks: ProbeOk['checks']): void {
 type Field = [name: string, value: string];
 
 function toFields(answer: Status): Field[] {
-  const { endpoints: counts, admin_socket: socket, reload } = answer;
+  const { endpoints: counts, admin_socket: socket, reload, calls } = answer;
   const { tools, resources, prompts } = counts;
   // Only a project with Python code has this check.
   const python = answer.checks.filter(({ name }) => name === 'python');
@@ -60,6 +60,7 @@ function toFields(answer: Status): Field[] {
     ['generation', String(answer.generation)],
     ['endpoints', [plural(tools, 'tool'), plural(resources, 'resource'), plural(prompts, 'prompt')].join(', ')],
     ['calls running', String(reload.active_requests)],
+    ['calls ended', `${calls.total}${calls.error > 0 ? `, ${calls.error} with an error` : ''}`],
     ...python.map(({ name, message }): Field => [name, message]),
     ['last reload', formatLastReload(reload)],
     ...ifAny('not read', reload.definitions_changed),
