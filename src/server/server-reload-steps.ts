@@ -72,6 +72,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
     if (!reload.definitions) return { template, catalog: undefined };
     const catalog = await loadEndpoints(config, endpoints.catalog);
     if (catalog.failures.length > 0 && !settings.ignoreErrors) throw endpointReport(catalog.failures);
+    this.#warnOfNew(catalog.warnings, endpoints.catalog.warnings);
     return { template, catalog };
   }
 
@@ -85,7 +86,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
     });
     // A reload refuses what a start would refuse, so that the operator sees it before the next restart.
     assertProtections(onDisk);
-    this.#warnOfNew(onDisk.warnings);
+    this.#warnOfNew(onDisk.warnings, running.warnings);
     reload.report({
       references: compareReferences(running.references, onDisk.references),
       restartRequired: findRestartRequired(running, onDisk),
@@ -146,8 +147,8 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
   }
 
   /** Each warning once, not at every reload. */
-  #warnOfNew(warnings: readonly Problem[]): void {
-    const known = new Set(this.#current.config.warnings.map(formatProblem));
+  #warnOfNew(warnings: readonly Problem[], earlier: readonly Problem[]): void {
+    const known = new Set(earlier.map(formatProblem));
     for (const text of warnings.map(formatProblem)) if (!known.has(text)) this.#logger.warn(text);
   }
 

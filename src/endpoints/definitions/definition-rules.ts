@@ -47,7 +47,7 @@ function findRepeatedNames({ kind, declared }: EndpointParts): Finding[] {
 function warnOfNames({ kind, name, declared }: EndpointParts): Finding[] {
   const findings: Finding[] = declared.flatMap((parameter, index) => {
     if (parameter === undefined || parameter.length <= 64) return [];
-    const message = `parameter "${parameter}" has more than 64 characters; some clients refuse all tools for that`;
+    const message = `parameter "${clip(parameter, 100)}" has more than 64 characters; some clients refuse all ${kind}s for that`;
     return [{ at: [kind, 'parameters', index, 'name'], message }];
   });
   if (kind === 'resource' || name === undefined || /^[A-Za-z_][\w-]{0,63}$/.test(name)) return findings;

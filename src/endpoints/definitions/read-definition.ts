@@ -1,4 +1,4 @@
-import type { Problem } from '../../errors/index.js';
+import { clip, type Problem } from '../../errors/index.js';
 import { checkValue, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
 import { checkRules } from './definition-rules.js';
 import { type EndpointFields, type EndpointFileContents, endpointFileSchema, readParts } from './definition-schema.js';
@@ -65,7 +65,7 @@ function identityOf(value: unknown): Pick<DefinitionReading, 'kind' | 'name' | '
   const { name = fields['uri'], enabled, description } = fields;
   return {
     kind,
-    name: typeof name === 'string' ? name : null,
+    name: typeof name === 'string' ? clip(name, 1000) : null,
     enabled: enabled !== false,
     description: typeof description === 'string' ? description : undefined,
   };

@@ -152,3 +152,14 @@ describe('what a reload leaves as it is', () => {
     expect(next).toMatch(/INFO reload: reload succeeded id=/);
   });
 });
+
+it('a reload of definitions warns as a start does, of each thing once', async () => {
+  const { project, server } = await startShop('readonly');
+  project.write('tools/new.yml', sqlTool('new.tool', 'SELECT 1'));
+  for (let count = 0; count < 2; count += 1) await server.admin.reload({ ...RELOAD, definitions: true });
+  const warnings = server.logLines.filter((text) => text.includes('some clients refuse all tools'));
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(
+    / WARN \S+ tools\/new\.yml:3:3: some clients refuse all tools because of the name "new\.tool"/,
+  );
+});
