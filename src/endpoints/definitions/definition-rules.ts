@@ -3,7 +3,7 @@ import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
 import type { EndpointParts } from './definition-schema.js';
-import { checkType, type DefaultCheck, typesIn, warnOfType } from './type-rules.js';
+import { checkType, type DefaultCheck, typesIn, warnOfMembers, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
 
 /** Checks what the schema cannot: how the parts of an endpoint fit each other, its types and its templates. */
@@ -21,7 +21,7 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     mistakes.push(...found, ...findSensitive(type, at));
     // A default is checked only against a type without mistakes.
     if (type !== returns && found.length === 0) mistakes.push(...defaults.check(type, at));
-    warnings.push(...warnOfType(type, at));
+    warnings.push(...warnOfType(type, at), ...(type === returns ? [] : warnOfMembers(type, at)));
   }
   for (const [index, message] of messages.entries()) {
     const found = message === undefined ? [] : checkMessage(message, parts, index);

@@ -112,7 +112,7 @@ const resourceSchema = z
   .register(hints, {
     keys: {
       ...KEYS_OF_ENDPOINTS,
-      title: 'name',
+
       url: 'uri',
       mime: 'mime_type',
       mimeType: 'mime_type',
@@ -126,9 +126,7 @@ const promptSchema = z
     messages: z.array(messageSchema).min(1, 'must have at least one message'),
     ...sharedFields,
   })
-  .register(hints, {
-    keys: { ...KEYS_OF_ENDPOINTS, title: 'description', prompt: 'messages', template: 'messages', content: 'messages' },
-  });
+  .register(hints, { keys: { ...KEYS_OF_ENDPOINTS, prompt: 'messages', template: 'messages', content: 'messages' } });
 
 /** A whole endpoint file. `read-definition.ts` checks that it has exactly one kind, for a better message. */
 export const endpointFileSchema = z.strictObject({

@@ -121,7 +121,7 @@ function lintTool(definition: EndpointDefinition & { readonly kind: 'tool' }): N
             'declare `return`',
           ] as const,
         ]
-      : typesIn(returns, ['return']).flatMap(lintOutput)),
+      : lintOutput(returns)),
     ...(annotations?.readOnlyHint === undefined
       ? [
           [
@@ -147,17 +147,15 @@ function lintTool(definition: EndpointDefinition & { readonly kind: 'tool' }): N
 
 type TypePlace = ReturnType<typeof typesIn>[number];
 
-function lintOutput({ type, at, name }: TypePlace): Note[] {
-  const isMember = at.at(-2) === 'properties';
-  if (!isMember || type.description?.trim()) return [];
-  return [
-    [
-      'info',
-      at,
-      `"${clip(name.replace(/^[.[\]]+/, ''), 80)}" of the result has no description`,
-      'say what it means, with its unit',
-    ],
-  ];
+/** One note for a whole result, which may have many members. */
+function lintOutput(returns: TypeDefinition): Note[] {
+  const members = typesIn(returns, []).filter(
+    ({ at, type }) => at.at(-2) === 'properties' && !type.description?.trim(),
+  );
+  if (members.length === 0) return [];
+  const names = members.map(({ name }) => `"${name.replace(/^[.[\]]+/, '')}"`).join(', ');
+  const message = `the result has members without a description: ${clip(names, 200)}`;
+  return [['info', ['return'], message, 'say what they mean, with their units']];
 }
 
 function lintInput(parameter: TypeDefinition, at: KeyPath): Note[] {
@@ -191,13 +189,6 @@ function lintMember({ type, at, name }: TypePlace, isParameter: boolean): Note[]
     ]);
   if (own.length === 1)
     notes.push(['info', at, `the name ${label} is a single letter`, 'choose a name that says what it is']);
-  if (!/^[\w.-]{1,64}$/.test(own))
-    notes.push([
-      'warning',
-      at,
-      `some clients refuse the name ${label}`,
-      'use at most 64 letters, digits, "_", "-" and "."',
-    ]);
   if (typeName === 'string' && format === undefined && values === undefined && /(?:^|_)date$|_at$/i.test(own))
     notes.push([
       'info',
@@ -264,6 +255,13 @@ function lintValues({ type, at, name }: TypePlace): Note[] {
       at,
       `the description of ${label} lists its values`,
       'list them as `enum`, so that no other one is sent',
+    ]);
+  if (values !== undefined && type.type !== 'string')
+    notes.push([
+      'info',
+      [...at, 'enum'],
+      `the \`enum\` of ${label} has values of type ${type.type}, which Gemini refuses`,
+      'declare texts, or name the values in the description',
     ]);
   if (/\(\?[=!]/.test(pattern))
     notes.push([

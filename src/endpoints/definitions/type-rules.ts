@@ -51,6 +51,19 @@ export function warnOfType(type: TypeDefinition, at: KeyPath): Finding[] {
   ]);
 }
 
+/** Members of a parameter whose names Claude refuses, and then all tools of a request. */
+export function warnOfMembers(parameter: TypeDefinition, at: KeyPath): Finding[] {
+  const isRefused = (member: string): boolean => !/^[\w.-]{1,64}$/.test(member);
+  return typesIn(parameter, at).flatMap(({ type, at: place }) =>
+    Object.keys(type.properties ?? {})
+      .filter(isRefused)
+      .map((member) => ({
+        at: [...place, 'properties', member],
+        message: `some clients refuse all tools because of the member "${clip(member, 100)}"; use at most 64 letters, digits, "_", "-" and "."`,
+      })),
+  );
+}
+
 function findIn(type: TypeDefinition, at: KeyPath, find: (type: TypeDefinition) => Finding[]): Finding[] {
   return typesIn(type, at).flatMap((place) =>
     find(place.type).map((finding) => ({ ...finding, at: [...place.at, ...finding.at] })),

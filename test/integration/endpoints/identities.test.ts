@@ -64,6 +64,18 @@ it('a parameter with more than 64 characters is served with a warning', async ()
   ]);
 });
 
+it('a member of a parameter with a name that clients refuse is served with a warning, and one of a result without', async () => {
+  const type =
+    'type: object, properties: { größe: { type: string }, ok: { type: object, properties: { "": { type: string } } } }';
+  expect(
+    await warningsOf('tools/a.yml', tool('a', `  parameters: [{ name: p, ${type} }]`, `  return: { ${type} }`)),
+  ).toEqual(
+    ['größe', ''].map((name) =>
+      expect.stringContaining(`some clients refuse all tools because of the member "${name}"; `),
+    ),
+  );
+});
+
 describe('the URI of a resource', () => {
   it.each([
     ['x://a\nb', 'has a control character, or a space around it'],

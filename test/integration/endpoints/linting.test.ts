@@ -72,7 +72,7 @@ describe('linting', () => {
     [
       'return',
       '  return: { type: object, properties: { flights: { type: integer } } }',
-      ['info tool.return.properties.flights: "flights" of the result has no description'],
+      ['info tool.return: the result has members without a description: "flights"'],
     ],
   ])('looks at the whole of a tool: %s replaced by "%s"', async (start, line, expected) => {
     expect(await tool(start, line)).toEqual(expected);
@@ -100,7 +100,10 @@ describe('linting', () => {
     [
       `type: integer, description: A code., enum: [${Array.from({ length: 101 }, (_, index) => index).join(', ')}]`,
       'carrier',
-      [expect.stringContaining('warning tool.parameters[0].enum: the `enum` of "carrier" has 101 values')],
+      [
+        expect.stringContaining('warning tool.parameters[0].enum: the `enum` of "carrier" has 101 values'),
+        expect.stringContaining('which Gemini refuses'),
+      ],
     ],
     [
       'type: array, description: Codes.',
@@ -125,7 +128,11 @@ describe('linting', () => {
     [
       'type: object, description: A filter., properties: { größe: { type: integer, description: In cm. } }',
       'carrier',
-      ['warning tool.parameters[0].properties.größe: some clients refuse the name "carrier.größe"'],
+      [
+        expect.stringContaining(
+          'warning tool.parameters[0].properties.größe: some clients refuse all tools because of the member',
+        ),
+      ],
     ],
     [
       'type: string, description: A code., pattern: "^(?=a)"',
@@ -134,6 +141,12 @@ describe('linting', () => {
     ],
   ])('looks at a parameter: { %s } named %s', async (rest, name, expected) => {
     expect(await carrier(rest, name)).toEqual(expected);
+  });
+
+  it('hints at an `enum` of numbers, which Gemini refuses', async () => {
+    expect(await carrier('type: integer, description: A level., enum: [1, 2]')).toEqual([
+      'info tool.parameters[0].enum: the `enum` of "carrier" has values of type integer, which Gemini refuses',
+    ]);
   });
 
   it('reports depth once, where it begins', async () => {
