@@ -203,7 +203,10 @@ export function jsonReader(type: DuckDBType): JsonReader | undefined {
 }
 
 function memberReader(readerAt: (index: number) => JsonReader | undefined): JsonReader {
-  const readAt = (value: JsonValue, at: number): JsonValue => readerAt(at)?.(value) ?? value;
+  const readAt = (value: JsonValue, at: number): JsonValue => {
+    const read = readerAt(at);
+    return read === undefined ? value : read(value);
+  };
   return (value) => {
     if (typeof value !== 'object' || value === null) return value;
     if (Array.isArray(value)) return value.map(readAt);

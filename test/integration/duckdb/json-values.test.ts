@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
 import { toIsoDate, toIsoTimestamp } from '../../../src/duckdb/values/iso-time.js';
-import { LITERALS } from './sql-literals.js';
+import { JSON_LITERALS, LITERALS } from './sql-literals.js';
 import { rowsOf, specOf, valueOf } from './temporary-database.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mxcp-values-'));
@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 describe('a value of SQL', () => {
-  test.each(LITERALS)('%s is given as %j', async (expression, json) => {
+  test.each([...LITERALS, ...JSON_LITERALS])('%s is given as %j', async (expression, json) => {
     expect(await valueOf(database, `SELECT ${expression} AS v`)).toEqual(json);
   });
 

@@ -81,21 +81,6 @@ export const LITERALS: readonly (readonly [string, JsonValue])[] = [
   ["'00000000-0000-0000-0000-000000000000'::UUID", '00000000-0000-0000-0000-000000000000'],
   ["'medium'::ENUM('small', 'medium')", 'medium'],
   ["'0101'::BIT", '0101'],
-  ['\'{"a": 1}\'::JSON', { a: 1 }],
-  ["'null'::JSON", null],
-  [
-    "'[12345678901234567890, 9007199254740993, 1.10, 0.30000000000000004, 1e3]'::JSON",
-    ['12345678901234567890', '9007199254740993', 1.1, 0.30000000000000004, 1000],
-  ],
-  [
-    '\'[0.12345678901234567890, 1e400, -1E-7, "1e400 nan"]\'::JSON',
-    ['0.12345678901234567890', '1e400', -1e-7, '1e400 nan'],
-  ],
-  ["to_json({'a': 'nan'::DOUBLE, 'b': '-inf'::DOUBLE, 'c': 'nan'})", { a: null, b: null, c: 'nan' }],
-  ['[\'{"b": 2}\'::JSON, NULL]', [{ b: 2 }, null]],
-  ["{'j': '[1]'::JSON, 't': '[1]'}", { j: [1], t: '[1]' }],
-  ["MAP {'k': '{\"x\": [true]}'::JSON}", { k: { x: [true] } }],
-  ["('[' || repeat('[', 5000) || repeat(']', 5000) || ']')::JSON", `${'['.repeat(5001)}${']'.repeat(5001)}`],
   ['[1, NULL, 3]', [1, null, 3]],
   ['[]', []],
   ['[[1], [], NULL]', [[1], [], null]],
@@ -123,4 +108,26 @@ export const LITERALS: readonly (readonly [string, JsonValue])[] = [
   ["{'a': [1, NULL], 'b': 'two'}::VARIANT", { a: [1, null], b: 'two' }],
   ['42::VARIANT', 42],
   ["'POINT(1 2)'::GEOMETRY", '0101000000000000000000F03F0000000000000040'],
+  ["{'x': [1, 2, 3]::INTEGER[3], 'y': {'2': NULL, 'z': [NULL]}}", { x: [1, 2, 3], y: { '2': null, z: [null] } }],
+];
+
+/** Of the type JSON, which is text to Python. */
+export const JSON_LITERALS: typeof LITERALS = [
+  ['\'{"a": 1}\'::JSON', { a: 1 }],
+  ["'null'::JSON", null],
+  [
+    "'[12345678901234567890, 9007199254740993, 1.10, 0.30000000000000004, 1e3]'::JSON",
+    ['12345678901234567890', '9007199254740993', 1.1, 0.30000000000000004, 1000],
+  ],
+  [
+    '\'[0.12345678901234567890, 1e400, -1E-7, "1e400 nan"]\'::JSON',
+    ['0.12345678901234567890', '1e400', -1e-7, '1e400 nan'],
+  ],
+  ["to_json({'a': 'nan'::DOUBLE, 'b': '-inf'::DOUBLE, 'c': 'nan'})", { a: null, b: null, c: 'nan' }],
+  ['[\'{"b": 2}\'::JSON, NULL]', [{ b: 2 }, null]],
+  ["{'j': '[1]'::JSON, 't': '[1]'}", { j: [1], t: '[1]' }],
+  ["MAP {'k': '{\"x\": [true]}'::JSON}", { k: { x: [true] } }],
+  ["('[' || repeat('[', 5000) || repeat(']', 5000) || ']')::JSON", `${'['.repeat(5001)}${']'.repeat(5001)}`],
+  ["{'x': 'null'::JSON, 'y': 1}", { x: null, y: 1 }],
+  ["MAP {'k': 'null'::JSON}", { k: null }],
 ];

@@ -50,6 +50,12 @@ test('is given for a value whichever language reads it from the database', async
   expect(differing.map(([expression]) => expression).toSorted()).toEqual([...LOST_IN_PYTHON.keys()].toSorted());
 });
 
+test("is text where the type is JSON, as in DuckDB's Python package", async () => {
+  const { sql, python } = await bothWays(['SELECT \'{"a": [1.10]}\'::JSON AS v', "SELECT {'x': 'null'::JSON} AS v"]);
+  expect(sql).toEqual([[{ v: { a: [1.1] } }], [{ v: { x: null } }]]);
+  expect(python).toEqual([[{ v: '{"a": [1.10]}' }], [{ v: { x: 'null' } }]]);
+});
+
 test('is given for any number, date and text', async () => {
   const micros = fc.sample(fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n }), 1_500);
   const doubles = fc.sample(fc.double({ noNaN: true, noDefaultInfinity: true }), 1_500);
