@@ -12,11 +12,11 @@ import {
   type PlannedRun,
   type ReloadRequest,
   requestsOf,
+  RunLog,
   startNext,
-} from './reload-state.js';
+} from './reload-runs.js';
 import type { ReloadPayload, TransactionInput } from './reload-steps.js';
 import { runTransaction } from './reload-transaction.js';
-import { RunLog } from './run-log.js';
 
 export interface ReloadOptions {
   readonly trigger: RunRecord['trigger'];

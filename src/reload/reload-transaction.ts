@@ -4,7 +4,7 @@ import { type Generation, type Pause, raceSignal } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { pauseWhenQuiet } from './quiet-pause.js';
 import type { Candidate, ReloadContext, TransactionInput } from './reload-steps.js';
-import type { RunLog } from './run-log.js';
+import type { RunLog } from './reload-runs.js';
 
 /**
  * One reload from top to bottom. Before the swap, an error leaves every answer as it was; in a handover, the old database is opened

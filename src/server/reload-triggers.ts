@@ -191,7 +191,10 @@ class RefreshTrigger implements Disposable {
 function findWait(refreshMs: number | null, references: readonly ResolvedReference[]): number | undefined {
   const waits = [
     ...(refreshMs === null ? [] : [withJitter(refreshMs)]),
-    ...references.flatMap((reference) => leaseDueAt(reference) ?? []).map((dueAt) => dueAt - Date.now()),
+    ...references
+      .filter(({ leaseSeconds }) => leaseSeconds !== undefined)
+      .flatMap((reference) => leaseDueAt(reference) ?? [])
+      .map((dueAt) => dueAt - Date.now()),
   ];
   if (waits.length === 0) return undefined;
   return Math.min(Math.max(Math.min(...waits), MINIMUM_WAIT_MS), LONGEST_TIMER_MS);

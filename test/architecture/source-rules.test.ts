@@ -63,7 +63,7 @@ describe('the sources', () => {
       src,
       (path) =>
         path === 'src/server/admin-ports.ts' ||
-        path === 'src/reload/run-log.ts' ||
+        path === 'src/reload/reload-runs.ts' ||
         (path.startsWith('src/admin/') && !path.startsWith('src/admin/client/')),
     );
     expect(inside.size).toBeGreaterThan(8);

@@ -9,7 +9,7 @@ import {
   startNext,
   type ReloadRequest,
   type ReloadState,
-} from '../../../src/reload/reload-state.js';
+} from '../../../src/reload/reload-runs.js';
 
 let count = 0;
 

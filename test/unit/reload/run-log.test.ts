@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MxcpError, problemsError } from '../../../src/errors/index.js';
-import type { PlannedRun, ReloadRequest } from '../../../src/reload/reload-state.js';
-import { RunLog } from '../../../src/reload/run-log.js';
+import { type PlannedRun, type ReloadRequest, RunLog } from '../../../src/reload/reload-runs.js';
 
 function createRequest(id: string, dryRun = false): ReloadRequest {
   return { id, trigger: 'cli', dryRun, definitions: true, force: false, hasPayload: false, requestedAt: new Date(5) };
