@@ -14,7 +14,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
-import { clip, isCallersMistake, joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
+import { clip, clipMiddle, isCallersMistake, joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
 import { MAX_ARGUMENT_VALUES } from '../values/index.js';
 import type { AccessRecord } from './access-log.js';
@@ -218,10 +218,15 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
 
 /** A failed tool call as the model sees it: a result with `isError`, so that the model can act on the message. */
 export function toToolFailure(name: string, error: MxcpError, scrubber: Scrubber): CallToolResult {
-  const text = scrubber.scrub(
-    isMeantForClients(error) ? error.message : `Error executing tool ${name}: ${error.message}`,
-  );
+  const message = shownMessage(error, scrubber);
+  const text = isMeantForClients(error) ? message : `Error executing tool ${name}: ${message}`;
   return { content: [{ type: 'text', text }], isError: true };
+}
+
+/** Redacted first: half a secret would not be recognised. Only a text of the endpoint itself may have any length. */
+function shownMessage(error: MxcpError, scrubber: Scrubber): string {
+  const message = scrubber.scrub(error.message);
+  return isMeantForClients(error) ? message : clipMiddle(message);
 }
 
 /** Whether the text is an answer that the endpoint itself gives. */
@@ -262,7 +267,7 @@ export function toProtocolError(
   }
   if (isUnknown) return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${clip(name, 200)}`);
   const code = isCallersMistake(error.code) ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
-  return new ProtocolError(code, scrubber.scrub(error.message), { code: error.code });
+  return new ProtocolError(code, shownMessage(error, scrubber), { code: error.code });
 }
 
 type RequestHandler = (request: JSONRPCRequest, context: RequestContext) => Promise<Result>;

@@ -9,7 +9,7 @@ import {
   ResultReturnType,
   StatementType,
 } from '@duckdb/node-api';
-import { clipMiddle, messageOf, MxcpError } from '../../errors/index.js';
+import { messageOf, MxcpError } from '../../errors/index.js';
 import { EventLoopBudget, raceSignal } from '../../lifecycle/index.js';
 import { columnReader, type ColumnReader, type ColumnValues } from '../values/chunk-columns.js';
 import { jsonReader, keepOrder, losesOrder, parseJsonText, toJson } from '../values/json-values.js';
@@ -280,5 +280,5 @@ export function toQueryError(thrown: unknown): MxcpError {
   if (thrown instanceof MxcpError) return thrown;
   const message = messageOf(thrown);
   if (message.startsWith('INTERRUPT Error')) return interrupted(thrown);
-  return new MxcpError('query_failed', `${PREFIX}${clipMiddle(message)}`, { cause: thrown });
+  return new MxcpError('query_failed', `${PREFIX}${message}`, { cause: thrown });
 }

@@ -30,3 +30,20 @@ test('a secret value that an error quotes does not reach the client of a resourc
   expect(resource.message).not.toContain('hunter2');
   expect(prompt.message).not.toContain('hunter2');
 });
+
+test('a message takes at most 2 KB, whatever it quotes, and keeps its end', () => {
+  const error = new MxcpError(
+    'query_failed',
+    `Could not convert "${'ä😀'.repeat(100_000)}" to INT32\n\nLINE 1: SELECT 1`,
+  );
+  const [block] = toToolFailure('sales', error, scrubber).content;
+  const text = block?.type === 'text' ? block.text : '';
+  expect(text).toMatch(/^Error executing tool sales: Could not convert "[ä😀]+…[ä😀]+" to INT32\n\nLINE 1: SELECT 1$/u);
+  const context = { scrubber, isModern: true };
+  const { message } = toProtocolError({ kind: 'prompt', name: 'p' }, error, context);
+  for (const each of [text, message]) expect(Buffer.byteLength(each)).toBeLessThan(2048);
+  const long = 'x'.repeat(5000);
+  expect(toToolFailure('sales', new MxcpError('not_found', long), scrubber).content).toEqual([
+    { type: 'text', text: long },
+  ]);
+});
