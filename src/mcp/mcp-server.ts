@@ -299,7 +299,7 @@ export class CheckedServer extends Server {
       try {
         checkRevision(context);
         refuseManyArguments(request);
-        const result = await wrapped(withoutNulls(request), context);
+        const result = await wrapped(request, context);
         access.outcome ??= 'success';
         return result;
       } catch (thrown) {
@@ -325,13 +325,6 @@ function refuseManyArguments({ params }: JSONRPCRequest): void {
   if (count <= MAX_ARGUMENT_VALUES) return;
   const message = `Invalid params: arguments: more than ${MAX_ARGUMENT_VALUES}`;
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
-}
-
-/** A `null` that a client sends for a parameter means that it was left out. */
-function withoutNulls(request: JSONRPCRequest): JSONRPCRequest {
-  const { params } = request;
-  if (params === undefined || !Object.values(params).includes(null)) return request;
-  return { ...request, params: Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null)) };
 }
 
 function toParamsError(error: unknown): ProtocolError | undefined {
@@ -364,4 +357,21 @@ function toIssueText(issue: unknown): readonly string[] {
   if (!Array.isArray(issue.path)) return [];
   const [, ...path] = issue.path.map(String);
   return [`${path.join('.') || 'params'}: ${String(issue.message).replace(/^Invalid \w+: /, '')}`];
+}
+
+/**
+ * Reads the JSON of a message or of a list of messages. A byte order mark is skipped: some shells write one. A `null` that a
+ * client sends for a parameter means that it was left out. Throws `SyntaxError`, which quotes the text.
+ */
+export function parseMessageText(text: string): unknown {
+  const parsed: unknown = JSON.parse(text.replace(/^\u{feff}/u, ''));
+  return Array.isArray(parsed) ? parsed.map(withoutNulls) : withoutNulls(parsed);
+}
+
+function withoutNulls(message: unknown): unknown {
+  if (typeof message !== 'object' || message === null || !('params' in message)) return message;
+  const { params } = message;
+  if (typeof params !== 'object' || params === null || Array.isArray(params)) return message;
+  if (!Object.values(params).includes(null)) return message;
+  return { ...message, params: Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null)) };
 }

@@ -17,7 +17,13 @@ import { within } from '../lifecycle/index.js';
 import { LimitedLog } from '../logging/index.js';
 import { AccessLog, type AccessRecord } from './access-log.js';
 import { sendListChanges } from './listings.js';
-import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
+import {
+  type ClientTransport,
+  createMcpServerFactory,
+  type McpOptions,
+  type MessageScope,
+  parseMessageText,
+} from './mcp-server.js';
 import { ResultSplices, writeMessage } from './results.js';
 
 interface StdioOptions extends McpOptions {
@@ -237,11 +243,10 @@ interface OpenRequest {
   readonly end: ((bytes: number) => void) | undefined;
 }
 
-/** Cuts what arrives into lines, without the byte order mark that some shells write first. */
+/** Cuts what arrives into lines. */
 class LineReader {
   #chunks: Buffer[] = [];
   #size = 0;
-  #isFirst = true;
 
   /** Whether a line is longer than a message may be. Nothing can be read after it. */
   get isOverLimit(): boolean {
@@ -255,9 +260,7 @@ class LineReader {
       start = end + 1;
       this.#chunks = [];
       this.#size = 0;
-      const text = this.#isFirst ? line.replace(/^\u{feff}/u, '') : line;
-      this.#isFirst = false;
-      if (text.trim() !== '') yield text;
+      if (line.trim() !== '') yield line;
     }
     this.#chunks.push(chunk.subarray(start));
     this.#size += chunk.length - start;
@@ -276,7 +279,7 @@ interface UnreadableLine {
 function readMessage(line: string): { readonly message: JSONRPCMessage } | UnreadableLine {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(line);
+    parsed = parseMessageText(line);
   } catch {
     const reason = 'Parse error: a line of the input is not valid JSON';
     return { code: ProtocolErrorCode.ParseError, reason, id: undefined, isAnswer: false };

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonContentType, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import { readBody } from '../../http/index.js';
 import type { AccessLog, AccessRecord } from '../access-log.js';
+import { parseMessageText } from '../mcp-server.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
 
@@ -330,7 +331,7 @@ export async function readMessageBody(incoming: IncomingMessage): Promise<Messag
 function parseMessage(bytes: Buffer): MessageBody {
   if (!isUtf8(bytes)) return { refused: NOT_UTF8 };
   try {
-    return { parsed: JSON.parse(bytes.toString('utf8')) };
+    return { parsed: parseMessageText(bytes.toString('utf8')) };
   } catch {
     return { refused: MALFORMED };
   }

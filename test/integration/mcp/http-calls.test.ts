@@ -92,6 +92,8 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send, notFoundCode) => {
     const { url } = await startListener();
     const call = await send(url, request('tools/call', { name: 'echo', arguments: null }));
     expect(call.body.result.structuredContent).toEqual({ given: '{}' });
+    const bare = JSON.stringify({ ...callOf('count'), params: { name: 'count', _meta: null, arguments: null } });
+    expect((await post(url, `\u{feff}${bare}`)).body.result.structuredContent).toEqual({ result: 42 });
     const list = await send(url, request('tools/list', { cursor: null }));
     expect(list.body.result.tools).not.toHaveLength(0);
   });
