@@ -2,7 +2,7 @@ import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 
 /** What changes by itself or describes the reload; everything else must stay the same byte for byte. */
-const MOVING_STATUS = ['timestamp', 'uptime', 'uptime_seconds', 'reload'];
+const MOVING_STATUS = ['timestamp', 'uptime', 'uptime_seconds', 'reload', 'calls'];
 const MOVING_CONFIG = ['timestamp', 'last_rejected'];
 
 /** Everything a caller of either transport can see of the current generation, as one text. */

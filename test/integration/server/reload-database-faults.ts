@@ -156,7 +156,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     fix: putBack,
     stage: 'check',
     code: 'endpoint_invalid',
-    at: 'tools/price.yml:7',
+    at: 'tools/price.yml:7:14',
     says: [
       'on the new database ',
       'shop.duckdb; restore the previous file or fix the endpoints',
@@ -172,7 +172,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     fix: putBack,
     stage: 'check',
     code: 'endpoint_invalid',
-    at: 'tools/price.yml:7',
+    at: 'tools/price.yml:7:14',
     says: [
       'on the new database ',
       'shop.duckdb; restore the previous file or fix the endpoints',
@@ -186,7 +186,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     fix: (project) => project.remove('tools/extra.yml'),
     stage: 'check',
     code: 'endpoint_invalid',
-    at: 'tools/extra.yml:7',
+    at: 'tools/extra.yml:7:12',
     says: ['Table with name itme does not exist', 'Did you mean "item"'],
   },
   {
@@ -197,7 +197,7 @@ const CHECK_FAULTS: readonly ReloadFault[] = [
     fix: (project) => project.remove('tools/extra.yml'),
     stage: 'check',
     code: 'endpoint_invalid',
-    at: 'tools/extra.yml:7',
+    at: 'tools/extra.yml:7:14',
     says: ['the SQL uses $nam, which is not a declared parameter; did you mean "name"?'],
   },
 ];

@@ -98,8 +98,8 @@ describe('after a reload', () => {
     expect(await call(server.url, 'which')).toContain('narrow');
     project.write('config.yml', userConfig());
     await server.admin.reload(RELOAD);
-    expect(await call(server.url, 'which')).toBe('');
-    expect(await call(server.url, 'secrets')).toBe('');
+    expect(await call(server.url, 'which')).toBe('[]');
+    expect(await call(server.url, 'secrets')).toBe('[]');
   });
 
   it('a replaced read-only database answers, and the files of the old one are closed', async () => {

@@ -45,7 +45,7 @@ describe('a secret that a query is changing', () => {
     const before = await observeAnswers(server, ['price', 'secrets']);
     const transaction = await startSql(
       server,
-      `BEGIN; CREATE OR REPLACE TEMPORARY SECRET first (TYPE http, HTTP_PROXY 'http://mine:1'); ${ENDLESS}`,
+      `BEGIN; CREATE OR REPLACE TEMPORARY SECRET first (TYPE http, HTTP_PROXY 'http://mine:1'); ${ENDLESS}; COMMIT`,
     );
     edit(project);
     // Until its first statements have run, nothing blocks the reload.

@@ -168,7 +168,9 @@ export class HandoverShop {
 
   /** Names of ours beside the database. */
   hiddenFiles(): readonly string[] {
-    return readdirSync(this.project.root).filter((name) => name.startsWith('.shop.duckdb'));
+    const names = readdirSync(this.project.root).filter((name) => name.startsWith('.shop.duckdb'));
+    // By that file, other processes find the server; it is there as long as the server has a read-write database.
+    return names.filter((name) => !name.endsWith('.mxcp-owner'));
   }
 }
 
