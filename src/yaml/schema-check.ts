@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MxcpError, type Problem } from '../errors/index.js';
 import { type FileLedger, FileReadError } from '../files/index.js';
 import { deadlineIn } from '../lifecycle/index.js';
-import { checkValue, placeProblems } from './schema-problems.js';
+import { explainMismatch, placeProblems } from './schema-problems.js';
 import { type KeyPath, parseYaml, type YamlSource } from './yaml-source.js';
 
 type SchemaCheck<T> =
@@ -20,9 +20,11 @@ interface CheckOptions<T> {
 
 /** Checks a value against a schema; every problem has its position in the file, and none quotes a value. */
 export function checkSchema<T>({ schema, source, value, isUnresolved }: CheckOptions<T>): SchemaCheck<T> {
-  const check = checkValue(schema, conform(value, jsonSchemaOf(schema)), false);
-  if (check.ok) return check;
-  const findings = check.findings.filter(({ at, isUnknownKey }) => isUnknownKey || isUnresolved?.(at) !== true);
+  const conformed = conform(value, jsonSchemaOf(schema));
+  const parsed = schema.safeParse(conformed);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const mismatch = explainMismatch(schema, conformed, false);
+  const findings = mismatch.filter(({ at, isUnknownKey }) => isUnknownKey || isUnresolved?.(at) !== true);
   const problems = placeProblems(findings, source, ({ at, isUnknownKey }) =>
     isUnknownKey ? source.positionOfKey(at) : source.positionOf(at),
   );

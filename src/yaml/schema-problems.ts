@@ -7,7 +7,7 @@ import {
   clip,
   type SourcePosition,
 } from '../errors/index.js';
-import type { KeyPath, YamlSource } from './yaml-source.js';
+import { type KeyPath, toDotted, type YamlSource } from './yaml-source.js';
 
 /** Something wrong at a key of a file. */
 export interface Finding {
@@ -41,13 +41,6 @@ export function placeProblems(
   });
 }
 
-export function toDotted(path: KeyPath): string {
-  return path.reduce<string>(
-    (dotted, step) => (typeof step === 'number' ? `${dotted}[${step}]` : dotted === '' ? step : `${dotted}.${step}`),
-    '',
-  );
-}
-
 /** Help with the slips that people make most often where a schema is used. */
 interface Hints {
   /** What to write instead of a value of the wrong type, as the end of a sentence. */
@@ -59,12 +52,8 @@ interface Hints {
 /** The hints of schemas that have some. */
 export const hints = z.registry<Hints>();
 
-export type ValueCheck<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly findings: readonly Finding[] };
-
-/** Checks a value against a schema, with one finding for each key. Values may be secret; `mayQuote` says that these are not. */
-export function checkValue<T>(schema: z.ZodType<T>, value: unknown, mayQuote: boolean): ValueCheck<T> {
+/** Why a value does not fit a schema, with one finding for each key. Values may be secret; `mayQuote` says that these are not. */
+export function explainMismatch(schema: z.ZodType, value: unknown, mayQuote: boolean): readonly Finding[] {
   // zod drops the schema of an issue when it has its message; the list of unknown keys stays the same object.
   const objects = new WeakMap<readonly string[], z.ZodObject>();
   const result = schema.safeParse(value, {
@@ -74,8 +63,7 @@ export function checkValue<T>(schema: z.ZodType<T>, value: unknown, mayQuote: bo
       return describe(issue, mayQuote) + (hint === undefined || issue.input === undefined ? '' : `; ${hint}`);
     },
   });
-  if (result.success) return { ok: true, value: result.data };
-  const findings = result.error.issues.flatMap(mostLikely).flatMap((issue): Finding[] => {
+  return (result.error?.issues ?? []).flatMap(mostLikely).flatMap((issue): Finding[] => {
     const at = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
     const name = toDotted(at);
     if (issue.code !== 'unrecognized_keys')
@@ -88,7 +76,6 @@ export function checkValue<T>(schema: z.ZodType<T>, value: unknown, mayQuote: bo
       message: () => `unknown key \`${clip(key, 100)}\`${parent}${hintOfKey(key, object)}`,
     }));
   });
-  return { ok: false, findings };
 }
 
 function hintOfKey(key: string, object: z.ZodObject | undefined): string {

@@ -7,6 +7,13 @@ import { composeDocument, type YamlDocument } from './yaml-document.js';
 /** Keys and list indexes from the root of a file to a value in it. */
 export type KeyPath = readonly (string | number)[];
 
+export function toDotted(path: KeyPath): string {
+  return path.reduce<string>(
+    (dotted, step) => (typeof step === 'number' ? `${dotted}[${step}]` : dotted === '' ? step : `${dotted}.${step}`),
+    '',
+  );
+}
+
 export type YamlParseResult =
   | { readonly ok: true; readonly source: YamlSource }
   | { readonly ok: false; readonly problems: readonly Problem[] };

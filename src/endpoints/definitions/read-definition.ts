@@ -1,5 +1,5 @@
 import { clip, type Problem } from '../../errors/index.js';
-import { checkValue, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
+import { explainMismatch, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
 import { checkRules } from './definition-rules.js';
 import { type EndpointFields, type EndpointFileContents, endpointFileSchema, readParts } from './definition-schema.js';
 import {
@@ -44,14 +44,16 @@ export async function readDefinition(file: DefinitionFile, context: DefinitionCo
   const kindFinding = checkKind(source.value, file.kind);
   if (kindFinding !== undefined) return { ...identity, problems: toProblems([kindFinding], source), warnings: [] };
 
-  const parsed = checkValue(endpointFileSchema, source.value, true);
-  const parts = readParts(parsed.ok ? parsed.value : source.value, file.kind, parsed.ok);
+  const parsed = endpointFileSchema.safeParse(source.value);
+  const parts = readParts(parsed.success ? parsed.data : source.value, file.kind, parsed.success);
   const rules = checkRules(parts, context.defaults);
   const read = await readSource(parts, source, context);
-  const schemaFindings = parsed.ok ? [] : parsed.findings;
+  const schemaFindings = parsed.success ? [] : explainMismatch(endpointFileSchema, source.value, true);
   const problems = toProblems([...schemaFindings, ...rules.mistakes, ...read.findings], source);
   const definition =
-    parsed.ok && problems.length === 0 ? toDefinition(file, parsed.value, { source, read: read.source }) : undefined;
+    parsed.success && problems.length === 0
+      ? toDefinition(file, parsed.data, { source, read: read.source })
+      : undefined;
   const warnings = toProblems(rules.warnings, source);
   return { ...identity, definition, sqlFile: read.sqlFile, problems, warnings };
 }
