@@ -1,5 +1,4 @@
 import { FloatValue, ListValue, type RuntimeValue, toRuntimeValue } from './jinja-library.js';
-import { toText } from './template-text.js';
 
 /** The arguments of an operator, evaluated. */
 type Operands = readonly RuntimeValue[];
@@ -122,8 +121,7 @@ function calculate(operator: string, left: RuntimeValue, right: RuntimeValue): O
   }
   if (operator === '+' && Array.isArray(a) && Array.isArray(b) && left.type === right.type)
     return withType(left.type, [...a, ...b]);
-  if (operator === '+' && isJoinable(left) && isJoinable(right) && (typeof a === 'string' || typeof b === 'string'))
-    return toText(left) + toText(right);
+  if (operator === '+' && typeof a === 'string' && typeof b === 'string') return a + b;
   if (operator === '*') {
     const repeated = repeat(left, y) ?? repeat(right, x);
     if (repeated !== undefined) return repeated;
@@ -135,11 +133,6 @@ function negate(value: RuntimeValue): RuntimeValue {
   const number = numberOf(value);
   if (number === undefined) throw new Error(`"-" does not work on ${value.type}`);
   return toNumberValue(-number, value.type === 'FloatValue');
-}
-
-/** The library joins a text with a number, which Jinja2 refuses; templates may rely on it. */
-function isJoinable({ value }: RuntimeValue): boolean {
-  return typeof value === 'string' || typeof value === 'number';
 }
 
 function repeat(value: RuntimeValue, count: number | undefined): Outcome | undefined {
@@ -209,5 +202,7 @@ export function withType(type: string, items: readonly RuntimeValue[]): RuntimeV
 
 /** The names of the types become words in the message that users see. */
 function unfit(operator: string, left: RuntimeValue, right: RuntimeValue): Error {
-  return new Error(`"${operator}" does not work between ${left.type} and ${right.type}`);
+  const isJoining = operator === '+' && [left, right].some(({ value }) => typeof value === 'string');
+  const advice = isJoining ? '; join texts with ~' : '';
+  return new Error(`"${operator}" does not work between ${left.type} and ${right.type}${advice}`);
 }

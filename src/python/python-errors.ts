@@ -1,6 +1,6 @@
 import { MxcpError } from '../errors/index.js';
 import type { PythonCallOptions, PythonSpec } from './python-spec.js';
-import type { CutText, JobFailure, PythonProblem, RaisedError } from './worker-protocol.js';
+import type { CutText, PythonProblem, RaisedError, ReportedFailure } from './worker-protocol.js';
 
 /** A text that was too long. A secret that the cut split can only be recognised by its remaining part, so both ends are scrubbed. */
 export function joinCutText([head, leftOut, tail]: CutText, scrubber: PythonSpec['scrubber']): string {
@@ -27,6 +27,9 @@ function positionOf(file: string, line: number | undefined): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
+/** What the worker reports, or what the server finds at the end of a job. */
+export type JobFailure = ReportedFailure | { readonly kind: 'open_transaction' };
+
 /** The error of a failed job. The one of a call has a message for clients, and one for developers that the log shows. */
 export function toPythonError(
   failure: JobFailure,
@@ -42,6 +45,11 @@ export function toPythonError(
         `the result is larger than ${maxResultBytes} bytes${reached}; return less, or raise --max-result-bytes`,
       );
     }
+    case 'open_transaction':
+      return new MxcpError(
+        'python_failed',
+        'the Python code failed: it left a transaction open, so the changes in it were rolled back; end it with COMMIT, or use `with db.transaction():`',
+      );
     case 'not_callable': {
       const { message, file, line } = failure;
       const logMessage = describeProblem(failure);

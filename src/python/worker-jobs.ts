@@ -7,7 +7,7 @@ import {
 } from '../duckdb/index.js';
 import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
-import { interrupted, toPythonError } from './python-errors.js';
+import { interrupted, type JobFailure, toPythonError } from './python-errors.js';
 import type { PythonCallOptions, PythonSpec } from './python-spec.js';
 import type { WorkerProcess } from './worker-process.js';
 import type { MessageOf, PythonProblem, RaisedError, ServerMessage } from './worker-protocol.js';
@@ -92,9 +92,10 @@ export class WorkerJobs {
     const job = this.#jobs.get(number);
     if (job === undefined) return;
     if (failure?.kind === 'raised') this.#onDebug(failure.traceback);
+    const isOpen = failure === undefined && !job.isUnwanted && (await this.sessions.rollBack(job.session));
     await this.sessions.close(job.session);
     this.#jobs.delete(number);
-    job.settle(failure);
+    job.settle(isOpen ? { kind: 'open_transaction' } : failure);
   }
 
   /** Runs a statement for a job, for code beside a job (session `j1t2`), or for code that belongs to no job. */
@@ -167,7 +168,7 @@ class WorkerJob {
   }
 
   /** Its code has ended, or the caller stops waiting for that. */
-  settle(failure: MessageOf<'done'>['failure']): void {
+  settle(failure: JobFailure | undefined): void {
     if (this.refusal !== undefined) this.#reject(this.refusal.error);
     else if (this.isInterrupted) this.#reject(interrupted());
     else if (failure === undefined) this.#resolve();
@@ -225,6 +226,11 @@ class WorkerSessions implements Disposable {
   /** Interrupts the running statement of the session and refuses later ones. */
   interrupt(key: string): void {
     this.#sessions.get(key)?.abort.abort();
+  }
+
+  /** Whether the code has left a transaction open, whose changes are lost. */
+  async rollBack(key: string): Promise<boolean> {
+    return (await this.#sessions.get(key)?.session.rollBack()) ?? false;
   }
 
   /** Rolls back an open transaction. Never rejects: a connection that cannot be closed is a warning and does not fail the call. */

@@ -89,7 +89,7 @@ export type RaisedError = z.infer<Failures['raised']>;
 /** An error in a Python file, relative to the project root. The message does not contain the position. */
 export type PythonProblem = z.infer<Failures['problem']>;
 export type ImportFailure = z.infer<Failures['importFailure']>;
-export type JobFailure = z.infer<Failures['failure']>;
+export type ReportedFailure = z.infer<Failures['failure']>;
 
 /** A message of a worker, except for the items of results. */
 export type WorkerMessage = z.infer<ReturnType<typeof createMessage>>;

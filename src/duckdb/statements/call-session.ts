@@ -26,7 +26,7 @@ export interface SessionExecution {
 }
 
 /** The database of one call of a function. */
-export type DatabaseSession = Pick<CallSession, 'execute' | 'dispose'>;
+export type DatabaseSession = Pick<CallSession, 'execute' | 'rollBack' | 'dispose'>;
 
 /** These leave nothing on a connection, as long as no transaction is open on it. */
 const WITHOUT_TRACE: ReadonlySet<StatementType> = new Set([
@@ -49,6 +49,7 @@ export class CallSession implements Disposable {
   readonly #onDisposed: () => void;
   readonly #ending = new AbortController();
   #isClean = true;
+  #hasTransactions = false;
   #running = 0;
   #connection: Promise<PooledConnection> | undefined;
   /** Settles when the statement requested last has; never rejects. */
@@ -70,10 +71,29 @@ export class CallSession implements Disposable {
     return executed;
   }
 
+  /** Rolls back a transaction that was left open, after all statements so far. Resolves with whether there was one. */
+  rollBack(): Promise<boolean> {
+    const rolledBack = this.#last.then(() => this.#rollBack());
+    this.#last = rolledBack;
+    return rolledBack;
+  }
+
   /** Interrupts what runs and rolls back an open transaction. Idempotent. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#end();
     return this.#disposed;
+  }
+
+  /** Never rejects: without a transaction, DuckDB refuses the statement, and a connection that is gone has none. */
+  async #rollBack(): Promise<boolean> {
+    const connection = this.#hasTransactions ? await this.#opened() : undefined;
+    const run: ConnectionWork<unknown> = (native) => native.run('ROLLBACK');
+    return connection === undefined
+      ? false
+      : connection.run(run, { caller: this.#caller, signal: this.#ending.signal }).then(
+          () => true,
+          () => false,
+        );
   }
 
   async #execute(sql: string, parameters: SqlParameters, execution: SessionExecution): Promise<void> {
@@ -105,6 +125,7 @@ export class CallSession implements Disposable {
       refusesExcess: true,
       beforeRun: async (prepared, isLast) => {
         if (!WITHOUT_TRACE.has(prepared.statementType)) this.#isClean = false;
+        if (prepared.statementType === StatementType.TRANSACTION) this.#hasTransactions = true;
         if (isLast && mayHaveTimeZone(prepared)) timeZone = await readTimeZone(connection);
       },
       openReader: (columns) => pythonRows(columns, execution, timeZone),

@@ -73,7 +73,7 @@ describe('a task that continues', () => {
     expect(await python.value('work:finish')).toBe('the call that this code belongs to was cancelled');
   });
 
-  it('in a transaction whose call has ended gets an error that says so', async () => {
+  it('in a transaction whose call has ended gets an error that says so, as the call does', async () => {
     using project = new TemporaryProject({
       'python/work.py': [
         'import contextvars, threading',
@@ -100,7 +100,7 @@ describe('a task that continues', () => {
     });
     const database = await openDatabase();
     await using python = await PythonProject.buildOn(project, database);
-    await python.call('work:start');
+    await expect(python.call('work:start')).rejects.toThrow('it left a transaction open');
     expect(await python.value('work:finish')).toBe(
       'the call that this transaction belongs to has ended, and rolled it back',
     );

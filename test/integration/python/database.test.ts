@@ -48,13 +48,23 @@ describe('the database of Python code', () => {
         '    db.execute("BEGIN")',
         '    db.execute("INSERT INTO kept VALUES (1)")',
         '    return db.execute("SELECT getvariable(\'x\') AS x")',
+        'def ended():',
+        '    db.execute("BEGIN")',
+        '    db.execute("ROLLBACK")',
+        '    return 1',
         'def second(): return db.execute("SELECT getvariable(\'x\') AS x, (SELECT count(*) FROM kept) AS n")',
         'def third(): db.execute("FROM mine")',
       ],
     });
     const database = await openDatabase();
     await using python = await PythonProject.buildOn(project, database);
-    expect((await python.call('data:first')).items).toEqual([{ x: 7 }]);
+    const items: unknown[] = [];
+    await expect(python.call('data:first', {}, { onItem: (item) => items.push(item) })).rejects.toMatchObject({
+      code: 'python_failed',
+      message: expect.stringMatching(/^the Python code failed: it left a transaction open, so .* rolled back; end it/),
+    });
+    expect(items).toEqual([{ x: 7 }]);
+    expect(await python.value('data:ended')).toBe(1);
     expect((await python.call('data:second')).items).toEqual([{ x: null, n: 0 }]);
     await expect(python.call('data:third')).rejects.toMatchObject({
       code: 'python_failed',
@@ -62,7 +72,7 @@ describe('the database of Python code', () => {
         /^Catalog Error: Table with name mine does not exist!\n.*\n\nLINE 1: FROM mine\n +\^$/,
       ),
       logMessage: expect.stringMatching(
-        /^Catalog Error: Table .*\n.* \(python\/data\.py:10, in third\)\n\nLINE 1: FROM mine\n +\^$/,
+        /^Catalog Error: Table .*\n.* \(python\/data\.py:14, in third\)\n\nLINE 1: FROM mine\n +\^$/,
       ),
     });
   });
@@ -164,6 +174,7 @@ function countRows(session: DatabaseSession, onRow: () => void): DatabaseSession
           return execution.onRow(row);
         },
       }),
+    rollBack: () => session.rollBack(),
     dispose: () => session.dispose(),
   };
 }

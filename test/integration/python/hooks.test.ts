@@ -95,8 +95,6 @@ describe('hooks', () => {
         '    db.execute("BEGIN")',
         '    db.execute("INSERT INTO t VALUES (1)")',
         '    db.execute("COMMIT")',
-        '    db.execute("BEGIN")',
-        '    db.execute("INSERT INTO t VALUES (99)")',
         '@on_shutdown',
         'async def end(): db.execute("INSERT INTO t VALUES (2)")',
       ],
@@ -108,6 +106,26 @@ describe('hooks', () => {
     await python.workers.dispose();
     expect(await rowsOf(database, 'FROM t ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }]);
     expect(python.warnings).toEqual([]);
+  });
+
+  it('that leave a transaction open fail, and change nothing', async () => {
+    using project = new TemporaryProject({
+      'python/hooks.py': [
+        'from mxcp.runtime import db, on_init',
+        '@on_init',
+        'def create():',
+        '    db.execute("CREATE TABLE t (n INT)")',
+        '    db.execute("BEGIN")',
+        '    db.execute("INSERT INTO t VALUES (99)")',
+      ],
+    });
+    const database = await openDatabase();
+    await using python = await PythonProject.buildOn(project, database);
+    await expect(python.workers.initialise()).rejects.toMatchObject({
+      code: 'python_failed',
+      message: expect.stringContaining('it left a transaction open'),
+    });
+    expect(await rowsOf(database, 'FROM t')).toEqual([]);
   });
 
   it('of a file that cannot be imported do not run, those of files that it imports do', async () => {

@@ -13,7 +13,7 @@ import decimal
 import enum
 import math
 import uuid
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
 from .foreign import to_python
 
@@ -28,7 +28,7 @@ def encode_parameters(parameters: Any) -> Dict[str, Any]:
     if parameters is None:
         return {}
     if isinstance(parameters, collections.abc.Mapping):
-        named = {str(name): value for name, value in parameters.items()}
+        named = dict(_named_pairs(parameters, "the dict of parameters"))
     elif isinstance(parameters, collections.abc.Iterable) and not isinstance(parameters, (str, bytes, bytearray)):
         named = {str(index): value for index, value in enumerate(parameters, 1)}
     else:
@@ -77,7 +77,17 @@ def _encode_mapping(value: collections.abc.Mapping, where: str) -> Any:
             pairs = zip(value["key"], value["value"])
             return _tag("map", [[_encode(k, f"{where}.key"), _encode(v, f"{where}.value")] for k, v in pairs])
     # Pairs, because JavaScript would move names that are numbers to the front.
-    return _tag("struct", [[str(key), _encode(item, f"{where}.{key}")] for key, item in value.items()])
+    return _tag("struct", [[key, _encode(item, f"{where}.{key}")] for key, item in _named_pairs(value, where)])
+
+
+def _named_pairs(values: collections.abc.Mapping, where: str) -> List[Tuple[str, Any]]:
+    """Keys become texts. Raises TypeError for two keys with the same text, one of whose values would be lost."""
+    pairs = [(str(key), value) for key, value in values.items()]
+    if len(pairs) > len({name for name, _ in pairs}):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TypeError(f'{where} has two keys that are "{twice}" as text')
+    return pairs
 
 
 def _encode_integer(value: int, where: str) -> Any:

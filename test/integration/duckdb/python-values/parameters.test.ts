@@ -72,6 +72,8 @@ test.each([
   ['{"a": {1, 2}}', 'TypeError: parameter a is of type "set", which no SQL type represents'],
   ['[1, [object()]]', 'TypeError: parameter 2[0] is of type "object", which no SQL type represents'],
   ['{"c": circle()}', 'TypeError: parameter c contains itself, or is nested too deeply'],
+  ['{1: 2, "1": 3}', 'TypeError: the dict of parameters has two keys that are "1" as text'],
+  ['{"a": [{1: 2, "1": 3}]}', 'TypeError: parameter a[0] has two keys that are "1" as text'],
   ['[2**128]', 'OverflowError: parameter 1 is an integer of more than 128 bits, which no SQL type holds'],
 ])('that cannot be sent are refused with their place: %s', async (expression, message) => {
   expect(await encode('encode-all', [expression])).toEqual([{ error: expect.stringContaining(message) }]);
