@@ -31,12 +31,17 @@ function completionOf(name: SettingName, { flag = '', kind }: Setting<unknown>):
 // Object.keys loses the type of the keys.
 const ALL_SETTINGS = Object.keys(SETTINGS) as readonly SettingName[];
 
+/** Also accepted before the command: `mxcp -C ~/sales serve`. */
+const WHERE_THE_PROJECT_IS = toOptions(['projectDir', 'config']);
+
 const CONNECTION: readonly OptionSpec[] = [
   {
     flags: '--socket <path>',
-    doc: 'The admin socket; default: MXCP_ADMIN_SOCKET, else /run/mxcp/mxcp.sock.',
+    doc: 'The admin socket; default: MXCP_ADMIN_SOCKET, else that of the server of the project, or /run/mxcp/mxcp.sock.',
     completes: 'file',
   },
+  ...WHERE_THE_PROJECT_IS,
+  ...toOptions(['profile']),
   { flags: '--json', doc: 'Print the answer of the server as JSON.' },
   { flags: '--debug', doc: 'Show details of errors.' },
 ];
@@ -89,8 +94,6 @@ const PARAMETERS: OptionSpec = {
   doc: 'A parameter; `name=@file.json` takes its value from a JSON file, `name=@@text` is a text that begins with `@`. Repeatable.',
   repeatable: true,
 };
-/** Also accepted before the command: `mxcp -C ~/sales serve`. */
-const WHERE_THE_PROJECT_IS = toOptions(['projectDir', 'config']);
 const PROJECT_SETTINGS = [...WHERE_THE_PROJECT_IS, ...toOptions(['profile', 'readonly', 'debug', 'envFiles'])];
 const PYTHON = toOptions(['python']);
 const HEADERS: OptionSpec = {

@@ -7,7 +7,7 @@ import type { LoggingConfig } from '../logging/index.js';
 import { type Concealed, type ResolvedReference, Secret } from '../secrets/index.js';
 import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
-import type { ActiveTemplate } from './config-template.js';
+import { type ActiveTemplate, chooseProfile, loadConfigTemplate } from './config-template.js';
 import {
   keyAt,
   overriddenBy,
@@ -67,6 +67,15 @@ function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveCo
     drift: { path: resolvePath(root, driftPath) },
     audit: { ...audit, path: resolvePath(root, auditPath) },
   };
+}
+
+/**
+ * The database of the project, without resolving anything: a running server is found by it. Throws what reading the files
+ * throws, and `profile_unknown`.
+ */
+export async function loadDatabasePath(settings: ServerSettings): Promise<string> {
+  const active = chooseProfile(await loadConfigTemplate(settings), undefined);
+  return settings.duckdbPath ?? toSiteProfile(active).duckdb.path;
 }
 
 /** Names come from users: one may be that of a property that every object has. */

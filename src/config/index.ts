@@ -6,6 +6,7 @@ export {
   type ResolvedConfig,
   type SecretDefinition,
   type SecretParameter,
+  loadDatabasePath,
   loadEndpointFolders,
 } from './effective-config.js';
 export {

@@ -105,7 +105,7 @@ function reasonFor(code: string | undefined, path: string, found: Stats | undefi
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return `there is no admin socket at ${path}. Start the server with \`--admin-socket ${path}\`, or give the path that its log names after "admin socket listening" with \`--socket\` or \`MXCP_ADMIN_SOCKET\``;
+      return `there is no admin socket at ${path}. Start the server with \`--admin-socket\` and a path, such as \`./mxcp.sock\`, or give the path that its log names after "admin socket listening" with \`--socket\` or \`MXCP_ADMIN_SOCKET\``;
     case 'ECONNREFUSED':
       return `no server listens on ${path}: the server that created it exited without removing it. Start the server again`;
     case 'EACCES':

@@ -66,6 +66,16 @@ describe('asking a server', () => {
     expect((await admin('endpoints')).stdout).toContain('ok\ttool\tadd\ttools/add.yml\t\n');
   });
 
+  it('finds the server of a project, in its folder and by its name', async () => {
+    const here = await runMxcp(['admin', 'status'], { cwd: join(project.path, 'tools') });
+    expect(here.stdout).toContain(`admin socket: ${socket}`);
+    const named = await runMxcp(['admin', 'status', '-C', project.path], { cwd: '/' });
+    expect(named.stdout).toContain(`pid: ${server.pid}`);
+    const missing = await runMxcp(['admin', 'status', '-C', join(project.path, 'nope')], { cwd: '/' });
+    expect(missing.stderr).toContain('which is not a folder');
+    expect(missing.code).toBe(2);
+  });
+
   it('finds the socket through the environment', async () => {
     const env = { ...cleanEnv(project.path), MXCP_ADMIN_SOCKET: socket };
     expect((await runMxcp(['admin', 'health'], { env })).code).toBe(0);

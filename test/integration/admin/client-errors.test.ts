@@ -33,7 +33,7 @@ describe('a client that cannot reach the server says what to do', () => {
     await expect(client.health()).rejects.toMatchObject({
       code: 'connection_failed',
       exitCode: 3,
-      message: `there is no admin socket at ${path}. Start the server with \`--admin-socket ${path}\`, or give the path that its log names after "admin socket listening" with \`--socket\` or \`MXCP_ADMIN_SOCKET\``,
+      message: `there is no admin socket at ${path}. Start the server with \`--admin-socket\` and a path, such as \`./mxcp.sock\`, or give the path that its log names after "admin socket listening" with \`--socket\` or \`MXCP_ADMIN_SOCKET\``,
     });
   });
 

@@ -68,7 +68,7 @@ describe('the command line', () => {
   it('refuses the place of a project for a command that uses none', () => {
     for (const argv of [
       ['-C', '/srv', 'completion', 'bash'],
-      ['admin', 'status', '--config', 'x.yml'],
+      ['init', '--config', 'x.yml'],
     ]) {
       const output = new Recorder();
       expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse' });

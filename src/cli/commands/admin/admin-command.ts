@@ -1,5 +1,7 @@
-import { AdminApiError, AdminClient } from '../../../admin/client/index.js';
-import { loadAdminSettings } from '../../../settings/index.js';
+import { existsSync } from 'node:fs';
+import { AdminApiError, AdminClient, readOwnerFile } from '../../../admin/client/index.js';
+import { MxcpError } from '../../../errors/index.js';
+import { loadAdminSettings, loadSettings } from '../../../settings/index.js';
 import type { CommandContext, CommandModule, Options } from '../../command/command.js';
 import type { Output } from '../../terminal/output.js';
 
@@ -19,7 +21,7 @@ interface AdminCommand<T> {
 export function adminCommand<T>({ ask, print, exitCode }: AdminCommand<T>): CommandModule {
   return {
     run: async (args, options, context) => {
-      const answer = await ask(connect(options, context), { ...context, args, options });
+      const answer = await ask(await connect(options, context), { ...context, args, options });
       if (options['json'] === true) context.output.json(answer);
       else print(answer, context.output);
       return exitCode?.(answer) ?? 0;
@@ -30,11 +32,39 @@ export function adminCommand<T>({ ask, print, exitCode }: AdminCommand<T>): Comm
   };
 }
 
-/** Connects to the server that `--socket`, MXCP_ADMIN_SOCKET or the default names. Needs no project. Throws `usage`. */
-function connect({ socket }: Options, { env, cwd }: CommandContext): AdminClient {
+/**
+ * Connects to the server that `--socket` or MXCP_ADMIN_SOCKET names, else to the one of the project that `-C` names, else to the
+ * default, and if that does not exist, to the server of the project here. Throws `usage`, and what reading a named project throws.
+ */
+async function connect(options: Options, context: CommandContext): Promise<AdminClient> {
+  const { env, cwd } = context;
+  const socket = options['socket'];
   const flags = typeof socket === 'string' ? { adminSocket: socket } : {};
   const { socketPath } = loadAdminSettings({ flags, env, cwd });
-  return new AdminClient({ socketPath, trigger: 'cli' });
+  const isNamed = socket !== undefined || (env['MXCP_ADMIN_SOCKET'] ?? '').trim() !== '';
+  const found = isNamed ? undefined : await findSocketOfProject(options, context, socketPath);
+  return new AdminClient({ socketPath: found ?? socketPath, trigger: 'cli' });
+}
+
+/** Undefined when no server of the project has left its socket beside the database. */
+async function findSocketOfProject(
+  { projectDir, config, profile }: Options,
+  { env, cwd }: CommandContext,
+  defaultSocket: string,
+): Promise<string | undefined> {
+  if (projectDir === undefined && existsSync(defaultSocket)) return undefined;
+  const given = { projectDir, config, profile };
+  // What commander parsed is text.
+  const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => typeof value === 'string'));
+  try {
+    const settings = loadSettings({ flags, env, cwd });
+    const { loadDatabasePath } = await import('../../../config/index.js');
+    return readOwnerFile(await loadDatabasePath(settings))?.socket;
+  } catch (error) {
+    // Without a project here, or with one that cannot be read, there is still the default socket.
+    if (projectDir === undefined && error instanceof MxcpError) return undefined;
+    throw error;
+  }
 }
 
 /** `12 ms`, `3.4 s`. */
