@@ -78,6 +78,8 @@ describe.each(ERAS)('over HTTP, protocol %s', (_, send, notFoundCode) => {
 
   it('says that an endpoint found nothing for its arguments', async () => {
     const { url } = await startListener();
+    const tool = await send(url, callOf('missing'));
+    expect(tool.body.result).toMatchObject({ isError: true, content: [{ type: 'text', text: 'there is no plane 7' }] });
     const resource = await send(url, request('resources/read', { uri: 'notes://7' }));
     expect(resource.body.error).toEqual({
       code: notFoundCode,

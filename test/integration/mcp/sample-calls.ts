@@ -112,6 +112,9 @@ export class SampleCalls implements EndpointCalls {
       rejected: async () => {
         throw new MxcpError('params_invalid', "parameter 'n' is not a number");
       },
+      missing: async () => {
+        throw new MxcpError('not_found', 'there is no plane 7');
+      },
       broken: async () => {
         throw new Error('connect to db://admin:hunter2@host failed');
       },
