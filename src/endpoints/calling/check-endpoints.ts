@@ -1,7 +1,14 @@
-import type { InspectedDatabase } from '../../duckdb/index.js';
-import { formatProblem, type Problem, toMxcpError } from '../../errors/index.js';
+import type { InspectedDatabase, ResultColumn, ResultType } from '../../duckdb/index.js';
+import {
+  formatProblem,
+  type Problem,
+  type SourcePosition,
+  suggestion,
+  toMxcpError,
+  toOneLine,
+} from '../../errors/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
-import { toSampleParameters } from '../../values/index.js';
+import { toSampleParameters, type TypeDefinition } from '../../values/index.js';
 import type {
   EndpointCatalog,
   EndpointFailure,
@@ -9,13 +16,6 @@ import type {
   SqlSource,
   ToolDefinition,
 } from '../definitions/endpoint-definition.js';
-import {
-  comparedListProblem,
-  compareParameters,
-  compareResult,
-  explainSqlError,
-  writeProblem,
-} from './sql-problems.js';
 
 /** Statements prepared at once. Each occupies a thread of the pool, which file reads need as well. */
 const PARALLEL_CHECKS = 4;
@@ -125,4 +125,168 @@ export function findPythonTargets({ endpoints }: EndpointCatalog): readonly Pyth
   return endpoints.flatMap((endpoint) =>
     endpoint.kind !== 'prompt' && endpoint.source.language === 'python' ? [endpoint.source.python] : [],
   );
+}
+
+/** A problem that DuckDB found in the SQL, at the place that it names in an excerpt with a caret. */
+function explainSqlError(sql: SqlSource, message: string, declared: readonly string[]): Problem {
+  const [, number = '1', excerpt = '', caretLine] = /^LINE (\d+): (.*)(?:\n( *)\^)?/m.exec(message) ?? [];
+  const line = Number(number) - 1;
+  const caret = caretLine === undefined ? -1 : caretLine.length - `LINE ${number}: `.length;
+  return {
+    ...placeOf(sql, line, findColumn(sql.text, line, { excerpt, caret })),
+    message: `the SQL does not compile: ${reasonOf(message)}${hintOf(sql.text, message, declared)}`,
+  };
+}
+
+/** Compares the parameters that the SQL uses with those that its endpoint declares. */
+function compareParameters(
+  sql: SqlSource,
+  definition: ToolDefinition | ResourceDefinition,
+  used: readonly string[],
+): Problem[] {
+  const declared = definition.parameters.map(({ name }) => name);
+  const positional = used.filter((name) => /^\d+$/.test(name));
+  if (positional.length > 0) {
+    const [example = 'name'] = declared;
+    return [{ ...find(sql, /\?|\$\d/), message: `parameters have names; write $${example} instead of ? or $1` }];
+  }
+  const undeclared = used
+    .filter((name) => !declared.includes(name))
+    .map((name) => ({
+      ...find(sql, new RegExp(`\\$${name}(?!\\w)`)),
+      message: `the SQL uses $${name}, which is not a declared parameter${suggestion(name, declared)}`,
+    }));
+  const unused = definition.parameters.flatMap(({ name }, index) =>
+    used.includes(name) ? [] : [explainUnused(sql, name, definition.positions.parameter(index))],
+  );
+  return [...undeclared, ...unused];
+}
+
+function comparedListProblem(sql: SqlSource, name: string): Problem {
+  const message = `$${name} is a list, and IN ($${name}) compares with the list itself; write IN $${name}, or list_contains($${name}, …)`;
+  return { ...find(sql, new RegExp(`\\$${name}(?!\\w)`)), message };
+}
+
+function writeProblem(sql: SqlSource): Problem {
+  const message = 'the SQL changes the database, which is open read-only; open it read-write, or remove the endpoint';
+  return { ...placeOf(sql, 0), message };
+}
+
+/**
+ * Finds columns that can never be what `return` declares. Types that DuckDB does not know before a call are left out, as are
+ * columns that may be of the declared type: a BIGINT beyond what a double holds is text.
+ */
+function compareResult(
+  { returns, positions }: ToolDefinition | ResourceDefinition,
+  columns: readonly ResultColumn[] | undefined,
+): Problem[] {
+  if (returns === undefined || columns === undefined) return [];
+  return [...resultMismatches(returns, columns)].map((message) => ({ ...positions.key('return'), message }));
+}
+
+function* resultMismatches(returns: TypeDefinition, columns: readonly ResultColumn[]): Generator<string> {
+  const row = returns.type === 'array' ? returns.items : returns;
+  if (row === undefined) return;
+  if (row.type === 'object') return yield* memberMismatches(row, columns, '');
+  if (returns.type === 'array') yield `each row of SQL is an object, but \`return.items\` is ${row.type}`;
+  const [column, ...others] = columns;
+  if (returns.type !== 'array' && others.length > 0)
+    yield `\`return\` is ${row.type}, which is one column, but the SQL gives ${columns.length}: ${columns.map(({ name }) => name).join(', ')}`;
+  else if (returns.type !== 'array' && column !== undefined) yield* typeMismatches(row, column, column.name);
+}
+
+function* memberMismatches(
+  { properties = {}, required = [], additionalProperties }: TypeDefinition,
+  members: readonly ResultColumn[],
+  path: string,
+): Generator<string> {
+  const names = members.map(({ name }) => name);
+  // The name of an expression that has a parameter is another one while its type is not known.
+  const isNamed = names.every((name) => !name.includes('CAST('));
+  for (const name of required)
+    if (isNamed && !names.includes(name))
+      yield `the SQL gives no "${path}${name}", which is required${suggestion(name, names)}`;
+  for (const member of members) {
+    const declared = Object.hasOwn(properties, member.name) ? properties[member.name] : undefined;
+    if (declared !== undefined) yield* typeMismatches(declared, member, `${path}${member.name}`);
+    else if (isNamed && additionalProperties === false)
+      yield `the SQL gives "${path}${member.name}", which is not in \`properties\`, and \`additionalProperties\` is false`;
+  }
+}
+
+function* typeMismatches(declared: TypeDefinition, found: ResultType, place: string): Generator<string> {
+  const { type, items } = declared;
+  const isPossible = found.json?.some((json) => json === type || (type === 'number' && json === 'integer')) ?? true;
+  if (!isPossible) yield `"${place}" is ${type} in \`return\`, but ${found.sql} in SQL`;
+  else if (type === 'object' && found.members !== undefined)
+    yield* memberMismatches(declared, found.members, `${place}.`);
+  else if (type === 'array' && items !== undefined && found.item !== undefined)
+    yield* typeMismatches(items, found.item, `${place}[]`);
+}
+
+function explainUnused(sql: SqlSource, name: string, declaredAt: SourcePosition): Problem {
+  const quoted = new RegExp(`'[^'\\n]*\\$${name}(?!\\w)[^'\\n]*'`);
+  if (quoted.test(sql.text)) {
+    const advice = `write $${name} without quotes, and join it to other text with ||`;
+    return { ...find(sql, quoted), message: `$${name} is text between quotes, not a parameter; ${advice}` };
+  }
+  const slip = findSlip(sql.text, [name]);
+  if (slip !== undefined) return { ...find(sql, slip.text), message: slip.advice };
+  return { ...declaredAt, message: `parameter "${name}" is not used by the SQL; use $${name} or remove the parameter` };
+}
+
+/** Parameters as other databases and template languages write them. */
+const SLIPS = /\{\{\s*(\w+)\s*\}\}|[$#]?\{(\w+)\}|(?<![:\w]):(\w+)|%\((\w+)\)s|(?<!\w)@(\w+)|"\$(\w+)"/g;
+
+/** The first one that names a declared parameter. */
+function findSlip(
+  text: string,
+  declared: readonly string[],
+): { readonly text: string; readonly advice: string } | undefined {
+  for (const [written, ...names] of text.matchAll(SLIPS)) {
+    const name = names.find((each) => each !== undefined && declared.includes(each));
+    if (name !== undefined) return { text: written, advice: `a parameter is written $${name}, not ${written}` };
+  }
+  return undefined;
+}
+
+function hintOf(text: string, message: string, declared: readonly string[]): string {
+  if (!/syntax error at or near "[{}:%"]|'@\(|column "\$/.test(message)) return '';
+  const slip = findSlip(text, declared);
+  if (slip !== undefined) return `; ${slip.advice}`;
+  return /\{\{|%s/.test(text) ? '; SQL has no templates: declare a parameter "name" and write $name' : '';
+}
+
+/**
+ * The column of the caret in a line of the text. DuckDB cuts long lines, measures other characters than printable ASCII as a
+ * terminal shows them, and counts wrongly behind the first statement of a text (1.5.6): undefined in all these cases.
+ */
+function findColumn(
+  text: string,
+  line: number,
+  { excerpt, caret }: { readonly excerpt: string; readonly caret: number },
+): number | undefined {
+  const lines = text.split('\n');
+  const cut = excerpt.startsWith('...') ? 3 : 0;
+  const start = (lines[line] ?? '').indexOf(excerpt.slice(cut).replace(/\.\.\.$/, ''));
+  const isMeasured = caret >= cut && start !== -1 && /^[ -~]*$/.test(excerpt);
+  if (!isMeasured || lines.slice(0, line).concat(excerpt.slice(0, caret)).join('').includes(';')) return undefined;
+  return start + caret - cut + 1;
+}
+
+/** The place of a part of the text. */
+function find(sql: SqlSource, part: string | RegExp): SourcePosition {
+  const index = Math.max(typeof part === 'string' ? sql.text.indexOf(part) : sql.text.search(part), 0);
+  const before = sql.text.slice(0, index).split('\n');
+  return placeOf(sql, before.length - 1, (before.at(-1) ?? '').length + 1);
+}
+
+function placeOf(sql: SqlSource, line: number, column?: number): SourcePosition {
+  return { file: sql.file, line: sql.lineInFile(line), column: column && sql.columnInFile(line, column) };
+}
+
+/** DuckDB's reason on one line, without the excerpt and its caret, which only make sense in a fixed-width terminal. */
+function reasonOf(message: string): string {
+  const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
+  return toOneLine(reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, ''));
 }
