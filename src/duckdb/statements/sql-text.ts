@@ -118,6 +118,7 @@ export function castParameters(sql: string, samples: SqlParameters): string | un
 function typeNameOf(samples: SqlParameters, name: string): string | undefined {
   const sample = Object.hasOwn(samples, name) ? samples[name] : undefined;
   if (sample === undefined || sample === null) return undefined;
-  const type = toType(shapeOf(sample)).toString();
-  return PLAIN_TYPE.test(type) ? type : undefined;
+  const type = toType(shapeOf(sample));
+  const text = type.alias ?? type.toString();
+  return PLAIN_TYPE.test(text) ? text : undefined;
 }

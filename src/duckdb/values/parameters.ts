@@ -27,9 +27,9 @@ import {
   bindableShapeOf,
   entriesOf,
   isList,
+  JSON_TEXT,
   type Shape,
   type StructShape,
-  TEXT,
   DeclaredValue,
   MapEntries,
   type ParameterValue,
@@ -102,10 +102,10 @@ function createEncoder(shape: Shape): Encoder {
   switch (shape.kind) {
     case 'scalar': {
       const { type } = shape;
-      return encoderOf(
-        () => type.toLogicalType().logical_type,
-        (value) => createScalar(toScalar(value, type), type),
-      );
+      const createType = (): LogicalType => type.toLogicalType().logical_type;
+      const encode = (value: PresentParameter): Value => createScalar(toScalar(value, type), type);
+      if (shape !== JSON_TEXT) return encoderOf(createType, encode);
+      return encoderOf(createType, (value) => createTyped(createType(), encode(value)));
     }
     case 'list': {
       const item = createEncoder(shape.item);
@@ -117,8 +117,8 @@ function createEncoder(shape: Shape): Encoder {
     case 'map':
       return mapEncoder(createEncoder(shape.key), createEncoder(shape.value));
     case 'struct':
-      // DuckDB has no STRUCT without fields; an empty object is bound as its JSON text.
-      return shape.fields.size === 0 ? createEncoder(TEXT) : structEncoder(shape);
+      // DuckDB has no STRUCT without fields; an empty object is bound as JSON.
+      return shape.fields.size === 0 ? createEncoder(JSON_TEXT) : structEncoder(shape);
   }
 }
 
@@ -162,17 +162,16 @@ function encoderOf(createType: () => LogicalType, encodePresent: (value: Present
     encode: (parameter) => {
       if (parameter instanceof DeclaredValue) return encoder.encode(parameter.value);
       if (parameter !== null) return encodePresent(parameter);
-      typedNull ??= createNull(encoder.type);
+      typedNull ??= createTyped(encoder.type, native.create_null_value());
       return typedNull;
     },
   };
   return encoder;
 }
 
-/** A NULL of a type, by which DuckDB chooses functions. The bindings can only create one as a field of a STRUCT. */
-function createNull(type: LogicalType): Value {
-  const holder = native.create_struct_type([type], ['a']);
-  return native.get_struct_child(native.create_struct_value(holder, [native.create_null_value()]), 0);
+/** A value with a type that the bindings give to fields of a STRUCT only: NULL, by whose type DuckDB chooses functions, and JSON. */
+function createTyped(type: LogicalType, value: Value): Value {
+  return native.get_struct_child(native.create_struct_value(native.create_struct_type([type], ['a']), [value]), 0);
 }
 
 function createScalar(value: Present, type: DuckDBType): Value {

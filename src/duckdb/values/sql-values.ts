@@ -117,8 +117,9 @@ export function bindableShapeOf(parameter: ParameterValue, place: string): Shape
 
 const TEXT_TYPES = { DATE, TIME, TIMESTAMP, TIMESTAMPTZ };
 const NULL: Shape = { kind: 'scalar', type: SQLNULL };
-export const TEXT: Shape = { kind: 'scalar', type: VARCHAR };
-const JSON_TEXT: Shape = { kind: 'scalar', type: DuckDBVarCharType.create('JSON') };
+const TEXT: Shape = { kind: 'scalar', type: VARCHAR };
+const JSON_TYPE = DuckDBVarCharType.create('JSON');
+export const JSON_TEXT: Shape = { kind: 'scalar', type: JSON_TYPE };
 
 /** Integers that fit are BIGINT, so that the type of a result column rarely depends on a value. */
 export function shapeOf(value: ParameterValue): Shape {
@@ -247,7 +248,7 @@ export function toType(shape: Shape): DuckDBType {
     case 'map':
       return MAP(toType(shape.key), toType(shape.value));
     case 'struct':
-      if (shape.fields.size === 0) return VARCHAR;
+      if (shape.fields.size === 0) return JSON_TYPE;
       return new DuckDBStructType([...shape.fields.keys()], [...shape.fields.values()].map(toType));
   }
 }

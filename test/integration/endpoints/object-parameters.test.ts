@@ -32,6 +32,11 @@ const FILES = {
     '    items: { type: object, properties: { a: { type: integer }, b: { type: string, default: none } } }',
   ]),
   'tools/free.yml': tool('free', 'SELECT $o AS o', 'type: object'),
+  'tools/field.yml': tool(
+    'field',
+    "SELECT $o.x AS x, $o->>'y' AS y, typeof($o) AS type",
+    'type: object, default: null',
+  ),
   'tools/lists.yml': tool('lists', 'SELECT typeof($o) AS type', 'type: array, items: { type: integer }'),
   'tools/needed.yml': tool(
     'needed',
@@ -95,6 +100,15 @@ describe('objects for SQL', () => {
     expect(await call('whole', {})).toEqual({ o: { a: null } });
     expect(await call('whole', { more: 'm', a: 1 })).toEqual({ o: { a: 1, more: 'm' } });
     expect(await call('free', { more: 'm' })).toEqual({ o: { more: 'm' } });
+    expect(await call('free', {})).toEqual({ o: {} });
+  });
+
+  it('may lack every member that the SQL reads and no type declares', async () => {
+    expect(await call('field', { x: 1, y: 'a' })).toEqual({ x: 1, y: 'a', type: 'STRUCT(x BIGINT, y VARCHAR)' });
+    expect(await call('field', {})).toEqual({ x: null, y: null, type: 'JSON' });
+    expect(await call('field', null)).toMatchObject({ x: null, y: null });
+    const wide = Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`k${at}`, at]));
+    expect(await call('field', { ...wide, x: 1 })).toEqual({ x: 1, y: null, type: 'JSON' });
   });
 
   it.each([
