@@ -34,12 +34,15 @@ export function checkTemplate(text: string): {
       mistakes.push({ line, message: explainUnreadable(tag) });
     }
   }
+  // Without a loop, `loop` is a parameter of the prompt.
+  const isLooping = tags.some(({ statement }) => statement === 'for');
   const variables = new Map<string, number>();
   for (const use of uses) {
     const { kind, name, line } = use;
     const isOwn = bound.has(name) || BUILT_IN.has(name);
     if (kind === 'variable' && !isOwn && !variables.has(name)) variables.set(name, line);
-    const message = kind === 'function' && bound.has(name) ? undefined : explainUse(use);
+    const isOther = kind === 'loop value' ? !isLooping || bound.has('loop') : kind === 'function' && bound.has(name);
+    const message = isOther ? undefined : explainUse(use);
     if (message !== undefined) mistakes.push({ line, message });
   }
   return {

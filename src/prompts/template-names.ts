@@ -17,6 +17,7 @@ export const KNOWN_NAMES = {
     'boolean callable defined even false integer iterable lower mapping none number odd sequence string true undefined upper',
   ),
   functions: words('range namespace caller'),
+  'loop values': words('index index0 revindex revindex0 first last length previtem nextitem'),
   methods: words(
     'capitalize dictsort endswith get items keys lower lstrip replace rstrip split startswith strip title upper values',
   ),
@@ -30,7 +31,7 @@ export const BUILT_IN: ReadonlySet<string> = new Set([
 
 /** A name that a template uses. */
 export interface TemplateUse {
-  readonly kind: 'variable' | 'filter' | 'test' | 'function' | 'method';
+  readonly kind: 'variable' | 'filter' | 'test' | 'function' | 'method' | 'loop value';
   readonly name: string;
   readonly given: readonly SyntaxNode[];
 }
@@ -59,6 +60,8 @@ function toUse(node: SyntaxNode): TemplateUse | undefined {
   if (isFilter(node)) return nameOf(filter) === GROUPED ? undefined : toNamed('filter', filter, filter);
   if (type === 'Identifier') return toNamed('variable', node);
   if (type === 'TestExpression') return toNamed('test', test);
+  if (type === 'MemberExpression' && nameOf(node['object']) === 'loop' && node['computed'] !== true)
+    return toNamed('loop value', node['property']);
   if (type !== 'CallExpression') return undefined;
   const isMethod = isNode(callee) && callee.type === 'MemberExpression' && callee['computed'] !== true;
   return isMethod ? toNamed('method', callee['property'], node) : toNamed('function', callee, node);

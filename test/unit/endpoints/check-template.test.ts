@@ -64,6 +64,11 @@ describe('a mistake in a template', () => {
       '{{ a is divisibleby(3) }}',
       ['0: "{{ a is divisibleby(3) }}" is not valid Jinja; tests accept no arguments in prompts'],
     ],
+    [
+      '{% for a in b %}{{ loop.indx }}{% endfor %}',
+      ['0: there is no loop value "indx" in prompts; did you mean "index"?'],
+    ],
+    ['{{ loop.depth }}{% break %}', ['0: {% break %} must be in {% for %}']],
     ['{{ a | uper }}', ['0: there is no filter "uper" in prompts; did you mean "upper"?']],
     ['{{ a | trim("-") }}', ['0: the filter "trim" accepts no arguments in prompts']],
     [
