@@ -65,7 +65,8 @@ export class AdminRouter {
     if (status === 500 && !isExecutionFailure(error.code)) logger.error({ err: thrown }, 'an admin request failed');
     const detail = debug && error.detail !== undefined ? { detail: scrubber.scrub(error.detail) } : {};
     const { fields, headers } = error instanceof AnswerError ? error : { fields: {}, headers: {} };
-    const body = { error: error.code, message: scrubber.scrub(error.message), ...detail, ...fields };
+    // Who may use this socket may see class and place of an exception, which MCP clients do not get.
+    const body = { error: error.code, message: scrubber.scrub(error.logMessage), ...detail, ...fields };
     return toReply(status, body, {
       ...(status === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {}),
       ...headers,

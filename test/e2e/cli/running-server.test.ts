@@ -9,7 +9,7 @@ const PYTHON = {
   'tools/twice.yml':
     'mxcp: 1\ntool:\n  name: twice\n  language: python\n  parameters: [{ name: n, type: integer }]\n  source: { file: ../python/twice.py }\n',
   'python/twice.py':
-    'from mxcp.runtime import db\n\ndef twice(n):\n    return db.execute("SELECT $n * 2 AS n, get_username() AS who", {"n": n})[0]\n',
+    'from mxcp.runtime import db\n\ndef twice(n):\n    if n < 0:\n        raise ValueError("negative")\n    return db.execute("SELECT $n * 2 AS n, get_username() AS who", {"n": n})[0]\n',
 };
 const DATABASE = 'data/db-dev.duckdb';
 
@@ -60,6 +60,10 @@ describe('while a server has the database open', () => {
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain('"a" must be a whole number, not "x"');
     expect(await mxcp('query', 'SELECT nope')).toMatchObject({ code: 1, stdout: '' });
+    const raised = await mxcp('run', 'tool', 'twice', '-p', 'n=-1');
+    expect(raised).toMatchObject({ code: 1, stdout: '' });
+    expect(raised.stderr).toContain('ValueError: negative');
+    expect(raised.stderr).toContain('python/twice.py:5');
   });
 
   it('`mxcp query` runs on the database of the server, with its columns in their order', async () => {
