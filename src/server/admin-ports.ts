@@ -197,7 +197,8 @@ export async function openAdmin(
 
 /** No error: a service file may name both sockets, and one variable switches them on or off. */
 function logClosed({ probe }: ServerSettings['admin'], logger: Logger): void {
-  if (probe === undefined) logger.info('admin socket off; MXCP_ADMIN_ENABLED=true or --admin opens it');
+  if (probe === undefined)
+    logger.info('admin socket off; --admin-socket <path>, --admin or MXCP_ADMIN_ENABLED=true opens it');
   else
     logger.warn(
       `the probe socket ${probe.path} is not opened, because the admin socket is off; MXCP_ADMIN_ENABLED=true or --admin opens both`,

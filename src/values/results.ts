@@ -95,7 +95,7 @@ export class RowCollector {
     const row = this.#firstRow;
     if (row === undefined) {
       if (this.#options.allowsNull === true) return this.#parts.finishScalar(null, 'its end');
-      throw new MxcpError('not_found', `not found: ${this.#options.endpoint} has nothing for these arguments`);
+      throw new MxcpError('not_found', `not found: ${this.#options.endpoint} found nothing for these arguments`);
     }
     if (this.#rowCount > 1) throw this.#wrongAnswer('exactly one row', `${this.#rowCount} rows`);
     if (this.#options.returns?.type === 'object') return this.#parts.finishObject(row, 'row 1');

@@ -43,7 +43,7 @@ async function serveWhileEdited(settings: ServerSettings, context: CommandContex
     } catch (thrown) {
       const error = toMxcpError(thrown);
       if (!canBeEdited(error)) throw error;
-      print(`${pc.red('Error:')} ${error.message}\n${pc.dim('waiting for a change of a file of the project …')}\n`);
+      print(`${pc.red('Error:')} ${error.message}\n${pc.dim('waiting for a project file to change …')}\n`);
       if ((await waitForEdit(found, context)) === 'stopped') return error.exitCode;
     }
   }
@@ -73,5 +73,5 @@ async function waitForEdit(found: ProjectCode, { early }: CommandContext): Promi
 
 /** The errors whose cause is in a file of the project or the configuration, or in the database. */
 function canBeEdited({ code, exitCode }: MxcpError): boolean {
-  return code !== 'usage' && (exitCode <= 2 || /^(?:database|python)_/.test(code));
+  return code !== 'usage' && code !== 'database_locked' && (exitCode <= 2 || /^(?:database|python)_/.test(code));
 }

@@ -130,19 +130,19 @@ function provesOriginal({ isPlainSelect, isResolved, parameterNames }: Inspected
  */
 async function prepareOnlyStatement(connection: DuckDBConnection, sql: string): Promise<InspectedShape | undefined> {
   try {
-    return toShape(await connection.prepare(sql), sql);
+    return toShape(await connection.prepare(sql));
   } catch {
     return undefined;
   }
 }
 
 /** Frees the statement. */
-function toShape(statement: DuckDBPreparedStatement, sql: string): InspectedShape {
+function toShape(statement: DuckDBPreparedStatement): InspectedShape {
   const isResolved = statement.columnCount === 0 || statement.columnTypeId(0) !== DuckDBTypeId.INVALID;
   const isPlainSelect = statement.statementType === StatementType.SELECT;
   const shape = {
     parameterNames: [...new Set(namesOf(statement))],
-    columns: isResolved && isPlainSelect ? columnsOf(statement, sql) : undefined,
+    columns: isResolved && isPlainSelect ? columnsOf(statement) : undefined,
     isResolved,
     isPlainSelect,
   };
@@ -150,28 +150,23 @@ function toShape(statement: DuckDBPreparedStatement, sql: string): InspectedShap
   return shape;
 }
 
-/** DuckDB gives NULL and empty lists of no type the type INTEGER (1.5.6). */
-const MAY_HAVE_NO_TYPE = /\bNULL\b|\[\s*\]/i;
-
-function columnsOf(statement: DuckDBPreparedStatement, sql: string): readonly ResultColumn[] {
+function columnsOf(statement: DuckDBPreparedStatement): readonly ResultColumn[] {
   const indexes = Array.from({ length: statement.columnCount }, (_, at) => at);
   const names = toUniqueNames(indexes.map((at) => statement.columnName(at)));
-  const isIntegerSure = !MAY_HAVE_NO_TYPE.test(sql);
-  return indexes.map((at) => ({ name: names[at] ?? '', ...toResultType(statement.columnType(at), isIntegerSure) }));
+  return indexes.map((at) => ({ name: names[at] ?? '', ...toResultType(statement.columnType(at)) }));
 }
 
-function toResultType(type: DuckDBType, isIntegerSure: boolean): ResultType {
+function toResultType(type: DuckDBType): ResultType {
   const sql = String(type);
   if (type instanceof DuckDBListType || type instanceof DuckDBArrayType)
-    return { sql, json: ['array'], item: toResultType(type.valueType, isIntegerSure) };
+    return { sql, json: ['array'], item: toResultType(type.valueType) };
   if (type instanceof DuckDBStructType) {
     if (isUnnamed(type)) return { sql, json: ['array'] };
-    const types = type.entryTypes.map((each) => toResultType(each, isIntegerSure));
+    const types = type.entryTypes.map((each) => toResultType(each));
     const members = type.entryNames.flatMap((name, at) => (types[at] === undefined ? [] : [{ name, ...types[at] }]));
     return { sql, json: ['object'], members };
   }
-  const isUnsure = type.alias === 'JSON' || (type.typeId === DuckDBTypeId.INTEGER && !isIntegerSure);
-  return { sql, json: isUnsure ? undefined : JSON_TYPES[type.typeId] };
+  return { sql, json: type.alias === 'JSON' ? undefined : JSON_TYPES[type.typeId] };
 }
 
 const TEXT = ['string'] as const;
@@ -181,11 +176,11 @@ const LARGE = ['integer', 'string'] as const;
 const DECIMALS = ['number', 'integer', 'string'] as const;
 const DOUBLES = ['number', 'integer'] as const;
 
+/** INTEGER is not among them: it is also the type of NULL, of an empty list, and of what a view makes of them (DuckDB 1.5.6). */
 const JSON_TYPES: Readonly<Partial<Record<DuckDBTypeId, readonly JsonType[]>>> = {
   [DuckDBTypeId.BOOLEAN]: ['boolean'],
   [DuckDBTypeId.TINYINT]: SMALL,
   [DuckDBTypeId.SMALLINT]: SMALL,
-  [DuckDBTypeId.INTEGER]: SMALL,
   [DuckDBTypeId.UTINYINT]: SMALL,
   [DuckDBTypeId.USMALLINT]: SMALL,
   [DuckDBTypeId.UINTEGER]: SMALL,
@@ -225,7 +220,7 @@ async function inspectEach(connection: DuckDBConnection, sql: string): Promise<I
 
 async function prepare(statements: DuckDBExtractedStatements, index: number): Promise<InspectedShape | undefined> {
   try {
-    return toShape(await statements.prepare(index), '');
+    return toShape(await statements.prepare(index));
   } catch (error) {
     if (index > 0 && isOfClass(error, 'Catalog')) return undefined;
     throw error;

@@ -1,14 +1,11 @@
 import { realpath, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { readContentHash } from '../../files/index.js';
 import { LONGEST_TIMER_MS, mapParallel } from '../../lifecycle/index.js';
 import { isForeignFolder } from '../../python/index.js';
 import type { ServerSettings } from '../../settings/index.js';
 import { FileWatcher } from './file-watcher.js';
-import { hashEntries, listEntries, type WatchedFile } from './watched-files.js';
-
-/** Endpoint files, the configuration, SQL files and Python code. */
-const CODE_ENDINGS: ReadonlySet<string> = new Set(['.yml', '.yaml', '.sql', '.py']);
+import { hashEntries, isCode, listEntries, type WatchedFile } from './watched-files.js';
 
 /** More than a project has of its own; beyond it, changes are not noticed. */
 const MAX_FILES = 5_000;
@@ -36,7 +33,7 @@ export async function findCodeFiles(roots: readonly string[], changedSince?: Dat
     for (const entry of entries) {
       const path = join(folder, entry.name);
       if (entry.isDirectory() || entry.isSymbolicLink()) await visit(path);
-      if (!entry.isDirectory() && CODE_ENDINGS.has(extname(entry.name))) files.push(path);
+      if (!entry.isDirectory() && isCode(entry)) files.push(path);
     }
   };
   for (const root of roots) await visit(root);

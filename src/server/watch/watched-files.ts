@@ -1,5 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 import type { ResolvedConfig } from '../../config/index.js';
 import { type DatabaseFile, type GenerationDatabase, statDatabaseFile } from '../../duckdb/index.js';
 import { messageOf } from '../../errors/index.js';
@@ -32,10 +33,18 @@ interface WatchedFolder {
 /** One path with its last known state: an equal content hash means that nothing has changed. */
 export type WatchedFile = WatchedText | WatchedDatabase | WatchedFolder;
 
-/** What counts in a watched folder; nothing if it is missing or cannot be read. */
+/** Endpoint files, the configuration, SQL files and Python code. */
+const CODE_ENDINGS: ReadonlySet<string> = new Set(['.yml', '.yaml', '.sql', '.py']);
+
+export function isCode({ name }: Pick<Dirent, 'name'>): boolean {
+  return CODE_ENDINGS.has(extname(name));
+}
+
+/** The folders, links and code in a watched folder: data that appears there is no change. Nothing if it cannot be read. */
 export async function listEntries(folder: string): Promise<readonly Dirent[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.filter(({ name }) => !name.startsWith('.') && name !== '__pycache__');
+  const counts = (entry: Dirent): boolean => entry.isDirectory() || entry.isSymbolicLink() || isCode(entry);
+  return entries.filter((entry) => !entry.name.startsWith('.') && entry.name !== '__pycache__' && counts(entry));
 }
 
 export function hashEntries(entries: readonly Dirent[]): string {

@@ -42,7 +42,7 @@ it('applies each change of a file, shows errors with their line, and ends with 0
 
 it('waits for the correction of a file with which it cannot start', async () => {
   const { root, dev } = startDev({ 'tools/fresh.yml': tool('carier') });
-  await waitFor(() => dev.stderr.includes('waiting for a change of a file of the project'), 'the wait');
+  await waitFor(() => dev.stderr.includes('waiting for a project file to change'), 'the wait');
   expect(dev.stderr).toContain('  >    6 |       SELECT carier');
   expect(dev.isRunning).toBe(true);
   writeFileSync(join(root, 'tools/fresh.yml'), tool('carrier'));
@@ -53,7 +53,7 @@ it('waits for the correction of a file with which it cannot start', async () => 
 
 it.each(['SIGTERM', 'SIGINT'] as const)('%s ends the wait, with the exit code of the error', async (signal) => {
   const { dev } = startDev({ 'mxcp-site.yml': 'mxcp: 1\nproject: small\nprofile: dev\nunclosed: [\n' });
-  await waitFor(() => dev.stderr.includes('waiting for a change of a file of the project'), 'the wait');
+  await waitFor(() => dev.stderr.includes('waiting for a project file to change'), 'the wait');
   dev.kill(signal);
   expect(await dev.ended).toMatchObject({ code: 2, signal: null });
 });

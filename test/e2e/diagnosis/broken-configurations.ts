@@ -164,7 +164,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'the folder of the database cannot be made',
     command: 'serve',
     files: { 'mxcp-site.yml': SITE.readonly.map((line) => line.replace('shop.duckdb', 'config.yml/shop.duckdb')) },
-    says: ['mxcp-site.yml:6:21:', 'the folder of database config.yml/shop.duckdb cannot be used'],
+    says: ['mxcp-site.yml:6:21:', 'database config.yml/shop.duckdb does not exist, and it is not created because'],
   },
   {
     broken: 'an extension does not exist',

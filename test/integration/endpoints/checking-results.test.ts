@@ -9,7 +9,7 @@ import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.
 
 const TABLE =
   'CREATE TABLE flights(id INTEGER, carrier VARCHAR, day DATE, delay DOUBLE, fare DECIMAL(18,2), tags VARCHAR[], ' +
-  'place STRUCT(city VARCHAR, zip INTEGER), meta JSON, number BIGINT)';
+  'place STRUCT(city VARCHAR, zip INTEGER), meta JSON, number BIGINT); CREATE VIEW untyped AS SELECT NULL AS x';
 
 describe('the result of a checked endpoint', () => {
   const disposer = new Disposer();
@@ -52,7 +52,7 @@ describe('the result of a checked endpoint', () => {
     ],
     ['SELECT 1 AS a, 2 AS b', 'type: integer', '`return` is integer, which is one column, but the SQL gives 2: a, b'],
     ['SELECT carrier FROM flights', 'type: integer', '"carrier" is integer in `return`, but VARCHAR in SQL'],
-    ['SELECT * FROM flights', rows('id: { type: string }'), '"id" is string in `return`, but INTEGER in SQL'],
+    ['SELECT * FROM flights', rows('delay: { type: string }'), '"delay" is string in `return`, but DOUBLE in SQL'],
     ['SELECT * FROM flights', rows('day: { type: number }'), '"day" is number in `return`, but DATE in SQL'],
     [
       'SELECT * FROM flights',
@@ -94,6 +94,7 @@ describe('the result of a checked endpoint', () => {
       ),
     ],
     ['SELECT meta FROM flights', 'type: integer'],
+    ["SELECT error('x') AS a, x AS b FROM untyped", rows('a: { type: string }, b: { type: boolean }')],
     ['SELECT NULL AS a, [] AS b', rows('a: { type: string }, b: { type: array, items: { type: string } }')],
     ['SELECT count(*) AS n FROM flights', 'type: integer'],
     ['SELECT 1::UNION(n INTEGER, t VARCHAR)', 'type: boolean'],

@@ -84,7 +84,7 @@ describe('a result of SQL', () => {
     expect(await call('no_value')).toBeNull();
     await expect(call('no_object')).rejects.toMatchObject({
       code: 'not_found',
-      message: 'not found: tool "no_object" has nothing for these arguments',
+      message: 'not found: tool "no_object" found nothing for these arguments',
     });
     expect(await read('row://3')).toBe('{\n  "id": 3\n}');
     expect(await read('word://3')).toBe('w3');

@@ -66,7 +66,7 @@ describe('with --watch and --reload-definitions', () => {
     await untilReloads(server, ['watch error', 'watch success']);
   });
 
-  it('hidden folders, environments and packages are not watched', async () => {
+  it('hidden folders, environments, packages and data are not watched', async () => {
     const { project, server } = await startWatched({
       'tools/a.yml': sqlTool('a', 'SELECT 1 AS n'),
       '.git/a.yml': '1',
@@ -74,7 +74,14 @@ describe('with --watch and --reload-definitions', () => {
       'env/lib/x.py': '1',
       'node_modules/x/index.py': '1',
     });
-    for (const path of ['.git/a.yml', 'env/lib/x.py', 'env/lib/new.py', 'node_modules/x/index.py'])
+    for (const path of [
+      '.git/a.yml',
+      'env/lib/x.py',
+      'env/lib/new.py',
+      'node_modules/x/index.py',
+      'out.csv',
+      'notes.md',
+    ])
       project.write(path, 'x = 2\n');
     project.write('tools/a.yml', sqlTool('a', 'SELECT 2 AS n'));
     await untilAnswered(server, 'a', '2');

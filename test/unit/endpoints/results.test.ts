@@ -29,7 +29,7 @@ describe('shaping results', () => {
   });
 
   it.each([
-    [{ type: 'object' }, [], 'not found: tool "t" has nothing for these arguments'],
+    [{ type: 'object' }, [], 'not found: tool "t" found nothing for these arguments'],
     [
       { type: 'integer' },
       [{ a: 1 }, { a: 2 }, { a: 3 }],
