@@ -46,6 +46,6 @@ describe('kill -9', () => {
     expect(readdirSync(project.root).sort()).toEqual(KEPT);
     expect(readdirSync(project.path('temporary'))).toEqual(['.keep']);
     const files = readdirSync(project.path('data'));
-    expect(files.filter((name) => !name.endsWith('.mxcp-held'))).toHaveLength(1);
+    expect(files.filter((name) => !/\.mxcp-(?:held|owner)$/.test(name))).toHaveLength(1);
   });
 });

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { MxcpProcess, runMxcp } from '../../e2e/cli/mxcp-process.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import { createProject, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { MxcpProcess, runMxcp } from '../e2e/cli/mxcp-process.js';
+import { callText, connectTo } from '../kit/mcp-client.js';
+import { createProject, sqlTool, type TemporaryProject } from '../kit/projects/temporary-project.js';
 
 /** The newest engine of which the Python Package Index has signed extensions; an extension belongs to one engine. */
 const ENGINE = '1.5.5';
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../..');
 
 let installation: string;
 let packages: string;
