@@ -105,7 +105,7 @@ export type RouteHandlers = {
   readonly [Name in RouteName]: (request: RouteRequest<Name>) => RouteReply<Name> | Promise<RouteReply<Name>>;
 };
 
-const STATUS_OF = { starting: 'starting', closing: 'stopping', serving: undefined } as const;
+const STATUS_OF = { starting: 'starting', closing: 'degraded', serving: undefined } as const;
 
 /** `GET /reloads` without `limit`: every run that is remembered. */
 const DEFAULT_RELOAD_LIMIT = 50;

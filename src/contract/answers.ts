@@ -250,7 +250,7 @@ export const status = component(
   'Status',
   'The state of the server. `degraded` means that readiness fails; `checks` say why. Numbers are 0 while it starts.',
   z.strictObject({
-    status: z.enum(['ok', 'degraded', 'starting', 'stopping']),
+    status: z.enum(['ok', 'degraded', 'starting']),
     version: z.string(),
     uptime: z.string().describe('For people, e.g. `2h12m35s`.'),
     uptime_seconds: count,
