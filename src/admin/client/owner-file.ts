@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isMissing } from '../../errors/index.js';
+import { errorCodeOf, isMissing } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 
 /**
@@ -50,13 +50,9 @@ export function readOwnerFile(databasePath: string): OwnerFile | undefined {
     const isTrusted = uid === process.getuid?.() || uid === 0 || process.getuid?.() === 0;
     return isTrusted ? parseOwnerFile(readFileSync(path, 'utf8')) : undefined;
   } catch (error) {
-    if (isMissing(error) || isForbidden(error)) return undefined;
+    if (isMissing(error) || ['EACCES', 'EPERM'].includes(errorCodeOf(error) ?? '')) return undefined;
     throw error;
   }
-}
-
-function isForbidden(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
 }
 
 /** Undefined for a file that another version wrote, or that was cut off. */

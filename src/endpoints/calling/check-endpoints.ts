@@ -103,10 +103,7 @@ async function checkSql(
     const shape = await database.inspect(sql.text, toSampleParameters(definition.parameters));
     if (shape.isRefusedWrite === true) return [writeProblem(sql)];
     if (shape.comparedLists !== undefined) return shape.comparedLists.map((name) => comparedListProblem(sql, name));
-    const { parameterNames: used, columns } = shape;
-    const declared = new Set(definition.parameters.map(({ name }) => name));
-    const isSame = declared.size === used.length && used.every((name) => declared.has(name));
-    return [...(isSame ? [] : compareParameters(sql, definition, used)), ...compareResult(definition, columns)];
+    return [...compareParameters(sql, definition, shape.parameterNames), ...compareResult(definition, shape.columns)];
   } catch (thrown) {
     const error = toMxcpError(thrown);
     if (error.code !== 'query_failed') throw error;

@@ -1,26 +1,13 @@
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
+import { describe, expect, test } from 'vitest';
+import type { GenerationDatabase } from '../../../src/duckdb/index.js';
 import { toIsoDate, toIsoTimestamp } from '../../../src/duckdb/values/iso-time.js';
 import { JSON_LITERALS, LITERALS } from './sql-literals.js';
-import { rowsOf, specOf, valueOf } from './temporary-database.js';
+import { openForAllTests, rowsOf, valueOf } from './temporary-database.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'mxcp-values-'));
-const registry = new DatabaseRegistry();
 let database: GenerationDatabase;
-
-beforeAll(async () => {
-  database = await GenerationDatabase.build(registry, specOf(join(folder, 'data.duckdb')));
-  await database.commit();
-});
-
-afterAll(async () => {
-  await database.dispose();
-  await registry.dispose();
-  rmSync(folder, { recursive: true });
+openForAllTests((opened) => {
+  database = opened;
 });
 
 describe('a value of SQL', () => {

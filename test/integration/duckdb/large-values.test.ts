@@ -1,23 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
-import { rowsOf, specOf } from './temporary-database.js';
+import { expect, test } from 'vitest';
+import { ANONYMOUS, type GenerationDatabase } from '../../../src/duckdb/index.js';
+import { openForAllTests, rowsOf } from './temporary-database.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'mxcp-large-'));
-const registry = new DatabaseRegistry();
 let database: GenerationDatabase;
-
-beforeAll(async () => {
-  database = await GenerationDatabase.build(registry, specOf(join(folder, 'data.duckdb')));
-  await database.commit();
-});
-
-afterAll(async () => {
-  await database.dispose();
-  await registry.dispose();
-  rmSync(folder, { recursive: true });
+openForAllTests((opened) => {
+  database = opened;
 });
 
 const MAX_ROW_BYTES = 1_000_000;

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, vi } from 'vitest';
+import { beforeAll, expect, onTestFinished, vi } from 'vitest';
 import {
   ANONYMOUS,
   DatabaseRegistry,
@@ -37,6 +37,22 @@ export async function openDatabase(rest: Partial<DatabaseSpec> = {}): Promise<Ge
   const database = await buildGeneration(registry, specOf(join(createFolder(), 'data.duckdb'), rest));
   await database.commit();
   return database;
+}
+
+/** Gives `use` a committed generation on a file of its own before the first test of a file; it is gone after the last one. */
+export function openForAllTests(use: (database: GenerationDatabase) => void): void {
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mxcp-all-tests-'));
+    const registry = new DatabaseRegistry();
+    const database = await GenerationDatabase.build(registry, specOf(join(folder, 'data.duckdb')));
+    await database.commit();
+    use(database);
+    return async () => {
+      await database.dispose();
+      await registry.dispose();
+      rmSync(folder, { recursive: true });
+    };
+  });
 }
 
 export async function buildGeneration(registry: DatabaseRegistry, spec: DatabaseSpec): Promise<GenerationDatabase> {
