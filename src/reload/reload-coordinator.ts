@@ -3,6 +3,7 @@ import type { RestartRequired, RunRecord } from '../contract/index.js';
 import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
 import { type Generation, within } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
+import type { ServerObserver } from '../telemetry/index.js';
 import {
   countQueued,
   enqueue,
@@ -28,7 +29,10 @@ export interface ReloadOptions {
   readonly payload?: ReloadPayload | undefined;
 }
 
-type ReloadCoordinatorParts<T> = Pick<TransactionInput<T>, 'active' | 'steps' | 'limits' | 'logger'>;
+interface ReloadCoordinatorParts<T> extends Pick<TransactionInput<T>, 'active' | 'steps' | 'limits' | 'logger'> {
+  /** Gets each run as its first request sees it. */
+  readonly observer?: ServerObserver;
+}
 
 export interface AcceptedReload {
   readonly id: string;
@@ -95,6 +99,8 @@ export class ReloadCoordinator<T> {
       throw error;
     }
     const ended = new Promise<RunRecord>((resolve) => this.#waiters.set(request.id, resolve));
+    const queued = this.find(request.id);
+    if (queued !== undefined) this.#parts.observer?.reloadChanged?.(queued, 'queued');
     if (this.#state.running === null) this.#idle = this.#runAll();
     return { id: request.id, ended };
   }
@@ -176,7 +182,7 @@ export class ReloadCoordinator<T> {
 
   async #runOne(run: PlannedRun): Promise<RunLog> {
     const { number } = this.#parts.active.current;
-    const log = new RunLog(run, number);
+    const log = new RunLog(run, number, this.#parts.observer);
     this.#logs = [log, ...this.#logs].slice(0, REMEMBERED_RUNS);
     log.start(number);
     const { trigger, dryRun, id } = run.first;
@@ -211,6 +217,7 @@ export class ReloadCoordinator<T> {
     if (!record.dryRun) this.#remember(record);
     this.#payloads.release(run.first.id);
     logOutcome(record, this.#logger);
+    this.#parts.observer?.reloadChanged?.(record, 'ended');
     for (const request of requestsOf(run)) {
       this.#waiters.get(request.id)?.(log.recordFor(request));
       this.#waiters.delete(request.id);

@@ -1,5 +1,6 @@
 import type { ReloadFailure, ReloadStage, RunRecord } from '../contract/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
+import type { ServerObserver } from '../telemetry/index.js';
 import type { ReloadFindings } from './reload-steps.js';
 
 export interface ReloadRequest {
@@ -92,10 +93,12 @@ type RunFacts = Omit<RunRecord, 'id' | 'trigger' | 'requestedAt' | 'sharedWith' 
 /** Everything that happened in one run; makes the record of each request that the run answers. */
 export class RunLog {
   readonly run: PlannedRun;
+  readonly #observer: ServerObserver;
   #facts: RunFacts;
 
-  constructor(run: PlannedRun, fromGeneration: number) {
+  constructor(run: PlannedRun, fromGeneration: number, observer: ServerObserver = {}) {
     this.run = run;
+    this.#observer = observer;
     this.#facts = {
       status: 'queued',
       startedAt: null,
@@ -114,6 +117,7 @@ export class RunLog {
 
   start(fromGeneration: number): void {
     this.#update({ status: 'running', startedAt: new Date(), generation: { from: fromGeneration, to: null } });
+    this.#observer.reloadChanged?.(this.recordFor(this.run.first), 'started');
   }
 
   report(findings: ReloadFindings): void {
@@ -207,6 +211,7 @@ export class RunLog {
 
   #setStage(next: ReloadStage): void {
     this.#update({ stages: this.#facts.stages.map((stage) => (stage.name === next.name ? next : stage)) });
+    this.#observer.reloadChanged?.(this.recordFor(this.run.first), 'stage');
   }
 
   #update(change: Partial<RunFacts>): void {

@@ -6,6 +6,7 @@ import type { Logger, Scrubber } from '../logging/index.js';
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import type { SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
+import type { Observers } from '../telemetry/index.js';
 
 /** What the parts of one server share. `Server` builds it once and owns what is in it. */
 export interface ServerContext {
@@ -16,6 +17,8 @@ export interface ServerContext {
   readonly stores: SecretStores;
   readonly databases: DatabaseRegistry;
   readonly phase: ServerPhase;
+  /** Everything that happens is reported here once. */
+  readonly observers: Observers;
   /** What shows that an admin request comes from the user of this server. */
   readonly ownerToken: string;
   /** Threads whose priority is never lowered; empty to leave all threads equal. */
@@ -35,8 +38,13 @@ export type Phase = 'starting' | 'serving' | 'closing';
 export class ServerPhase {
   readonly startedAt = new Date();
   readonly #startedAtMs = performance.now();
+  readonly #observers: Observers;
   #current: Phase = 'starting';
   #activity = 'starting';
+
+  constructor(observers: Observers) {
+    this.#observers = observers;
+  }
 
   get current(): Phase {
     return this.#current;
@@ -53,19 +61,27 @@ export class ServerPhase {
 
   startActivity(activity: string): void {
     this.#activity = activity;
+    this.#report();
   }
 
   serve(): void {
-    if (this.#current === 'starting') this.#current = 'serving';
+    if (this.#current !== 'starting') return;
+    this.#current = 'serving';
+    this.#report();
   }
 
   close(): void {
     this.#current = 'closing';
+    this.#report();
   }
 
   startingError(): MxcpError {
     return new MxcpError('server_starting', `the server is still starting (${this.#activity}); try again`, {
       retryAfterSeconds: 1,
     });
+  }
+
+  #report(): void {
+    this.#observers.phaseChanged(this.#current, this.#activity);
   }
 }

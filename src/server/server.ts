@@ -10,6 +10,7 @@ import { type Logger, type LogSink, Scrubber, ServerLog } from '../logging/index
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import { type ReferenceResolver, SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
+import { Observers } from '../telemetry/index.js';
 import { createAdminPorts, openAdmin, type OpenAdmin } from './admin-ports.js';
 import { type ServerContext, ServerPhase } from './server-context.js';
 import { loadFirstConfig, type Running, shutdownCallsMs, startServing } from './start-serving.js';
@@ -49,6 +50,7 @@ export class Server {
     this.#log = new ServerLog({ debug, format, scrubber, sinks: logSinks });
     const { logger } = this.#log;
     disposer.defer(() => this.#log.close());
+    const observers = new Observers(logger);
     this.#context = {
       settings,
       env,
@@ -56,7 +58,8 @@ export class Server {
       scrubber,
       stores: disposer.own(new SecretStores({ logger, added: stores })),
       databases: new DatabaseRegistry(),
-      phase: new ServerPhase(),
+      phase: new ServerPhase(observers),
+      observers,
       ownerToken: randomBytes(32).toString('base64url'),
       keptThreads: new Set(keptThreads),
       openStreams: openStreams ?? (() => ({ input: process.stdin, output: process.stdout })),

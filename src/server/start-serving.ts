@@ -79,7 +79,7 @@ export interface Running {
  * context frees the rest, also when this throws.
  */
 export async function startServing(context: ServerContext, config: ResolvedConfig): Promise<Running> {
-  const { settings, logger, disposer, stopped } = context;
+  const { settings, logger, observers, disposer, stopped } = context;
   const builder = createBuilder(context);
   const active = new ActiveGeneration(await buildFirstGeneration(context, config, builder));
   disposer.defer(() => active.current.dispose());
@@ -87,7 +87,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   stopped.throwIfAborted();
   const { callTimeoutMs, maxResultBytes } = settings;
   const renderers = disposer.own(new Renderers());
-  const callLog = disposer.own(new CallLog(logger));
+  const callLog = disposer.own(new CallLog(logger, observers));
   const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, log: callLog };
   const calls = new LiveEndpointCalls(active, options);
   const transport = await openTransport(context, config, calls);
@@ -97,6 +97,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
     steps: new ServerReloadSteps(context, { active, builder, transport, triggers }),
     limits: { pauseTimeoutMs: settings.reloadHoldTimeoutMs, drainTimeoutMs: settings.reloadDrainTimeoutMs },
     logger: logger.child({ component: 'reload' }),
+    observer: observers,
   });
   return { active, calls, callLog, coordinator, transport, renderers, triggers };
 }

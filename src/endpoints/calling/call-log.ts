@@ -8,6 +8,7 @@ import {
 } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import { type LimitedLevel, LimitedLog, type Logger } from '../../logging/index.js';
+import type { CallFailure, ServerObserver } from '../../telemetry/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import type { EndpointSet } from './endpoint-set.js';
 
@@ -39,15 +40,17 @@ interface FailedCall extends EndedCall {
 }
 
 /**
- * Writes one line for each failed call, within the limits of `LimitedLog`, and counts all calls. No line has the value of an
- * argument. Its owner disposes it after the last call.
+ * Writes one line for each failed call, within the limits of `LimitedLog`, counts all calls and passes them to the observer. No line
+ * has the value of an argument. Its owner disposes it after the last call.
  */
 export class CallLog implements Disposable {
   readonly #logger: Logger;
   readonly #failures: LimitedLog;
   readonly #counts = new CallCounts();
+  readonly #observer: ServerObserver;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, observer: ServerObserver = {}) {
+    this.#observer = observer;
     this.#logger = logger.child({ component: 'calls' });
     this.#failures = new LimitedLog(this.#logger);
   }
@@ -64,8 +67,12 @@ export class CallLog implements Disposable {
     this.#counts.add(call, declared);
     const endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
     Object.assign(context.origin?.access ?? {}, { endpoint, outcome: error?.code ?? 'success' });
-    if (error !== undefined) this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
-    else this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
+    const failure =
+      error === undefined ? undefined : this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
+    if (failure === undefined)
+      this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
+    const { requestId, client } = context.origin ?? {};
+    this.#observer.callEnded?.({ kind, endpoint: declared, failure, durationMs, requestId, client });
   }
 
   dispose(): void {
@@ -73,11 +80,14 @@ export class CallLog implements Disposable {
   }
 
   /** The number of subjects is limited by the endpoints of the project. */
-  #addFailure(call: FailedCall, error: MxcpError): void {
+  #addFailure(call: FailedCall, error: MxcpError): CallFailure {
     const { kind, declared } = call;
+    const { code } = error;
     const label = declared === undefined ? `unknown ${kind}s` : endpointLabel(kind, declared);
-    const subject = `failed calls of ${label} with ${error.code}`;
-    this.#failures.write(levelOf(call, error), subject, () => [fieldsOf(call, error), textOf(call, error)]);
+    const failure = { code, level: levelOf(call, error), message: () => textOf(call, error) };
+    const line = () => [fieldsOf(call, error), failure.message()] as const;
+    this.#failures.write(failure.level, `failed calls of ${label} with ${code}`, line);
+    return failure;
   }
 }
 

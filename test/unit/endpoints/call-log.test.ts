@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CallLog, EndpointSet } from '../../../src/endpoints/index.js';
 import { type EndedCall, withoutValues } from '../../../src/endpoints/calling/call-log.js';
 import { type ErrorCode, MxcpError } from '../../../src/errors/index.js';
-import { createLogger, Scrubber } from '../../../src/logging/index.js';
+import { createLogger, createSilentLogger, Scrubber } from '../../../src/logging/index.js';
+import type { ObservedCall } from '../../../src/telemetry/index.js';
 import { anonymous } from '../../kit/projects/endpoint-project.js';
 
 const CATALOG = { endpoints: [], failures: [], disabled: [], warnings: [], fingerprints: new Map() };
@@ -42,6 +43,21 @@ describe('the log of calls', () => {
   test('has nothing about calls that succeed', () => {
     log.add(ended('list_tables'));
     expect(lines).toEqual([]);
+  });
+
+  test('passes every call to the observer, without the values of arguments', () => {
+    const calls: ObservedCall[] = [];
+    const observed = new CallLog(createSilentLogger(), { callEnded: (call) => calls.push(call) });
+    observed.add(ended('list_tables'));
+    observed.add({ ...failed('list_tables', 'params_invalid', 'no "hunter2"'), sent: { table: 'hunter2' } });
+    observed.add(failed('unheard_of', 'endpoint_not_found'));
+    expect(calls).toMatchObject([
+      { kind: 'tool', endpoint: 'list_tables', failure: undefined, durationMs: 1.4 },
+      { endpoint: 'list_tables', failure: { code: 'params_invalid', level: 'info' } },
+      { endpoint: undefined, failure: { code: 'endpoint_not_found' } },
+    ]);
+    expect(calls[1]?.failure?.message()).toBe('tool "list_tables" failed: no "[argument]"');
+    observed.dispose();
   });
 
   test('has one line for a failed call, with code, duration, request and client', () => {

@@ -1,6 +1,7 @@
 import { ActiveGeneration, Generation } from '../../../src/lifecycle/index.js';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { ReloadCoordinator, type Candidate, type ReloadContext, type ReloadSteps } from '../../../src/reload/index.js';
+import type { ServerObserver } from '../../../src/telemetry/index.js';
 
 export type StepName = 'load' | 'resolve' | 'build' | 'check' | 'prepare' | 'commit' | 'announce' | 'dispose';
 
@@ -76,7 +77,15 @@ export function createCoordinator({ pauseTimeoutMs = 1_000, drainTimeoutMs = 30_
   });
   const active = new ActiveGeneration(steps.create(1, steps.source));
   const limits = { pauseTimeoutMs, drainTimeoutMs };
-  return { steps, active, lines, coordinator: new ReloadCoordinator({ active, steps, limits, logger }) };
+  const changes: string[] = [];
+  const observer: ServerObserver = {
+    reloadChanged: ({ status, stages }, change) => {
+      const at = stages.findLast((stage) => stage.status !== 'pending' && stage.status !== 'skipped');
+      changes.push(change === 'stage' ? `${at?.name} ${at?.status}` : `${change} ${status}`);
+    },
+  };
+  const coordinator = new ReloadCoordinator({ active, steps, limits, logger, observer });
+  return { steps, active, lines, changes, coordinator };
 }
 
 /** A gate that a step waits at; `arrived` resolves when one has arrived. */

@@ -41,6 +41,25 @@ describe('a reload', () => {
     expect(coordinator.find(id)).toMatchObject({ id, status: 'success' });
   });
 
+  test('reports each change once, in order', async () => {
+    const { coordinator, changes } = createCoordinator();
+    await coordinator.request({ trigger: 'api' }).ended;
+    const stages = ['load', 'resolve', 'build', 'check', 'swap', 'drain', 'dispose'];
+    expect(changes).toEqual([
+      'queued queued',
+      'started running',
+      ...stages.flatMap((name) => [`${name} running`, `${name} success`]),
+      'ended success',
+    ]);
+  });
+
+  test('reports the stage that fails', async () => {
+    const { coordinator, changes, steps } = createCoordinator();
+    steps.before = (step) => (step === 'resolve' ? Promise.reject(new Error('no value')) : undefined);
+    await coordinator.request({ trigger: 'api' }).ended;
+    expect(changes.slice(-3)).toEqual(['resolve running', 'resolve error', 'ended error']);
+  });
+
   test('passes to the steps whether definitions are read and the next number', async () => {
     const { steps, coordinator } = createCoordinator();
     await coordinator.request({ trigger: 'watch', definitions: true }).ended;

@@ -1,0 +1,1 @@
+export { type CallFailure, type ObservedCall, Observers, type ServerObserver } from './observers.js';
