@@ -76,6 +76,17 @@ const databaseOutcome = component(
   z.strictObject({ action: z.enum(['kept', 'reopened', 'handover']), pause_ms: milliseconds, requests_held: count }),
 );
 
+const refusedDefinition = component(
+  'RefusedDefinition',
+  'An endpoint file that was read and is not served as it is on disk, because it has errors.',
+  z.strictObject({
+    path: z.string().describe('Relative to the project.'),
+    type: z.enum(['tool', 'resource', 'prompt']).nullable(),
+    name: z.string().nullable(),
+    message: z.string().describe('Each problem with its position, one a line.'),
+  }),
+);
+
 const reloadFailure = component(
   'ReloadFailure',
   'Why the reload changed nothing.',
@@ -111,6 +122,9 @@ export const reloadRecord = component(
     definitions_changed: z
       .array(z.string())
       .describe('Endpoint definitions on disk that differ from those of the current generation.'),
+    definitions_refused: z
+      .array(refusedDefinition)
+      .describe('Endpoint files that this reload read and refused: the first 100.'),
     error: reloadFailure.nullable(),
     shared_with: z.array(z.string()).describe('Ids of the other requests that this run answers.'),
   }),
@@ -175,8 +189,11 @@ const reloadStatus = component(
     definitions_changed: z
       .array(z.string())
       .describe(
-        'Endpoint files that the last reload found changed and did not read: the first 20; its record has all.',
+        'Endpoint files that the last reload found changed and did not apply: the first 20; its record has all.',
       ),
+    definitions_refused: z
+      .array(z.string())
+      .describe('The first problem of each endpoint file that was read and refused: the first 20.'),
     queued: count,
   }),
 );
@@ -216,7 +233,12 @@ export const callResult = component(
     result: z.unknown().describe('As `mxcp run --json-output` and `mxcp query --json-output` print it.'),
     generation: count,
     truncated: z.boolean().describe('Whether there are more rows than `limit`.'),
-    definitions_changed: z.array(z.string()).describe('Endpoint files that differ on disk from those that answered.'),
+    definitions_changed: z
+      .array(z.string())
+      .describe('The file of the endpoint, if it differs on disk from the one that answered.'),
+    definitions_refused: z
+      .array(z.string())
+      .describe('Why the server has not applied that change: the problems of the endpoint files that it refused.'),
   }),
 );
 
@@ -334,7 +356,10 @@ export const endpoint = component(
     language: z.string().nullable(),
     enabled: z.boolean(),
     status: z.enum(['ok', 'disabled', 'error']),
-    error: z.string().nullable(),
+    error: z
+      .string()
+      .nullable()
+      .describe('With the status `ok`: why the file on disk was refused, while an earlier version is served.'),
   }),
 );
 

@@ -54,6 +54,7 @@ export type StatusRecord = Inside<typeof answers.status>;
 export type CallsRecord = Inside<typeof answers.calls>;
 export type ConfigRecord = Inside<typeof answers.config>;
 export type EndpointRecord = Inside<typeof answers.endpoint>;
+export type RefusedDefinition = RunRecord['definitionsRefused'][number];
 export type RestartRequired = Inside<typeof answers.restartRequired>;
 
 export type ProjectReportRecord = Inside<typeof answers.projectReport>;

@@ -13,8 +13,8 @@ export {
   LiveEndpointCalls,
   type ResourceText,
 } from './calling/live-endpoint-calls.js';
-export { callByName, type EndpointRun, runEndpoint, toCaller, toJson } from './calling/run-endpoint.js';
-export { findDefinitionChanges } from './definitions/definition-files.js';
+export { callByName, type EndpointRun, findCalled, runEndpoint, toCaller, toJson } from './calling/run-endpoint.js';
+export { findDefinitionChange, findDefinitionChanges } from './definitions/definition-files.js';
 export type { EndpointTest } from './definitions/definition-schema.js';
 export type {
   EndpointCatalog,
@@ -24,4 +24,4 @@ export type {
 } from './definitions/endpoint-definition.js';
 export { LINT_SEVERITIES, type LintFinding, type LintSeverity, lintEndpoints } from './definitions/lint-endpoints.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';
-export { selectEndpoint } from './definitions/select-endpoint.js';
+export { explainMissing, selectEndpoint } from './definitions/select-endpoint.js';

@@ -111,6 +111,7 @@ export class RunLog {
       requestsDraining: 0,
       restartRequired: [],
       definitionsChanged: [],
+      definitionsRefused: [],
       error: null,
     };
   }

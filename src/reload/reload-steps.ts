@@ -51,7 +51,7 @@ export interface ReloadContext {
 
 /** What a step found out, for the record. Each call adds to the findings before it. */
 export type ReloadFindings = Partial<
-  Pick<RunRecord, 'references' | 'restartRequired' | 'definitionsChanged' | 'database'>
+  Pick<RunRecord, 'references' | 'restartRequired' | 'definitionsChanged' | 'definitionsRefused' | 'database'>
 >;
 
 /** The next generation, as far as it can be built beside the current one. The transaction commits or disposes it. */

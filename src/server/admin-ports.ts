@@ -1,6 +1,6 @@
 import { type AdminPorts, type ServerStatus, startAdminServer } from '../admin/index.js';
-import type { ConfigRecord, EndpointRecord } from '../contract/index.js';
-import { formatProblem, messageOf, toOneLine } from '../errors/index.js';
+import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
+import { firstLineOf, messageOf, toOneLine } from '../errors/index.js';
 import { type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { GenerationContents } from '../project/index.js';
@@ -9,6 +9,7 @@ import type { ServerSettings } from '../settings/index.js';
 import { version } from '../version/index.js';
 import { createProjectPort } from './project-port.js';
 import { ServerReadiness } from './readiness.js';
+import { findRefused } from './refused-definitions.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
 
@@ -30,7 +31,11 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
       const { active, coordinator } = serving();
       return toConfig(active.current, coordinator.status(), settings.debug);
     },
-    endpoints: () => toEndpoints(serving().active.current.contents),
+    endpoints: () => {
+      const { active, coordinator } = serving();
+      const { contents } = active.current;
+      return toEndpoints(contents, findRefused(contents, coordinator.status().last, context.scrubber));
+    },
     reloads: {
       request: reload,
       find: (id) => serving().coordinator.find(id),
@@ -55,7 +60,7 @@ function toStatus(running: Running | undefined, context: ServerContext): ServerS
     startedAt: phase.startedAt,
     generation: current?.number ?? 0,
     endpoints: { tools: tools.length, prompts: prompts.length, resources: resources.length },
-    reload: toReloadStatus(running, phase.current === 'closing'),
+    reload: toReloadStatus(running, context),
     calls: running?.callLog.counts ?? { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
     background: [...(running?.triggers.reports() ?? []), ...stores.reports()],
   };
@@ -64,12 +69,13 @@ function toStatus(running: Running | undefined, context: ServerContext): ServerS
 const SHOWN_DEFINITIONS = 20;
 const NO_ENDPOINTS: ConfigRecord['endpoints'] = { tools: [], prompts: [], resources: [] };
 
-function toReloadStatus(running: Running | undefined, isClosing: boolean): ServerStatus['reload'] {
+function toReloadStatus(running: Running | undefined, { phase, scrubber }: ServerContext): ServerStatus['reload'] {
   const status = running?.coordinator.status();
   const { inProgress = false, draining = false, queued = 0, last = null, restartRequired = [] } = status ?? {};
+  const refused = findRefused(running?.active.current.contents, last, scrubber);
   return {
     inProgress,
-    draining: draining || isClosing,
+    draining: draining || phase.current === 'closing',
     activeRequests: running?.calls.activeCalls ?? 0,
     queued,
     lastReload: last?.endedAt ?? null,
@@ -78,6 +84,7 @@ function toReloadStatus(running: Running | undefined, isClosing: boolean): Serve
     lastReloadId: last?.id ?? null,
     restartRequired: restartRequired.map(({ setting }) => setting),
     definitionsChanged: last === null ? [] : unreadDefinitions(last).slice(0, SHOWN_DEFINITIONS),
+    definitionsRefused: [...refused.values()].slice(0, SHOWN_DEFINITIONS).map(({ message }) => firstLineOf(message)),
   };
 }
 
@@ -123,34 +130,28 @@ function toConfig(generation: Generation<GenerationContents>, reload: ReloadStat
 
 const NOT_SERVED = { type: null, name: null, description: null, language: null, enabled: false } as const;
 
-/** Every endpoint file of the project as it was when it was read: served, switched off, or left out with its reason. */
-function toEndpoints({ endpoints: { catalog } }: GenerationContents): readonly EndpointRecord[] {
+/**
+ * Every endpoint file of the project: served, switched off, or left out with its reason. A file that was refused while an earlier
+ * version of it is served has the status `ok` and an error.
+ */
+function toEndpoints(
+  { endpoints: { catalog } }: GenerationContents,
+  refused: ReadonlyMap<string, RefusedDefinition>,
+): readonly EndpointRecord[] {
+  const errorOf = (path: string): string | null => refused.get(path)?.message.replaceAll('\n', '; ') ?? null;
   const served = catalog.endpoints.map((definition): EndpointRecord => {
     const { path, kind: type, name, description = null } = definition;
     const language = definition.kind === 'prompt' ? null : definition.source.language;
-    return { path, type, name, description, language, enabled: true, status: 'ok', error: null };
+    return { path, type, name, description, language, enabled: true, status: 'ok', error: errorOf(path) };
   });
-  const disabled = catalog.disabled.map(
-    ({ path, kind: type, name, description = null }): EndpointRecord => ({
-      ...NOT_SERVED,
-      path,
-      type,
-      name,
-      description,
-      status: 'disabled',
-      error: null,
-    }),
-  );
+  const disabled = catalog.disabled.map(({ path, kind: type, name, description = null }): EndpointRecord => {
+    return { ...NOT_SERVED, path, type, name, description, status: 'disabled', error: errorOf(path) };
+  });
+  const known = new Set([...served, ...disabled].map(({ path }) => path));
   // Nothing that a file with errors declares can be relied on, so only its errors are shown.
-  const failed = catalog.failures.map(
-    ({ path, problems }): EndpointRecord => ({
-      ...NOT_SERVED,
-      path,
-      status: 'error',
-      error: problems.map(formatProblem).join('; '),
-    }),
-  );
-  return [...served, ...disabled, ...failed].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const failed = [...refused.keys()].filter((path) => !known.has(path));
+  const left = failed.map((path): EndpointRecord => ({ ...NOT_SERVED, path, status: 'error', error: errorOf(path) }));
+  return [...served, ...disabled, ...left].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 export interface OpenAdmin extends Disposable {

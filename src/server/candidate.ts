@@ -15,6 +15,7 @@ import {
   type GenerationContents,
 } from '../project/index.js';
 import type { Candidate, ReloadContext } from '../reload/index.js';
+import { toRefused } from './refused-definitions.js';
 import type { ServerContext } from './server-context.js';
 
 export interface CandidateParts {
@@ -167,7 +168,10 @@ export class ServerCandidate implements Candidate<GenerationContents> {
   async #checkEndpoints(database: InspectedDatabase): Promise<void> {
     const { endpoints, python } = this.#contents;
     const failures = await checkEndpoints(endpoints.catalog, { database, python });
-    if (failures.length > 0) throw this.#incompatibleEndpoints(failures);
+    if (failures.length === 0) return;
+    const { reload } = this.#parts;
+    if (reload.definitions) reload.report({ definitionsRefused: toRefused(failures, this.#context.scrubber) });
+    throw this.#incompatibleEndpoints(failures);
   }
 
   /** Says what else may have changed under these endpoints. */

@@ -1,8 +1,17 @@
 import type { ProjectPort } from '../admin/index.js';
 import type { BodyOf } from '../contract/index.js';
 import type { SqlParameters } from '../duckdb/index.js';
-import { callByName, type EndpointRun, findDefinitionChanges, toCaller, toJson } from '../endpoints/index.js';
+import {
+  callByName,
+  type EndpointRun,
+  findCalled,
+  findDefinitionChange,
+  toCaller,
+  toJson,
+} from '../endpoints/index.js';
+import type { Scrubber } from '../logging/index.js';
 import { checkProject, toProjectReport } from '../project/index.js';
+import { findRefused, refusedError } from './refused-definitions.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
 
@@ -15,9 +24,9 @@ export function createProjectPort(context: ServerContext, serving: () => Running
     run: async (body, signal) => {
       const { active, calls } = serving();
       const { number, contents } = active.current;
-      const definitionsChanged = await findDefinitionChanges(contents.config, contents.endpoints.catalog);
+      const { changed, refused } = await compareWithDisk(body, serving(), context.scrubber);
       const result = await callByName(calls, contents.endpoints, toRun(body, signal));
-      return { result, generation: number, truncated: false, definitionsChanged };
+      return { result, generation: number, truncated: false, definitionsChanged: changed, definitionsRefused: refused };
     },
     query: async ({ sql, parameters = {}, limit }, signal) => {
       const { active, calls } = serving();
@@ -25,7 +34,7 @@ export function createProjectPort(context: ServerContext, serving: () => Running
       const query = { sql, parameters: parameters as SqlParameters, limit };
       const { result, hasMore } = await calls.runQuery(query, { caller: toCaller({}), signal });
       const generation = active.current.number;
-      return { result: toJson(result), generation, truncated: hasMore, definitionsChanged: [] };
+      return { result: toJson(result), generation, truncated: hasMore, ...AS_ON_DISK };
     },
     validate: async (signal) => {
       serving();
@@ -40,6 +49,31 @@ export function createProjectPort(context: ServerContext, serving: () => Running
       };
     },
   };
+}
+
+const AS_ON_DISK = { definitionsChanged: [], definitionsRefused: [] } as const;
+
+/** How the file of a called endpoint differs from what is served. Throws `endpoint_invalid` if only a refused file has the endpoint. */
+async function compareWithDisk(
+  { type: kind, name }: BodyOf<'runEndpoint'>,
+  { active, coordinator }: Running,
+  scrubber: Scrubber,
+): Promise<{ readonly changed: readonly string[]; readonly refused: readonly string[] }> {
+  const { contents } = active.current;
+  const { last } = coordinator.status();
+  const refused = findRefused(contents, last, scrubber);
+  const called = findCalled(contents.endpoints, { kind, name });
+  if (called === undefined) {
+    const ofThisName = [...refused.values()].filter((each) => each.type === kind && each.name === name);
+    if (ofThisName.length > 0) throw refusedError(kind, name, ofThisName);
+    return { changed: [], refused: [] };
+  }
+  const change = await findDefinitionChange(contents.config.projectRoot, contents.endpoints.catalog, called.path);
+  if (change === undefined) return { changed: [], refused: [] };
+  const own = refused.get(called.path);
+  // One refused file keeps a reload from applying the changes of all others.
+  const reasons = own === undefined ? (last?.definitionsRefused ?? []) : [own];
+  return { changed: [change], refused: reasons.flatMap(({ message }) => message.split('\n')) };
 }
 
 function toRun(body: BodyOf<'runEndpoint'>, signal: AbortSignal): EndpointRun {

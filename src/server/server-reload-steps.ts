@@ -34,6 +34,7 @@ import {
 } from '../project/index.js';
 import type { ReloadContext, ReloadSteps } from '../reload/index.js';
 import { ServerCandidate } from './candidate.js';
+import { toRefused } from './refused-definitions.js';
 import type { ReloadTriggers } from './reload-triggers.js';
 import type { ServerContext } from './server-context.js';
 
@@ -65,13 +66,16 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
   }
 
   async load(reload: ReloadContext): Promise<Loaded> {
-    const { settings, stores } = this.#context;
+    const { settings, stores, scrubber } = this.#context;
     const { config, endpoints } = this.#current;
     const template = await loadConfigTemplate(settings, { addedSchemes: stores.schemes, running: config });
     reload.report({ definitionsChanged: await findDefinitionChanges(config, endpoints.catalog) });
     if (!reload.definitions) return { template, catalog: undefined };
     const catalog = await loadEndpoints(config, endpoints.catalog);
-    if (catalog.failures.length > 0 && !settings.ignoreErrors) throw endpointReport(catalog.failures);
+    if (catalog.failures.length > 0 && !settings.ignoreErrors) {
+      reload.report({ definitionsRefused: toRefused(catalog.failures, scrubber) });
+      throw endpointReport(catalog.failures);
+    }
     this.#warnOfNew(catalog.warnings, endpoints.catalog.warnings);
     return { template, catalog };
   }

@@ -1,1 +1,1 @@
-export { type EndpointTests, type TestOutcome, type TestReport, runTests } from './run-tests.js';
+export { type CallForTest, type EndpointTests, type TestOutcome, type TestReport, runTests } from './run-tests.js';

@@ -29,8 +29,15 @@ export interface TestReport {
 /** One call of a test. Resolves with the result as JSON. */
 export type CallForTest = (definition: EndpointDefinition, test: EndpointTest) => Promise<unknown>;
 
-/** Runs the tests of all endpoints of a catalog, one after the other, in the order of their files. */
-export async function runTests(catalog: EndpointCatalog, call: CallForTest): Promise<TestReport> {
+/**
+ * Runs the tests of all endpoints of a catalog, one after the other, in the order of their files. Those of `refused` files, by
+ * path, are not run.
+ */
+export async function runTests(
+  catalog: EndpointCatalog,
+  call: CallForTest,
+  refused: ReadonlyMap<string, string> = new Map(),
+): Promise<TestReport> {
   const endpoints: EndpointTests[] = catalog.failures.map(({ kind, name, path, problems }) => ({
     endpoint: `${kind ?? 'endpoint'}/${name ?? path}`,
     path,
@@ -40,9 +47,11 @@ export async function runTests(catalog: EndpointCatalog, call: CallForTest): Pro
   for (const definition of catalog.endpoints) {
     const { kind, path, tests } = definition;
     const name = kind === 'resource' ? definition.uri : definition.name;
+    const problem = refused.get(path);
     const outcomes: TestOutcome[] = [];
-    for (const [index, test] of tests.entries()) outcomes.push(await runTest(definition, [index, test], call));
-    endpoints.push({ endpoint: `${kind}/${name}`, path, problems: [], outcomes });
+    if (problem === undefined)
+      for (const [index, test] of tests.entries()) outcomes.push(await runTest(definition, [index, test], call));
+    endpoints.push({ endpoint: `${kind}/${name}`, path, problems: problem === undefined ? [] : [problem], outcomes });
   }
   endpoints.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { status: toStatus(endpoints), endpoints };

@@ -35,6 +35,8 @@ export interface OpenEndpoints {
   readonly catalog: EndpointCatalog;
   /** Those that were asked for and cannot be called. */
   readonly failures: readonly EndpointFailure[];
+  /** The problems of files that a running server has refused, by path. */
+  readonly refused: ReadonlyMap<string, string>;
   /** Calls on the same path as a server would, and resolves with the result as JSON. Throws what a call throws. */
   call(call: EndpointCall): Promise<unknown>;
   dispose(): Promise<void>;
@@ -68,6 +70,7 @@ export async function openEndpoints(
   return {
     catalog,
     failures: catalog.failures,
+    refused: new Map(),
     call: async ({ caller, ...call }) => {
       const callContext = { caller, signal: new AbortController().signal, notify, skipOutputValidation };
       return runEndpoint(project.contents, { ...call, context: callContext }, settings);
@@ -77,10 +80,15 @@ export async function openEndpoints(
 }
 
 /** The endpoints of a server. They are the ones that it serves, which may differ from those on disk. */
-function callRemotely(server: RunningServer, chosen: EndpointCatalog, skipOutputValidation: boolean): OpenEndpoints {
+async function callRemotely(
+  server: RunningServer,
+  chosen: EndpointCatalog,
+  skipOutputValidation: boolean,
+): Promise<OpenEndpoints> {
   return {
     catalog: chosen,
     failures: chosen.failures,
+    refused: await server.findRefused(),
     call: ({ kind, name, parameters, caller: { username, email, provider, externalToken, requestHeaders } }) =>
       server.run({
         type: kind,

@@ -41,6 +41,12 @@ export class RunningServer {
     }
   }
 
+  /** The problems of the endpoint files that it has read and refused, by path. */
+  async findRefused(): Promise<ReadonlyMap<string, string>> {
+    const { endpoints } = await this.#client.endpoints();
+    return new Map(endpoints.flatMap(({ path, error }) => (error === null ? [] : [[path, error]])));
+  }
+
   async query(body: BodyOf<'runQuery'>): Promise<CallResult> {
     return this.#report(await this.#client.query(body));
   }
@@ -57,11 +63,15 @@ export class RunningServer {
 
   #report(answer: CallResult): CallResult {
     const { pid } = this.#owner;
-    const { generation, definitions_changed: changed } = answer;
+    const { generation, definitions_changed: changed, definitions_refused: refused = [] } = answer;
     this.#note(
       `Note: the running server (process ${pid}) answered from generation ${generation}, because it has the database open`,
     );
-    if (changed.length > 0) {
+    if (refused.length > 0)
+      this.#note(
+        `Note: it refused the changes on disk (${changed.join(', ')}) and serves an earlier version: ${refused.join('; ')}`,
+      );
+    else if (changed.length > 0) {
       const files = changed.join(', ');
       this.#note(`Note: it has not read the changes on disk (${files}); ${this.#reloadCommand} applies them`);
     }

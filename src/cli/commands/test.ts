@@ -1,8 +1,20 @@
 import pc from 'picocolors';
 import { ANONYMOUS } from '../../duckdb/index.js';
-import { type EndpointDefinition, type EndpointFailure, type EndpointKind, toCaller } from '../../endpoints/index.js';
-import { exitCodeOf, MxcpError, nearSuggestion, plural, visibleLines } from '../../errors/index.js';
-import { type EndpointTests, runTests, type TestOutcome, type TestReport } from '../../testing/index.js';
+import {
+  type EndpointDefinition,
+  type EndpointFailure,
+  explainMissing,
+  type EndpointKind,
+  toCaller,
+} from '../../endpoints/index.js';
+import { exitCodeOf, plural, visibleLines } from '../../errors/index.js';
+import {
+  type CallForTest,
+  type EndpointTests,
+  runTests,
+  type TestOutcome,
+  type TestReport,
+} from '../../testing/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { type ChooseEndpoints, openEndpoints, readCaller } from '../command/endpoint-calls.js';
 import type { Output } from '../terminal/output.js';
@@ -28,14 +40,14 @@ async function runChosen(
   // Commander accepts no other kinds.
   const endpoints = await openEndpoints(options, context, choose(type as EndpointKind | undefined, name));
   try {
-    return await runTests(endpoints.catalog, (definition, test) =>
+    const call: CallForTest = (definition, test) =>
       endpoints.call({
         kind: definition.kind,
         name: definition.kind === 'resource' ? definition.uri : definition.name,
         parameters: Object.fromEntries(test.arguments.map(({ key, value }) => [key, value])),
         caller: { ...(user ?? (test.user_context ? toCaller(test.user_context) : ANONYMOUS)), ...headers },
-      }),
-    );
+      });
+    return await runTests(endpoints.catalog, call, endpoints.refused);
   } finally {
     await endpoints.dispose();
   }
@@ -49,10 +61,8 @@ function choose(kind: EndpointKind | undefined, name: string | undefined): Choos
       each.kind === kind && (name === undefined || each.name === name || ('uri' in each && each.uri === name));
     const endpoints = catalog.endpoints.filter(isChosen);
     const failures = catalog.failures.filter(isChosen);
-    if (name !== undefined && endpoints.length + failures.length === 0) {
-      const known = catalog.endpoints.filter((each) => each.kind === kind).map((each) => each.name);
-      throw new MxcpError('endpoint_not_found', `there is no ${kind} "${name}"${nearSuggestion(name, known)}`);
-    }
+    if (name !== undefined && endpoints.length + failures.length === 0)
+      throw explainMissing(catalog, { kind, name, hasSqlTools: false });
     return { ...catalog, endpoints, failures };
   };
 }

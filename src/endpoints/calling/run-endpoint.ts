@@ -3,7 +3,7 @@ import { MxcpError } from '../../errors/index.js';
 import { ActiveGeneration, CallGate, Generation } from '../../lifecycle/index.js';
 import { Renderers } from '../../prompts/index.js';
 import type { ShapedResult } from '../../values/index.js';
-import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
+import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
 import type { EndpointSet } from './endpoint-set.js';
 import {
@@ -63,6 +63,17 @@ export async function callByName(
         type: 'text',
       }));
   }
+}
+
+/** The definition that a call by this name reaches; undefined for an SQL tool and where nothing has the name. */
+export function findCalled(
+  { catalog, resources }: EndpointSet,
+  { kind, name }: Pick<EndpointRun, 'kind' | 'name'>,
+): EndpointDefinition | undefined {
+  const uri = kind === 'resource' ? (resources.find(name)?.resource.uri ?? new UriTemplate(name).text) : undefined;
+  return catalog.endpoints.find(
+    (each) => each.kind === kind && (each.name === name || (each.kind === 'resource' && each.uri === uri)),
+  );
 }
 
 /** A result as JSON, with its keys in their order. */

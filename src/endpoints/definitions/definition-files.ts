@@ -135,6 +135,20 @@ export async function findDefinitionChanges(
   return [...changes, ...removed.map((path) => `${path}: removed`)].sort();
 }
 
+/** How the file of one endpoint differs on disk from a catalog, as `findDefinitionChanges` says it; undefined if it does not. */
+export async function findDefinitionChange(
+  projectRoot: string,
+  { fingerprints }: Pick<EndpointCatalog, 'fingerprints'>,
+  path: string,
+): Promise<string | undefined> {
+  const disk = new DiskReader();
+  const found = { path: join(projectRoot, path) };
+  const change = await findChange(found, fingerprints.get(path), { projectRoot, disk });
+  if (change !== 'changed') return change && `${path}: ${change}`;
+  const { error } = { error: undefined, ...(await readDefinitionText(found.path, disk)) };
+  return `${path}: ${error?.missing === true ? 'removed' : change}`;
+}
+
 /** How a definition file and the SQL file that it names differ from an earlier reading. Undefined if they do not. */
 export async function findChange(
   found: FoundDefinition,

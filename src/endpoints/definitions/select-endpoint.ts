@@ -19,11 +19,12 @@ export function selectEndpoint(catalog: EndpointCatalog, choice: EndpointChoice)
     (endpoint) => isChosen(endpoint) || (choice.kind === 'resource' && endpoint.kind === 'resource'),
   );
   const isBuiltIn = choice.hasSqlTools && choice.kind === 'tool' && SQL_TOOL_NAMES.includes(choice.name);
-  if (endpoints.length === 0 && failures.length === 0 && !isBuiltIn) throw notFound(catalog, choice);
+  if (endpoints.length === 0 && failures.length === 0 && !isBuiltIn) throw explainMissing(catalog, choice);
   return { ...catalog, endpoints, failures };
 }
 
-function notFound(catalog: EndpointCatalog, { kind, name, hasSqlTools }: EndpointChoice): MxcpError {
+/** Why the project on disk has no such endpoint. */
+export function explainMissing(catalog: EndpointCatalog, { kind, name, hasSqlTools }: EndpointChoice): MxcpError {
   const disabled = catalog.disabled.find((each) => each.kind === kind && each.name === name);
   if (disabled !== undefined) {
     const reason = `is switched off with \`enabled: false\` in ${disabled.path}`;
@@ -34,7 +35,10 @@ function notFound(catalog: EndpointCatalog, { kind, name, hasSqlTools }: Endpoin
   const builtIn = hasSqlTools && kind === 'tool' ? SQL_TOOL_NAMES : [];
   const suggestion = nearSuggestion(name, [...names, ...builtIn]);
   const unread = known.flatMap((each) => (each.name === null ? each.path : []));
-  const doubt = unread.length === 0 ? '' : ` (unless it is in ${unread.join(', ')}, which cannot be read)`;
+  const doubt =
+    unread.length === 0
+      ? ''
+      : ` (unless it is in ${unread.join(', ')}, which ${unread.length === 1 ? 'has' : 'have'} errors; \`mxcp validate\` shows them)`;
   return new MxcpError('endpoint_not_found', `there is no ${endpointLabel(kind, name)}${doubt}${suggestion}`);
 }
 

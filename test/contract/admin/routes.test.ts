@@ -60,6 +60,7 @@ describe('answers of the routes', () => {
         last_reload_id: '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52',
         restart_required: ['transport.http.port'],
         definitions_changed: ['tools/sales.yml: changed'],
+        definitions_refused: [],
         queued: 0,
       },
       calls: { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },

@@ -46,6 +46,7 @@ export const WIRE_RECORD = {
   requests_draining: 1,
   restart_required: [{ setting: 'transport.http.port', running: 8000, on_disk: null }],
   definitions_changed: ['tools/sales.yml: changed'],
+  definitions_refused: [],
   error: null,
   shared_with: ['a1b2c3d4-e5f6-4890-abcd-ef0123456789'],
 };
@@ -60,6 +61,7 @@ export const WIRE_FAILED_RECORD = {
   database: null,
   restart_required: [],
   definitions_changed: [],
+  definitions_refused: [],
   error: {
     code: 'config_invalid',
     message: 'unknown key "extention"; did you mean "extensions"?',

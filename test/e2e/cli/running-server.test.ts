@@ -96,12 +96,48 @@ describe('while a server has the database open', () => {
     const missing = await mxcp('run', 'tool', 'new');
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain(`does not serve this endpoint: \`${command}\` applies the files on disk`);
+    const add = join(project.path, 'tools/add.yml');
     const other = await mxcp('run', 'tool', 'add', '-p', 'a=1');
-    expect(other.stderr).toContain(
-      `it has not read the changes on disk (tools/new.yml: added); \`${command}\` applies`,
+    expect(other.stderr).not.toContain('on disk');
+    writeFileSync(add, `${readFileSync(add, 'utf8')}\n`);
+    const stale = await mxcp('run', 'tool', 'add', '-p', 'a=1');
+    expect(stale.stderr).toContain(
+      `it has not read the changes on disk (tools/add.yml: changed); \`${command}\` applies`,
     );
     expect((await mxcp(...command.split(' ').slice(1))).code).toBe(0);
     expect(JSON.parse((await mxcp('run', 'tool', 'new')).stdout)).toEqual([{ n: 1 }]);
+  });
+
+  it('a file that the server read and refused is named with its problem, and not called unread', async () => {
+    const problem = 'Referenced column "nope"';
+    writeFileSync(join(project.path, 'tools/add.yml'), 'mxcp: 1\ntool: { name: add, source: { code: SELECT nope } }\n');
+    writeFileSync(join(project.path, 'tools/new.yml'), 'mxcp: 1\ntool: { name: new, source: { code: SELECT nope } }\n');
+    const socket = ['--socket', join(project.path, 'mxcp.sock')];
+    expect((await mxcp('admin', 'reload', '--definitions', ...socket)).code).toBe(1);
+    const add = await mxcp('run', 'tool', 'add', '-p', 'a=20', '-p', 'b=22');
+    expect(JSON.parse(add.stdout)).toEqual({ sum: 42 });
+    expect(add.stderr).toContain(
+      'it refused the changes on disk (tools/add.yml: changed) and serves an earlier version',
+    );
+    expect(add.stderr).toContain(problem);
+    const fresh = await mxcp('run', 'tool', 'new');
+    expect(fresh).toMatchObject({ code: 2, stdout: '' });
+    expect(fresh.stderr).toMatch(/the server refused the file of tool "new":\n {2}tools\/new\.yml:2:\d+: .*"nope"/);
+    const { code, stdout } = await mxcp('test', 'tool', 'add');
+    expect(code).toBe(2);
+    expect(stdout).toContain(problem);
+    const status = (await mxcp('admin', 'status', ...socket)).stdout;
+    expect(status).toContain(`refused: tools/add.yml:2:`);
+    expect(status).toContain('not applied: tools/add.yml: changed, tools/new.yml: added');
+    const { endpoints } = await client().endpoints();
+    expect(endpoints.find(({ name }) => name === 'add')).toMatchObject({
+      status: 'ok',
+      error: expect.stringContaining(problem),
+    });
+    expect(endpoints.find(({ path }) => path === 'tools/new.yml')).toMatchObject({
+      status: 'error',
+      error: expect.stringContaining(problem),
+    });
   });
 
   it('only a user who can read the owner file may act; it is gone after the server', async () => {
@@ -132,6 +168,19 @@ describe('while a server has the database open', () => {
     expect(code).toBe(3);
     expect(stderr).toContain('start it with `--admin-socket <path>`');
   });
+});
+
+it('beside `--ignore-errors`, the endpoints that were left out are reported as a check would', async () => {
+  writeFileSync(join(project.path, 'tools/add.yml'), 'mxcp: 1\ntool: { name: add, source: { code: SELECT nope } }\n');
+  await serve('--admin-socket', './mxcp.sock', '--ignore-errors');
+  for (const args of [
+    ['run', 'tool', 'add'],
+    ['test', 'tool', 'add'],
+  ]) {
+    const { code, stdout, stderr } = await mxcp(...args);
+    expect(code).toBe(2);
+    expect(stdout + stderr).toMatch(/tools\/add\.yml:2:\d+: the SQL does not compile.*"nope"/);
+  }
 });
 
 it('without an admin socket, a command says what the server needs', async () => {

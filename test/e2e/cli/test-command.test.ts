@@ -182,7 +182,7 @@ describe('mxcp test', () => {
     expect((await test('resource', 'sales://{region}')).stdout).toContain('1 test: 1 passed');
     const missing = await test('resource', 'regoin', '--json-output');
     expect(JSON.parse(missing.stdout)).toMatchObject({ error: 'endpoint_not_found' });
-    expect(missing.stderr).toBe('Error: there is no resource "regoin"; did you mean "region"?\n');
+    expect(missing.stderr).toBe('Error: there is no resource regoin; did you mean "region"?\n');
     expect(missing.code).toBe(2);
   });
 

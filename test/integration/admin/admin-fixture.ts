@@ -38,6 +38,7 @@ export const succeededReload: RunRecord = {
   requestsDraining: 1,
   restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: undefined }],
   definitionsChanged: ['tools/sales.yml: changed'],
+  definitionsRefused: [],
   error: null,
   sharedWith: ['a1b2c3d4-e5f6-4890-abcd-ef0123456789'],
 };
@@ -51,6 +52,7 @@ export const failedReload: RunRecord = {
   database: null,
   restartRequired: [],
   definitionsChanged: [],
+  definitionsRefused: [],
   error: {
     code: 'config_invalid',
     message: 'unknown key "extention"; did you mean "extensions"?',
@@ -92,6 +94,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         lastReloadId: RELOAD_ID,
         restartRequired: ['transport.http.port'],
         definitionsChanged: ['tools/sales.yml: changed'],
+        definitionsRefused: [],
         queued: 0,
       },
       calls: { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
@@ -148,9 +151,16 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
           generation: 3,
           truncated: false,
           definitionsChanged: ['tools/a.yml: changed'],
+          definitionsRefused: [],
         }),
       query: ({ sql, limit }) =>
-        Promise.resolve({ result: [{ sql }], generation: 3, truncated: limit === 1, definitionsChanged: [] }),
+        Promise.resolve({
+          result: [{ sql }],
+          generation: 3,
+          truncated: limit === 1,
+          definitionsChanged: [],
+          definitionsRefused: [],
+        }),
       validate: () =>
         Promise.resolve({
           verdicts: [{ status: 'ok', path: 'tools/a.yml', message: null, kind: 'endpoint' }],

@@ -65,7 +65,7 @@ describe('what cannot be read', () => {
     ]);
     const choice = { kind: 'tool', name: 'b', hasSqlTools: false } as const;
     expect(() => selectEndpoint(found, choice)).toThrow(
-      'there is no tool "b" (unless it is in tools/mine, which cannot be read)',
+      'there is no tool "b" (unless it is in tools/mine, which has errors; `mxcp validate` shows them)',
     );
     expect(changes).toEqual(['tools/mine: unreadable']);
     const later = asOrdinaryUser(() => findDefinitionChanges(foldersOf(project.root), found));

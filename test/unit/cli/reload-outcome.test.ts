@@ -10,6 +10,7 @@ const RECORD = {
   ...WIRE_RECORD,
   restart_required: [],
   definitions_changed: [],
+  definitions_refused: [],
   references: [
     { ref: 'vault://secret/db#pw', used_by: ['a.b', 'a.c'], outcome: 'changed', version: '7', error: null },
     { ref: '${TOKEN}', used_by: ['a.d'], outcome: 'failed', version: null, error: 'not set\nanywhere' },
