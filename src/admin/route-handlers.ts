@@ -14,6 +14,12 @@ import {
   type SchemaOf,
   type StatusRecord,
   type SuccessOf,
+  type SystemCpuRecord,
+  type SystemDiskRecord,
+  type SystemInfoRecord,
+  type SystemMemoryRecord,
+  type SystemNetworkRecord,
+  type SystemProcessRecord,
   toWire,
 } from '../contract/index.js';
 import { type ErrorCode, MxcpError, type MxcpErrorOptions } from '../errors/index.js';
@@ -31,6 +37,7 @@ export interface AdminPorts {
   endpoints(): readonly EndpointRecord[];
   readonly reloads: ReloadPort;
   readonly project: ProjectPort;
+  readonly system: SystemPort;
 }
 
 /** The rest of the status is what the admin API knows itself. */
@@ -67,6 +74,17 @@ export interface ProjectPort {
   /** Throws what a call throws. */
   query(body: BodyOf<'runQuery'>, signal: AbortSignal): Promise<CallAnswer>;
   validate(signal: AbortSignal): Promise<ProjectReportRecord>;
+}
+
+/** Facts about the machine and the process. No answer waits for a measurement. */
+export interface SystemPort {
+  info(): Promise<SystemInfoRecord>;
+  cpu(): Promise<SystemCpuRecord>;
+  memory(): Promise<SystemMemoryRecord>;
+  disk(): Promise<SystemDiskRecord>;
+  /** Throws `platform_unsupported`. */
+  network(): Promise<SystemNetworkRecord>;
+  process(): Promise<SystemProcessRecord>;
 }
 
 export type CallAnswer = Omit<Inside<SchemaOf<'runEndpoint', 200>>, 'status'>;
@@ -112,7 +130,7 @@ const DEFAULT_RELOAD_LIMIT = 50;
 
 /** One handler for each route of the contract. `socketFacts` is asked at each request: the sockets open after the handlers exist. */
 export function createRouteHandlers(ports: AdminPorts, socketFacts: () => SocketFacts): RouteHandlers {
-  const { readiness, reloads } = ports;
+  const { readiness, reloads, system } = ports;
   const getHealth = () => ok({ status: 'ok', timestamp: new Date() } as const);
   return {
     getIndex: () => ok({ service: 'mxcp-admin', version, openapi: '/openapi.json' }),
@@ -144,7 +162,19 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     runEndpoint: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.run(body, signal)) }),
     runQuery: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.query(body, signal)) }),
     validateProject: async ({ signal }) => ok(await ports.project.validate(signal)),
+    ...createSystemHandlers(system),
     getOpenApi: () => ok(openApiDocument()),
+  };
+}
+
+function createSystemHandlers(system: SystemPort) {
+  return {
+    getSystemInfo: async () => ok(await system.info()),
+    getSystemCpu: async () => ok(await system.cpu()),
+    getSystemMemory: async () => ok(await system.memory()),
+    getSystemDisk: async () => ok(await system.disk()),
+    getSystemNetwork: async () => ok(await system.network()),
+    getSystemProcess: async () => ok(await system.process()),
   };
 }
 

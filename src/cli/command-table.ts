@@ -54,6 +54,8 @@ const QUESTIONS = [
   ['endpoints', 'List every endpoint file: served, disabled, or left out with its error'],
 ] as const;
 
+const SYSTEM_PARTS = ['info', 'cpu', 'memory', 'disk', 'network', 'process'] as const;
+
 /** `mxcp admin …`: each asks a running server one question. */
 const ADMIN_COMMANDS: readonly CommandEntry[] = [
   ...QUESTIONS.map(
@@ -85,6 +87,14 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     arguments: [{ usage: '[id]', doc: 'The id of a reload.' }],
     options: [{ flags: '--limit <number>', doc: 'How many to list; default: 20.' }, ...CONNECTION],
     load: async () => (await import('./commands/admin/reloads.js')).reloads,
+  },
+  {
+    name: 'system',
+    doc: 'Show CPUs, memory, disks, network and the process of the server',
+    arguments: [{ usage: '[part]', doc: 'Only this part.', choices: SYSTEM_PARTS }],
+    options: CONNECTION,
+    examples: ['mxcp admin system', 'mxcp admin system memory --json'],
+    load: async () => (await import('./commands/admin/system.js')).system,
   },
 ];
 

@@ -16,6 +16,7 @@ import {
   reloadRecord,
   status,
 } from './answers.js';
+import { systemCpu, systemDisk, systemInfo, systemMemory, systemNetwork, systemProcess } from './system-answers.js';
 import { flag, recordLimit, waitDuration } from './wire-format.js';
 
 export interface ResponseContract {
@@ -30,7 +31,7 @@ export interface RouteContract {
   readonly method: 'GET' | 'POST';
   /** A segment in braces is a parameter, e.g. `/reloads/{id}`. */
   readonly path: string;
-  readonly tag: 'probes' | 'status' | 'reload' | 'config' | 'endpoints' | 'project' | 'contract';
+  readonly tag: 'probes' | 'status' | 'reload' | 'config' | 'endpoints' | 'project' | 'system' | 'contract';
   readonly doc: string;
   /** Whether the probe socket serves it too. */
   readonly probe?: true;
@@ -115,6 +116,8 @@ const callErrors = {
 } as const;
 
 const values = z.record(z.string(), z.unknown());
+
+const networkReading = reading(systemNetwork, 'The counters.');
 
 const recordReading = reading(reloadRecord, 'The record.');
 
@@ -242,6 +245,43 @@ export const ROUTES = {
       403: callErrors[403],
       200: { schema: projectReport, doc: 'The report, also when there are errors.' },
     },
+  },
+  getSystemInfo: {
+    ...reading(systemInfo, 'The facts.'),
+    path: '/system/info',
+    tag: 'system',
+    doc: 'CPUs, memory and versions of the machine, within the limits of a container.',
+  },
+  getSystemCpu: {
+    ...reading(systemCpu, 'The load.'),
+    path: '/system/cpu',
+    tag: 'system',
+    doc: 'CPU load since an earlier answer; it never waits for a measurement.',
+  },
+  getSystemMemory: {
+    ...reading(systemMemory, 'The memory.'),
+    path: '/system/memory',
+    tag: 'system',
+    doc: 'Memory of the machine or the container, and of the server.',
+  },
+  getSystemDisk: {
+    ...reading(systemDisk, 'The disks.'),
+    path: '/system/disk',
+    tag: 'system',
+    doc: 'Space on the root file system and on those of the database and the project.',
+  },
+  getSystemNetwork: {
+    ...networkReading,
+    path: '/system/network',
+    tag: 'system',
+    doc: 'Bytes, packets and errors of all network interfaces.',
+    responses: { ...networkReading.responses, 501: errorResponse(errorBody, ['platform_unsupported']) },
+  },
+  getSystemProcess: {
+    ...reading(systemProcess, 'The process.'),
+    path: '/system/process',
+    tag: 'system',
+    doc: 'CPU, memory, threads and descriptors of the server.',
   },
   getOpenApi: {
     ...reading(openApiDocument, 'The document.'),

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type * as answers from './answers.js';
 import type { ROUTES } from './route-table.js';
+import type * as systemAnswers from './system-answers.js';
 import type { Inside } from './wire-format.js';
 
 export type RouteName = keyof typeof ROUTES;
@@ -42,6 +43,12 @@ export type ReloadRecord = AnswerOf<'postReload', 200>;
 export type ReloadList = AnswerOf<'listReloads', 200>;
 export type CallResult = AnswerOf<'runEndpoint', 200>;
 export type ProjectReport = AnswerOf<'validateProject', 200>;
+export type SystemInfo = AnswerOf<'getSystemInfo', 200>;
+export type SystemCpu = AnswerOf<'getSystemCpu', 200>;
+export type SystemMemory = AnswerOf<'getSystemMemory', 200>;
+export type SystemDisk = AnswerOf<'getSystemDisk', 200>;
+export type SystemNetwork = AnswerOf<'getSystemNetwork', 200>;
+export type SystemProcess = AnswerOf<'getSystemProcess', 200>;
 export type OpenApiDocument = AnswerOf<'getOpenApi', 200>;
 export type ErrorBody = AnswerOf<'getHealth', 400>;
 export type ReloadErrorBody = AnswerOf<'postReload', 500>;
@@ -56,6 +63,12 @@ export type ConfigRecord = Inside<typeof answers.config>;
 export type EndpointRecord = Inside<typeof answers.endpoint>;
 export type RefusedDefinition = RunRecord['definitionsRefused'][number];
 export type RestartRequired = Inside<typeof answers.restartRequired>;
+export type SystemInfoRecord = Inside<typeof systemAnswers.systemInfo>;
+export type SystemCpuRecord = Inside<typeof systemAnswers.systemCpu>;
+export type SystemMemoryRecord = Inside<typeof systemAnswers.systemMemory>;
+export type SystemDiskRecord = Inside<typeof systemAnswers.systemDisk>;
+export type SystemNetworkRecord = Inside<typeof systemAnswers.systemNetwork>;
+export type SystemProcessRecord = Inside<typeof systemAnswers.systemProcess>;
 
 export type ProjectReportRecord = Inside<typeof answers.projectReport>;
 

@@ -127,6 +127,11 @@ export const ERROR_CODES = {
     doc: 'The payload of `reload_duckdb()` took longer than `--reload-drain-timeout` and was ended.',
   },
   wait_timeout: { kind: 'timeout', doc: 'The time to wait for an answer ran out; the work continues.' },
+  platform_unsupported: {
+    kind: 'environment',
+    httpStatus: 501,
+    doc: 'This operating system does not offer what was asked for.',
+  },
   bad_request: { kind: 'user', doc: 'A query option or the body of an admin request is not valid.' },
   forbidden_origin: { kind: 'forbidden', doc: 'The request comes from a page or host that may not use this socket.' },
   owner_only: {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { type AdminPorts, type ServerStatus, startAdminServer } from '../admin/index.js';
 import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
 import { firstLineOf, messageOf, toOneLine } from '../errors/index.js';
@@ -6,6 +7,7 @@ import type { Logger } from '../logging/index.js';
 import type { GenerationContents } from '../project/index.js';
 import { type ReloadStatus, unreadDefinitions } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
+import { SystemProbe, type WatchedFolders } from '../system/index.js';
 import { version } from '../version/index.js';
 import { createProjectPort } from './project-port.js';
 import { ServerReadiness } from './readiness.js';
@@ -42,7 +44,18 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
       list: (limit) => serving().coordinator.list(limit),
     },
     project: createProjectPort(context, serving),
+    system: new SystemProbe(() => watchedFolders(running())),
   };
+}
+
+/** Empty until the configuration is known. */
+function watchedFolders(running: Running | undefined): WatchedFolders {
+  if (running === undefined) return [];
+  const { config, database } = running.active.current.contents;
+  return [
+    { holds: 'database', path: dirname(database.path) },
+    { holds: 'project', path: config.projectRoot },
+  ];
 }
 
 function toStatus(running: Running | undefined, context: ServerContext): ServerStatus {
@@ -169,7 +182,7 @@ const NOTHING_OPEN: OpenAdmin = { socketPath: undefined, dispose: () => {}, aban
  */
 export async function openAdmin(
   { settings: { admin, debug }, logger, scrubber, ownerToken }: ServerContext,
-  ports: AdminPorts,
+  createPorts: () => AdminPorts,
 ): Promise<OpenAdmin> {
   const adminLogger = logger.child({ component: 'admin' });
   if (!admin.enabled) {
@@ -181,7 +194,7 @@ export async function openAdmin(
       socket: { path: admin.socketPath, mode: admin.mode, group: admin.group },
       probeSocket: admin.probe,
       debug,
-      ports,
+      ports: createPorts(),
       ownerToken,
       logger,
       scrubber,

@@ -147,8 +147,8 @@ export class Server {
   async #open(): Promise<void> {
     const { phase, disposer, stopped, scrubber, databases } = this.#context;
     this.#warnOfUnknownVariables();
-    const ports = createAdminPorts(this.#context, () => this.#running);
-    this.#admin = disposer.own(await openAdmin(this.#context, ports));
+    const createPorts = () => createAdminPorts(this.#context, () => this.#running);
+    this.#admin = disposer.own(await openAdmin(this.#context, createPorts));
     const config = await loadFirstConfig(this.#context);
     // Never unregistered, so that secrets are also redacted from the errors of a failed start.
     scrubber.register(config.secretValues.map((secret) => secret.reveal()));

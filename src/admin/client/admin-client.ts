@@ -13,6 +13,12 @@ import type {
   ReloadList,
   ReloadRecord,
   Status,
+  SystemCpu,
+  SystemDisk,
+  SystemInfo,
+  SystemMemory,
+  SystemNetwork,
+  SystemProcess,
 } from '../../contract/index.js';
 import { ERROR_CODES, type ErrorCode, MxcpError } from '../../errors/index.js';
 import { MAX_WAIT_MS } from '../../lifecycle/index.js';
@@ -112,6 +118,31 @@ export class AdminClient {
   /** Checks the project of the server as it is on disk; `owner_only` without the token of the server's owner. */
   validate(): Promise<ProjectReport> {
     return this.#act<ProjectReport>('/validate', {});
+  }
+
+  systemInfo(): Promise<SystemInfo> {
+    return this.#get<SystemInfo>('/system/info');
+  }
+
+  systemCpu(): Promise<SystemCpu> {
+    return this.#get<SystemCpu>('/system/cpu');
+  }
+
+  systemMemory(): Promise<SystemMemory> {
+    return this.#get<SystemMemory>('/system/memory');
+  }
+
+  systemDisk(): Promise<SystemDisk> {
+    return this.#get<SystemDisk>('/system/disk');
+  }
+
+  /** Throws `platform_unsupported` where the system does not count. */
+  systemNetwork(): Promise<SystemNetwork> {
+    return this.#get<SystemNetwork>('/system/network');
+  }
+
+  systemProcess(): Promise<SystemProcess> {
+    return this.#get<SystemProcess>('/system/process');
   }
 
   openapi(): Promise<OpenApiDocument> {

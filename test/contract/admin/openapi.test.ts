@@ -62,6 +62,12 @@ describe('the OpenAPI document', () => {
       'post /run',
       'post /query',
       'post /validate',
+      'get /system/info',
+      'get /system/cpu',
+      'get /system/memory',
+      'get /system/disk',
+      'get /system/network',
+      'get /system/process',
       'get /openapi.json',
     ]);
   });

@@ -66,6 +66,16 @@ describe('asking a server', () => {
     expect((await admin('endpoints')).stdout).toContain('ok\ttool\tadd\ttools/add.yml\t\n');
   });
 
+  it('shows the machine and the process', async () => {
+    const all = await admin('system');
+    expect(all.stdout).toMatch(/^memory total: [\d.]+ [KMGT]iB$/m);
+    expect(all.stdout).toMatch(/^disk of the database: .* free \(/m);
+    expect(all.stdout).toContain(`process pid: ${server.pid}\n`);
+    const part = await admin('system', 'process', '--json');
+    expect(JSON.parse(part.stdout)).toMatchObject({ pid: server.pid, num_threads: expect.any(Number) });
+    expect((await admin('system', 'moon')).code).toBe(2);
+  });
+
   it('finds the server of a project, in its folder and by its name', async () => {
     const here = await runMxcp(['admin', 'status'], { cwd: join(project.path, 'tools') });
     expect(here.stdout).toContain(`admin socket: ${socket}`);

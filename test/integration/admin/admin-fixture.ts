@@ -6,6 +6,7 @@ import { AdminClient } from '../../../src/admin/client/index.js';
 import { startAdminServer, type AdminPorts } from '../../../src/admin/index.js';
 import type { AdminServer, AdminServerOptions } from '../../../src/admin/admin-server.js';
 import type { RunRecord } from '../../../src/contract/index.js';
+import { SystemProbe } from '../../../src/system/index.js';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 
 export const RELOAD_ID = '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52';
@@ -168,6 +169,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
           error: null,
         }),
     },
+    system: new SystemProbe(() => [{ holds: 'project', path: '/' }]),
     reloads: {
       request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
       find: (id) => (id === RELOAD_ID ? succeededReload : undefined),
