@@ -5,5 +5,7 @@ export type {
   ProjectPort,
   ReadinessReport,
   ReadinessSource,
+  RotationPort,
+  RotationState,
   ServerStatus,
 } from './route-handlers.js';

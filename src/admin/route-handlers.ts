@@ -22,7 +22,7 @@ import {
   type SystemProcessRecord,
   toWire,
 } from '../contract/index.js';
-import { type ErrorCode, MxcpError, type MxcpErrorOptions } from '../errors/index.js';
+import { type ErrorCode, MxcpError, type MxcpErrorOptions, plural } from '../errors/index.js';
 import { deadlineIn, MAX_WAIT_MS, raceSignal } from '../lifecycle/index.js';
 import { version } from '../version/index.js';
 
@@ -36,6 +36,7 @@ export interface AdminPorts {
   /** As they are served, not as they are on disk now. */
   endpoints(): readonly EndpointRecord[];
   readonly reloads: ReloadPort;
+  readonly rotation: RotationPort;
   readonly project: ProjectPort;
   readonly system: SystemPort;
 }
@@ -65,6 +66,17 @@ export interface ReloadPort {
   find(id: string): RunRecord | undefined;
   /** Newest first. */
   list(limit: number): readonly RunRecord[];
+}
+
+export type RotationState = Inside<SchemaOf<'postDrain', 200>>;
+
+/** Whether the server takes new calls. Both changes are idempotent. */
+export interface RotationPort {
+  drain(): RotationState;
+  /** Throws `server_closing`. */
+  resume(): RotationState;
+  /** Resolves when no call is left, or when the server is in rotation again; rejects when the signal aborts. */
+  ended(signal: AbortSignal): Promise<RotationState>;
 }
 
 /** What the owner of the server asks of the project. `signal` aborts when the caller goes away. */
@@ -159,6 +171,8 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
         'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
       );
     },
+    postDrain: (request) => drain(ports.rotation, request),
+    postResume: () => ok(ports.rotation.resume()),
     runEndpoint: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.run(body, signal)) }),
     runQuery: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.query(body, signal)) }),
     validateProject: async ({ signal }) => ok(await ports.project.validate(signal)),
@@ -225,7 +239,7 @@ async function requestReload(
   // A dry run answers like a wait: without one of its own it waits as long as a caller may ask for.
   const waitMs = wait ?? (dryRun ? MAX_WAIT_MS : 0);
   if (waitMs === 0) return accepted(id);
-  const record = await endedWithin(ended, { waitMs, signal, headers: locationOf(id) });
+  const record = await endedWithin(() => ended, { waitMs, signal, ...unfinished(id, waitMs) });
   if (record.status !== 'error') return ok(record);
   throw new AnswerError('reload_failed', failureText(record), { fields: { reload: toWire(reloadRecord, record) } });
 }
@@ -244,29 +258,55 @@ function locationOf(id: string): { readonly Location: string } {
   return { Location: `/reloads/${id}` };
 }
 
+/** The answers to a caller whose wait ends before the reload. */
+function unfinished(id: string, waitMs: number): Pick<Wait, 'closed' | 'timedOut'> {
+  const headers = locationOf(id);
+  const continues = `the reload is still running after ${waitMs / 1000} s; GET ${headers.Location} shows how it ends`;
+  const unknown = 'the server is shutting down; how this reload ends is not known';
+  return {
+    closed: () => new AnswerError('server_closing', unknown, { headers }),
+    timedOut: () => new AnswerError('wait_timeout', continues, { headers }),
+  };
+}
+
 interface Wait {
   readonly waitMs: number;
   readonly signal: AbortSignal;
-  /** Of the answer to a caller whose wait ends before the reload. */
-  readonly headers: { readonly Location: string };
+  /** Errors for the callers whose wait ends first. */
+  readonly timedOut: () => AnswerError;
+  readonly closed: () => AnswerError;
 }
 
-/** Throws `wait_timeout` when the time runs out and `server_closing` when the signal ends the wait. */
-async function endedWithin<T>(ended: Promise<T>, { waitMs, signal, headers }: Wait): Promise<T> {
-  const deadline = deadlineIn(waitMs, signal);
+/** Throws what `timedOut` makes when the time runs out, and what `closed` makes when the signal ends the wait. */
+async function endedWithin<T>(work: (signal: AbortSignal) => Promise<T>, wait: Wait): Promise<T> {
+  const deadline = deadlineIn(wait.waitMs, wait.signal);
   try {
-    return await raceSignal(ended, deadline);
+    return await raceSignal(work(deadline), deadline);
   } catch (error) {
-    if (!deadline.aborted || error !== deadline.reason) throw error;
-    if (signal.aborted) {
-      const message = 'the server is shutting down; how this reload ends is not known';
-      throw new AnswerError('server_closing', message, { headers });
-    }
-    const message = `the reload is still running after ${waitMs / 1000} s; GET ${headers.Location} shows how it ends`;
-    throw new AnswerError('wait_timeout', message, { headers });
+    if (!deadline.aborted) throw error;
+    throw wait.signal.aborted ? wait.closed() : wait.timedOut();
   } finally {
     deadline.dispose();
   }
+}
+
+/** Takes the server out of rotation and, where the caller wants it, waits for the calls that run. Throws `wait_timeout`. */
+async function drain(
+  rotation: RotationPort,
+  { query: { wait: waitMs = 0 }, signal }: RouteRequest<'postDrain'>,
+): Promise<RouteReply<'postDrain'>> {
+  const state = rotation.drain();
+  if (waitMs === 0 || state.status !== 'draining') return ok(state);
+  const closed = () => new AnswerError('server_closing', 'the server is shutting down; running calls may still end');
+  const timedOut = () => {
+    const { activeRequests } = rotation.drain();
+    const calls = plural(activeRequests, 'call');
+    return new AnswerError(
+      'wait_timeout',
+      `${calls} still running after ${waitMs / 1000} s; the server stays out of rotation`,
+    );
+  };
+  return ok(await endedWithin((until) => rotation.ended(until), { waitMs, signal, closed, timedOut }));
 }
 
 function failureText({ id, error }: RunRecord): string {

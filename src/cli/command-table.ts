@@ -96,6 +96,22 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     examples: ['mxcp admin system', 'mxcp admin system memory --json'],
     load: async () => (await import('./commands/admin/system.js')).system,
   },
+  {
+    name: 'drain',
+    doc: 'Take the server out of rotation: not ready, new calls refused, running ones end',
+    options: [
+      { flags: '--wait <time>', doc: 'Wait until no call is left, at most 10m; exit code 4 when the time runs out.' },
+      ...CONNECTION,
+    ],
+    examples: ['mxcp admin drain --wait 30s'],
+    load: async () => (await import('./commands/admin/questions.js')).drain,
+  },
+  {
+    name: 'resume',
+    doc: 'Bring a drained server back into rotation',
+    options: CONNECTION,
+    load: async () => (await import('./commands/admin/questions.js')).resume,
+  },
 ];
 
 const JSON_OUTPUT: OptionSpec = { flags: '--json-output', doc: 'Print the result as JSON.' };

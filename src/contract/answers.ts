@@ -268,6 +268,16 @@ export const background = component(
   z.strictObject({ name: z.string(), status: z.enum(['ok', 'failing']), message: z.string() }),
 );
 
+export const rotation = component(
+  'Rotation',
+  'Whether the server takes new calls.',
+  z.strictObject({
+    status: z.enum(['in_rotation', 'draining', 'drained']).describe('`drained`: no call is left.'),
+    draining_since: timestampToSecond.nullable(),
+    active_requests: count.describe('Calls that have not ended.'),
+  }),
+);
+
 export const status = component(
   'Status',
   'The state of the server. `degraded` means that readiness fails; `checks` say why. Numbers are 0 while it starts.',
@@ -282,6 +292,9 @@ export const status = component(
     debug: z.boolean(),
     started_at: timestampToSecond,
     generation: count.describe('Number of the current generation; 1 at start.'),
+    draining_since: timestampToSecond
+      .nullable()
+      .describe('Since when new calls are refused after `POST /drain`; null while they are taken.'),
     endpoints: endpointCounts,
     reload: reloadStatus,
     calls,

@@ -14,6 +14,7 @@ import {
   reloadErrorBody,
   reloadList,
   reloadRecord,
+  rotation,
   status,
 } from './answers.js';
 import { systemCpu, systemDisk, systemInfo, systemMemory, systemNetwork, systemProcess } from './system-answers.js';
@@ -31,7 +32,16 @@ export interface RouteContract {
   readonly method: 'GET' | 'POST';
   /** A segment in braces is a parameter, e.g. `/reloads/{id}`. */
   readonly path: string;
-  readonly tag: 'probes' | 'status' | 'reload' | 'config' | 'endpoints' | 'project' | 'system' | 'contract';
+  readonly tag:
+    | 'probes'
+    | 'status'
+    | 'reload'
+    | 'rotation'
+    | 'config'
+    | 'endpoints'
+    | 'project'
+    | 'system'
+    | 'contract';
   readonly doc: string;
   /** Whether the probe socket serves it too. */
   readonly probe?: true;
@@ -209,6 +219,32 @@ export const ROUTES = {
     tag: 'reload',
     doc: 'One reload, by the id of any request that it answers.',
     responses: { ...recordReading.responses, 404: errorResponse(errorBody, ['reload_not_found']) },
+  },
+  postDrain: {
+    method: 'POST',
+    path: '/drain',
+    tag: 'rotation',
+    doc: 'Takes the server out of rotation: `/readyz` fails, new calls of MCP clients are refused, running ones end. Idempotent.',
+    query: z.strictObject({
+      wait: waitDuration
+        .optional()
+        .describe('Answer when no call is left: `30s`, `2m`, a bare number of seconds; at most `10m`.'),
+    }),
+    body: z.strictObject({}),
+    responses: {
+      ...commonErrors,
+      200: { schema: rotation, doc: 'The server is out of rotation.' },
+      504: errorResponse(errorBody, ['wait_timeout']),
+    },
+  },
+  postResume: {
+    method: 'POST',
+    path: '/resume',
+    tag: 'rotation',
+    doc: 'Brings the server back into rotation. Idempotent.',
+    query: z.strictObject({}),
+    body: z.strictObject({}),
+    responses: { ...commonErrors, 200: { schema: rotation, doc: 'The server takes new calls.' } },
   },
   runEndpoint: {
     ...acting,

@@ -41,6 +41,7 @@ export type EndpointList = AnswerOf<'listEndpoints', 200>;
 export type ReloadAccepted = AnswerOf<'postReload', 202>;
 export type ReloadRecord = AnswerOf<'postReload', 200>;
 export type ReloadList = AnswerOf<'listReloads', 200>;
+export type Rotation = AnswerOf<'postDrain', 200>;
 export type CallResult = AnswerOf<'runEndpoint', 200>;
 export type ProjectReport = AnswerOf<'validateProject', 200>;
 export type SystemInfo = AnswerOf<'getSystemInfo', 200>;

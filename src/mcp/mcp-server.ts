@@ -47,6 +47,8 @@ export interface McpOptions {
   readonly scrubber: Scrubber;
   /** Whether each request gets a line in the log. */
   readonly accessLog?: boolean | undefined;
+  /** Whether the server is out of rotation: running calls end, and no new ones begin. */
+  readonly isDraining?: (() => boolean) | undefined;
 }
 
 /** What a transport knows of the message that is being answered. */

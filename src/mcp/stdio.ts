@@ -16,6 +16,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { within } from '../lifecycle/index.js';
 import { LimitedLog } from '../logging/index.js';
 import { AccessLog, type AccessRecord } from './access-log.js';
+import { isCall, OUT_OF_ROTATION } from './draining.js';
 import { sendListChanges } from './listings.js';
 import {
   type ClientTransport,
@@ -93,6 +94,7 @@ class StdioTransport implements Transport {
   readonly #output: Writable;
   readonly #splices: ResultSplices;
   readonly #accessLog: AccessLog | undefined;
+  readonly #isDraining: () => boolean;
   readonly #lines = new LineReader();
   readonly #unanswered = new Map<RequestId, OpenRequest>();
   readonly #whenAnswered: (() => void)[] = [];
@@ -104,11 +106,12 @@ class StdioTransport implements Transport {
   /** Settles when all messages so far are written: messages must not mix. */
   #written: Promise<void> = Promise.resolve();
 
-  constructor({ input, output, accessLog, logger }: StdioOptions, splices: ResultSplices) {
+  constructor({ input, output, accessLog, logger, isDraining }: StdioOptions, splices: ResultSplices) {
     this.#input = input;
     this.#output = output;
     this.#splices = splices;
     this.#accessLog = accessLog === true ? new AccessLog(logger) : undefined;
+    this.#isDraining = isDraining ?? (() => false);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -208,6 +211,10 @@ class StdioTransport implements Transport {
       const end = this.#accessLog?.begin(access, 'stdio');
       // A subscription is answered when the connection ends, so the end must not wait for it.
       if (method !== 'subscriptions/listen') this.#unanswered.set(id, { access, end });
+      if (this.#isDraining() && isCall(method)) {
+        void this.send({ jsonrpc: '2.0', id, error: { code: SERVER_ERROR, message: OUT_OF_ROTATION } });
+        return;
+      }
     } else if ('method' in message && message.method === 'notifications/cancelled') {
       const id = message.params?.['requestId'];
       if (typeof id === 'string' || typeof id === 'number') this.#answered(id);
@@ -236,6 +243,9 @@ class StdioTransport implements Transport {
     return writeMessage(parts, this.#output);
   }
 }
+
+/** The code JSON-RPC leaves to servers, for refusals that have none of their own. */
+const SERVER_ERROR = -32_000;
 
 /** A request without an answer, with what the access log says of it. */
 interface OpenRequest {

@@ -10,8 +10,8 @@ import type { ServerSettings } from '../settings/index.js';
 import { SystemProbe, type WatchedFolders } from '../system/index.js';
 import { version } from '../version/index.js';
 import { createProjectPort } from './project-port.js';
-import { ServerReadiness } from './readiness.js';
 import { findRefused } from './refused-definitions.js';
+import { createRotationPort } from './rotation.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
 
@@ -27,7 +27,7 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
     return found;
   };
   return {
-    readiness: new ServerReadiness(phase, () => running()?.active),
+    readiness: context.readiness,
     status: () => toStatus(running(), context),
     config: () => {
       const { active, coordinator } = serving();
@@ -43,6 +43,7 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
       find: (id) => serving().coordinator.find(id),
       list: (limit) => serving().coordinator.list(limit),
     },
+    rotation: createRotationPort(context, running),
     project: createProjectPort(context, serving),
     system: new SystemProbe(() => watchedFolders(running())),
   };
@@ -72,6 +73,7 @@ function toStatus(running: Running | undefined, context: ServerContext): ServerS
     debug: settings.debug,
     startedAt: phase.startedAt,
     generation: current?.number ?? 0,
+    drainingSince: phase.drainingSince ?? null,
     endpoints: { tools: tools.length, prompts: prompts.length, resources: resources.length },
     reload: toReloadStatus(running, context),
     calls: running?.callLog.counts ?? { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },

@@ -21,7 +21,7 @@ export class ServerReadiness implements ReadinessSource {
   }
 
   async ready(): Promise<ReadinessReport> {
-    const { current: phase, activity } = this.#phase;
+    const { current: phase, activity, drainingSince } = this.#phase;
     const active = this.#active();
     const number = active?.current.number;
     const checks = [
@@ -32,6 +32,7 @@ export class ServerReadiness implements ReadinessSource {
         : ok('generation', `generation ${number} serves`),
       active === undefined ? failed('database', 'not open yet') : await this.#checkDatabase(active),
       ...(active === undefined ? [] : checkPython(active.current.contents)),
+      ...(drainingSince === undefined ? [] : [failed('rotation', outOfRotation(drainingSince))]),
     ];
     return { phase, checks };
   }
@@ -76,6 +77,10 @@ function checkPython({ python }: GenerationContents): readonly Check[] {
   const replaced = status.restarts === 0 ? '' : `, ${status.restarts} replaced so far`;
   const message = `${ready} of ${plural(status.workers, 'worker')} ready${replaced}`;
   return [ready === 0 ? failed('python', message) : ok('python', message)];
+}
+
+function outOfRotation(since: Date): string {
+  return `out of rotation since ${since.toISOString()}; \`mxcp admin resume\` brings it back`;
 }
 
 function ok(name: string, message: string): Check {

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { ReadinessSource } from '../admin/index.js';
 import type { DatabaseRegistry } from '../duckdb/index.js';
 import { MxcpError } from '../errors/index.js';
 import type { Disposer } from '../lifecycle/index.js';
@@ -17,6 +18,8 @@ export interface ServerContext {
   readonly stores: SecretStores;
   readonly databases: DatabaseRegistry;
   readonly phase: ServerPhase;
+  /** Whether calls are served, for all who ask. */
+  readonly readiness: ReadinessSource;
   /** Everything that happens is reported here once. */
   readonly observers: Observers;
   /** What shows that an admin request comes from the user of this server. */
@@ -34,13 +37,14 @@ export interface ServerContext {
 
 export type Phase = 'starting' | 'serving' | 'closing';
 
-/** The phase of the server's life and, during a start, its current activity. */
+/** The phase of the server's life, its current activity during a start, and whether it is out of rotation. */
 export class ServerPhase {
   readonly startedAt = new Date();
   readonly #startedAtMs = performance.now();
   readonly #observers: Observers;
   #current: Phase = 'starting';
   #activity = 'starting';
+  #drainingSince: Date | undefined;
 
   constructor(observers: Observers) {
     this.#observers = observers;
@@ -59,6 +63,26 @@ export class ServerPhase {
     return Math.floor((performance.now() - this.#startedAtMs) / 1000);
   }
 
+  /** Since when new calls are refused because an operator asked for it. Reloads do not change it. */
+  get drainingSince(): Date | undefined {
+    return this.#drainingSince;
+  }
+
+  /** Idempotent, like `resume`; both return whether something has changed. */
+  drain(): boolean {
+    if (this.#drainingSince !== undefined) return false;
+    this.#drainingSince = new Date();
+    this.#observers.drainChanged(this.#drainingSince);
+    return true;
+  }
+
+  resume(): boolean {
+    if (this.#drainingSince === undefined) return false;
+    this.#drainingSince = undefined;
+    this.#observers.drainChanged(undefined);
+    return true;
+  }
+
   startActivity(activity: string): void {
     this.#activity = activity;
     this.#report();
@@ -71,6 +95,7 @@ export class ServerPhase {
   }
 
   close(): void {
+    if (this.#current === 'closing') return;
     this.#current = 'closing';
     this.#report();
   }
@@ -79,6 +104,10 @@ export class ServerPhase {
     return new MxcpError('server_starting', `the server is still starting (${this.#activity}); try again`, {
       retryAfterSeconds: 1,
     });
+  }
+
+  closingError(): MxcpError {
+    return new MxcpError('server_closing', 'the server is shutting down', { retryAfterSeconds: 5 });
   }
 
   #report(): void {

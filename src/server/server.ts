@@ -12,6 +12,8 @@ import { type ReferenceResolver, SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { Observers } from '../telemetry/index.js';
 import { createAdminPorts, openAdmin, type OpenAdmin } from './admin-ports.js';
+import { ServerReadiness } from './readiness.js';
+import { leaveRotation } from './rotation.js';
 import { type ServerContext, ServerPhase } from './server-context.js';
 import { loadFirstConfig, type Running, shutdownCallsMs, startServing } from './start-serving.js';
 
@@ -51,6 +53,7 @@ export class Server {
     const { logger } = this.#log;
     disposer.defer(() => this.#log.close());
     const observers = new Observers(logger);
+    const phase = new ServerPhase(observers);
     this.#context = {
       settings,
       env,
@@ -58,7 +61,8 @@ export class Server {
       scrubber,
       stores: disposer.own(new SecretStores({ logger, added: stores })),
       databases: new DatabaseRegistry(),
-      phase: new ServerPhase(observers),
+      phase,
+      readiness: new ServerReadiness(phase, () => this.#running?.active),
       observers,
       ownerToken: randomBytes(32).toString('base64url'),
       keptThreads: new Set(keptThreads),
@@ -107,9 +111,19 @@ export class Server {
   /** The one way to reload, for every trigger. Throws `server_starting`, `server_closing`, `server_busy`. */
   reload(options: ReloadOptions): AcceptedReload {
     const { phase, settings } = this.#context;
+    if (phase.current === 'closing') throw phase.closingError();
     if (this.#running === undefined) throw phase.startingError();
     const definitions = options.definitions ?? settings.reloadDefinitions;
     return this.#running.coordinator.request({ ...options, definitions });
+  }
+
+  /**
+   * For `--drain-grace`, still serves calls although it is no longer ready, so that load balancers send clients elsewhere before
+   * `close()` refuses them. Returns at once where none can have noticed or all had the time: over stdio, during a start, after a drain.
+   */
+  async leaveRotation(why: object = {}): Promise<void> {
+    // Over stdio, no balancer sends clients.
+    if (this.#running !== undefined && this.url !== undefined) await leaveRotation(this.#context, this.#running, why);
   }
 
   /**

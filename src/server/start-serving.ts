@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ReadinessSource } from '../admin/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import {
   CallLog,
@@ -150,14 +151,21 @@ async function buildFirstGeneration(
 
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
-  { logger, scrubber, settings: { accessLog }, openStreams }: ServerContext,
+  { logger, scrubber, settings: { accessLog, healthPath }, openStreams, phase, readiness }: ServerContext,
   { project, transport, presentation }: ResolvedConfig,
   calls: EndpointCalls,
 ): Promise<ClientTransport> {
-  const options = { calls, logger, scrubber, accessLog, info: { name: project, version, ...presentation } };
-  return transport.provider === 'stdio'
-    ? startStdio({ ...options, ...openStreams() })
-    : startHttpListener({ ...options, ...transport });
+  const info = { name: project, version, ...presentation };
+  const isDraining = (): boolean => phase.drainingSince !== undefined;
+  const options = { calls, logger, scrubber, accessLog, info, isDraining };
+  if (transport.provider === 'stdio') return startStdio({ ...options, ...openStreams() });
+  const health = healthPath === undefined ? undefined : { path: healthPath, isReady: () => isReady(readiness) };
+  return startHttpListener({ ...options, ...transport, health });
+}
+
+async function isReady(readiness: ReadinessSource): Promise<boolean> {
+  const { phase, checks } = await readiness.ready();
+  return phase === 'serving' && checks.every(({ status }) => status === 'ok');
 }
 
 const CALLS_SHARE = 0.8;

@@ -40,6 +40,11 @@ export const duration = {
   allowed: 'a time like 500ms, 30s or 2m (a bare number is seconds)',
 } as const satisfies SettingKind<number>;
 
+export const urlPath: SettingKind<string> = {
+  parse: (value) => (/^\/[\w.~-][\w.~/-]{0,99}$/.test(value) && !/^\/mcp\/?$/.test(value) ? value : undefined),
+  allowed: 'a path like /healthz, and not /mcp',
+};
+
 export const octalMode: SettingKind<number> = {
   parse: (value) => (/^(?:0o?)?[0-7]{3}$/.test(value) ? Number.parseInt(value.slice(-3), 8) : undefined),
   allowed: 'an octal file mode like 0600',

@@ -9,6 +9,7 @@ import {
   paths,
   type SettingKind,
   text,
+  urlPath,
 } from './setting-kinds.js';
 
 /** One setting of the command line or the environment. The flag wins over the variable. */
@@ -108,6 +109,12 @@ export const SETTINGS = {
     flag: '--port <number>',
     variable: 'MXCP_PORT',
     doc: 'Port to listen on; default: `transport.http.port`.',
+  },
+  healthPath: {
+    kind: urlPath,
+    flag: '--health-path <path>',
+    variable: 'MXCP_HEALTH_PATH',
+    doc: 'A path on the MCP port, such as `/healthz`, that answers 200 while calls would be served and 503 otherwise; default: none.',
   },
   stateless: {
     kind: boolean,
@@ -246,6 +253,13 @@ export const SETTINGS = {
     flag: '--reload-hold-timeout <time>',
     fallback: '1s',
     doc: 'How long new calls may be paused at a time while a reload waits for running calls; the handover itself, with its payload and `on_init` hooks, takes additional time.',
+  },
+  drainGrace: {
+    kind: duration,
+    flag: '--drain-grace <time>',
+    variable: 'MXCP_DRAIN_GRACE',
+    fallback: '0',
+    doc: 'How long a stopping server still serves calls while `/readyz` fails already, so that load balancers notice first; before `--shutdown-timeout`.',
   },
   shutdownTimeout: {
     kind: duration,

@@ -10,6 +10,8 @@ export interface ServerObserver {
   reloadChanged?(record: RunRecord, change: ReloadChange): void;
   /** `activity` says what a starting server is doing. */
   phaseChanged?(phase: 'starting' | 'serving' | 'closing', activity: string): void;
+  /** `since` is undefined when the server takes new calls again. */
+  drainChanged?(since: Date | undefined): void;
 }
 
 type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
@@ -59,6 +61,10 @@ export class Observers implements Required<ServerObserver> {
 
   phaseChanged(phase: 'starting' | 'serving' | 'closing', activity: string): void {
     this.#pass((observer) => observer.phaseChanged?.(phase, activity));
+  }
+
+  drainChanged(since: Date | undefined): void {
+    this.#pass((observer) => observer.drainChanged?.(since));
   }
 
   #pass(toObserver: (observer: ServerObserver) => void): void {

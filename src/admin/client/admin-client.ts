@@ -12,6 +12,7 @@ import type {
   ReloadAccepted,
   ReloadList,
   ReloadRecord,
+  Rotation,
   Status,
   SystemCpu,
   SystemDisk,
@@ -93,6 +94,21 @@ export class AdminClient {
     const target = withQuery('/reload', { ...toReloadQuery(options), wait: '0' });
     // What the contract lists for a request without a wait.
     return (await this.#send('POST', target)) as ReloadAccepted;
+  }
+
+  /**
+   * Takes the server out of rotation. With `waitMs` resolves when no call is left, and throws `AdminApiError` with the code
+   * `wait_timeout` when the time runs out; the server then stays out of rotation.
+   */
+  async drain({ waitMs }: { readonly waitMs?: number | undefined } = {}): Promise<Rotation> {
+    // What the contract lists.
+    return (await this.#send('POST', withQuery('/drain', toWaitQuery(waitMs)), { extraMs: waitMs ?? 0 })) as Rotation;
+  }
+
+  /** Brings the server back into rotation. */
+  async resume(): Promise<Rotation> {
+    // What the contract lists.
+    return (await this.#send('POST', '/resume')) as Rotation;
   }
 
   /** Newest first. */

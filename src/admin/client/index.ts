@@ -26,6 +26,7 @@ export type {
   ReloadErrorBody,
   ReloadList,
   ReloadRecord,
+  Rotation,
   RouteName,
   ServiceIndex,
   Status,

@@ -50,8 +50,10 @@ export async function serveUntilStopped(
     }
     const { stopSignal: signal } = context.early;
     const cause = crash.exitCode === 0 ? 'the client disconnected' : 'unexpected error';
+    const why = signal === undefined ? { cause } : { signal, parent: describeParent() };
+    if (signal !== undefined) await Promise.race([server.leaveRotation(why), crash.happened]);
     setTimeout(() => endLate(server, settings), settings.shutdownTimeoutMs).unref();
-    await server.close(signal === undefined ? { cause } : { signal, parent: describeParent() });
+    await server.close(why);
     return crash.exitCode;
   } finally {
     crash.dispose();

@@ -4,6 +4,7 @@ import { isJsonContentType, ProtocolErrorCode } from '@modelcontextprotocol/serv
 import { readBody } from '../../http/index.js';
 import type { AccessLog, AccessRecord } from '../access-log.js';
 import { parseMessageText } from '../mcp-server.js';
+import { OUT_OF_ROTATION } from '../draining.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
 
@@ -265,6 +266,9 @@ export const CLOSING: Refusal = {
   headers: { 'retry-after': '5', connection: 'close' },
 };
 
+/** The connection ends too, so that the next request of a client behind a load balancer reaches another server. */
+export const DRAINING: Refusal = { ...CLOSING, message: OUT_OF_ROTATION };
+
 export const INTERNAL_ERROR: Refusal = {
   status: 500,
   code: ProtocolErrorCode.InternalError,
@@ -373,8 +377,8 @@ export function cancelledIdsOf(parsed: unknown): readonly MessageId[] {
   });
 }
 
-export function hasMethod(parsed: unknown, wanted: string): boolean {
-  return messagesOf(parsed).some(({ method }) => method === wanted);
+export function hasMethod(parsed: unknown, isWanted: (method: unknown) => boolean): boolean {
+  return messagesOf(parsed).some(({ method }) => isWanted(method));
 }
 
 function isMessageId(value: unknown): value is MessageId {

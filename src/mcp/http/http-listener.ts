@@ -5,14 +5,17 @@ import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
 import type { ListChanges } from '../listings.js';
 import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
+import { beginsWork } from '../draining.js';
 import { ResultSplices } from '../results.js';
 import {
   CLOSING,
+  DRAINING,
   ExchangeRequest,
   HttpExchange,
   INTERNAL_ERROR,
   MCP_HEADERS,
   METHOD_NOT_ALLOWED,
+  hasMethod,
   methodOf,
   readMessageBody,
   refuse,
@@ -34,6 +37,8 @@ export interface HttpListenerOptions extends McpOptions {
   readonly maxConnections?: number;
   readonly maxSessions?: number;
   readonly sessionIdleMs?: number;
+  /** Where load balancers ask whether calls would be served. */
+  readonly health?: { readonly path: string; readonly isReady: () => Promise<boolean> } | undefined;
 }
 
 const MCP_PATH = /^\/mcp\/?(\?|$)/;
@@ -139,6 +144,11 @@ export class HttpListener implements ClientTransport {
   }
 
   readonly #onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {
+    const { health } = this.#options;
+    if (health !== undefined && incoming.url?.split('?', 1)[0] === health.path) {
+      void answerProbe(incoming, response, health.isReady);
+      return;
+    }
     const exchange = new HttpExchange(incoming, response, this.#accessLog);
     const running = this.#serve(incoming, exchange)
       .catch((error: unknown) => this.#fail(exchange, error))
@@ -164,6 +174,8 @@ export class HttpListener implements ClientTransport {
     const id = refusedIdOf(body.parsed);
     Object.assign(exchange.access ?? {}, { method: methodOf(body.parsed), request: id });
     if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
+    if (this.#options.isDraining?.() === true && isNewWork(exchange, body.parsed))
+      return refuse(exchange, { ...DRAINING, id });
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
     if (response !== undefined && response.status !== 499)
@@ -183,6 +195,36 @@ export class HttpListener implements ClientTransport {
     }
     refuse(exchange, INTERNAL_ERROR).catch(() => response.destroy());
   }
+}
+
+const PROBE_METHODS = new Set(['GET', 'HEAD']);
+const PROBE_HEADERS = {
+  'content-type': 'text/plain',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
+
+/**
+ * Says only whether calls would be served, so it asks neither for a `Host` nor for an `Origin`: load balancers probe addresses.
+ * Probes are neither logged nor counted as requests of clients.
+ */
+async function answerProbe(
+  { method = '' }: IncomingMessage,
+  response: ServerResponse,
+  isReady: () => Promise<boolean>,
+): Promise<void> {
+  const reply = (status: number, body: string, headers = {}): void =>
+    writeReply(response, { status, body, headers: { ...PROBE_HEADERS, ...headers } });
+  if (!PROBE_METHODS.has(method)) return reply(405, 'method not allowed\n', { allow: 'GET, HEAD' });
+  // Readiness that cannot be found out is not readiness.
+  const ready = await isReady().catch(() => false);
+  if (ready) reply(200, 'ready\n');
+  else reply(503, 'not ready\n', { 'retry-after': '1' });
+}
+
+/** A GET opens a stream of notifications. */
+function isNewWork({ method }: HttpExchange, parsed: unknown): boolean {
+  return method === 'GET' || hasMethod(parsed, beginsWork);
 }
 
 function scopeOf(request: Request | undefined): MessageScope {

@@ -42,7 +42,9 @@ export class MessageRouter {
   async route(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     if (request.method !== 'POST') return this.#routeSessionRequest(request);
     if (await this.#isLegacy(request, parsedBody)) return this.#routeLegacy(request, parsedBody);
-    const handler = hasMethod(parsedBody, 'subscriptions/listen') ? this.#subscriptions : this.#modern;
+    const handler = hasMethod(parsedBody, (method) => method === 'subscriptions/listen')
+      ? this.#subscriptions
+      : this.#modern;
     return handler.fetch(request, { parsedBody });
   }
 
@@ -88,7 +90,7 @@ export class MessageRouter {
     const id = request.exchange.header('mcp-session-id');
     if (this.#options.stateless) return this.#once(request, parsedBody);
     if (id !== undefined) return this.#inSession(id, request, parsedBody);
-    return hasMethod(parsedBody, 'initialize')
+    return hasMethod(parsedBody, (method) => method === 'initialize')
       ? this.#openSession(request, parsedBody)
       : this.#once(request, parsedBody);
   }

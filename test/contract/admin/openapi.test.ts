@@ -59,6 +59,8 @@ describe('the OpenAPI document', () => {
       'post /reload',
       'get /reloads',
       'get /reloads/{id}',
+      'post /drain',
+      'post /resume',
       'post /run',
       'post /query',
       'post /validate',

@@ -49,6 +49,7 @@ describe('answers of the routes', () => {
       debug: false,
       started_at: '2024-01-15T08:17:25Z',
       generation: 2,
+      draining_since: null,
       endpoints: { tools: 15, prompts: 5, resources: 8 },
       reload: {
         in_progress: false,
@@ -69,6 +70,21 @@ describe('answers of the routes', () => {
       background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
     });
     expectInContract('getStatus', answer);
+  });
+
+  it('/drain and /resume say whether calls are taken', async () => {
+    const drained = await sendRaw(server.socketPath, 'POST /drain HTTP/1.1');
+    expect(json(drained)).toEqual({ status: 'draining', draining_since: '2024-01-15T10:30:00Z', active_requests: 2 });
+    expectInContract('postDrain', drained);
+    const waited = await sendRaw(server.socketPath, 'POST /drain?wait=5s HTTP/1.1');
+    expect(json(waited)).toMatchObject({ status: 'drained', active_requests: 0 });
+    const resumed = await sendRaw(server.socketPath, 'POST /resume HTTP/1.1');
+    expect(json(resumed)).toEqual({ status: 'in_rotation', draining_since: null, active_requests: 2 });
+    expectInContract('postResume', resumed);
+    expect((await sendRaw(server.probePath, 'POST /drain HTTP/1.1')).status).toBe(403);
+    expect(await server.client.drain()).toMatchObject({ status: 'draining' });
+    expect(await server.client.drain({ waitMs: 1_000 })).toMatchObject({ status: 'drained' });
+    expect(await server.client.resume()).toMatchObject({ status: 'in_rotation' });
   });
 
   it('/config', async () => {

@@ -84,6 +84,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       mode: 'readwrite',
       debug: false,
       generation: 2,
+      drainingSince: null,
       endpoints: { tools: 15, prompts: 5, resources: 8 },
       reload: {
         inProgress: false,
@@ -170,6 +171,12 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         }),
     },
     system: new SystemProbe(() => [{ holds: 'project', path: '/' }]),
+    rotation: {
+      drain: () => ({ status: 'draining', drainingSince: new Date('2024-01-15T10:30:00.500Z'), activeRequests: 2 }),
+      resume: () => ({ status: 'in_rotation', drainingSince: null, activeRequests: 2 }),
+      ended: () =>
+        Promise.resolve({ status: 'drained', drainingSince: new Date('2024-01-15T10:30:00.500Z'), activeRequests: 0 }),
+    },
     reloads: {
       request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
       find: (id) => (id === RELOAD_ID ? succeededReload : undefined),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { AdminApiError, AdminClient, readOwnerFile } from '../../../admin/client/index.js';
 import { MxcpError } from '../../../errors/index.js';
+import { MAX_WAIT_MS, parseDuration } from '../../../lifecycle/index.js';
 import { loadAdminSettings, loadSettings } from '../../../settings/index.js';
 import type { CommandContext, CommandModule, Options } from '../../command/command.js';
 import type { Output } from '../../terminal/output.js';
@@ -65,6 +66,14 @@ async function findSocketOfProject(
     if (projectDir === undefined && error instanceof MxcpError) return undefined;
     throw error;
   }
+}
+
+/** The time that an option names; undefined when it is not given. Throws `usage`. */
+export function readWait(option: string, given: unknown): number | undefined {
+  if (given === undefined) return undefined;
+  const waitMs = parseDuration(String(given));
+  if (waitMs !== undefined && waitMs <= MAX_WAIT_MS) return waitMs;
+  throw new MxcpError('usage', `${option} must be a time such as 30s or 2m, at most 10m, not "${String(given)}"`);
 }
 
 /** `12 ms`, `3.4 s`. */

@@ -1,8 +1,9 @@
-import type { Config, ProbeOk, Status } from '../../../contract/index.js';
+import type { Config, ProbeOk, Rotation, Status } from '../../../contract/index.js';
 import { plural } from '../../../errors/index.js';
 import type { Output } from '../../terminal/output.js';
+import { startProgress } from '../../terminal/progress.js';
 import { printFields, printTable } from '../../terminal/tables.js';
-import { adminCommand, formatValue } from './admin-command.js';
+import { adminCommand, formatValue, readWait } from './admin-command.js';
 
 export const health = adminCommand({
   ask: (client) => client.health(),
@@ -37,6 +38,23 @@ export const endpoints = adminCommand({
   },
 });
 
+/** `mxcp admin drain`: exits with 0 once the server is out of rotation and, with `--wait`, has no calls left. */
+export const drain = adminCommand({
+  ask: async (client, { options, output }) => {
+    const waitMs = readWait('--wait', options['wait']);
+    // A wait of no time is none.
+    if (waitMs === undefined || waitMs === 0) return client.drain();
+    const progress = startProgress(output, () => 'waiting for calls to end');
+    return client.drain({ waitMs }).finally(() => progress.end());
+  },
+  print: (answer, output) => output.print(describeRotation(answer)),
+});
+
+export const resume = adminCommand({
+  ask: (client) => client.resume(),
+  print: (answer, output) => output.print(describeRotation(answer)),
+});
+
 export const config = adminCommand({ ask: (client) => client.config(), print: printConfig });
 
 function printChecks(output: Output, checks: ProbeOk['checks']): void {
@@ -59,6 +77,7 @@ function toFields(answer: Status): Field[] {
     ['profile', `${answer.profile ?? 'not known yet'} (${answer.mode ?? 'database not open yet'})`],
     ['generation', String(answer.generation)],
     ['endpoints', [plural(tools, 'tool'), plural(resources, 'resource'), plural(prompts, 'prompt')].join(', ')],
+    ...ifAny('out of rotation since', answer.draining_since === null ? [] : [answer.draining_since]),
     ['calls running', String(reload.active_requests)],
     ['calls ended', `${calls.total}${calls.error > 0 ? `, ${calls.error} with an error` : ''}`],
     ...python.map(({ name, message }): Field => [name, message]),
@@ -110,6 +129,12 @@ function printConfig(answer: Config, output: Output): void {
     output.print(`a restart would change ${setting}: ${formatValue(running)} -> ${formatValue(onDisk)}`);
   if (rejected !== null)
     printFields(output, [['last rejected', `${rejected.at} (${rejected.reload_id}): ${rejected.error}`]]);
+}
+
+function describeRotation({ status: state, draining_since: since, active_requests: count }: Rotation): string {
+  if (state === 'in_rotation') return 'in rotation: new calls are served';
+  const left = count === 0 ? 'no calls are left' : `${plural(count, 'call')} still running`;
+  return `out of rotation since ${since}: new calls are refused, ${left}`;
 }
 
 function toList(names: readonly string[]): string {

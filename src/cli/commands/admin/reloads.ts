@@ -2,12 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminClient } from '../../../admin/client/index.js';
 import type { ReloadAccepted, ReloadRecord } from '../../../contract/index.js';
 import { MxcpError } from '../../../errors/index.js';
-import { MAX_WAIT_MS, parseDuration } from '../../../lifecycle/index.js';
 import type { Options } from '../../command/command.js';
 import type { Output } from '../../terminal/output.js';
 import { startProgress } from '../../terminal/progress.js';
 import { printFields, printTable } from '../../terminal/tables.js';
-import { adminCommand, formatMs } from './admin-command.js';
+import { adminCommand, formatMs, readWait } from './admin-command.js';
 import { printOutcome, printStages } from './reload-outcome.js';
 
 const DEFAULT_TIMEOUT_MS = 2 * 60_000;
@@ -20,7 +19,7 @@ const SLOW_MS = 2_000;
 export const reload = adminCommand({
   ask: async (client, { options, output }): Promise<ReloadRecord | ReloadAccepted> => {
     const { dryRun, definitions, force, wait, json, stages } = options;
-    const timeoutMs = readTimeout(options);
+    const timeoutMs = readWait('--timeout', options['timeout']) ?? DEFAULT_TIMEOUT_MS;
     if (wait === false && dryRun === true) {
       throw new MxcpError('usage', '--dry-run and --no-wait cannot be combined: a dry run only returns its result');
     }
@@ -108,13 +107,6 @@ function printList(output: Output, records: readonly ReloadRecord[]): void {
 /** A message that lists problems, on one line. */
 export function toOneCell(message: string): string {
   return message.replaceAll(/\s*\n\s*(?:- )?/g, ' ');
-}
-
-function readTimeout({ timeout }: Options): number {
-  if (timeout === undefined) return DEFAULT_TIMEOUT_MS;
-  const timeoutMs = parseDuration(String(timeout));
-  if (timeoutMs !== undefined && timeoutMs <= MAX_WAIT_MS) return timeoutMs;
-  throw new MxcpError('usage', `--timeout must be a time such as 30s or 2m, at most 10m, not "${String(timeout)}"`);
 }
 
 function readLimit({ limit: given }: Options): number {
