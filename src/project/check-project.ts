@@ -76,8 +76,9 @@ export async function checkProject(
 
 /** What does not need the extensions that could not be loaded, nor the secrets that may need them, is checked all the same. */
 function withoutExtensions(config: ResolvedConfig, { problems }: MxcpError): ResolvedConfig {
-  const failed = new Set(problems.map(({ line }) => line));
-  const extensions = config.extensions.filter(({ declaredAt }) => !failed.has(declaredAt?.().line));
+  const place = ({ line, column }: Partial<Problem> = {}): string => `${line}:${column}`;
+  const failed = new Set(problems.map(place));
+  const extensions = config.extensions.filter(({ declaredAt }) => !failed.has(place(declaredAt?.())));
   return { ...config, extensions, secrets: config.secrets.filter(({ type }) => !DUCKDB_TYPES.includes(type)) };
 }
 

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { type AdminPorts, type ServerStatus, startAdminServer } from '../admin/index.js';
 import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
-import { firstLineOf, messageOf, toOneLine } from '../errors/index.js';
+import { firstLineOf, messageOf, MxcpError, toMxcpError, toOneLine } from '../errors/index.js';
 import { type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { GenerationContents } from '../project/index.js';
@@ -204,8 +204,10 @@ export async function openAdmin(
     return { socketPath: server.paths.socket, dispose: () => server.close(), abandon: () => server.abandon() };
   } catch (error) {
     // The caller that ends with this error reports it.
-    if (admin.strict) throw error;
-    adminLogger.error(`cannot open the admin socket: ${messageOf(error)}`);
+    const { code } = toMxcpError(error);
+    const message = `cannot open the admin socket: ${messageOf(error)}`;
+    if (admin.strict) throw new MxcpError(code, message, { cause: error });
+    adminLogger.error(message);
     adminLogger.warn('serving without the admin socket; with --admin-strict the start would fail');
     return NOTHING_OPEN;
   }

@@ -196,7 +196,8 @@ export class Server {
   #warnOfUnknownVariables(): void {
     for (const { name, nearest } of this.#context.settings.unknownVariables) {
       const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-      this.logger.warn(`${name} is not a variable of mxcp${hint}`);
+      const component = name.startsWith('MXCP_ADMIN') ? 'admin' : 'settings';
+      this.logger.warn({ component }, `${name} is not a variable of mxcp${hint}`);
     }
   }
 

@@ -192,16 +192,19 @@ class SettingReader {
     const typed = this.#flags[name];
     const inEnvironment = this.#env[variable]?.trim() ?? '';
     if (typed !== undefined || inEnvironment !== '') {
-      const source = typed === undefined ? variable : (/--[\w-]+/.exec(flag ?? '')?.[0] ?? 'an option');
+      const option = /--[\w-]+/.exec(flag ?? '')?.[0];
+      const source = typed === undefined ? variable : (option ?? 'an option');
       this.namedBy[name] = source;
       const texts = typed === undefined ? [inEnvironment] : [typed].flat().map((text) => String(text).trim());
       const given = texts.join(':');
       const value = texts.includes('') ? undefined : kind.parse(given);
       if (value !== undefined) return value;
+      // Both names, so that a search for `admin` in the journal finds the line.
+      const named = typed === undefined && option !== undefined ? `${source} (${option})` : source;
       this.problems.push(
         texts.includes('')
-          ? `${source} must not be empty; give it a value, or leave it out`
-          : `${source} must be ${kind.allowed}, not ${quote(given)}`,
+          ? `${named} must not be empty; give it a value, or leave it out`
+          : `${named} must be ${kind.allowed}, not ${quote(given)}`,
       );
     }
     return fallback === undefined ? undefined : kind.parse(fallback);

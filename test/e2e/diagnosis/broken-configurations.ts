@@ -105,7 +105,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'a variable of the server has a value it cannot have',
     command: 'serve',
     env: { MXCP_READONLY: 'maybe' },
-    says: ['MXCP_READONLY must be one of 1, true, yes, on, 0, false, no, off, not "maybe"'],
+    says: ['MXCP_READONLY (--readonly) must be one of 1, true, yes, on, 0, false, no, off, not "maybe"'],
   },
   {
     broken: 'the socket may be used by everybody',

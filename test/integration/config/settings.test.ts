@@ -76,9 +76,9 @@ describe('variables', () => {
   it('are all refused at once, by name and with what is allowed', () => {
     expect(() => load({ MXCP_ADMIN_ENABLED: 'ture', MXCP_PORT: '80000', MXCP_ADMIN_SOCKET_MODE: '999' })).toThrow(
       [
-        'MXCP_PORT must be a whole number from 0 to 65535, not "80000"',
-        'MXCP_ADMIN_ENABLED must be one of 1, true, yes, on, 0, false, no, off, not "ture"',
-        'MXCP_ADMIN_SOCKET_MODE must be an octal file mode like 0600, not "999"',
+        'MXCP_PORT (--port) must be a whole number from 0 to 65535, not "80000"',
+        'MXCP_ADMIN_ENABLED (--admin) must be one of 1, true, yes, on, 0, false, no, off, not "ture"',
+        'MXCP_ADMIN_SOCKET_MODE (--admin-socket-mode) must be an octal file mode like 0600, not "999"',
       ].join('\n'),
     );
   });

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { verifies } from '../../contract/seed/requirements.js';
 import {
   ask,
+  adminEnvironment,
   createWorkplace,
+  spawnServer,
   startServer,
   type ServerProcess,
   type Workplace,
@@ -47,6 +49,21 @@ describe('the commands for trouble find their line', () => {
     const { stdout } = await runOnLog('| grep admin');
     expect(stdout).toContain(workplace.socket);
     expect(stdout).toContain('listening');
+  });
+
+  it.each([
+    ['a value that switches nothing', { MXCP_ADMIN_ENABLED: 'yess' }, 'must be one of'],
+    ['a mode for everybody', { MXCP_ADMIN_SOCKET_MODE: '0666' }, 'must not give everybody access'],
+    ['a path that cannot be used', { MXCP_ADMIN_SOCKET: '/proc/x/mxcp.sock', MXCP_ADMIN_STRICT: '1' }, 'cannot open'],
+    ['a file at the path', { MXCP_ADMIN_SOCKET: '/etc/hostname', MXCP_ADMIN_STRICT: '1' }, 'is a file'],
+    ['a variable that is not known', { MXCP_ADMIN_SOKET: '/tmp/x', MXCP_ADMIN_ENABLED: 'off' }, 'did you mean'],
+  ])(verifies('SEED-TROUBLE-LOG', 'why there is no socket: %s'), async (_what, variables, reason) => {
+    await server.stop();
+    server = spawnServer(workplace, { ...adminEnvironment(workplace), ...variables });
+    if (reason === 'did you mean') await server.logged('ready url=');
+    else await server.ended;
+    const { stdout } = await runOnLog('| grep admin');
+    expect(stdout).toContain(reason);
   });
 
   it(verifies('SEED-TROUBLE-REFUSED', 'that there is a socket'), async () => {
