@@ -1,5 +1,4 @@
 import {
-  type CallToolResult,
   type JSONRPCRequest,
   type LoggingLevel,
   ProtocolError,
@@ -14,10 +13,18 @@ import {
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS } from '../duckdb/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
-import { clip, clipMiddle, isCallersMistake, joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
+import { joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
+import { type CallTiming, type Observers, parseTraceContext, type TraceContext } from '../telemetry/index.js';
 import { MAX_ARGUMENT_VALUES } from '../values/index.js';
 import type { AccessRecord } from './access-log.js';
+import {
+  type CallTarget,
+  MissingLegacyResource,
+  RESOURCE_NOT_FOUND,
+  toProtocolError,
+  toToolFailure,
+} from './call-errors.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
 import { type ListChanges, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
@@ -49,6 +56,8 @@ export interface McpOptions {
   readonly accessLog?: boolean | undefined;
   /** Whether the server is out of rotation: running calls end, and no new ones begin. */
   readonly isDraining?: (() => boolean) | undefined;
+  /** Who may want to know where the calls spend their time. */
+  readonly observers?: Pick<Observers, 'timeCall'> | undefined;
 }
 
 /** What a transport knows of the message that is being answered. */
@@ -59,6 +68,8 @@ export interface MessageScope {
   readonly client?: string | undefined;
   /** What the access log says of the message; absent when there is no access log. */
   readonly access?: AccessRecord | undefined;
+  /** Calls the listener once the answer is written, or cannot be. */
+  readonly whenAnswered: (listener: () => void) => void;
   readonly splices: ResultSplices;
   /** Sends a notification before the answer; absent when this client takes nothing but the answer. */
   readonly notify?: Notify | undefined;
@@ -165,11 +176,6 @@ function throwIfCancelled(context: RequestContext): void {
   if (context.mcpReq.signal.aborted) throw new MxcpError('query_interrupted', 'the call was cancelled');
 }
 
-interface CallTarget {
-  readonly kind: 'tool' | 'resource' | 'prompt';
-  readonly name: string;
-}
-
 interface ServedCall<R> {
   readonly target: CallTarget;
   readonly context: RequestContext;
@@ -179,7 +185,7 @@ interface ServedCall<R> {
 }
 
 /** The protocol frame of every call: gives it its context, ends its notifications before its answer is sent, reports its error. */
-function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServerFactoryOptions) {
+function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers }: McpServerFactoryOptions) {
   let level: LoggingLevel | undefined;
   // Replaces the SDK's own handler, which does not make the level available.
   server.setRequestHandler('logging/setLevel', ({ params }) => {
@@ -189,6 +195,8 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
   return async <R>({ target, context, run, onFailure }: ServedCall<R>): Promise<R> => {
     const scope = scopeOf(context);
     const { notify, requestHeaders } = scope;
+    const parent = sentTrace(context, requestHeaders);
+    const timing = observers?.timeCall(() => ({ ...target, ...callStart(context, scope), parent }));
     let notifications: CallNotifications | undefined;
     let hasEnded = false;
     const send: CallContext['notify'] =
@@ -201,8 +209,8 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
     try {
       const caller = { ...ANONYMOUS, requestHeaders };
       const { id: requestId, signal } = context.mcpReq;
-      const origin = { requestId, client: scope.client, access: scope.access };
-      return await run({ caller, signal, notify: send, origin }, scope);
+      const origin = { requestId, client: scope.client, access: scope.access, trace: timing?.trace ?? parent };
+      return await run({ caller, signal, notify: send, origin, timing }, scope);
     } catch (thrown) {
       // An error of the call itself is in the log already.
       if (!(thrown instanceof MxcpError))
@@ -214,62 +222,34 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber }: McpServe
     } finally {
       hasEnded = true;
       notifications?.end();
+      if (timing !== undefined) reportAnswer(timing, context, scope);
     }
   };
 }
 
-/** A failed tool call as the model sees it: a result with `isError`, so that the model can act on the message. */
-export function toToolFailure(name: string, error: MxcpError, scrubber: Scrubber): CallToolResult {
-  const message = shownMessage(error, scrubber);
-  const text = isMeantForClients(error) ? message : `Error executing tool ${name}: ${message}`;
-  return { content: [{ type: 'text', text }], isError: true };
-}
-
-/** Redacted first: half a secret would not be recognised. Only a text of the endpoint itself may have any length. */
-function shownMessage(error: MxcpError, scrubber: Scrubber): string {
-  const message = scrubber.scrub(error.message);
-  return isMeantForClients(error) ? message : clipMiddle(message);
-}
-
-/** Whether the text is an answer that the endpoint itself gives. */
-function isMeantForClients({ code }: MxcpError): boolean {
-  return code === 'tool_error' || code === 'not_found';
-}
-
-/** What the 2025 revisions answer for a resource that does not exist. The SDK knows only the code of 2026 (2.4.0). */
-const RESOURCE_NOT_FOUND = -32_002;
-
-/** The data of that error, by which it is recognised when it is sent. */
-class MissingLegacyResource {
-  readonly uri: string;
-
-  constructor(uri: string) {
-    this.uri = uri;
+/** The span that the client has open. What its request says wins over the headers of HTTP. */
+function sentTrace(
+  { mcpReq: { _meta: meta } }: RequestContext,
+  headers: MessageScope['requestHeaders'],
+): TraceContext | undefined {
+  for (const source of [meta, headers]) {
+    const { traceparent, tracestate }: Readonly<Record<string, unknown>> = source ?? {};
+    const found = traceparent === undefined ? undefined : parseTraceContext(traceparent, tracestate);
+    if (found !== undefined) return found;
   }
+  return undefined;
 }
 
-interface ErrorContext {
-  readonly scrubber: Scrubber;
-  /** Whether the request is of the current revision. */
-  readonly isModern: boolean;
+function callStart({ mcpReq: { id: requestId } }: RequestContext, { client, requestHeaders }: MessageScope) {
+  const protocolVersion = requestHeaders?.['mcp-protocol-version'];
+  const transport = requestHeaders === undefined ? ('stdio' as const) : ('http' as const);
+  return { transport, requestId, client, sessionId: requestHeaders?.['mcp-session-id'], protocolVersion };
 }
 
-/** A mistake of the caller is `Invalid params`, unless the revision has a code of its own for it. */
-export function toProtocolError(
-  { kind, name }: CallTarget,
-  error: MxcpError,
-  { scrubber, isModern }: ErrorContext,
-): ProtocolError {
-  const isUnknown = error.code === 'endpoint_not_found';
-  const isMissing = isUnknown || error.code === 'not_found';
-  if (kind === 'resource' && isMissing) {
-    const message = isUnknown ? `Resource not found: ${clip(name, 200)}` : scrubber.scrub(error.message);
-    const data = isModern ? { uri: name } : new MissingLegacyResource(name);
-    return new ProtocolError(ProtocolErrorCode.InvalidParams, message, data);
-  }
-  if (isUnknown) return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${clip(name, 200)}`);
-  const code = isCallersMistake(error.code) ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
-  return new ProtocolError(code, shownMessage(error, scrubber), { code: error.code });
+/** A cancelled request is never answered. */
+function reportAnswer(timing: CallTiming, { mcpReq }: RequestContext, { whenAnswered }: MessageScope): void {
+  if (mcpReq.signal.aborted) timing.answered();
+  else whenAnswered(() => timing.answered());
 }
 
 type RequestHandler = (request: JSONRPCRequest, context: RequestContext) => Promise<Result>;

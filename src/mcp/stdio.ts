@@ -45,6 +45,7 @@ export function startStdio(options: StdioOptions): ClientTransport {
     splices,
     notify: (message) => mcpReq.notify(message),
     access: transport.accessOf(mcpReq.id),
+    whenAnswered: (listener) => transport.whenAnswered(mcpReq.id, listener),
   });
   const createServer = createMcpServerFactory({ ...options, logger, scopeOf, refusals: problems });
   // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
@@ -132,6 +133,12 @@ class StdioTransport implements Transport {
     return this.#unanswered.get(id)?.access;
   }
 
+  whenAnswered(id: RequestId, listener: () => void): void {
+    const request = this.#unanswered.get(id);
+    if (request === undefined) listener();
+    else request.whenAnswered = listener;
+  }
+
   /** Resolves once the message is written. A message to a closed or broken output is dropped. */
   send(message: JSONRPCMessage): Promise<void> {
     const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
@@ -140,7 +147,8 @@ class StdioTransport implements Transport {
     this.#written = this.#written
       .then(() => this.#write(message))
       .then((bytes) => request?.end?.(bytes))
-      .catch(this.#onStreamError);
+      .catch(this.#onStreamError)
+      .finally(() => request?.whenAnswered?.());
     if (isAnswer) this.#answered(message.id);
     return this.#written;
   }
@@ -251,6 +259,7 @@ const SERVER_ERROR = -32_000;
 interface OpenRequest {
   readonly access: AccessRecord;
   readonly end: ((bytes: number) => void) | undefined;
+  whenAnswered?: () => void;
 }
 
 /** Cuts what arrives into lines. */

@@ -1,6 +1,7 @@
 import type { ConfigObject, SecretDefinition } from '../config/index.js';
 import type { CallerIdentity, DatabaseSession, JsonValue } from '../duckdb/index.js';
 import type { Scrubber } from '../logging/index.js';
+import type { TraceContext } from '../telemetry/index.js';
 import type { CallNotification } from './worker-protocol.js';
 
 /** A function of the project. Without `functionName` (resources): `main`, then one named like the file, then the first public one. */
@@ -41,6 +42,10 @@ export interface PythonCallOptions {
   /** Enforced in the worker, before anything crosses the pipe. */
   readonly maxResultBytes: number;
   readonly notify?: ((notification: CallNotification) => void) | undefined;
+  /** What code may continue. */
+  readonly trace?: TraceContext | undefined;
+  /** Called when a statement of the code begins. */
+  readonly onStatement?: ((sql: string) => { end(failure?: string): void }) | undefined;
   /** A result that is a list arrives item by item, anything else as one value. */
   readonly onShape: (shape: 'list' | 'value') => void;
   /** `text` is the JSON of the value as it arrived. An error that it throws ends the call and is thrown by it. */

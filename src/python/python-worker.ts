@@ -1,6 +1,7 @@
 import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
+import { type TraceContext, toTraceparent } from '../telemetry/index.js';
 import { describeRaised, joinCutText } from './python-errors.js';
 import type { PythonCallOptions, PythonLimits, PythonSpec, PythonTarget, ReloadPayload } from './python-spec.js';
 import { type JobListener, WorkerJobs } from './worker-jobs.js';
@@ -11,6 +12,7 @@ import {
   type PythonProblem,
   type ResultItem,
   type WorkerMessage,
+  type WorkerTrace,
   type WorkerUser,
 } from './worker-protocol.js';
 
@@ -112,6 +114,7 @@ export class PythonWorker {
       ...toMessageTarget(target),
       arguments: callArguments,
       user: toUser(options.caller),
+      trace: toTrace(options.trace),
       limit: options.maxResultBytes,
     }));
   }
@@ -250,6 +253,12 @@ export class PythonWorker {
 
 function toMessageTarget({ file, functionName }: PythonTarget): { file: string; function: string | null } {
   return { file, function: functionName ?? null };
+}
+
+/** Null when the call belongs to no trace. */
+function toTrace(trace: TraceContext | undefined): WorkerTrace | null {
+  if (trace === undefined) return null;
+  return { traceparent: toTraceparent(trace), ...(trace.state !== undefined && { tracestate: trace.state }) };
 }
 
 /** Null for an anonymous caller. */

@@ -105,7 +105,13 @@ export class WorkerJobs {
     const hasEnded = number !== undefined && beside === undefined && job === undefined;
     if (hasEnded || job?.isUnwanted === true)
       this.#process.send({ op: 'db.error', id: request.id, message: 'the call has ended' });
-    else void this.sessions.execute(request, job?.listener.caller);
+    else void this.#executeTimed(request, job?.listener);
+  }
+
+  async #executeTimed(request: MessageOf<'db'>, listener: JobListener | undefined): Promise<void> {
+    const phase = listener?.onStatement?.(request.sql);
+    const hasWorked = await this.sessions.execute(request, listener?.caller);
+    phase?.end(hasWorked ? undefined : 'query_failed');
   }
 
   /** The process has ended: running jobs and all later ones fail with this error. */
@@ -209,15 +215,17 @@ class WorkerSessions implements Disposable {
     return [...this.#loopBlockers.keys()].some((blocker) => blocker !== key);
   }
 
-  /** Runs a statement and sends its rows. Never rejects: an error is sent to the worker. */
-  async execute(request: MessageOf<'db'>, caller: CallerIdentity | undefined): Promise<void> {
+  /** Runs a statement and sends its rows. Never rejects: an error is sent to the worker, and the result is false. */
+  async execute(request: MessageOf<'db'>, caller: CallerIdentity | undefined): Promise<boolean> {
     const { id, session: key } = request;
     if (request.blocksLoop) this.#loopBlockers.set(key, id);
     try {
       await this.#sendRows(request, this.#sessionOf(key, caller));
       this.#process.send({ op: 'db.end', id });
+      return true;
     } catch (error) {
       this.#process.send({ op: 'db.error', id, message: reasonOf(error) });
+      return false;
     } finally {
       if (this.#loopBlockers.get(key) === id) this.#loopBlockers.delete(key);
     }

@@ -106,6 +106,9 @@ export interface ResultItem {
 /** The caller, as `UserContext(**user)` takes it. */
 export type WorkerUser = Readonly<Record<'provider' | 'username' | 'email' | 'external_token', string | null>>;
 
+/** The headers of W3C Trace Context, by which code continues the trace of its call. */
+export type WorkerTrace = Readonly<{ traceparent: string; tracestate?: string }>;
+
 /** The function of an endpoint. */
 interface Target {
   readonly job: number;
@@ -119,6 +122,7 @@ export type ServerMessage =
       readonly op: 'call';
       readonly arguments: JsonObject;
       readonly user: WorkerUser | null;
+      readonly trace: WorkerTrace | null;
       readonly limit: number;
     })
   | { readonly op: 'cancel'; readonly job: number }

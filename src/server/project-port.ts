@@ -11,6 +11,7 @@ import {
 } from '../endpoints/index.js';
 import type { Scrubber } from '../logging/index.js';
 import { checkProject, toProjectReport } from '../project/index.js';
+import type { CallTiming } from '../telemetry/index.js';
 import { findRefused, refusedError } from './refused-definitions.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
@@ -21,13 +22,7 @@ import type { Running } from './start-serving.js';
  */
 export function createProjectPort(context: ServerContext, serving: () => Running): ProjectPort {
   return {
-    run: async (body, signal) => {
-      const { active, calls } = serving();
-      const { number, contents } = active.current;
-      const { changed, refused } = await compareWithDisk(body, serving(), context.scrubber);
-      const result = await callByName(calls, contents.endpoints, toRun(body, signal));
-      return { result, generation: number, truncated: false, definitionsChanged: changed, definitionsRefused: refused };
-    },
+    run: async (body, signal) => runEndpoint(body, signal, context, serving()),
     query: async ({ sql, parameters = {}, limit }, signal) => {
       const { active, calls } = serving();
       // Values come from JSON, and any JSON value can be bound.
@@ -49,6 +44,24 @@ export function createProjectPort(context: ServerContext, serving: () => Running
       };
     },
   };
+}
+
+async function runEndpoint(
+  body: BodyOf<'runEndpoint'>,
+  signal: AbortSignal,
+  { scrubber, observers }: ServerContext,
+  running: Running,
+): ReturnType<ProjectPort['run']> {
+  const { number: generation, contents } = running.active.current;
+  const { changed, refused } = await compareWithDisk(body, running, scrubber);
+  const { type: kind, name } = body;
+  const timing = observers.timeCall(() => ({ kind, name, transport: 'admin' }));
+  try {
+    const result = await callByName(running.calls, contents.endpoints, toRun(body, signal, timing));
+    return { result, generation, truncated: false, definitionsChanged: changed, definitionsRefused: refused };
+  } finally {
+    timing?.answered();
+  }
 }
 
 const AS_ON_DISK = { definitionsChanged: [], definitionsRefused: [] } as const;
@@ -76,8 +89,14 @@ async function compareWithDisk(
   return { changed: [change], refused: reasons.flatMap(({ message }) => message.split('\n')) };
 }
 
-function toRun(body: BodyOf<'runEndpoint'>, signal: AbortSignal): EndpointRun {
+function toRun(body: BodyOf<'runEndpoint'>, signal: AbortSignal, timing: CallTiming | undefined): EndpointRun {
   const { type: kind, name, parameters = {}, user_context = {}, request_headers: requestHeaders } = body;
   const caller = { ...toCaller(user_context), ...(requestHeaders && { requestHeaders }) };
-  return { kind, name, parameters, context: { caller, signal, skipOutputValidation: body.skip_output_validation } };
+  const origin = { trace: timing?.trace };
+  return {
+    kind,
+    name,
+    parameters,
+    context: { caller, signal, origin, timing, skipOutputValidation: body.skip_output_validation },
+  };
 }

@@ -10,7 +10,7 @@ import { type Logger, type LogSink, Scrubber, ServerLog } from '../logging/index
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import { type ReferenceResolver, SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
-import { Observers } from '../telemetry/index.js';
+import { Observers, type ServerObserver } from '../telemetry/index.js';
 import { createAdminPorts, openAdmin, type OpenAdmin } from './admin-ports.js';
 import { ServerReadiness } from './readiness.js';
 import { leaveRotation } from './rotation.js';
@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly logSinks?: readonly LogSink[];
   /** Further kinds of references, each with its own scheme. */
   readonly stores?: readonly ReferenceResolver[];
+  /** Learn what happens in the server, besides its own. */
+  readonly observers?: readonly ServerObserver[];
   /** Threads that keep their priority; all others run queries and get a lower one. Unless given, all stay equal. */
   readonly keptThreads?: readonly number[];
   /** Opens the streams of stdio mode; those of the process unless given. */
@@ -45,7 +47,7 @@ export class Server {
   #opening: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor({ settings, env, logSinks, stores, keptThreads, openStreams }: ServerOptions) {
+  constructor({ settings, env, logSinks, stores, observers: added = [], keptThreads, openStreams }: ServerOptions) {
     const disposer = new Disposer();
     const scrubber = new Scrubber();
     const { debug, logFormat: format } = settings;
@@ -54,6 +56,7 @@ export class Server {
     disposer.defer(() => this.#log.close());
     const observers = new Observers(logger);
     const phase = new ServerPhase(observers);
+    for (const observer of added) observers.add(observer);
     this.#context = {
       settings,
       env,

@@ -151,13 +151,13 @@ async function buildFirstGeneration(
 
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
-  { logger, scrubber, settings: { accessLog, healthPath }, openStreams, phase, readiness }: ServerContext,
+  { logger, scrubber, observers, settings: { accessLog, healthPath }, openStreams, phase, readiness }: ServerContext,
   { project, transport, presentation }: ResolvedConfig,
   calls: EndpointCalls,
 ): Promise<ClientTransport> {
   const info = { name: project, version, ...presentation };
   const isDraining = (): boolean => phase.drainingSince !== undefined;
-  const options = { calls, logger, scrubber, accessLog, info, isDraining };
+  const options = { calls, logger, scrubber, observers, accessLog, info, isDraining };
   if (transport.provider === 'stdio') return startStdio({ ...options, ...openStreams() });
   const health = healthPath === undefined ? undefined : { path: healthPath, isReady: () => isReady(readiness) };
   return startHttpListener({ ...options, ...transport, health });

@@ -1,1 +1,8 @@
-export { type CallFailure, type ObservedCall, Observers, type ServerObserver } from './observers.js';
+export type {
+  CallFailure,
+  CallTiming,
+  ObservedCall,
+  OpenPhase,
+} from './call-timing.js';
+export { Observers, type ServerObserver } from './observers.js';
+export { parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';

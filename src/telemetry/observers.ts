@@ -1,11 +1,16 @@
 import type { RunRecord } from '../contract/index.js';
-import { type ErrorCode, messageOf } from '../errors/index.js';
+import { messageOf } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
+import { type CallStart, CallTiming, type ObservedCall } from './call-timing.js';
 
 /** Learns what happens in a server. Its methods are called synchronously, in the middle of the work that they hear about, so they must be quick. */
 export interface ServerObserver {
+  /** A call has arrived. Calls are timed only while an observer has this method. */
+  callStarted?(timing: CallTiming): void;
   /** Also for calls of endpoints that do not exist. */
   callEnded?(call: ObservedCall): void;
+  /** The answer of a timed call was written, or its client has gone. */
+  callAnswered?(timing: CallTiming): void;
   /** `record` is the state of the run after the change. */
   reloadChanged?(record: RunRecord, change: ReloadChange): void;
   /** `activity` says what a starting server is doing. */
@@ -16,30 +21,11 @@ export interface ServerObserver {
 
 type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
 
-/** A call that has ended. No field has the value of an argument. */
-export interface ObservedCall {
-  readonly kind: 'tool' | 'resource' | 'prompt';
-  /** As the project declares it: a name, a URI or a template. Undefined when there is no such endpoint. */
-  readonly endpoint: string | undefined;
-  /** Undefined for a success. */
-  readonly failure: CallFailure | undefined;
-  readonly durationMs: number;
-  readonly requestId: string | number | undefined;
-  readonly client: string | undefined;
-}
-
-export interface CallFailure {
-  readonly code: ErrorCode;
-  /** Of its line in the log: `info` for a mistake of the caller. */
-  readonly level: 'info' | 'warn' | 'error';
-  /** As in the log, without the values of arguments. Costs time, so observers ask only for what they pass on. */
-  readonly message: () => string;
-}
-
 /** Passes what happens to all observers, in the order in which they were added. An observer that throws is logged and affects nothing else. */
 export class Observers implements Required<ServerObserver> {
   readonly #logger: Logger;
   readonly #observers = new Set<ServerObserver>();
+  #timeCalls = false;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -48,7 +34,27 @@ export class Observers implements Required<ServerObserver> {
   /** Returns what removes it again. */
   add(observer: ServerObserver): () => void {
     this.#observers.add(observer);
-    return () => void this.#observers.delete(observer);
+    this.#decideOnTiming();
+    return () => {
+      this.#observers.delete(observer);
+      this.#decideOnTiming();
+    };
+  }
+
+  /** Begins the timing of a call, which its transport ends with `answered()`. Undefined while no observer wants it. */
+  timeCall(start: () => CallStart): CallTiming | undefined {
+    if (!this.#timeCalls) return undefined;
+    const timing = new CallTiming(start(), () => this.callAnswered(timing));
+    this.callStarted(timing);
+    return timing;
+  }
+
+  callStarted(timing: CallTiming): void {
+    this.#pass((observer) => observer.callStarted?.(timing));
+  }
+
+  callAnswered(timing: CallTiming): void {
+    this.#pass((observer) => observer.callAnswered?.(timing));
   }
 
   callEnded(call: ObservedCall): void {
@@ -65,6 +71,10 @@ export class Observers implements Required<ServerObserver> {
 
   drainChanged(since: Date | undefined): void {
     this.#pass((observer) => observer.drainChanged?.(since));
+  }
+
+  #decideOnTiming(): void {
+    this.#timeCalls = [...this.#observers].some(({ callStarted }) => callStarted !== undefined);
   }
 
   #pass(toObserver: (observer: ServerObserver) => void): void {

@@ -10,6 +10,7 @@ export interface StartOptions {
   readonly flags?: SettingFlags;
   readonly env?: NodeJS.ProcessEnv;
   readonly stores?: ServerOptions['stores'];
+  readonly observers?: ServerOptions['observers'];
 }
 
 /** A server of a project in this process, with its admin socket open. */
@@ -18,7 +19,7 @@ export class InProcessServer implements AsyncDisposable {
   readonly server: Server;
   readonly logLines: string[] = [];
 
-  private constructor(project: TemporaryProject, { flags = {}, env = {}, stores = [] }: StartOptions) {
+  private constructor(project: TemporaryProject, { flags = {}, env = {}, stores = [], observers = [] }: StartOptions) {
     const environment = { ...namedConfig(project), HOME: project.path('home'), ...env };
     const settings = loadSettings({
       flags: { port: '0', adminSocket: project.socketPath, ...flags },
@@ -26,7 +27,7 @@ export class InProcessServer implements AsyncDisposable {
       cwd: project.root,
     });
     const logSinks = [(line: string) => void this.logLines.push(line)];
-    this.server = new Server({ settings, env: environment, logSinks, stores });
+    this.server = new Server({ settings, env: environment, logSinks, stores, observers });
     this.admin = new AdminClient({ socketPath: project.socketPath, timeoutMs: 20_000 });
   }
 

@@ -8,7 +8,7 @@ import {
 } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import { type LimitedLevel, LimitedLog, type Logger } from '../../logging/index.js';
-import type { CallFailure, ServerObserver } from '../../telemetry/index.js';
+import type { CallFailure, CallTiming, ServerObserver, TraceContext } from '../../telemetry/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import type { EndpointSet } from './endpoint-set.js';
 
@@ -16,8 +16,16 @@ import type { EndpointSet } from './endpoint-set.js';
 export interface CallOrigin {
   readonly requestId?: string | number | undefined;
   readonly client?: string | undefined;
+  /** The span of the call, or the one that the client has open if this server records none. */
+  readonly trace?: TraceContext | undefined;
   /** Of the access log: gets the endpoint that was called, if it exists, and how that ended. */
-  readonly access?: { endpoint?: string | undefined; outcome?: string | undefined } | undefined;
+  readonly access?: AccessOutcome | undefined;
+}
+
+interface AccessOutcome {
+  endpoint?: string | undefined;
+  outcome?: string | undefined;
+  trace_id?: string | undefined;
 }
 
 /** A call that has ended. */
@@ -29,7 +37,11 @@ export interface EndedCall {
   readonly sent: Readonly<Record<string, unknown>>;
   /** Of the generation that answered, or that should have. */
   readonly endpoints: EndpointSet;
-  readonly context: { readonly signal: AbortSignal; readonly origin?: CallOrigin | undefined };
+  readonly context: {
+    readonly signal: AbortSignal;
+    readonly origin?: CallOrigin | undefined;
+    readonly timing?: CallTiming | undefined;
+  };
   readonly error: MxcpError | undefined;
   readonly durationMs: number;
 }
@@ -66,13 +78,16 @@ export class CallLog implements Disposable {
     const declared = isKnown ? name : match?.resource.uri;
     this.#counts.add(call, declared);
     const endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
-    Object.assign(context.origin?.access ?? {}, { endpoint, outcome: error?.code ?? 'success' });
+    const { requestId, client, trace, access } = context.origin ?? {};
+    Object.assign(access ?? {}, { endpoint, outcome: error?.code ?? 'success', trace_id: trace?.traceId });
     const failure =
       error === undefined ? undefined : this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
     if (failure === undefined)
       this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
-    const { requestId, client } = context.origin ?? {};
-    this.#observer.callEnded?.({ kind, endpoint: declared, failure, durationMs, requestId, client });
+    const { timing } = context;
+    const ended = { kind, endpoint: declared, failure, durationMs, requestId, client, timing };
+    timing?.end(ended);
+    this.#observer.callEnded?.(ended);
   }
 
   dispose(): void {
@@ -116,7 +131,7 @@ const MAX_DETAIL_LENGTH = 4000;
 
 function fieldsOf(call: FailedCall, error: MxcpError) {
   const { kind, declared, name, context, durationMs, endpoints } = call;
-  const { requestId, client } = context.origin ?? {};
+  const { requestId, client, trace } = context.origin ?? {};
   const place = placeOf(error, definitionOf(kind, declared, endpoints));
   return {
     kind,
@@ -126,6 +141,7 @@ function fieldsOf(call: FailedCall, error: MxcpError) {
     duration_ms: Math.round(durationMs),
     ...(requestId !== undefined && { request: cut(String(requestId), MAX_NAME_LENGTH) }),
     ...(client !== undefined && { client }),
+    ...(trace !== undefined && { trace_id: trace.traceId, span_id: trace.spanId }),
     ...(error.code === 'internal' && { detail: cut(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
   };
 }

@@ -3,9 +3,9 @@ import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index
 import { type ActiveGeneration, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
 import type { CallNotification, PythonTarget, PythonWorkers } from '../../python/index.js';
+import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
   type CallArguments,
-  jsonListPieces,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
@@ -15,6 +15,7 @@ import { type EndpointKind, endpointLabel } from '../definitions/endpoint-defini
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import type { CallLog, CallOrigin } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
+import { type ResourceText, toResourceText } from './resource-text.js';
 
 /** What a transport knows about one call. */
 export interface CallContext {
@@ -25,6 +26,8 @@ export interface CallContext {
   readonly notify?: ((notification: CallNotification) => void) | undefined;
   /** For the log. */
   readonly origin?: CallOrigin | undefined;
+  /** Records where the time goes. Its transport ends it. */
+  readonly timing?: CallTiming | undefined;
   /** For `mxcp run --skip-output-validation`. */
   readonly skipOutputValidation?: boolean | undefined;
 }
@@ -35,17 +38,6 @@ export interface OwnQuery {
   readonly parameters: SqlParameters;
   /** How many rows are wanted. */
   readonly limit?: number | undefined;
-}
-
-export interface ResourceText {
-  readonly uri: string;
-  readonly mimeType: string;
-  /** Pieces of the text, to be concatenated; large results come in many. */
-  readonly texts: Iterable<string>;
-  /** UTF-8 bytes of the text. */
-  readonly bytes: number;
-  /** Whether the text is bytes in base 64. */
-  readonly isBinary: boolean;
 }
 
 /** Arguments as the client sent them. */
@@ -114,7 +106,7 @@ export class LiveEndpointCalls {
       const { tools } = call.generation.endpoints;
       const tool = tools.get(name);
       if (tool === undefined) throw notFound(called, tools.keys());
-      return this.#answer(tool, tool.arguments.read(sent), call);
+      return this.#answer(tool, readArguments(tool, sent, context), call);
     });
   }
 
@@ -129,7 +121,7 @@ export class LiveEndpointCalls {
           listings.resources.map((listing) => listing.uri),
         );
       const { resource, values } = match;
-      const result = await this.#answer(resource, resource.arguments.read(values), call);
+      const result = await this.#answer(resource, readArguments(resource, values, context), call);
       return toResourceText(uri, resource.mimeType, result);
     });
   }
@@ -142,7 +134,8 @@ export class LiveEndpointCalls {
       if (prompt === undefined) throw notFound(called, prompts.keys());
       const { maxResultBytes: maxBytes, renderers } = this.#options;
       const given = Object.entries(sent).filter(([key, value]) => value !== '' || !prompt.leftOutWhenEmpty.has(key));
-      const { values } = prompt.arguments.read(Object.fromEntries(given));
+      const { values } = readArguments(prompt, Object.fromEntries(given), context);
+      context.timing?.begin('render');
       return prompt.renderer.render({ values, maxBytes }, renderers, signal);
     });
   }
@@ -192,7 +185,9 @@ export class LiveEndpointCalls {
     const work = async (): Promise<T> => {
       this.#activeCalls += 1;
       try {
+        const hold = context.timing?.begin('hold');
         lease = await this.#generations.acquire(holder, deadline.signal);
+        hold?.end();
         return await run({ generation: lease.contents, context, deadline });
       } finally {
         this.#activeCalls -= 1;
@@ -218,7 +213,9 @@ export class LiveEndpointCalls {
     const { endpoint, returns, allowsNull = false, source } = callable;
     const checks = call.context.skipOutputValidation === true ? undefined : callable.checks;
     const options = { endpoint, returns, checks, allowsNull, maxResultBytes };
+    const queue = call.context.timing?.begin('queue');
     const release = await gate.acquire(endpoint, call.deadline.signal);
+    queue?.end();
     try {
       return source.language === 'sql'
         ? await runStatement(source, callArguments, { ...call, options })
@@ -244,39 +241,71 @@ export class LiveEndpointCalls {
   }
 }
 
+/** Throws `params_invalid`. */
+function readArguments(
+  { arguments: reader }: Pick<Callable, 'arguments'>,
+  sent: SentArguments,
+  { timing }: CallContext,
+): CallArguments {
+  const bind = timing?.begin('bind');
+  const read = reader.read(sent);
+  bind?.end();
+  return read;
+}
+
 type SqlSource = Extract<Callable['source'], { readonly language: 'sql' }>;
 type WorkingCall = RunningCall & { readonly options: ResultOptions };
 
 async function runStatement(
   source: SqlSource,
   { values, bindings }: CallArguments,
-  { generation, context: { caller }, deadline: { signal }, options }: WorkingCall,
+  { generation, context: { caller, timing }, deadline: { signal }, options }: WorkingCall,
 ): Promise<ShapedResult> {
   const collector = new RowCollector(options);
   const { onRow, readingOf } = collector;
   const execution = { caller, signal, maxRowBytes: options.maxResultBytes, onRow, readingOf };
   const { database } = generation;
-  if (source.sql !== undefined) await database.query(source.sql.text, bindings, execution);
-  else {
-    const staysWithin = !('externalAccess' in source && source.externalAccess === true);
-    const limits = { staysWithin, maxRows: Number(values['limit']) };
-    const isTruncated = await database.query(String(values['sql']), {}, { ...execution, ...limits });
-    return { ...collector.finish(), isTruncated };
-  }
-  return collector.finish();
+  const isOwn = source.sql === undefined;
+  const statement = isOwn ? String(values['sql']) : source.sql.text;
+  const parameters = isOwn ? {} : bindings;
+  const staysWithin = isOwn && !('externalAccess' in source && source.externalAccess === true);
+  const limits = isOwn && { staysWithin, maxRows: Number(values['limit']) };
+  const phase = timing?.begin('duckdb', { statement, parameters: Object.keys(parameters).length });
+  const hasMore = await database.query(statement, parameters, { ...execution, ...limits });
+  phase?.end();
+  const result = finish(collector, timing, phase);
+  return isOwn ? { ...result, isTruncated: hasMore } : result;
+}
+
+/** Checks the result as a whole. Throws what the collector throws. */
+function finish(
+  collector: RowCollector | ValueCollector,
+  timing: CallTiming | undefined,
+  phase: OpenPhase | undefined,
+): ShapedResult {
+  const check = timing?.begin('check');
+  const result = collector.finish();
+  check?.end();
+  phase?.report(result.shape === 'array' ? result.texts.length : 1);
+  return result;
 }
 
 async function callFunction(
   target: PythonTarget,
   { bindings }: CallArguments,
-  { generation: { python }, context: { caller, notify }, deadline: { signal }, options }: WorkingCall,
+  { generation: { python }, context: { caller, notify, origin, timing }, deadline: { signal }, options }: WorkingCall,
 ): Promise<ShapedResult> {
   if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
   const collector = new ValueCollector(options);
   const { onShape, onItem } = collector;
   const { maxResultBytes } = options;
-  await python.call(target, bindings, { caller, signal, notify, maxResultBytes, onShape, onItem });
-  return collector.finish();
+  const phase = timing?.begin('python', { code: target.file, parameters: Object.keys(bindings).length });
+  const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
+  const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
+  const call = { caller, signal, notify, maxResultBytes, onShape, onItem, trace, onStatement };
+  await python.call(target, bindings, call);
+  phase?.end();
+  return finish(collector, timing, phase);
 }
 
 const SHOWN_NAME_LENGTH = 200;
@@ -285,35 +314,6 @@ const SHOWN_NAME_LENGTH = 200;
 export function notFound({ kind, name }: CalledEndpoint, known: Iterable<string>): MxcpError {
   const what = endpointLabel(kind, clip(name, SHOWN_NAME_LENGTH));
   return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, [...known])}`);
-}
-
-/** The result of a resource as the one text that its clients read. */
-function toResourceText(uri: string, mimeType: string, result: ShapedResult): ResourceText {
-  const binary = toBase64(result, mimeType);
-  if (binary !== undefined) return { uri, mimeType, texts: [binary], bytes: binary.length, isBinary: true };
-  const texts = result.shape === 'array' ? { [Symbol.iterator]: () => jsonListPieces(result.texts) } : result.texts;
-  return { uri, mimeType, texts, bytes: result.bytes, isBinary: false };
-}
-
-/** Types whose content is not text. Contents of all other types are read as text by people and models. */
-const BINARY_TYPES =
-  /^(?:audio|font|image|video)\/(?!svg\+xml)|^application\/(?:epub\+zip|gzip|msword|octet-stream|pdf|wasm|zip|x-(?:7z-compressed|bzip2|sqlite3|tar)|vnd\.(?:apache\.(?:arrow|parquet)|ms-|openxmlformats-))/i;
-
-/**
- * The bytes of a resource in base 64, when its type is binary and its result a single text. Bytes arrive as text if they
- * are UTF-8, otherwise in base 64 already, as a function may also write them itself. No file of these types consists of
- * the letters of base 64 alone, so the two cannot be confused. Undefined when the result is text.
- */
-function toBase64(result: ShapedResult, mimeType: string): string | undefined {
-  if (result.shape !== 'scalar' || typeof result.value !== 'string' || !BINARY_TYPES.test(mimeType)) return undefined;
-  const { value } = result;
-  return isBase64(value) ? value : Buffer.from(value).toString('base64');
-}
-
-/** Not one expression for the whole text: over megabytes it would overflow the stack. */
-function isBase64(text: string): boolean {
-  const end = text.endsWith('==') ? -2 : text.endsWith('=') ? -1 : text.length;
-  return text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(text.slice(0, end));
 }
 
 /** DuckDB hears an interrupt between two steps of a query. One step may take minutes, such as the read of a named pipe. */

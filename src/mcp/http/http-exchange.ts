@@ -99,6 +99,11 @@ export class HttpExchange {
     });
   }
 
+  readonly whenAnswered = (listener: () => void): void => {
+    if (this.response.closed) listener();
+    else this.response.once('close', listener);
+  };
+
   abort(): void {
     this.#abort.abort();
   }

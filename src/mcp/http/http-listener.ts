@@ -228,7 +228,8 @@ function isNewWork({ method }: HttpExchange, parsed: unknown): boolean {
 }
 
 function scopeOf(request: Request | undefined): MessageScope {
-  return request instanceof ExchangeRequest ? request.exchange : { splices: new ResultSplices() };
+  if (request instanceof ExchangeRequest) return request.exchange;
+  return { splices: new ResultSplices(), whenAnswered: (listener) => listener() };
 }
 
 /** Lets the page behind an `Origin` that has passed the guard read the response. */

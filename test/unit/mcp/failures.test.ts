@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MxcpError } from '../../../src/errors/index.js';
 import { Scrubber } from '../../../src/logging/index.js';
-import { toProtocolError, toToolFailure } from '../../../src/mcp/mcp-server.js';
+import { toProtocolError, toToolFailure } from '../../../src/mcp/call-errors.js';
 
 const leak = new MxcpError('query_failed', 'Failed to execute SQL: connection refused for hunter2hunter2');
 

@@ -27,6 +27,7 @@ __all__ = [
     "on_shutdown",
     "plugins",
     "reload_duckdb",
+    "trace",
 ]
 
 _Hook = TypeVar("_Hook", bound=Callable[[], Any])
@@ -106,6 +107,25 @@ class _Client:
         _notify({"kind": "progress", "progress": _finite("progress", progress), "total": goal, "message": text})
 
 
+class _Trace:
+    """The trace that the running call belongs to, in the form of W3C Trace Context. None outside a call and without a trace."""
+
+    @property
+    def traceparent(self) -> Optional[str]:
+        """To be passed on as a header, or as a comment in SQL for another database."""
+        return self.headers().get("traceparent")
+
+    @property
+    def trace_id(self) -> Optional[str]:
+        """32 hexadecimal digits, as the log of the server has them."""
+        return None if self.traceparent is None else self.traceparent.split("-")[1]
+
+    def headers(self) -> Dict[str, str]:
+        """`traceparent` and `tracestate`, for requests to other services; empty if there is no trace."""
+        job = current_job.get()
+        return dict(job.trace) if job is not None and job.trace is not None else {}
+
+
 def _finite(name: str, value: Any) -> float:
     try:
         number = float(value)
@@ -172,3 +192,4 @@ db = _Database()
 config = _Config()
 plugins = _Plugins()
 mcp = _Client()
+trace = _Trace()

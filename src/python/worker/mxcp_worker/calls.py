@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import sys
 from typing import Any, Awaitable, Callable
 
 from . import process, threads
@@ -65,7 +66,7 @@ class Calls:
 
     def _run_in_thread(self, job: Job, prepare: Callable[[], Any], finish: Callable[[Any], None]) -> None:
         context = contextvars.Context()
-        context.run(current_job.set, job)
+        context.run(_enter, job)
         awaitable: Any = None
         failure: dict[str, Any] | None = None
         try:
@@ -92,7 +93,7 @@ class Calls:
 
     def _continue_on_loop(self, job: Job, prepare: Callable[[], Any], finish: Any, context: contextvars.Context) -> None:
         def create() -> None:
-            current_job.set(job)
+            _enter(job)
             task = self._loop.create_task(self._run_on_loop(job, prepare, finish))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -142,6 +143,21 @@ class Calls:
         except BaseException as error:  # noqa: BLE001
             # The server would wait for this job forever.
             process.give_up(process.OUT_OF_RESOURCES, "it cannot say how a call ended: %r" % error)
+
+
+def _enter(job: Job) -> None:
+    """Makes the job that of the present context, and its span the current one for code that uses OpenTelemetry."""
+    current_job.set(job)
+    # Only code of the project imports these packages.
+    propagate = sys.modules.get("opentelemetry.propagate")
+    if job.trace is None or propagate is None:
+        return
+    try:
+        sys.modules["opentelemetry.context"].attach(propagate.extract(job.trace))
+    except Exception:  # noqa: BLE001
+        # A version that works in another way, or one that code of the project has changed. The call runs all the same, and its
+        # spans begin a trace of their own.
+        return
 
 
 async def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:

@@ -25,9 +25,17 @@ class CallCancelled(asyncio.CancelledError):
 class Job:
     """Belongs to one thread (sync code) or one task (async code) from its begin to `end`."""
 
-    def __init__(self, channel: Channel, number: int, user: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        number: int,
+        user: dict[str, Any] | None = None,
+        trace: dict[str, str] | None = None,
+    ) -> None:
         self.number = number
         self.user = user
+        #: `traceparent` and `tracestate` of the span that the server has open for this code.
+        self.trace = trace
         #: False while a payload runs: the database is closed then.
         self.has_database = True
         self.is_hooks = False

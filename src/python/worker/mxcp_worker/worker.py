@@ -80,7 +80,7 @@ class Worker:
         _HANDLERS[message["op"]](self, message)
 
     def _call(self, message: dict[str, Any]) -> None:
-        job = Job(self.channel, message["job"], message["user"])
+        job = Job(self.channel, message["job"], message["user"], message["trace"])
         limit = message["limit"]
         try:
             function = self._code.function(message["file"], message["function"])
