@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { type MxcpError, toMxcpError, visible, visibleLines } from '../errors/index.js';
+import { MxcpError, toMxcpError, visible, visibleLines } from '../errors/index.js';
 import { isDebug } from '../settings/index.js';
 import { PROGRAM } from './command-table.js';
 import type { CommandModule, EarlySignals } from './command/command.js';
@@ -34,7 +34,7 @@ async function runCommandLine(argv: readonly string[], output: Output, early: Ea
 
 async function runCommand({ load, args, options }: Invocation, output: Output, early: EarlySignals): Promise<number> {
   let module: CommandModule | undefined;
-  const context = { env: process.env, cwd: process.cwd(), output, early, program: PROGRAM };
+  const context = { env: process.env, cwd: workingDirectory(), output, early, program: PROGRAM };
   try {
     module = await load();
     return await module.run(args, options, context);
@@ -50,6 +50,17 @@ async function runCommand({ load, args, options }: Invocation, output: Output, e
       printError(output, error, { withDetail });
     }
     return error.exitCode;
+  }
+}
+
+/** Throws `usage` if the folder was deleted. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    throw new MxcpError('usage', 'the working directory does not exist any more; change to another folder', {
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { MxcpError, toOneLine } from '../errors/index.js';
 import { version } from '../version/index.js';
+import { explainSlip } from './command-line-slips.js';
 import { PROGRAM } from './command-table.js';
 import {
   type ArgumentSpec,
@@ -19,7 +20,7 @@ export interface Invocation {
   readonly options: Options;
 }
 
-/** A command line that was not understood. Commander has printed the reason; JSON, if asked for, is not printed yet. */
+/** A command line that was not understood. The reason is printed; JSON, if asked for, is not printed yet. */
 interface Misuse {
   readonly kind: 'misuse';
   readonly error: MxcpError;
@@ -39,7 +40,10 @@ export function parseCommandLine(argv: readonly string[], output: Output): Comma
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'answered' };
-    const reason = new MxcpError('usage', toOneLine(error.message.replace(/^error: /, '')));
+    const message = error.message.replace(/\.$/, '') + explainSlip(error, argv);
+    // A group without a command prints its help instead.
+    if (error.code !== 'commander.help') output.writeError(`${message}\n(run with --help to see all options)\n`);
+    const reason = new MxcpError('usage', toOneLine(message.replace(/^error: /, '')));
     return { kind: 'misuse', error: reason, wantsJson: asksForJson(argv) };
   }
 }
@@ -80,8 +84,8 @@ function createProgram(output: Output, select: (invocation: Invocation) => void)
     .description('Serve a folder of SQL and Python endpoints over DuckDB to AI clients')
     .version(version, '-V, --version', 'Print the version.')
     .exitOverride()
-    .configureOutput({ writeOut: output.write, writeErr: output.writeError })
-    .showHelpAfterError('(run with --help to see all options)')
+    // Errors are printed with what was probably meant.
+    .configureOutput({ writeOut: output.write, writeErr: output.writeError, outputError: () => {} })
     .addHelpText('after', `\n${formatExitCodes()}`);
   for (const spec of PROGRAM.options ?? []) program.addOption(toCommanderOption(spec));
   for (const entry of PROGRAM.subcommands ?? []) addCommand(program, entry, select);

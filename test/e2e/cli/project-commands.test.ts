@@ -105,9 +105,11 @@ describe('mxcp validate', () => {
 describe('mxcp list', () => {
   it('lists kind, name and path, with what is wrong', async () => {
     write('tools/add.yml', 'mxcp: 1\ntool:\n  name: add\n');
+    write('tools/who.yml', 'mxcp: 1\ntool: { name: who, tags: [people, http], source: { code: SELECT 1 } }\n');
     const { stdout, code } = await mxcp(['list']);
-    expect(stdout.split('\n')[0]).toBe('KIND\tNAME\tPATH\tERROR');
-    expect(stdout).toContain('tool\twho\ttools/who.yml\t\n');
+    expect(stdout.split('\n')[0]).toBe('KIND\tNAME\tPATH\tERROR\tURI\tTAGS');
+    expect(stdout).toContain('tool\twho\ttools/who.yml\t\t\tpeople, http\n');
+    expect(stdout).toMatch(/^resource\tregion\tresources\/region\.yml\t\t\S+:\/\/\S+\t$/m);
     expect(stdout).toMatch(/^tool\tadd\ttools\/add\.yml\ttools\/add\.yml:\d+:\d+: .+$/m);
     expect(code).toBe(0);
   });
@@ -120,6 +122,8 @@ describe('mxcp list', () => {
       path: join(project.path, 'prompts/ask.yml'),
       kind: 'prompt',
       name: 'ask',
+      uri: null,
+      tags: [],
       error: null,
     });
     expect(answer.result.endpoints).toHaveLength(6);
@@ -207,7 +211,10 @@ describe('mxcp run', () => {
     ['tool', 'ad', 'there is no tool "ad"; did you mean "add"?'],
     ['tool', 'lst_tables', 'there is no tool "lst_tables"'],
     ['prompt', 'aks', 'there is no prompt "aks"; did you mean "ask"?'],
-    ['prompt', 'add', 'there is no prompt "add"'],
+    ['prompt', 'add', 'there is no prompt "add"; "add" is a tool'],
+    ['tool', './tools/add.yml', 'there is no tool "./tools/add.yml"; that file has the tool `add`'],
+    ['tool', 'sales://south', 'there is no tool "sales://south"; "sales://south" is a resource'],
+    ['resource', 'add', 'there is no resource add; "add" is a tool'],
     ['resource', 'regio', 'there is no resource regio; did you mean "region"?'],
     ['resource', 'sale://south', 'there is no resource sale://south'],
   ])('names the nearest of what there is when there is no %s %s', async (type, name, message) => {

@@ -137,3 +137,29 @@ describe('the command table', () => {
     for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) expect(known).toContain(exitCodeOf(code));
   });
 });
+
+describe('a command line that was not understood', () => {
+  it.each([
+    ['run good', "missing required argument 'name'; the kind of endpoint comes first: `mxcp run tool good`"],
+    ['run sales://a/b', 'the kind comes first: `mxcp run resource sales://a/b`'],
+    ['run', "missing required argument 'type'; for example `mxcp run tool hello`"],
+    ['run tool', '`mxcp list` shows the names'],
+    ['run tools good', 'did you mean `tool`?'],
+    ['test good', 'the kind of endpoint comes first: `mxcp test tool good`'],
+    ['run tool order --order_id 3', "unknown option '--order_id'; a parameter is given as `-p order_id=3`"],
+    ['run tool order --order_id=3', 'a parameter is given as `-p order_id=3`'],
+    ['run tool order --verbose --debug', 'a parameter is given as `-p verbose=…`'],
+    ['run tool order order_id=3', 'got 3; a parameter is given as `-p order_id=3`'],
+    ['run tool order -p a=1 7', 'a parameter is given as `-p name=value`'],
+    ['query x --year 3', 'a parameter is given as `-p year=3`'],
+    ['list --json', 'did you mean `--json-output`?'],
+    ['admin status --json-output', 'did you mean `--json`?'],
+    ['serve tools', "too many arguments for 'serve'. Expected 0 arguments but got 1"],
+  ])('says what was probably meant: mxcp %s', (line, expected) => {
+    const output = new Recorder();
+    const parsed = parseCommandLine(line.split(' '), output);
+    expect(output.err).toContain(expected);
+    expect(output.err).toMatch(/^error: [^\n]+\n\(run with --help to see all options\)\n$/);
+    expect(parsed).toMatchObject({ kind: 'misuse', error: { message: expect.stringContaining(expected) } });
+  });
+});
