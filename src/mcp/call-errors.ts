@@ -10,7 +10,9 @@ export interface CallTarget {
 /** A failed tool call as the model sees it: a result with `isError`, so that the model can act on the message. */
 export function toToolFailure(name: string, error: MxcpError, scrubber: Scrubber): CallToolResult {
   const message = shownMessage(error, scrubber);
-  const text = isMeantForClients(error) ? message : `Error executing tool ${name}: ${message}`;
+  // The name of the tool is in front already.
+  const reason = message.replace(`invalid arguments for tool "${name}": `, 'invalid arguments: ');
+  const text = isMeantForClients(error) ? message : `Error executing tool ${name}: ${reason}`;
   return { content: [{ type: 'text', text }], isError: true };
 }
 

@@ -39,7 +39,12 @@ function explainMismatch(error: ErrorObject, root: string): string {
 function wantedBy(error: ErrorObject, params: Readonly<Record<string, unknown>>): string | undefined {
   switch (error.keyword) {
     case 'enum':
-      return `be one of ${[params['allowedValues']].flat().map(show).join(', ')}`;
+      // Null means only that a value was left out.
+      return `be one of ${[params['allowedValues']]
+        .flat()
+        .filter((each) => each !== null)
+        .map(show)
+        .join(', ')}`;
     case 'type':
       return `be ${typeNames(params['type'], error)}`;
     case 'format':

@@ -22,7 +22,13 @@ export const run: CommandModule['run'] = async ([path], options, context) => {
     report.verdicts.filter(({ kind }) => kind === 'endpoint'),
     chosen,
   );
-  const shown = { ...report, verdicts: [...report.verdicts.filter(({ kind }) => kind !== 'endpoint'), ...endpoints] };
+  const left = report.verdicts.filter((each) => each.kind === 'endpoint' && !endpoints.includes(each));
+  const warnings = report.warnings.filter((text) => !left.some((each) => text.startsWith(`${each.path}:`)));
+  const shown = {
+    ...report,
+    warnings,
+    verdicts: [...report.verdicts.filter(({ kind }) => kind !== 'endpoint'), ...endpoints],
+  };
   const failed = endpoints.filter(({ status }) => status === 'error').length;
   if (options['jsonOutput'] === true) output.json(toJson(shown, failed));
   else printReport(output, shown);

@@ -178,47 +178,71 @@ function compareResult(
   columns: readonly ResultColumn[] | undefined,
 ): Problem[] {
   if (returns === undefined || columns === undefined) return [];
-  return [...resultMismatches(returns, columns)].map((message) => ({ ...positions.key('return'), message }));
+  return [...resultMismatches(returns, columns)].map(({ at, message }) => ({ ...positions.key(...at), message }));
 }
 
-function* resultMismatches(returns: TypeDefinition, columns: readonly ResultColumn[]): Generator<string> {
-  const row = returns.type === 'array' ? returns.items : returns;
+interface Mismatch {
+  /** The keys below the endpoint that lead to the declared type. */
+  readonly at: readonly string[];
+  readonly message: string;
+}
+
+function* resultMismatches(returns: TypeDefinition, columns: readonly ResultColumn[]): Generator<Mismatch> {
+  const isList = returns.type === 'array';
+  const row = isList ? returns.items : returns;
+  const at = isList ? ['return', 'items'] : ['return'];
   if (row === undefined) return;
-  if (row.type === 'object') return yield* memberMismatches(row, columns, '');
-  if (returns.type === 'array') yield `each row of SQL is an object, but \`return.items\` is ${row.type}`;
+  if (row.type === 'object') return yield* memberMismatches({ declared: row, at, path: '' }, columns);
+  if (isList) yield { at, message: `each row of SQL is an object, but \`return.items\` is ${row.type}` };
   const [column, ...others] = columns;
-  if (returns.type !== 'array' && others.length > 0)
-    yield `\`return\` is ${row.type}, which is one column, but the SQL gives ${columns.length}: ${columns.map(({ name }) => name).join(', ')}`;
-  else if (returns.type !== 'array' && column !== undefined) yield* typeMismatches(row, column, column.name);
+  if (!isList && others.length > 0) {
+    const names = columns.map(({ name }) => name).join(', ');
+    const message = `\`return\` is ${row.type}, which is one column, but the SQL gives ${columns.length}: ${names}`;
+    yield { at, message };
+  } else if (!isList && column !== undefined) yield* typeMismatches({ declared: row, at, path: column.name }, column);
+}
+
+/** A declared type with its place in the endpoint file and in the result. */
+interface Declared {
+  readonly declared: TypeDefinition;
+  readonly at: readonly string[];
+  readonly path: string;
 }
 
 function* memberMismatches(
-  { properties = {}, required = [], additionalProperties }: TypeDefinition,
+  { declared: { properties = {}, required = [], additionalProperties }, at, path }: Declared,
   members: readonly ResultColumn[],
-  path: string,
-): Generator<string> {
+): Generator<Mismatch> {
   const names = members.map(({ name }) => name);
   // The name of an expression that has a parameter is another one while its type is not known.
   const isNamed = names.every((name) => !name.includes('CAST('));
-  for (const name of required)
-    if (isNamed && !names.includes(name))
-      yield `the SQL gives no "${path}${name}", which is required${suggestion(name, names)}`;
+  const missing = isNamed ? required.filter((name) => !names.includes(name)) : [];
+  for (const name of missing) {
+    const message = `"${path}${name}" is required, but the SQL returns no such column${suggestion(name, names)}`;
+    yield { at: [...at, 'required'], message };
+  }
   for (const member of members) {
-    const declared = Object.hasOwn(properties, member.name) ? properties[member.name] : undefined;
-    if (declared !== undefined) yield* typeMismatches(declared, member, `${path}${member.name}`);
-    else if (isNamed && additionalProperties === false)
-      yield `the SQL gives "${path}${member.name}", which is not in \`properties\`, and \`additionalProperties\` is false`;
+    const found = Object.hasOwn(properties, member.name) ? properties[member.name] : undefined;
+    const place = `${path}${member.name}`;
+    if (found !== undefined)
+      yield* typeMismatches({ declared: found, at: [...at, 'properties', member.name], path: place }, member);
+    else if (isNamed && additionalProperties === false) {
+      const message = `the SQL returns "${place}", which is not in \`properties\`, and \`additionalProperties\` is false`;
+      yield { at, message };
+    }
   }
 }
 
-function* typeMismatches(declared: TypeDefinition, found: ResultType, place: string): Generator<string> {
+function* typeMismatches({ declared, at, path }: Declared, found: ResultType): Generator<Mismatch> {
   const { type, items } = declared;
   const isPossible = found.json?.some((json) => json === type || (type === 'number' && json === 'integer')) ?? true;
-  if (!isPossible) yield `"${place}" is ${type} in \`return\`, but ${found.sql} in SQL`;
-  else if (type === 'object' && found.members !== undefined)
-    yield* memberMismatches(declared, found.members, `${place}.`);
+  if (!isPossible) {
+    const remedy = `write \`type: ${found.json?.[0]}\`, or cast it in the SQL`;
+    yield { at, message: `"${path}" is ${type} in \`return\`, but ${found.sql} in SQL; ${remedy}` };
+  } else if (type === 'object' && found.members !== undefined)
+    yield* memberMismatches({ declared, at, path: `${path}.` }, found.members);
   else if (type === 'array' && items !== undefined && found.item !== undefined)
-    yield* typeMismatches(items, found.item, `${place}[]`);
+    yield* typeMismatches({ declared: items, at: [...at, 'items'], path: `${path}[]` }, found.item);
 }
 
 function explainUnused(sql: SqlSource, name: string, declaredAt: SourcePosition): Problem {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { clip } from '../../errors/index.js';
 import { count, flag, maybe, parameterSchema, parametersSchema, text, typeSchema } from '../../values/index.js';
 import { hints, isMapping } from '../../yaml/index.js';
 
@@ -130,7 +131,11 @@ const promptSchema = z
 
 /** A whole endpoint file. `read-definition.ts` checks that it has exactly one kind, for a better message. */
 export const endpointFileSchema = z.strictObject({
-  mxcp: maybe(z.union([z.literal(1), z.literal('1')], 'must be 1')),
+  mxcp: maybe(
+    z.union([z.literal(1), z.literal('1')], {
+      error: ({ input }) => `must be 1, not ${clip(JSON.stringify(input), 100)}`,
+    }),
+  ),
   tool: maybe(toolSchema),
   resource: maybe(resourceSchema),
   prompt: maybe(promptSchema),

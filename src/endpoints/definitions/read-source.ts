@@ -1,4 +1,6 @@
-import { dirname, isAbsolute, join } from 'node:path';
+import type { Dirent } from 'node:fs';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { nearestName } from '../../errors/index.js';
 import { type DiskReader, FileReadError } from '../../files/index.js';
 import type { Finding, YamlSource } from '../../yaml/index.js';
 import { MAX_FILE_BYTES, readDefinitionText, toProjectPath } from './definition-files.js';
@@ -63,7 +65,7 @@ async function readSqlFile(
     sqlFile,
     findings: [{ at: [kind, 'source', 'file'], message: `the SQL file ${file} ${reason}` }],
   });
-  if (read.text === undefined) return refuse(explainNamedFile(read.error));
+  if (read.text === undefined) return refuse(await explainNamedFile(read.error, { named, path, projectRoot, disk }));
   if (read.text.trim() === '') return refuse('is empty');
   const lineInFile = (index: number): number => index + 1;
   const columnInFile = (_index: number, column: number): number => column;
@@ -93,7 +95,7 @@ async function readPythonSource(
     await disk.readFile(path, MAX_FILE_BYTES);
   } catch (error) {
     if (!(error instanceof FileReadError)) throw error;
-    return refuse(`the Python file ${file} ${explainNamedFile(error)}`);
+    return refuse(`the Python file ${file} ${await explainNamedFile(error, { named, path, projectRoot, disk })}`);
   }
   const namedAt = () => yaml.positionOfKey([kind, 'source', 'file']);
   return { source: { language: 'python', python: { file, functionName, namedAt } }, findings: [] };
@@ -112,8 +114,39 @@ function resolveNamedFile(projectRoot: string, endpointFile: string, named: stri
   return join(projectRoot, fromRoot);
 }
 
+interface NamedFile extends SourceContext {
+  /** As the definition has it. */
+  readonly named: string;
+  readonly path: string;
+}
+
 /** Why a file that a definition names cannot be read, as the end of a sentence about it. */
-function explainNamedFile({ message, missing }: FileReadError): string {
+async function explainNamedFile({ message, missing }: FileReadError, file: NamedFile): Promise<string> {
+  if (!missing) return message;
+  const meant = await findMeant(file);
   const hint = '; paths are relative to the YAML file, or to the project if they begin with "/"';
-  return `${message}${missing ? hint : ''}`;
+  return `${message}${meant === undefined ? '' : `; did you mean "${meant}"?`}${hint}`;
+}
+
+/** The file that was probably meant: at the same path below the project, or with a similar name in the same folder. */
+async function findMeant({ named, path, projectRoot, disk }: NamedFile): Promise<string | undefined> {
+  const fromRoot = named.replace(/^(?:\.{0,2}\/)+/, '');
+  if (await exists(join(projectRoot, fromRoot), disk)) return `/${fromRoot}`;
+  const entries = await disk.listFolder(dirname(path)).catch(ignoreUnreadable);
+  const files = entries.flatMap((entry) => (entry.isFile() ? [entry.name] : []));
+  const nearest = nearestName(basename(path), files);
+  return nearest === undefined ? undefined : join(dirname(named), nearest);
+}
+
+function exists(path: string, disk: DiskReader): Promise<boolean> {
+  return disk.stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+}
+
+/** There is no suggestion then. */
+function ignoreUnreadable(error: unknown): readonly Dirent[] {
+  if (error instanceof FileReadError) return [];
+  throw error;
 }

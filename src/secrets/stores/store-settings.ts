@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { clip } from '../../errors/index.js';
 import { FileReadError, resolvePath, type TextReader } from '../../files/index.js';
 import type { EnvironmentView } from '../references/environment.js';
 
@@ -18,7 +19,7 @@ export function formatVersion(verb: string) {
       error: (issue) =>
         typeof issue.input === 'string'
           ? `is text, as projects of an older format have it; ${verb} \`mxcp: 1\` without quotes`
-          : 'must be 1, the only version of the format there is',
+          : `must be 1, the only version of the format, not ${clip(JSON.stringify(issue.input), 100)}`,
     })
     .default(1);
 }

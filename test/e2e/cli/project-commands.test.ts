@@ -71,8 +71,10 @@ describe('mxcp validate', () => {
   });
 
   it('looks at one file or folder when it is named', async () => {
+    write('tools/dot.yml', 'mxcp: 1\ntool: { name: a.b, source: { code: SELECT 1 } }\n');
     const one = await mxcp(['validate', 'add.yml'], join(project.path, 'tools'));
     expect(one.stdout).toBe('ok        tools/add.yml\n1 file: 1 ok, 0 with errors\n');
+    expect((await mxcp(['validate', 'tools'])).stdout).toMatch(/^warning +tools\/dot\.yml:/m);
     const none = await mxcp(['validate', 'tools/nope.yml']);
     expect(none.stderr).toContain('there is no endpoint file at "tools/nope.yml"');
     expect(none.code).toBe(2);

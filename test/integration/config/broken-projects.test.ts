@@ -145,7 +145,7 @@ const BROKEN_PROJECTS = [
   {
     project: 'site-version-two',
     code: 'config_invalid',
-    problems: ['mxcp-site.yml:1:7: `mxcp` must be 1, the only version of the format there is'],
+    problems: ['mxcp-site.yml:1:7: `mxcp` must be 1, the only version of the format, not 2'],
   },
   {
     project: 'user-and-references',

@@ -48,34 +48,54 @@ describe('the result of a checked endpoint', () => {
     [
       'SELECT carrier FROM flights',
       rows('carrier: { type: string }', ', required: [carier]').replace('carrier:', 'carier:'),
-      'the SQL gives no "carier", which is required; did you mean "carrier"?',
+      '"carier" is required, but the SQL returns no such column; did you mean "carrier"?',
     ],
     ['SELECT 1 AS a, 2 AS b', 'type: integer', '`return` is integer, which is one column, but the SQL gives 2: a, b'],
-    ['SELECT carrier FROM flights', 'type: integer', '"carrier" is integer in `return`, but VARCHAR in SQL'],
-    ['SELECT * FROM flights', rows('delay: { type: string }'), '"delay" is string in `return`, but DOUBLE in SQL'],
-    ['SELECT * FROM flights', rows('day: { type: number }'), '"day" is number in `return`, but DATE in SQL'],
+    [
+      'SELECT carrier FROM flights',
+      'type: integer',
+      '"carrier" is integer in `return`, but VARCHAR in SQL; write `type: string`, or cast it in the SQL',
+    ],
+    [
+      'SELECT * FROM flights',
+      rows('delay: { type: string }'),
+      '"delay" is string in `return`, but DOUBLE in SQL; write `type: number`, or cast it in the SQL',
+    ],
+    [
+      'SELECT * FROM flights',
+      rows('day: { type: number }'),
+      '"day" is number in `return`, but DATE in SQL; write `type: string`, or cast it in the SQL',
+    ],
     [
       'SELECT * FROM flights',
       rows('tags: { type: array, items: { type: integer } }'),
-      '"tags[]" is integer in `return`, but VARCHAR in SQL',
+      '"tags[]" is integer in `return`, but VARCHAR in SQL; write `type: string`, or cast it in the SQL',
     ],
-    ['SELECT * FROM flights', rows('tags: { type: object }'), '"tags" is object in `return`, but VARCHAR[] in SQL'],
+    [
+      'SELECT * FROM flights',
+      rows('tags: { type: object }'),
+      '"tags" is object in `return`, but VARCHAR[] in SQL; write `type: array`, or cast it in the SQL',
+    ],
     [
       'SELECT * FROM flights',
       rows('place: { type: object, properties: { zip: { type: boolean }, town: { type: string } }, required: [town] }'),
-      'the SQL gives no "place.town", which is required; known: city, zip',
+      '"place.town" is required, but the SQL returns no such column; known: city, zip',
     ],
     [
       'SELECT id, id FROM flights',
       rows('id: { type: integer }', ', additionalProperties: false'),
-      'the SQL gives "id_1", which is not in `properties`, and `additionalProperties` is false',
+      'the SQL returns "id_1", which is not in `properties`, and `additionalProperties` is false',
     ],
     [
       'SELECT carrier FROM flights',
       'type: array, items: { type: string }',
       'each row of SQL is an object, but `return.items` is string',
     ],
-    ['SELECT count(*) AS n FROM flights', 'type: boolean', '"n" is boolean in `return`, but BIGINT in SQL'],
+    [
+      'SELECT count(*) AS n FROM flights',
+      'type: boolean',
+      '"n" is boolean in `return`, but BIGINT in SQL; write `type: integer`, or cast it in the SQL',
+    ],
   ])('can never be %s for %s', async (sql, returns, message) => {
     expect(await problemsOf(returning(sql, returns))).toContain(`4: ${message}`);
   });
@@ -111,12 +131,21 @@ describe('the result of a checked endpoint', () => {
       await problemsOf(
         returning('SELECT $a + 1 AS a, $b AS b', rows('a: { type: string }, b: { type: boolean }'), numbers),
       ),
-    ).toEqual(['4: "b" is boolean in `return`, but DOUBLE in SQL']);
+    ).toEqual(['4: "b" is boolean in `return`, but DOUBLE in SQL; write `type: number`, or cast it in the SQL']);
     expect(
       await problemsOf(
         returning('SELECT $a + 1, $b', rows('x: { type: string }', ', additionalProperties: false'), numbers),
       ),
     ).toEqual([]);
+  });
+
+  it('is compared at the property that declares it', async () => {
+    const declared = ['return:', '  type: array', '  items:', '    type: object', '    properties:'];
+    const properties = ['      id: { type: integer }', '      day: { type: boolean }'];
+    const [problem] = await problemsOf(sqlTool('t', 'SELECT id, day FROM flights', [...declared, ...properties]));
+    expect(problem).toBe(
+      '10: "day" is boolean in `return`, but DATE in SQL; write `type: string`, or cast it in the SQL',
+    );
   });
 
   it('needs IN without parentheses for a list', async () => {

@@ -120,3 +120,31 @@ it('a file or folder with almost the right name is not read, with a warning', as
   };
   expect((await loadEndpoints(within)).warnings).toEqual([]);
 });
+
+describe('a file that an endpoint names and that does not exist', () => {
+  const hint = 'paths are relative to the YAML file, or to the project if they begin with "/"';
+
+  it.each([
+    ['sql/prices.sql', 'the SQL file tools/sql/prices.sql does not exist; did you mean "/sql/prices.sql"?'],
+    ['../sql/price.sql', 'the SQL file sql/price.sql does not exist; did you mean "../sql/prices.sql"?'],
+    ['/sql/pirces.sql', 'the SQL file sql/pirces.sql does not exist; did you mean "/sql/prices.sql"?'],
+    ['python/load.py', 'the Python file tools/python/load.py does not exist; did you mean "/python/load.py"?'],
+    ['../sql/nothing-like-it.sql', 'the SQL file sql/nothing-like-it.sql does not exist'],
+    ['../none/x.sql', 'the SQL file none/x.sql does not exist'],
+  ])('%s', async (named, expected) => {
+    using project = new TemporaryProject({
+      'tools/a.yml': [
+        'mxcp: 1',
+        'tool:',
+        '  name: t',
+        `  language: ${named.endsWith('.py') ? 'python' : 'sql'}`,
+        `  source: { file: ${named} }`,
+      ],
+      'sql/prices.sql': 'SELECT 1',
+      'python/load.py': 'def t(): return 1',
+    });
+    const { failures } = await loadEndpoints(foldersOf(project.root));
+    const messages = failures.flatMap(({ problems }) => problems.map(({ message }) => message));
+    expect(messages).toEqual([`${expected}; ${hint}`]);
+  });
+});

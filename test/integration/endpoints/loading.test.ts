@@ -252,7 +252,7 @@ describe('problems of definitions', () => {
       'resource: {}\n',
       'tools/a.yml:1:1: this file defines a resource but is in the folder of tools; move it to resources/ or change its kind',
     ],
-    ['another format version', `mxcp: 2\ntool:\n  name: t\n${code}`, 'tools/a.yml:1:1: `mxcp` must be 1'],
+    ['another format version', `mxcp: 2\ntool:\n  name: t\n${code}`, 'tools/a.yml:1:1: `mxcp` must be 1, not 2'],
     ['no source', tool(''), 'tools/a.yml:2:1: `tool.source` is missing'],
     [
       'two sources',

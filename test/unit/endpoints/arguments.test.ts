@@ -116,6 +116,7 @@ describe('reading arguments', () => {
     [{ type: 'object' }, '{a: 1}', '"x" must be an object, but "{a: 1}" is not valid JSON, such as {"a": 1}'],
     [{ type: 'string' }, null, '"x" must be text, not null'],
     [{ type: 'string', enum: ['a', 'b'] }, 'c', '"x" must be one of "a", "b", not "c"'],
+    [{ type: 'string', enum: ['a', 'b'], default: null }, 'c', '"x" must be one of "a", "b", not "c"'],
     [{ type: 'string', minLength: 3 }, 'ab', '"x" must not have fewer than 3 characters, not "ab"'],
     [{ type: 'number', minimum: 1 }, 0, '"x" must be at least 1, not 0'],
     [{ type: 'number', maximum: 3 }, 4, '"x" must be at most 3, not 4'],

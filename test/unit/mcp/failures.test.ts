@@ -17,6 +17,12 @@ test('a secret value that an error quotes does not reach the client of a tool', 
   });
 });
 
+test('the text of a refused call names its tool once', () => {
+  const refused = new MxcpError('params_invalid', 'invalid arguments for tool "sales": "a" is required');
+  const [block] = toToolFailure('sales', refused, scrubber).content;
+  expect(block).toEqual({ type: 'text', text: 'Error executing tool sales: invalid arguments: "a" is required' });
+});
+
 test('what an endpoint itself answers is given alone', () => {
   for (const code of ['tool_error', 'not_found'] as const) {
     const [block] = toToolFailure('sales', new MxcpError(code, 'no shop hunter2hunter2'), scrubber).content;
