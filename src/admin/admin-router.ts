@@ -95,14 +95,17 @@ export class AdminRouter {
   async #call<Name extends RouteName>(name: Name, input: RouteInput): Promise<Reply> {
     const route: RouteContract = ROUTES[name];
     const handler: RouteHandlers[Name] = this.#options.handlers[name];
-    const { status, body, headers } = await handler({
+    const reply = await handler({
       query: parseQuery<(typeof ROUTES)[Name]['query']>(route.query, route.tag === 'probes' ? '' : input.search),
       // The schema is that of this route.
       body: (route.body === undefined ? undefined : parseBody(route.body, input.body)) as BodyOf<Name>,
       pathParameters: input.pathParameters,
       fromCli: headerValues(input.request, 'user-agent')[0]?.startsWith('mxcp-cli/') === true,
+      header: (header) => headerValues(input.request, header)[0],
       signal: input.gone,
     });
+    const { status, body, headers } = reply;
+    if (typeof body === 'string') return { status, body, headers: { ...COMMON_HEADERS, ...headers } };
     return toReply(status, toWire(route.responses[status].schema, body), headers);
   }
 }
@@ -115,14 +118,14 @@ interface RouteInput {
   readonly gone: AbortSignal;
 }
 
-const JSON_HEADERS = {
-  'Content-Type': 'application/json',
+const COMMON_HEADERS = {
   'Cache-Control': 'no-store',
   'X-Content-Type-Options': 'nosniff',
   // Secrets never appear, but paths and names do: no page may show an answer in a frame.
   'X-Frame-Options': 'DENY',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
 };
+const JSON_HEADERS = { 'Content-Type': 'application/json', ...COMMON_HEADERS };
 
 function toReply(status: number, body: unknown, headers?: Readonly<Record<string, string>>): Reply {
   return {

@@ -5,9 +5,11 @@ import {
   type ConfigRecord,
   type EndpointRecord,
   type Inside,
+  type MetricFamily,
   openApiDocument,
   type ProjectReportRecord,
   type QueryOf,
+  type ResponseOf,
   reloadRecord,
   type RouteName,
   type RunRecord,
@@ -35,6 +37,8 @@ export interface AdminPorts {
   config(): ConfigRecord;
   /** As they are served, not as they are on disk now. */
   endpoints(): readonly EndpointRecord[];
+  /** Undefined when they are off. */
+  readonly metrics: MetricsPort | undefined;
   readonly reloads: ReloadPort;
   readonly rotation: RotationPort;
   readonly project: ProjectPort;
@@ -79,6 +83,12 @@ export interface RotationPort {
   ended(signal: AbortSignal): Promise<RotationState>;
 }
 
+export interface MetricsPort {
+  /** In the format that the `Accept` header of a request asks for. */
+  expose(accept: string): Promise<{ readonly contentType: string; readonly body: string }>;
+  families(): Promise<readonly MetricFamily[]>;
+}
+
 /** What the owner of the server asks of the project. `signal` aborts when the caller goes away. */
 export interface ProjectPort {
   /** Throws what a call of an MCP client throws. */
@@ -117,16 +127,22 @@ export interface RouteRequest<Name extends RouteName> {
   readonly query: QueryOf<Name>;
   readonly body: BodyOf<Name>;
   readonly pathParameters: Readonly<Record<string, string>>;
+  /** The first value of a header, by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
   readonly fromCli: boolean;
   /** Aborts when the caller goes away or the admin server closes. */
   readonly signal: AbortSignal;
 }
 
+/** Where the contract lists types of text; the handler then sends a `Content-Type` too. */
+type TextOf<Name extends RouteName, Status extends SuccessOf<Name>> =
+  ResponseOf<Name, Status> extends { readonly textTypes: readonly string[] } ? string : never;
+
 /** What a route answers with when it does not throw: one of the successes that its contract lists. */
 export type RouteReply<Name extends RouteName> = {
   [Status in SuccessOf<Name>]: {
     readonly status: Status;
-    readonly body: Inside<SchemaOf<Name, Status>>;
+    readonly body: Inside<SchemaOf<Name, Status>> | TextOf<Name, Status>;
     readonly headers?: Readonly<Record<string, string>>;
   };
 }[SuccessOf<Name>];
@@ -159,6 +175,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
         adminSocket: socketFacts(),
       });
     },
+    getMetrics: ({ header }) => showMetrics(ports.metrics, header('accept') ?? ''),
     getConfig: () => ok(ports.config()),
     listEndpoints: () => ok({ endpoints: ports.endpoints() }),
     postReload: (request) => requestReload(reloads, request),
@@ -190,6 +207,15 @@ function createSystemHandlers(system: SystemPort) {
     getSystemNetwork: async () => ok(await system.network()),
     getSystemProcess: async () => ok(await system.process()),
   };
+}
+
+/** Plain text unless the caller wants JSON, as `AdminClient` does. Throws `metrics_off`. */
+async function showMetrics(metrics: MetricsPort | undefined, accept: string): Promise<RouteReply<'getMetrics'>> {
+  if (metrics === undefined)
+    throw new MxcpError('metrics_off', 'this server counts nothing; start it without `MXCP_METRICS=off`');
+  if (accept.startsWith('application/json')) return ok({ metrics: await metrics.families() });
+  const { contentType, body } = await metrics.expose(accept);
+  return { status: 200, body, headers: { 'Content-Type': contentType } };
 }
 
 function ok<B>(body: B): { readonly status: 200; readonly body: B } {

@@ -90,7 +90,10 @@ function toResponse(response: ResponseContract): Json {
   return {
     description: response.doc,
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
-    content: { 'application/json': { schema: { $ref: componentUri(idOf(response.schema)) } } },
+    content: {
+      'application/json': { schema: { $ref: componentUri(idOf(response.schema)) } },
+      ...Object.fromEntries((response.textTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
+    },
   };
 }
 

@@ -17,12 +17,15 @@ import {
   rotation,
   status,
 } from './answers.js';
+import { metrics } from './metrics-answer.js';
 import { systemCpu, systemDisk, systemInfo, systemMemory, systemNetwork, systemProcess } from './system-answers.js';
 import { flag, recordLimit, waitDuration } from './wire-format.js';
 
 export interface ResponseContract {
   readonly schema: z.ZodType;
   readonly doc: string;
+  /** Types of text in which the answer may come instead of JSON, as the `Accept` header asks. */
+  readonly textTypes?: readonly string[];
   /** Names of headers that this answer carries beside the usual ones. */
   readonly headers?: readonly string[];
 }
@@ -129,6 +132,8 @@ const values = z.record(z.string(), z.unknown());
 
 const networkReading = reading(systemNetwork, 'The counters.');
 
+const readingMetrics = reading(metrics, 'The metrics.');
+
 const recordReading = reading(reloadRecord, 'The record.');
 
 /** Every route of the admin API. Keys are the operation ids. */
@@ -167,6 +172,18 @@ export const ROUTES = {
     tag: 'status',
     doc: 'Version, uptime, endpoint counts, reload state and readiness checks.',
     probe: true,
+  },
+  getMetrics: {
+    ...readingMetrics,
+    path: '/metrics',
+    tag: 'status',
+    doc: 'Metrics for Prometheus, as text, OpenMetrics or JSON.',
+    probe: true,
+    responses: {
+      ...readingMetrics.responses,
+      200: { ...readingMetrics.responses[200], textTypes: ['text/plain', 'application/openmetrics-text'] },
+      404: errorResponse(errorBody, ['metrics_off']),
+    },
   },
   getConfig: {
     ...reading(config, 'The configuration.'),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type * as answers from './answers.js';
+import type { metrics } from './metrics-answer.js';
 import type { ROUTES } from './route-table.js';
 import type * as systemAnswers from './system-answers.js';
 import type { Inside } from './wire-format.js';
@@ -7,6 +8,9 @@ import type { Inside } from './wire-format.js';
 export type RouteName = keyof typeof ROUTES;
 
 type ResponsesOf<Name extends RouteName> = (typeof ROUTES)[Name]['responses'];
+
+/** What the contract says of the answer of a route at one HTTP status. */
+export type ResponseOf<Name extends RouteName, Code extends keyof ResponsesOf<Name>> = ResponsesOf<Name>[Code];
 
 /** The schema of what a route answers at one HTTP status. */
 export type SchemaOf<Name extends RouteName, Code extends keyof ResponsesOf<Name>> = ResponsesOf<Name>[Code] extends {
@@ -50,6 +54,7 @@ export type SystemMemory = AnswerOf<'getSystemMemory', 200>;
 export type SystemDisk = AnswerOf<'getSystemDisk', 200>;
 export type SystemNetwork = AnswerOf<'getSystemNetwork', 200>;
 export type SystemProcess = AnswerOf<'getSystemProcess', 200>;
+export type Metrics = AnswerOf<'getMetrics', 200>;
 export type OpenApiDocument = AnswerOf<'getOpenApi', 200>;
 export type ErrorBody = AnswerOf<'getHealth', 400>;
 export type ReloadErrorBody = AnswerOf<'postReload', 500>;
@@ -63,6 +68,7 @@ export type CallsRecord = Inside<typeof answers.calls>;
 export type ConfigRecord = Inside<typeof answers.config>;
 export type EndpointRecord = Inside<typeof answers.endpoint>;
 export type RefusedDefinition = RunRecord['definitionsRefused'][number];
+export type MetricFamily = Inside<typeof metrics>['metrics'][number];
 export type RestartRequired = Inside<typeof answers.restartRequired>;
 export type SystemInfoRecord = Inside<typeof systemAnswers.systemInfo>;
 export type SystemCpuRecord = Inside<typeof systemAnswers.systemCpu>;

@@ -3,7 +3,6 @@ export {
   type Connection,
   type HttpLimits,
   HttpServer,
-  type HttpServerOptions,
   type Reply,
   RequestGuard,
   assertLocalCaller,
@@ -13,3 +12,4 @@ export {
   readBody,
   writeReply,
 } from './http-server.js';
+export { bindHttpServers, portOf } from './port-binding.js';

@@ -51,6 +51,12 @@ export class CallGate {
     return this.#queued;
   }
 
+  /** What runs and waits, and how much of both is allowed. */
+  get load(): CallGateOptions & { readonly running: number; readonly queued: number } {
+    const { activeCalls: running, queuedCalls: queued } = this;
+    return { running, queued, maxConcurrentCalls: this.#slots, maxQueuedCalls: this.#maxQueued };
+  }
+
   /**
    * Resolves when the call may run. Throws `server_busy` when the queue is full, and the signal's reason when it aborts
    * before the call's turn came; either way nothing is held.

@@ -19,7 +19,11 @@ import type { Running } from './start-serving.js';
  * What the admin API asks of the server, answered from the current generation and the coordinator. `running` is undefined until
  * the first generation serves; the admin socket is open before that.
  */
-export function createAdminPorts(context: ServerContext, running: () => Running | undefined): AdminPorts {
+export function createAdminPorts(
+  context: ServerContext,
+  running: () => Running | undefined,
+  metrics: AdminPorts['metrics'],
+): AdminPorts {
   const { phase, settings, reload } = context;
   const serving = (): Running => {
     const found = running();
@@ -28,6 +32,7 @@ export function createAdminPorts(context: ServerContext, running: () => Running 
   };
   return {
     readiness: context.readiness,
+    metrics,
     status: () => toStatus(running(), context),
     config: () => {
       const { active, coordinator } = serving();

@@ -15,6 +15,7 @@ import { createAdminPorts, openAdmin, type OpenAdmin } from './admin-ports.js';
 import { ServerReadiness } from './readiness.js';
 import { leaveRotation } from './rotation.js';
 import { type ServerContext, ServerPhase } from './server-context.js';
+import { openMetrics } from './server-metrics.js';
 import { loadFirstConfig, type Running, shutdownCallsMs, startServing } from './start-serving.js';
 
 export interface ServerOptions {
@@ -164,7 +165,9 @@ export class Server {
   async #open(): Promise<void> {
     const { phase, disposer, stopped, scrubber, databases } = this.#context;
     this.#warnOfUnknownVariables();
-    const createPorts = () => createAdminPorts(this.#context, () => this.#running);
+    const running = () => this.#running;
+    const metrics = await openMetrics(this.#context, running);
+    const createPorts = () => createAdminPorts(this.#context, running, metrics);
     this.#admin = disposer.own(await openAdmin(this.#context, createPorts));
     const config = await loadFirstConfig(this.#context);
     // Never unregistered, so that secrets are also redacted from the errors of a failed start.

@@ -68,6 +68,7 @@ export async function loadFirstConfig(context: ServerContext): Promise<ResolvedC
 export interface Running {
   readonly active: ActiveGeneration<GenerationContents>;
   readonly calls: LiveEndpointCalls;
+  readonly gate: CallGate;
   readonly callLog: CallLog;
   readonly coordinator: ReloadCoordinator<GenerationContents>;
   readonly transport: ClientTransport;
@@ -89,7 +90,8 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const { callTimeoutMs, maxResultBytes } = settings;
   const renderers = disposer.own(new Renderers());
   const callLog = disposer.own(new CallLog(logger, observers));
-  const options = { gate: new CallGate(settings), renderers, callTimeoutMs, maxResultBytes, log: callLog };
+  const gate = new CallGate(settings);
+  const options = { gate, renderers, callTimeoutMs, maxResultBytes, log: callLog };
   const calls = new LiveEndpointCalls(active, options);
   const transport = await openTransport(context, config, calls);
   const triggers = new ReloadTriggers(context, active);
@@ -100,7 +102,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
     logger: logger.child({ component: 'reload' }),
     observer: observers,
   });
-  return { active, calls, callLog, coordinator, transport, renderers, triggers };
+  return { active, calls, gate, callLog, coordinator, transport, renderers, triggers };
 }
 
 function createBuilder(context: ServerContext): GenerationBuilder {

@@ -77,6 +77,16 @@ export function choice<const T extends string>(...values: readonly T[]): Setting
   return { parse: (value) => values.find((allowed) => allowed === value.toLowerCase()), ...offering(...values) };
 }
 
+/** Loopback, if only a port is given. */
+export const address: SettingKind<{ readonly host: string; readonly port: number }> = {
+  parse: (value) => {
+    const [, ipv6, name = '127.0.0.1', digits] = /^(?:(?:\[([\da-f:.]+)\]|([\w.-]+)):)?(\d{1,5})$/i.exec(value) ?? [];
+    const port = Number(digits);
+    return port <= 65_535 ? { host: ipv6 ?? name, port } : undefined;
+  },
+  allowed: 'an address and a port like 127.0.0.1:9464, or a port from 0 to 65535',
+};
+
 /** The values that errors and shell completion name. */
 export function offering(...values: readonly string[]): Pick<SettingKind<unknown>, 'allowed' | 'values'> {
   return { allowed: `one of ${values.join(', ')}`, values };

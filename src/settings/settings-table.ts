@@ -1,4 +1,5 @@
 import {
+  address,
   boolean,
   bytes,
   choice,
@@ -170,7 +171,7 @@ export const SETTINGS = {
     kind: text,
     flag: '--admin-probe-socket <path>',
     variable: 'MXCP_ADMIN_PROBE_SOCKET',
-    doc: 'A second socket that answers only `/health`, `/livez`, `/readyz`, `/startupz` and `/status`.',
+    doc: 'A second socket that answers only `/health`, `/livez`, `/readyz`, `/startupz`, `/status` and `/metrics`.',
   },
   adminProbeSocketMode: {
     kind: octalMode,
@@ -266,6 +267,18 @@ export const SETTINGS = {
     flag: '--shutdown-timeout <time>',
     fallback: '8s',
     doc: 'How long a graceful shutdown may take.',
+  },
+  metrics: {
+    kind: boolean,
+    variable: 'MXCP_METRICS',
+    fallback: 'true',
+    doc: 'Count calls and reloads for `/metrics`.',
+  },
+  metricsListen: {
+    kind: address,
+    flag: '--metrics-listen <address>',
+    variable: 'MXCP_METRICS_LISTEN',
+    doc: 'Also serve `/metrics`, and nothing else, on this address and port, such as `127.0.0.1:9464`; a port alone means loopback.',
   },
   accessLog: {
     kind: boolean,

@@ -4,6 +4,7 @@ import type {
   Config,
   EndpointList,
   Health,
+  Metrics,
   OpenApiDocument,
   ProbeFailed,
   ProbeOk,
@@ -63,6 +64,11 @@ export class AdminClient {
 
   status(): Promise<Status> {
     return this.#get<Status>('/status');
+  }
+
+  /** The numbers behind dashboards and alerts; throws `metrics_off` where the server counts nothing. */
+  metrics(): Promise<Metrics> {
+    return this.#get<Metrics>('/metrics');
   }
 
   config(): Promise<Config> {

@@ -17,6 +17,7 @@ export type {
   EndpointList,
   ErrorBody,
   Health,
+  Metrics,
   OpenApiDocument,
   ProbeFailed,
   ProbeOk,

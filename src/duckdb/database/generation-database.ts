@@ -101,6 +101,12 @@ export class GenerationDatabase implements Disposable {
     return { version: engineVersion(), storageVersion: this.instance?.storageVersion ?? null };
   }
 
+  /** Open connections of the instance, which generations may share; none while the database is closed. */
+  get connections(): { readonly usedConnections: number; readonly idleConnections: number } {
+    const { used = 0, idle = 0 } = this.instance?.connections ?? {};
+    return { usedConnections: used, idleConnections: idle };
+  }
+
   /** `kept` if another generation had the file open already, else `opened`. */
   get action(): InstanceShare['action'] {
     return this.#share?.action ?? 'opened';

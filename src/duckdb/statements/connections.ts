@@ -50,6 +50,14 @@ export class ConnectionPool implements Disposable {
     this.#instance = instance;
   }
 
+  get used(): number {
+    return this.#open.size - this.#idle.length;
+  }
+
+  get idle(): number {
+    return this.#idle.length;
+  }
+
   /** Registers the SQL functions that name the caller. Once per instance, before `open`. */
   async registerCallerFunctions(): Promise<void> {
     const connection = await this.#instance.connect();

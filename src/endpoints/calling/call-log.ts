@@ -74,8 +74,7 @@ export class CallLog implements Disposable {
   add(call: EndedCall): void {
     const { kind, name, sent, durationMs, endpoints, error, context } = call;
     const match = kind === 'resource' ? endpoints.resources.find(name) : undefined;
-    const isKnown = kind === 'tool' ? endpoints.tools.has(name) : kind === 'prompt' && endpoints.prompts.has(name);
-    const declared = isKnown ? name : match?.resource.uri;
+    const declared = kind === 'resource' ? match?.resource.uri : endpoints.declaredName(kind, name);
     this.#counts.add(call, declared);
     const endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
     const { requestId, client, trace, access } = context.origin ?? {};

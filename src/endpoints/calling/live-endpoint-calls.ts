@@ -84,7 +84,7 @@ interface RunningCall {
 export class LiveEndpointCalls {
   readonly #generations: ActiveGeneration<CallableGeneration>;
   readonly #options: LiveEndpointCallsOptions;
-  #activeCalls = 0;
+  readonly #active = new Set<CalledEndpoint>();
 
   constructor(generations: ActiveGeneration<CallableGeneration>, options: LiveEndpointCallsOptions) {
     this.#generations = generations;
@@ -93,7 +93,12 @@ export class LiveEndpointCalls {
 
   /** Calls that have arrived and not ended, waiting ones included. */
   get activeCalls(): number {
-    return this.#activeCalls;
+    return this.#active.size;
+  }
+
+  /** The same calls, by what they call. */
+  get active(): readonly CalledEndpoint[] {
+    return [...this.#active];
   }
 
   get listings(): EndpointListings {
@@ -183,14 +188,14 @@ export class LiveEndpointCalls {
     let error: MxcpError | undefined;
     let lease: Lease<CallableGeneration> | undefined;
     const work = async (): Promise<T> => {
-      this.#activeCalls += 1;
+      this.#active.add(called);
       try {
         const hold = context.timing?.begin('hold');
         lease = await this.#generations.acquire(holder, deadline.signal);
         hold?.end();
         return await run({ generation: lease.contents, context, deadline });
       } finally {
-        this.#activeCalls -= 1;
+        this.#active.delete(called);
         lease?.release();
       }
     };

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { ClientGone, type Reply, RequestGuard, writeReply } from '../../http/index.js';
+import { bindHttpServers, ClientGone, portOf, type Reply, RequestGuard, writeReply } from '../../http/index.js';
 import { within } from '../../lifecycle/index.js';
 import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
@@ -25,7 +25,6 @@ import {
   withRequestId,
 } from './http-exchange.js';
 import { MessageRouter } from './message-router.js';
-import { bindHttpServers, portOf } from './port-binding.js';
 
 export interface HttpListenerOptions extends McpOptions {
   readonly host: string;

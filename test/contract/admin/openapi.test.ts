@@ -54,6 +54,7 @@ describe('the OpenAPI document', () => {
       'get /readyz',
       'get /startupz',
       'get /status',
+      'get /metrics',
       'get /config',
       'get /endpoints',
       'post /reload',

@@ -96,6 +96,7 @@ describe('refusals', () => {
       expect(await asked(`HEAD ${path}`)).toEqual([200, undefined]);
       expect(await asked(`POST ${path}`)).toEqual([403, 'read_only_socket']);
     }
+    expect((await sendRaw(server.probePath, 'GET /metrics HTTP/1.1')).status).toBe(200);
     for (const head of ['GET /', 'GET /config', 'GET /endpoints', 'POST /reload', 'GET /reloads', 'GET /openapi.json'])
       expect(await asked(head)).toEqual([403, 'read_only_socket']);
     expect(await asked('GET /reloads/x')).toEqual([403, 'read_only_socket']);

@@ -87,6 +87,28 @@ describe('answers of the routes', () => {
     expect(await server.client.resume()).toMatchObject({ status: 'in_rotation' });
   });
 
+  it('/metrics is text, or JSON for a client that asks for it', async () => {
+    const text = await sendRaw(server.socketPath, 'GET /metrics HTTP/1.1');
+    expect(text.headers).toMatchObject({
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+      'cache-control': 'no-store',
+    });
+    expect(text.text).toBe('mxcp_ready 1\n');
+    const answer = await sendRaw(server.socketPath, 'GET /metrics HTTP/1.1\nAccept: application/json');
+    expect(answer.headers['content-type']).toBe('application/json');
+    expect(json(answer)).toEqual({
+      metrics: [
+        {
+          name: 'mxcp_ready',
+          help: 'Whether calls would be served now.',
+          type: 'gauge',
+          samples: [{ name: 'mxcp_ready', labels: {}, value: 1 }],
+        },
+      ],
+    });
+    expectInContract('getMetrics', answer);
+  });
+
   it('/config', async () => {
     const answer = await sendRaw(server.socketPath, 'GET /config HTTP/1.1');
     expect(json(answer)).toEqual({

@@ -177,6 +177,19 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       ended: () =>
         Promise.resolve({ status: 'drained', drainingSince: new Date('2024-01-15T10:30:00.500Z'), activeRequests: 0 }),
     },
+    metrics: {
+      expose: () =>
+        Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'mxcp_ready 1\n' }),
+      families: () =>
+        Promise.resolve([
+          {
+            name: 'mxcp_ready',
+            help: 'Whether calls would be served now.',
+            type: 'gauge',
+            samples: [{ name: 'mxcp_ready', labels: {}, value: 1 }],
+          },
+        ]),
+    },
     reloads: {
       request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
       find: (id) => (id === RELOAD_ID ? succeededReload : undefined),

@@ -29,6 +29,7 @@ export const ROUTES = [
   '/readyz',
   '/startupz',
   '/status',
+  '/metrics',
   '/config',
   '/endpoints',
   '/reloads',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { errorCodeOf, messageOf, MxcpError } from '../../errors/index.js';
-import { type HttpLimits, HttpServer, type HttpServerOptions } from '../../http/index.js';
+import { errorCodeOf, messageOf, MxcpError } from '../errors/index.js';
+import { type HttpLimits, HttpServer, type HttpServerOptions } from './http-server.js';
 
 const LIMITS: Omit<HttpLimits, 'connections'> = {
   headerBytes: 16 * 1024,
@@ -19,6 +19,8 @@ export interface BindOptions {
   readonly onRequest: HttpServerOptions['onRequest'];
   /** A connection cannot be accepted, e.g. because the process has no file descriptors left. */
   readonly onError: (error: Error) => void;
+  /** The options that errors name; `--host` and `--port` unless given. */
+  readonly options?: { readonly host: string; readonly port: string };
 }
 
 /**
@@ -47,48 +49,52 @@ export function portOf(server: Server): number {
   return address.port;
 }
 
-async function bind(host: string, { port, maxConnections, onRequest, onError }: BindOptions): Promise<Server> {
+async function bind(host: string, bindOptions: BindOptions): Promise<Server> {
+  const { port, maxConnections, onRequest, onError, options = { host: '--host', port: '--port' } } = bindOptions;
   const { server } = new HttpServer({
     limits: { ...LIMITS, connections: maxConnections },
     onRequest,
     onBroken: ({ status }) => ({ status, headers: {}, body: '' }),
   });
-  await listening(server, host, port);
+  await listening(server, { host, port, options });
   server.on('error', onError);
   return server;
 }
 
-async function listening(server: Server, host: string, port: number): Promise<void> {
+type Address = Pick<BindOptions, 'host' | 'port'> & { readonly options: NonNullable<BindOptions['options']> };
+
+async function listening(server: Server, address: Address): Promise<void> {
+  const { host, port } = address;
   server.listen({ host, port });
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw toBindError(error, host, port);
+    throw toBindError(error, address);
   }
 }
 
 class NoSuchAddress extends MxcpError {}
 
-function toBindError(error: unknown, host: string, port: number): MxcpError {
+function toBindError(error: unknown, { host, port, options }: Address): MxcpError {
   const code = errorCodeOf(error);
   const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   switch (code) {
     case 'EADDRINUSE':
       return new MxcpError(
         'port_in_use',
-        `port ${port} is taken: another process listens on ${address}; choose another with --port`,
+        `port ${port} is taken: another process listens on ${address}; choose another with ${options.port}`,
         { cause: error },
       );
     case 'EACCES':
       return new MxcpError(
         'port_in_use',
-        `port ${port} may not be opened by this user; choose one from 1024 on with --port`,
+        `port ${port} may not be opened by this user; choose one from 1024 on with ${options.port}`,
         { cause: error },
       );
     default:
       return new NoSuchAddress(
         'usage',
-        `cannot listen on ${address} (${code ?? messageOf(error)}); choose an address of this machine with --host`,
+        `cannot listen on ${address} (${code ?? messageOf(error)}); choose an address of this machine with ${options.host}`,
         { cause: error },
       );
   }

@@ -1,0 +1,95 @@
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { MetricFamily } from '../contract/index.js';
+import type { ServerObserver } from '../telemetry/index.js';
+import { CallMetrics } from './call-metrics.js';
+import { type Exposition, expose, toFamilies } from './exposition.js';
+import { ReloadMetrics } from './reload-metrics.js';
+import type { ServerState, ServingState } from './server-state.js';
+import { type Sample, setAll, StateGauges } from './state-gauges.js';
+
+/**
+ * All metrics of one server. What happens is counted as it happens; what is the case is asked of the server at each scrape, so
+ * that it is never that of an earlier generation.
+ */
+export class ServerMetrics {
+  readonly #registry: Registry;
+  readonly #calls: CallMetrics;
+  readonly #gauges: StateGauges;
+  readonly #active: Gauge;
+  readonly #readState: () => Promise<ServerState>;
+  /** Hears what is counted. */
+  readonly observers: readonly ServerObserver[];
+  #updating: Promise<void> | undefined;
+  #generation = 0;
+
+  constructor(readState: () => Promise<ServerState>) {
+    const own = new Registry();
+    this.#readState = readState;
+    this.#gauges = new StateGauges(own);
+    this.#calls = new CallMetrics(own);
+    this.#active = new Gauge({
+      name: 'mxcp_calls_active',
+      help: 'Calls that have arrived and not ended, waiting ones included, by kind and name of the endpoint.',
+      labelNames: ['kind', 'name'],
+      registers: [own],
+    });
+    this.observers = [this.#calls, new ReloadMetrics(own)];
+    this.#registry = Registry.merge([own, processRegistry()]);
+  }
+
+  /** `accept` is the header of the request. */
+  async expose(accept: string): Promise<Exposition> {
+    await this.#update();
+    return expose(this.#registry, accept);
+  }
+
+  async families(): Promise<readonly MetricFamily[]> {
+    await this.#update();
+    return toFamilies(this.#registry);
+  }
+
+  /** Scrapes that arrive at the same time share one look at the server, which asks the database. */
+  #update(): Promise<void> {
+    this.#updating ??= this.#readAndSet().finally(() => (this.#updating = undefined));
+    return this.#updating;
+  }
+
+  async #readAndSet(): Promise<void> {
+    const state = await this.#readState();
+    this.#gauges.update(state);
+    if (state.serving === undefined) return;
+    this.#showEndpoints(state.serving);
+    setAll(this.#active, this.#countActive(state.serving));
+  }
+
+  #showEndpoints({ generation, endpoints }: ServingState): void {
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    this.#calls.showOnly(endpoints);
+  }
+
+  #countActive({ activeCalls }: ServingState): readonly Sample[] {
+    const counts = new Map<string, { readonly labels: Record<string, string>; count: number }>();
+    for (const { kind, name: declared } of activeCalls) {
+      const name = this.#calls.nameOf(kind, declared);
+      const counted = counts.get(`${kind} ${name}`) ?? { labels: { kind, name }, count: 0 };
+      counted.count += 1;
+      counts.set(`${kind} ${name}`, counted);
+    }
+    return [...counts.values()].map(({ labels, count }) => [labels, count]);
+  }
+}
+
+let ofProcess: Registry | undefined;
+
+/**
+ * CPU time, memory, descriptors, event loop and garbage collection. All servers of a process share them: what observes the event
+ * loop and garbage collection lasts as long as the process.
+ */
+function processRegistry(): Registry {
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess;
+}

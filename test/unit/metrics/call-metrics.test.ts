@@ -1,0 +1,99 @@
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { CallMetrics } from '../../../src/metrics/call-metrics.js';
+import type { ObservedCall } from '../../../src/telemetry/index.js';
+
+function create() {
+  const registry = new Registry();
+  const metrics = new CallMetrics(registry);
+  const linesOf = async (name: string): Promise<readonly string[]> =>
+    (await registry.metrics()).split('\n').filter((line) => line.startsWith(`${name}{`));
+  return { metrics, linesOf };
+}
+
+function ended(endpoint: string | undefined, options: Partial<ObservedCall> = {}): ObservedCall {
+  return {
+    kind: 'tool',
+    endpoint,
+    failure: undefined,
+    durationMs: 4,
+    requestId: undefined,
+    client: undefined,
+    ...options,
+  };
+}
+
+function failed(code: NonNullable<ObservedCall['failure']>['code']): Partial<ObservedCall> {
+  return { failure: { code, level: 'warn', message: () => 'not read' } };
+}
+
+test('a call is counted by kind, name and outcome', async () => {
+  const { metrics, linesOf } = create();
+  metrics.callEnded(ended('sales'));
+  metrics.callEnded(ended('sales'));
+  metrics.callEnded(ended('sales', failed('query_failed')));
+  metrics.callEnded(ended('item://{id}', { kind: 'resource' }));
+  expect(await linesOf('mxcp_calls_total')).toEqual([
+    'mxcp_calls_total{kind="tool",name="sales",outcome="success"} 2',
+    'mxcp_calls_total{kind="tool",name="sales",outcome="query_failed"} 1',
+    'mxcp_calls_total{kind="resource",name="item://{id}",outcome="success"} 1',
+  ]);
+});
+
+test('a duration has the labels of the OpenTelemetry conventions, with an error type only for a failure', async () => {
+  const { metrics, linesOf } = create();
+  metrics.callEnded(ended('sales', { durationMs: 1500 }));
+  metrics.callEnded(ended('greet', { kind: 'prompt', ...failed('prompt_failed') }));
+  metrics.callEnded(ended('item://{id}', { kind: 'resource' }));
+  const name = 'mcp_server_operation_duration_seconds';
+  expect(await linesOf(`${name}_sum`)).toEqual([
+    `${name}_sum{mcp_method_name="tools/call",gen_ai_tool_name="sales"} 1.5`,
+    `${name}_sum{mcp_method_name="prompts/get",gen_ai_prompt_name="greet",error_type="prompt_failed"} 0.004`,
+    `${name}_sum{mcp_method_name="resources/read",mcp_resource_uri="item://{id}"} 0.004`,
+  ]);
+  const buckets = (await linesOf(`${name}_bucket`)).filter((line) => line.includes('"sales"'));
+  expect(buckets.find((line) => line.includes('le="1",'))).toMatch(/ 0$/);
+  expect(buckets.find((line) => line.includes('le="2",'))).toMatch(/ 1$/);
+});
+
+test('names that do not exist share one series, however many a client tries', async () => {
+  const { metrics, linesOf } = create();
+  for (let call = 0; call < 1000; call += 1) metrics.callEnded(ended(undefined, failed('endpoint_not_found')));
+  expect(await linesOf('mxcp_calls_total')).toEqual([
+    'mxcp_calls_total{kind="tool",name="(unknown)",outcome="endpoint_not_found"} 1000',
+  ]);
+});
+
+test('endpoints beyond the limit share one series', async () => {
+  const { metrics, linesOf } = create();
+  for (let index = 0; index < 250; index += 1) metrics.callEnded(ended(`tool_${index}`));
+  const lines = await linesOf('mxcp_calls_total');
+  expect(lines).toHaveLength(201);
+  expect(lines.at(-1)).toBe('mxcp_calls_total{kind="tool",name="(other)",outcome="success"} 50');
+});
+
+test('an endpoint that is served shows before its first call, and one that is not served any more disappears', async () => {
+  const { metrics, linesOf } = create();
+  metrics.showOnly([{ kind: 'tool', name: 'old' }]);
+  expect(await linesOf('mxcp_calls_total')).toEqual(['mxcp_calls_total{kind="tool",name="old",outcome="success"} 0']);
+  metrics.callEnded(ended('old', failed('query_failed')));
+  metrics.callEnded(ended(undefined, failed('endpoint_not_found')));
+  metrics.showOnly([{ kind: 'tool', name: 'new' }]);
+  expect(await linesOf('mxcp_calls_total')).toEqual([
+    'mxcp_calls_total{kind="tool",name="(unknown)",outcome="endpoint_not_found"} 1',
+    'mxcp_calls_total{kind="tool",name="new",outcome="success"} 0',
+  ]);
+  expect(await linesOf('mcp_server_operation_duration_seconds_count')).toEqual([
+    'mcp_server_operation_duration_seconds_count{mcp_method_name="tools/call",gen_ai_tool_name="(unknown)",error_type="endpoint_not_found"} 1',
+  ]);
+});
+
+test('endpoints that are removed make room for others', async () => {
+  const { metrics, linesOf } = create();
+  for (let index = 0; index < 200; index += 1) metrics.callEnded(ended(`old_${index}`));
+  metrics.showOnly([{ kind: 'tool', name: 'old_7' }]);
+  for (let index = 0; index < 199; index += 1) metrics.callEnded(ended(`new_${index}`));
+  const names = (await linesOf('mxcp_calls_total')).map((line) => /name="([^"]+)"/.exec(line)?.[1]);
+  expect(names).toHaveLength(200);
+  expect(names).not.toContain('(other)');
+});
