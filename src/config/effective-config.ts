@@ -144,6 +144,7 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     /** What clients show of the server, and tell their models about it. */
     presentation: { title: site.title, instructions: site.instructions },
     extensions: toExtensions(active),
+    attachments: toAttachments(active),
     paths: toPaths(site.paths, settings.projectRoot),
     sqlTools: toSqlTools(site.sql_tools),
     /** The interpreter is absolute or a name to find in `PATH`; undefined if the project decides. */
@@ -210,6 +211,26 @@ function toExtensions({ site, siteSource }: ActiveTemplate): readonly ExtensionD
       ? { name: extension, declaredAt }
       : { name: extension.name, repository: extension.repo, declaredAt };
   });
+}
+
+/** A database that is attached beside that of the profile. */
+export interface AttachmentDefinition {
+  readonly name: string;
+  readonly type: string;
+  /** What `ATTACH` gets: a file, or the part of a connection string that is not secret. */
+  readonly path: string;
+  readonly secret?: string | undefined;
+  readonly readonly: boolean;
+  readonly options: Readonly<Record<string, string | number | boolean>>;
+  /** In `mxcp-site.yml`. */
+  readonly declaredAt?: LazyPosition | undefined;
+}
+
+function toAttachments({ site, siteSource }: ActiveTemplate): readonly AttachmentDefinition[] {
+  return site.attach.map((attachment, index) => ({
+    ...attachment,
+    declaredAt: () => siteSource.positionOf(['attach', index]),
+  }));
 }
 
 function toPaths(paths: SiteConfig['paths'], projectRoot: string) {

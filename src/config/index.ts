@@ -1,6 +1,7 @@
 export { assertProtections, DUCKDB_TYPES } from './check-config.js';
 export { type ConfigTemplate, loadConfigTemplate, loadProfileNames } from './config-template.js';
 export {
+  type AttachmentDefinition,
   type ConfigObject,
   type ExtensionDefinition,
   type ResolvedConfig,

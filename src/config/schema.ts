@@ -11,6 +11,43 @@ const extension = z.union([
   z.strictObject({ name: text, repo: z.enum(['community', 'core_nightly']).optional() }),
 ]);
 
+const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const identifier = text.regex(IDENTIFIER, 'must be a name of letters, digits and underscores');
+/** What the other keys of an attachment say, and what the server itself chooses. */
+const OWN_ATTACH_OPTIONS = /^(?:type|secret|meta_secret|read_only|read_write|metadata_catalog)$/i;
+const CREDENTIALS = /\b(?:password|passwd)\s*=|:\/\/[^\s/@]*:[^\s/@]*@/i;
+
+const attachment = z
+  .strictObject({
+    name: identifier,
+    type: identifier,
+    path: z.string().default(''),
+    secret: text.optional(),
+    readonly: z.boolean().default(true),
+    options: z.record(identifier, z.union([text, z.number(), z.boolean()])).default({}),
+  })
+  .superRefine(({ name, type, path, readonly, options }, context) => {
+    const refuse = (key: readonly string[], message: string) =>
+      context.addIssue({ code: 'custom', path: [...key], message });
+    if (/^(?:system|temp)$/i.test(name) || name.startsWith('__')) refuse(['name'], 'is reserved; choose another name');
+    if (CREDENTIALS.test(path)) refuse(['path'], 'contains a password; put it into a secret and name that in `secret`');
+    if (type.toLowerCase() === 'duckdb' && !readonly)
+      refuse(['readonly'], 'must be true for a DuckDB file; only the database of the profile can be written');
+    for (const option of Object.keys(options))
+      if (OWN_ATTACH_OPTIONS.test(option))
+        refuse(['options', option], 'cannot be an option; use the keys of the entry');
+  });
+
+/** DuckDB ignores case in the names of databases. */
+const attachments = z.array(attachment).superRefine((list, context) => {
+  for (const [index, { name }] of list.entries()) {
+    const first = list.findIndex((other) => other.name.toLowerCase() === name.toLowerCase());
+    if (first === index) continue;
+    const message = `is also the name of \`attach[${first}]\`; choose another name`;
+    context.addIssue({ code: 'custom', path: [index, 'name'], message });
+  }
+});
+
 const dbt = section({
   enabled: z.boolean().default(true),
   model_paths: z.array(text).default(['models']),
@@ -47,6 +84,7 @@ export const siteSchema = z.strictObject({
   secrets: z.array(text).default([]),
   plugin: z.array(z.strictObject({ name: text, module: text, config: text.optional() })).default([]),
   extensions: z.array(extension).default([]),
+  attach: attachments.default([]),
   dbt,
   sql_tools: section({
     enabled: z.boolean().default(false).meta({ setting: 'sqlTools' }),

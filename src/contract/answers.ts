@@ -342,6 +342,9 @@ export const config = component(
       storage_version: z.string().nullable().describe('The oldest DuckDB that can read the open file.'),
     }),
     extensions: z.array(z.string()),
+    attached: z
+      .array(z.strictObject({ name: z.string(), type: z.string(), readonly: z.boolean() }))
+      .describe('Databases attached beside that of the profile.'),
     endpoints: z.strictObject({
       tools: z.array(z.string()),
       prompts: z.array(z.string()),

@@ -91,6 +91,10 @@ export const ERROR_CODES = {
     doc: 'The database file was replaced while it was being opened, or a read-only file was overwritten in place.',
   },
   extension_failed: { kind: 'environment', doc: 'A DuckDB extension cannot be installed or loaded.' },
+  attach_failed: {
+    kind: 'environment',
+    doc: 'A database of `attach` cannot be attached, for example because its server does not answer.',
+  },
   secret_failed: { kind: 'user', doc: 'DuckDB refused to create a secret.' },
   socket_path_invalid: {
     kind: 'environment',

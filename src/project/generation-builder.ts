@@ -192,9 +192,9 @@ export class GenerationBuilder {
 }
 
 /** The database of a generation with this configuration. */
-export function toDatabaseSpec({ duckdb, extensions, secrets }: ResolvedConfig): DatabaseSpec {
+export function toDatabaseSpec({ duckdb, extensions, attachments, secrets }: ResolvedConfig): DatabaseSpec {
   const { path, readonly, limits } = duckdb;
-  return { path, readonly, limits, extensions, secrets };
+  return { path, readonly, limits, extensions, attachments, secrets };
 }
 
 /**

@@ -133,6 +133,7 @@ function toConfig(generation: Generation<GenerationContents>, reload: ReloadStat
     readonly: database.readonly,
     duckdbEngine: database.engine,
     extensions: config.extensions.map(({ name }) => name),
+    attached: config.attachments,
     endpoints: toEndpointNames(generation.contents),
     features: { sqlTools: config.sqlTools.enabled, ...config.features },
     generation: generation.number,

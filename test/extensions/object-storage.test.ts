@@ -1,55 +1,17 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { MxcpProcess, runMxcp } from '../e2e/cli/mxcp-process.js';
+import { type EngineInstallation, installEngine } from '../kit/engine-installation.js';
 import { callText, connectTo } from '../kit/mcp-client.js';
 import { createProject, sqlTool, type TemporaryProject } from '../kit/projects/temporary-project.js';
 
-/** The newest engine of which the Python Package Index has signed extensions; an extension belongs to one engine. */
-const ENGINE = '1.5.5';
-const ROOT = join(import.meta.dirname, '../..');
-
-let installation: string;
-let packages: string;
+let engine: EngineInstallation;
 beforeAll(() => {
-  installation = mkdtempSync(join(tmpdir(), 'mxcp-engine-'));
-  packages = join(installation, 'python');
-  const pip = ['-m', 'pip', 'install', '--quiet', '--target', packages];
-  execFileSync('python3', [...pip, 'moto[server,s3]', 'boto3'], { stdio: 'inherit' });
-  execFileSync('python3', [...pip, '--no-deps', `duckdb-extension-httpfs==${ENGINE}`], { stdio: 'inherit' });
-  installWithEngine();
+  engine = installEngine(['httpfs'], ['moto[server,s3]', 'boto3']);
 }, 600_000);
-afterAll(() => rmSync(installation, { recursive: true, force: true }));
-
-/** This build with another engine. The bundle holds the bindings of its own one, so it is left out. */
-function installWithEngine(): void {
-  const engine = join(installation, 'engine');
-  mkdirSync(engine);
-  const install = ['install', '--no-audit', '--no-fund', '--prefix', engine, `@duckdb/node-api@${ENGINE}-r.5`];
-  execFileSync('npm', install, { stdio: 'inherit' });
-  for (const name of ['bin', 'package.json', 'dist', 'templates'])
-    cpSync(join(ROOT, name), join(installation, name), {
-      recursive: true,
-      filter: (path) => !path.endsWith('/command') || path.includes('/cli/'),
-    });
-  const modules = join(installation, 'node_modules');
-  mkdirSync(modules);
-  for (const name of readdirSync(join(ROOT, 'node_modules')))
-    if (name !== '@duckdb' && !name.startsWith('.')) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-  symlinkSync(join(engine, 'node_modules/@duckdb'), join(modules, '@duckdb'));
-}
-
-/** As `INSTALL httpfs` leaves it, for a machine without network. */
-function putExtension(project: TemporaryProject): void {
-  const from = join(packages, `duckdb_extension_httpfs/extensions/v${ENGINE}/httpfs.duckdb_extension`);
-  const platform = process.arch === 'arm64' ? 'linux_arm64' : 'linux_amd64';
-  const folder = project.path(`.duckdb/extensions/v${ENGINE}/${platform}`);
-  mkdirSync(folder, { recursive: true });
-  cpSync(from, join(folder, 'httpfs.duckdb_extension'));
-}
+afterAll(() => engine.dispose());
 
 interface Keys {
   readonly port: number;
@@ -58,7 +20,7 @@ interface Keys {
 }
 
 async function startStorage(): Promise<{ readonly keys: Keys; readonly rotate: () => Promise<Keys> }> {
-  const env = { ...process.env, PYTHONPATH: packages };
+  const env = { ...process.env, PYTHONPATH: engine.packages };
   const child = spawn('python3', [join(import.meta.dirname, 'object_storage.py')], {
     env,
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -110,14 +72,14 @@ function createSales(keys: Keys): TemporaryProject {
     ]),
   });
   writeKeys(project, keys);
-  putExtension(project);
+  engine.putExtensions(project);
   return project;
 }
 
 it('reads an object storage with the extension httpfs and a secret, which a reload rotates', async () => {
   const { keys, rotate } = await startStorage();
   const project = createSales(keys);
-  const options = { cwd: project.root, launcher: join(installation, 'bin/mxcp') };
+  const options = { cwd: project.root, launcher: engine.launcher };
   const env = { ...process.env, HOME: project.root, MXCP_CONFIG: project.path('config.yml') };
   expect(await runMxcp(['validate'], { ...options, env })).toMatchObject({ code: 0, stderr: '' });
   const server = new MxcpProcess(['serve', '--port', '0', '--admin-socket', project.socketPath], { ...options, env });

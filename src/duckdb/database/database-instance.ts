@@ -44,6 +44,8 @@ export class DatabaseInstance {
   readonly connections: ConnectionPool;
   /** Names of the secrets that the configuration created, as opposed to those a query created. */
   installedSecrets: ReadonlySet<string> = new Set();
+  /** How often each database of `attach` was attached, by name. */
+  readonly attachCounts = new Map<string, number>();
   /** The oldest DuckDB that can read the file, such as `v1.0.0+`. */
   storageVersion: string | null = null;
   #disposed: Promise<void> | undefined;

@@ -1,5 +1,5 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, version as engineVersion } from '@duckdb/node-api';
-import type { SecretDefinition } from '../../config/index.js';
+import type { AttachmentDefinition, SecretDefinition } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { type Disposable, Disposer } from '../../lifecycle/index.js';
 import type { DatabaseFile } from '../files/database-file.js';
@@ -11,12 +11,14 @@ import { inspectStatements, type StatementShape } from '../statements/inspection
 import { type ColumnReading, executeQuery, jsonRows } from '../statements/query.js';
 import { refuseOpenTransaction } from '../statements/sql-text.js';
 import type { JsonObject, SqlParameters } from '../values/sql-values.js';
+import { StagedAttachments } from './attachments.js';
 import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
 import type { DatabaseRegistry, InstanceShare } from './database-registry.js';
 import { SecretStaging } from './secret-staging.js';
 
 export interface DatabaseSpec extends InstanceSpec {
   readonly secrets: readonly SecretDefinition[];
+  readonly attachments?: readonly AttachmentDefinition[];
 }
 
 export interface QueryOptions {
@@ -55,6 +57,8 @@ export class GenerationDatabase implements Disposable {
   readonly #sessions = new Set<CallSession>();
   #share: InstanceShare | undefined;
   #staging: SecretStaging | undefined;
+  /** Undefined when the project attaches nothing. */
+  #attachments: StagedAttachments | undefined;
   /** Requests that wait while a handover has the database closed; undefined unless suspended. */
   #waiting: { resume: (share: InstanceShare) => void; fail: (reason: Error) => void }[] | undefined;
   #closedBecause: Error;
@@ -115,7 +119,7 @@ export class GenerationDatabase implements Disposable {
   /** Throws what opening an instance throws, `database_replaced`, `secret_failed`; nothing is open then. */
   async open(): Promise<void> {
     const share = await this.registry.acquire(this.spec);
-    this.#staging = await this.#stage(share);
+    await this.#stage(share);
     this.#share = share;
   }
 
@@ -163,9 +167,11 @@ export class GenerationDatabase implements Disposable {
       isPlainSelect,
       isResolved: _isResolved,
       ...shape
-    } = await connections.useIdle((explaining) => {
-      const connection = this.#staging?.connection ?? explaining;
-      return inspectStatements({ connection, explaining }, sql, samples);
+    } = await connections.useIdle(async (explaining) => {
+      const staged = this.#staging?.connection ?? explaining;
+      const inspect = (text: string, place: 'inside' | 'outside') =>
+        inspectStatements({ connection: place === 'inside' ? staged : explaining, explaining }, text, samples);
+      return this.#attachments === undefined ? inspect(sql, 'inside') : this.#attachments.inspect(sql, inspect);
     });
     if (isPlainSelect) this.plainSelects.add(sql);
     return shape;
@@ -188,9 +194,17 @@ export class GenerationDatabase implements Disposable {
    * `secret_failed`, after which nothing has changed.
    */
   async commit(): Promise<void> {
-    const staging = this.#staging;
+    const [staging, attachments] = [this.#staging, this.#attachments];
+    await attachments?.swap();
     this.#staging = undefined;
-    await staging?.commit();
+    try {
+      await staging?.commit();
+    } catch (error) {
+      await attachments?.restore();
+      throw error;
+    }
+    this.#attachments = undefined;
+    await attachments?.dispose();
   }
 
   /** Closes the database. New requests wait until `resume`, `follow` or `giveUp`. */
@@ -199,16 +213,20 @@ export class GenerationDatabase implements Disposable {
     await this.#close();
   }
 
-  /** Opens the database again on this share, with its secrets. When it throws `secret_failed`, the share is released. */
-  async resume(share: InstanceShare): Promise<void> {
-    const staging = await this.#stage(share);
+  /**
+   * Opens the database again on this share, with its secrets. When it throws `secret_failed`, the share is released. A database that
+   * cannot be attached any more does not keep it closed; resolves with the reason.
+   */
+  async resume(share: InstanceShare): Promise<MxcpError | undefined> {
+    const failure = await this.#stage(share, { attachesPartly: true });
     try {
-      await staging.commit();
+      await this.commit();
     } catch (error) {
       await share.dispose();
       throw error;
     }
     this.#endSuspension(share);
+    return failure;
   }
 
   /** After a handover: what this generation still does, such as its last hooks, uses the database of the next one. */
@@ -239,24 +257,40 @@ export class GenerationDatabase implements Disposable {
     return this.#disposed;
   }
 
-  /** Releases the share when it fails. */
-  async #stage(share: InstanceShare): Promise<SecretStaging> {
+  /** Releases the share when it fails. Resolves with why not everything could be attached, if that is allowed. */
+  async #stage({ instance, dispose }: InstanceShare, { attachesPartly = false } = {}): Promise<MxcpError | undefined> {
+    const { secrets, attachments = [] } = this.spec;
     try {
-      return await SecretStaging.begin(share.instance, this.spec.secrets);
+      this.#staging = await SecretStaging.begin(instance, secrets);
+      if (attachments.length === 0) return undefined;
+      const { staged, failure } = await StagedAttachments.begin(instance, { attachments, secrets });
+      this.#attachments = staged;
+      if (failure !== undefined && !attachesPartly) throw failure;
+      return failure;
     } catch (error) {
-      await share.dispose();
+      await this.#dropStaged();
+      await dispose();
       throw error;
     }
+  }
+
+  async #dropStaged(): Promise<void> {
+    const [staging, attachments] = [this.#staging, this.#attachments];
+    this.#staging = undefined;
+    this.#attachments = undefined;
+    const disposer = new Disposer();
+    if (attachments !== undefined) disposer.own(attachments);
+    if (staging !== undefined) disposer.own(staging);
+    await disposer.dispose();
   }
 
   async #close(): Promise<void> {
     const disposer = new Disposer();
     if (this.#share !== undefined) disposer.own(this.#share);
-    if (this.#staging !== undefined) disposer.own(this.#staging);
+    disposer.defer(() => this.#dropStaged());
     const sessions = [...this.#sessions];
     disposer.defer(async () => void (await Promise.all(sessions.map((session) => session.dispose()))));
     this.#share = undefined;
-    this.#staging = undefined;
     await disposer.dispose();
   }
 

@@ -86,20 +86,24 @@ async function createUntilUnknown(
   connection: DuckDBConnection,
   definitions: readonly SecretDefinition[],
 ): Promise<SecretDefinition | undefined> {
-  for (const definition of definitions) {
-    const statement = toCreateSecret(definition);
-    try {
-      await connection.run(statement.sql, { ...statement.values });
-    } catch (error) {
-      const message = messageOf(error);
-      const { name, type } = definition;
-      if (message === `Invalid Input Error: Secret type '${type.toLowerCase()}' not found`) return definition;
-      // Without the cause: its message may contain a value.
-      const reason = explain(message, withoutValues(message, statement));
-      throw toSecretError(definition, `DuckDB refused secret "${name}" of type ${type}: ${reason}`);
-    }
-  }
+  for (const definition of definitions) if (!(await createSecret(connection, definition))) return definition;
   return undefined;
+}
+
+/** Returns false if DuckDB does not know the type. Throws `secret_failed`. */
+export async function createSecret(connection: DuckDBConnection, definition: SecretDefinition): Promise<boolean> {
+  const statement = toCreateSecret(definition);
+  try {
+    await connection.run(statement.sql, { ...statement.values });
+    return true;
+  } catch (error) {
+    const message = messageOf(error);
+    const { name, type } = definition;
+    if (message === `Invalid Input Error: Secret type '${type.toLowerCase()}' not found`) return false;
+    // Without the cause: its message may contain a value.
+    const reason = explain(message, withoutValues(message, statement));
+    throw toSecretError(definition, `DuckDB refused secret "${name}" of type ${type}: ${reason}`);
+  }
 }
 
 async function dropSecret(connection: DuckDBConnection, name: string): Promise<void> {
@@ -163,7 +167,7 @@ export function toDropSecret(name: string): string {
   return `DROP TEMPORARY SECRET IF EXISTS ${quoteIdentifier(name)}`;
 }
 
-function quoteIdentifier(name: string): string {
+export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 

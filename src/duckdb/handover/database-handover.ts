@@ -128,7 +128,8 @@ export class DatabaseHandover {
       const instance = this.#instance;
       const share = await this.#retryingLock(() => this.#reopen(instance));
       const { openedAs, names } = share.instance.opened;
-      await old.resume(share);
+      const notAttached = await old.resume(share);
+      if (notAttached !== undefined) onWarning(notAttached.message);
       if (openedAs !== names.database) this.#servedAs = openedAs;
     } catch (error) {
       const reason = new MxcpError(

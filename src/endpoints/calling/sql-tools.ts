@@ -26,7 +26,7 @@ const TABLES = `SELECT array_to_string(list_transform(
     lambda part: CASE WHEN regexp_full_match(part, '[A-Za-z_][A-Za-z0-9_]*') AND NOT list_contains(reserved, lower(part))
       THEN part ELSE '"' || replace(part, '"', '""') || '"' END), '.') AS name, table_type AS type
 FROM (SELECT *, table_catalog IN (current_database(), 'temp') AND table_schema = current_schema() AS is_current
-    FROM information_schema.tables),
+    FROM information_schema.tables WHERE NOT starts_with(table_catalog, '__mxcp_')),
   (SELECT list(keyword_name) AS reserved FROM duckdb_keywords() WHERE keyword_category = 'reserved')
 ORDER BY is_current DESC, table_catalog, table_schema, table_name`;
 

@@ -123,6 +123,7 @@ describe('answers of the routes', () => {
       duckdb_engine: { version: 'v1.5.6', storage_version: 'v1.0.0+' },
       readonly: false,
       extensions: ['httpfs', 'parquet'],
+      attached: [],
       endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
       features: { sql_tools: false, audit_logging: false, telemetry: false },
       generation: 2,

@@ -114,6 +114,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       duckdbEngine: { version: 'v1.5.6', storageVersion: 'v1.0.0+' },
       readonly: false,
       extensions: ['httpfs', 'parquet'],
+      attached: [],
       endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
       features: { sqlTools: false, auditLogging: false, telemetry: false },
       generation: 2,

@@ -65,6 +65,20 @@ const BROKEN_PROJECTS = [
     problems: ['mxcp-site.yml:2:10: this alias (`*name`) has no anchor (`&name`) before it'],
   },
   {
+    project: 'site-attach',
+    code: 'config_invalid',
+    problems: [
+      'mxcp-site.yml:5:41: `attach[0].path` contains a password; put it into a secret and name that in `secret`',
+      'mxcp-site.yml:6:13: `attach[1].name` is also the name of `attach[0]`; choose another name',
+      'mxcp-site.yml:7:68: `attach[2].readonly` must be true for a DuckDB file; only the database of the profile can be written',
+      'mxcp-site.yml:8:13: `attach[3].name` is reserved; choose another name',
+      'mxcp-site.yml:9:78: `attach[4].options.META_SECRET` cannot be an option; use the keys of the entry',
+      'mxcp-site.yml:10:13: `attach[5].name` must be a name of letters, digits and underscores',
+      'mxcp-site.yml:10:26: `attach[5].type` must be a name of letters, digits and underscores',
+      'mxcp-site.yml:10:43: `attach[5].path` contains a password; put it into a secret and name that in `secret`',
+    ],
+  },
+  {
     project: 'site-duplicate-key',
     code: 'config_invalid',
     problems: ['mxcp-site.yml:4:1: this key already exists in the same mapping; remove one of the two'],

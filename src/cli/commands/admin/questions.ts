@@ -112,6 +112,7 @@ function printConfig(answer: Config, output: Output): void {
     ['transport', answer.transport],
     ['database', `${duckdb.path}${duckdb.readonly ? ' (read-only)' : ''}`],
     ['extensions', toList(answer.extensions)],
+    ['attached', toList(answer.attached.map(({ name, type }) => `${name} (${type})`))],
     ['tools', toList(names.tools)],
     ['resources', toList(names.resources)],
     ['prompts', toList(names.prompts)],
