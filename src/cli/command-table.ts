@@ -89,6 +89,14 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/admin/reloads.js')).reloads,
   },
   {
+    name: 'metrics',
+    doc: 'Show the metrics of the server; in a pipe as the text that Prometheus reads',
+    arguments: [{ usage: '[prefix]', doc: 'Only metrics whose names begin with this.' }],
+    options: CONNECTION,
+    examples: ['mxcp admin metrics mxcp_calls', 'mxcp admin metrics > /var/lib/node_exporter/mxcp.prom'],
+    load: async () => (await import('./commands/admin/metrics.js')).metrics,
+  },
+  {
     name: 'system',
     doc: 'Show CPUs, memory, disks, network and the process of the server',
     arguments: [{ usage: '[part]', doc: 'Only this part.', choices: SYSTEM_PARTS }],

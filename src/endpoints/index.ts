@@ -1,4 +1,4 @@
-export { CallLog } from './calling/call-log.js';
+export { CallLog, declaredName } from './calling/call-log.js';
 export { checkEndpoints, findPythonTargets, withFailures } from './calling/check-endpoints.js';
 export {
   type EndpointListings,

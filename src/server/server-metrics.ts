@@ -1,4 +1,4 @@
-import type { EndpointSet } from '../endpoints/index.js';
+import { declaredName, type EndpointSet } from '../endpoints/index.js';
 import type { ServerMetrics, ServerState, ServingState } from '../metrics/index.js';
 import { unreadDefinitions } from '../reload/index.js';
 import type { ServerContext } from './server-context.js';
@@ -51,7 +51,7 @@ function toServing({ active, calls, coordinator, gate }: Running): ServingState 
     generation,
     endpoints: toNames(endpoints),
     endpointFiles: { ok: catalog.endpoints.length, disabled: catalog.disabled.length, error: catalog.failures.length },
-    activeCalls: calls.active.map(({ kind, name }) => ({ kind, name: endpoints.declaredName(kind, name) })),
+    activeCalls: calls.active.map(({ kind, name }) => ({ kind, name: declaredName(endpoints, kind, name) })),
     gate: gate.load,
     reload: {
       inProgress,

@@ -25,7 +25,7 @@ import type {
 import { ERROR_CODES, type ErrorCode, MxcpError } from '../../errors/index.js';
 import { MAX_WAIT_MS } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
-import { sendRequest, type SocketAnswer } from './socket-request.js';
+import { sendRequest, type SocketAnswer, type SocketRequest } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -69,6 +69,13 @@ export class AdminClient {
   /** The numbers behind dashboards and alerts; throws `metrics_off` where the server counts nothing. */
   metrics(): Promise<Metrics> {
     return this.#get<Metrics>('/metrics');
+  }
+
+  /** The same in the text format of Prometheus. */
+  async metricsText(): Promise<string> {
+    // Of this route, only a refusal is JSON.
+    const parse = (text: string): unknown => (text.startsWith('{') ? JSON.parse(text) : text);
+    return String(await this.#send('GET', '/metrics', { accept: 'text/plain', parse }));
   }
 
   config(): Promise<Config> {
@@ -192,11 +199,7 @@ export class AdminClient {
   }
 
   /** Resolves with the body of a success. */
-  async #send(
-    method: 'GET' | 'POST',
-    target: string,
-    { extraMs = 0, body }: { readonly extraMs?: number; readonly body?: unknown } = {},
-  ): Promise<unknown> {
+  async #send(method: 'GET' | 'POST', target: string, { extraMs = 0, ...request }: SendOptions = {}): Promise<unknown> {
     const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, trigger = 'api', token, parse } = this.#options;
     const answer = await sendRequest({
       socketPath,
@@ -204,13 +207,18 @@ export class AdminClient {
       target,
       userAgent: `mxcp-${trigger === 'cli' ? 'cli' : 'client'}/${version}`,
       timeoutMs: timeoutMs + extraMs,
-      body,
       token,
       parse,
+      ...request,
     });
     if (answer.status < 200 || answer.status > 299) throw new AdminApiError(answer);
     return answer.body;
   }
+}
+
+interface SendOptions extends Partial<Pick<SocketRequest, 'body' | 'accept' | 'parse'>> {
+  /** How much longer than usual the answer may take. */
+  readonly extraMs?: number;
 }
 
 function withQuery(path: string, query: Readonly<Record<string, string>>): string {

@@ -13,6 +13,8 @@ export interface SocketRequest {
   readonly target: string;
   readonly userAgent: string;
   readonly timeoutMs: number;
+  /** `application/json` unless given. */
+  readonly accept?: string | undefined;
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly token?: string | undefined;
@@ -41,7 +43,7 @@ export async function sendRequest(request: SocketRequest): Promise<SocketAnswer>
     signal: deadline,
     headers: {
       Host: 'localhost',
-      Accept: 'application/json',
+      Accept: request.accept ?? 'application/json',
       'User-Agent': request.userAgent,
       ...(request.token !== undefined && { Authorization: `Bearer ${request.token}` }),
       ...(body !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),

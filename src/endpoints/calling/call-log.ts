@@ -74,7 +74,7 @@ export class CallLog implements Disposable {
   add(call: EndedCall): void {
     const { kind, name, sent, durationMs, endpoints, error, context } = call;
     const match = kind === 'resource' ? endpoints.resources.find(name) : undefined;
-    const declared = kind === 'resource' ? match?.resource.uri : endpoints.declaredName(kind, name);
+    const declared = kind === 'resource' ? match?.resource.uri : declaredName(endpoints, kind, name);
     this.#counts.add(call, declared);
     const endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
     const { requestId, client, trace, access } = context.origin ?? {};
@@ -103,6 +103,12 @@ export class CallLog implements Disposable {
     this.#failures.write(failure.level, `failed calls of ${label} with ${code}`, line);
     return failure;
   }
+}
+
+/** The name, URI or template that the project declares for what a client called; undefined when there is none. */
+export function declaredName(endpoints: EndpointSet, kind: EndpointKind, called: string): string | undefined {
+  if (kind === 'resource') return endpoints.resources.find(called)?.resource.uri;
+  return (kind === 'tool' ? endpoints.tools : endpoints.prompts).has(called) ? called : undefined;
 }
 
 /** SQL that a client wrote itself is its own mistake, and so is a table that it names. */

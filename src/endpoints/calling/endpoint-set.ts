@@ -13,7 +13,6 @@ import {
 import {
   type EndpointCatalog,
   type EndpointDefinition,
-  type EndpointKind,
   endpointLabel,
   type EndpointSource,
   type PromptDefinition,
@@ -99,12 +98,6 @@ export class EndpointSet {
         return [prompt.name, { arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt) }];
       }),
     );
-  }
-
-  /** The name, URI or template that the project declares for what a client called; undefined when there is none. */
-  declaredName(kind: EndpointKind, called: string): string | undefined {
-    if (kind === 'resource') return this.resources.find(called)?.resource.uri;
-    return (kind === 'tool' ? this.tools : this.prompts).has(called) ? called : undefined;
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {

@@ -66,6 +66,20 @@ describe('asking a server', () => {
     expect((await admin('endpoints')).stdout).toContain('ok\ttool\tadd\ttools/add.yml\t\n');
   });
 
+  it('prints the metrics as a scrape reads them, all or those with a prefix, and as JSON', async () => {
+    const all = await admin('metrics');
+    expect(all.stdout).toMatch(/^# HELP mxcp_build_info [^]*\nmxcp_ready 1\n/);
+    const some = await admin('metrics', 'mxcp_endpoints');
+    expect(some.stdout).toMatch(
+      /^# HELP mxcp_endpoints .*\n# TYPE mxcp_endpoints gauge\nmxcp_endpoints\{kind="tool"\} 4\n/,
+    );
+    expect(some.stdout).not.toContain('mxcp_ready');
+    const { stdout } = await admin('metrics', 'mxcp_ready', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ metrics: [{ name: 'mxcp_ready', samples: [{ value: 1 }] }] });
+    const none = await admin('metrics', 'absent');
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('no metric begins with "absent"')]);
+  });
+
   it('shows the machine and the process', async () => {
     const all = await admin('system');
     expect(all.stdout).toMatch(/^memory total: [\d.]+ [KMGT]iB$/m);
