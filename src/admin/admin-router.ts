@@ -5,6 +5,7 @@ import { type BodyOf, type RouteContract, type RouteName, ROUTES, toWire } from 
 import { isExecutionFailure, MxcpError, nearestName, toMxcpError } from '../errors/index.js';
 import { assertLocalCaller, type Connection, headerValues, readBody, type Reply, writeReply } from '../http/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
+import type { EventStreams, StreamReply } from './event-stream.js';
 import { AnswerError, type RouteHandlers } from './route-handlers.js';
 
 export interface RouterLimits {
@@ -21,6 +22,7 @@ export interface AdminRouterOptions {
   /** Whether errors show their details. */
   readonly debug: boolean;
   readonly limits: RouterLimits;
+  readonly streams: EventStreams;
   readonly logger: Logger;
   /** Redacts error texts: an error may quote what it failed on. */
   readonly scrubber: Scrubber;
@@ -47,7 +49,9 @@ export class AdminRouter {
   ): Promise<void> => {
     let reply: Reply;
     try {
-      reply = await this.#dispatch(request, connection);
+      const made = await this.#dispatch(request, connection);
+      if ('open' in made) return this.#options.streams.open(made, response, connection.gone);
+      reply = made;
     } catch (thrown) {
       reply = this.refusal(thrown);
     }
@@ -73,7 +77,7 @@ export class AdminRouter {
     });
   }
 
-  async #dispatch(request: IncomingMessage, { gone, answering }: Connection): Promise<Reply> {
+  async #dispatch(request: IncomingMessage, { gone, answering }: Connection): Promise<Reply | StreamReply> {
     const { access, limits, ownerToken } = this.#options;
     if (answering.size > limits.requestsPerConnection) throw tooManyRequests();
     const { path, search, authority } = parseRequestTarget(request.url ?? '');
@@ -92,10 +96,10 @@ export class AdminRouter {
     return this.#call(name, { search, pathParameters, body, request, gone });
   }
 
-  async #call<Name extends RouteName>(name: Name, input: RouteInput): Promise<Reply> {
+  async #call<Name extends RouteName>(name: Name, input: RouteInput): Promise<Reply | StreamReply> {
     const route: RouteContract = ROUTES[name];
     const handler: RouteHandlers[Name] = this.#options.handlers[name];
-    const reply = await handler({
+    const made = await handler({
       query: parseQuery<(typeof ROUTES)[Name]['query']>(route.query, route.tag === 'probes' ? '' : input.search),
       // The schema is that of this route.
       body: (route.body === undefined ? undefined : parseBody(route.body, input.body)) as BodyOf<Name>,
@@ -104,7 +108,8 @@ export class AdminRouter {
       header: (header) => headerValues(input.request, header)[0],
       signal: input.gone,
     });
-    const { status, body, headers } = reply;
+    if ('open' in made) return made;
+    const { status, body, headers } = made;
     if (typeof body === 'string') return { status, body, headers: { ...COMMON_HEADERS, ...headers } };
     return toReply(status, toWire(route.responses[status].schema, body), headers);
   }

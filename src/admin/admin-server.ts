@@ -3,12 +3,13 @@ import { MxcpError } from '../errors/index.js';
 import { endWith, type HttpLimits, HttpServer, writeReply } from '../http/index.js';
 import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
+import { EventStreams, type StreamLimits } from './event-stream.js';
 import { AdminRouter, type RouterLimits, type SocketAccess } from './admin-router.js';
 import { type AdminPorts, createRouteHandlers, type RouteHandlers, type SocketFacts } from './route-handlers.js';
 import { type AdminSocket, type AdminSocketSettings, openAdminSocket } from './socket/admin-socket.js';
 import type { Environment } from './socket/socket-path.js';
 
-export interface AdminLimits extends HttpLimits, RouterLimits {
+export interface AdminLimits extends HttpLimits, RouterLimits, StreamLimits {
   /** How long `close` lets answers that are on their way arrive. */
   readonly closeGraceMs: number;
 }
@@ -23,6 +24,10 @@ const DEFAULT_LIMITS: AdminLimits = {
   timeoutCheckMs: 1_000,
   connections: 64,
   requestsPerConnection: 16,
+  streams: 8,
+  streamBufferBytes: 1024 * 1024,
+  lastEventMs: 2_000,
+  heartbeatMs: 15_000,
   closeGraceMs: 1_000,
 };
 
@@ -60,11 +65,15 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
 export class AdminServer {
   readonly #options: AdminServerOptions;
   readonly #handlers: RouteHandlers;
+  readonly #limits: AdminLimits;
+  readonly #streams: EventStreams;
   readonly #owned = new Disposer();
   readonly #sockets: AdminSocket[] = [];
 
   constructor(options: AdminServerOptions) {
     this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#streams = new EventStreams(this.#limits);
     this.#handlers = createRouteHandlers(options.ports, () => this.#facts);
   }
 
@@ -115,8 +124,9 @@ export class AdminServer {
 
   #createHttpServer(access: SocketAccess): HttpServer {
     const { logger, debug, scrubber, ownerToken } = this.#options;
-    const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
-    const router = new AdminRouter({ handlers: this.#handlers, access, ownerToken, debug, limits, logger, scrubber });
+    const limits = this.#limits;
+    const shared = { handlers: this.#handlers, streams: this.#streams, limits };
+    const router = new AdminRouter({ ...shared, access, ownerToken, debug, logger, scrubber });
     const http = createAdminHttpServer(router, limits);
     // Steps run in reverse: the path goes first, while the server still listens and no other server can have taken it.
     this.#owned.defer(() => {

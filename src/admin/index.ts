@@ -2,6 +2,7 @@ export { startAdminServer } from './admin-server.js';
 export { writeOwnerFile } from './client/owner-file.js';
 export type {
   AdminPorts,
+  EventPort,
   ProjectPort,
   ReadinessReport,
   ReadinessSource,

@@ -4,6 +4,7 @@ import {
   check,
   type ConfigRecord,
   type EndpointRecord,
+  type EventName,
   type Inside,
   type MetricFamily,
   openApiDocument,
@@ -12,6 +13,7 @@ import {
   type ResponseOf,
   reloadRecord,
   type RouteName,
+  type ROUTES,
   type RunRecord,
   type SchemaOf,
   type StatusRecord,
@@ -27,6 +29,7 @@ import {
 import { type ErrorCode, MxcpError, type MxcpErrorOptions, plural } from '../errors/index.js';
 import { deadlineIn, MAX_WAIT_MS, raceSignal } from '../lifecycle/index.js';
 import { version } from '../version/index.js';
+import type { StreamReply } from './event-stream.js';
 
 /** What the admin API asks of the server, which implements it. */
 export interface AdminPorts {
@@ -43,6 +46,7 @@ export interface AdminPorts {
   readonly rotation: RotationPort;
   readonly project: ProjectPort;
   readonly system: SystemPort;
+  readonly events: EventPort;
 }
 
 /** The rest of the status is what the admin API knows itself. */
@@ -87,6 +91,17 @@ export interface MetricsPort {
   /** In the format that the `Accept` header of a request asks for. */
   expose(accept: string): Promise<{ readonly contentType: string; readonly body: string }>;
   families(): Promise<readonly MetricFamily[]>;
+}
+
+export interface EventPort {
+  /**
+   * Selects events of these types (all unless given) from now on, or those since `after`, the id of an event. The returned function
+   * begins to deliver them, formatted, and returns what ends that. Throws `bad_request` when `after` is not such an id.
+   */
+  select(selection: {
+    readonly types: ReadonlySet<EventName> | undefined;
+    readonly after: string | undefined;
+  }): (deliver: (text: string) => void) => () => void;
 }
 
 /** What the owner of the server asks of the project. `signal` aborts when the caller goes away. */
@@ -147,8 +162,12 @@ export type RouteReply<Name extends RouteName> = {
   };
 }[SuccessOf<Name>];
 
+type Answer<Name extends RouteName> = (typeof ROUTES)[Name] extends { readonly stream: true }
+  ? StreamReply
+  : RouteReply<Name>;
+
 export type RouteHandlers = {
-  readonly [Name in RouteName]: (request: RouteRequest<Name>) => RouteReply<Name> | Promise<RouteReply<Name>>;
+  readonly [Name in RouteName]: (request: RouteRequest<Name>) => Answer<Name> | Promise<Answer<Name>>;
 };
 
 const STATUS_OF = { starting: 'starting', closing: 'degraded', serving: undefined } as const;
@@ -178,22 +197,17 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     getMetrics: ({ header }) => showMetrics(ports.metrics, header('accept') ?? ''),
     getConfig: () => ok(ports.config()),
     listEndpoints: () => ok({ endpoints: ports.endpoints() }),
-    postReload: (request) => requestReload(reloads, request),
-    listReloads: ({ query }) => ok({ reloads: reloads.list(query.limit ?? DEFAULT_RELOAD_LIMIT) }),
-    getReload: ({ pathParameters }) => {
-      const record = reloads.find(pathParameters['id'] ?? '');
-      if (record !== undefined) return ok(record);
-      throw new MxcpError(
-        'reload_not_found',
-        'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
-      );
-    },
+    ...createReloadHandlers(reloads),
     postDrain: (request) => drain(ports.rotation, request),
     postResume: () => ok(ports.rotation.resume()),
     runEndpoint: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.run(body, signal)) }),
     runQuery: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.query(body, signal)) }),
     validateProject: async ({ signal }) => ok(await ports.project.validate(signal)),
     ...createSystemHandlers(system),
+    getEvents: ({ query: { types }, header }) => {
+      const begin = ports.events.select({ types, after: header('last-event-id') });
+      return { status: 200, open: (stream) => begin((text) => stream.send(text)) };
+    },
     getOpenApi: () => ok(openApiDocument()),
   };
 }
@@ -216,6 +230,21 @@ async function showMetrics(metrics: MetricsPort | undefined, accept: string): Pr
   if (accept.startsWith('application/json')) return ok({ metrics: await metrics.families() });
   const { contentType, body } = await metrics.expose(accept);
   return { status: 200, body, headers: { 'Content-Type': contentType } };
+}
+
+function createReloadHandlers(reloads: ReloadPort): Pick<RouteHandlers, 'postReload' | 'listReloads' | 'getReload'> {
+  return {
+    postReload: (request) => requestReload(reloads, request),
+    listReloads: ({ query }) => ok({ reloads: reloads.list(query.limit ?? DEFAULT_RELOAD_LIMIT) }),
+    getReload: ({ pathParameters }) => {
+      const record = reloads.find(pathParameters['id'] ?? '');
+      if (record !== undefined) return ok(record);
+      throw new MxcpError(
+        'reload_not_found',
+        'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
+      );
+    },
+  };
 }
 
 function ok<B>(body: B): { readonly status: 200; readonly body: B } {

@@ -1,5 +1,15 @@
 export { check, reloadRecord } from './answers.js';
+export {
+  EVENT_NAMES,
+  type EventData,
+  type EventName,
+  EVENTS,
+  formatEvent,
+  STREAM_EVENTS,
+  type StreamedEvent,
+} from './events.js';
 export { openApiDocument } from './openapi.js';
-export { ROUTES, type RouteContract } from './route-table.js';
+export type { RouteContract } from './route-contract.js';
+export { ROUTES } from './route-table.js';
 export { type Inside, toWire } from './wire-format.js';
 export type * from './wire-types.js';

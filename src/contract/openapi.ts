@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { version } from '../version/index.js';
 import { components } from './answers.js';
-import { type ResponseContract, type RouteContract, ROUTES } from './route-table.js';
+import type { ResponseContract, RouteContract } from './route-contract.js';
+import { ROUTES } from './route-table.js';
 import type { OpenApiDocument } from './wire-types.js';
 
 type Json = Record<string, unknown>;
@@ -55,7 +56,11 @@ function toOperation(name: string, route: RouteContract): Json {
     summary: route.doc,
     ...(route.owner ? { security: [{ owner: [] }] } : {}),
     ...(route.probe ? { description: 'Also on the probe socket.' } : {}),
-    parameters: [...toPathParameters(route.path), ...toQueryParameters(route.query)],
+    parameters: [
+      ...toPathParameters(route.path),
+      ...toQueryParameters(route.query),
+      ...toHeaderParameters(route.requestHeaders),
+    ],
     ...(route.body === undefined ? {} : { requestBody: toRequestBody(route.body) }),
     responses: Object.fromEntries(
       Object.entries(route.responses).map(([status, response]) => [status, toResponse(response)]),
@@ -79,6 +84,12 @@ function toQueryParameters(query: z.ZodObject): Json[] {
   });
 }
 
+function toHeaderParameters(headers: RouteContract['requestHeaders'] = {}): Json[] {
+  return Object.entries(headers).map(([name, description]) => {
+    return { name, in: 'header', required: false, description, schema: { type: 'string' } };
+  });
+}
+
 function toRequestBody(body: z.ZodObject): Json {
   return { required: false, content: { 'application/json': { schema: withoutDialect(z.toJSONSchema(body)) } } };
 }
@@ -91,7 +102,7 @@ function toResponse(response: ResponseContract): Json {
     description: response.doc,
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
     content: {
-      'application/json': { schema: { $ref: componentUri(idOf(response.schema)) } },
+      [response.mediaType ?? 'application/json']: { schema: { $ref: componentUri(idOf(response.schema)) } },
       ...Object.fromEntries((response.textTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
     },
   };

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode, httpStatusOf } from '../errors/index.js';
 import {
   callResult,
   component,
@@ -17,68 +16,11 @@ import {
   rotation,
   status,
 } from './answers.js';
+import { eventStream, eventTypes } from './events.js';
 import { metrics } from './metrics-answer.js';
+import { commonErrors, errorResponse, reading, type RouteContract } from './route-contract.js';
 import { systemCpu, systemDisk, systemInfo, systemMemory, systemNetwork, systemProcess } from './system-answers.js';
 import { flag, recordLimit, waitDuration } from './wire-format.js';
-
-export interface ResponseContract {
-  readonly schema: z.ZodType;
-  readonly doc: string;
-  /** Types of text in which the answer may come instead of JSON, as the `Accept` header asks. */
-  readonly textTypes?: readonly string[];
-  /** Names of headers that this answer carries beside the usual ones. */
-  readonly headers?: readonly string[];
-}
-
-/** One line of the table that the router, the OpenAPI document and the client are made from. */
-export interface RouteContract {
-  readonly method: 'GET' | 'POST';
-  /** A segment in braces is a parameter, e.g. `/reloads/{id}`. */
-  readonly path: string;
-  readonly tag:
-    | 'probes'
-    | 'status'
-    | 'reload'
-    | 'rotation'
-    | 'config'
-    | 'endpoints'
-    | 'project'
-    | 'system'
-    | 'contract';
-  readonly doc: string;
-  /** Whether the probe socket serves it too. */
-  readonly probe?: true;
-  /** Whether only the user who runs the server may use it, who proves it with the token of the owner file. */
-  readonly owner?: true;
-  /** Query options by name; a route takes no others. Probes ignore all, because load balancers add some. */
-  readonly query: z.ZodObject;
-  /** What a JSON body may hold; routes without one ignore what is sent. */
-  readonly body?: z.ZodObject;
-  /** How large that may be, where more is needed than usual. */
-  readonly bodyBytes?: number;
-  readonly responses: Readonly<Record<number, ResponseContract>>;
-}
-
-/** An error answer: its codes all have the same HTTP status, and the documentation lists them. */
-function errorResponse<S extends z.ZodType>(schema: S, codes: readonly ErrorCode[]) {
-  return {
-    schema,
-    doc: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].doc}`).join('\n'),
-    headers: codes.some((code) => httpStatusOf(code) === 503) ? ['Retry-After'] : [],
-  };
-}
-
-/** What any route may answer, whatever it does. */
-const commonErrors = {
-  400: errorResponse(errorBody, ['bad_request']),
-  403: errorResponse(errorBody, ['forbidden_origin', 'read_only_socket']),
-  405: { ...errorResponse(errorBody, ['method_not_allowed']), headers: ['Allow'] },
-  408: errorResponse(errorBody, ['request_timeout']),
-  413: errorResponse(errorBody, ['body_too_large']),
-  431: errorResponse(errorBody, ['headers_too_large']),
-  500: errorResponse(errorBody, ['internal']),
-  503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy']),
-} as const;
 
 const serviceIndex = component(
   'ServiceIndex',
@@ -87,11 +29,6 @@ const serviceIndex = component(
 );
 
 const openApiDocument = component('OpenApi', 'An OpenAPI 3.1 document.', z.record(z.string(), z.unknown()));
-
-/** What a GET without options always has. */
-function reading<S extends z.ZodType>(schema: S, doc: string) {
-  return { method: 'GET', query: z.strictObject({}), responses: { ...commonErrors, 200: { schema, doc } } } as const;
-}
 
 const passing = reading(probeOk, 'Every check passes.');
 const notReady = errorResponse(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']);
@@ -335,6 +272,26 @@ export const ROUTES = {
     path: '/system/process',
     tag: 'system',
     doc: 'CPU, memory, threads and descriptors of the server.',
+  },
+  getEvents: {
+    ...reading(eventStream, 'The events, until either side ends them.'),
+    path: '/events',
+    tag: 'status',
+    doc: 'What happens in the server, as server-sent events: reloads, readiness, failed calls, warnings.',
+    stream: true,
+    query: z.strictObject({
+      types: eventTypes
+        .optional()
+        .describe(
+          'Only these events, separated by commas: `reload.ended,call.error`; `reload` means all of `reload.*`.',
+        ),
+    }),
+    requestHeaders: { 'Last-Event-ID': 'The id of the last event that was seen; those since then come first.' },
+    responses: {
+      ...commonErrors,
+      200: { schema: eventStream, doc: 'The events, until either side ends them.', mediaType: 'text/event-stream' },
+      503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy', 'too_many_streams']),
+    },
   },
   getOpenApi: {
     ...reading(openApiDocument, 'The document.'),

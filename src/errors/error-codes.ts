@@ -73,6 +73,10 @@ export const ERROR_CODES = {
   output_invalid: { kind: 'execution', doc: 'The result does not match the declared `return` type.' },
   prompt_failed: { kind: 'execution', doc: 'A prompt template could not be rendered.' },
   server_busy: { kind: 'unavailable', doc: 'Too many calls, reloads or admin requests are waiting; try again.' },
+  too_many_streams: {
+    kind: 'unavailable',
+    doc: 'Eight clients read events already, which is the limit; end one of them.',
+  },
   server_starting: { kind: 'unavailable', doc: 'The server has not become ready yet.' },
   not_ready: { kind: 'unavailable', doc: 'A check that readiness depends on fails; `checks` says which.' },
   server_closing: { kind: 'unavailable', doc: 'The server is shutting down and accepts nothing new.' },

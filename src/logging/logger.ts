@@ -19,22 +19,32 @@ interface LoggerOptions {
   readonly format: LogFormat;
   readonly scrubber: Scrubber;
   readonly sinks?: readonly LogSink[] | undefined;
+  /** Gets the level of each line that is written, and its fields if it asks for them. */
+  readonly onLine?: LineListener;
 }
+
+export type LineListener = (level: string, record: () => Readonly<Record<string, unknown>>) => void;
 
 /**
  * Creates a logger that redacts secrets from every line. It never writes to standard output, which belongs to the protocol
  * in stdio mode.
  */
-export function createLogger({ level, format, scrubber, sinks = [stderrSink] }: LoggerOptions): Logger {
+export function createLogger({ level, format, scrubber, sinks = [stderrSink], onLine }: LoggerOptions): Logger {
   const isTerminal = process.stderr.isTTY;
   const write = (json: string): void => {
     const scrubbed = scrubber.scrub(json);
     const line = format === 'json' ? scrubbed : formatLine(scrubbed, false);
     const coloured = format === 'text' && isTerminal ? formatLine(scrubbed, true) : line;
     for (const sink of sinks) sink(sink === stderrSink ? coloured : line);
+    onLine?.(levelOf(scrubbed), () => parseRecord(scrubbed) ?? {});
   };
   const formatters = { level: (label: string) => ({ level: label }) };
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, { write });
+}
+
+/** pino writes the level first. */
+function levelOf(json: string): string {
+  return /^\{"level":"(\w+)"/.exec(json)?.[1] ?? 'info';
 }
 
 /** A logger that writes nothing, for commands and tests. */
@@ -123,11 +133,18 @@ export class ServerLog {
   #config: (LoggingConfig & { readonly path: string }) | undefined;
   #stream: RotatingFileStream | undefined;
   #reopenAt = 0;
+  /** What else learns of each line. */
+  onLine: LineListener = () => {};
 
   constructor({ debug, sinks = [stderrSink], ...options }: Omit<LoggerOptions, 'level'> & { debug: boolean }) {
     this.#debug = debug;
     const level = debug ? 'debug' : 'info';
-    this.logger = createLogger({ ...options, level, sinks: [...sinks, (line) => this.#writeToFile(line)] });
+    this.logger = createLogger({
+      ...options,
+      level,
+      sinks: [...sinks, (line) => this.#writeToFile(line)],
+      onLine: (lineLevel, record) => this.onLine(lineLevel, record),
+    });
   }
 
   /** Debug mode wins over the level of the configuration. */

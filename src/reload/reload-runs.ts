@@ -212,7 +212,7 @@ export class RunLog {
 
   #setStage(next: ReloadStage): void {
     this.#update({ stages: this.#facts.stages.map((stage) => (stage.name === next.name ? next : stage)) });
-    this.#observer.reloadChanged?.(this.recordFor(this.run.first), 'stage');
+    this.#observer.reloadChanged?.(this.recordFor(this.run.first), 'stage', next);
   }
 
   #update(change: Partial<RunFacts>): void {

@@ -9,6 +9,7 @@ import { type ReloadStatus, unreadDefinitions } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { SystemProbe, type WatchedFolders } from '../system/index.js';
 import { version } from '../version/index.js';
+import { LiveEvents } from './event-port.js';
 import { createProjectPort } from './project-port.js';
 import { findRefused } from './refused-definitions.js';
 import { createRotationPort } from './rotation.js';
@@ -51,6 +52,7 @@ export function createAdminPorts(
     rotation: createRotationPort(context, running),
     project: createProjectPort(context, serving),
     system: new SystemProbe(() => watchedFolders(running())),
+    events: new LiveEvents(context),
   };
 }
 

@@ -3,25 +3,29 @@ import type { Check } from '../contract/index.js';
 import { messageOf, plural } from '../errors/index.js';
 import { type ActiveGeneration, within } from '../lifecycle/index.js';
 import type { GenerationContents } from '../project/index.js';
-import type { ServerPhase } from './server-context.js';
+import type { ServerContext } from './server-context.js';
 
 /** The database must answer within this time to count as ready: a probe itself must be answered within a second. */
 const DATABASE_ANSWER_MS = 800;
 
 /** Answers the probes. However many arrive at once, the database gets one question at a time. */
 export class ServerReadiness implements ReadinessSource {
-  readonly #phase: ServerPhase;
+  readonly #context: Pick<ServerContext, 'phase' | 'observers'>;
   readonly #active: () => ActiveGeneration<GenerationContents> | undefined;
   #asking: Promise<Check> | undefined;
 
   /** `active` is undefined until the first generation serves. */
-  constructor(phase: ServerPhase, active: () => ActiveGeneration<GenerationContents> | undefined) {
-    this.#phase = phase;
+  constructor(
+    context: Pick<ServerContext, 'phase' | 'observers'>,
+    active: () => ActiveGeneration<GenerationContents> | undefined,
+  ) {
+    this.#context = context;
     this.#active = active;
   }
 
   async ready(): Promise<ReadinessReport> {
-    const { current: phase, activity, drainingSince } = this.#phase;
+    const { phase: serverPhase, observers } = this.#context;
+    const { current: phase, activity, drainingSince } = serverPhase;
     const active = this.#active();
     const number = active?.current.number;
     const checks = [
@@ -34,11 +38,15 @@ export class ServerReadiness implements ReadinessSource {
       ...(active === undefined ? [] : checkPython(active.current.contents)),
       ...(drainingSince === undefined ? [] : [failed('rotation', outOfRotation(drainingSince))]),
     ];
+    observers.readinessChecked(
+      checks.every(({ status }) => status === 'ok'),
+      checks,
+    );
     return { phase, checks };
   }
 
   startup(): ReadinessReport {
-    const { current: phase, activity } = this.#phase;
+    const { current: phase, activity } = this.#context.phase;
     return { phase, checks: [phase === 'starting' ? failed('startup', activity) : ok('startup', 'started')] };
   }
 

@@ -58,6 +58,7 @@ export class Server {
     const observers = new Observers(logger);
     const phase = new ServerPhase(observers);
     for (const observer of added) observers.add(observer);
+    this.#log.onLine = (level, record) => observers.lineLogged({ level, record });
     this.#context = {
       settings,
       env,
@@ -66,7 +67,7 @@ export class Server {
       stores: disposer.own(new SecretStores({ logger, added: stores })),
       databases: new DatabaseRegistry(),
       phase,
-      readiness: new ServerReadiness(phase, () => this.#running?.active),
+      readiness: new ServerReadiness({ phase, observers }, () => this.#running?.active),
       observers,
       ownerToken: randomBytes(32).toString('base64url'),
       keptThreads: new Set(keptThreads),

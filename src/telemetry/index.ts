@@ -6,3 +6,5 @@ export type {
 } from './call-timing.js';
 export { Observers, type ServerObserver } from './observers.js';
 export { parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
+export { EventJournal } from './event-journal.js';
+export { EventObserver } from './event-observer.js';

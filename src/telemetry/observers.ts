@@ -1,4 +1,4 @@
-import type { RunRecord } from '../contract/index.js';
+import type { Check, ReloadStage, RunRecord } from '../contract/index.js';
 import { messageOf } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
 import { type CallStart, CallTiming, type ObservedCall } from './call-timing.js';
@@ -11,21 +11,32 @@ export interface ServerObserver {
   callEnded?(call: ObservedCall): void;
   /** The answer of a timed call was written, or its client has gone. */
   callAnswered?(timing: CallTiming): void;
-  /** `record` is the state of the run after the change. */
-  reloadChanged?(record: RunRecord, change: ReloadChange): void;
+  /** `record` is the state of the run after the change, `stage` the one that has changed. */
+  reloadChanged?(record: RunRecord, change: ReloadChange, stage?: ReloadStage): void;
   /** `activity` says what a starting server is doing. */
   phaseChanged?(phase: 'starting' | 'serving' | 'closing', activity: string): void;
   /** `since` is undefined when the server takes new calls again. */
   drainChanged?(since: Date | undefined): void;
+  /** Whenever readiness was looked at, changed or not. */
+  readinessChecked?(isReady: boolean, checks: readonly Check[]): void;
+  lineLogged?(line: LoggedLine): void;
 }
 
-type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
+export type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
+
+/** A line of the log, after secrets were removed from it. */
+export interface LoggedLine {
+  readonly level: string;
+  /** Its fields, which costs a parse. */
+  readonly record: () => Readonly<Record<string, unknown>>;
+}
 
 /** Passes what happens to all observers, in the order in which they were added. An observer that throws is logged and affects nothing else. */
 export class Observers implements Required<ServerObserver> {
   readonly #logger: Logger;
   readonly #observers = new Set<ServerObserver>();
   #timeCalls = false;
+  #isPassingLine = false;
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -61,8 +72,8 @@ export class Observers implements Required<ServerObserver> {
     this.#pass((observer) => observer.callEnded?.(call));
   }
 
-  reloadChanged(record: RunRecord, change: ReloadChange): void {
-    this.#pass((observer) => observer.reloadChanged?.(record, change));
+  reloadChanged(record: RunRecord, change: ReloadChange, stage?: ReloadStage): void {
+    this.#pass((observer) => observer.reloadChanged?.(record, change, stage));
   }
 
   phaseChanged(phase: 'starting' | 'serving' | 'closing', activity: string): void {
@@ -71,6 +82,18 @@ export class Observers implements Required<ServerObserver> {
 
   drainChanged(since: Date | undefined): void {
     this.#pass((observer) => observer.drainChanged?.(since));
+  }
+
+  readinessChecked(isReady: boolean, checks: readonly Check[]): void {
+    this.#pass((observer) => observer.readinessChecked?.(isReady, checks));
+  }
+
+  /** What an observer logs itself is not passed, or one that fails at every line would never end. */
+  lineLogged(line: LoggedLine): void {
+    if (this.#isPassingLine) return;
+    this.#isPassingLine = true;
+    this.#pass((observer) => observer.lineLogged?.(line));
+    this.#isPassingLine = false;
   }
 
   #decideOnTiming(): void {

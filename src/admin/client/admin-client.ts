@@ -21,11 +21,14 @@ import type {
   SystemMemory,
   SystemNetwork,
   SystemProcess,
+  StreamedEvent,
 } from '../../contract/index.js';
-import { ERROR_CODES, type ErrorCode, MxcpError } from '../../errors/index.js';
+import { MxcpError } from '../../errors/index.js';
 import { MAX_WAIT_MS } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
-import { sendRequest, type SocketAnswer, type SocketRequest } from './socket-request.js';
+import { AdminApiError } from './admin-api-error.js';
+import { readEvents } from './event-reader.js';
+import { sendRequest, type SocketRequest } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -134,6 +137,18 @@ export class AdminClient {
     return this.#get<ReloadRecord>(`/reloads/${encodeURIComponent(id)}`);
   }
 
+  /**
+   * What happens in the server from now on, or since the event with the id `since`, which begins with an event `stream.gap` if some of
+   * that is not known any more. Ends when the server closes, when the signal aborts, and when the loop that reads it ends. Throws
+   * `connection_failed` when the connection breaks, and `wait_timeout` when the server falls silent.
+   */
+  events(options: ClientEventOptions = {}): AsyncGenerator<StreamedEvent, void> {
+    const { types, since, signal } = options;
+    const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const target = withQuery('/events', types === undefined ? {} : { types: types.join(',') });
+    return readEvents({ socketPath, timeoutMs, target, userAgent: this.#userAgent, lastEventId: since, signal });
+  }
+
   /** Calls an endpoint as `mxcp run` does; `owner_only` without the token of the server's owner. */
   run(body: BodyOf<'runEndpoint'>): Promise<CallResult> {
     return this.#act<CallResult>('/run', body);
@@ -178,6 +193,10 @@ export class AdminClient {
     return this.#get<OpenApiDocument>('/openapi.json');
   }
 
+  get #userAgent(): string {
+    return `mxcp-${this.#options.trigger === 'cli' ? 'cli' : 'client'}/${version}`;
+  }
+
   async #get<Answer>(target: string): Promise<Answer> {
     // Not checked again: the contract tests hold the server to it, and the client stays free of the schema library.
     return (await this.#send('GET', target)) as Answer;
@@ -200,12 +219,12 @@ export class AdminClient {
 
   /** Resolves with the body of a success. */
   async #send(method: 'GET' | 'POST', target: string, { extraMs = 0, ...request }: SendOptions = {}): Promise<unknown> {
-    const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, trigger = 'api', token, parse } = this.#options;
+    const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, token, parse } = this.#options;
     const answer = await sendRequest({
       socketPath,
       method,
       target,
-      userAgent: `mxcp-${trigger === 'cli' ? 'cli' : 'client'}/${version}`,
+      userAgent: this.#userAgent,
       timeoutMs: timeoutMs + extraMs,
       token,
       parse,
@@ -253,6 +272,14 @@ export function checkClientOptions(options: unknown): void {
   );
 }
 
+export interface ClientEventOptions {
+  /** Names of events, or of groups such as `reload`; all unless given. */
+  readonly types?: readonly string[];
+  /** The id of the last event that was seen. */
+  readonly since?: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
 export interface ReloadRequestOptions {
   /** Build and check a candidate, then throw it away. */
   readonly dryRun?: boolean;
@@ -294,43 +321,4 @@ export function toWaitQuery(waitMs: number | undefined): ReloadQuery {
     'usage',
     `\`waitMs\` must be at least 1 ms, not ${waitMs}; use \`requestReload()\` to return at once`,
   );
-}
-
-/** The server refused, or could not do, what it was asked. */
-export class AdminApiError extends MxcpError {
-  readonly status: number;
-  /** As the server wrote it: a newer server may have codes that this client does not know (`code` is then `internal`). */
-  readonly serverCode: string;
-  /** The whole answer. */
-  readonly body: unknown;
-  /** Of a reload that was waited for and failed. */
-  readonly reload: ReloadRecord | undefined;
-  /** The id of a reload that still runs. */
-  readonly reloadId: string | undefined;
-
-  constructor(answer: SocketAnswer) {
-    const fields = asFields(answer.body);
-    const serverCode = asText(fields['error']) ?? 'internal';
-    const message = asText(fields['message']) ?? `the server answered with status ${answer.status}`;
-    const detail = asText(fields['detail']);
-    super(isErrorCode(serverCode) ? serverCode : 'internal', message, detail === undefined ? {} : { detail });
-    this.status = answer.status;
-    this.body = answer.body;
-    this.serverCode = serverCode;
-    // Only this field of this answer carries a record, and the server is trusted to keep its contract.
-    this.reload = fields['reload'] as ReloadRecord | undefined;
-    this.reloadId = /^\/reloads\/(.+)$/.exec(answer.location ?? '')?.[1];
-  }
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, code);
-}
-
-function asFields(body: unknown): Readonly<Record<string, unknown>> {
-  return typeof body === 'object' && body !== null ? { ...body } : {};
-}
-
-function asText(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

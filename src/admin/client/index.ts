@@ -1,9 +1,10 @@
 export { MxcpError, type ErrorCode } from '../../errors/index.js';
 export { MAX_WAIT_MS } from '../../lifecycle/index.js';
+export { AdminApiError } from './admin-api-error.js';
 export {
-  AdminApiError,
   AdminClient,
   type AdminClientOptions,
+  type ClientEventOptions,
   type ClientReloadOptions,
   type QueuedReloadOptions,
   type ReloadRequestOptions,
@@ -31,5 +32,6 @@ export type {
   RouteName,
   ServiceIndex,
   Status,
+  StreamedEvent,
   SuccessOf,
 } from '../../contract/index.js';

@@ -18,6 +18,7 @@ export interface SocketRequest {
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly token?: string | undefined;
+  readonly lastEventId?: string | undefined;
   /** How the answer is read; JSON.parse unless given. */
   readonly parse?: ((text: string) => unknown) | undefined;
 }
@@ -34,28 +35,8 @@ export interface SocketAnswer {
  */
 export async function sendRequest(request: SocketRequest): Promise<SocketAnswer> {
   const deadline = deadlineIn(request.timeoutMs);
-  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-  const sent = httpRequest({
-    socketPath: request.socketPath,
-    method: request.method,
-    path: request.target,
-    agent: false,
-    signal: deadline,
-    headers: {
-      Host: 'localhost',
-      Accept: request.accept ?? 'application/json',
-      'User-Agent': request.userAgent,
-      ...(request.token !== undefined && { Authorization: `Bearer ${request.token}` }),
-      ...(body !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
-    },
-  });
-  // What fails after the answer has begun comes out of reading it; without a listener it would end the process here.
-  sent.on('error', () => undefined);
-  sent.end(body);
   try {
-    // The arguments of the event, as node:http documents them.
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    return await readAnswer(response, request.parse);
+    return await readAnswer(await openAnswer(request, deadline), request.parse);
   } catch (error) {
     if (deadline.aborted) throw timedOut(request);
     throw await toConnectionError(error, request.socketPath);
@@ -64,7 +45,36 @@ export async function sendRequest(request: SocketRequest): Promise<SocketAnswer>
   }
 }
 
-async function readAnswer(response: IncomingMessage, parse: SocketRequest['parse']): Promise<SocketAnswer> {
+/** Sends the request and resolves when the head of its answer is there. Aborting the signal cuts the connection. */
+export async function openAnswer(
+  request: Omit<SocketRequest, 'timeoutMs'>,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+  const sent = httpRequest({
+    socketPath: request.socketPath,
+    method: request.method,
+    path: request.target,
+    agent: false,
+    signal,
+    headers: {
+      Host: 'localhost',
+      Accept: request.accept ?? 'application/json',
+      'User-Agent': request.userAgent,
+      ...(request.token !== undefined && { Authorization: `Bearer ${request.token}` }),
+      ...(body !== undefined && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
+      ...(request.lastEventId !== undefined && { 'Last-Event-ID': request.lastEventId }),
+    },
+  });
+  // What fails after the answer has begun comes out of reading it; without a listener it would end the process here.
+  sent.on('error', () => undefined);
+  sent.end(body);
+  // The arguments of the event, as node:http documents them.
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return response;
+}
+
+export async function readAnswer(response: IncomingMessage, parse: SocketRequest['parse']): Promise<SocketAnswer> {
   let text = '';
   response.setEncoding('utf8');
   // With an encoding chunks are strings; the type of the stream says any.
@@ -85,7 +95,7 @@ function parseAnswer(text: string, parse: (text: string) => unknown = JSON.parse
   }
 }
 
-function timedOut(request: SocketRequest): MxcpError {
+export function timedOut(request: SocketRequest): MxcpError {
   return new MxcpError(
     'wait_timeout',
     `no answer to ${request.method} ${request.target} within ${request.timeoutMs / 1000} s from ${request.socketPath}`,

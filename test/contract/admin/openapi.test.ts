@@ -71,6 +71,7 @@ describe('the OpenAPI document', () => {
       'get /system/disk',
       'get /system/network',
       'get /system/process',
+      'get /events',
       'get /openapi.json',
     ]);
   });
@@ -96,6 +97,18 @@ describe('the OpenAPI document', () => {
     expect(reload?.responses['202']?.headers).toHaveProperty('Location');
     expect(reload?.responses['405']?.headers).toHaveProperty('Allow');
     expect(document.paths['/reloads/{id}']?.['get']?.parameters).toMatchObject([{ name: 'id', in: 'path' }]);
+  });
+
+  it('documents the events, their options and the header that continues them', () => {
+    const events = document.paths['/events']?.['get'];
+    expect(events?.parameters.map(({ name, in: place }) => [name, place])).toEqual([
+      ['types', 'query'],
+      ['Last-Event-ID', 'header'],
+    ]);
+    expect(events?.responses['200']).toHaveProperty(['content', 'text/event-stream']);
+    expect(events?.responses['503']?.description).toContain('`too_many_streams`');
+    for (const name of ['ReloadEnded', 'CallFailed', 'StreamGap'])
+      expect(document.components.schemas).toHaveProperty([name, 'properties', 'at']);
   });
 
   it('has no reference that leads nowhere', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ROUTES } from '../../../src/contract/index.js';
+import { EVENTS, ROUTES, STREAM_EVENTS } from '../../../src/contract/index.js';
+import { components } from '../../../src/contract/answers.js';
 import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/command/command.js';
@@ -69,6 +70,19 @@ describe('the table of routes', () => {
       expect(shown.sort()).toEqual(Object.keys(query.shape).sort());
     },
   );
+});
+
+describe('the table of events', () => {
+  const real = Object.entries({ ...EVENTS, ...STREAM_EVENTS });
+  // The first table of the section has the options.
+  const [, shown = ''] = readPage(API_PAGE).split('| event | when |');
+
+  it.each(real)('has %s, with what it means and its fields', (name, schema) => {
+    const row = shown.split('\n').find((line) => line.startsWith(`| \`${name}\` |`));
+    expect(row).toContain(`| ${components.get(schema)?.description} |`);
+    const fields = Object.keys(schema.shape).filter((field) => field !== 'at');
+    expect([...codesOf(row?.split('|')[3] ?? '')]).toEqual(expect.arrayContaining(fields));
+  });
 });
 
 describe('the table of settings', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { AdminClient } from '../../../src/admin/client/index.js';
 import { startAdminServer, type AdminPorts } from '../../../src/admin/index.js';
 import type { AdminServer, AdminServerOptions } from '../../../src/admin/admin-server.js';
-import type { RunRecord } from '../../../src/contract/index.js';
+import { formatEvent, type RunRecord } from '../../../src/contract/index.js';
 import { SystemProbe } from '../../../src/system/index.js';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 
@@ -190,6 +190,12 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
             samples: [{ name: 'mxcp_ready', labels: {}, value: 1 }],
           },
         ]),
+    },
+    events: {
+      select: () => (deliver) => {
+        deliver(formatEvent('phase', '{"at":"2024-01-15T10:30:00.000Z","phase":"serving","activity":""}', 'x-1'));
+        return () => {};
+      },
     },
     reloads: {
       request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
