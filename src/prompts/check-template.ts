@@ -1,4 +1,4 @@
-import { messageOf, suggestion } from '../errors/index.js';
+import { messageOf, nearSuggestion } from '../errors/index.js';
 import { parseTemplate } from './jinja-library.js';
 import { BUILT_IN, explainUse, findNames, type TemplateUse } from './template-names.js';
 
@@ -29,9 +29,9 @@ export function checkTemplate(text: string): {
       const names = findNames(parseTemplate(isClosed ? complete(tag) : ''));
       uses.push(...names.uses.map((use) => ({ ...use, line })));
       for (const name of names.bound) bound.add(name);
-    } catch {
+    } catch (error) {
       // The messages of the library name its own tokens, which says nothing to the author of a template.
-      mistakes.push({ line, message: explainUnreadable(tag) });
+      mistakes.push({ line, message: explainUnreadable(tag, error) });
     }
   }
   // Without a loop, `loop` is a parameter of the prompt.
@@ -120,9 +120,11 @@ function complete(tag: TemplateTag): string {
   return statement === 'set' || SINGLE.includes(statement) ? text : '';
 }
 
-function explainUnreadable({ text }: TemplateTag): string {
+function explainUnreadable({ text }: TemplateTag, error: unknown): string {
   const oneLine = text.replace(/\s+/g, ' ');
   const shown = oneLine.length > 60 ? `${oneLine.slice(0, 60)}…` : oneLine;
+  // The parser calls itself for each level.
+  if (error instanceof RangeError) return `"${shown}" nests too many levels of brackets or operators`;
   const hint = /\bis\s+(?:not\s+)?\w+\s*\(/.test(text) ? '; tests accept no arguments in prompts' : '';
   return `"${shown}" is not valid Jinja${hint}`;
 }
@@ -138,6 +140,19 @@ const BLOCKS: Readonly<Partial<Record<string, readonly string[]>>> = {
 };
 const DIVIDING: readonly string[] = ['elif', 'else'];
 const SINGLE: readonly string[] = ['break', 'continue'];
+/** Those that Jinja has and prompts do not: a prompt is one text, without files beside it. */
+const JINJA_STATEMENTS: readonly string[] = [
+  'include',
+  'import',
+  'from',
+  'extends',
+  'block',
+  'raw',
+  'with',
+  'autoescape',
+  'trans',
+  'do',
+];
 const ENDS = Object.keys(BLOCKS).map((name) => `end${name}`);
 const STATEMENTS = [...Object.keys(BLOCKS), ...DIVIDING, ...ENDS, ...SINGLE];
 
@@ -151,10 +166,10 @@ function findBlockMistakes(tags: readonly TemplateTag[]): TemplateMistake[] {
   const mistakes = tags.flatMap((tag) => {
     const { statement, line } = tag;
     if (statement === undefined) return [];
-    if (isBlock(tag)) open.push(tag);
-    else if (ENDS.includes(statement)) return closeBlock(statement, line, open);
-    else if (!STATEMENTS.includes(statement)) return [{ line, message: explainUnknown(statement) }];
-    else if (SINGLE.includes(statement) && !open.some((each) => each.statement === 'for'))
+    if (isBlock(tag)) return open.push(tag) === MAX_OPEN_BLOCKS + 1 ? [explainDepth(tag)] : [];
+    if (ENDS.includes(statement)) return closeBlock(statement, line, open);
+    if (!STATEMENTS.includes(statement)) return [{ line, message: explainUnknown(statement) }];
+    if (SINGLE.includes(statement) && !open.some((each) => each.statement === 'for'))
       return [{ line, message: `{% ${statement} %} must be in {% for %}` }];
     const isMisplaced = DIVIDING.includes(statement) && !BLOCKS[open.at(-1)?.statement ?? '']?.includes(statement);
     if (!isMisplaced) return [];
@@ -164,9 +179,18 @@ function findBlockMistakes(tags: readonly TemplateTag[]): TemplateMistake[] {
   return [...mistakes, ...open.map(toUnclosed)];
 }
 
+/** Far more than a person nests, and far fewer than the stack of the parser holds. */
+const MAX_OPEN_BLOCKS = 100;
+
+function explainDepth({ statement, line }: TemplateTag): TemplateMistake {
+  return { line, message: `{% ${statement} %} is nested in more than ${MAX_OPEN_BLOCKS} blocks` };
+}
+
 function explainUnknown(statement: string): string {
   if (statement === '') return '"{%" needs a statement, such as "if" or "for"';
-  return `there is no statement "${statement}"${suggestion(statement, STATEMENTS)}`;
+  const supported = `prompts support ${[...Object.keys(BLOCKS), ...DIVIDING, ...SINGLE].join(', ')}`;
+  if (JINJA_STATEMENTS.includes(statement)) return `{% ${statement} %} is not supported; ${supported}`;
+  return `there is no statement "${statement}"${nearSuggestion(statement, STATEMENTS) || `; ${supported}`}`;
 }
 
 /** Closes the innermost block of the kind; blocks within it that are still open have no end. */

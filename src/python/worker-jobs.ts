@@ -191,6 +191,9 @@ class WorkerJob {
 /** Rows are sent in lines of about this size. */
 const BATCH_BYTES = 64 * 1024;
 
+const LONELY_TRANSACTION =
+  'the statement began a transaction and did not end it. Here each `db.execute()` has a connection of its own, so put the statements into `with db.transaction():`';
+
 interface OpenSession {
   readonly session: DatabaseSession;
   readonly abort: AbortController;
@@ -217,10 +220,12 @@ class WorkerSessions implements Disposable {
 
   /** Runs a statement and sends its rows. Never rejects: an error is sent to the worker, and the result is false. */
   async execute(request: MessageOf<'db'>, caller: CallerIdentity | undefined): Promise<boolean> {
-    const { id, session: key } = request;
+    const { id, session: key, isAlone } = request;
     if (request.blocksLoop) this.#loopBlockers.set(key, id);
     try {
-      await this.#sendRows(request, this.#sessionOf(key, caller));
+      const opened = this.#sessionOf(key, caller);
+      await this.#sendRows(request, opened);
+      if (isAlone && (await opened.session.rollBack())) throw new Error(LONELY_TRANSACTION);
       this.#process.send({ op: 'db.end', id });
       return true;
     } catch (error) {

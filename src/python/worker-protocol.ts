@@ -78,6 +78,8 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
       sql: z.string(),
       parameters: jsonValue,
       blocksLoop: z.boolean(),
+      /** Whether the session ends with this statement. */
+      isAlone: z.boolean(),
     }),
     z.object({ op: z.literal('db.close'), session: z.string() }),
     z.object({ op: z.literal('reload'), payload: optional(z.number()), description: optional(z.string()) }),

@@ -77,6 +77,43 @@ describe('the database of Python code', () => {
     });
   });
 
+  it('refuses a transaction that one statement begins and no other can end', async () => {
+    using project = new TemporaryProject({
+      'python/data.py': [
+        'import threading',
+        'from concurrent.futures import ThreadPoolExecutor',
+        'from mxcp.runtime import DatabaseError, db',
+        'def lose():',
+        '    db.execute("BEGIN")',
+        '    db.execute("INSERT INTO kept VALUES (1)")',
+        'def keep():',
+        '    with db.transaction():',
+        '        db.execute("INSERT INTO kept VALUES (2)")',
+        '    db.execute("BEGIN; INSERT INTO kept VALUES (3); COMMIT")',
+        'def run_in(work):',
+        '    with ThreadPoolExecutor(1) as pool: pool.submit(work).result()',
+        'def pooled():',
+        '    db.execute("CREATE TABLE kept (n INT)")',
+        '    run_in(keep)',
+        '    run_in(lose)',
+        'def threaded():',
+        '    seen = []',
+        '    def work():',
+        '        try: lose()',
+        '        except DatabaseError as error: seen.append(str(error))',
+        '    thread = threading.Thread(target=work); thread.start(); thread.join()',
+        '    return seen',
+        'def kept(): return db.execute("SELECT list(n ORDER BY n) AS n FROM kept")[0]["n"]',
+      ],
+    });
+    const database = await openDatabase();
+    await using python = await PythonProject.buildOn(project, database);
+    const reason = 'the statement began a transaction and did not end it';
+    await expect(python.call('data:pooled')).rejects.toThrow(reason);
+    expect((await python.call('data:kept')).items).toEqual([2, 3]);
+    expect((await python.call('data:threaded')).items).toEqual([expect.stringContaining(reason)]);
+  });
+
   it('commits a transaction at the end of its block, and rolls back what raises, is cancelled or dies', async () => {
     using project = new TemporaryProject({
       'python/data.py': [

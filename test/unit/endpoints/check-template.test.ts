@@ -55,6 +55,13 @@ describe('a mistake in a template', () => {
     ['a {% endif %}', ['0: {% endif %} closes nothing: no {% if %} is open']],
     ['{% else %}', ['0: {% else %} must be directly in {% if %} or {% for %}']],
     ['{% for a in b %}{% elif a %}{% endfor %}', ['0: {% elif %} must be directly in {% if %}']],
+    [
+      '{% include "x" %}',
+      [
+        '0: {% include %} is not supported; prompts support if, for, set, macro, call, filter, elif, else, break, continue',
+      ],
+    ],
+    ['{% quux %}', [expect.stringMatching(/^0: there is no statement "quux"; prompts support if, /)]],
     ['{% endfr %}', ['0: there is no statement "endfr"; did you mean "endfor"?']],
     ['{% if %}{% endif %}', ['0: "{% if %}" is not valid Jinja']],
     ['{%+ if a %}', ['0: "{%" needs a statement, such as "if" or "for"']],
@@ -97,6 +104,21 @@ describe('a mistake in a template', () => {
   it('that no single tag shows is reported for the whole template', () => {
     expect(mistakesOf('{% if a %}{% endif b %}')).toEqual([
       expect.stringMatching(/^0: the template is not valid Jinja: /),
+    ]);
+  });
+
+  it.each([101, 3000])('that nests %d blocks is refused with a limit, not with the stack of the parser', (depth) => {
+    const text = `${'{% for i in [1] %}'.repeat(depth)}x${'{% endfor %}'.repeat(depth)}`;
+    expect(mistakesOf(text)).toEqual(['0: {% for %} is nested in more than 100 blocks']);
+    expect(mistakesOf('{% if a %}'.repeat(100) + '{% endif %}'.repeat(100))).toEqual([]);
+  });
+
+  it.each([
+    ['brackets', `{{ ${'('.repeat(9000)}1${')'.repeat(9000)} }}`],
+    ['operators', `{{ ${'not '.repeat(9000)}1 }}`],
+  ])('that nests too many %s says so', (_what, text) => {
+    expect(mistakesOf(text)).toEqual([
+      expect.stringMatching(/^0: ".*…" nests too many levels of brackets or operators$/),
     ]);
   });
 });

@@ -40,7 +40,7 @@ class Database:
         if transaction is not None:
             return self._run(job, transaction.session, sql, params)
         with self._session(job) as session:
-            return self._run(job, session, sql, params)
+            return self._run(job, session, sql, params, is_alone=job is None or session != job.session)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -114,12 +114,15 @@ class Database:
         finally:
             self._channel.send({"op": "db.close", "session": session})
 
-    def _run(self, job: Job | None, session: str, sql: str, params: Any) -> list[dict[str, Any]]:
+    def _run(
+        self, job: Job | None, session: str, sql: str, params: Any, is_alone: bool = False
+    ) -> list[dict[str, Any]]:
         if not isinstance(sql, str):
             raise TypeError('the SQL of db.execute() must be a str, not of type "%s"' % type(sql).__qualname__)
         number = next(self._numbers)
         message: dict[str, Any] = {"op": "db", "id": number, "session": session, "sql": sql}
         message["parameters"] = encode_parameters(params)
+        message["isAlone"] = is_alone
         message["blocksLoop"] = threading.current_thread() is threading.main_thread()
         line = (to_json(message) + "\n").encode("ascii")
         if len(line) > MAX_LINE_BYTES:
