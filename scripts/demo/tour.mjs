@@ -69,7 +69,7 @@ async function showRotation({ admin, mcp, workspace }) {
   if (counts.failed > 0) throw new Error(`${counts.failed} calls failed during a reload`);
 }
 
-async function showRefusal({ admin, mcp, workspace }) {
+export async function showRefusal({ admin, mcp, workspace }) {
   say.step(5, 'A reload of a broken configuration is refused, and nothing changes');
   const good = workspace.read(workspace.config);
   workspace.replace(workspace.config, good.replace('secrets:', 'secrts:'));
@@ -77,9 +77,11 @@ async function showRefusal({ admin, mcp, workspace }) {
     () => undefined,
     (error) => error,
   );
-  if (refusal?.reload === undefined) throw refusal ?? new Error('the broken reload was not refused');
+  const code = refusal?.reload?.error.code;
+  // Any other code, such as that of a server that was stopped meanwhile, is not the refusal to show.
+  if (code !== 'config_invalid') throw refusal ?? new Error('the broken reload was not refused');
   say.bad('refused', refusal.reload.error.message);
-  say.fact('stage', `${refusal.reload.error.stage} (${refusal.reload.error.code})`);
+  say.fact('stage', `${refusal.reload.error.stage} (${code})`);
   const { generation, status } = await admin.status();
   say.good(
     'still',

@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { waitFor } from '../cli/mxcp-process.js';
 
 const script = fileURLToPath(new URL('../../../scripts/demo.mjs', import.meta.url));
@@ -112,5 +112,22 @@ describe('the demo', () => {
     expect(portOf(second)).not.toBe(portOf(first));
     for (const demo of [first, second]) demo.child.kill('SIGTERM');
     expect(await Promise.all([first.ended, second.ended])).toEqual([0, 0]);
+  });
+
+  it('does not show the end of a server that was stopped meanwhile as the refusal of a reload', async () => {
+    const tour: { showRefusal(parts: unknown): Promise<void> } = await import(join(dirname(script), 'demo/tour.mjs'));
+    const printed: string[] = [];
+    const log = vi.spyOn(console, 'log').mockImplementation((line) => void printed.push(String(line)));
+    const closing = { message: 'the server is shutting down', code: 'server_closing', stage: 'load' };
+    const refusal = Object.assign(new Error('refused'), { reload: { error: closing } });
+    try {
+      const workspace = { read: () => '', replace: () => undefined };
+      const parts = { admin: { reload: () => Promise.reject(refusal) }, mcp: {}, workspace };
+      await expect(tour.showRefusal(parts)).rejects.toBe(refusal);
+    } finally {
+      log.mockRestore();
+    }
+    expect(printed.join('\n')).toContain('5. A reload of a broken configuration');
+    expect(printed.join('\n')).not.toContain('shutting down');
   });
 });
