@@ -87,10 +87,10 @@ describe('commands that set the repository up', () => {
       const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
         scripts: Record<string, string>;
       };
-      const builtIn = ['ci', 'link'];
+      const builtIn = ['ci', 'link', 'install'];
       for (const command of block.text.split(/&&|\n/).map((text) => text.replace(/#.*/, '').trim())) {
         if (command === '') continue;
-        const [, script] = /^npm (?:run )?([\w:]+)$/.exec(command) ?? [];
+        const [, script] = /^npm (?:run )?([\w:]+)(?: --global --prefix \S+ \.)?$/.exec(command) ?? [];
         expect([...builtIn, ...Object.keys(scripts)], command).toContain(script);
       }
     },
