@@ -6,7 +6,7 @@ import { isExecutionFailure, MxcpError, nearestName, toMxcpError } from '../erro
 import { assertLocalCaller, type Connection, headerValues, readBody, type Reply, writeReply } from '../http/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import type { EventStreams, StreamReply } from './event-stream.js';
-import { AnswerError, type RouteHandlers } from './route-handlers.js';
+import { AnswerError, type RouteHandlers } from './route-answers.js';
 
 export interface RouterLimits {
   readonly bodyBytes: number;

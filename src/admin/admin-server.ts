@@ -5,7 +5,9 @@ import { Disposer } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import { EventStreams, type StreamLimits } from './event-stream.js';
 import { AdminRouter, type RouterLimits, type SocketAccess } from './admin-router.js';
-import { type AdminPorts, createRouteHandlers, type RouteHandlers, type SocketFacts } from './route-handlers.js';
+import type { AdminPorts, SocketFacts } from './ports.js';
+import type { RouteHandlers } from './route-answers.js';
+import { createRouteHandlers } from './route-handlers.js';
 import { type AdminSocket, type AdminSocketSettings, openAdminSocket } from './socket/admin-socket.js';
 import type { Environment } from './socket/socket-path.js';
 

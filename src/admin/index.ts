@@ -9,4 +9,4 @@ export type {
   RotationPort,
   RotationState,
   ServerStatus,
-} from './route-handlers.js';
+} from './ports.js';

@@ -1,0 +1,126 @@
+import type {
+  BodyOf,
+  Check,
+  ConfigRecord,
+  EndpointRecord,
+  EventName,
+  Inside,
+  MetricFamily,
+  ProjectReportRecord,
+  RunRecord,
+  SchemaOf,
+  StatusRecord,
+  SystemCpuRecord,
+  SystemDiskRecord,
+  SystemInfoRecord,
+  SystemMemoryRecord,
+  SystemNetworkRecord,
+  SystemProcessRecord,
+} from '../contract/index.js';
+
+/** What the admin API asks of the server, which implements it. */
+export interface AdminPorts {
+  readonly readiness: ReadinessSource;
+  /** Also before the first generation serves. */
+  status(): ServerStatus;
+  /** This and the next two throw `server_starting` until the first generation serves. */
+  config(): ConfigRecord;
+  /** As they are served, not as they are on disk now. */
+  endpoints(): readonly EndpointRecord[];
+  /** Undefined when they are off. */
+  readonly metrics: MetricsPort | undefined;
+  readonly reloads: ReloadPort;
+  readonly rotation: RotationPort;
+  readonly project: ProjectPort;
+  readonly system: SystemPort;
+  readonly events: EventPort;
+}
+
+/** The rest of the status is what the admin API knows itself. */
+export type ServerStatus = Omit<StatusRecord, 'status' | 'adminSocket' | 'checks'>;
+
+export interface ReadinessReport {
+  readonly phase: 'starting' | 'serving' | 'closing';
+  readonly checks: readonly Check[];
+}
+
+export interface ReadinessSource {
+  /** Whether a call would be served now. Settles within a second, also when the database hangs. */
+  ready(): Promise<ReadinessReport>;
+  /** Whether the server has been ready once; its checks never fail again after that. */
+  startup(): ReadinessReport;
+}
+
+export interface ReloadPort {
+  /**
+   * Queues a reload. `ended` settles with the record of the run that answers this request, also when the reload failed;
+   * it never rejects. Throws `server_closing` and `server_starting`.
+   */
+  request(request: AdminReload): { readonly id: string; readonly ended: Promise<RunRecord> };
+  /** By the id of any request. */
+  find(id: string): RunRecord | undefined;
+  /** Newest first. */
+  list(limit: number): readonly RunRecord[];
+}
+
+export type RotationState = Inside<SchemaOf<'postDrain', 200>>;
+
+/** Whether the server takes new calls. Both changes are idempotent. */
+export interface RotationPort {
+  drain(): RotationState;
+  /** Throws `server_closing`. */
+  resume(): RotationState;
+  /** Resolves when no call is left, or when the server is in rotation again; rejects when the signal aborts. */
+  ended(signal: AbortSignal): Promise<RotationState>;
+}
+
+export interface MetricsPort {
+  /** In the format that the `Accept` header of a request asks for. */
+  expose(accept: string): Promise<{ readonly contentType: string; readonly body: string }>;
+  families(): Promise<readonly MetricFamily[]>;
+}
+
+export interface EventPort {
+  /**
+   * Selects events of these types (all unless given) from now on, or those since `after`, the id of an event. The returned function
+   * begins to deliver them, formatted, and returns what ends that. Throws `bad_request` when `after` is not such an id.
+   */
+  select(selection: {
+    readonly types: ReadonlySet<EventName> | undefined;
+    readonly after: string | undefined;
+  }): (deliver: (text: string) => void) => () => void;
+}
+
+/** What the owner of the server asks of the project. `signal` aborts when the caller goes away. */
+export interface ProjectPort {
+  /** Throws what a call of an MCP client throws. */
+  run(body: BodyOf<'runEndpoint'>, signal: AbortSignal): Promise<CallAnswer>;
+  /** Throws what a call throws. */
+  query(body: BodyOf<'runQuery'>, signal: AbortSignal): Promise<CallAnswer>;
+  validate(signal: AbortSignal): Promise<ProjectReportRecord>;
+}
+
+/** Facts about the machine and the process. No answer waits for a measurement. */
+export interface SystemPort {
+  info(): Promise<SystemInfoRecord>;
+  cpu(): Promise<SystemCpuRecord>;
+  memory(): Promise<SystemMemoryRecord>;
+  disk(): Promise<SystemDiskRecord>;
+  /** Throws `platform_unsupported`. */
+  network(): Promise<SystemNetworkRecord>;
+  process(): Promise<SystemProcessRecord>;
+}
+
+export type CallAnswer = Omit<Inside<SchemaOf<'runEndpoint', 200>>, 'status'>;
+
+export interface AdminReload {
+  readonly trigger: 'api' | 'cli';
+  readonly dryRun: boolean;
+  /** The setting of the server unless given. */
+  readonly definitions?: boolean;
+  /** Interrupt running calls instead of waiting for them. */
+  readonly force: boolean;
+}
+
+/** The sockets that the server answers on, for `/status`. */
+export type SocketFacts = StatusRecord['adminSocket'];

@@ -1,0 +1,95 @@
+import { reloadRecord, type RunRecord, toWire } from '../contract/index.js';
+import { MxcpError } from '../errors/index.js';
+import { MAX_WAIT_MS } from '../lifecycle/index.js';
+import type { ReloadPort } from './ports.js';
+import {
+  AnswerError,
+  endedWithin,
+  ok,
+  type RouteHandlers,
+  type RouteReply,
+  type RouteRequest,
+  type Wait,
+} from './route-answers.js';
+
+/** `GET /reloads` without `limit`: every run that is remembered. */
+const DEFAULT_RELOAD_LIMIT = 50;
+
+export function createReloadHandlers(
+  reloads: ReloadPort,
+): Pick<RouteHandlers, 'postReload' | 'listReloads' | 'getReload'> {
+  return {
+    postReload: (request) => requestReload(reloads, request),
+    listReloads: ({ query }) => ok({ reloads: reloads.list(query.limit ?? DEFAULT_RELOAD_LIMIT) }),
+    getReload: ({ pathParameters }) => {
+      const record = reloads.find(pathParameters['id'] ?? '');
+      if (record !== undefined) return ok(record);
+      throw new MxcpError(
+        'reload_not_found',
+        'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
+      );
+    },
+  };
+}
+
+/**
+ * Asks for a reload and, where the caller wants it, waits for its end. Throws `bad_request` for a forced dry run,
+ * `server_closing`, `reload_failed` with the record, and `wait_timeout`.
+ */
+async function requestReload(
+  reloads: ReloadPort,
+  { query, fromCli, signal }: RouteRequest<'postReload'>,
+): Promise<RouteReply<'postReload'>> {
+  const { wait, definitions, force = false } = query;
+  const dryRun = query.dry_run ?? false;
+  if (force && dryRun) {
+    throw new MxcpError('bad_request', '`force` and `dry_run` cannot be combined: a dry run has no calls to interrupt');
+  }
+  const { id, ended } = reloads.request({
+    trigger: fromCli ? 'cli' : 'api',
+    dryRun,
+    force,
+    ...(definitions === undefined ? {} : { definitions }),
+  });
+  // A dry run answers like a wait: without one of its own it waits as long as a caller may ask for.
+  const waitMs = wait ?? (dryRun ? MAX_WAIT_MS : 0);
+  if (waitMs === 0) return accepted(id);
+  const record = await endedWithin(() => ended, { waitMs, signal, ...unfinished(id, waitMs) });
+  if (record.status !== 'error') return ok(record);
+  throw new AnswerError('reload_failed', failureText(record), { fields: { reload: toWire(reloadRecord, record) } });
+}
+
+function accepted(id: string): RouteReply<'postReload'> {
+  const body = {
+    status: 'reload_initiated',
+    timestamp: new Date(),
+    reloadRequestId: id,
+    message: 'Reload request queued. Use GET /status to check progress.',
+  } as const;
+  return { status: 202, body, headers: locationOf(id) };
+}
+
+function locationOf(id: string): { readonly Location: string } {
+  return { Location: `/reloads/${id}` };
+}
+
+/** The answers to a caller whose wait ends before the reload. */
+function unfinished(id: string, waitMs: number): Pick<Wait, 'closed' | 'timedOut'> {
+  const headers = locationOf(id);
+  const continues = `the reload is still running after ${waitMs / 1000} s; GET ${headers.Location} shows how it ends`;
+  const unknown = 'the server is shutting down; how this reload ends is not known';
+  return {
+    closed: () => new AnswerError('server_closing', unknown, { headers }),
+    timedOut: () => new AnswerError('wait_timeout', continues, { headers }),
+  };
+}
+
+function failureText({ id, error }: RunRecord): string {
+  if (error === null) return `reload ${id} failed`;
+  const { stage, message, file, line } = error;
+  // The message of a problem in a file begins with its position already.
+  const position = file === null || message.includes(file) ? '' : ` (${file}${line === null ? '' : `:${line}`})`;
+  // A handover that fails in the swap may have run a payload, or may have failed to return to the old database.
+  const unchanged = stage === 'swap' ? '' : ', nothing changed';
+  return `reload failed at stage ${stage}${unchanged}: ${message}${position}`;
+}

@@ -1,0 +1,79 @@
+import type { BodyOf, Inside, QueryOf, ResponseOf, RouteName, ROUTES, SchemaOf, SuccessOf } from '../contract/index.js';
+import { type ErrorCode, MxcpError, type MxcpErrorOptions } from '../errors/index.js';
+import { deadlineIn, raceSignal } from '../lifecycle/index.js';
+import type { StreamReply } from './event-stream.js';
+
+export interface RouteRequest<Name extends RouteName> {
+  readonly query: QueryOf<Name>;
+  readonly body: BodyOf<Name>;
+  readonly pathParameters: Readonly<Record<string, string>>;
+  /** The first value of a header, by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  readonly fromCli: boolean;
+  /** Aborts when the caller goes away or the admin server closes. */
+  readonly signal: AbortSignal;
+}
+
+/** Where the contract lists types of text; the handler then sends a `Content-Type` too. */
+type TextOf<Name extends RouteName, Status extends SuccessOf<Name>> =
+  ResponseOf<Name, Status> extends { readonly textTypes: readonly string[] } ? string : never;
+
+/** What a route answers with when it does not throw: one of the successes that its contract lists. */
+export type RouteReply<Name extends RouteName> = {
+  [Status in SuccessOf<Name>]: {
+    readonly status: Status;
+    readonly body: Inside<SchemaOf<Name, Status>> | TextOf<Name, Status>;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
+}[SuccessOf<Name>];
+
+type Answer<Name extends RouteName> = (typeof ROUTES)[Name] extends { readonly stream: true }
+  ? StreamReply
+  : RouteReply<Name>;
+
+export type RouteHandlers = {
+  readonly [Name in RouteName]: (request: RouteRequest<Name>) => Answer<Name> | Promise<Answer<Name>>;
+};
+
+export function ok<B>(body: B): { readonly status: 200; readonly body: B } {
+  return { status: 200, body };
+}
+
+export interface Wait {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  /** Errors for the callers whose wait ends first. */
+  readonly timedOut: () => AnswerError;
+  readonly closed: () => AnswerError;
+}
+
+/** Throws what `timedOut` makes when the time runs out, and what `closed` makes when the signal ends the wait. */
+export async function endedWithin<T>(work: (signal: AbortSignal) => Promise<T>, wait: Wait): Promise<T> {
+  const deadline = deadlineIn(wait.waitMs, wait.signal);
+  try {
+    return await raceSignal(work(deadline), deadline);
+  } catch (error) {
+    if (!deadline.aborted) throw error;
+    throw wait.signal.aborted ? wait.closed() : wait.timedOut();
+  } finally {
+    deadline.dispose();
+  }
+}
+
+export interface AnswerErrorOptions extends MxcpErrorOptions {
+  /** Fields of the body besides `error` and `message`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error that answers with more than its code and message. */
+export class AnswerError extends MxcpError {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, message: string, options: AnswerErrorOptions = {}) {
+    super(code, message, options);
+    this.fields = options.fields ?? {};
+    this.headers = options.headers ?? {};
+  }
+}
