@@ -21,13 +21,16 @@ interface Subject {
  */
 export class LimitedLog {
   readonly #logger: Logger;
+  readonly #onLeftOut: () => void;
   /** Empty between two windows. The number of subjects must be limited by those who write. */
   readonly #subjects = new Map<string, Subject>();
   #lines = 0;
   #windowEnd: NodeJS.Timeout | undefined;
 
-  constructor(logger: Logger) {
+  /** `onLeftOut` is called for each line that is not written. */
+  constructor(logger: Logger, onLeftOut: () => void = () => {}) {
     this.#logger = logger;
+    this.#onLeftOut = onLeftOut;
   }
 
   /** `subject` is a plural, to be counted: `failed calls of tool "x"`. `line` is called only for a line that is written. */
@@ -37,6 +40,7 @@ export class LimitedLog {
     this.#subjects.set(subject, counted);
     if (counted.lines >= MAX_LINES_OF_ONE_SUBJECT || this.#lines >= MAX_LINES) {
       counted.leftOut += 1;
+      this.#onLeftOut();
       return;
     }
     counted.lines += 1;

@@ -56,8 +56,8 @@ export interface McpOptions {
   readonly accessLog?: boolean | undefined;
   /** Whether the server is out of rotation: running calls end, and no new ones begin. */
   readonly isDraining?: (() => boolean) | undefined;
-  /** Who may want to know where the calls spend their time. */
-  readonly observers?: Pick<Observers, 'timeCall'> | undefined;
+  /** Who may want to know where the calls spend their time, and of lines that are left out of the log. */
+  readonly observers?: Pick<Observers, 'timeCall' | 'lineLeftOut'> | undefined;
 }
 
 /** What a transport knows of the message that is being answered. */

@@ -38,7 +38,7 @@ interface StdioOptions extends McpOptions {
  */
 export function startStdio(options: StdioOptions): ClientTransport {
   const logger = options.logger.child({ component: 'mcp' });
-  const problems = new LimitedLog(logger);
+  const problems = new LimitedLog(logger, () => options.observers?.lineLeftOut());
   const splices = new ResultSplices();
   const transport = new StdioTransport(options, splices);
   const scopeOf = ({ mcpReq }: ServerContext): MessageScope => ({

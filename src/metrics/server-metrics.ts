@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { MetricFamily } from '../contract/index.js';
 import type { ServerObserver } from '../telemetry/index.js';
+import { BackgroundMetrics } from './background-metrics.js';
 import { CallMetrics } from './call-metrics.js';
 import { type Exposition, expose, toFamilies } from './exposition.js';
 import { ReloadMetrics } from './reload-metrics.js';
@@ -33,7 +34,7 @@ export class ServerMetrics {
       labelNames: ['kind', 'name'],
       registers: [own],
     });
-    this.observers = [this.#calls, new ReloadMetrics(own)];
+    this.observers = [this.#calls, new ReloadMetrics(own), new BackgroundMetrics(own)];
     this.#registry = Registry.merge([own, processRegistry()]);
   }
 

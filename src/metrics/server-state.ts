@@ -11,6 +11,8 @@ export interface ServerState {
   readonly checks: readonly { readonly name: string; readonly status: 'ok' | 'fail' }[];
   /** Those of `/status`. */
   readonly background: readonly { readonly name: string; readonly status: 'ok' | 'failing' }[];
+  /** Tokens and certificates of secret stores. */
+  readonly expiries: readonly { readonly store: string; readonly kind: string; readonly at: Date }[];
   /** Undefined until the first generation serves. */
   readonly serving: ServingState | undefined;
 }
@@ -41,7 +43,17 @@ export interface ServingState {
     readonly readonly: boolean;
     readonly usedConnections: number;
     readonly idleConnections: number;
+    readonly memoryLimitBytes: number;
+    readonly temporaryLimitBytes: number;
+    /** Undefined while the database does not answer. */
+    readonly memory: { readonly memoryBytes: number; readonly temporaryBytes: number } | undefined;
   };
+  /** File systems by what they hold. Null for one that does not answer. */
+  readonly disks: readonly {
+    readonly holds: string;
+    readonly freeBytes: number | null;
+    readonly totalBytes: number | null;
+  }[];
   /** Undefined for a project without Python. */
   readonly python: { readonly workers: number; readonly ready: number; readonly busy: number } | undefined;
   readonly references: readonly {

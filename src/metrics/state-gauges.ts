@@ -136,6 +136,40 @@ const STATE_GAUGES: readonly StateGauge[] = [
     ],
     ['state'],
   ),
+  ofServing(
+    'mxcp_duckdb_memory_bytes',
+    'Memory that DuckDB uses for data and operators.',
+    ({ database }) => database.memory?.memoryBytes,
+  ),
+  ofServing(
+    'mxcp_duckdb_memory_limit_bytes',
+    'Memory that DuckDB may use (`--duckdb-memory-limit`).',
+    ({ database }) => database.memoryLimitBytes,
+  ),
+  ofServing(
+    'mxcp_duckdb_temporary_bytes',
+    'Disk space that DuckDB uses for what does not fit into its memory.',
+    ({ database }) => database.memory?.temporaryBytes,
+  ),
+  ofServing(
+    'mxcp_duckdb_temporary_limit_bytes',
+    'Disk space that DuckDB may use for that (`--duckdb-temp-limit`).',
+    ({ database }) => database.temporaryLimitBytes,
+  ),
+  ofServing(
+    'mxcp_disk_free_bytes',
+    'What an ordinary user can still write on the file system of the database and that of the project.',
+    ({ disks }) =>
+      disks.flatMap(({ holds, freeBytes }) => (freeBytes === null ? [] : [[{ holds }, freeBytes] as const])),
+    ['holds'],
+  ),
+  ofServing(
+    'mxcp_disk_total_bytes',
+    'The size of these file systems.',
+    ({ disks }) =>
+      disks.flatMap(({ holds, totalBytes }) => (totalBytes === null ? [] : [[{ holds }, totalBytes] as const])),
+    ['holds'],
+  ),
   {
     name: 'mxcp_thread_pool_threads',
     help: 'Threads that run queries and file reads (`UV_THREADPOOL_SIZE`). Each running query holds one.',
@@ -168,6 +202,12 @@ const STATE_GAUGES: readonly StateGauge[] = [
       ),
     ['source'],
   ),
+  {
+    name: 'mxcp_secret_store_expiry_timestamp_seconds',
+    help: 'When a token or certificate of a secret store ends, by store and kind. The server renews tokens where it can.',
+    labels: ['store', 'kind'],
+    read: ({ expiries }) => expiries.map(({ store, kind, at }) => [{ store, kind }, toSeconds(at)]),
+  },
 ];
 
 const LIBUV_DEFAULT_THREADS = 4;

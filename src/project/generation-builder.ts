@@ -18,6 +18,7 @@ import {
   type PythonTarget,
   PythonWorkers,
 } from '../python/index.js';
+import type { Observers } from '../telemetry/index.js';
 
 /** Everything a call needs. Never changes once its generation serves. */
 export interface GenerationContents {
@@ -58,6 +59,8 @@ export interface GenerationBuilderOptions {
   readonly requestReload: (request: PythonReloadRequest) => void;
   /** For what stops nothing, such as a file that cannot be imported and that no endpoint needs; logged unless given. */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** Learns of Python workers that are replaced. */
+  readonly observers?: Pick<Observers, 'workerReplaced'> | undefined;
   /** How long `on_shutdown` hooks may take; a few seconds unless given. */
   readonly shutdownHooksMs?: number | undefined;
 }
@@ -160,7 +163,7 @@ export class GenerationBuilder {
     { config, targets, signal, onActivity }: GenerationSpec,
     database: GenerationDatabase,
   ): Promise<PythonWorkers | undefined> {
-    const { scrubber, requestReload, shutdownHooksMs, onWarning } = this.#options;
+    const { scrubber, requestReload, shutdownHooksMs, onWarning, observers } = this.#options;
     if (targets === undefined) return undefined;
     if (targets.length === 0 && !(await raceSignal(hasPythonFiles(config.paths.python), signal))) return undefined;
     onActivity?.('starting Python');
@@ -177,6 +180,7 @@ export class GenerationBuilder {
       output: ({ stream, text, processId }) => logger.info({ stream, worker: processId }, text),
       scrubber,
       onWarning: onWarning ?? ((message) => logger.warn(message)),
+      onReplaced: () => observers?.workerReplaced(),
       onDebug: (message) => logger.debug(message),
       openSession: (caller) => database.openSession(caller),
       requestReload,

@@ -83,6 +83,8 @@ export interface PythonSpec {
   /** For texts that are cut: a later scrubber would not recognise the part of a secret that is left. */
   readonly scrubber: Pick<Scrubber, 'scrubHead' | 'scrubTail'>;
   readonly onWarning: (message: string) => void;
+  /** A worker has ended and is replaced. */
+  readonly onReplaced?: (() => void) | undefined;
   /** Details for debugging, such as the full traceback of an error. */
   readonly onDebug: (message: string) => void;
   readonly openSession: (caller: CallerIdentity) => DatabaseSession;

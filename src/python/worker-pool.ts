@@ -200,6 +200,7 @@ export class WorkerSlot implements Disposable {
     if (this.#disposing.signal.aborted) return;
     this.#plan.spec.onWarning(`${reason}; a new worker replaces it`);
     this.restarts += 1;
+    this.#plan.spec.onReplaced?.();
     if (performance.now() - this.#readySince > SETTLED_MS) this.#backoff.reset();
     this.#replacement = this.#startReplacement();
   }

@@ -74,6 +74,11 @@ export class SecretStores implements Disposable {
     return this.#vault === undefined ? [] : [{ name: 'vault', ...this.#vault.report() }];
   }
 
+  /** What of the logins ends and when, by store. */
+  expiries(): readonly { readonly store: string; readonly kind: string; readonly at: Date }[] {
+    return (this.#vault?.expiries() ?? []).map((expiry) => ({ store: 'vault', ...expiry }));
+  }
+
   /** The secrets of the logins, for the scrubber. */
   secrets(): readonly Secret[] {
     return [...(this.#vault?.secrets() ?? []), ...(this.#onepassword?.secrets() ?? [])];

@@ -57,7 +57,7 @@ export function createAdminPorts(
 }
 
 /** Empty until the configuration is known. */
-function watchedFolders(running: Running | undefined): WatchedFolders {
+export function watchedFolders(running: Running | undefined): WatchedFolders {
   if (running === undefined) return [];
   const { config, database } = running.active.current.contents;
   return [

@@ -124,8 +124,16 @@ class RefreshTrigger implements Disposable {
     this.#active = active;
     this.#refresh = new RetriedWork(
       // The reload is part of the work: it uses the values that were read for the comparison and reads none twice.
-      () => context.stores.reuseLeased(this.#current.references, () => this.#resolveAgain()),
-      { onFailure: (failure) => this.#log(failure) },
+      async () => {
+        await context.stores.reuseLeased(this.#current.references, () => this.#resolveAgain());
+        context.observers.refreshEnded(undefined);
+      },
+      {
+        onFailure: (failure) => {
+          context.observers.refreshEnded(failure.reason);
+          this.#log(failure);
+        },
+      },
     );
   }
 

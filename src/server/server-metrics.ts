@@ -1,6 +1,9 @@
+import { within } from '../lifecycle/index.js';
 import { declaredName, type EndpointSet } from '../endpoints/index.js';
 import type { ServerMetrics, ServerState, ServingState } from '../metrics/index.js';
 import { unreadDefinitions } from '../reload/index.js';
+import { readFilesystems } from '../system/index.js';
+import { watchedFolders } from './admin-ports.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
 
@@ -26,11 +29,10 @@ export async function openMetrics(
   return metrics;
 }
 
-async function readState(
-  { phase, logger, stores, readiness }: ServerContext,
-  running: Running | undefined,
-): Promise<ServerState> {
+async function readState(context: ServerContext, running: Running | undefined): Promise<ServerState> {
+  const { phase, logger, stores, readiness } = context;
   const { checks } = await readiness.ready();
+  const isAnswering = checks.some(({ name, status }) => name === 'database' && status === 'ok');
   return {
     phase: phase.current,
     isDraining: phase.drainingSince !== undefined,
@@ -38,11 +40,18 @@ async function readState(
     logLevel: logger.level,
     checks,
     background: [...(running?.triggers.reports() ?? []), ...stores.reports()],
-    serving: running === undefined ? undefined : toServing(running),
+    expiries: stores.expiries(),
+    serving: running === undefined ? undefined : await toServing(context, running, isAnswering),
   };
 }
 
-function toServing({ active, calls, coordinator, gate }: Running): ServingState {
+async function toServing({ settings }: ServerContext, running: Running, isAnswering: boolean): Promise<ServingState> {
+  const { active, calls, coordinator, gate } = running;
+  const [memory, disks] = await Promise.all([
+    isAnswering ? readMemory(running) : undefined,
+    readFilesystems(watchedFolders(running)),
+  ]);
+  // Read after every wait, so that all numbers are of the same generation.
   const { number: generation, contents } = active.current;
   const { endpoints, database, python, config } = contents;
   const { inProgress, queued, draining, restartRequired, last } = coordinator.status();
@@ -60,10 +69,34 @@ function toServing({ active, calls, coordinator, gate }: Running): ServingState 
       restartRequired: restartRequired.length,
       definitionsChanged: last === null ? 0 : unreadDefinitions(last).length,
     },
-    database: { ...database.engine, readonly: database.readonly, ...database.connections },
+    database: {
+      ...database.engine,
+      readonly: database.readonly,
+      ...database.connections,
+      memoryLimitBytes: settings.duckdbMemoryLimit,
+      temporaryLimitBytes: settings.duckdbTempLimit,
+      memory,
+    },
+    disks,
     python: python && { ...python.status, ready: python.ready },
     references: config.references,
   };
+}
+
+/** A scrape must be answered, whatever the database does. */
+const DATABASE_ANSWER_MS = 800;
+
+/** Under a lease, so that the generation is not disposed before the answer. */
+async function readMemory({ active }: Running): Promise<ServingState['database']['memory']> {
+  const lease = active.tryAcquire({ label: 'a scrape of metrics', interrupt: () => {} });
+  // A handover has the database closed.
+  if (lease === undefined) return undefined;
+  const asking = lease.contents.database
+    .memory()
+    // The check of the database reports what is wrong with it.
+    .catch(() => undefined)
+    .finally(() => lease.release());
+  return within(asking, DATABASE_ANSWER_MS);
 }
 
 function toNames({ listings }: EndpointSet): ServingState['endpoints'] {

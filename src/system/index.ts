@@ -1,2 +1,2 @@
-export { type WatchedFolders } from './system-facts.js';
+export { readFilesystems, type WatchedFolders } from './system-facts.js';
 export { SystemProbe } from './system-probe.js';

@@ -122,13 +122,18 @@ export async function readDisk(root: string, folders: WatchedFolders): Promise<S
   const [main, counters, filesystems] = await Promise.all([
     readSpace('/'),
     readSystemFile(join(root, 'proc/diskstats')),
-    Promise.all(folders.map(readFilesystem)),
+    readFilesystems(folders),
   ]);
   const io = counters === undefined ? NO_COUNTERS : parseDiskCounters(counters);
   return { ...main, ...io, filesystems };
 }
 
 const NO_COUNTERS = { readBytes: null, writeBytes: null, readCount: null, writeCount: null } as const;
+
+/** The file systems of these folders. One that does not answer has its error instead of numbers. */
+export function readFilesystems(folders: WatchedFolders): Promise<SystemDiskRecord['filesystems']> {
+  return Promise.all(folders.map(readFilesystem));
+}
 
 async function readFilesystem({
   holds,

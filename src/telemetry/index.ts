@@ -4,7 +4,7 @@ export type {
   ObservedCall,
   OpenPhase,
 } from './call-timing.js';
-export { Observers, type ServerObserver } from './observers.js';
+export { type LoggedLine, Observers, type ServerObserver } from './observers.js';
 export { parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
 export { EventJournal } from './event-journal.js';
 export { EventObserver } from './event-observer.js';

@@ -20,6 +20,12 @@ export interface ServerObserver {
   /** Whenever readiness was looked at, changed or not. */
   readinessChecked?(isReady: boolean, checks: readonly Check[]): void;
   lineLogged?(line: LoggedLine): void;
+  /** A Python process has ended and is replaced. */
+  workerReplaced?(): void;
+  /** The server has resolved the references again by itself. `reason` says why that failed. */
+  refreshEnded?(reason: string | undefined): void;
+  /** A line of the log was left out, because there are many like it. */
+  lineLeftOut?(): void;
 }
 
 export type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
@@ -94,6 +100,18 @@ export class Observers implements Required<ServerObserver> {
     this.#isPassingLine = true;
     this.#pass((observer) => observer.lineLogged?.(line));
     this.#isPassingLine = false;
+  }
+
+  workerReplaced(): void {
+    this.#pass((observer) => observer.workerReplaced?.());
+  }
+
+  refreshEnded(reason: string | undefined): void {
+    this.#pass((observer) => observer.refreshEnded?.(reason));
+  }
+
+  lineLeftOut(): void {
+    this.#pass((observer) => observer.lineLeftOut?.());
   }
 
   #decideOnTiming(): void {

@@ -189,6 +189,19 @@ export class GenerationDatabase implements Disposable {
     }
   }
 
+  /** What DuckDB holds in memory and in temporary files, for all generations that share the instance. */
+  async memory(): Promise<{ readonly memoryBytes: number; readonly temporaryBytes: number }> {
+    const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
+    const rows = await connections.useIdle(async (connection) => {
+      const result = await connection.runAndReadAll(
+        'SELECT sum(memory_usage_bytes)::DOUBLE, sum(temporary_storage_bytes)::DOUBLE FROM duckdb_memory()',
+      );
+      return result.getRows();
+    });
+    const [memoryBytes, temporaryBytes] = rows[0] ?? [];
+    return { memoryBytes: Number(memoryBytes), temporaryBytes: Number(temporaryBytes) };
+  }
+
   /**
    * Makes the staged secrets those of the instance, all at once: the only effect of a build that others can see. Throws
    * `secret_failed`, after which nothing has changed.

@@ -64,7 +64,7 @@ export class CallLog implements Disposable {
   constructor(logger: Logger, observer: ServerObserver = {}) {
     this.#observer = observer;
     this.#logger = logger.child({ component: 'calls' });
-    this.#failures = new LimitedLog(this.#logger);
+    this.#failures = new LimitedLog(this.#logger, () => observer.lineLeftOut?.());
   }
 
   get counts(): CallsRecord {

@@ -78,7 +78,7 @@ export class HttpListener implements ClientTransport {
   constructor(options: HttpListenerOptions) {
     this.#options = options;
     this.#logger = options.logger.child({ component: 'mcp' });
-    this.#refusals = new LimitedLog(this.#logger);
+    this.#refusals = new LimitedLog(this.#logger, () => options.observers?.lineLeftOut());
     this.#accessLog = options.accessLog === true ? new AccessLog(options.logger) : undefined;
     this.#guard = new RequestGuard(options);
     this.#router = new MessageRouter({

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { type Disposable, Disposer, type TimeLimit } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
@@ -80,6 +81,19 @@ export class VaultSession implements Disposable {
     return this.#token.report();
   }
 
+  /** When the token ends unless it is renewed, and when the certificates end that the session was given. */
+  expiries(): readonly SecretExpiry[] {
+    const { remainingSeconds } = this.#token;
+    const { ca, cert } = this.#settings.tls;
+    return [
+      ...(remainingSeconds === undefined
+        ? []
+        : [{ kind: 'token', at: new Date(Date.now() + remainingSeconds * 1000) }]),
+      ...expiryOfCertificate('client_certificate', cert),
+      ...expiryOfCertificate('ca_certificate', ca),
+    ];
+  }
+
   /** Tokens and credentials, for the scrubber. */
   secrets(): readonly Secret[] {
     return this.#token.secrets();
@@ -87,6 +101,22 @@ export class VaultSession implements Disposable {
 
   dispose(): Promise<void> {
     return this.#disposer.dispose();
+  }
+}
+
+/** Something of a store that ends, and must be replaced before that. */
+export interface SecretExpiry {
+  readonly kind: string;
+  readonly at: Date;
+}
+
+/** Of the first certificate of a PEM file. Empty if there is none: the first connection reports what is wrong with it. */
+function expiryOfCertificate(kind: string, pem: string | undefined): readonly SecretExpiry[] {
+  if (pem === undefined) return [];
+  try {
+    return [{ kind, at: new Date(new X509Certificate(pem).validTo) }];
+  } catch {
+    return [];
   }
 }
 

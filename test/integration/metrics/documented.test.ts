@@ -5,7 +5,7 @@ import { createShopProject } from '../../kit/projects/shop.js';
 import { codesOf, tableUnder } from '../../contract/docs/doc-blocks.js';
 
 const PAGE = 'docs/operations/monitoring.md';
-const TABLES = ['The server', 'Calls', 'Reloads', 'DuckDB, Python and secrets', 'The process'];
+const TABLES = ['The server', 'Calls', 'Reloads', 'DuckDB, disks, Python and secrets', 'The process'];
 
 let families: readonly MetricFamily[];
 
