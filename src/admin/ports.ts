@@ -5,6 +5,7 @@ import type {
   EndpointRecord,
   EventName,
   Inside,
+  LogsRecord,
   MetricFamily,
   ProjectReportRecord,
   RunRecord,
@@ -33,6 +34,8 @@ export interface AdminPorts {
   readonly rotation: RotationPort;
   readonly project: ProjectPort;
   readonly system: SystemPort;
+  /** The last lines of the log, at most `count`. */
+  logs(count: number): LogsRecord;
   readonly events: EventPort;
 }
 

@@ -1,6 +1,6 @@
-import { check, openApiDocument, toWire } from '../contract/index.js';
+import { check, openApiDocument, type StatusRecord, toWire } from '../contract/index.js';
 import { type ErrorCode, MxcpError, plural } from '../errors/index.js';
-import { version } from '../version/index.js';
+import { createPageHandlers } from './pages/page-handlers.js';
 import type { AdminPorts, MetricsPort, ReadinessReport, RotationPort, SocketFacts, SystemPort } from './ports.js';
 import { createReloadHandlers } from './reload-handlers.js';
 import {
@@ -17,22 +17,15 @@ const STATUS_OF = { starting: 'starting', closing: 'degraded', serving: undefine
 /** One handler for each route of the contract. `socketFacts` is asked at each request: the sockets open after the handlers exist. */
 export function createRouteHandlers(ports: AdminPorts, socketFacts: () => SocketFacts): RouteHandlers {
   const { readiness, reloads, system } = ports;
+  const showStatus = () => readStatus(ports, socketFacts());
   const getHealth = () => ok({ status: 'ok', timestamp: new Date() } as const);
   return {
-    getIndex: () => ok({ service: 'mxcp-admin', version, openapi: '/openapi.json' }),
+    ...createPageHandlers(showStatus),
     getHealth,
     getLivez: getHealth,
     getReadyz: async () => probe(await readiness.ready()),
     getStartupz: () => probe(readiness.startup()),
-    getStatus: async () => {
-      const report = await readiness.ready();
-      return ok({
-        ...ports.status(),
-        status: STATUS_OF[report.phase] ?? (passes(report) ? 'ok' : 'degraded'),
-        checks: report.checks,
-        adminSocket: socketFacts(),
-      });
-    },
+    getStatus: async () => ok(await showStatus()),
     getMetrics: ({ header }) => showMetrics(ports.metrics, header('accept') ?? ''),
     getConfig: () => ok(ports.config()),
     listEndpoints: () => ok({ endpoints: ports.endpoints() }),
@@ -42,6 +35,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     runEndpoint: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.run(body, signal)) }),
     runQuery: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.query(body, signal)) }),
     validateProject: async ({ signal }) => ok(await ports.project.validate(signal)),
+    getLogs: ({ query }) => ok(ports.logs(query.lines ?? Number.POSITIVE_INFINITY)),
     ...createSystemHandlers(system),
     getEvents: ({ query: { types }, header }) => {
       const begin = ports.events.select({ types, after: header('last-event-id') });
@@ -49,6 +43,12 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     },
     getOpenApi: () => ok(openApiDocument()),
   };
+}
+
+async function readStatus(ports: AdminPorts, adminSocket: SocketFacts): Promise<StatusRecord> {
+  const report = await ports.readiness.ready();
+  const status = STATUS_OF[report.phase] ?? (passes(report) ? 'ok' : 'degraded');
+  return { ...ports.status(), status, checks: report.checks, adminSocket };
 }
 
 function createSystemHandlers(system: SystemPort) {

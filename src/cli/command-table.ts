@@ -97,6 +97,20 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/admin/metrics.js')).metrics,
   },
   {
+    name: 'support',
+    doc: 'Write one archive with what is needed to help: status, configuration, log and system, without secrets',
+    options: [
+      {
+        flags: '-o, --output <file>',
+        doc: 'The archive to write; default: `mxcp-support-<time>.tar.gz` in the working directory.',
+        completes: 'file',
+      },
+      ...CONNECTION,
+    ],
+    examples: ['mxcp admin support', 'mxcp admin support -o /tmp/support.tar.gz'],
+    load: async () => (await import('./commands/admin/support.js')).support,
+  },
+  {
     name: 'system',
     doc: 'Show CPUs, memory, disks, network and the process of the server',
     arguments: [{ usage: '[part]', doc: 'Only this part.', choices: SYSTEM_PARTS }],

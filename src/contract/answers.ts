@@ -333,6 +333,7 @@ export const config = component(
     profile: z.string(),
     repository_path: z.string(),
     debug: z.boolean(),
+    settings: z.array(z.string()).describe('The options and variables that are set, without their values.'),
     transport: z.string(),
     duckdb: z.strictObject({ path: z.string(), readonly: z.boolean() }),
     duckdb_path: z.string().describe('Repeats `duckdb.path`.'),

@@ -19,16 +19,30 @@ import {
 import { eventStream, eventTypes } from './events.js';
 import { metrics } from './metrics-answer.js';
 import { commonErrors, errorResponse, reading, type RouteContract } from './route-contract.js';
-import { systemCpu, systemDisk, systemInfo, systemMemory, systemNetwork, systemProcess } from './system-answers.js';
+import {
+  logs,
+  systemCpu,
+  systemDisk,
+  systemInfo,
+  systemMemory,
+  systemNetwork,
+  systemProcess,
+} from './system-answers.js';
 import { flag, recordLimit, waitDuration } from './wire-format.js';
 
 const serviceIndex = component(
   'ServiceIndex',
   'Name, version and the path of the contract.',
-  z.strictObject({ service: z.literal('mxcp-admin'), version: z.string(), openapi: z.string() }),
+  z.strictObject({ service: z.literal('mxcp-admin'), version: z.string(), docs: z.string(), openapi: z.string() }),
 );
 
 const openApiDocument = component('OpenApi', 'An OpenAPI 3.1 document.', z.record(z.string(), z.unknown()));
+
+const indexReading = reading(serviceIndex, 'The index.');
+const documentReading = reading(openApiDocument, 'The document.');
+
+/** For browsers. */
+const AS_PAGE = { textTypes: ['text/html'] } as const;
 
 const passing = reading(probeOk, 'Every check passes.');
 const notReady = errorResponse(probeFailed, ['server_starting', 'server_closing', 'server_busy', 'not_ready']);
@@ -76,10 +90,11 @@ const recordReading = reading(reloadRecord, 'The record.');
 /** Every route of the admin API. Keys are the operation ids. */
 export const ROUTES = {
   getIndex: {
-    ...reading(serviceIndex, 'The index.'),
+    ...indexReading,
     path: '/',
     tag: 'contract',
-    doc: 'Name, version and the path of the contract.',
+    doc: 'Name, version and the path of the contract; for browsers a page with the status.',
+    responses: { ...indexReading.responses, 200: { ...indexReading.responses[200], ...AS_PAGE } },
   },
   getHealth: {
     ...reading(health, 'It answers.'),
@@ -236,6 +251,15 @@ export const ROUTES = {
       200: { schema: projectReport, doc: 'The report, also when there are errors.' },
     },
   },
+  getLogs: {
+    ...reading(logs, 'The lines.'),
+    path: '/logs',
+    tag: 'status',
+    doc: 'The last lines of the log, from memory.',
+    query: z.strictObject({
+      lines: recordLimit.optional().describe('At most this many lines; all that are kept unless given.'),
+    }),
+  },
   getSystemInfo: {
     ...reading(systemInfo, 'The facts.'),
     path: '/system/info',
@@ -293,10 +317,12 @@ export const ROUTES = {
       503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy', 'too_many_streams']),
     },
   },
-  getOpenApi: {
-    ...reading(openApiDocument, 'The document.'),
-    path: '/openapi.json',
+  getDocs: {
+    ...documentReading,
+    path: '/docs',
     tag: 'contract',
-    doc: 'This contract as OpenAPI 3.1.',
+    doc: 'This contract as a page, which loads nothing from a network.',
+    responses: { ...documentReading.responses, 200: { ...documentReading.responses[200], ...AS_PAGE } },
   },
+  getOpenApi: { ...documentReading, path: '/openapi.json', tag: 'contract', doc: 'This contract as OpenAPI 3.1.' },
 } as const satisfies Record<string, RouteContract>;

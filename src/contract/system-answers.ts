@@ -12,6 +12,15 @@ const memorySource = z
   .enum(['host', 'cgroup'])
   .describe('Which limit applies: the whole machine, or the memory limit of the control group, as in a container.');
 
+export const logs = component(
+  'Logs',
+  'The last lines of the log, in the format of `--log-format`.',
+  z.strictObject({
+    lines: z.array(z.string()).describe('The oldest first; a line of several lines is one entry.'),
+    left_out: count.describe('How many lines were written before the first one.'),
+  }),
+);
+
 export const systemInfo = component(
   'SystemInfo',
   'The machine, or the part of it that the server may use.',

@@ -114,7 +114,7 @@ export const ERROR_CODES = {
   },
   output_failed: {
     kind: 'environment',
-    doc: 'A command cannot write to standard output, for example because the disk is full.',
+    doc: 'A command cannot write its output, to standard output or to a file, for example because the disk is full.',
   },
   python_not_found: { kind: 'environment', doc: 'The Python interpreter cannot be started, or is older than 3.9.' },
   python_failed: { kind: 'execution', doc: "A project's Python code raised an error, or cannot be read or imported." },

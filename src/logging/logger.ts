@@ -19,11 +19,11 @@ interface LoggerOptions {
   readonly format: LogFormat;
   readonly scrubber: Scrubber;
   readonly sinks?: readonly LogSink[] | undefined;
-  /** Gets the level of each line that is written, and its fields if it asks for them. */
+  /** Gets the level of each line that is written, its text, and its fields if it asks for them. */
   readonly onLine?: LineListener;
 }
 
-export type LineListener = (level: string, record: () => Readonly<Record<string, unknown>>) => void;
+export type LineListener = (level: string, text: string, record: () => Readonly<Record<string, unknown>>) => void;
 
 /**
  * Creates a logger that redacts secrets from every line. It never writes to standard output, which belongs to the protocol
@@ -36,7 +36,7 @@ export function createLogger({ level, format, scrubber, sinks = [stderrSink], on
     const line = format === 'json' ? scrubbed : formatLine(scrubbed, false);
     const coloured = format === 'text' && isTerminal ? formatLine(scrubbed, true) : line;
     for (const sink of sinks) sink(sink === stderrSink ? coloured : line);
-    onLine?.(levelOf(scrubbed), () => parseRecord(scrubbed) ?? {});
+    onLine?.(levelOf(scrubbed), line, () => parseRecord(scrubbed) ?? {});
   };
   const formatters = { level: (label: string) => ({ level: label }) };
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, { write });
@@ -143,7 +143,7 @@ export class ServerLog {
       ...options,
       level,
       sinks: [...sinks, (line) => this.#writeToFile(line)],
-      onLine: (lineLevel, record) => this.onLine(lineLevel, record),
+      onLine: (lineLevel, text, record) => this.onLine(lineLevel, text, record),
     });
   }
 

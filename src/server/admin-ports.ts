@@ -8,6 +8,7 @@ import type { GenerationContents } from '../project/index.js';
 import { type ReloadStatus, unreadDefinitions } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { SystemProbe, type WatchedFolders } from '../system/index.js';
+import { RecentLines } from '../telemetry/index.js';
 import { version } from '../version/index.js';
 import { LiveEvents } from './event-port.js';
 import { createProjectPort } from './project-port.js';
@@ -25,7 +26,9 @@ export function createAdminPorts(
   running: () => Running | undefined,
   metrics: AdminPorts['metrics'],
 ): AdminPorts {
-  const { phase, settings, reload } = context;
+  const { phase, settings, reload, scrubber } = context;
+  const recentLines = new RecentLines(scrubber);
+  context.observers.add(recentLines);
   const serving = (): Running => {
     const found = running();
     if (found === undefined) throw phase.startingError();
@@ -37,7 +40,7 @@ export function createAdminPorts(
     status: () => toStatus(running(), context),
     config: () => {
       const { active, coordinator } = serving();
-      return toConfig(active.current, coordinator.status(), settings.debug);
+      return toConfig(active.current, coordinator.status(), settings);
     },
     endpoints: () => {
       const { active, coordinator } = serving();
@@ -51,6 +54,7 @@ export function createAdminPorts(
     },
     rotation: createRotationPort(context, running),
     project: createProjectPort(context, serving),
+    logs: (count) => recentLines.last(count),
     system: new SystemProbe(() => watchedFolders(running())),
     events: new LiveEvents(context),
   };
@@ -120,7 +124,11 @@ function toEndpointNames({ endpoints }: GenerationContents): ConfigRecord['endpo
   };
 }
 
-function toConfig(generation: Generation<GenerationContents>, reload: ReloadStatus, debug: boolean): ConfigRecord {
+function toConfig(
+  generation: Generation<GenerationContents>,
+  reload: ReloadStatus,
+  { debug, namedBy }: ServerSettings,
+): ConfigRecord {
   const { config, database } = generation.contents;
   const { last, restartRequired } = reload;
   return {
@@ -129,6 +137,7 @@ function toConfig(generation: Generation<GenerationContents>, reload: ReloadStat
     profile: config.profile,
     repositoryPath: config.projectRoot,
     debug,
+    settings: Object.values(namedBy).sort(),
     transport: config.transport.provider,
     duckdb: { path: database.path, readonly: database.readonly },
     duckdbPath: database.path,

@@ -56,9 +56,9 @@ export class Server {
     const { logger } = this.#log;
     disposer.defer(() => this.#log.close());
     const observers = new Observers(logger);
+    this.#log.onLine = (level, text, record) => observers.lineLogged({ level, text, record });
     const phase = new ServerPhase(observers);
     for (const observer of added) observers.add(observer);
-    this.#log.onLine = (level, record) => observers.lineLogged({ level, record });
     this.#context = {
       settings,
       env,

@@ -6,5 +6,6 @@ export type {
 } from './call-timing.js';
 export { type LoggedLine, Observers, type ServerObserver } from './observers.js';
 export { parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
+export { RecentLines } from './recent-lines.js';
 export { EventJournal } from './event-journal.js';
 export { EventObserver } from './event-observer.js';

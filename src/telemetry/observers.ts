@@ -33,6 +33,8 @@ export type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
 /** A line of the log, after secrets were removed from it. */
 export interface LoggedLine {
   readonly level: string;
+  /** As it was written, with a newline at its end. */
+  readonly text: string;
   /** Its fields, which costs a parse. */
   readonly record: () => Readonly<Record<string, unknown>>;
 }

@@ -5,6 +5,7 @@ import type {
   EndpointList,
   Health,
   Metrics,
+  Logs,
   OpenApiDocument,
   ProbeFailed,
   ProbeOk,
@@ -45,6 +46,10 @@ export class AdminClient {
   constructor(options: AdminClientOptions) {
     checkClientOptions(options);
     this.#options = options;
+  }
+
+  get socketPath(): string {
+    return this.#options.socketPath;
   }
 
   health(): Promise<Health> {
@@ -162,6 +167,12 @@ export class AdminClient {
   /** Checks the project of the server as it is on disk; `owner_only` without the token of the server's owner. */
   validate(): Promise<ProjectReport> {
     return this.#act<ProjectReport>('/validate', {});
+  }
+
+  /** The last lines of the log, the oldest first; all that the server keeps unless `lines` is given. */
+  logs(options: { readonly lines?: number } = {}): Promise<Logs> {
+    const { lines } = options;
+    return this.#get<Logs>(withQuery('/logs', lines === undefined ? {} : { lines: String(lines) }));
   }
 
   systemInfo(): Promise<SystemInfo> {

@@ -65,6 +65,7 @@ describe('the OpenAPI document', () => {
       'post /run',
       'post /query',
       'post /validate',
+      'get /logs',
       'get /system/info',
       'get /system/cpu',
       'get /system/memory',
@@ -72,6 +73,7 @@ describe('the OpenAPI document', () => {
       'get /system/network',
       'get /system/process',
       'get /events',
+      'get /docs',
       'get /openapi.json',
     ]);
   });

@@ -117,6 +117,7 @@ describe('answers of the routes', () => {
       profile: 'production',
       repository_path: '/opt/mxcp',
       debug: false,
+      settings: ['--admin-socket', 'MXCP_PORT'],
       transport: 'streamable-http',
       duckdb: { path: '/data/mxcp.duckdb', readonly: false },
       duckdb_path: '/data/mxcp.duckdb',
@@ -174,6 +175,7 @@ describe('answers of the routes', () => {
     const index = await sendRaw(server.socketPath, 'GET / HTTP/1.1');
     expect(json(index)).toEqual({
       service: 'mxcp-admin',
+      docs: '/docs',
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       openapi: '/openapi.json',
     });
@@ -181,6 +183,13 @@ describe('answers of the routes', () => {
     const document = await sendRaw(server.socketPath, 'GET /openapi.json HTTP/1.1');
     expect(json(document)).toMatchObject({ openapi: '3.1.0', info: { title: 'MXCP Admin API' } });
     expectInContract('getOpenApi', document);
+  });
+
+  it('/logs', async () => {
+    const answer = await sendRaw(server.socketPath, 'GET /logs HTTP/1.1');
+    expect(json(answer)).toEqual({ lines: ['first', 'second'], left_out: 7 });
+    expectInContract('getLogs', answer);
+    expect(json(await sendRaw(server.socketPath, 'GET /logs?lines=1 HTTP/1.1'))).toMatchObject({ lines: ['second'] });
   });
 
   it.each([
@@ -260,6 +269,7 @@ describe('the client', () => {
     }
     expect((await client.reloads({ limit: 1 })).reloads).toEqual([WIRE_RECORD]);
     expect(await client.reloadRecord(RELOAD_ID)).toEqual(WIRE_RECORD);
+    expect(await client.logs({ lines: 1 })).toEqual({ lines: ['second'], left_out: 7 });
     expect((await client.systemInfo()).node_version).toBe(process.version);
     expect((await client.systemCpu()).percent).toBeGreaterThanOrEqual(0);
     expect((await client.systemMemory()).total_bytes).toBeGreaterThan(0);

@@ -108,6 +108,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       profile: 'production',
       repositoryPath: '/opt/mxcp',
       debug: false,
+      settings: ['--admin-socket', 'MXCP_PORT'],
       transport: 'streamable-http',
       duckdb: { path: '/data/mxcp.duckdb', readonly: false },
       duckdbPath: '/data/mxcp.duckdb',
@@ -171,6 +172,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
           error: null,
         }),
     },
+    logs: (count) => ({ lines: ['first', 'second'].slice(-count), leftOut: 7 }),
     system: new SystemProbe(() => [{ holds: 'project', path: '/' }]),
     rotation: {
       drain: () => ({ status: 'draining', drainingSince: new Date('2024-01-15T10:30:00.500Z'), activeRequests: 2 }),

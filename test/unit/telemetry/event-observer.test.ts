@@ -102,10 +102,10 @@ describe('an observer for events', () => {
     observers.drainChanged(undefined);
     const line = (level: string) => {
       const record = () => ({ level, time: '2026', component: 'reload', msg: 'm', id: 'x' });
-      return { level, record };
+      return { level, text: '', record };
     };
     for (const level of ['debug', 'info', 'warn', 'error', 'fatal']) observers.lineLogged(line(level));
-    observers.lineLogged({ level: 'warn', record: () => ({ msg: 1, component: 2 }) });
+    observers.lineLogged({ level: 'warn', text: '', record: () => ({ msg: 1, component: 2 }) });
     const rest = { component: 'reload', message: 'm', fields: { id: 'x' } };
     expect(events).toMatchObject([
       ['phase', { phase: 'serving', activity: 'starting' }],
@@ -124,13 +124,15 @@ test('an observer that fails at every line of the log does not make the log endl
   const logger = createSilentLogger();
   const observers = new Observers(logger);
   Object.assign(logger, {
-    error: (fields: unknown) => (lines.push(fields), observers.lineLogged({ level: 'error', record: () => ({}) })),
+    error: (fields: unknown) => (
+      lines.push(fields), observers.lineLogged({ level: 'error', text: '', record: () => ({}) })
+    ),
   });
   observers.add({
     lineLogged: () => {
       throw new Error('broken');
     },
   });
-  observers.lineLogged({ level: 'warn', record: () => ({}) });
+  observers.lineLogged({ level: 'warn', text: '', record: () => ({}) });
   expect(lines).toHaveLength(1);
 });
