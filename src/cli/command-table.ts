@@ -89,6 +89,18 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/admin/reloads.js')).reloads,
   },
   {
+    name: 'events',
+    doc: 'Show what happens in the server, until it is interrupted',
+    options: [
+      { flags: '--types <names>', doc: 'Only these events, separated by commas; `reload` means all of `reload.*`.' },
+      { flags: '--since-id <id>', doc: 'Begin after the event with this id, as `--json` shows it.' },
+      { flags: '--count <number>', doc: 'End after this many events.' },
+      ...CONNECTION,
+    ],
+    examples: ['mxcp admin events', 'mxcp admin events --types reload,call.error --json'],
+    load: () => import('./commands/admin/events.js'),
+  },
+  {
     name: 'metrics',
     doc: 'Show the metrics of the server; in a pipe as the text that Prometheus reads',
     arguments: [{ usage: '[prefix]', doc: 'Only metrics whose names begin with this.' }],

@@ -50,6 +50,10 @@ export class EventJournal {
     this.#scrub = scrub;
   }
 
+  get readers(): number {
+    return this.#subscribers.size;
+  }
+
   add<Name extends EventName>(name: Name, data: EventData<Name>): void {
     const number = this.#count();
     const remembered = this.#remembered.get(name) ?? [];

@@ -10,6 +10,8 @@ export interface Output {
   /** Standard output is a terminal: a person reads it, not a program. */
   readonly isTerminal: boolean;
   readonly isErrorTerminal: boolean;
+  /** Whether the reader of standard output has closed its end, so that everything written there is lost. */
+  readonly isReaderGone: boolean;
   /** The width of the terminal. */
   readonly columns: number;
   /** Writes text as it is, without adding a line end. */
@@ -27,9 +29,14 @@ export interface Output {
 /** `descriptor` is where standard output is. */
 export function createOutput(descriptor = 1): Output {
   let scrubber = (text: string): string => text;
+  let isReaderGone = false;
   const write = (text: string): void => {
     const failure = writeAll(descriptor, text);
     if (failure === undefined) return;
+    if (errorCodeOf(failure) === 'EPIPE') {
+      isReaderGone = true;
+      return;
+    }
     throw new MxcpError(
       'output_failed',
       `cannot write to standard output: ${messageOf(failure)}; free some disk space, or redirect the output`,
@@ -41,6 +48,9 @@ export function createOutput(descriptor = 1): Output {
   return {
     isTerminal: isatty(descriptor),
     isErrorTerminal: process.stderr.isTTY,
+    get isReaderGone() {
+      return isReaderGone;
+    },
     // 0 is what some terminals report that do not know their width.
     columns: process.stdout.columns || 80,
     write,
@@ -59,8 +69,8 @@ export function createOutput(descriptor = 1): Output {
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Writes synchronously, so that nothing is lost when the process ends right after. Returns the error that prevented it; a
- * reader that has closed the pipe is not an error.
+ * Writes synchronously, so that nothing is lost when the process ends right after. Returns the error that prevented it; EPIPE when the
+ * reader has closed the pipe.
  */
 function writeAll(descriptor: number, text: string): Error | undefined {
   let rest = Buffer.from(text);
@@ -70,7 +80,6 @@ function writeAll(descriptor: number, text: string): Error | undefined {
     } catch (error) {
       const code = errorCodeOf(error);
       if (code === undefined || !(error instanceof Error)) throw error;
-      if (code === 'EPIPE') return undefined;
       if (code !== 'EAGAIN') return error;
       // A full pipe in non-blocking mode: the reader is slower than this process.
       Atomics.wait(PAUSE, 0, 0, 1);

@@ -10,6 +10,7 @@ import { ERROR_CODES, exitCodeOf, type ErrorCode } from '../../../src/errors/ind
 class Recorder implements Output {
   readonly isTerminal = false;
   readonly isErrorTerminal = false;
+  readonly isReaderGone = false;
   readonly columns = 80;
   out = '';
   err = '';

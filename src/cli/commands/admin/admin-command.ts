@@ -27,17 +27,20 @@ export function adminCommand<T>({ ask, print, exitCode }: AdminCommand<T>): Comm
       else print(answer, context.output);
       return exitCode?.(answer) ?? 0;
     },
-    // The body of a refusal has `error` and `message`, and may have more, such as the record of a failed reload.
-    errorDetails: (error) =>
-      error instanceof AdminApiError && typeof error.body === 'object' ? { ...error.body } : undefined,
+    errorDetails: refusalDetails,
   };
+}
+
+/** The body of a refusal has `error` and `message`, and may have more, such as the record of a failed reload. */
+export function refusalDetails(error: MxcpError): Readonly<Record<string, unknown>> | undefined {
+  return error instanceof AdminApiError && typeof error.body === 'object' ? { ...error.body } : undefined;
 }
 
 /**
  * Connects to the server that `--socket` or MXCP_ADMIN_SOCKET names, else to the one of the project that `-C` names, else to the
  * default, and if that does not exist, to the server of the project here. Throws `usage`, and what reading a named project throws.
  */
-async function connect(options: Options, context: CommandContext): Promise<AdminClient> {
+export async function connect(options: Options, context: CommandContext): Promise<AdminClient> {
   const { env, cwd } = context;
   const socket = options['socket'];
   const flags = typeof socket === 'string' ? { adminSocket: socket } : {};
