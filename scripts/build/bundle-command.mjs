@@ -4,8 +4,8 @@ import { rolldown } from 'rolldown';
 import { readLicences } from './licences.mjs';
 import { packageNameOf } from './package-of-module.mjs';
 
-/** The first loads a native library from its own folder; the second is installed only by projects that use it. */
-const NOT_BUNDLED = /^(node:|@duckdb\/node-bindings|@1password\/sdk)/;
+/** The first and the last load native libraries from their own folders; the second is installed only by projects that use it. */
+const NOT_BUNDLED = /^(node:|@duckdb\/node-bindings|@1password\/sdk|@koromix\/)/;
 
 /**
  * Bundles the compiled command and its packages in `compiled` into its folder `command`. Node needs longer to find, read and link 720 small

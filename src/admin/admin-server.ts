@@ -107,14 +107,7 @@ export class AdminServer {
   async #open(access: SocketAccess, settings: AdminSocketSettings): Promise<void> {
     const { logger, environment = process.env } = this.#options;
     const { server } = this.#createHttpServer(access);
-    const mayBeActivated = access === 'full';
-    const socket = await openAdminSocket({
-      server,
-      settings,
-      environment,
-      mayBeActivated,
-      warn: (message) => logger.warn(message),
-    });
+    const socket = await openAdminSocket({ server, settings, environment, warn: (message) => logger.warn(message) });
     const name = access === 'full' ? 'admin socket' : 'probe socket';
     this.#sockets.push(socket);
     this.#owned.defer(() => {

@@ -1,4 +1,5 @@
 export { startAdminServer } from './admin-server.js';
+export type { AdminSocketSettings } from './socket/admin-socket.js';
 export { writeOwnerFile } from './client/owner-file.js';
 export type {
   AdminPorts,

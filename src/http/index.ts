@@ -12,4 +12,4 @@ export {
   readBody,
   writeReply,
 } from './http-server.js';
-export { bindHttpServers, portOf } from './port-binding.js';
+export { bindHttpServers, hostOf, portOf } from './port-binding.js';

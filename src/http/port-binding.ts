@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { errorCodeOf, messageOf, MxcpError } from '../errors/index.js';
 import { type HttpLimits, HttpServer, type HttpServerOptions } from './http-server.js';
 
@@ -15,6 +16,8 @@ export interface BindOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** Sockets that listen already, instead of host and port. They stay open in the process that made them. */
+  readonly descriptors?: readonly number[] | undefined;
   readonly maxConnections: number;
   readonly onRequest: HttpServerOptions['onRequest'];
   /** A connection cannot be accepted, e.g. because the process has no file descriptors left. */
@@ -25,9 +28,11 @@ export interface BindOptions {
 
 /**
  * Opens the port. `localhost` means both loopback addresses where the machine has both, because a client may try either
- * first. Throws `port_in_use`, `usage`.
+ * first. Throws `port_in_use`, `usage`, `socket_failed`.
  */
 export async function bindHttpServers(options: BindOptions): Promise<Server[]> {
+  const { descriptors = [] } = options;
+  if (descriptors.length > 0) return Promise.all(descriptors.map((fd) => listenOnHanded(fd, options)));
   if (options.host !== 'localhost') return [await bind(options.host, options)];
   const servers: Server[] = [];
   for (const host of ['127.0.0.1', '::1']) {
@@ -44,20 +49,49 @@ export async function bindHttpServers(options: BindOptions): Promise<Server[]> {
 }
 
 export function portOf(server: Server): number {
+  return addressOf(server).port;
+}
+
+export function hostOf(server: Server): string {
+  return addressOf(server).address;
+}
+
+function addressOf(server: Server): AddressInfo {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('not a TCP server that listens');
-  return address.port;
+  return address;
 }
 
 async function bind(host: string, bindOptions: BindOptions): Promise<Server> {
-  const { port, maxConnections, onRequest, onError, options = { host: '--host', port: '--port' } } = bindOptions;
+  const { port, onError, options = { host: '--host', port: '--port' } } = bindOptions;
+  const server = createBoundServer(bindOptions);
+  await listening(server, { host, port, options });
+  server.on('error', onError);
+  return server;
+}
+
+function createBoundServer({ maxConnections, onRequest }: BindOptions): Server {
   const { server } = new HttpServer({
     limits: { ...LIMITS, connections: maxConnections },
     onRequest,
     onBroken: ({ status }) => ({ status, headers: {}, body: '' }),
   });
-  await listening(server, { host, port, options });
-  server.on('error', onError);
+  return server;
+}
+
+async function listenOnHanded(fd: number, options: BindOptions): Promise<Server> {
+  const server = createBoundServer(options);
+  const listened = once(server, 'listening');
+  server.listen({ fd });
+  await listened;
+  if (typeof server.address() !== 'object' || server.address() === null) {
+    server.close();
+    throw new MxcpError(
+      'socket_failed',
+      'the socket for the MCP port that systemd handed over is not a TCP socket; set `ListenStream=` to a port',
+    );
+  }
+  server.on('error', options.onError);
   return server;
 }
 

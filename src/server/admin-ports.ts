@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { type AdminPorts, type ServerStatus, startAdminServer } from '../admin/index.js';
+import { type AdminPorts, type AdminSocketSettings, type ServerStatus, startAdminServer } from '../admin/index.js';
 import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
 import { firstLineOf, messageOf, MxcpError, toMxcpError, toOneLine } from '../errors/index.js';
 import { type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
@@ -200,18 +200,20 @@ const NOTHING_OPEN: OpenAdmin = { socketPath: undefined, dispose: () => {}, aban
  * server run without it, unless the settings are strict: then it throws what opening a socket throws. The server disposes it.
  */
 export async function openAdmin(
-  { settings: { admin, debug }, logger, scrubber, ownerToken }: ServerContext,
+  { settings: { admin, debug, namedBy }, logger, scrubber, ownerToken, sockets }: ServerContext,
   createPorts: () => AdminPorts,
 ): Promise<OpenAdmin> {
   const adminLogger = logger.child({ component: 'admin' });
-  if (!admin.enabled) {
+  // A socket that systemd hands over is switched on, unless a setting says otherwise.
+  const isEnabled = admin.enabled || (sockets.admin !== undefined && namedBy.admin === undefined);
+  if (!isEnabled) {
     logClosed(admin, adminLogger);
     return NOTHING_OPEN;
   }
   try {
     const server = await startAdminServer({
-      socket: { path: admin.socketPath, mode: admin.mode, group: admin.group },
-      probeSocket: admin.probe,
+      socket: { path: admin.socketPath, mode: admin.mode, group: admin.group, descriptor: sockets.admin },
+      probeSocket: toProbeSocket(admin.probe, sockets.probe),
       debug,
       ports: createPorts(),
       ownerToken,
@@ -228,6 +230,14 @@ export async function openAdmin(
     adminLogger.warn('serving without the admin socket; with --admin-strict the start would fail');
     return NOTHING_OPEN;
   }
+}
+
+/** Path and mode are those of the socket that systemd made. */
+function toProbeSocket(
+  probe: ServerSettings['admin']['probe'],
+  descriptor: number | undefined,
+): AdminSocketSettings | undefined {
+  return descriptor === undefined ? probe : { path: '', mode: 0o600, ...probe, descriptor };
 }
 
 /** No error: a service file may name both sockets, and one variable switches them on or off. */

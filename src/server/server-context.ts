@@ -7,6 +7,7 @@ import type { Logger, Scrubber } from '../logging/index.js';
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import type { SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
+import type { HandedSockets } from '../systemd/index.js';
 import type { Observers } from '../telemetry/index.js';
 
 /** What the parts of one server share. `Server` builds it once and owns what is in it. */
@@ -26,6 +27,7 @@ export interface ServerContext {
   readonly ownerToken: string;
   /** Threads whose priority is never lowered; empty to leave all threads equal. */
   readonly keptThreads: ReadonlySet<number>;
+  readonly sockets: HandedSockets;
   readonly openStreams: () => { readonly input: Readable; readonly output: Writable };
   /** Aborted when the server closes, with `server_closing`. */
   readonly stopped: AbortSignal;

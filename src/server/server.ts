@@ -10,6 +10,7 @@ import { type Logger, type LogSink, Scrubber, ServerLog } from '../logging/index
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import { type ReferenceResolver, SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
+import type { HandedSockets } from '../systemd/index.js';
 import { Observers, type ServerObserver } from '../telemetry/index.js';
 import { createAdminPorts, openAdmin, type OpenAdmin } from './admin-ports.js';
 import { ServerReadiness } from './readiness.js';
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly observers?: readonly ServerObserver[];
   /** Threads that keep their priority; all others run queries and get a lower one. Unless given, all stay equal. */
   readonly keptThreads?: readonly number[];
+  /** Sockets that systemd listens on for this server; without one, the server makes its own. */
+  readonly sockets?: HandedSockets | undefined;
   /** Opens the streams of stdio mode; those of the process unless given. */
   readonly openStreams?: ServerContext['openStreams'];
 }
@@ -48,7 +51,8 @@ export class Server {
   #opening: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor({ settings, env, logSinks, stores, observers: added = [], keptThreads, openStreams }: ServerOptions) {
+  constructor(serverOptions: ServerOptions) {
+    const { settings, env, logSinks, stores, observers: added = [], keptThreads, sockets, openStreams } = serverOptions;
     const disposer = new Disposer();
     const scrubber = new Scrubber();
     const { debug, logFormat: format } = settings;
@@ -71,6 +75,7 @@ export class Server {
       observers,
       ownerToken: randomBytes(32).toString('base64url'),
       keptThreads: new Set(keptThreads),
+      sockets: sockets ?? { admin: undefined, probe: undefined, mcp: [] },
       openStreams: openStreams ?? (() => ({ input: process.stdin, output: process.stdout })),
       stopped: this.#stopped.signal,
       disposer,
@@ -100,6 +105,34 @@ export class Server {
   /** Names of the calls that have not ended, the oldest first. */
   get runningCalls(): readonly string[] {
     return this.#running?.active.leases.map(({ label }) => label) ?? [];
+  }
+
+  /** Number of the current generation; 0 before the first. */
+  get generation(): number {
+    return this.#running?.active.current.number ?? 0;
+  }
+
+  get activeCalls(): number {
+    return this.#running?.calls.activeCalls ?? 0;
+  }
+
+  get isReloading(): boolean {
+    const { inProgress = false, queued = 0 } = this.#running?.coordinator.status() ?? {};
+    return inProgress || queued > 0;
+  }
+
+  /** Why calls cannot be served although the server neither starts nor stops: the database does not answer. Undefined without such a fault. */
+  async findFault(): Promise<string | undefined> {
+    const { phase, readiness } = this.#context;
+    if (phase.current !== 'serving') return undefined;
+    const { checks } = await readiness.ready();
+    const fault = checks.find(({ name, status }) => name === 'database' && status === 'fail');
+    return fault === undefined ? undefined : `check "${fault.name}" failed: ${fault.message}`;
+  }
+
+  /** Passes what happens in this server to an observer from now on; returns what ends that. */
+  observe(observer: ServerObserver): () => void {
+    return this.#context.observers.add(observer);
   }
 
   /** Resolves when the client of stdio mode has disconnected; never over HTTP. */
@@ -183,7 +216,7 @@ export class Server {
     await this.#tellOwner(config);
     phase.serve();
     this.#running.triggers.update(this.#running.active.current.contents);
-    warnOfOpenPort(config, this.logger);
+    warnOfOpenPort(config, this.url, this.logger);
     this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');
   }
 
@@ -233,11 +266,13 @@ export class Server {
 }
 
 /** Nothing in this version keeps callers out, so a port that others can reach should not be opened by mistake. */
-function warnOfOpenPort({ transport, sqlTools }: ResolvedConfig, logger: Logger): void {
-  const { provider, host, port } = transport;
-  if (provider === 'stdio' || isLoopbackHost(host)) return;
+function warnOfOpenPort({ sqlTools }: ResolvedConfig, url: string | undefined, logger: Logger): void {
+  if (url === undefined) return;
+  const { hostname, port } = new URL(url);
+  const host = hostname.replaceAll(/[[\]]/g, '');
+  if (isLoopbackHost(host)) return;
   logger.warn(
-    `listening on ${host} without authentication: every client that reaches port ${port} can call every endpoint; listen on localhost, or put a proxy that authenticates in front of it`,
+    `listening on ${host} without authentication: every client that reaches port ${port || 80} can call every endpoint; listen on localhost, or put a proxy that authenticates in front of it`,
   );
   if (!sqlTools.enabled) return;
   const files = sqlTools.externalAccess ? ', read files of this user and write them' : '';

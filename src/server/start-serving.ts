@@ -153,16 +153,18 @@ async function buildFirstGeneration(
 
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
-  { logger, scrubber, observers, settings: { accessLog, healthPath }, openStreams, phase, readiness }: ServerContext,
+  context: ServerContext,
   { project, transport, presentation }: ResolvedConfig,
   calls: EndpointCalls,
 ): Promise<ClientTransport> {
+  const { logger, scrubber, observers, settings, openStreams, phase, readiness, sockets } = context;
+  const { accessLog, healthPath } = settings;
   const info = { name: project, version, ...presentation };
   const isDraining = (): boolean => phase.drainingSince !== undefined;
   const options = { calls, logger, scrubber, observers, accessLog, info, isDraining };
   if (transport.provider === 'stdio') return startStdio({ ...options, ...openStreams() });
   const health = healthPath === undefined ? undefined : { path: healthPath, isReady: () => isReady(readiness) };
-  return startHttpListener({ ...options, ...transport, health });
+  return startHttpListener({ ...options, ...transport, health, descriptors: sockets.mcp });
 }
 
 async function isReady(readiness: ReadinessSource): Promise<boolean> {

@@ -26,6 +26,8 @@ export interface AdminSocketSettings {
   readonly mode: number;
   /** Name or number. */
   readonly group?: string | undefined;
+  /** A socket that systemd listens on already; it decides path, mode and group. */
+  readonly descriptor?: number | undefined;
 }
 
 export interface OpenSocketOptions {
@@ -33,8 +35,6 @@ export interface OpenSocketOptions {
   readonly server: Server;
   readonly settings: AdminSocketSettings;
   readonly environment: Environment;
-  /** Whether a socket that systemd hands over is this one. */
-  readonly mayBeActivated: boolean;
   /** Gets what is unsafe or does not work about the folder of the socket. */
   readonly warn: (message: string) => void;
 }
@@ -58,9 +58,9 @@ export interface AdminSocket {
 export async function openAdminSocket(options: OpenSocketOptions): Promise<AdminSocket> {
   const { settings, environment } = options;
   try {
-    return options.mayBeActivated && isActivated(environment)
-      ? await listenOnActivated(options.server, environment)
-      : await createSocket(parseSocketPath(settings.path), options);
+    return settings.descriptor === undefined
+      ? await createSocket(parseSocketPath(settings.path), options)
+      : await listenOnHanded(options.server, settings.descriptor);
   } catch (error) {
     throw toSocketError(error, settings.path, environment);
   }
@@ -133,31 +133,17 @@ function unknownGroup(group: string, groupFile: string): MxcpError {
   );
 }
 
-/** systemd hands descriptors over from this number on. */
-const FIRST_DESCRIPTOR = 3;
-
-/** Whether systemd handed sockets to this very process (`LISTEN_PID`), and not to one that started it. */
-export function isActivated(environment: Environment): boolean {
-  return environment['LISTEN_PID'] === String(process.pid) && Number(environment['LISTEN_FDS']) >= 1;
-}
-
-/** Listens on the socket that systemd made. Throws `socket_failed` when it is not exactly one Unix socket with a path. */
-export async function listenOnActivated(server: Server, environment: Environment): Promise<AdminSocket> {
-  if (Number(environment['LISTEN_FDS']) !== 1) {
-    throw new MxcpError(
-      'socket_failed',
-      `LISTEN_FDS is ${environment['LISTEN_FDS']}; the admin socket takes exactly one socket from systemd`,
-    );
-  }
+/** Listens on the socket that systemd made. Throws `socket_failed` when it is not a Unix socket with a path. */
+async function listenOnHanded(server: Server, descriptor: number): Promise<AdminSocket> {
   // The admin API must never end up on a network, so a socket that cannot be shown to be a Unix one is refused.
-  const path = isSocket(FIRST_DESCRIPTOR) ? await findBoundPath(FIRST_DESCRIPTOR) : undefined;
+  const path = isSocket(descriptor) ? await findBoundPath(descriptor) : undefined;
   if (path === undefined) {
     throw new MxcpError(
       'socket_failed',
-      'the socket handed over by systemd is not a Unix socket with a path; set ListenStream= to one',
+      'the admin socket handed over by systemd is not a Unix socket with a path; set `ListenStream=` to one, or `FileDescriptorName=mcp` if it is the MCP port',
     );
   }
-  await listenPrivately(server, { fd: FIRST_DESCRIPTOR });
+  await listenPrivately(server, { fd: descriptor });
   return createPublished(path, lstatSync(path).mode, () => {});
 }
 

@@ -7,6 +7,7 @@ import { firstLineOf, formatProblem, groupByFile, messageOf, toMxcpError } from 
 import type { Logger, LogSink } from '../../logging/index.js';
 import { Server } from '../../server/index.js';
 import type { ServerSettings } from '../../settings/index.js';
+import { notifySystemd, type SystemdNotifier, takeServiceEnvironment } from '../../systemd/index.js';
 import { BUG_EXIT_CODE, type CommandContext, type CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import { startProgress } from '../terminal/progress.js';
@@ -30,21 +31,24 @@ export async function serveUntilStopped(
   context: CommandContext,
   { logSinks, onReady }: ServeExtras = {},
 ): Promise<number> {
+  const service = takeServiceEnvironment(context.env);
   const server = new Server({
     settings,
     env: context.env,
     keptThreads: context.early.threads,
+    sockets: service.sockets,
     openStreams: () => openStandardStreams(context.early.streams),
     ...(logSinks && { logSinks }),
   });
   context.output.scrubWith((text) => server.scrub(text));
   const crash = watchForCrash(server.logger);
+  const notifier = await notifySystemd(service, server);
   try {
     const stopped = Promise.race([stopSignal(server, context), crash.happened]);
     const progress = startProgress(context.output, () => server.activity);
     const stoppedEarly = await Promise.race([server.start(), stopped]).finally(() => progress.end());
     if (stoppedEarly === undefined) {
-      reloadOnHangup(server, context);
+      reloadOnHangup(server, context, notifier);
       onReady?.(server.url);
       await Promise.race([stopped, server.clientGone]);
     }
@@ -57,6 +61,7 @@ export async function serveUntilStopped(
     return crash.exitCode;
   } finally {
     crash.dispose();
+    notifier?.dispose();
   }
 }
 
@@ -110,12 +115,13 @@ function endAtOnce(server: Server): void {
 }
 
 /** SIGHUP reloads; one that came before the server was ready reloads now. */
-function reloadOnHangup(server: Server, { early }: CommandContext): void {
+function reloadOnHangup(server: Server, { early }: CommandContext, notifier: SystemdNotifier | undefined): void {
   early.onHangup = () => {
     try {
       server.reload({ trigger: 'sighup' });
     } catch (error) {
       server.logger.warn({ component: 'reload', reason: messageOf(error) }, 'SIGHUP ignored');
+      notifier?.hangupIgnored();
     }
   };
   if (early.hangups > 0) early.onHangup();

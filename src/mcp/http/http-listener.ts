@@ -1,5 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { bindHttpServers, ClientGone, portOf, type Reply, RequestGuard, writeReply } from '../../http/index.js';
+import {
+  bindHttpServers,
+  ClientGone,
+  hostOf,
+  isLoopbackHost,
+  portOf,
+  type Reply,
+  RequestGuard,
+  writeReply,
+} from '../../http/index.js';
 import { within } from '../../lifecycle/index.js';
 import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
@@ -36,6 +45,8 @@ export interface HttpListenerOptions extends McpOptions {
   readonly maxConnections?: number;
   readonly maxSessions?: number;
   readonly sessionIdleMs?: number;
+  /** Sockets that listen already, instead of host and port. */
+  readonly descriptors?: readonly number[] | undefined;
   /** Where load balancers ask whether calls would be served. */
   readonly health?: { readonly path: string; readonly isReady: () => Promise<boolean> } | undefined;
 }
@@ -66,7 +77,8 @@ export class HttpListener implements ClientTransport {
   readonly #options: HttpListenerOptions;
   readonly #refusals: LimitedLog;
   readonly #accessLog: AccessLog | undefined;
-  readonly #guard: RequestGuard;
+  #guard: RequestGuard;
+  #host: string;
   readonly #router: MessageRouter;
   readonly #logger: Logger;
   /** What is being answered, until it is. */
@@ -80,6 +92,7 @@ export class HttpListener implements ClientTransport {
     this.#logger = options.logger.child({ component: 'mcp' });
     this.#refusals = new LimitedLog(this.#logger, () => options.observers?.lineLeftOut());
     this.#accessLog = options.accessLog === true ? new AccessLog(options.logger) : undefined;
+    this.#host = options.host;
     this.#guard = new RequestGuard(options);
     this.#router = new MessageRouter({
       createServer: createMcpServerFactory({
@@ -100,16 +113,20 @@ export class HttpListener implements ClientTransport {
   }
 
   get url(): string {
-    const { host } = this.#options;
+    const host = this.#host;
     return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}/mcp`;
   }
 
   async open(): Promise<void> {
-    const { host, port, maxConnections = MAX_CONNECTIONS } = this.#options;
+    const { host, port, descriptors, maxConnections = MAX_CONNECTIONS } = this.#options;
     const onError = (error: Error) => this.#logger.error({ err: error }, 'connection not accepted');
     const onRequest = this.#onRequest;
-    this.#servers = await bindHttpServers({ host, port, maxConnections, onRequest, onError });
+    this.#servers = await bindHttpServers({ host, port, descriptors, maxConnections, onRequest, onError });
     this.#port = this.#servers[0] === undefined ? port : portOf(this.#servers[0]);
+    if (descriptors === undefined || descriptors.length === 0) return;
+    const addresses = this.#servers.map(hostOf);
+    this.#host = addresses.find((address) => !isLoopbackHost(address)) ?? addresses[0] ?? host;
+    this.#guard = new RequestGuard({ ...this.#options, host: this.#host });
   }
 
   async notifyListChanged(changes: ListChanges): Promise<void> {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync } from 'node:fs';
 import { chmod, readFile, rm } from 'node:fs/promises';
@@ -7,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { AdminClient } from '../../../src/admin/client/index.js';
 import { createFolder, leaveDeadSocket, listen } from './admin-fixture.js';
 import {
-  AdminProcess,
+  type AdminProcess,
   buildAdminProgram,
   createFolderFor,
   startProgram,
@@ -178,47 +177,5 @@ describe('permissions', () => {
     const line = await start(['serve', join(theirs, 'mxcp.sock'), '660', String(group)], other).line();
     expect(line).toContain(`refused socket_permission the admin socket cannot be given to group ${group}`);
     expect(readdirSync(theirs)).toEqual([]);
-  });
-});
-
-describe('socket activation', () => {
-  /** What systemd does: makes the socket, puts it at descriptor 3, and becomes the program. */
-  const ACTIVATOR = `
-import os, socket, sys
-kind, path, *command = sys.argv[1:]
-listener = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET, socket.SOCK_STREAM)
-listener.bind(path if kind == "unix" else ("127.0.0.1", 0))
-listener.listen()
-os.dup2(listener.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-os.execv(command[0], command)`;
-
-  function activate(kind: 'unix' | 'inet', args: readonly string[]): AdminProcess {
-    const child = new AdminProcess(
-      spawn('python3', ['-c', ACTIVATOR, kind, path, process.execPath, program.script, ...args], {
-        stdio: ['pipe', 'pipe', 'inherit'],
-      }),
-    );
-    started.push(child);
-    return child;
-  }
-
-  it('uses the socket it is handed, and leaves it', async () => {
-    const child = activate('unix', ['serve', '/not/used.sock']);
-    expect(await child.line()).toBe(`open ${path}`);
-    expect(await start(['ask', path]).line()).toBe('answer ok');
-    await child.end('SIGTERM');
-    expect(readdirSync(folder)).toEqual(['mxcp.sock']);
-  });
-
-  it('refuses a network socket', async () => {
-    const child = activate('inet', ['serve', path]);
-    expect(await child.line()).toContain('refused socket_failed the socket handed over by systemd is not a Unix');
-  });
-
-  it('ignores sockets that were handed to another process', async () => {
-    const child = start(['serve', path], { env: { LISTEN_FDS: '1', LISTEN_PID: '1' } });
-    expect(await child.line()).toBe(`open ${path}`);
   });
 });
