@@ -177,13 +177,8 @@ function findMissingProject({ userSource, settings, site, project }: ActiveTempl
   return isExpected ? [{ ...userSource.positionOfKey(['projects']), path: 'projects', message }] : [];
 }
 
-function userWarnings(active: ActiveTemplate, { user, userProfile }: EffectiveConfig): readonly Problem[] {
-  const { project, profile } = active;
+function userWarnings(active: ActiveTemplate, { user }: EffectiveConfig): readonly Problem[] {
   const warnings: Problem[] = [];
-  if (userProfile.telemetry.enabled) {
-    const key = ['user', 'projects', project, 'profiles', profile, 'telemetry', 'enabled'] as const;
-    warnings.push(problemAt(active, key, 'this version sends no telemetry; the setting has no effect'));
-  }
   if (user.transport.http.scheme === 'https') {
     const message = 'the server itself speaks plain HTTP; put a proxy that speaks TLS in front of it';
     warnings.push(problemAt(active, ['user', 'transport', 'http', 'scheme'], message));

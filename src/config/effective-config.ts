@@ -168,7 +168,30 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     } satisfies LoggingConfig,
     /** The interval at which references are resolved again without a request; null for never. */
     refreshMs: reload.refresh === undefined ? null : (parseDuration(String(reload.refresh)) ?? null),
+    telemetry: toTelemetry(userProfile),
     features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
+  };
+}
+
+/** What is exported to an OpenTelemetry collector, before the variables of OpenTelemetry are applied. */
+function toTelemetry({ telemetry }: UserProfile) {
+  const { enabled, headers = {}, tracing, metrics, logs } = telemetry;
+  return {
+    enabled,
+    /** Without the path of a signal. */
+    endpoint: telemetry.endpoint,
+    /** A reload replaces them. */
+    headers: Object.entries(headers).map(([name, value]) => ({ name, value: new Secret(value) })),
+    serviceName: telemetry.service_name,
+    serviceVersion: telemetry.service_version,
+    environment: telemetry.environment,
+    resourceAttributes: telemetry.resource_attributes,
+    traces: enabled && tracing.enabled,
+    /** Whether spans are also written to the log. */
+    tracesToLog: tracing.console_export,
+    metrics: enabled && metrics.enabled,
+    metricsIntervalMs: metrics.export_interval * 1000,
+    logs: enabled && logs.enabled,
   };
 }
 

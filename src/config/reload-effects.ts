@@ -27,6 +27,7 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
     readFiles: candidate.readFiles,
     refreshMs: candidate.refreshMs,
     secrets: candidate.secrets,
+    telemetry: { ...running.telemetry, headers: candidate.telemetry.headers },
     environment: candidate.environment,
     files: candidate.files,
     references: candidate.references,

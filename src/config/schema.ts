@@ -190,16 +190,28 @@ const secrets = z.array(secret).superRefine((list, context) => {
   }
 });
 
+const collectorUrl = text.refine(
+  (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
+  'must be the `http://` or `https://` URL of a collector, without `/v1/traces`',
+);
+
 const telemetry = section({
   enabled: z.boolean().default(false).meta({ setting: 'telemetryEnabled' }),
-  endpoint: text.optional(),
-  headers: z.record(z.string(), z.string()).optional().meta({ secret: true }),
+  endpoint: collectorUrl.optional(),
+  headers: z.record(z.string(), z.string()).optional().meta({ reload: 'live', secret: true }),
   service_name: text.optional(),
   service_version: text.optional(),
   environment: text.optional(),
-  resource_attributes: z.record(z.string(), z.unknown()).optional(),
-  tracing: section({ enabled: z.boolean().default(false), console_export: z.boolean().default(false) }),
-  metrics: section({ enabled: z.boolean().default(false), export_interval: z.number().min(1).default(60) }),
+  resource_attributes: z.record(z.string(), z.union([text, z.number(), z.boolean()])).default({}),
+  tracing: section({
+    enabled: z.boolean().default(true),
+    console_export: z.boolean().default(false).meta({ setting: 'telemetryTracingConsole' }),
+  }),
+  metrics: section({
+    enabled: z.boolean().default(true),
+    export_interval: z.number().min(1).max(86_400).default(60).meta({ setting: 'telemetryMetricsInterval' }),
+  }),
+  logs: section({ enabled: z.boolean().default(false) }),
 });
 
 /** One profile of a project in the user configuration; of an empty mapping, its defaults. */

@@ -18,6 +18,7 @@ import { leaveRotation } from './rotation.js';
 import { type ServerContext, ServerPhase } from './server-context.js';
 import { openMetrics } from './server-metrics.js';
 import { loadFirstConfig, type Running, shutdownCallsMs, startServing } from './start-serving.js';
+import { startTelemetryExport } from './telemetry-export.js';
 
 export interface ServerOptions {
   readonly settings: ServerSettings;
@@ -209,6 +210,8 @@ export class Server {
     stopped.throwIfAborted();
     this.#log.configure(config.logging);
     for (const warning of config.warnings) this.logger.warn(formatProblem(warning));
+    // Ended after the last generation, whose hooks may log.
+    await startTelemetryExport(this.#context, config, () => this.#running?.active.current);
     // Owned after the admin socket: the socket disappears only when the databases are closed.
     disposer.own(databases);
     this.#running = await startServing(this.#context, config);

@@ -85,6 +85,16 @@ export const SETTINGS = {
     variable: 'MXCP_TELEMETRY_ENABLED',
     doc: 'Switch telemetry of the active profile on or off.',
   },
+  telemetryTracingConsole: {
+    kind: boolean,
+    variable: 'MXCP_TELEMETRY_TRACING_CONSOLE',
+    doc: 'Also write spans to the log; default: `telemetry.tracing.console_export` of the profile.',
+  },
+  telemetryMetricsInterval: {
+    kind: integer(1, 86_400),
+    variable: 'MXCP_TELEMETRY_METRICS_INTERVAL',
+    doc: 'Seconds between two exports of metrics; default: `telemetry.metrics.export_interval` of the profile.',
+  },
   envFiles: {
     kind: paths,
     flag: '--env-file <path>',
@@ -312,8 +322,4 @@ export type SettingFlags = {
 };
 
 /** Variables that users of the format may have set and that have no meaning, or none yet, to the server. */
-export const ACCEPTED_VARIABLES = [
-  'MXCP_DISABLE_ANALYTICS',
-  'MXCP_TELEMETRY_TRACING_CONSOLE',
-  'MXCP_TELEMETRY_METRICS_INTERVAL',
-] as const;
+export const ACCEPTED_VARIABLES = ['MXCP_DISABLE_ANALYTICS'] as const;

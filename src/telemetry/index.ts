@@ -5,7 +5,7 @@ export type {
   OpenPhase,
 } from './call-timing.js';
 export { type LoggedLine, Observers, type ServerObserver } from './observers.js';
-export { parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
 export { RecentLines } from './recent-lines.js';
+export { newSpanId, newTraceId, parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
 export { EventJournal } from './event-journal.js';
 export { EventObserver } from './event-observer.js';

@@ -208,17 +208,6 @@ describe('what an option or a variable says', () => {
       'the configuration has a problem:\n  MXCP_DUCKDB_PATH: the path of the database must name a file; databases in memory or on other machines cannot be used',
     );
   });
-
-  it('is reported under its name if it has no effect', async () => {
-    const { warnings } = await loadProject(await noFile(), { env: { MXCP_TELEMETRY_ENABLED: 'true' } });
-    expect(warnings).toEqual([
-      {
-        file: 'MXCP_TELEMETRY_ENABLED',
-        path: 'projects.shop.profiles.dev.telemetry.enabled',
-        message: 'this version sends no telemetry; the setting has no effect',
-      },
-    ]);
-  });
 });
 
 describe('protections', () => {
