@@ -171,10 +171,11 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--project <name>', doc: 'Name of the project; default: the name of the folder.' },
       { flags: '--profile <name>', doc: 'Name of the profile; default: `dev`.' },
       { flags: '--bootstrap', doc: 'Add an example resource and an example prompt.' },
+      { flags: '--docker', doc: 'Add a Dockerfile and a Compose file, also to a project that exists.' },
       { flags: '--force', doc: 'Create it even inside another project; files are never overwritten.' },
       JSON_OUTPUT,
     ],
-    examples: ['mxcp init sales', 'mxcp init --bootstrap .'],
+    examples: ['mxcp init sales', 'mxcp init --bootstrap .', 'mxcp init --docker sales'],
     load: () => import('./commands/init.js'),
   },
   {

@@ -6,6 +6,7 @@ import { messageOf, MxcpError } from '../../errors/index.js';
 import { createFolder } from '../../files/index.js';
 import { Disposer } from '../../lifecycle/index.js';
 import { SITE_FILE_NAME } from '../../settings/index.js';
+import { version } from '../../version/index.js';
 import type { CommandModule, Options } from '../command/command.js';
 
 const DEFAULT_PROFILE = 'dev';
@@ -14,21 +15,31 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
 /** Creates a project. It asks no questions and overwrites no file. */
 export const run: CommandModule['run'] = async ([given = '.'], options, { cwd, output }) => {
   const folder = resolve(cwd, given);
+  const templates = chooseTemplates(folder, options);
   const names = { project: readProject(options, folder), profile: readName('--profile', options, DEFAULT_PROFILE) };
-  const templates = options['bootstrap'] === true ? (['project', 'bootstrap'] as const) : (['project'] as const);
   const found = templates.flatMap((name) => readTemplate(name, names));
-  const files = found.filter(({ path }) => path !== IGNORED.path || !existsSync(join(folder, path)));
+  const files = found.filter(({ path }) => path !== '.gitignore' || !existsSync(join(folder, path)));
   refuseExisting(folder, files);
   if (options['force'] !== true) refuseInside(folder);
   const written = await writeFiles(folder, files);
   if (options['jsonOutput'] === true) {
-    output.json({ status: 'ok', result: { ...names, folder, files: written } });
+    output.json({ status: 'ok', result: { ...(templates.includes('project') && names), folder, files: written } });
   } else {
     for (const path of written) output.print(`wrote ${join(relative(cwd, folder), path)}`);
-    for (const line of nextSteps(relative(cwd, folder))) output.print(line);
+    for (const line of nextSteps(relative(cwd, folder), templates)) output.print(line);
   }
   return 0;
 };
+
+type Template = 'project' | 'bootstrap' | 'docker';
+
+/** `--docker` alone also adds its files to a project that exists. */
+function chooseTemplates(folder: string, options: Options): readonly Template[] {
+  const chosen = (['bootstrap', 'docker'] as const).filter((name) => options[name] === true);
+  const describesProject = ['bootstrap', 'project', 'profile'].some((name) => options[name] !== undefined);
+  const adds = chosen.includes('docker') && !describesProject && existsSync(join(folder, SITE_FILE_NAME));
+  return adds ? chosen : ['project', ...chosen];
+}
 
 function readProject(options: Options, folder: string): string {
   const fromFolder = basename(folder)
@@ -89,10 +100,16 @@ async function writeNewFile(file: string, text: string, written: Disposer): Prom
   await handle.writeFile(text).finally(() => handle.close());
 }
 
-function nextSteps(folder: string): readonly string[] {
+function nextSteps(folder: string, templates: readonly Template[]): readonly string[] {
   const quoted = /^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder);
   const enter = folder === '' ? [] : [`  cd ${quoted}`];
-  return ['\nNext:', ...enter, '  mxcp validate', '  mxcp run tool hello -p name=Ada', '  mxcp dev', '  mxcp serve'];
+  const local = ['  mxcp validate', '  mxcp run tool hello -p name=Ada', '  mxcp dev', '  mxcp serve'];
+  return [
+    '\nNext:',
+    ...enter,
+    ...(templates.includes('project') ? local : []),
+    ...(templates.includes('docker') ? ['  docker compose up --build'] : []),
+  ];
 }
 
 interface ProjectFile {
@@ -103,12 +120,15 @@ interface ProjectFile {
 
 /** `templates/` of the package, seen from the bundled command, and from the sources and what is compiled from them. */
 const TEMPLATE_FOLDERS = ['../../templates/', '../../../templates/'];
-/** npm packs no `.gitignore`. */
-const IGNORED = { template: 'gitignore', path: '.gitignore' };
+/** Of templates whose files have another name in the project: npm packs no `.gitignore`. */
+const HIDDEN_FILES = new Map([
+  ['gitignore', '.gitignore'],
+  ['dockerignore', '.dockerignore'],
+]);
 
 /** The files of a template, with the names of the new project filled in. */
 function readTemplate(
-  name: 'project' | 'bootstrap',
+  name: Template,
   { project, profile }: Record<'project' | 'profile', string>,
 ): readonly ProjectFile[] {
   const candidates = TEMPLATE_FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}${name}`, import.meta.url)));
@@ -119,7 +139,10 @@ function readTemplate(
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .sort()
     .map((path) => ({
-      path: path === IGNORED.template ? IGNORED.path : path,
-      text: readFileSync(join(root, path), 'utf8').replaceAll('PROJECT', project).replaceAll('PROFILE', profile),
+      path: HIDDEN_FILES.get(path) ?? path,
+      text: readFileSync(join(root, path), 'utf8')
+        .replaceAll('PROJECT', project)
+        .replaceAll('PROFILE', profile)
+        .replaceAll('VERSION', version),
     }));
 }

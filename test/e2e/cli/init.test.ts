@@ -58,6 +58,23 @@ it('adds examples that are valid when it is asked to', async () => {
   expect(JSON.parse(read.stdout)).toMatchObject({ name: 'threads' });
 });
 
+it('adds what builds an image, to a new project and to one that exists', async () => {
+  const made = await runMxcp(['init', '--docker', 'sales'], { cwd: folder.path });
+  expect(made.stdout).toContain('wrote sales/Dockerfile\n');
+  expect(made.stdout).toMatch(/ {2}mxcp serve\n {2}docker compose up --build\n$/);
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  expect(readFileSync(join(folder.path, 'sales', 'Dockerfile'), 'utf8')).toContain(`ARG MXCP_IMAGE=mxcp:${version}\n`);
+
+  await runMxcp(['init', 'older'], { cwd: folder.path });
+  const added = await runMxcp(['init', '--docker', '--json-output'], { cwd: join(folder.path, 'older') });
+  expect(JSON.parse(added.stdout)).toEqual({
+    status: 'ok',
+    result: { folder: join(folder.path, 'older'), files: ['.dockerignore', 'Dockerfile', 'compose.yaml'] },
+  });
+  const refused = await runMxcp(['init', '--docker'], { cwd: join(folder.path, 'older') });
+  expect(refused.stderr).toContain('already has .dockerignore, Dockerfile, compose.yaml');
+});
+
 it('creates no project inside another one, unless it is forced to', async () => {
   await runMxcp(['init', 'outer'], { cwd: folder.path });
   const inside = join(folder.path, 'outer', 'tools');
