@@ -7,16 +7,19 @@
 ARG NODE_IMAGE=docker.io/library/node:24.22.3-bookworm-slim
 ARG DEBIAN_IMAGE=docker.io/library/debian:12.15-slim
 
+FROM ${NODE_IMAGE} AS packages
+WORKDIR /packages
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 # The packages first: they change seldom, so their layer is mostly found in the cache.
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 # What runs, and nothing else.
-RUN mkdir -p /opt/mxcp \
- && mv package.json LICENSE bin dist templates node_modules /opt/mxcp/
+RUN npm run build && mkdir /opt/mxcp && mv package.json LICENSE bin dist templates /opt/mxcp/
 
 FROM ${DEBIAN_IMAGE}
 # curl for health checks over the admin socket, tini to forward signals and to reap what Python code leaves behind.
@@ -34,9 +37,10 @@ RUN python3 -m venv /opt/python \
 RUN groupadd --gid 1000 mxcp \
  && useradd --uid 1000 --gid mxcp --create-home --home-dir /home/mxcp --shell /usr/sbin/nologin mxcp \
  # A new named volume takes owner and mode from here, so the server can create its sockets in it.
- && install -d -o mxcp -g mxcp -m 0755 /run/mxcp /mxcp-site /mxcp-site/data /data
+ && install -d -o mxcp -g mxcp -m 0755 /run/mxcp /run/mxcp-probe /mxcp-site /mxcp-site/data /data
 
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
+COPY --from=packages /packages/node_modules /opt/mxcp/node_modules
 COPY --from=build /opt/mxcp /opt/mxcp
 RUN ln -s /opt/mxcp/bin/mxcp /usr/local/bin/mxcp
 

@@ -25,6 +25,7 @@ export default defineConfig({
       project('e2e', { timeoutMs: 120_000, serial: true }),
       project('vault', { timeoutMs: 60_000, serial: true, setup: 'test/vault/build-vault.ts' }),
       project('containers', { timeoutMs: 180_000, serial: true, setup: 'test/containers/engine/start-engine.ts' }),
+      project('kubernetes', { timeoutMs: 60_000, serial: true, setup: 'test/kubernetes/build-validator.ts' }),
       project('extensions', { timeoutMs: 120_000, serial: true }),
       project('system', { timeoutMs: 120_000, serial: true, setup: 'test/system/preflight.ts' }),
     ],

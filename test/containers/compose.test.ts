@@ -1,20 +1,33 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { blocksOf, repository } from '../contract/docs/doc-blocks.js';
-import { buildImage, ComposeProject, docker, IMAGE, inNetwork, stop, untilHealth } from './engine/containers.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { blockUnder, repository } from '../contract/docs/doc-blocks.js';
+import {
+  buildImage,
+  ComposeProject,
+  docker,
+  eventually,
+  IMAGE,
+  inNetwork,
+  stop,
+  untilHealth,
+} from './engine/containers.js';
 import { succeed } from './engine/commands.js';
 
-const PAGE = 'docs/operations/deployment.md';
+const PAGE = 'docs/operations/admin-socket.md';
 
 beforeAll(buildImage, 600_000);
 
 /** The compose file that users have copied, with the health check that the same page adds to it, on a faster clock. */
 function writeUserCompose({ folder }: ComposeProject): void {
-  const [compose, health] = blocksOf(PAGE).filter(({ headings }) => headings.includes('A compose file with a sidecar'));
-  if (compose === undefined || health === undefined) throw new Error(`${PAGE} lacks the compose file`);
-  writeFileSync(join(folder, 'docker-compose.yml'), compose.text);
-  writeFileSync(join(folder, 'health.yml'), health.text.replace('30s', '1s').replace('10s', '2s'));
+  // The line that Compose files of its time began with.
+  writeFileSync(join(folder, 'docker-compose.yml'), `version: '3.8'\n${shownUnder('A shared socket')}`);
+  writeFileSync(join(folder, 'health.yml'), shownUnder('Health check').replace('30s', '1s').replace('10s', '2s'));
+  writeFileSync(join(folder, 'Dockerfile'), `FROM ${IMAGE}\n`);
+}
+
+function shownUnder(heading: string): string {
+  return blockUnder(PAGE, heading, 'yaml').text;
 }
 
 function post(body: object): Promise<string> {
@@ -30,12 +43,10 @@ const INITIALIZE = {
   params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
 };
 
-describe('the compose file of the admin socket, word for word', () => {
-  // Here `build: .` finds a Dockerfile of one line; the image itself is what the root of the repository builds.
+describe('the compose file of the admin socket, as users have copied it', () => {
   async function up(): Promise<ComposeProject> {
     const project = new ComposeProject('docker-compose.yml', 'health.yml');
     writeUserCompose(project);
-    writeFileSync(join(project.folder, 'Dockerfile'), `FROM ${IMAGE}\n`);
     await project.compose('up', '--detach', '--build');
     return project;
   }
@@ -45,9 +56,8 @@ describe('the compose file of the admin socket, word for word', () => {
     await untilHealth(await project.containerOf('mxcp'), 'healthy');
     expect(await post(INITIALIZE)).toContain('"serverInfo"');
     expect(await project.compose('exec', 'admin', 'id', '-u')).toBe('100');
-    const probe = await project.compose(
-      ...['exec', 'admin', 'curl', '-sf', '--unix-socket', '/run/mxcp/probe.sock', 'http://localhost/readyz'],
-    );
+    const socket = ['--unix-socket', '/run/mxcp/probe.sock'];
+    const probe = await project.compose('exec', 'admin', 'curl', '-sf', ...socket, 'http://localhost/readyz');
     expect(JSON.parse(probe)).toMatchObject({ status: 'ok' });
   });
 
@@ -93,7 +103,6 @@ describe('the compose file of the admin socket, word for word', () => {
     const project = new ComposeProject('docker-compose.yml', 'health.yml');
     await using _ = project;
     writeUserCompose(project);
-    writeFileSync(join(project.folder, 'Dockerfile'), `FROM ${IMAGE}\n`);
     await project.compose('up', '--detach', '--build', 'admin');
     await project.compose('up', '--detach', 'mxcp');
     await untilHealth(await project.containerOf('mxcp'), 'healthy');
@@ -106,16 +115,26 @@ describe('a sidecar in the group of the socket', () => {
     const project = new ComposeProject('docker-compose.yml', 'health.yml', 'group.yml');
     await using _ = project;
     writeUserCompose(project);
-    const group = blocksOf(PAGE).find(({ headings }) => headings.includes('Reloading from a sidecar'));
-    writeFileSync(join(project.folder, 'group.yml'), group?.text ?? '');
-    writeFileSync(join(project.folder, 'Dockerfile'), `FROM ${IMAGE}\n`);
+    writeFileSync(join(project.folder, 'group.yml'), shownUnder('A sidecar that reloads'));
     await project.compose('up', '--detach', '--build');
     await untilHealth(await project.containerOf('mxcp'), 'healthy');
     const socket = ['--unix-socket', '/run/mxcp/mxcp.sock'];
-    const reload = await project.compose(
-      ...['exec', 'admin', 'curl', '-sf', ...socket, '-X', 'POST', 'http://localhost/reload'],
-    );
+    const request = [...socket, '-X', 'POST', 'http://localhost/reload'];
+    const reload = await project.compose('exec', 'admin', 'curl', '-sf', ...request);
     expect(reload).toContain('reload_initiated');
+  });
+});
+
+describe('a sidecar that only monitors', () => {
+  it('reads readiness and does not see the admin socket', async () => {
+    const project = new ComposeProject('monitor.yml');
+    await using _ = project;
+    writeUserCompose(project);
+    const shown = shownUnder('A sidecar that only monitors').replace('sleep 30', 'sleep 1');
+    writeFileSync(join(project.folder, 'monitor.yml'), shown);
+    await project.compose('up', '--detach', '--build');
+    await eventually(async () => expect(await project.compose('logs', 'monitor')).toContain('"status":"ok"'));
+    expect((await project.tryCompose('exec', 'monitor', 'ls', '/run/mxcp')).exitCode).not.toBe(0);
   });
 });
 
@@ -133,6 +152,6 @@ describe('what `mxcp init --docker` writes', () => {
     expect(await project.compose('exec', 'mxcp', 'mxcp', 'run', 'tool', 'greet', '-p', 'name=Ada')).toContain('Ada');
     const status = await project.compose('exec', 'mxcp', 'mxcp', 'admin', 'status', '--json');
     expect(JSON.parse(status)).toMatchObject({ endpoints: { tools: 1 } });
-    await vi.waitFor(async () => expect(await post(INITIALIZE)).toContain('"shop"'));
+    await eventually(async () => expect(await post(INITIALIZE)).toContain('"shop"'));
   });
 });

@@ -1,13 +1,16 @@
 import { chownSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createSharedFolder, writeFiles } from './engine/project-files.js';
-import { buildImage, docker, healthOf, IMAGE, stop, tryDocker, untilHealth } from './engine/containers.js';
+import { buildImage, docker, eventually, healthOf, IMAGE, stop, tryDocker, untilHealth } from './engine/containers.js';
 
 /** As strict as an orchestrator may be: no capability, nothing writable but what is mounted. */
 const HARDENED = [
-  ...['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--pids-limit=200'],
-  ...['--tmpfs=/tmp', '--tmpfs=/run/mxcp:uid=1000,mode=0755'],
+  '--read-only',
+  '--cap-drop=ALL',
+  '--security-opt=no-new-privileges',
+  '--pids-limit=200',
+  '--tmpfs=/tmp',
 ];
 const QUICK_HEALTH = ['--health-interval=1s', '--health-retries=2', '--health-start-period=1s'];
 
@@ -57,8 +60,10 @@ beforeAll(buildImage, 600_000);
 let project: string;
 let container: string;
 let secrets: string;
+let sockets: string;
 
-beforeEach(() => {
+beforeEach(async () => {
+  sockets = await docker('volume', 'create');
   project = createSharedFolder();
   secrets = createSharedFolder();
   writeFiles(project, PROJECT);
@@ -68,6 +73,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await docker('rm', '--force', '--volumes', container);
+  await docker('volume', 'rm', sockets);
   for (const folder of [project, secrets]) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -78,7 +84,7 @@ async function start(...options: readonly string[]): Promise<void> {
 function startProject(...options: readonly string[]): Promise<void> {
   const mounts = ['--volume', `${project}:/mxcp-site:ro`, '--volume', `${project}/data:/mxcp-site/data`];
   const config = ['--volume', `${secrets}:/run/secrets:ro`, '--env', 'MXCP_CONFIG=/mxcp-site/config.yml'];
-  return start(...HARDENED, ...QUICK_HEALTH, ...mounts, ...config, ...options);
+  return start(...HARDENED, ...QUICK_HEALTH, '--volume', `${sockets}:/run/mxcp`, ...mounts, ...config, ...options);
 }
 
 function inside(script: string): Promise<string> {
@@ -132,14 +138,14 @@ describe('a hardened container with a mounted project', () => {
     await startProject();
     await untilHealth(container, 'healthy');
     const orphan = (await call('leave_orphan')).trim();
-    await vi.waitFor(async () => expect(await inside(`test -e /proc/${orphan} || echo gone`)).toBe('gone'));
+    await eventually(async () => expect(await inside(`test -e /proc/${orphan} || echo gone`)).toBe('gone'));
   });
 
   it('stops within ten seconds while a call runs that takes longer, and reports success', async () => {
     await startProject();
     await untilHealth(container, 'healthy');
     const calling = tryDocker('exec', container, 'mxcp', 'run', 'tool', 'sleep');
-    await vi.waitFor(async () => expect(await inside('mxcp admin status --json')).toContain('"active_requests": 1'));
+    await eventually(async () => expect(await inside('mxcp admin status --json')).toContain('"active_requests": 1'));
     const { exitCode, elapsedMs } = await stop(container);
     expect(exitCode).toBe(0);
     expect(elapsedMs).toBeLessThan(10_000);
@@ -151,7 +157,7 @@ describe('a hardened container with a mounted project', () => {
     await untilHealth(container, 'healthy');
     writeFiles(secrets, { 'feed-token': 'token-2\n' });
     await docker('kill', '--signal', 'HUP', container);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await inside('mxcp admin status --json')).toContain('"last_reload_status": "success"'),
     );
   });
@@ -176,18 +182,14 @@ describe('a hardened container with a mounted project', () => {
   });
 
   it('starts again after the server was killed, over the socket that is left', async () => {
-    const sockets = await docker('volume', 'create');
-    await startProject('--restart=on-failure', '--volume', `${sockets}:/run/mxcp`);
+    await startProject('--restart=on-failure');
     await untilHealth(container, 'healthy');
     const started = await docker('inspect', '--format', '{{.State.StartedAt}}', container);
     await tryDocker('exec', container, 'sh', '-c', `kill -KILL ${await serverId()}`);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await docker('inspect', '--format', '{{.State.StartedAt}}', container)).not.toBe(started),
     );
     await untilHealth(container, 'healthy');
-    await docker('rm', '--force', container);
-    await docker('volume', 'rm', sockets);
-    await start();
   });
 
   it('keeps to the memory and the processors of the container', async () => {

@@ -5,7 +5,7 @@ import { createSharedFolder } from './project-files.js';
 import { type Ran, run, succeed } from './commands.js';
 
 const engine = inject('engine');
-const environment = { DOCKER_HOST: `unix://${engine.socket}`, DOCKER_BUILDKIT: '0' };
+export const environment = { DOCKER_HOST: `unix://${engine.socket}`, DOCKER_BUILDKIT: '0' };
 
 /** The image that the Dockerfile at the root of the repository describes, on bases made here. */
 export const IMAGE = 'mxcp-under-test';
@@ -26,8 +26,7 @@ export function inNetwork(...command: readonly string[]): Promise<string> {
 
 /** Builds the image; the classic builder finds unchanged steps of an earlier build. */
 export async function buildImage(): Promise<void> {
-  const bases = ['NODE_IMAGE=mxcp-containers/node', 'DEBIAN_IMAGE=mxcp-containers/debian'];
-  await docker('build', ...bases.flatMap((base) => ['--build-arg', base]), '--tag', IMAGE, repository);
+  await docker('build', '--tag', IMAGE, repository);
 }
 
 /** One Compose project in a folder of its own; everything that it made is removed at the end, volumes included. */
@@ -61,18 +60,21 @@ export class ComposeProject implements AsyncDisposable {
   }
 }
 
+/** Waits until an expectation holds; commands in containers take their time on a busy machine. */
+export function eventually(expectation: () => Promise<void>, timeout = 30_000): Promise<void> {
+  return vi.waitFor(expectation, { timeout, interval: 200 });
+}
+
 export async function healthOf(container: string): Promise<string> {
   return docker('inspect', '--format', '{{.State.Health.Status}}', container);
 }
 
 export async function untilHealth(container: string, expected: 'healthy' | 'unhealthy'): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const health = await healthOf(container);
-      if (health !== expected) throw new Error(`${health}, not ${expected}:\n${await docker('logs', container)}`);
-    },
-    { timeout: 90_000, interval: 200 },
-  );
+  await eventually(async () => {
+    const health = await healthOf(container);
+    if (health !== expected)
+      throw new Error(`${health}, not ${expected}:\n${(await tryDocker('logs', container)).stderr}`);
+  }, 90_000);
 }
 
 /** How a container ended: its exit code, and how long the stop took. */

@@ -3,8 +3,10 @@ import { allBlocks, nameOfBlock, type DocBlock } from '../../contract/docs/doc-b
 import { DocSession } from './doc-session.js';
 
 const RUN_HERE = new Set(['bash', 'python', 'js']);
-// `setup` blocks are npm commands on the checkout itself: .ci/run runs them, and a contract test reads them.
-const blocks = allBlocks().filter(({ language, tags }) => RUN_HERE.has(language) && tags[0] !== 'setup');
+// `setup` blocks are npm commands on the checkout itself: .ci/run runs them, and a contract test reads them. `docker` blocks
+// need a Docker daemon: test/containers runs them. `kubernetes` blocks need a cluster: test/kubernetes checks what they apply.
+const RUN_ELSEWHERE = new Set(['setup', 'docker', 'kubernetes']);
+const blocks = allBlocks().filter(({ language, tags }) => RUN_HERE.has(language) && !RUN_ELSEWHERE.has(tags[0] ?? ''));
 const pages = [...new Set(blocks.map(({ file }) => file))];
 
 describe.each(pages)('the commands of %s, in order', (page) => {
