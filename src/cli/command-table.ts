@@ -215,7 +215,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'lint',
-    doc: 'Find what makes endpoints hard to use for models and strict clients',
+    doc: 'Find what makes endpoints hard for models and strict clients to use',
     // As `list`, it opens nothing.
     options: [
       {
@@ -244,7 +244,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'run',
-    doc: 'Call one endpoint without a server',
+    doc: 'Call one endpoint of the project',
     arguments: [
       { usage: '<type>', doc: 'The kind of endpoint.', choices: ['tool', 'resource', 'prompt'] },
       { usage: '<name>', doc: 'Its name; for a resource also its URI or URI template.', completes: 'endpoint' },
@@ -268,7 +268,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'test',
-    doc: 'Run the tests of endpoint files without a server',
+    doc: 'Run the tests of endpoint files',
     arguments: [
       { usage: '[type]', doc: 'Only endpoints of this kind.', choices: ['tool', 'resource', 'prompt'] },
       {

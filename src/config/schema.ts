@@ -228,12 +228,12 @@ export const userProfileSchema = section({
 /** As in a `Host` header, which is compared with it literally. */
 const hostName = text.refine(
   (value) => /^(?:\[[\da-f:.]+\]|[a-z\d._-]+)(?::\d{1,5})?$/i.test(value),
-  'must be a host as requests name it, like `app.example.com` or `app.example.com:8000`; there are no patterns',
+  'must be a host as requests name it, like `app.example.com` or `app.example.com:8000`; patterns are not supported',
 );
 
 const origin = text.refine(
   isOrigin,
-  'must be an origin as browsers send it, like `https://app.example.com` or `http://localhost:3000`; there are no patterns',
+  'must be an origin as browsers send it, like `https://app.example.com` or `http://localhost:3000`; patterns are not supported',
 );
 
 const transport = section({

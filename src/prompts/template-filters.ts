@@ -144,7 +144,7 @@ function readNumber(value: RuntimeValue | undefined): number | undefined {
 function pick(value: RuntimeValue | undefined, given: Given, sign: 1 | -1): RuntimeValue {
   const keys = attributesOf(value, given).map(({ value: key }) => {
     if (typeof key === 'number') return key;
-    if (typeof key !== 'string') throw new Error('min and max need numbers or texts');
+    if (typeof key !== 'string') throw new Error('min and max need numbers or strings');
     return given['case_sensitive']?.value === true ? key : key.toLowerCase();
   });
   let best = 0;

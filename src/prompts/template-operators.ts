@@ -173,7 +173,7 @@ function modulo(a: number, b: number): number {
 function power(a: number, b: number): number {
   if (a === 0 && b < 0) throw new Error('0 cannot be raised to a negative power');
   const result = a ** b;
-  if (!Number.isFinite(result)) throw new Error('the result of "**" is no real number, or too large');
+  if (!Number.isFinite(result)) throw new Error('the result of "**" is not a real number, or is too large');
   return result;
 }
 
@@ -203,6 +203,6 @@ export function withType(type: string, items: readonly RuntimeValue[]): RuntimeV
 /** The names of the types become words in the message that users see. */
 function unfit(operator: string, left: RuntimeValue, right: RuntimeValue): Error {
   const isJoining = operator === '+' && [left, right].some(({ value }) => typeof value === 'string');
-  const advice = isJoining ? '; join texts with ~' : '';
+  const advice = isJoining ? '; join strings with ~' : '';
   return new Error(`"${operator}" does not work between ${left.type} and ${right.type}${advice}`);
 }

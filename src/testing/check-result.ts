@@ -109,7 +109,7 @@ function toList(value: unknown): readonly unknown[] {
 }
 
 function notAList(result: unknown): string {
-  return `the result is no list but ${show(result)}`;
+  return `the result is not a list but ${show(result)}`;
 }
 
 function show(value: unknown): string {

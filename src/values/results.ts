@@ -110,7 +110,7 @@ export class RowCollector {
   #wrongAnswer(wanted: string, found: string): MxcpError {
     const { endpoint, returns } = this.#options;
     const why = `because its return type is ${returns?.type ?? 'array'}`;
-    return new MxcpError('output_invalid', `${endpoint} must answer ${wanted}, ${why}, but its SQL gave ${found}`);
+    return new MxcpError('output_invalid', `${endpoint} must return ${wanted}, ${why}, but its SQL returned ${found}`);
   }
 }
 

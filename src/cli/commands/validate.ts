@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import type { ProjectReportRecord } from '../../contract/index.js';
 import { type ErrorCode, exitCodeOf, MxcpError, plural, visibleLines } from '../../errors/index.js';
 import { checkProject, toProjectReport } from '../../project/index.js';
-import type { ServerSettings } from '../../settings/index.js';
+import { type ServerSettings, SITE_FILE_NAME } from '../../settings/index.js';
 import type { CommandContext, CommandModule } from '../command/command.js';
 import { createCommandLogger, loadProjectSettings } from '../command/project-loading.js';
 import { explainLock, RunningServer } from '../command/running-server.js';
@@ -22,8 +22,7 @@ export const run: CommandModule['run'] = async ([path], options, context) => {
     report.verdicts.filter(({ kind }) => kind === 'endpoint'),
     chosen,
   );
-  const left = report.verdicts.filter((each) => each.kind === 'endpoint' && !endpoints.includes(each));
-  const warnings = report.warnings.filter((text) => !left.some((each) => text.startsWith(`${each.path}:`)));
+  const warnings = report.warnings.filter((text) => isAbout(text, chosen));
   const shown = {
     ...report,
     warnings,
@@ -47,6 +46,11 @@ async function checkOrAsk(settings: ServerSettings, context: CommandContext): Pr
   const server = RunningServer.find(databasePath, databaseError, context.output);
   if (server !== undefined) return server.validate();
   return toProjectReport({ ...check, databaseError: explainLock(databaseError) }, settings.projectRoot);
+}
+
+/** With a path, warnings about other files of the project are left out, but not those about its configuration. */
+function isAbout(warning: string, path: string): boolean {
+  return [path, '/', SITE_FILE_NAME].some((start) => warning.startsWith(start));
 }
 
 function onlyUnder(verdicts: readonly Verdict[], path: string): readonly Verdict[] {

@@ -78,7 +78,7 @@ const LIMITED_USES = new Map<StatementType, readonly [what: string, word: RegExp
   [
     StatementType.EXPLAIN,
     [
-      'EXPLAIN of a statement that is no query',
+      'EXPLAIN of a statement that is not a query',
       /\bexplain\b/gi,
       /\bexplain\s+(?:analyze\s+)?(?:\([^()]*\)\s*)?(?:select|from|with|values|insert|update|delete|merge)\b/gi,
     ],

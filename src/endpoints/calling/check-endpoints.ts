@@ -131,7 +131,8 @@ function explainSqlError(sql: SqlSource, message: string, declared: readonly str
   const caret = caretLine === undefined ? -1 : caretLine.length - `LINE ${number}: `.length;
   return {
     ...placeOf(sql, line, findColumn(sql.text, line, { excerpt, caret })),
-    message: `the SQL does not compile: ${reasonOf(message)}${hintOf(sql.text, message, declared)}`,
+    // Our own checks say what is wrong in their own words.
+    message: `${message.startsWith('the SQL ') ? '' : 'the SQL does not compile: '}${reasonOf(message)}${hintOf(sql.text, message, declared)}`,
   };
 }
 

@@ -55,7 +55,7 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
 
 interface CallablePrompt {
   readonly arguments: ArgumentReader;
-  /** Arguments of prompts are texts, and clients send "" for a field that was left empty. */
+  /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
   readonly renderer: PromptRenderer;
 }
@@ -157,7 +157,7 @@ function toPromptListing({ name, title, description, parameters, tags }: PromptD
   return { name, title, description, arguments: listed, tags };
 }
 
-/** MCP knows only texts as arguments of prompts, so the description says what a text must be. */
+/** Arguments of MCP prompts are always strings, so the description says what a text must be. */
 function describeArgument(parameter: ParameterDefinition): string | undefined {
   const { description } = parameter;
   const form = formOf(parameter);

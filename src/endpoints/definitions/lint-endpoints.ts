@@ -179,13 +179,13 @@ function lintMember({ type, at, name }: TypePlace, isParameter: boolean): Note[]
   const text = description.trim();
   if (text === '') {
     const severity = isParameter ? 'warning' : 'info';
-    notes.push([severity, at, `${label} has no description`, 'say what it means, with its unit and form']);
+    notes.push([severity, at, `${label} has no description`, 'say what it means, with its unit or format']);
   } else if (toWords(text) === toWords(own))
     notes.push([
       'info',
       [...at, 'description'],
       `the description of ${label} only repeats its name`,
-      'say what it means, with its unit and form',
+      'say what it means, with its unit or format',
     ]);
   if (own.length === 1)
     notes.push(['info', at, `the name ${label} is a single letter`, 'choose a name that says what it is']);
@@ -261,7 +261,7 @@ function lintValues({ type, at, name }: TypePlace): Note[] {
       'info',
       [...at, 'enum'],
       `the \`enum\` of ${label} has values of type ${type.type}, which Gemini refuses`,
-      'declare texts, or name the values in the description',
+      'declare strings, or name the values in the description',
     ]);
   if (/\(\?[=!]/.test(pattern))
     notes.push([

@@ -144,7 +144,7 @@ describe('reloading', () => {
     expect(tried.code).toBe(1);
     const plain = await admin('reload');
     expect(plain.stdout).toMatch(
-      /reloaded in .*\nBut these changes were not read; `--definitions` reads them: tools\/add\.yml: changed\n$/,
+      /reloaded in .*\nBut changed endpoint files were not read: tools\/add\.yml: changed\. `--definitions` reads them too\n$/,
     );
     expect(plain.code).toBe(0);
   });

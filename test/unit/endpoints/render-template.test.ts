@@ -185,7 +185,7 @@ describe('a template is rendered as Jinja2 does', () => {
   it.each([
     ['{{ n | first }}', 'integer has no items'],
     ['{{ n | sum }}', 'integer has no items'],
-    ['{{ "n" + n }}', '"+" does not work between string and integer; join texts with ~'],
+    ['{{ "n" + n }}', '"+" does not work between string and integer; join strings with ~'],
     ['{{ n < "1" }}', '"<" does not work between integer and string'],
     ['{{ n - none }}', '"-" does not work between integer and null'],
     ['{{ n * none }}', '"*" does not work between integer and null'],

@@ -33,12 +33,12 @@ describe('shaping results', () => {
     [
       { type: 'integer' },
       [{ a: 1 }, { a: 2 }, { a: 3 }],
-      'tool "t" must answer exactly one row, because its return type is integer, but its SQL gave 3 rows',
+      'tool "t" must return exactly one row, because its return type is integer, but its SQL returned 3 rows',
     ],
     [
       { type: 'integer' },
       [{ a: 1, b: 2 }],
-      'tool "t" must answer one value, because its return type is integer, but its SQL gave 2 columns (a, b)',
+      'tool "t" must return one value, because its return type is integer, but its SQL returned 2 columns (a, b)',
     ],
   ] as const)('says what came when %j does not fit the rows', (returns, rows, message) => {
     expect(() => collect(returns, rows)).toThrow(message);

@@ -63,7 +63,7 @@ describe('an assertion that does not hold says where and why', () => {
     ],
     [{ result_contains_all: [1, 9] }, [1, 2], ['`result_contains_all`: no item of the result is or contains 9']],
     [{ result_length: 3 }, [1], ['`result_length`: the result has 1 item, not the expected 3']],
-    [{ result_length: 1 }, { a: 1 }, ['`result_length`: the result is no list but {"a":1}']],
+    [{ result_length: 1 }, { a: 1 }, ['`result_length`: the result is not a list but {"a":1}']],
     [{ result_contains_text: 'x' }, ['a'], ['`result_contains_text`: no text of the result contains "x": ["a"]']],
   ])('%j', (assertions, result, messages) => {
     expect(checkResult(assertions, result)).toEqual(messages);

@@ -26,7 +26,7 @@ export function printOutcome(output: Output, record: ReloadRecord): void {
   // Last, because a result above it would read as if everything had been reloaded.
   if (record.definitions_changed.length > 0 && !record.definitions) {
     const paths = visibleLines(record.definitions_changed.join(', '));
-    const warning = `But these changes were not read; \`--definitions\` reads them: ${paths}`;
+    const warning = `But changed endpoint files were not read: ${paths}. \`--definitions\` reads them too`;
     output.print(output.isTerminal ? pc.yellow(warning) : warning);
   }
 }
