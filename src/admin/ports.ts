@@ -37,6 +37,7 @@ export interface AdminPorts {
   /** The last lines of the log, at most `count`. */
   logs(count: number): LogsRecord;
   readonly events: EventPort;
+  readonly trace: TracePort;
 }
 
 /** The rest of the status is what the admin API knows itself. */
@@ -92,6 +93,18 @@ export interface EventPort {
     readonly types: ReadonlySet<EventName> | undefined;
     readonly after: string | undefined;
   }): (deliver: (text: string) => void) => () => void;
+}
+
+export interface TracePort {
+  /** Delivers each call that is answered from now on, formatted as an event. Returns what ends that. */
+  follow(
+    selection: {
+      readonly endpoint: string | undefined;
+      readonly slowerThanMs: number | undefined;
+      readonly errors: boolean | undefined;
+    },
+    deliver: (text: string) => void,
+  ): () => void;
 }
 
 /** What the owner of the server asks of the project. `signal` aborts when the caller goes away. */

@@ -41,6 +41,10 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
       const begin = ports.events.select({ types, after: header('last-event-id') });
       return { status: 200, open: (stream) => begin((text) => stream.send(text)) };
     },
+    getTrace: ({ query }) => {
+      const selection = { endpoint: query.endpoint, slowerThanMs: query.slower_than, errors: query.errors };
+      return { status: 200, open: (stream) => ports.trace.follow(selection, (text) => stream.send(text)) };
+    },
     getOpenApi: () => ok(openApiDocument()),
   };
 }

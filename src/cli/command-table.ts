@@ -101,6 +101,19 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/admin/events.js'),
   },
   {
+    name: 'trace',
+    doc: 'Show each call that is answered, and where its time went, until it is interrupted',
+    options: [
+      { flags: '--endpoint <name>', doc: 'Only calls of this endpoint.' },
+      { flags: '--slower-than <time>', doc: 'Only calls that took at least this long, such as `100ms`.' },
+      { flags: '--errors', doc: 'Only calls that failed.' },
+      { flags: '--count <number>', doc: 'End after this many calls.' },
+      ...CONNECTION,
+    ],
+    examples: ['mxcp admin trace', 'mxcp admin trace --slower-than 100ms --count 10'],
+    load: () => import('./commands/admin/trace.js'),
+  },
+  {
     name: 'metrics',
     doc: 'Show the metrics of the server; in a pipe as the text that Prometheus reads',
     arguments: [{ usage: '[prefix]', doc: 'Only metrics whose names begin with this.' }],

@@ -29,6 +29,7 @@ import {
   systemProcess,
 } from './system-answers.js';
 import { flag, recordLimit, waitDuration } from './wire-format.js';
+import { traceStream } from './trace-answers.js';
 
 const serviceIndex = component(
   'ServiceIndex',
@@ -314,6 +315,26 @@ export const ROUTES = {
     responses: {
       ...commonErrors,
       200: { schema: eventStream, doc: 'The events, until either side ends them.', mediaType: 'text/event-stream' },
+      503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy', 'too_many_streams']),
+    },
+  },
+  getTrace: {
+    ...reading(traceStream, 'The calls, until either side ends them.'),
+    path: '/trace',
+    tag: 'status',
+    doc: 'Each call that is answered, as server-sent events, with the time that it spent in each phase.',
+    stream: true,
+    query: z.strictObject({
+      endpoint: z
+        .string()
+        .optional()
+        .describe('Only calls of this endpoint: a name, or the URI of a resource as declared.'),
+      slower_than: waitDuration.optional().describe('Only calls that took at least this long: `100ms`, `2s`.'),
+      errors: flag.optional().describe('Only calls that failed.'),
+    }),
+    responses: {
+      ...commonErrors,
+      200: { schema: traceStream, doc: 'The calls, until either side ends them.', mediaType: 'text/event-stream' },
       503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy', 'too_many_streams']),
     },
   },

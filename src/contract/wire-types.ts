@@ -3,6 +3,7 @@ import type * as answers from './answers.js';
 import type { metrics } from './metrics-answer.js';
 import type { ROUTES } from './route-table.js';
 import type * as systemAnswers from './system-answers.js';
+import type { callTrace } from './trace-answers.js';
 import type { Inside } from './wire-format.js';
 
 export type RouteName = keyof typeof ROUTES;
@@ -85,3 +86,6 @@ export type ProjectReportRecord = Inside<typeof answers.projectReport>;
 export type RunRecord = Inside<typeof answers.reloadRecord>;
 export type ReloadStage = RunRecord['stages'][number];
 export type ReloadFailure = NonNullable<RunRecord['error']>;
+
+/** One call of `GET /trace`, as it is sent. */
+export type CallTraceEntry = z.input<typeof callTrace>;

@@ -8,7 +8,7 @@ import type { GenerationContents } from '../project/index.js';
 import { type ReloadStatus, unreadDefinitions } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { SystemProbe, type WatchedFolders } from '../system/index.js';
-import { RecentLines } from '../telemetry/index.js';
+import { CallTracer, RecentLines } from '../telemetry/index.js';
 import { version } from '../version/index.js';
 import { LiveEvents } from './event-port.js';
 import { createProjectPort } from './project-port.js';
@@ -57,6 +57,7 @@ export function createAdminPorts(
     logs: (count) => recentLines.last(count),
     system: new SystemProbe(() => watchedFolders(running())),
     events: new LiveEvents(context),
+    trace: { follow: (selection, deliver) => context.observers.add(new CallTracer(selection, deliver)) },
   };
 }
 

@@ -7,5 +7,6 @@ export type {
 export { type LoggedLine, Observers, type ServerObserver } from './observers.js';
 export { RecentLines } from './recent-lines.js';
 export { newSpanId, newTraceId, parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
+export { CallTracer } from './call-tracer.js';
 export { EventJournal } from './event-journal.js';
 export { EventObserver } from './event-observer.js';

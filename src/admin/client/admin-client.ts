@@ -22,6 +22,7 @@ import type {
   SystemMemory,
   SystemNetwork,
   SystemProcess,
+  CallTraceEntry,
   StreamedEvent,
 } from '../../contract/index.js';
 import { MxcpError } from '../../errors/index.js';
@@ -152,6 +153,26 @@ export class AdminClient {
     const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
     const target = withQuery('/events', types === undefined ? {} : { types: types.join(',') });
     return readEvents({ socketPath, timeoutMs, target, userAgent: this.#userAgent, lastEventId: since, signal });
+  }
+
+  /**
+   * Each call that is answered from now on, with the time that it spent in each phase. Ends when the server closes or drops a reader that is too
+   * slow, when the signal aborts, and when the loop that reads it ends. Throws what `events` throws.
+   */
+  async *trace({
+    endpoint,
+    slowerThan,
+    errors,
+    signal,
+  }: ClientTraceOptions = {}): AsyncGenerator<CallTraceEntry, void> {
+    const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const target = withQuery('/trace', {
+      ...(endpoint !== undefined && { endpoint }),
+      ...(slowerThan !== undefined && { slower_than: slowerThan }),
+      ...(errors === true && { errors: 'true' }),
+    });
+    const request = { socketPath, timeoutMs, target, userAgent: this.#userAgent, signal };
+    for await (const { event, data } of readEvents<TraceEvent>(request)) if (event === 'call') yield data;
   }
 
   /** Calls an endpoint as `mxcp run` does; `owner_only` without the token of the server's owner. */
@@ -290,6 +311,20 @@ export interface ClientEventOptions {
   readonly since?: string | undefined;
   readonly signal?: AbortSignal;
 }
+
+export interface ClientTraceOptions {
+  /** As the project declares it. */
+  readonly endpoint?: string;
+  /** Only calls that took at least this long, such as `100ms`. */
+  readonly slowerThan?: string;
+  /** Only calls that failed. */
+  readonly errors?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+type TraceEvent =
+  | { readonly event: 'call'; readonly data: CallTraceEntry }
+  | { readonly event: 'stream.end'; readonly data: unknown };
 
 export interface ReloadRequestOptions {
   /** Build and check a candidate, then throw it away. */

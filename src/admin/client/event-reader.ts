@@ -20,7 +20,7 @@ export interface EventRequest
  * Reads server-sent events on a connection of its own, until the server or the signal ends them, or the consumer does. Throws
  * `connection_failed`, `wait_timeout` when the server falls silent, and `AdminApiError`.
  */
-export async function* readEvents(request: EventRequest): AsyncGenerator<StreamedEvent, void> {
+export async function* readEvents<Event = StreamedEvent>(request: EventRequest): AsyncGenerator<Event, void> {
   const watch = new SilenceWatch(request.signal);
   const { silenceMs = SILENCE_MS, socketPath, signal } = request;
   let isOpen = false;
@@ -85,7 +85,7 @@ class SilenceWatch {
 const MAX_EVENT_LENGTH = 1024 * 1024;
 
 /** Reads the format of server-sent events, in chunks that end anywhere. Events without data are left out, as the standard says. */
-export async function* parseEvents(chunks: AsyncIterable<string>): AsyncGenerator<StreamedEvent, void> {
+export async function* parseEvents<Event = StreamedEvent>(chunks: AsyncIterable<string>): AsyncGenerator<Event, void> {
   let rest = '';
   let id: string | undefined;
   let event = 'message';
@@ -102,7 +102,7 @@ export async function* parseEvents(chunks: AsyncIterable<string>): AsyncGenerato
       else if (field === 'data') data.push(value);
       if (line !== '') continue;
       // An event of the contract, as the contract tests hold the server to it.
-      if (data.length > 0) yield { id, event, data: parseData(data.join('\n')) } as StreamedEvent;
+      if (data.length > 0) yield { id, event, data: parseData(data.join('\n')) } as Event;
       event = 'message';
       data = [];
     }

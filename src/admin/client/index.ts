@@ -6,6 +6,7 @@ export {
   type AdminClientOptions,
   type ClientEventOptions,
   type ClientReloadOptions,
+  type ClientTraceOptions,
   type QueuedReloadOptions,
   type ReloadRequestOptions,
   type WaitingReloadOptions,
@@ -14,6 +15,7 @@ export { type OwnerFile, readOwnerFile } from './owner-file.js';
 export type {
   AnswerOf,
   CallResult,
+  CallTraceEntry,
   Config,
   EndpointList,
   ErrorBody,

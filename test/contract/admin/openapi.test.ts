@@ -73,6 +73,7 @@ describe('the OpenAPI document', () => {
       'get /system/network',
       'get /system/process',
       'get /events',
+      'get /trace',
       'get /docs',
       'get /openapi.json',
     ]);

@@ -193,6 +193,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
           },
         ]),
     },
+    trace: { follow: () => () => {} },
     events: {
       select: () => (deliver) => {
         deliver(formatEvent('phase', '{"at":"2024-01-15T10:30:00.000Z","phase":"serving","activity":""}', 'x-1'));

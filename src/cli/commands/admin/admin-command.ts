@@ -89,3 +89,11 @@ export function formatMs(durationMs: number | null): string {
 export function formatValue(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'not set');
 }
+
+/** After how many lines a command that follows the server ends. Throws `usage`. */
+export function readCount({ count: given }: Options): number {
+  if (given === undefined) return Number.POSITIVE_INFINITY;
+  const count = Number(given);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new MxcpError('usage', `--count must be a whole number above 0, not "${String(given)}"`);
+}

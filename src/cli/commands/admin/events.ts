@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminApiError, type AdminClient } from '../../../admin/client/index.js';
 import type { StreamedEvent } from '../../../contract/index.js';
-import { messageOf, MxcpError, toOneLine, visible, visibleLines } from '../../../errors/index.js';
+import { messageOf, toOneLine, visible, visibleLines } from '../../../errors/index.js';
 import { Backoff } from '../../../lifecycle/index.js';
 import type { CommandModule, Options } from '../../command/command.js';
 import type { Output } from '../../terminal/output.js';
-import { connect, formatMs, refusalDetails } from './admin-command.js';
+import { connect, formatMs, readCount, refusalDetails } from './admin-command.js';
 
 const RETRIES = { firstMs: 200, longestMs: 5_000 } as const;
 
@@ -78,13 +78,6 @@ class EventPrinter {
 /** Another attempt would be refused for the same reason. */
 function isRefusal(error: unknown): boolean {
   return error instanceof AdminApiError && error.status < 500;
-}
-
-function readCount({ count: given }: Options): number {
-  if (given === undefined) return Number.POSITIVE_INFINITY;
-  const count = Number(given);
-  if (Number.isInteger(count) && count >= 1) return count;
-  throw new MxcpError('usage', `--count must be a whole number above 0, not "${String(given)}"`);
 }
 
 function print(event: StreamedEvent, options: Options, output: Output): void {
