@@ -72,7 +72,7 @@ export class AdminRouter {
     // Who may use this socket may see class and place of an exception, which MCP clients do not get.
     const body = { error: error.code, message: scrubber.scrub(error.logMessage), ...detail, ...fields };
     return toReply(status, body, {
-      ...(status === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {}),
+      ...(status === 503 || status === 429 ? { 'Retry-After': String(retryAfterSeconds) } : {}),
       ...headers,
     });
   }
@@ -110,6 +110,8 @@ export class AdminRouter {
     });
     if ('open' in made) return made;
     const { status, body, headers } = made;
+    if (route.responses[status]?.empty === true)
+      return { status, body: '', headers: { ...COMMON_HEADERS, ...headers } };
     if (typeof body === 'string') return { status, body, headers: { ...COMMON_HEADERS, ...headers } };
     return toReply(status, toWire(route.responses[status].schema, body), headers);
   }

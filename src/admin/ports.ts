@@ -26,6 +26,8 @@ export interface AdminPorts {
   status(): ServerStatus;
   /** This and the next two throw `server_starting` until the first generation serves. */
   config(): ConfigRecord;
+  /** The same as long as the active configuration is. */
+  configTag(): string;
   /** As they are served, not as they are on disk now. */
   endpoints(): readonly EndpointRecord[];
   /** Undefined when they are off. */
@@ -58,13 +60,15 @@ export interface ReadinessSource {
 export interface ReloadPort {
   /**
    * Queues a reload. `ended` settles with the record of the run that answers this request, also when the reload failed;
-   * it never rejects. Throws `server_closing` and `server_starting`.
+   * it never rejects. Throws `reload_rate_limited`, `server_closing` and `server_starting`.
    */
   request(request: AdminReload): { readonly id: string; readonly ended: Promise<RunRecord> };
   /** By the id of any request. */
   find(id: string): RunRecord | undefined;
   /** Newest first. */
   list(limit: number): readonly RunRecord[];
+  /** Resolves with the record of the request when it has ended. Throws `reload_not_found` and `reload_not_cancellable`. */
+  cancel(id: string): Promise<RunRecord>;
 }
 
 export type RotationState = Inside<SchemaOf<'postDrain', 200>>;

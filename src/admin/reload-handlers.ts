@@ -5,6 +5,7 @@ import type { ReloadPort } from './ports.js';
 import {
   AnswerError,
   endedWithin,
+  matchesTag,
   ok,
   type RouteHandlers,
   type RouteReply,
@@ -17,9 +18,13 @@ const DEFAULT_RELOAD_LIMIT = 50;
 
 export function createReloadHandlers(
   reloads: ReloadPort,
-): Pick<RouteHandlers, 'postReload' | 'listReloads' | 'getReload'> {
+  configTag: () => string,
+): Pick<RouteHandlers, 'postReload' | 'listReloads' | 'getReload' | 'deleteReload'> {
   return {
-    postReload: (request) => requestReload(reloads, request),
+    postReload: (request) => {
+      assertSameConfig(request.header('if-match'), configTag);
+      return requestReload(reloads, request);
+    },
     listReloads: ({ query }) => ok({ reloads: reloads.list(query.limit ?? DEFAULT_RELOAD_LIMIT) }),
     getReload: ({ pathParameters }) => {
       const record = reloads.find(pathParameters['id'] ?? '');
@@ -29,7 +34,23 @@ export function createReloadHandlers(
         'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
       );
     },
+    deleteReload: async ({ pathParameters: { id = '' }, signal }) => {
+      const wait = { waitMs: CANCEL_WAIT_MS, signal, ...unfinished(id, CANCEL_WAIT_MS) };
+      return ok(await endedWithin(() => reloads.cancel(id), wait));
+    },
   };
+}
+
+/** A reload that is cancelled ends before its next stage; the longest one that cannot be cut short starts Python. */
+const CANCEL_WAIT_MS = 30_000;
+
+/** Throws `precondition_failed`. */
+function assertSameConfig(condition: string | undefined, configTag: () => string): void {
+  if (condition === undefined || matchesTag(condition, `"${configTag()}"`)) return;
+  throw new MxcpError(
+    'precondition_failed',
+    'another configuration is active than the one that `If-Match` names; read it with `GET /config`, and send its `ETag`',
+  );
 }
 
 /**
@@ -56,6 +77,10 @@ async function requestReload(
   if (waitMs === 0) return accepted(id);
   const record = await endedWithin(() => ended, { waitMs, signal, ...unfinished(id, waitMs) });
   if (record.status !== 'error') return ok(record);
+  if (record.error?.code === 'reload_cancelled') {
+    const message = `reload ${id} was cancelled by a request, nothing changed`;
+    throw new AnswerError('reload_cancelled', message, { fields: { reload: toWire(reloadRecord, record) } });
+  }
   throw new AnswerError('reload_failed', failureText(record), { fields: { reload: toWire(reloadRecord, record) } });
 }
 

@@ -60,6 +60,12 @@ export async function endedWithin<T>(work: (signal: AbortSignal) => Promise<T>, 
   }
 }
 
+/** Whether a condition such as `"a", W/"b"` or `*` names this tag. */
+export function matchesTag(condition: string | undefined, tag: string): boolean {
+  const named = condition?.split(',').map((each) => each.trim().replace(/^W\//, '')) ?? [];
+  return named.includes(tag) || named.includes('*');
+}
+
 export interface AnswerErrorOptions extends MxcpErrorOptions {
   /** Fields of the body besides `error` and `message`. */
   readonly fields?: Readonly<Record<string, unknown>>;

@@ -6,6 +6,7 @@ import { createReloadHandlers } from './reload-handlers.js';
 import {
   AnswerError,
   endedWithin,
+  matchesTag,
   ok,
   type RouteHandlers,
   type RouteReply,
@@ -27,9 +28,9 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     getStartupz: () => probe(readiness.startup()),
     getStatus: async () => ok(await showStatus()),
     getMetrics: ({ header }) => showMetrics(ports.metrics, header('accept') ?? ''),
-    getConfig: () => ok(ports.config()),
+    getConfig: (request) => showConfig(ports, request),
     listEndpoints: () => ok({ endpoints: ports.endpoints() }),
-    ...createReloadHandlers(reloads),
+    ...createReloadHandlers(reloads, ports.configTag),
     postDrain: (request) => drain(ports.rotation, request),
     postResume: () => ok(ports.rotation.resume()),
     runEndpoint: async ({ body, signal }) => ok({ status: 'ok', ...(await ports.project.run(body, signal)) }),
@@ -64,6 +65,13 @@ function createSystemHandlers(system: SystemPort) {
     getSystemNetwork: async () => ok(await system.network()),
     getSystemProcess: async () => ok(await system.process()),
   };
+}
+
+/** 304 when the caller has this configuration already. */
+function showConfig(ports: AdminPorts, { header }: RouteRequest<'getConfig'>): RouteReply<'getConfig'> {
+  const headers = { ETag: `"${ports.configTag()}"` };
+  if (matchesTag(header('if-none-match'), headers.ETag)) return { status: 304, body: null, headers };
+  return { status: 200, body: ports.config(), headers };
 }
 
 /** Plain text unless the caller wants JSON, as `AdminClient` does. Throws `metrics_off`. */

@@ -84,7 +84,10 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
   {
     name: 'reloads',
     doc: 'List the last reloads, or show one in full',
-    arguments: [{ usage: '[id]', doc: 'The id of a reload.' }],
+    arguments: [
+      { usage: '[id]', doc: 'The id of a reload, or the word `cancel`.' },
+      { usage: '[cancelled]', doc: 'After `cancel`, the id of the reload to cancel.' },
+    ],
     options: [{ flags: '--limit <number>', doc: 'How many to list; default: 20.' }, ...CONNECTION],
     load: async () => (await import('./commands/admin/reloads.js')).reloads,
   },

@@ -9,6 +9,7 @@ type Json = Record<string, unknown>;
 
 const HEADER_DOCS: Readonly<Record<string, string>> = {
   Allow: 'The methods that the route has.',
+  ETag: 'The fingerprint of the active configuration.',
   Location: 'The path of the record of the reload.',
   'Retry-After': 'Seconds after which the same request may succeed.',
 };
@@ -101,10 +102,14 @@ function toResponse(response: ResponseContract): Json {
   return {
     description: response.doc,
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
-    content: {
-      [response.mediaType ?? 'application/json']: { schema: { $ref: componentUri(idOf(response.schema)) } },
-      ...Object.fromEntries((response.textTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
-    },
+    ...(response.empty ? {} : { content: toContent(response) }),
+  };
+}
+
+function toContent(response: ResponseContract): Json {
+  return {
+    [response.mediaType ?? 'application/json']: { schema: { $ref: componentUri(idOf(response.schema)) } },
+    ...Object.fromEntries((response.textTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
   };
 }
 

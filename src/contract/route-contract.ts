@@ -5,6 +5,8 @@ import { errorBody } from './answers.js';
 export interface ResponseContract {
   readonly schema: z.ZodType;
   readonly doc: string;
+  /** Whether the answer has no body. */
+  readonly empty?: true;
   /** `application/json` unless given; the body of any other type is text. */
   readonly mediaType?: string;
   /** Types of text in which the answer may come instead of JSON, as the `Accept` header asks. */
@@ -15,7 +17,7 @@ export interface ResponseContract {
 
 /** One line of the table that the router, the OpenAPI document and the client are made from. */
 export interface RouteContract {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** A segment in braces is a parameter, e.g. `/reloads/{id}`. */
   readonly path: string;
   readonly tag:
@@ -51,7 +53,7 @@ export function errorResponse<S extends z.ZodType>(schema: S, codes: readonly Er
   return {
     schema,
     doc: codes.map((code) => `\`${code}\`: ${ERROR_CODES[code].doc}`).join('\n'),
-    headers: codes.some((code) => httpStatusOf(code) === 503) ? ['Retry-After'] : [],
+    headers: codes.some((code) => [429, 503].includes(httpStatusOf(code))) ? ['Retry-After'] : [],
   };
 }
 

@@ -86,6 +86,8 @@ const networkReading = reading(systemNetwork, 'The counters.');
 
 const readingMetrics = reading(metrics, 'The metrics.');
 
+const readingConfig = reading(config, 'The configuration.');
+
 const recordReading = reading(reloadRecord, 'The record.');
 
 /** Every route of the admin API. Keys are the operation ids. */
@@ -139,10 +141,18 @@ export const ROUTES = {
     },
   },
   getConfig: {
-    ...reading(config, 'The configuration.'),
+    ...readingConfig,
     path: '/config',
     tag: 'config',
     doc: 'The active configuration, without any secret.',
+    requestHeaders: {
+      'If-None-Match': 'An `ETag` of an earlier answer; the same configuration is then 304 without a body.',
+    },
+    responses: {
+      ...readingConfig.responses,
+      200: { ...readingConfig.responses[200], headers: ['ETag'] },
+      304: { schema: z.null(), doc: 'The configuration has not changed.', empty: true, headers: ['ETag'] },
+    },
   },
   listEndpoints: {
     ...reading(endpointList, 'The endpoints.'),
@@ -168,11 +178,16 @@ export const ROUTES = {
       force: flag.optional().describe('Interrupt running calls instead of waiting for them; not for a dry run.'),
     }),
     body: z.strictObject({}),
+    requestHeaders: {
+      'If-Match': 'The `ETag` of `GET /config`; the request is refused when another configuration is active.',
+    },
     responses: {
       ...commonErrors,
       200: { schema: reloadRecord, doc: 'The reload that was waited for succeeded.' },
       202: { schema: reloadAccepted, doc: 'The reload is queued.', headers: ['Location'] },
-      500: errorResponse(reloadErrorBody, ['reload_failed', 'internal']),
+      412: errorResponse(errorBody, ['precondition_failed']),
+      429: errorResponse(errorBody, ['reload_rate_limited']),
+      500: errorResponse(reloadErrorBody, ['reload_failed', 'reload_cancelled', 'internal']),
       504: { ...errorResponse(errorBody, ['wait_timeout']), headers: ['Location'] },
     },
   },
@@ -189,6 +204,20 @@ export const ROUTES = {
     tag: 'reload',
     doc: 'One reload, by the id of any request that it answers.',
     responses: { ...recordReading.responses, 404: errorResponse(errorBody, ['reload_not_found']) },
+  },
+  deleteReload: {
+    method: 'DELETE',
+    path: '/reloads/{id}',
+    tag: 'reload',
+    doc: 'Cancels a reload that is queued or has not taken effect yet.',
+    query: z.strictObject({}),
+    responses: {
+      ...commonErrors,
+      200: { schema: reloadRecord, doc: 'The record of the cancelled request.' },
+      404: errorResponse(errorBody, ['reload_not_found']),
+      409: errorResponse(errorBody, ['reload_not_cancellable']),
+      504: { ...errorResponse(errorBody, ['wait_timeout']), headers: ['Location'] },
+    },
   },
   postDrain: {
     method: 'POST',

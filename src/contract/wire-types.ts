@@ -24,7 +24,7 @@ export type SchemaOf<Name extends RouteName, Code extends keyof ResponsesOf<Name
 export type AnswerOf<Name extends RouteName, Code extends keyof ResponsesOf<Name>> = z.input<SchemaOf<Name, Code>>;
 
 /** The statuses of success that a route has. */
-export type SuccessOf<Name extends RouteName> = Extract<keyof ResponsesOf<Name>, 200 | 202>;
+export type SuccessOf<Name extends RouteName> = Extract<keyof ResponsesOf<Name>, 200 | 202 | 304>;
 
 /** Query options as a handler gets them: parsed. */
 export type QueryOf<Name extends RouteName> = z.infer<(typeof ROUTES)[Name]['query']>;

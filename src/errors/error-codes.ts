@@ -126,6 +126,22 @@ export const ERROR_CODES = {
     kind: 'execution',
     doc: 'A reload failed; the record gives the stage and the reason. Except after some failed handovers, the previous generation keeps serving.',
   },
+  reload_cancelled: { kind: 'execution', doc: 'A request has cancelled the reload before it took effect.' },
+  reload_not_cancellable: {
+    kind: 'user',
+    httpStatus: 409,
+    doc: 'The reload to cancel has ended, or takes effect already.',
+  },
+  reload_rate_limited: {
+    kind: 'unavailable',
+    httpStatus: 429,
+    doc: 'More reloads were asked for than `--reload-rate-limit` allows; `Retry-After` says when the next one may be.',
+  },
+  precondition_failed: {
+    kind: 'user',
+    httpStatus: 412,
+    doc: 'Another configuration is active than the one that `If-Match` names; `GET /config` shows it.',
+  },
   drain_timeout: {
     kind: 'timeout',
     doc: 'Running calls delayed a handover of the database until `--reload-drain-timeout` ran out.',

@@ -180,7 +180,7 @@ export function endWith({ status, headers, body }: Reply, socket: Duplex): void 
 export function writeReply(response: ServerResponse, { status, headers, body }: Reply): void {
   if (response.destroyed || response.headersSent) return;
   // A flat list is what Node writes; an object would be copied and walked once more.
-  const list = ['Content-Length', String(Buffer.byteLength(body))];
+  const list = status === 304 ? [] : ['Content-Length', String(Buffer.byteLength(body))];
   for (const name in headers) list.push(name, headers[name] ?? '');
   response.writeHead(status, list);
   response.end(response.req.method === 'HEAD' ? undefined : body);

@@ -1,4 +1,4 @@
-import { MxcpError } from '../errors/index.js';
+import { MxcpError, toMxcpError } from '../errors/index.js';
 import { deadlineIn, type LeaseInUse, type Pause, raceSignal } from '../lifecycle/index.js';
 import type { TransactionInput } from './reload-steps.js';
 
@@ -33,6 +33,7 @@ export async function pauseWhenQuiet<T>(request: QuietRequest<T>): Promise<void>
       await request.beforePause();
     } while (!(await tryPause(request, deadline)));
   } catch (error) {
+    if (signal.aborted && toMxcpError(signal.reason).code !== 'server_closing') throw signal.reason;
     if (signal.aborted)
       throw new MxcpError('server_closing', 'the server was shut down before the database was handed over');
     if (error !== deadline.reason) throw error;

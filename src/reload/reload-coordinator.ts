@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RestartRequired, RunRecord } from '../contract/index.js';
-import { messageOf, MxcpError, toMxcpError } from '../errors/index.js';
-import { type Generation, within } from '../lifecycle/index.js';
+import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
 import type { ServerObserver } from '../telemetry/index.js';
 import {
@@ -15,9 +14,11 @@ import {
   requestsOf,
   RunLog,
   startNext,
+  withdraw,
 } from './reload-runs.js';
 import type { ReloadPayload, TransactionInput } from './reload-steps.js';
 import { runTransaction } from './reload-transaction.js';
+import { RetiredGenerations } from './retired-generations.js';
 
 export interface ReloadOptions {
   readonly trigger: RunRecord['trigger'];
@@ -62,12 +63,20 @@ export class ReloadCoordinator<T> {
   readonly #parts: ReloadCoordinatorParts<T>;
   readonly #logger: Logger;
   readonly #retired: RetiredGenerations<T>;
-  readonly #waiters = new Map<string, (record: RunRecord) => void>();
+  readonly #waiters = new Map<
+    string,
+    { readonly ended: Promise<RunRecord>; readonly end: (record: RunRecord) => void }
+  >();
   readonly #payloads = new ReloadPayloads();
   readonly #closing = new AbortController();
   #state = IDLE;
   /** Of the last runs, the running one included, newest first. */
   #logs: readonly RunLog[] = [];
+  /** Of the last requests that were cancelled without their run. Apart, so that they push out no run. */
+  #cancelled: readonly RunLog[] = [];
+  #current: RunLog | undefined;
+  /** Of the current run: aborted when the server closes or the run is cancelled. */
+  #stop = new AbortController();
   /** Of the current run: aborted when it interrupts calls instead of waiting for them. */
   #forced = new AbortController();
   #last: RunRecord | null = null;
@@ -98,11 +107,32 @@ export class ReloadCoordinator<T> {
       this.#payloads.release(request.id);
       throw error;
     }
-    const ended = new Promise<RunRecord>((resolve) => this.#waiters.set(request.id, resolve));
+    let end = (_record: RunRecord): void => {};
+    const ended = new Promise<RunRecord>((resolve) => (end = resolve));
+    this.#waiters.set(request.id, { ended, end });
     const queued = this.find(request.id);
     if (queued !== undefined) this.#parts.observer?.reloadChanged?.(queued, 'queued');
     if (this.#state.running === null) this.#idle = this.#runAll();
     return { id: request.id, ended };
+  }
+
+  /**
+   * Takes a request back. Its run continues if other requests want it, and stops before its next stage otherwise. Resolves with the record
+   * when the request has ended. Throws `reload_not_found`, and `reload_not_cancellable` from the swap on.
+   */
+  async cancel(id: string): Promise<RunRecord> {
+    const withdrawn = withdraw(this.#state, id);
+    const isTooLate = withdrawn === undefined || (withdrawn.run === 'running' && this.#current?.hasBegunSwap === true);
+    if (isTooLate) throw notCancellable(this.find(id));
+    const { request, run, isWanted, state } = withdrawn;
+    this.#logger.info({ id }, 'a reload is cancelled');
+    if (run === 'running' && !isWanted) {
+      this.#stop.abort(cancelled());
+      return this.#waiters.get(id)?.ended ?? this.#endAlone(request);
+    }
+    this.#state = state;
+    if (state.running !== null && this.#current !== undefined) this.#current.run = state.running;
+    return this.#endAlone(request);
   }
 
   /** Also finds a request that has not started yet, with status `queued`. */
@@ -125,7 +155,7 @@ export class ReloadCoordinator<T> {
     const inProgress = this.#state.running !== null;
     return {
       inProgress,
-      draining: this.#retired.count > 0 || this.#logs[0]?.isDraining === true,
+      draining: this.#retired.count > 0 || this.#current?.isDraining === true,
       queued: countQueued(this.#state),
       last: this.#last,
       restartRequired: this.#restartRequired,
@@ -138,17 +168,39 @@ export class ReloadCoordinator<T> {
    */
   async close(): Promise<void> {
     this.#closing.abort(new MxcpError('server_closing', 'the server is shutting down and accepts no more reloads'));
+    this.#stop.abort(this.#closing.signal.reason);
     await this.#idle;
     await Promise.all([this.#retired.freed(), this.#payloads.released()]);
   }
 
   #allLogs(): readonly RunLog[] {
     const waiting = this.#state.waiting.map((run) => new RunLog(run, this.#parts.active.current.number));
-    return [...waiting.reverse(), ...this.#logs];
+    const begun = [...this.#logs, ...this.#cancelled].sort(
+      ({ run: a }, { run: b }) => b.first.requestedAt.getTime() - a.first.requestedAt.getTime(),
+    );
+    return [...waiting.reverse(), ...begun];
+  }
+
+  /** Of a request that was cancelled without its run. */
+  #endAlone(request: ReloadRequest): RunRecord {
+    const log = new RunLog({ first: request, others: [] }, this.#parts.active.current.number);
+    log.fail(cancelled());
+    this.#cancelled = [log, ...this.#cancelled].slice(0, REMEMBERED_RUNS);
+    this.#payloads.release(request.id);
+    const record = log.recordFor(request);
+    this.#parts.observer?.reloadChanged?.(record, 'ended');
+    this.#waiters.get(request.id)?.end(record);
+    this.#waiters.delete(request.id);
+    return record;
+  }
+
+  /** Throws `server_closing` during shutdown. */
+  assertOpen(): void {
+    this.#closing.signal.throwIfAborted();
   }
 
   #enqueue(request: ReloadRequest): void {
-    this.#closing.signal.throwIfAborted();
+    this.assertOpen();
     const next = enqueue(this.#state, request);
     if (next === null) {
       throw new MxcpError('server_busy', 'too many reloads are waiting; try again', { retryAfterSeconds: 1 });
@@ -176,13 +228,17 @@ export class ReloadCoordinator<T> {
       const log = await this.#runOne(run);
       // Before the waiters continue, so that they find no run in progress.
       this.#state = finish(this.#state);
-      this.#end(run, log);
+      this.#end(log);
     }
   }
 
   async #runOne(run: PlannedRun): Promise<RunLog> {
     const { number } = this.#parts.active.current;
     const log = new RunLog(run, number, this.#parts.observer);
+    this.#current = log;
+    const stop = new AbortController();
+    this.#stop = stop;
+    if (this.#closing.signal.aborted) stop.abort(this.#closing.signal.reason);
     this.#logs = [log, ...this.#logs].slice(0, REMEMBERED_RUNS);
     log.start(number);
     const { trigger, dryRun, id } = run.first;
@@ -194,32 +250,38 @@ export class ReloadCoordinator<T> {
       const previous = await runTransaction(
         {
           ...this.#parts,
-          signal: this.#closing.signal,
+          signal: stop.signal,
           forced,
           earlierFreed: () => this.#retired.freed(),
           payload: this.#payloads.find(id),
         },
         log,
       );
+      // A dry run has no swap, before which any other run notices that it was cancelled.
+      if (previous === undefined && isCancelled(stop.signal)) throw stop.signal.reason;
       if (previous !== undefined) await this.#retired.retire(previous, log, { force: forced.aborted });
       log.succeed();
     } catch (error) {
-      log.fail(error);
-      const { code, detail } = toMxcpError(error);
+      // What a stage throws when it is stopped may speak of the end of the server.
+      const reason: unknown = isCancelled(stop.signal) ? stop.signal.reason : error;
+      log.fail(reason);
+      const { code, detail } = toMxcpError(reason);
       // The record of an unexpected error only refers to the log.
       if (code === 'internal') this.#logger.error({ id, detail }, 'bug in a reload');
     }
     return log;
   }
 
-  #end(run: PlannedRun, log: RunLog): void {
+  #end(log: RunLog): void {
+    const { run } = log;
+    this.#current = undefined;
     const record = log.recordFor(run.first);
-    if (!record.dryRun) this.#remember(record);
+    if (!record.dryRun && record.error?.code !== 'reload_cancelled') this.#remember(record);
     this.#payloads.release(run.first.id);
     logOutcome(record, this.#logger);
     this.#parts.observer?.reloadChanged?.(record, 'ended');
     for (const request of requestsOf(run)) {
-      this.#waiters.get(request.id)?.(log.recordFor(request));
+      this.#waiters.get(request.id)?.end(log.recordFor(request));
       this.#waiters.delete(request.id);
     }
   }
@@ -231,58 +293,29 @@ export class ReloadCoordinator<T> {
   }
 }
 
-/** Generations that were replaced, until the last call on them has ended and they are disposed: the stages after the swap. */
-class RetiredGenerations<T> {
-  /** How long a forced reload waits for calls that it has interrupted. */
-  readonly #forceWaitMs: number;
-  readonly #logger: Logger;
-  readonly #retiring = new Set<Promise<void>>();
-
-  constructor(forceWaitMs: number, logger: Logger) {
-    this.#forceWaitMs = forceWaitMs;
-    this.#logger = logger;
-  }
-
-  get count(): number {
-    return this.#retiring.size;
-  }
-
-  /** Resolves when those that are here now are freed. Never rejects. */
-  async freed(): Promise<void> {
-    await Promise.all(this.#retiring);
-  }
-
-  /**
-   * Drains and disposes a replaced generation: in the background while calls still run on it, so that a slow call delays neither the
-   * next reload nor the caller that waits for this one. With `force` its calls are interrupted, and it waits for their end.
-   */
-  async retire(previous: Generation<T>, log: RunLog, { force }: { readonly force: boolean }): Promise<void> {
-    const isIdle = previous.activeLeases === 0;
-    if (force) for (const lease of previous.leases) lease.interrupt();
-    const retired = this.#drainAndDispose(previous, log).finally(() => this.#retiring.delete(retired));
-    this.#retiring.add(retired);
-    if (isIdle) await retired;
-    else if (force) await within(retired, this.#forceWaitMs);
-  }
-
-  async #drainAndDispose(previous: Generation<T>, log: RunLog): Promise<void> {
-    try {
-      if (!log.hasDrained) await log.stage('drain', () => previous.leasesEnded());
-      await log.stage('dispose', () => previous.dispose());
-    } catch (error) {
-      // The new generation serves: this is reported, but it is not a failure of the reload.
-      const facts = { generation: previous.number, reason: messageOf(error) };
-      this.#logger.error(facts, 'the old generation could not be freed');
-    }
-  }
+function cancelled(): MxcpError {
+  return new MxcpError('reload_cancelled', 'the reload was cancelled by a request');
 }
+
+function isCancelled({ aborted, reason }: AbortSignal): boolean {
+  return aborted && toMxcpError(reason).code === 'reload_cancelled';
+}
+
+function notCancellable(record: RunRecord | undefined): MxcpError {
+  if (record === undefined) return new MxcpError('reload_not_found', NOT_FOUND);
+  const why = record.status === 'running' ? 'it takes effect already' : `it has ended (${record.status})`;
+  return new MxcpError('reload_not_cancellable', `this reload cannot be cancelled: ${why}`);
+}
+
+const NOT_FOUND = 'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are';
 
 function logOutcome(record: RunRecord, logger: Logger): void {
   const { id, trigger, durationMs, error, generation, dryRun } = record;
   const references = summariseReferences(record);
   if (error !== null) {
     const facts = { id, trigger, stage: error.stage, code: error.code, references };
-    logger.error(facts, `reload failed: ${error.message}`);
+    if (error.code === 'reload_cancelled') logger.info({ id, trigger }, 'reload cancelled');
+    else logger.error(facts, `reload failed: ${error.message}`);
     return;
   }
   const facts = {

@@ -61,6 +61,31 @@ export function finish(state: ReloadState): ReloadState {
   return { ...state, running: null };
 }
 
+export interface Withdrawal {
+  readonly request: ReloadRequest;
+  readonly state: ReloadState;
+  /** Of the run that was to answer it. */
+  readonly run: 'waiting' | 'running';
+  /** Whether other requests still want that run. A running one that no request wants is not changed here: it has to be stopped. */
+  readonly isWanted: boolean;
+}
+
+/** Takes a request back. Undefined when no waiting or running run answers it. */
+export function withdraw(state: ReloadState, id: string): Withdrawal | undefined {
+  const { running, waiting } = state;
+  const runs = running === null ? waiting : [running, ...waiting];
+  const run = runs.find((each) => requestsOf(each).some((request) => request.id === id));
+  const request = run === undefined ? undefined : requestsOf(run).find((each) => each.id === id);
+  if (run === undefined || request === undefined) return undefined;
+  const [first, ...others] = requestsOf(run).filter((each) => each !== request);
+  const isWanted = first !== undefined;
+  if (run === running) {
+    return { request, run: 'running', isWanted, state: isWanted ? { ...state, running: { first, others } } : state };
+  }
+  const left = waiting.flatMap((each) => (each !== run ? [each] : isWanted ? [{ first, others }] : []));
+  return { request, run: 'waiting', isWanted, state: { ...state, waiting: left } };
+}
+
 /** Whether the current run interrupts calls: it or a waiting run is forced. A dry run is short and interrupts no calls. */
 export function isForced({ running, waiting }: ReloadState): boolean {
   if (running === null || running.first.dryRun) return false;
@@ -92,7 +117,8 @@ type RunFacts = Omit<RunRecord, 'id' | 'trigger' | 'requestedAt' | 'sharedWith' 
 
 /** Everything that happened in one run; makes the record of each request that the run answers. */
 export class RunLog {
-  readonly run: PlannedRun;
+  /** Changes when one of several requests is withdrawn. */
+  run: PlannedRun;
   readonly #observer: ServerObserver;
   #facts: RunFacts;
 
@@ -140,6 +166,11 @@ export class RunLog {
   /** In a handover everything is drained before the swap. */
   get hasDrained(): boolean {
     return this.#facts.stages.some(({ name, status }) => name === 'drain' && status === 'success');
+  }
+
+  /** From then on it cannot be cancelled. */
+  get hasBegunSwap(): boolean {
+    return this.#facts.stages.some(({ name, status }) => name === 'swap' && status !== 'pending');
   }
 
   /** Runs a stage and records its outcome and duration. */

@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { type AdminPorts, type AdminSocketSettings, type ServerStatus, startAdminServer } from '../admin/index.js';
 import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
@@ -13,6 +14,7 @@ import { version } from '../version/index.js';
 import { LiveEvents } from './event-port.js';
 import { createProjectPort } from './project-port.js';
 import { findRefused } from './refused-definitions.js';
+import { createReloadPort } from './reload-port.js';
 import { createRotationPort } from './rotation.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
@@ -26,7 +28,7 @@ export function createAdminPorts(
   running: () => Running | undefined,
   metrics: AdminPorts['metrics'],
 ): AdminPorts {
-  const { phase, settings, reload, scrubber } = context;
+  const { phase, settings, scrubber } = context;
   const recentLines = new RecentLines(scrubber);
   context.observers.add(recentLines);
   const serving = (): Running => {
@@ -47,11 +49,8 @@ export function createAdminPorts(
       const { contents } = active.current;
       return toEndpoints(contents, findRefused(contents, coordinator.status().last, context.scrubber));
     },
-    reloads: {
-      request: reload,
-      find: (id) => serving().coordinator.find(id),
-      list: (limit) => serving().coordinator.list(limit),
-    },
+    configTag: () => configTagOf(serving().active.current.contents),
+    reloads: createReloadPort(context, serving),
     rotation: createRotationPort(context, running),
     project: createProjectPort(context, serving),
     logs: (count) => recentLines.last(count),
@@ -59,6 +58,29 @@ export function createAdminPorts(
     events: new LiveEvents(context),
     trace: { follow: (selection, deliver) => context.observers.add(new CallTracer(selection, deliver)) },
   };
+}
+
+const TAG_KEY = randomBytes(32);
+const tags = new WeakMap<GenerationContents, string>();
+
+/**
+ * The fingerprint of a configuration: the same for two generations if nothing that a reload applies differs, secret values and endpoint
+ * files included. Its key is new in each process, so that nothing can be guessed from it.
+ */
+function configTagOf(contents: GenerationContents): string {
+  const known = tags.get(contents);
+  if (known !== undefined) return known;
+  const { config, endpoints } = contents;
+  const parts = [
+    [config.project, config.profile, config.envFiles],
+    [...config.restartOnly].map(([setting, { identity }]) => [setting, identity]),
+    config.references.map((each) => [each.ref, each.version, each.fingerprint]),
+    config.secretValues.map((secret) => secret.reveal()),
+    [...endpoints.catalog.fingerprints],
+  ];
+  const tag = createHmac('sha256', TAG_KEY).update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+  tags.set(contents, tag);
+  return tag;
 }
 
 /** Empty until the configuration is known. */

@@ -265,6 +265,13 @@ export const SETTINGS = {
     fallback: '1s',
     doc: 'How long new calls may be paused at a time while a reload waits for running calls; the handover itself, with its payload and `on_init` hooks, takes additional time.',
   },
+  reloadRateLimit: {
+    kind: integer(0, 100_000),
+    flag: '--reload-rate-limit <number>',
+    variable: 'MXCP_RELOAD_RATE_LIMIT',
+    fallback: '60',
+    doc: 'How many reloads a minute the admin API accepts, at most 10 at once; 0 disables the limit.',
+  },
   drainGrace: {
     kind: duration,
     flag: '--drain-grace <time>',

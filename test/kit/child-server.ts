@@ -82,5 +82,11 @@ export class ChildServer implements AsyncDisposable {
 
 /** What a child of a test sees: enough to run, and nothing of ours by accident. */
 export function childEnvironment(project: TemporaryProject, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], HOME: project.path('home'), ...namedConfig(project), ...env };
+  return {
+    PATH: process.env['PATH'],
+    HOME: project.path('home'),
+    ...namedConfig(project),
+    MXCP_RELOAD_RATE_LIMIT: '0',
+    ...env,
+  };
 }

@@ -20,7 +20,7 @@ export class InProcessServer implements AsyncDisposable {
   readonly logLines: string[] = [];
 
   private constructor(project: TemporaryProject, { flags = {}, env = {}, stores = [], observers = [] }: StartOptions) {
-    const environment = { ...namedConfig(project), HOME: project.path('home'), ...env };
+    const environment = { ...namedConfig(project), HOME: project.path('home'), MXCP_RELOAD_RATE_LIMIT: '0', ...env };
     const settings = loadSettings({
       flags: { port: '0', adminSocket: project.socketPath, ...flags },
       env: environment,

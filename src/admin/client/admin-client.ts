@@ -33,6 +33,8 @@ import { readEvents } from './event-reader.js';
 import { sendRequest, type SocketRequest } from './socket-request.js';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** As long as the server waits for the end of what it has cancelled. */
+const CANCEL_WAIT_MS = 30_000;
 
 /**
  * The admin API of one running server, over its Unix socket. Every method makes one connection, and throws `MxcpError`
@@ -143,6 +145,13 @@ export class AdminClient {
     return this.#get<ReloadRecord>(`/reloads/${encodeURIComponent(id)}`);
   }
 
+  /** Resolves with the record of the cancelled request. Throws `reload_not_found` and `reload_not_cancellable`. */
+  async cancelReload(id: string): Promise<ReloadRecord> {
+    const target = `/reloads/${encodeURIComponent(id)}`;
+    // What the contract lists.
+    return (await this.#send('DELETE', target, { extraMs: CANCEL_WAIT_MS })) as ReloadRecord;
+  }
+
   /**
    * What happens in the server from now on, or since the event with the id `since`, which begins with an event `stream.gap` if some of
    * that is not known any more. Ends when the server closes, when the signal aborts, and when the loop that reads it ends. Throws
@@ -250,7 +259,11 @@ export class AdminClient {
   }
 
   /** Resolves with the body of a success. */
-  async #send(method: 'GET' | 'POST', target: string, { extraMs = 0, ...request }: SendOptions = {}): Promise<unknown> {
+  async #send(
+    method: SocketRequest['method'],
+    target: string,
+    { extraMs = 0, ...request }: SendOptions = {},
+  ): Promise<unknown> {
     const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, token, parse } = this.#options;
     const answer = await sendRequest({
       socketPath,

@@ -12,7 +12,7 @@ const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface SocketRequest {
   readonly socketPath: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Path and query. */
   readonly target: string;
   readonly userAgent: string;

@@ -60,6 +60,7 @@ describe('the OpenAPI document', () => {
       'post /reload',
       'get /reloads',
       'get /reloads/{id}',
+      'delete /reloads/{id}',
       'post /drain',
       'post /resume',
       'post /run',
@@ -81,7 +82,7 @@ describe('the OpenAPI document', () => {
 
   it('documents the options of a reload, its statuses and their codes', () => {
     const reload = document.paths['/reload']?.['post'];
-    expect(reload?.parameters.map(({ name }) => name)).toEqual(['wait', 'dry_run', 'definitions', 'force']);
+    expect(reload?.parameters.map(({ name }) => name)).toEqual(['wait', 'dry_run', 'definitions', 'force', 'If-Match']);
     expect(Object.keys(reload?.responses ?? {})).toEqual([
       '200',
       '202',
@@ -89,7 +90,9 @@ describe('the OpenAPI document', () => {
       '403',
       '405',
       '408',
+      '412',
       '413',
+      '429',
       '431',
       '500',
       '503',

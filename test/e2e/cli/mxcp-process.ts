@@ -30,7 +30,8 @@ export function cleanEnv(home: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('MXCP_') && name !== 'NO_COLOR' && name !== 'FORCE_COLOR',
   );
-  return { ...Object.fromEntries(kept), HOME: home };
+  // Tests reload as often as they can.
+  return { ...Object.fromEntries(kept), HOME: home, MXCP_RELOAD_RATE_LIMIT: '0' };
 }
 
 /** A folder that is gone after the test; `files` by path. */

@@ -7,6 +7,7 @@ import { startAdminServer, type AdminPorts } from '../../../src/admin/index.js';
 import type { AdminServer, AdminServerOptions } from '../../../src/admin/admin-server.js';
 import { formatEvent, type RunRecord } from '../../../src/contract/index.js';
 import { SystemProbe } from '../../../src/system/index.js';
+import { MxcpError } from '../../../src/errors/index.js';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 
 export const RELOAD_ID = '0b9c3f6e-4c86-4b0f-9d3a-6a1a3b1f7a52';
@@ -136,6 +137,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: 8080 }],
       lastRejected: { reloadId: RELOAD_ID, at: new Date('2024-01-15T09:00:00Z'), error: 'reload failed' },
     }),
+    configTag: () => 'a1b2c3',
     endpoints: () => [
       {
         path: 'tools/get_user.yml',
@@ -204,6 +206,10 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       request: () => ({ id: RELOAD_ID, ended: Promise.resolve(succeededReload) }),
       find: (id) => (id === RELOAD_ID ? succeededReload : undefined),
       list: (limit) => [succeededReload, failedReload].slice(0, limit),
+      cancel: (id) => {
+        if (id === RELOAD_ID) return Promise.resolve(failedReload);
+        throw new MxcpError('reload_not_found', 'no such reload');
+      },
     },
     ...overrides,
   };

@@ -6,7 +6,9 @@ import {
   finish,
   IDLE,
   isForced,
+  requestsOf,
   startNext,
+  withdraw,
   type ReloadRequest,
   type ReloadState,
 } from '../../../src/reload/reload-runs.js';
@@ -138,18 +140,20 @@ describe('the current run interrupts calls', () => {
   });
 });
 
-test('whatever is asked in whatever order: one runs at a time, each taken request is answered by exactly one run that started after it, dry runs are never shared, and what waits is bounded', () => {
+test('whatever is asked and withdrawn in whatever order: one runs at a time, each request that was not withdrawn is answered by exactly one run that started after it, dry runs are never shared, and what waits is bounded', () => {
   const kind = fc.record({ dryRun: fc.boolean(), definitions: fc.boolean() });
   const action = fc.oneof(
     { weight: 4, arbitrary: kind },
     fc.constant('start' as const),
     fc.constant('finish' as const),
+    { weight: 2, arbitrary: fc.nat({ max: 200 }) },
   );
   fc.assert(
     fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
       let state = IDLE;
       const taken: string[] = [];
       const answered: string[] = [];
+      const withdrawn = new Set<string>();
       const start = (): void => {
         const next = startNext(state);
         if (next !== state && next.running !== null) {
@@ -161,7 +165,26 @@ test('whatever is asked in whatever order: one runs at a time, each taken reques
       for (const step of actions) {
         if (step === 'start') start();
         else if (step === 'finish') state = finish(state);
-        else {
+        else if (typeof step === 'number') {
+          const id = taken[step % Math.max(1, taken.length)] ?? '';
+          const before = state;
+          const result = withdraw(state, id);
+          const runs = [...(before.running === null ? [] : [before.running]), ...before.waiting];
+          const run = runs.find((each) => requestsOf(each).some((request) => request.id === id));
+          expect(result?.request.id).toBe(run === undefined ? undefined : id);
+          if (result === undefined || run === undefined) continue;
+          expect(result.isWanted).toBe(run.others.length > 0);
+          expect(result.run).toBe(run === before.running ? 'running' : 'waiting');
+          // A running run that no other request wants keeps its only request until it has stopped.
+          const isKept = result.run === 'running' && !result.isWanted;
+          if (!isKept) withdrawn.add(id);
+          state = result.state;
+          const left = [...(state.running === null ? [] : [state.running]), ...state.waiting].flatMap(requestsOf);
+          expect(left.map((request) => request.id)).toEqual(
+            runs.flatMap(requestsOf).flatMap((request) => (request.id === id && !isKept ? [] : [request.id])),
+          );
+          expect(state.running === null).toBe(before.running === null);
+        } else {
           const request = createRequest(step);
           const next = enqueue(state, request);
           if (next !== null) taken.push(request.id);
@@ -175,7 +198,38 @@ test('whatever is asked in whatever order: one runs at a time, each taken reques
         state = finish(state);
         start();
       }
-      expect(answered.toSorted()).toEqual(taken.toSorted());
+      // A run that had started may have lost some of its requests since.
+      expect(new Set(answered).size).toBe(answered.length);
+      expect(taken.filter((id) => !withdrawn.has(id) && !answered.includes(id))).toEqual([]);
     }),
   );
+});
+
+describe('a request that is withdrawn', () => {
+  test('leaves a run that waits for others, which then begins with the next of them', () => {
+    const [first, second] = [createRequest(), createRequest()];
+    const state = enqueueAll(IDLE, [first, second]);
+    expect(withdraw(state, first.id)).toEqual({
+      request: first,
+      run: 'waiting',
+      isWanted: true,
+      state: { running: null, waiting: [{ first: second, others: [] }] },
+    });
+  });
+
+  test('takes a waiting run with it that no other wants', () => {
+    const [reload, dryRun] = [createRequest(), createRequest({ dryRun: true })];
+    const state = enqueueAll(IDLE, [reload, dryRun]);
+    expect(withdraw(state, dryRun.id)?.state.waiting).toEqual([{ first: reload, others: [] }]);
+  });
+
+  test('does not change a running run that no other wants', () => {
+    const request = createRequest();
+    const state = startNext(enqueueAll(IDLE, [request]));
+    expect(withdraw(state, request.id)).toEqual({ request, run: 'running', isWanted: false, state });
+  });
+
+  test('is not known when it was never taken or has ended', () => {
+    expect(withdraw(IDLE, 'unknown')).toBeUndefined();
+  });
 });

@@ -59,6 +59,7 @@ function formatResult(record: ReloadRecord, isColoured: boolean): string {
 
 function formatFailure(error: NonNullable<ReloadRecord['error']>, isColoured: boolean): string {
   const { stage, message, code, file, line, column } = error;
+  if (code === 'reload_cancelled') return 'the reload was cancelled; the previous configuration is still active';
   const head = `reload failed at ${stage} (${code}); the previous configuration is still active`;
   const position = { line: line ?? undefined, column: column ?? undefined };
   // A message that lists problems names the file of each; any other gets its position in front.

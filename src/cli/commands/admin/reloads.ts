@@ -42,10 +42,14 @@ export const reload = adminCommand({
   exitCode: (answer) => ('stages' in answer && answer.status !== 'success' ? 1 : 0),
 });
 
-/** `mxcp admin reloads [id]` */
+/** `mxcp admin reloads [id]` and `mxcp admin reloads cancel <id>` */
 export const reloads = adminCommand({
-  ask: async (client, { args: [id], options }) =>
-    id === undefined ? client.reloads({ limit: readLimit(options) }) : client.reloadRecord(id),
+  ask: async (client, { args: [id, cancelled], options }) => {
+    if (id === undefined) return client.reloads({ limit: readLimit(options) });
+    if (id !== 'cancel' && cancelled === undefined) return client.reloadRecord(id);
+    if (id === 'cancel' && cancelled !== undefined) return client.cancelReload(cancelled);
+    throw new MxcpError('usage', 'to cancel a reload, give its id: `mxcp admin reloads cancel <id>`');
+  },
   print: (answer, output) => {
     if ('reloads' in answer) return printList(output, answer.reloads);
     printFields(output, [
