@@ -28,6 +28,7 @@ export default defineConfig({
       project('kubernetes', { timeoutMs: 60_000, serial: true, setup: 'test/kubernetes/build-validator.ts' }),
       project('extensions', { timeoutMs: 120_000, serial: true }),
       project('fleet', { timeoutMs: 300_000, serial: true }),
+      project('fleet-soak', { timeoutMs: 300_000, serial: true }),
       project('system', { timeoutMs: 120_000, serial: true, setup: 'test/system/preflight.ts' }),
     ],
   },

@@ -1,40 +1,15 @@
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { MxcpProcess, runMxcp } from '../e2e/cli/mxcp-process.js';
 import { type EngineInstallation, installEngine } from '../kit/engine-installation.js';
 import { callText, connectTo } from '../kit/mcp-client.js';
+import { type StorageKeys as Keys, startStorage, STORAGE_PACKAGES } from './storage-server.js';
 import { createProject, sqlTool, type TemporaryProject } from '../kit/projects/temporary-project.js';
 
 let engine: EngineInstallation;
 beforeAll(() => {
-  engine = installEngine(['httpfs'], ['moto[server,s3]', 'boto3']);
+  engine = installEngine(['httpfs'], STORAGE_PACKAGES);
 }, 600_000);
 afterAll(() => engine.dispose());
-
-interface Keys {
-  readonly port: number;
-  readonly key: string;
-  readonly secret: string;
-}
-
-async function startStorage(): Promise<{ readonly keys: Keys; readonly rotate: () => Promise<Keys> }> {
-  const env = { ...process.env, PYTHONPATH: engine.packages };
-  const child = spawn('python3', [join(import.meta.dirname, 'object_storage.py')], {
-    env,
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  onTestFinished(() => void child.kill());
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<Keys> => JSON.parse((await lines.next()).value);
-  const keys = await next();
-  const rotate = (): Promise<Keys> => {
-    child.stdin.write('rotate\n');
-    return next();
-  };
-  return { keys, rotate };
-}
 
 function writeKeys(project: TemporaryProject, { key, secret }: Keys): void {
   project.write('secrets/key', key);
@@ -77,7 +52,7 @@ function createSales(keys: Keys): TemporaryProject {
 }
 
 it('reads an object storage with the extension httpfs and a secret, which a reload rotates', async () => {
-  const { keys, rotate } = await startStorage();
+  const { keys, rotate } = await startStorage(engine);
   const project = createSales(keys);
   const options = { cwd: project.root, launcher: engine.launcher };
   const env = { ...process.env, HOME: project.root, MXCP_CONFIG: project.path('config.yml') };

@@ -4,6 +4,7 @@ import { type Client, SdkHttpError } from '@modelcontextprotocol/client';
 import { callText, connectTo, type Era, ERAS } from '../kit/mcp-client.js';
 
 const CLIENTS_OF_EACH_ERA = 4;
+export const CLIENTS = CLIENTS_OF_EACH_ERA * ERAS.length;
 /** Of every ten calls. */
 const MIX = ['price', 'price', 'order', 'price', 'price', 'report', 'price', 'order', 'price', 'price'] as const;
 
@@ -36,6 +37,11 @@ export class Load {
     this.#url = url;
     const eras = ERAS.flatMap((era) => Array.from({ length: CLIENTS_OF_EACH_ERA }, () => era));
     this.#clients = Promise.all(eras.map((era) => this.#run(era))).then(() => undefined);
+  }
+
+  /** Of calls so far. */
+  get failures(): readonly string[] {
+    return this.#failures;
   }
 
   get calls(): number {
