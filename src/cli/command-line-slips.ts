@@ -15,17 +15,23 @@ interface Slip {
   readonly message: string;
 }
 
-/**
- * For a command line that was not understood: what was probably meant, to be added to the message; empty when nothing is likely.
- * Commander itself names the nearest command and option.
- */
-export function explainSlip({ code, message }: Slip, argv: readonly string[]): string {
+/** What to print for a command line that was not understood: the reason, and what was probably meant. */
+export function explainMisuse(slip: Slip, argv: readonly string[]): string {
+  const [, message = '', suggested] = /^([^]*?)\.?(?:\n\(Did you mean (.*)\?\))?$/.exec(slip.message) ?? [];
+  const hint = explainSlip({ ...slip, message }, argv, suggested);
+  return `${message}${hint === '' && suggested !== undefined ? `\n(Did you mean ${suggested}?)` : hint}`;
+}
+
+/** What was probably meant, to be added to the message; empty when nothing is likely. */
+function explainSlip({ code, message }: Slip, argv: readonly string[], suggested: string | undefined): string {
   const command = argv.find((word) => !word.startsWith('-'));
   const takesParameters = command === 'run' || command === 'query';
   const [, word = ''] = /'([^']*)'/.exec(message) ?? [];
   if (code === 'commander.unknownOption' && JSON_OPTIONS.has(word))
     return `; did you mean \`${JSON_OPTIONS.get(word)}\`?`;
-  if (code === 'commander.unknownOption' && takesParameters && !message.includes('Did you mean'))
+  // Commander suggests `--version` for `--region`.
+  const isMisspelt = suggested !== undefined && nearestName(word, [suggested]) !== undefined;
+  if (code === 'commander.unknownOption' && takesParameters && !isMisspelt)
     return `; a parameter is given as \`${toParameter(word, argv)}\``;
   if (code === 'commander.excessArguments' && takesParameters) return explainExtra(argv);
   if (command !== 'run' && command !== 'test') return '';

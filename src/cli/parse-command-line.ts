@@ -1,7 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { MxcpError, toOneLine } from '../errors/index.js';
 import { version } from '../version/index.js';
-import { explainSlip } from './command-line-slips.js';
+import { explainMisuse } from './command-line-slips.js';
 import { PROGRAM } from './command-table.js';
 import {
   type ArgumentSpec,
@@ -40,7 +40,7 @@ export function parseCommandLine(argv: readonly string[], output: Output): Comma
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'answered' };
-    const message = error.message.replace(/\.$/, '') + explainSlip(error, argv);
+    const message = explainMisuse(error, argv);
     // A group without a command prints its help instead.
     if (error.code !== 'commander.help') output.writeError(`${message}\n(run with --help to see all options)\n`);
     const reason = new MxcpError('usage', toOneLine(message.replace(/^error: /, '')));

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createSilentLogger } from '../../../src/logging/index.js';
-import { checkProject, type ProjectCheck } from '../../../src/project/index.js';
+import { checkProject, endpointReport, type ProjectCheck } from '../../../src/project/index.js';
 import { loadSettings } from '../../../src/settings/index.js';
 import type { SettingFlags } from '../../../src/settings/settings-table.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
@@ -104,4 +104,14 @@ describe('a check of a project whose extensions cannot be loaded', () => {
     ]);
     expect(failuresOf(checked)).toEqual(['tools/needs.yml', 'tools/typo.yml']);
   });
+});
+
+it('a report of several endpoints that share a problem says so, and lists it once', () => {
+  const problem = { file: 'python/d.py', line: 1, message: 'cannot be imported' };
+  const failures = ['a', 'b'].map((name) => {
+    return { path: `tools/${name}.yml`, kind: 'tool' as const, name, problems: [problem] };
+  });
+  expect(endpointReport(failures).message).toBe(
+    'Found 2 endpoints with errors, all from 1 problem\n  python/d.py:1: cannot be imported',
+  );
 });

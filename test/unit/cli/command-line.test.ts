@@ -149,6 +149,7 @@ describe('a command line that was not understood', () => {
     ['test good', 'the kind of endpoint comes first: `mxcp test tool good`'],
     ['run tool order --order_id 3', "unknown option '--order_id'; a parameter is given as `-p order_id=3`"],
     ['run tool order --order_id=3', 'a parameter is given as `-p order_id=3`'],
+    ['run tool order --region north', "unknown option '--region'; a parameter is given as `-p region=north`"],
     ['run tool order --verbose --debug', 'a parameter is given as `-p verbose=…`'],
     ['run tool order order_id=3', 'got 3; a parameter is given as `-p order_id=3`'],
     ['run tool order -p a=1 7', 'a parameter is given as `-p name=value`'],
@@ -162,5 +163,11 @@ describe('a command line that was not understood', () => {
     expect(output.err).toContain(expected);
     expect(output.err).toMatch(/^error: [^\n]+\n\(run with --help to see all options\)\n$/);
     expect(parsed).toMatchObject({ kind: 'misuse', error: { message: expect.stringContaining(expected) } });
+  });
+
+  it('names a misspelt option of the command', () => {
+    const output = new Recorder();
+    parseCommandLine(['run', 'tool', 'order', '--parm', 'a=1'], output);
+    expect(output.err).toContain("unknown option '--parm'\n(Did you mean --param?)");
   });
 });
