@@ -65,13 +65,13 @@ export async function serveUntilStopped(
   }
 }
 
-/** Node does not say who sent a signal; often it was the process that started this one. Undefined where the system does not tell. */
-function describeParent(): string | undefined {
+/** Node does not say who sent a signal; often it was the process that started this one. */
+function describeParent(): string {
   try {
     return `${process.ppid} (${readFileSync(`/proc/${process.ppid}/comm`, 'utf8').trim()})`;
   } catch {
-    // No Linux, or the parent has ended.
-    return undefined;
+    // No Linux, the parent has ended, or systemd hides other processes (`ProtectProc=`).
+    return String(process.ppid);
   }
 }
 
