@@ -11,6 +11,7 @@ import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import { type ReferenceResolver, SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import type { HandedSockets } from '../systemd/index.js';
+import { DescriptorWatch } from '../system/index.js';
 import { Observers, type ServerObserver } from '../telemetry/index.js';
 import { createAdminPorts, openAdmin, type OpenAdmin } from './admin-ports.js';
 import { ServerReadiness } from './readiness.js';
@@ -218,6 +219,7 @@ export class Server {
     stopped.throwIfAborted();
     await this.#tellOwner(config);
     phase.serve();
+    disposer.own(new DescriptorWatch(this.logger.child({ component: 'system' })));
     this.#running.triggers.update(this.#running.active.current.contents);
     warnOfOpenPort(config, this.url, this.logger);
     this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');

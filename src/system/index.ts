@@ -1,2 +1,3 @@
+export { DescriptorWatch } from './descriptor-watch.js';
 export { readFilesystems, type WatchedFolders } from './system-facts.js';
 export { SystemProbe } from './system-probe.js';
