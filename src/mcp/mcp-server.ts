@@ -54,8 +54,8 @@ export interface McpOptions {
   readonly scrubber: Scrubber;
   /** Whether each request gets a line in the log. */
   readonly accessLog?: boolean | undefined;
-  /** Whether the server is out of rotation: running calls end, and no new ones begin. */
-  readonly isDraining?: (() => boolean) | undefined;
+  /** While it has a time, the server is out of rotation: running calls end, and no new ones begin. */
+  readonly rotation?: { readonly drainingSince: Date | undefined } | undefined;
   /** Who may want to know where the calls spend their time, and of lines that are left out of the log. */
   readonly observers?: Pick<Observers, 'timeCall' | 'lineLeftOut'> | undefined;
 }

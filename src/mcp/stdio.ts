@@ -95,7 +95,7 @@ class StdioTransport implements Transport {
   readonly #output: Writable;
   readonly #splices: ResultSplices;
   readonly #accessLog: AccessLog | undefined;
-  readonly #isDraining: () => boolean;
+  readonly #rotation: StdioOptions['rotation'];
   readonly #lines = new LineReader();
   readonly #unanswered = new Map<RequestId, OpenRequest>();
   readonly #whenAnswered: (() => void)[] = [];
@@ -107,12 +107,12 @@ class StdioTransport implements Transport {
   /** Settles when all messages so far are written: messages must not mix. */
   #written: Promise<void> = Promise.resolve();
 
-  constructor({ input, output, accessLog, logger, isDraining }: StdioOptions, splices: ResultSplices) {
+  constructor({ input, output, accessLog, logger, rotation }: StdioOptions, splices: ResultSplices) {
     this.#input = input;
     this.#output = output;
     this.#splices = splices;
     this.#accessLog = accessLog === true ? new AccessLog(logger) : undefined;
-    this.#isDraining = isDraining ?? (() => false);
+    this.#rotation = rotation;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -219,7 +219,7 @@ class StdioTransport implements Transport {
       const end = this.#accessLog?.begin(access, 'stdio');
       // A subscription is answered when the connection ends, so the end must not wait for it.
       if (method !== 'subscriptions/listen') this.#unanswered.set(id, { access, end });
-      if (this.#isDraining() && isCall(method)) {
+      if (this.#rotation?.drainingSince !== undefined && isCall(method)) {
         void this.send({ jsonrpc: '2.0', id, error: { code: SERVER_ERROR, message: OUT_OF_ROTATION } });
         return;
       }

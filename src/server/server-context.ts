@@ -46,7 +46,7 @@ export class ServerPhase {
   readonly #observers: Observers;
   #current: Phase = 'starting';
   #activity = 'starting';
-  #drainingSince: Date | undefined;
+  readonly #rotation: { drainingSince: Date | undefined } = { drainingSince: undefined };
 
   constructor(observers: Observers) {
     this.#observers = observers;
@@ -65,22 +65,26 @@ export class ServerPhase {
     return Math.floor((performance.now() - this.#startedAtMs) / 1000);
   }
 
-  /** Since when new calls are refused because an operator asked for it. Reloads do not change it. */
+  /** Since when new calls are refused because an operator asked for it. Reloads do not change it. Each call reads it. */
+  get rotation(): { readonly drainingSince: Date | undefined } {
+    return this.#rotation;
+  }
+
   get drainingSince(): Date | undefined {
-    return this.#drainingSince;
+    return this.#rotation.drainingSince;
   }
 
   /** Idempotent, like `resume`; both return whether something has changed. */
   drain(): boolean {
-    if (this.#drainingSince !== undefined) return false;
-    this.#drainingSince = new Date();
-    this.#observers.drainChanged(this.#drainingSince);
+    if (this.#rotation.drainingSince !== undefined) return false;
+    this.#rotation.drainingSince = new Date();
+    this.#observers.drainChanged(this.#rotation.drainingSince);
     return true;
   }
 
   resume(): boolean {
-    if (this.#drainingSince === undefined) return false;
-    this.#drainingSince = undefined;
+    if (this.#rotation.drainingSince === undefined) return false;
+    this.#rotation.drainingSince = undefined;
     this.#observers.drainChanged(undefined);
     return true;
   }

@@ -160,8 +160,7 @@ async function openTransport(
   const { logger, scrubber, observers, settings, openStreams, phase, readiness, sockets } = context;
   const { accessLog, healthPath } = settings;
   const info = { name: project, version, ...presentation };
-  const isDraining = (): boolean => phase.drainingSince !== undefined;
-  const options = { calls, logger, scrubber, observers, accessLog, info, isDraining };
+  const options = { calls, logger, scrubber, observers, accessLog, info, rotation: phase.rotation };
   if (transport.provider === 'stdio') return startStdio({ ...options, ...openStreams() });
   const health = healthPath === undefined ? undefined : { path: healthPath, isReady: () => isReady(readiness) };
   return startHttpListener({ ...options, ...transport, health, descriptors: sockets.mcp });

@@ -190,7 +190,7 @@ export class HttpListener implements ClientTransport {
     const id = refusedIdOf(body.parsed);
     Object.assign(exchange.access ?? {}, { method: methodOf(body.parsed), request: id });
     if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
-    if (this.#options.isDraining?.() === true && isNewWork(exchange, body.parsed))
+    if (this.#options.rotation?.drainingSince !== undefined && isNewWork(exchange, body.parsed))
       return refuse(exchange, { ...DRAINING, id });
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);

@@ -57,6 +57,22 @@ describe('asking a server', () => {
     });
   });
 
+  it('takes it out of rotation and back, with exit codes', async () => {
+    const drained = await admin('drain', '--wait', '20s');
+    expect([drained.code, drained.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^out of rotation since \S+: new calls are refused, no calls are left\n$/),
+    ]);
+    const ready = await admin('ready');
+    expect([ready.code, ready.stdout]).toEqual([1, expect.stringContaining('rotation\tfail\tout of rotation since ')]);
+    expect((await admin('status')).stdout).toMatch(/^out of rotation since: \d/m);
+    const resumed = await admin('resume', '--json');
+    expect(JSON.parse(resumed.stdout)).toEqual({ status: 'in_rotation', draining_since: null, active_requests: 0 });
+    expect((await admin('ready')).code).toBe(0);
+    const wrong = await admin('drain', '--wait', 'soon');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--wait must be a time such as 30s')]);
+  });
+
   it('prints status, configuration and endpoints for a person', async () => {
     expect((await admin('status')).stdout).toContain('endpoints: 4 tools, 1 resource, 1 prompt\n');
     const config = await admin('config');

@@ -65,6 +65,37 @@ describe('a stop signal', () => {
     await client.close();
   });
 
+  it('serves calls for the grace time of load balancers, is not ready, and then ends with 0', async () => {
+    const server = serve('--drain-grace', '1500ms', '--health-path', '/healthz');
+    const url = await server.url();
+    const client = await connectClient(url);
+    const health = url.replace('/mcp', '/healthz');
+    expect((await fetch(health)).status).toBe(200);
+    const before = performance.now();
+    server.kill('SIGTERM');
+    await waitFor(async () => (await fetch(health)).status === 503, 'the server to be out of rotation');
+    expect(await client.callTool({ name: 'add', arguments: { a: 1 } })).toMatchObject({ content: expect.anything() });
+    const { code, stderr } = await server.ended;
+    expect(code).toBe(0);
+    expect(performance.now() - before).toBeGreaterThan(1_400);
+    expect(stderr).toMatch(
+      /out of rotation: not ready, but still serving calls .* signal=SIGTERM .* grace_s=1\.5\n[^]* shutting down signal=SIGTERM /,
+    );
+    await client.close();
+  });
+
+  it('ends at once when it comes again in the grace time', async () => {
+    const server = serve('--drain-grace', '10m');
+    await server.url();
+    server.kill('SIGTERM');
+    await waitFor(() => server.stderr.includes('out of rotation'), 'the grace time');
+    const before = performance.now();
+    server.kill('SIGTERM');
+    await server.ended;
+    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(leftovers()).toEqual([]);
+  });
+
   it('interrupts a query that runs too long, answers its call, and ends with 0 in time', async () => {
     const server = serve('--shutdown-timeout', '3s');
     const client = await connectClient(await server.url());
