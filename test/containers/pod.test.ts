@@ -30,6 +30,9 @@ interface Container {
 const project = createSharedFolder();
 const config = createSharedFolder();
 const secrets = createSharedFolder();
+const run = createSharedFolder();
+const temporary = createSharedFolder();
+const folders = [project, config, secrets, run, temporary];
 let pod: string;
 
 beforeAll(async () => {
@@ -37,12 +40,19 @@ beforeAll(async () => {
   const tool = readFileSync(join(repository, 'templates', 'project', 'tools', 'hello.yml'), 'utf8');
   writeFiles(project, { 'mxcp-site.yml': 'mxcp: 1\nproject: sales\nprofile: production\n', 'tools/hello.yml': tool });
   await createDatabase();
+  for (const volume of [run, temporary]) chmodSync(volume, 0o777);
   mountVolume(config, { 'config.yml': readFileSync(join(base, 'config.yml'), 'utf8') });
   mountVolume(secrets, { 'feed-token': 'token-1' });
   const rights = ['--read-only', '--user=1000:1000', '--cap-drop=ALL', '--security-opt=no-new-privileges'];
-  const sizes = ['--memory=2g', '--cpus=2', '--tmpfs=/run/mxcp:mode=0777', '--tmpfs=/tmp:mode=0777'];
+  const sizes = ['--memory=2g', '--cpus=2'];
   const variables = container.env.flatMap(({ name, value }) => ['--env', `${name}=${value}`]);
-  const mounts = [`${config}:/etc/mxcp:ro`, `${secrets}:/run/secrets/mxcp:ro`, `${project}:/mxcp-site:ro`];
+  const mounts = [
+    `${run}:/run/mxcp`,
+    `${temporary}:/tmp`,
+    `${config}:/etc/mxcp:ro`,
+    `${secrets}:/run/secrets/mxcp:ro`,
+    `${project}:/mxcp-site:ro`,
+  ];
   const volumes = mounts.flatMap((mount) => ['--volume', mount]);
   const options = [...rights, ...sizes, ...variables, ...volumes, '--network=host', '--no-healthcheck'];
   pod = await docker('run', '--detach', ...options, IMAGE);
@@ -50,7 +60,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await docker('rm', '--force', pod);
-  for (const folder of [project, config, secrets]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 /** The read-only database that the image of a project would hold. */

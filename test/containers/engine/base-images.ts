@@ -36,6 +36,21 @@ RUN groupadd --gid 101 curl_group && useradd --uid 100 --gid 101 --no-create-hom
 USER curl_user
 `;
 
+/** The options of the official image, and the program that its health check needs. */
+const PROMETHEUS = `
+FROM mxcp-containers/debian
+COPY root/usr/bin/prometheus /bin/prometheus
+COPY root/usr/share/prometheus /usr/share/prometheus
+RUN printf '#!/bin/sh\\nfor url; do :; done\\nexec curl -sf -o /dev/null "$url"\\n' > /usr/local/bin/wget \\
+ && chmod 0755 /usr/local/bin/wget && install -d -o 65534 -g 65534 /prometheus
+USER 65534
+WORKDIR /prometheus
+ENTRYPOINT ["/bin/prometheus"]
+CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
+`;
+
+const EXAMPLE = 'deploy/compose/compose.yaml';
+
 /**
  * Images in the place of the official ones, which no test can download: Debian from its packages, with the Node.js that the
  * Dockerfile names and the packages of the lock file beside it. What takes long is done once and kept in the cache folder.
@@ -44,6 +59,8 @@ export async function buildBaseImages(cache: string): Promise<void> {
   await buildDebian(cache);
   await buildNode(cache);
   await buildImage(cache, 'curlimages/curl', CURL);
+  await succeed('docker', ['tag', 'curlimages/curl', imageOf(EXAMPLE, /image: (curlimages\/curl:.*)/)]);
+  await buildPrometheus(cache);
   // Under the names that the Dockerfile has, so that it is built as it is. The daemon is private, so they deceive no other use.
   for (const name of ['node', 'debian'])
     await succeed('docker', ['tag', `mxcp-containers/${name}`, imageOf('Dockerfile', new RegExp(`=(.*/${name}:.*)`))]);
@@ -78,6 +95,17 @@ async function buildNode(cache: string): Promise<void> {
     });
   }
   await succeed('docker', ['tag', tag, 'mxcp-containers/node']);
+}
+
+/** Prometheus from Debian's package. */
+async function buildPrometheus(cache: string): Promise<void> {
+  const tag = imageOf(EXAMPLE, /image: (prom\/prometheus:.*)/);
+  if (await hasImage(tag)) return;
+  await withContext(cache, PROMETHEUS, async (context) => {
+    await succeed('apt-get', ['download', '--quiet', 'prometheus'], { cwd: context });
+    await succeed('sh', ['-c', 'dpkg -x prometheus_*.deb root'], { cwd: context });
+    await succeed('docker', ['build', '--tag', tag, context]);
+  });
 }
 
 async function unpack(context: string, name: string, folder: string): Promise<void> {

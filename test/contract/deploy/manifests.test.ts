@@ -41,6 +41,53 @@ describe('the files in deploy/', () => {
   });
 });
 
+describe('the compose example', () => {
+  const folder = join(deploy, 'compose');
+  // The test of containers checks its form.
+  const example = parseDocument(readFileSync(join(folder, 'compose.yaml'), 'utf8'), { merge: true }).toJS() as Example;
+  const services = Object.entries(example.services);
+
+  it.each(services)(
+    'runs %s with a pinned image, without rights, and without a file system to write to',
+    (_name, service) => {
+      expect(service.image).toMatch(/^[\w/]+:v?\d+\.\d+\.\d+$/);
+      expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+    },
+  );
+
+  it('publishes ports to this machine only', () => {
+    const ports = services.flatMap(([, { ports: published = [] }]) => published);
+    expect(ports).not.toEqual([]);
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+  });
+
+  it('mounts folders that exist, and volumes and secrets that it declares', () => {
+    for (const [, { volumes = [], secrets = [] }] of services) {
+      for (const [source = ''] of volumes.map((volume) => volume.split(':'))) {
+        if (source.startsWith('.')) expect(existsSync(join(folder, source)), source).toBe(true);
+        else expect(Object.keys(example.volumes)).toContain(source);
+      }
+      expect(Object.keys(example.secrets)).toEqual(expect.arrayContaining([...secrets]));
+    }
+  });
+});
+
+interface Example {
+  readonly services: Readonly<
+    Record<
+      string,
+      {
+        readonly image: string;
+        readonly ports?: readonly string[];
+        readonly volumes?: readonly string[];
+        readonly secrets?: readonly string[];
+      }
+    >
+  >;
+  readonly volumes: Readonly<Record<string, unknown>>;
+  readonly secrets: Readonly<Record<string, unknown>>;
+}
+
 describe('the pod', () => {
   const manifest = parseDocument(readFileSync(join(deploy, 'kubernetes/base/deployment.yaml'), 'utf8'));
   const pod = ['spec', 'template', 'spec'];

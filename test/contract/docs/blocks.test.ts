@@ -13,10 +13,11 @@ import { allBlocks, nameOfBlock, repository, type DocBlock } from './doc-blocks.
 
 /** How each kind of block is checked; no test would check a block of another kind, so there must be none. */
 const KINDS: Readonly<Record<string, (tags: readonly string[]) => boolean>> = {
-  // Run by test/system/docs; `serve` starts a server that stays, `setup` is checked here and run by .ci/run, `docker` is run by
+  // Run by test/system/docs; `serve` starts a server that stays, `setup` is checked here and run by .ci/run, `docker` and `example` by
   // test/containers, `fleet` by test/fleet, `systemd` by test/systemd, and test/kubernetes checks the files that `kubernetes` applies.
   bash: (tags) =>
-    tags.length === 0 || ['serve', 'setup', 'docker', 'fleet', 'kubernetes', 'systemd'].includes(tags.join(' ')),
+    tags.length === 0 ||
+    ['serve', 'setup', 'docker', 'example', 'fleet', 'kubernetes', 'systemd'].includes(tags.join(' ')),
   python: (tags) => tags.length === 0,
   js: (tags) => tags.length === 0,
   // An answer, by route and status; the failure of a command; or the configuration of another program.

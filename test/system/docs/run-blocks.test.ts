@@ -3,9 +3,10 @@ import { allBlocks, nameOfBlock, type DocBlock } from '../../contract/docs/doc-b
 import { DocSession } from './doc-session.js';
 
 const RUN_HERE = new Set(['bash', 'python', 'js']);
-// `setup` blocks are npm commands on the checkout itself: .ci/run runs them, and a contract test reads them. `docker` blocks
-// need a Docker daemon: test/containers runs them. `fleet` blocks need HAProxy: test/fleet runs them. `systemd` blocks need a service manager: test/systemd runs them. `kubernetes` blocks need a cluster: test/kubernetes checks what they apply.
-const RUN_ELSEWHERE = new Set(['setup', 'docker', 'fleet', 'kubernetes', 'systemd']);
+// `setup` blocks are npm commands on the checkout itself: .ci/run runs them, and a contract test reads them. `docker` and
+// `example` blocks need a Docker daemon: test/containers runs them. `fleet` blocks need HAProxy: test/fleet runs them. `systemd`
+// blocks need a service manager: test/systemd runs them. `kubernetes` blocks need a cluster: test/kubernetes checks what they apply.
+const RUN_ELSEWHERE = new Set(['setup', 'docker', 'example', 'fleet', 'kubernetes', 'systemd']);
 const blocks = allBlocks().filter(({ language, tags }) => RUN_HERE.has(language) && !RUN_ELSEWHERE.has(tags[0] ?? ''));
 const pages = [...new Set(blocks.map(({ file }) => file))];
 

@@ -39,8 +39,9 @@ func (builtins) IsBuiltinEntPlugin(string, consts.PluginType) bool { return fals
 
 func main() {
 	cert := flag.String("cert", "", "PEM file with certificate and key; without it, plain HTTP")
+	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	flag.Parse()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", *listen)
 	check(err)
 	scheme := "http"
 	if *cert != "" {
