@@ -14,6 +14,7 @@ const SUITES = {
   memory: () => import('./suites/memory.mjs'),
   python: () => import('./suites/python.mjs'),
   handover: () => import('./suites/handover.mjs'),
+  metrics: () => import('./suites/metrics.mjs'),
 };
 
 const { values: options, positionals } = parseArgs({

@@ -11,11 +11,11 @@ const COMMAND = fileURLToPath(new URL('../../bin/mxcp', import.meta.url));
 export class MxcpServer extends MeasuredProcess {
   #project;
 
-  constructor(project, { port, args = [], nodeArgs = [] }) {
+  constructor(project, { port, args = [], nodeArgs = [], env = {} }) {
     const socket = ['--admin-socket', project.socket, '--admin-strict'];
     super([...nodeArgs, COMMAND, 'serve', ...socket, '--port', String(port), ...args], {
       cwd: project.folder,
-      env: { MXCP_CONFIG: project.userConfig },
+      env: { MXCP_CONFIG: project.userConfig, ...env },
     });
     this.#project = project;
     this.mcp = { host: 'localhost', port };

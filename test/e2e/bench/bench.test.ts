@@ -18,6 +18,7 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     ['python', ['bare, 1 client: time per call', 'sync, 1 client: time per call to bare', 'database, 1 client: p50']],
     ['references', ['in a reload to bare', '200 keys at 10 paths of Vault']],
     ['handover', ['1 MB: pause', '1 MB, full log: longest call', '1 MB: calls that failed: 0']],
+    ['metrics', ['CPU per call: on to off', 'counting one call', 'one scrape with 200 endpoints']],
     ['memory', ['at rest', 'under load during reloads', 'results of 10 MiB']],
   ])('measure %s and print its figures beside their aims', (suite, figures) => {
     const { status, stdout, stderr } = runBench(suite, '--quick');
@@ -32,7 +33,7 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     const { status, stderr } = runBench('speed');
     expect(status).toBe(2);
     expect(stderr).toContain(
-      'there is no suite "speed"; there are start, health, calls, reload, references, memory, python, handover',
+      'there is no suite "speed"; there are start, health, calls, reload, references, memory, python, handover, metrics',
     );
   });
 });
