@@ -17,6 +17,11 @@ export async function openMetrics(
 ): Promise<ServerMetrics | undefined> {
   const { settings, observers, disposer, logger } = context;
   const { metrics: isOn, metricsListen, admin } = settings;
+  if (!isOn && metricsListen !== undefined)
+    logger.warn(
+      { component: 'metrics' },
+      'no metrics are served on an address of their own, because MXCP_METRICS is off',
+    );
   if (!isOn || (!admin.enabled && metricsListen === undefined)) return undefined;
   // Most of its time is that of its library, which other commands and servers without metrics do not load.
   const { ServerMetrics, startMetricsListener } = await import('../metrics/index.js');

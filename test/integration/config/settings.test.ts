@@ -43,7 +43,9 @@ describe('settings without flags and variables', () => {
       reloadResolveTimeoutMs: 10_000,
       reloadDrainTimeoutMs: 30_000,
       reloadHoldTimeoutMs: 1000,
+      drainGraceMs: 0,
       shutdownTimeoutMs: 8000,
+      metrics: true,
       logFormat: 'text',
       unknownVariables: [],
       namedBy: {},
@@ -60,6 +62,24 @@ describe('variables', () => {
   it.each(['1', 'true', 'yes', 'on', 'TRUE', 'Yes', ' on '])('%j switches on', (value) => {
     expect(load({ MXCP_ADMIN_ENABLED: value }).admin.enabled).toBe(true);
   });
+
+  it.each([
+    ['9464', { host: '127.0.0.1', port: 9464 }],
+    ['0.0.0.0:0', { host: '0.0.0.0', port: 0 }],
+    ['metrics-1.example:65535', { host: 'metrics-1.example', port: 65_535 }],
+    ['[::1]:9464', { host: '::1', port: 9464 }],
+  ])('the address %s is understood', (value, address) => {
+    expect(load({ MXCP_METRICS_LISTEN: value }).metricsListen).toEqual(address);
+  });
+
+  it.each(['host', 'host:', ':9464', '::1:9464', '127.0.0.1:65536', '[::1]', 'a b:1', '1:2:3'])(
+    'the address %s is refused',
+    (value) => {
+      expect(() => load({ MXCP_METRICS_LISTEN: value })).toThrow(
+        `MXCP_METRICS_LISTEN (--metrics-listen) must be an address and a port like 127.0.0.1:9464, or a port from 0 to 65535, not "${value}"`,
+      );
+    },
+  );
 
   it.each(['0', 'false', 'no', 'off', 'OFF'])('%j switches off', (value) => {
     expect(load({ MXCP_READONLY: value }).readonly).toBe(false);
@@ -106,7 +126,7 @@ describe('variables', () => {
     const effectOf = (env: Record<string, string>) => JSON.stringify({ ...load(env), namedBy: {} });
     const unchanged = variables.filter((variable) => {
       try {
-        return effectOf({ [variable]: '1' }) === effectOf({});
+        return ['1', 'off'].every((value) => effectOf({ [variable]: value }) === effectOf({}));
       } catch {
         // Refused, so it was read.
         return false;

@@ -119,8 +119,9 @@ it('shows why a server is not ready, and nothing of a generation that it does no
 });
 
 it('counts nothing with MXCP_METRICS=off, and says so', async () => {
-  const { server } = await startShop('readonly', { env: { MXCP_METRICS: 'off' } });
+  const { server } = await startShop('readonly', { env: { MXCP_METRICS: 'off', MXCP_METRICS_LISTEN: '0' } });
   await expect(server.admin.metrics()).rejects.toMatchObject({ code: 'metrics_off', status: 404 });
+  expect(server.logLines.join('')).toContain('WARN metrics: no metrics are served on an address of their own');
 });
 
 /** The address in the log line. */
