@@ -27,6 +27,7 @@ export default defineConfig({
       project('vault', { timeoutMs: 60_000, serial: true, setup: 'test/vault/build-vault.ts' }),
       project('containers', { timeoutMs: 180_000, serial: true, setup: 'test/containers/engine/start-engine.ts' }),
       project('kubernetes', { timeoutMs: 60_000, serial: true, setup: 'test/kubernetes/build-validator.ts' }),
+      project('monitoring', { timeoutMs: 180_000, serial: true, setup: 'test/monitoring/require-prometheus.ts' }),
       project('extensions', { timeoutMs: 120_000, serial: true }),
       project('fleet', { timeoutMs: 300_000, serial: true }),
       project('fleet-soak', { timeoutMs: 300_000, serial: true }),
