@@ -15,6 +15,7 @@ const SUITES = {
   python: () => import('./suites/python.mjs'),
   handover: () => import('./suites/handover.mjs'),
   metrics: () => import('./suites/metrics.mjs'),
+  telemetry: () => import('./suites/telemetry.mjs'),
 };
 
 const { values: options, positionals } = parseArgs({

@@ -4,6 +4,7 @@ export { writeOwnerFile } from './client/owner-file.js';
 export type {
   AdminPorts,
   EventPort,
+  TracePort,
   ProjectPort,
   ReadinessReport,
   ReadinessSource,

@@ -30,6 +30,12 @@ const TOOLS = [
     install:
       'python3 -m venv .venv && .venv/bin/pip install duckdb==1.5.6 numpy pandas pydantic pytz, then PATH="$PWD/.venv/bin:$PATH"',
   },
+  {
+    name: 'the SDK of OpenTelemetry for python3',
+    check: ['python3', '-c', 'import opentelemetry.exporter.otlp.proto.http.trace_exporter'],
+    install:
+      'python3 -m venv .venv && .venv/bin/pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http, then PATH="$PWD/.venv/bin:$PATH"',
+  },
 ] as const;
 
 /** Runs once before the system tests. Throws naming everything that is missing: a test that is left out says nothing. */

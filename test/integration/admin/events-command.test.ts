@@ -1,42 +1,10 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { run } from '../../../src/cli/commands/admin/events.js';
-import type { CommandContext } from '../../../src/cli/command/command.js';
-import { PROGRAM } from '../../../src/cli/command-table.js';
-import { createOutput } from '../../../src/cli/terminal/output.js';
 import { startAdminServer } from '../../../src/admin/index.js';
 import { createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 import { EventJournal } from '../../../src/telemetry/index.js';
 import { createPorts, OWNER_TOKEN, startTestServer } from './admin-fixture.js';
-
-/** What the command prints, instead of standard output and error. */
-class Printed {
-  readonly lines: string[] = [];
-  readonly warnings: string[] = [];
-  isReaderGone = false;
-
-  context(cwd: string): CommandContext {
-    const { lines, warnings } = this;
-    const isGone = (): boolean => this.isReaderGone;
-    const output = {
-      ...createOutput(),
-      print: (line: string) => void lines.push(line),
-      warn: (line: string) => void warnings.push(line),
-      get isReaderGone() {
-        return isGone();
-      },
-    };
-    const early: CommandContext['early'] = {
-      hangups: 0,
-      stops: 0,
-      stopSignal: undefined,
-      onHangup: () => {},
-      onStop: () => {},
-      streams: { input: 0, output: 1 },
-      threads: [],
-    };
-    return { env: { HOME: cwd }, cwd, output, program: PROGRAM, early };
-  }
-}
+import { Printed } from './printed.js';
 
 const AT = new Date('2026-01-02T03:04:05.678Z');
 const TIME = '2026-01-02T03:04:05.678Z';

@@ -148,12 +148,14 @@ class Calls:
 def _enter(job: Job) -> None:
     """Makes the job that of the present context, and its span the current one for code that uses OpenTelemetry."""
     current_job.set(job)
-    # Only code of the project imports these packages.
-    propagate = sys.modules.get("opentelemetry.propagate")
-    if job.trace is None or propagate is None:
+    # Only code of the project imports OpenTelemetry.
+    if job.trace is None or "opentelemetry.trace" not in sys.modules:
         return
     try:
-        sys.modules["opentelemetry.context"].attach(propagate.extract(job.trace))
+        from opentelemetry import context
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        context.attach(TraceContextTextMapPropagator().extract(job.trace))
     except Exception:  # noqa: BLE001
         # A version that works in another way, or one that code of the project has changed. The call runs all the same, and its
         # spans begin a trace of their own.
