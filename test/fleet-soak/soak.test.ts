@@ -77,8 +77,11 @@ it(
     const counts = new Map<string, number>();
     const load = new Load(fleet.url);
     const endsAt = performance.now() + DURATION_MS;
+    let cycle: Event[] = [];
     while (performance.now() < endsAt) {
-      const { name, mayFail, run } = events[Math.floor(random() * events.length)] ?? events[0] ?? fail();
+      // Each event once before any comes again, so that a short soak has them all.
+      if (cycle.length === 0) cycle = [...events];
+      const { name, mayFail, run } = cycle.splice(Math.floor(random() * cycle.length), 1)[0] ?? fail();
       const before = load.failures.length;
       await run();
       await waitFor(() => fleet.isServedBy(3), `three replicas after ${name}`);

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { blocksOf } from '../contract/docs/doc-blocks.js';
 import { waitFor } from '../e2e/cli/mxcp-process.js';
@@ -9,7 +12,7 @@ import { CLIENTS, Load, type LoadResult } from './load.js';
 let engine: EngineInstallation;
 let postgres: PostgresServer;
 beforeAll(async () => {
-  engine = installEngine(['postgres_scanner']);
+  engine = installEngine(['postgres_scanner'], ['mcp']);
   postgres = await PostgresServer.start();
   createTables(postgres);
 }, 600_000);
@@ -162,6 +165,20 @@ it('answers 404 for a session of another replica, so that the client initializes
     status: 404,
     body: { error: { code: -32_001, message: 'Session not found: it has ended; initialize again' } },
   });
+});
+
+it('tells the official Python client that its session is gone, which then opens another one', async () => {
+  const fleet = await startFleet();
+  const script = join(import.meta.dirname, 'session_client.py');
+  const env = { ...process.env, PYTHONPATH: engine.packages };
+  const child = spawn('python3', [script, fleet.url], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill());
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  expect(await lines.next()).toMatchObject({ value: '10' });
+  expect(await fleet.rollingRestart()).toMatchObject({ code: 0 });
+  child.stdin.end('again\n');
+  expect(await lines.next()).toMatchObject({ value: '-32001 Session not found: it has ended; initialize again' });
+  expect(await lines.next()).toMatchObject({ value: '10' });
 });
 
 it('runs the commands of the guide as they are written', async () => {
