@@ -13,6 +13,8 @@ import { createSecret, quoteIdentifier, toDropSecret } from './secret-staging.js
 
 /** Begins the hidden names of databases and secrets; the configuration refuses such names. */
 const NEXT = '__mxcp_next_';
+/** As the extensions for Postgres and MySQL say it. */
+const CANNOT_CONNECT = /(?:Unable|Failed) to connect to /;
 
 export interface AttachmentSpec {
   readonly attachments: readonly AttachmentDefinition[];
@@ -76,7 +78,7 @@ export class StagedAttachments implements Disposable {
     try {
       return await inspect(sql, 'inside');
     } catch (error) {
-      if (this.#hidden.length === 0 || !messageOf(error).includes('IO Error')) throw error;
+      if (this.#hidden.length === 0 || !CANNOT_CONNECT.test(messageOf(error))) throw error;
       // A view reads an attached database that does not answer as it is attached now. No call can use it, so it need not wait.
       this.#swapped ??= this.swap();
       await this.#swapped;
@@ -191,8 +193,10 @@ export function toAttach(definition: AttachmentDefinition, { as, secret, count }
     ...(isLake(definition) ? [`METADATA_CATALOG ${quoteText(`__mxcp_catalog_${as}_${count}`)}`] : []),
     ...Object.entries(options).map(([key, value]) => `${key} ${typeof value === 'string' ? quoteText(value) : value}`),
   ];
+  // Never the first time: it would replace the database of the profile if that has the same name.
+  const replaces = count > 0 && as === definition.name;
   const path = quoteText(pathOf(definition, count));
-  return `ATTACH OR REPLACE ${path} AS ${quoteIdentifier(as)} (${parts.join(', ')})`;
+  return `ATTACH ${replaces ? 'OR REPLACE ' : ''}${path} AS ${quoteIdentifier(as)} (${parts.join(', ')})`;
 }
 
 /** A server that does not answer must not stop a start, a reload or a call for minutes. */

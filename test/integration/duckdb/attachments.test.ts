@@ -78,6 +78,13 @@ test('one that cannot be attached is an error with its position, and nothing sta
   expect(countDescriptors(path)).toBe(0);
 });
 
+test('one with the name of the database of the profile is refused, also where both are read-only', async () => {
+  const path = await createArchive(1);
+  const attachments = [archive(await createArchive(2))];
+  const failure = buildGeneration(createRegistry(), specOf(path, { readonly: true, attachments }));
+  await expect(failure).rejects.toThrow(/"archive" of type duckdb cannot be attached .*already/);
+});
+
 test('a secret of a type that DuckDB does not know is named', async () => {
   const secrets = [{ name: 'shop', type: 'no_such_type', parameters: { PASSWORD: new Secret('hunter-2') } }];
   const attachments = [archive('', { type: 'sqlite', secret: 'shop' })];
