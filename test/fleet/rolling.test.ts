@@ -167,7 +167,7 @@ it('answers 404 for a session of another replica, so that the client initializes
   });
 });
 
-it('tells the official Python client that its session is gone, which then opens another one', async () => {
+it('answers the official Python client that its session is gone, and a new session works', async () => {
   const fleet = await startFleet();
   const script = join(import.meta.dirname, 'session_client.py');
   const env = { ...process.env, PYTHONPATH: engine.packages };
