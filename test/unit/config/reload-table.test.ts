@@ -41,13 +41,14 @@ describe.each([
   });
 });
 
-it('lets a reload apply secrets, their stores, plugin configuration and how often it happens by itself, and nothing else', () => {
+it('lets a reload apply secrets, their stores, plugin configuration, headers of telemetry and how often it happens by itself, and nothing else', () => {
   const applied = reloadTable()
     .filter((row) => row.reload === 'live')
     .map((row) => row.path.join('.'));
   expect(applied).toEqual([
     'projects.*.profiles.*.secrets',
     'projects.*.profiles.*.plugin.config',
+    'projects.*.profiles.*.telemetry.headers',
     'vault',
     'onepassword',
     'reload.refresh',
