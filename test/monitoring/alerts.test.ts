@@ -97,6 +97,13 @@ describe('reloads and files', () => {
 });
 
 describe('the process', () => {
+  it('a server that is frozen', async () => {
+    const project = await createScrapedShop();
+    const { server, url } = await startScraped(project, withEnv(project));
+    server.child.kill('SIGSTOP');
+    await prometheus.fired('MxcpDown', url).finally(() => server.child.kill('SIGCONT'));
+  });
+
   it('a server that is killed, also one that starts again and again', async () => {
     const project = await createScrapedShop();
     const port = await freePort();
@@ -145,8 +152,6 @@ describe('the process', () => {
       setTimeout(() => server.child.kill('SIGCONT'), 700);
     }, 1000);
     await prometheus.fired('MxcpEventLoopBlocked', url).finally(() => clearInterval(blocking));
-    server.child.kill('SIGSTOP');
-    await prometheus.fired('MxcpDown', url);
     server.child.kill('SIGCONT');
   });
 });
