@@ -92,5 +92,11 @@ it('is scraped by Prometheus, which has the alerts', async () => {
 it('takes a rotated secret from Vault with the commands of the page', async () => {
   await shell.run(rotateBlock?.text ?? '', folder);
   const status = await shell.run('docker compose exec mxcp mxcp admin status --json', folder);
-  expect(JSON.parse(status)).toMatchObject({ generation: 2, reload: { last_reload_status: 'success' } });
+  // The setup also replaces the token of the server, which reloads by itself when it sees that.
+  const { generation, reload } = JSON.parse(status) as {
+    readonly generation: number;
+    readonly reload: { readonly last_reload_status: string };
+  };
+  expect(generation).toBeGreaterThan(1);
+  expect(reload.last_reload_status).toBe('success');
 });
