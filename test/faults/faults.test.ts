@@ -7,6 +7,7 @@ import { callText, connectTo } from '../kit/mcp-client.js';
 import { createProject, httpSecret, pythonTool, sqlTool, userConfig } from '../kit/projects/temporary-project.js';
 import { vaultSection } from '../kit/projects/store-project.js';
 import { VaultServer } from '../kit/vault-server.js';
+import { conditionOf } from './alert-condition.js';
 import { PATIENCE, signsOf, StagedServer } from './staged-fault.js';
 
 const SLOW = 'SELECT sum(hash(a.range + b.range)) AS n FROM range(100000000) a, range(100000) b';
@@ -91,7 +92,7 @@ describe('a fault of a running server is named by its log, a metric, an event an
     });
     await using staged = await StagedServer.start(project);
     const client = await connectTo(staged.server.url);
-    for (let round = 0; round < 3; round += 1) await expect(callText(client, 'crash')).rejects.toThrow(/crash failed/);
+    for (let round = 0; round < 5; round += 1) await expect(callText(client, 'crash')).rejects.toThrow(/crash failed/);
     await client.close();
     await staged.expectSigns('a Python worker ends again and again');
   });
@@ -103,6 +104,7 @@ describe('a fault of a running server is named by its log, a metric, an event an
     const client = await connectTo(staged.server.url);
     const calls = Array.from({ length: 8 }, () => callText(client, 'slow').catch((error: unknown) => String(error)));
     await staged.expectMetric(signsOf('calls are slow').metric ?? '');
+    await staged.expectAlert(signsOf('calls are slow').alert ?? '');
     expect((await Promise.all(calls)).join()).toMatch(/slow failed/);
     await client.close();
     const { log, event } = signsOf('calls are slow');
@@ -155,16 +157,28 @@ describe('a fault of a running server is named by its log, a metric, an event an
     await using staged = await StagedServer.start(project, { begin });
     const sockets: Socket[] = [];
     const { hostname: host, port } = new URL(staged.server.url);
+    // Some are left free, so that the server can be asked.
+    const isNearlyFull = async (): Promise<boolean> => {
+      const { num_fds: open, max_fds: limit } = await staged.server.admin.systemProcess();
+      return (open ?? 0) > (limit ?? 0) * 0.93;
+    };
     const { log } = signsOf('no descriptor is left');
-    await vi.waitFor(() => {
-      for (let count = 0; count < 20; count += 1)
-        sockets.push(connect({ host, port: Number(port) }).on('error', () => undefined));
+    // Again and again, because the server closes connections that ask for nothing.
+    await vi.waitFor(async () => {
+      while (!(await isNearlyFull())) sockets.push(connect({ host, port: Number(port) }).on('error', () => undefined));
       expect(staged.server.stderr).toContain(log);
     }, PATIENCE);
-    for (const socket of sockets) socket.destroy();
     await staged.expectSigns('no descriptor is left');
+    for (const socket of sockets) socket.destroy();
   });
 });
+
+/** Only the scraper notices a server that does not start. */
+function expectSignsOfNoStart({ stderr }: ChildServer, fault: string): void {
+  const { log, alert } = signsOf(fault);
+  expect(stderr).toContain(log);
+  expect(conditionOf(alert ?? '')).toBe('up{job="mxcp"} == 0');
+}
 
 describe('a fault that prevents a start is named by the exit code, the log and the page', () => {
   it('the database is locked', async () => {
@@ -173,13 +187,13 @@ describe('a fault that prevents a start is named by the exit code, the log and t
     expect(first.pid).toBeGreaterThan(0);
     const second = ChildServer.spawn(project, { args: ['--no-admin'] });
     expect(await second.ended).toBe(3);
-    expect(second.stderr).toContain(signsOf('the database is locked').log);
+    expectSignsOfNoStart(second, 'the database is locked');
   });
 
   it('the port is taken', async () => {
     await using first = await ChildServer.start(createProject());
     const second = ChildServer.spawn(createProject(), { args: ['--port', new URL(first.url).port] });
     expect(await second.ended).toBe(3);
-    expect(second.stderr).toContain(signsOf('the port is taken').log);
+    expectSignsOfNoStart(second, 'the port is taken');
   });
 });

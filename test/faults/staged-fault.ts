@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest';
 import type { StreamedEvent } from '../../src/admin/client/index.js';
 import { codesOf, tableUnder } from '../contract/docs/doc-blocks.js';
+import { conditionOf, holds } from './alert-condition.js';
 import { ChildServer, type SpawnOptions } from '../kit/child-server.js';
 import type { TemporaryProject } from '../kit/projects/temporary-project.js';
 
@@ -13,14 +14,16 @@ export interface Signs {
   /** Name, labels and perhaps a value, as the text format of Prometheus has them. */
   readonly metric: string | undefined;
   readonly event: string | undefined;
+  /** A name in the rules for Prometheus. */
+  readonly alert: string | undefined;
 }
 
 /** One row of the table of the page, by its first cell. */
 export function signsOf(fault: string): Signs {
   const row = tableUnder(PAGE, 'Faults and their signs').find(([name = '']) => name.startsWith(`[${fault}](#`));
   if (row === undefined) throw new Error(`${PAGE} has no fault "${fault}"`);
-  const [, log = '', metric = '', event = ''] = row;
-  return { log: codesOf(log)[0] ?? '', metric: codesOf(metric)[0], event: codesOf(event)[0] };
+  const [, log = '', metric = '', event = '', alert = ''] = row;
+  return { log: codesOf(log)[0] ?? '', metric: codesOf(metric)[0], event: codesOf(event)[0], alert: codesOf(alert)[0] };
 }
 
 /** A real server on which a fault is staged. It is read from the beginning, so that no sign is missed. */
@@ -41,16 +44,27 @@ export class StagedServer implements AsyncDisposable {
     return staged;
   }
 
-  /** Waits until the log, a metric and an event name the fault as the page says. */
+  /** Waits until the log, a metric, an event and the condition of an alert name the fault as the page says. */
   async expectSigns(fault: string): Promise<void> {
-    const { log, metric, event } = signsOf(fault);
+    const { log, metric, event, alert } = signsOf(fault);
     await vi.waitFor(() => expect(this.server.stderr).toContain(log), PATIENCE);
     if (metric !== undefined) await this.expectMetric(metric);
     if (event !== undefined) await this.expectEvent(event);
+    if (alert !== undefined) await this.expectAlert(alert);
   }
 
   async expectEvent(name: string): Promise<void> {
     await vi.waitFor(() => expect(this.#events.map(({ event }) => event)).toContain(name), PATIENCE);
+  }
+
+  /** Waits until the condition of the alert holds. That it then fires after its time is tested with Prometheus' own tools. */
+  async expectAlert(name: string): Promise<void> {
+    const condition = conditionOf(name);
+    await vi.waitFor(async () => {
+      const { metrics } = await this.server.admin.metrics();
+      const samples = metrics.flatMap((metric) => metric.samples);
+      expect(holds(condition, samples), `${name}: ${condition}`).toBe(true);
+    }, PATIENCE);
   }
 
   /** The sample `name{labels} value`; without a value, any but 0. */
