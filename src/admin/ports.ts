@@ -18,6 +18,7 @@ import type {
   SystemNetworkRecord,
   SystemProcessRecord,
 } from '../contract/index.js';
+import type { LogLevel } from '../logging/index.js';
 
 /** What the admin API asks of the server, which implements it. */
 export interface AdminPorts {
@@ -39,11 +40,12 @@ export interface AdminPorts {
   /** The last lines of the log, at most `count`. */
   logs(count: number): LogsRecord;
   readonly events: EventPort;
+  readonly logLevel: LogLevelPort;
   readonly trace: TracePort;
 }
 
 /** The rest of the status is what the admin API knows itself. */
-export type ServerStatus = Omit<StatusRecord, 'status' | 'adminSocket' | 'checks'>;
+export type ServerStatus = Omit<StatusRecord, 'status' | 'adminSocket' | 'checks' | 'features'>;
 
 export interface ReadinessReport {
   readonly phase: 'starting' | 'serving' | 'closing';
@@ -86,6 +88,12 @@ export interface MetricsPort {
   /** In the format that the `Accept` header of a request asks for. */
   expose(accept: string): Promise<{ readonly contentType: string; readonly body: string }>;
   families(): Promise<readonly MetricFamily[]>;
+}
+
+export interface LogLevelPort {
+  readonly state: Inside<SchemaOf<'getLogLevel', 200>>;
+  /** The configured level with undefined; without a time until the next choice. */
+  choose(level: LogLevel | undefined, forMs?: number): LogLevelPort['state'];
 }
 
 export interface EventPort {

@@ -1,4 +1,4 @@
-import { check, openApiDocument, type StatusRecord, toWire } from '../contract/index.js';
+import { FEATURES, check, openApiDocument, type StatusRecord, toWire } from '../contract/index.js';
 import { type ErrorCode, MxcpError, plural } from '../errors/index.js';
 import { createPageHandlers } from './pages/page-handlers.js';
 import type { AdminPorts, MetricsPort, ReadinessReport, RotationPort, SocketFacts, SystemPort } from './ports.js';
@@ -38,6 +38,9 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     validateProject: async ({ signal }) => ok(await ports.project.validate(signal)),
     getLogs: ({ query }) => ok(ports.logs(query.lines ?? Number.POSITIVE_INFINITY)),
     ...createSystemHandlers(system),
+    getLogLevel: () => ok(ports.logLevel.state),
+    putLogLevel: ({ body: { level, for: forMs } }) =>
+      ok(ports.logLevel.choose(level === 'default' ? undefined : level, forMs)),
     getEvents: ({ query: { types }, header }) => {
       const begin = ports.events.select({ types, after: header('last-event-id') });
       return { status: 200, open: (stream) => begin((text) => stream.send(text)) };
@@ -53,7 +56,8 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
 async function readStatus(ports: AdminPorts, adminSocket: SocketFacts): Promise<StatusRecord> {
   const report = await ports.readiness.ready();
   const status = STATUS_OF[report.phase] ?? (passes(report) ? 'ok' : 'degraded');
-  return { ...ports.status(), status, checks: report.checks, adminSocket };
+  const features = Object.keys(FEATURES).filter((name) => name !== 'metrics' || ports.metrics !== undefined);
+  return { ...ports.status(), status, checks: report.checks, adminSocket, features };
 }
 
 function createSystemHandlers(system: SystemPort) {

@@ -92,6 +92,26 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/admin/reloads.js')).reloads,
   },
   {
+    name: 'loglevel',
+    doc: 'Show the level of the log, or choose another one for a time',
+    arguments: [
+      {
+        usage: '[level]',
+        doc: '`debug`, `info`, `warn` or `error`; `default` for the configured one.',
+        completes: ['debug', 'info', 'warn', 'error', 'default'],
+      },
+    ],
+    options: [
+      {
+        flags: '--for <time>',
+        doc: 'After this time, at most 24h, the configured level returns; default: until a restart.',
+      },
+      ...CONNECTION,
+    ],
+    examples: ['mxcp admin loglevel debug --for 10m', 'mxcp admin loglevel default'],
+    load: async () => (await import('./commands/admin/questions.js')).loglevel,
+  },
+  {
     name: 'events',
     doc: 'Show what happens in the server, until it is interrupted',
     options: [

@@ -1,14 +1,7 @@
 import { z } from 'zod';
+import { component } from './components.js';
+import { logLevel } from './log-level.js';
 import { timestampToMs, timestampToSecond } from './wire-format.js';
-
-/** The schemas that OpenAPI lists under `components`. A registry of our own: zod's global one is shared by the whole process. */
-export const components = z.registry<{ id: string; description: string }>();
-
-/** Gives a schema its name in the OpenAPI document. */
-export function component<S extends z.ZodType>(id: string, description: string, schema: S): S {
-  components.add(schema, { id, description });
-  return schema;
-}
 
 component('Timestamp', 'UTC, to the second.', timestampToSecond);
 component('TimestampMs', 'UTC, to the millisecond.', timestampToMs);
@@ -304,6 +297,10 @@ export const status = component(
       probe_path: z.string().nullable(),
     }),
     checks: z.array(check),
+    log_level: logLevel,
+    features: z
+      .array(z.string())
+      .describe('What this server can do beyond the first version of this contract. A name never changes its meaning.'),
     background: z.array(background),
   }),
 );

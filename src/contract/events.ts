@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { check, component, errorFields, reloadRecord } from './answers.js';
+import { check, errorFields, reloadRecord } from './answers.js';
+import { component } from './components.js';
+import { logLevel } from './log-level.js';
 import { type Inside, timestampToMs } from './wire-format.js';
 
 const { trigger, dry_run, definitions, stages, generation, error, duration_ms } = reloadRecord.shape;
@@ -55,6 +57,9 @@ export const EVENTS = {
   rotation: event('RotationChanged', 'The server was taken out of rotation, or put back.', {
     draining: z.boolean(),
     draining_since: timestampToMs.nullable(),
+  }),
+  loglevel: event('LogLevelChanged', 'Another level of the log was chosen, or the configured one has returned.', {
+    ...logLevel.shape,
   }),
   log: event('LogLine', 'A line of the log, at `warn` or above.', {
     level: z.enum(['warn', 'error', 'fatal']),

@@ -11,6 +11,7 @@ export {
 export { openApiDocument } from './openapi.js';
 export type { RouteContract } from './route-contract.js';
 export { ROUTES } from './route-table.js';
+export { EXPERIMENTAL_ROUTES, FEATURES } from './stability.js';
 export { callTrace, type CallTraceRecord } from './trace-answers.js';
 export { type Inside, toWire } from './wire-format.js';
 export type * from './wire-types.js';

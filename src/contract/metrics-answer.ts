@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component } from './answers.js';
+import { component } from './components.js';
 
 const metricFamily = component(
   'MetricFamily',

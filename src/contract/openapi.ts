@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { version } from '../version/index.js';
-import { components } from './answers.js';
+import { components } from './components.js';
 import type { ResponseContract, RouteContract } from './route-contract.js';
 import { ROUTES } from './route-table.js';
+import { EXPERIMENTAL_ROUTES } from './stability.js';
 import type { OpenApiDocument } from './wire-types.js';
 
 type Json = Record<string, unknown>;
@@ -55,6 +56,7 @@ function toOperation(name: string, route: RouteContract): Json {
     operationId: name,
     tags: [route.tag],
     summary: route.doc,
+    'x-stability': EXPERIMENTAL_ROUTES.has(name) ? 'experimental' : 'stable',
     ...(route.owner ? { security: [{ owner: [] }] } : {}),
     ...(route.probe ? { description: 'Also on the probe socket.' } : {}),
     parameters: [
@@ -92,7 +94,10 @@ function toHeaderParameters(headers: RouteContract['requestHeaders'] = {}): Json
 }
 
 function toRequestBody(body: z.ZodObject): Json {
-  return { required: false, content: { 'application/json': { schema: withoutDialect(z.toJSONSchema(body)) } } };
+  return {
+    required: false,
+    content: { 'application/json': { schema: withoutDialect(z.toJSONSchema(body, { io: 'input' })) } },
+  };
 }
 
 function toResponse(response: ResponseContract): Json {

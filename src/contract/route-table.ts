@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import {
   callResult,
-  component,
   config,
   endpointList,
   errorBody,
@@ -16,7 +15,9 @@ import {
   rotation,
   status,
 } from './answers.js';
+import { component } from './components.js';
 import { eventStream, eventTypes } from './events.js';
+import { logLevel, logLevelChange } from './log-level.js';
 import { metrics } from './metrics-answer.js';
 import { commonErrors, errorResponse, reading, type RouteContract } from './route-contract.js';
 import {
@@ -326,6 +327,20 @@ export const ROUTES = {
     path: '/system/process',
     tag: 'system',
     doc: 'CPU, memory, threads and descriptors of the server.',
+  },
+  getLogLevel: {
+    ...reading(logLevel, 'The level.'),
+    path: '/loglevel',
+    tag: 'status',
+    doc: 'The level of the log, and when the configured one returns.',
+  },
+  putLogLevel: {
+    ...reading(logLevel, 'The level from now on.'),
+    method: 'PUT',
+    path: '/loglevel',
+    tag: 'status',
+    doc: 'Chooses another level of the log, for a time or until a restart.',
+    body: logLevelChange,
   },
   getEvents: {
     ...reading(eventStream, 'The events, until either side ends them.'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component } from './answers.js';
+import { component } from './components.js';
 import { type Inside, timestampToMs } from './wire-format.js';
 
 const milliseconds = z.number().min(0);

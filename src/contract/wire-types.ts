@@ -57,6 +57,7 @@ export type SystemDisk = AnswerOf<'getSystemDisk', 200>;
 export type SystemNetwork = AnswerOf<'getSystemNetwork', 200>;
 export type SystemProcess = AnswerOf<'getSystemProcess', 200>;
 export type Metrics = AnswerOf<'getMetrics', 200>;
+export type LogLevelAnswer = AnswerOf<'getLogLevel', 200>;
 export type OpenApiDocument = AnswerOf<'getOpenApi', 200>;
 export type ErrorBody = AnswerOf<'getHealth', 400>;
 export type ReloadErrorBody = AnswerOf<'postReload', 500>;

@@ -4,9 +4,8 @@ import pc from 'picocolors';
 import { pino, type Logger as PinoLogger } from 'pino';
 import { createStream, type RotatingFileStream } from 'rotating-file-stream';
 import { visible } from '../errors/index.js';
+import { type LogLevel, LogLevelControl } from './log-level.js';
 import type { Scrubber } from './scrubber.js';
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Every part of the program logs with one of these. `child({ component })` names the part. */
 export type Logger = PinoLogger;
@@ -21,6 +20,8 @@ interface LoggerOptions {
   readonly sinks?: readonly LogSink[] | undefined;
   /** Gets the level of each line that is written, its text, and its fields if it asks for them. */
   readonly onLine?: LineListener;
+  /** Gets the logger and each of its children. */
+  readonly onLogger?: (logger: Logger) => void;
 }
 
 export type LineListener = (level: string, text: string, record: () => Readonly<Record<string, unknown>>) => void;
@@ -29,7 +30,14 @@ export type LineListener = (level: string, text: string, record: () => Readonly<
  * Creates a logger that redacts secrets from every line. It never writes to standard output, which belongs to the protocol
  * in stdio mode.
  */
-export function createLogger({ level, format, scrubber, sinks = [stderrSink], onLine }: LoggerOptions): Logger {
+export function createLogger({
+  level,
+  format,
+  scrubber,
+  sinks = [stderrSink],
+  onLine,
+  onLogger,
+}: LoggerOptions): Logger {
   const isTerminal = process.stderr.isTTY;
   const write = (json: string): void => {
     const scrubbed = scrubber.scrub(json);
@@ -39,7 +47,11 @@ export function createLogger({ level, format, scrubber, sinks = [stderrSink], on
     onLine?.(levelOf(scrubbed), line, () => parseRecord(scrubbed) ?? {});
   };
   const formatters = { level: (label: string) => ({ level: label }) };
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, { write });
+  const onChild = (child: Logger): void => onLogger?.(child);
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters, onChild };
+  const logger = pino(options, { write });
+  onLogger?.(logger);
+  return logger;
 }
 
 /** pino writes the level first. */
@@ -129,6 +141,7 @@ const REOPEN_AFTER_MS = 60_000;
  */
 export class ServerLog {
   readonly logger: Logger;
+  readonly level: LogLevelControl;
   readonly #debug: boolean;
   #config: (LoggingConfig & { readonly path: string }) | undefined;
   #stream: RotatingFileStream | undefined;
@@ -139,22 +152,37 @@ export class ServerLog {
   constructor({ debug, sinks = [stderrSink], ...options }: Omit<LoggerOptions, 'level'> & { debug: boolean }) {
     this.#debug = debug;
     const level = debug ? 'debug' : 'info';
+    this.level = new LogLevelControl(level);
     this.logger = createLogger({
       ...options,
       level,
       sinks: [...sinks, (line) => this.#writeToFile(line)],
       onLine: (lineLevel, text, record) => this.onLine(lineLevel, text, record),
+      onLogger: (logger) => this.level.add(logger),
     });
   }
 
   /** Debug mode wins over the level of the configuration. */
   configure(config: LoggingConfig): void {
     const { enabled, level, path } = config;
-    if (!enabled) this.logger.level = 'error';
-    else if (!this.#debug) this.logger.level = level;
+    if (!enabled) this.level.configure('error');
+    else if (!this.#debug) this.level.configure(level);
     if (!enabled || path === null) return;
     this.#config = { ...config, path };
     this.#stream = this.#openFile(this.#config);
+  }
+
+  /**
+   * Opens the log file anew at its path, for programs such as logrotate that have renamed it. What was written before goes to the renamed
+   * file. Returns the path; undefined without a file.
+   */
+  reopen(): string | undefined {
+    if (this.#config === undefined) return undefined;
+    const before = this.#stream;
+    this.#reopenAt = 0;
+    this.#stream = this.#openFile(this.#config);
+    before?.end();
+    return this.#config.path;
   }
 
   /** Writes what is still buffered. */
@@ -162,6 +190,7 @@ export class ServerLog {
     const stream = this.#stream;
     this.#stream = undefined;
     this.#config = undefined;
+    this.level.dispose();
     if (stream !== undefined) await new Promise<void>((resolve) => stream.end(resolve));
   }
 

@@ -56,6 +56,7 @@ export function createAdminPorts(
     logs: (count) => recentLines.last(count),
     system: new SystemProbe(() => watchedFolders(running())),
     events: new LiveEvents(context),
+    logLevel: context.logLevel,
     trace: { follow: (selection, deliver) => context.observers.add(new CallTracer(selection, deliver)) },
   };
 }
@@ -111,6 +112,7 @@ function toStatus(running: Running | undefined, context: ServerContext): ServerS
     endpoints: { tools: tools.length, prompts: prompts.length, resources: resources.length },
     reload: toReloadStatus(running, context),
     calls: running?.callLog.counts ?? { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
+    logLevel: context.logLevel.state,
     background: [...(running?.triggers.reports() ?? []), ...stores.reports()],
   };
 }

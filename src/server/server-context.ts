@@ -3,7 +3,7 @@ import type { ReadinessSource } from '../admin/index.js';
 import type { DatabaseRegistry } from '../duckdb/index.js';
 import { MxcpError } from '../errors/index.js';
 import type { Disposer } from '../lifecycle/index.js';
-import type { Logger, Scrubber } from '../logging/index.js';
+import type { Logger, LogLevelControl, Scrubber } from '../logging/index.js';
 import type { AcceptedReload, ReloadOptions } from '../reload/index.js';
 import type { SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
@@ -23,6 +23,7 @@ export interface ServerContext {
   readonly readiness: ReadinessSource;
   /** Everything that happens is reported here once. */
   readonly observers: Observers;
+  readonly logLevel: LogLevelControl;
   /** What shows that an admin request comes from the user of this server. */
   readonly ownerToken: string;
   /** Threads whose priority is never lowered; empty to leave all threads equal. */

@@ -62,6 +62,7 @@ export class Server {
     const { logger } = this.#log;
     disposer.defer(() => this.#log.close());
     const observers = new Observers(logger);
+    this.#log.level.onChange = (state) => observers.logLevelChanged(state);
     this.#log.onLine = (level, text, record) => observers.lineLogged({ level, text, record });
     const phase = new ServerPhase(observers);
     for (const observer of added) observers.add(observer);
@@ -75,6 +76,7 @@ export class Server {
       phase,
       readiness: new ServerReadiness({ phase, observers }, () => this.#running?.active),
       observers,
+      logLevel: this.#log.level,
       ownerToken: randomBytes(32).toString('base64url'),
       keptThreads: new Set(keptThreads),
       sockets: sockets ?? { admin: undefined, probe: undefined, mcp: [] },
@@ -87,6 +89,13 @@ export class Server {
 
   get logger(): Logger {
     return this.#log.logger;
+  }
+
+  /** Opens the log file anew, after another program has renamed it. */
+  reopenLog(): void {
+    const path = this.#log.reopen();
+    if (path === undefined) this.logger.warn('SIGUSR1 ignored: the configuration names no log file (`logging.path`)');
+    else this.logger.info({ path }, 'log file opened anew');
   }
 
   /** What a running start is doing, shown to a person who waits. */

@@ -1,4 +1,5 @@
 import type { Check, ReloadStage, RunRecord } from '../contract/index.js';
+import type { LogLevelState } from '../logging/index.js';
 import type { EventJournal } from './event-journal.js';
 import type { ObservedCall } from './call-timing.js';
 import type { LoggedLine, ReloadChange, ServerObserver } from './observers.js';
@@ -69,6 +70,10 @@ export class EventObserver implements ServerObserver {
     if (readiness === this.#lastReadiness) return;
     this.#lastReadiness = readiness;
     this.#journal.add('readiness', { at: new Date(), ready, checks });
+  }
+
+  logLevelChanged(state: LogLevelState): void {
+    this.#journal.add('loglevel', { at: new Date(), ...state });
   }
 
   lineLogged({ level, record }: LoggedLine): void {

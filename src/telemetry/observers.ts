@@ -1,6 +1,6 @@
 import type { Check, ReloadStage, RunRecord } from '../contract/index.js';
 import { messageOf } from '../errors/index.js';
-import type { Logger } from '../logging/index.js';
+import type { Logger, LogLevelState } from '../logging/index.js';
 import { type CallStart, CallTiming, type ObservedCall } from './call-timing.js';
 
 /** Learns what happens in a server. Its methods are called synchronously, in the middle of the work that they hear about, so they must be quick. */
@@ -20,6 +20,8 @@ export interface ServerObserver {
   /** Whenever readiness was looked at, changed or not. */
   readinessChecked?(isReady: boolean, checks: readonly Check[]): void;
   lineLogged?(line: LoggedLine): void;
+  /** A client chose another level of the log, or the configured one has returned. */
+  logLevelChanged?(state: LogLevelState): void;
   /** A Python process has ended and is replaced. */
   workerReplaced?(): void;
   /** The server has resolved the references again by itself. `reason` says why that failed. */
@@ -114,6 +116,10 @@ export class Observers implements Required<ServerObserver> {
 
   lineLeftOut(): void {
     this.#pass((observer) => observer.lineLeftOut?.());
+  }
+
+  logLevelChanged(state: LogLevelState): void {
+    this.#pass((observer) => observer.logLevelChanged?.(state));
   }
 
   #decideOnTiming(): void {

@@ -6,6 +6,7 @@ const TOOLS = [
   { name: 'jq', check: ['jq', '--version'], install: 'apt-get install jq' },
   { name: 'lsof', check: ['lsof', '-v'], install: 'apt-get install lsof' },
   { name: 'zsh', check: ['zsh', '--version'], install: 'apt-get install zsh' },
+  { name: 'logrotate', check: ['logrotate', '--version'], install: 'apt-get install logrotate' },
   { name: 'fish', check: ['fish', '--version'], install: 'apt-get install fish' },
   { name: 'python3', check: ['python3', '--version'], install: 'apt-get install python3' },
   {

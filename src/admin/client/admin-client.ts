@@ -4,6 +4,7 @@ import type {
   Config,
   EndpointList,
   Health,
+  LogLevelAnswer,
   Metrics,
   Logs,
   OpenApiDocument,
@@ -150,6 +151,19 @@ export class AdminClient {
     const target = `/reloads/${encodeURIComponent(id)}`;
     // What the contract lists.
     return (await this.#send('DELETE', target, { extraMs: CANCEL_WAIT_MS })) as ReloadRecord;
+  }
+
+  logLevel(): Promise<LogLevelAnswer> {
+    return this.#get<LogLevelAnswer>('/loglevel');
+  }
+
+  /** The configured level with `default`; with `for`, such as `10m`, it returns by itself. */
+  async setLogLevel(
+    level: LogLevelAnswer['level'] | 'default',
+    options: { readonly for?: string } = {},
+  ): Promise<LogLevelAnswer> {
+    // What the contract lists.
+    return (await this.#send('PUT', '/loglevel', { body: { level, ...options } })) as LogLevelAnswer;
   }
 
   /**

@@ -73,6 +73,8 @@ export interface EarlySignals {
   /** The first one. */
   readonly stopSignal: NodeJS.Signals | undefined;
   onHangup: () => void;
+  /** At SIGUSR1. */
+  onReopen: () => void;
   onStop: () => void;
   /** The descriptors of standard input and output. The launcher moves those of a server, so that native code cannot use them. */
   readonly streams: { readonly input: number; readonly output: number };

@@ -41,6 +41,7 @@ export async function serveUntilStopped(
     ...(logSinks && { logSinks }),
   });
   context.output.scrubWith((text) => server.scrub(text));
+  context.early.onReopen = () => server.reopenLog();
   const crash = watchForCrash(server.logger);
   const notifier = await notifySystemd(service, server);
   try {

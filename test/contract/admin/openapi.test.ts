@@ -73,6 +73,8 @@ describe('the OpenAPI document', () => {
       'get /system/disk',
       'get /system/network',
       'get /system/process',
+      'get /loglevel',
+      'put /loglevel',
       'get /events',
       'get /trace',
       'get /docs',
@@ -103,6 +105,12 @@ describe('the OpenAPI document', () => {
     expect(reload?.responses['202']?.headers).toHaveProperty('Location');
     expect(reload?.responses['405']?.headers).toHaveProperty('Allow');
     expect(document.paths['/reloads/{id}']?.['get']?.parameters).toMatchObject([{ name: 'id', in: 'path' }]);
+  });
+
+  it('says of each route whether it is stable', () => {
+    const stability = (path: string): unknown => Object.values(document.paths[path] ?? {})[0];
+    expect(stability('/status')).toMatchObject({ 'x-stability': 'stable' });
+    expect(stability('/query')).toMatchObject({ 'x-stability': 'experimental' });
   });
 
   it('documents the events, their options and the header that continues them', () => {

@@ -67,6 +67,8 @@ describe('answers of the routes', () => {
       calls: { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
       admin_socket: { path: server.socketPath, mode: '0600', probe_path: server.probePath },
       checks: [{ name: 'database', status: 'ok', message: 'answers' }],
+      log_level: { level: 'info', configured: 'info', until: null },
+      features: expect.arrayContaining(['config_etag', 'drain', 'events', 'metrics', 'reload_cancel', 'trace']),
       background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
     });
     expectInContract('getStatus', answer);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EVENTS, ROUTES, STREAM_EVENTS } from '../../../src/contract/index.js';
-import { components } from '../../../src/contract/answers.js';
+import { EVENTS, EXPERIMENTAL_ROUTES, FEATURES, ROUTES, STREAM_EVENTS } from '../../../src/contract/index.js';
+import { components } from '../../../src/contract/components.js';
 import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/command/command.js';
@@ -70,6 +70,24 @@ describe('the table of routes', () => {
       expect(shown.sort()).toEqual(Object.keys(query.shape).sort());
     },
   );
+});
+
+describe('the section on stability', () => {
+  const [, section = ''] = readPage(API_PAGE).split('## Stability');
+  const [routes = '', features = ''] = section.split('`features` of `/status` names');
+
+  it('lists exactly the experimental routes', () => {
+    const shown = codesOf(routes.replaceAll('\n', ' ')).filter((each) => /^(?:GET|POST|PUT|DELETE) /.test(each));
+    const real = Object.entries<RouteContract>(ROUTES).filter(([name]) => EXPERIMENTAL_ROUTES.has(name));
+    expect([...shown].sort()).toEqual(real.map(([, { method, path }]) => `${method} ${path}`).sort());
+    expect(real).toHaveLength(EXPERIMENTAL_ROUTES.size);
+  });
+
+  it('lists exactly the features, each of which has a route', () => {
+    const [shown = ''] = features.split('. Look for');
+    expect([...codesOf(shown.replaceAll('\n', ' '))].sort()).toEqual(Object.keys(FEATURES).sort());
+    for (const route of Object.values(FEATURES)) expect(ROUTES).toHaveProperty(route);
+  });
 });
 
 describe('the table of events', () => {

@@ -101,6 +101,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
         queued: 0,
       },
       calls: { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
+      logLevel: { level: 'info', configured: 'info', until: null },
       background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
     }),
     config: () => ({
@@ -137,6 +138,14 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       restartRequired: [{ setting: 'transport.http.port', running: 8000, onDisk: 8080 }],
       lastRejected: { reloadId: RELOAD_ID, at: new Date('2024-01-15T09:00:00Z'), error: 'reload failed' },
     }),
+    logLevel: {
+      state: { level: 'info', configured: 'info', until: null },
+      choose: (level = 'info', forMs) => ({
+        level,
+        configured: 'info',
+        until: forMs === undefined ? null : new Date(1_705_314_600_000 + forMs),
+      }),
+    },
     configTag: () => 'a1b2c3',
     endpoints: () => [
       {

@@ -117,7 +117,7 @@ describe('GET /events', () => {
     expect(JSON.parse(refused.text)).toMatchObject({
       error: 'bad_request',
       message:
-        'query option "types" has no event "relaod"; there are reload.queued, reload.stage, reload.ended, call.error, readiness, phase, rotation, log',
+        'query option "types" has no event "relaod"; there are reload.queued, reload.stage, reload.ended, call.error, readiness, phase, rotation, loglevel, log',
     });
     await expect(server.client.events({ since: 'yesterday' }).next()).rejects.toMatchObject({
       code: 'bad_request',

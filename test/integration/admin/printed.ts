@@ -24,6 +24,7 @@ export class Printed {
       stops: 0,
       stopSignal: undefined,
       onHangup: () => {},
+      onReopen: () => {},
       onStop: () => {},
       streams: { input: 0, output: 1 },
       threads: [],

@@ -100,6 +100,7 @@ describe('an observer for events', () => {
     observers.phaseChanged('serving', 'starting');
     observers.drainChanged(new Date('2026-01-02T03:04:05.600Z'));
     observers.drainChanged(undefined);
+    observers.logLevelChanged({ level: 'debug', configured: 'info', until: null });
     const line = (level: string) => {
       const record = () => ({ level, time: '2026', component: 'reload', msg: 'm', id: 'x' });
       return { level, text: '', record };
@@ -111,6 +112,7 @@ describe('an observer for events', () => {
       ['phase', { phase: 'serving', activity: 'starting' }],
       ['rotation', { draining: true, draining_since: '2026-01-02T03:04:05.600Z' }],
       ['rotation', { draining: false, draining_since: null }],
+      ['loglevel', { level: 'debug', configured: 'info', until: null }],
       ['log', { level: 'warn', ...rest }],
       ['log', { level: 'error', ...rest }],
       ['log', { level: 'fatal', ...rest }],

@@ -125,13 +125,17 @@ const GAPS = {
 const ENDS = { server_closing: 'the server is shutting down', too_slow: 'this reader was too slow' } as const;
 
 function describeServer(
-  event: EventOf<'phase' | 'rotation' | 'log' | 'stream.begin' | 'stream.gap' | 'stream.end'>,
+  event: EventOf<'loglevel' | 'phase' | 'rotation' | 'log' | 'stream.begin' | 'stream.gap' | 'stream.end'>,
 ): string {
   switch (event.event) {
     case 'phase':
       return event.data.phase === 'starting' ? `starting: ${event.data.activity}` : event.data.phase;
     case 'rotation':
       return event.data.draining ? 'out of rotation' : 'in rotation again';
+    case 'loglevel': {
+      const { level, until } = event.data;
+      return `${level}${until === null ? '' : ` until ${until}`}`;
+    }
     case 'log': {
       const { level, component, message, fields } = event.data;
       const shown = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);

@@ -1,5 +1,5 @@
-import type { Config, ProbeOk, Rotation, Status } from '../../../contract/index.js';
-import { plural } from '../../../errors/index.js';
+import type { Config, LogLevelAnswer, ProbeOk, Rotation, Status } from '../../../contract/index.js';
+import { MxcpError, plural } from '../../../errors/index.js';
 import type { Output } from '../../terminal/output.js';
 import { startProgress } from '../../terminal/progress.js';
 import { printFields, printTable } from '../../terminal/tables.js';
@@ -55,6 +55,25 @@ export const resume = adminCommand({
   print: (answer, output) => output.print(describeRotation(answer)),
 });
 
+/** `mxcp admin loglevel [level]`: shows the level, or chooses another one, for a time with `--for`. */
+export const loglevel = adminCommand({
+  ask: (client, { args: [level], options }) => {
+    const time = options['for'];
+    if (level === undefined && time === undefined) return client.logLevel();
+    if (level === undefined)
+      throw new MxcpError('usage', '`--for` needs a level: `mxcp admin loglevel debug --for 10m`');
+    // The server refuses any other word.
+    const chosen = level.toLowerCase() as Parameters<typeof client.setLogLevel>[0];
+    return client.setLogLevel(chosen, typeof time === 'string' ? { for: time } : {});
+  },
+  print: (answer, output) => output.print(formatLogLevel(answer)),
+});
+
+function formatLogLevel({ level, configured, until }: LogLevelAnswer): string {
+  if (level === configured) return level;
+  return `${level} ${until === null ? 'until a restart' : `until ${until}`}, then ${configured}`;
+}
+
 export const config = adminCommand({ ask: (client) => client.config(), print: printConfig });
 
 function printChecks(output: Output, checks: ProbeOk['checks']): void {
@@ -86,6 +105,7 @@ function toFields(answer: Status): Field[] {
     ...ifAny(reload.last_reload_status === 'error' ? 'not applied' : 'not read', reload.definitions_changed),
     ...ifAny('needs a restart', reload.restart_required),
     ['reload now', `${reload.in_progress ? 'running' : 'no'}${reload.queued > 0 ? `, ${reload.queued} waiting` : ''}`],
+    ['log level', formatLogLevel(answer.log_level)],
     ...answer.background.map((report): Field => [report.name, `${report.status}: ${report.message}`]),
     ['admin socket', `${socket.path} (${socket.mode})`],
     ...(socket.probe_path === null ? [] : [['probe socket', socket.probe_path] satisfies Field]),
