@@ -30,6 +30,8 @@ interface Recorder extends ServerObserver {
 /** What is kept of the shutdown time for the rest. */
 const EXPORT_SHARE = 0.95;
 const MIN_EXPORT_MS = 250;
+/** A collector that is gone must not hold up every stop. */
+const MAX_EXPORT_MS = 2_000;
 
 /**
  * The export to an OpenTelemetry collector, over HTTP. Nothing of it affects calls: what it observes waits in queues of limited length, and a
@@ -63,7 +65,8 @@ export class OpenTelemetry implements Disposable {
   async dispose(): Promise<void> {
     for (const remove of this.#remove) remove();
     const elapsedMs = performance.now() - (this.#closingSince ?? performance.now());
-    const limitMs = Math.max(MIN_EXPORT_MS, this.#shutdownTimeoutMs * EXPORT_SHARE - elapsedMs);
+    const leftMs = this.#shutdownTimeoutMs * EXPORT_SHARE - elapsedMs;
+    const limitMs = Math.min(MAX_EXPORT_MS, Math.max(MIN_EXPORT_MS, leftMs));
     const closed = Promise.allSettled(this.#recorders.map((recorder) => recorder.close()));
     if ((await within(closed, limitMs)) === undefined)
       this.#logger.warn('the collector did not take the last telemetry in time; it is lost');

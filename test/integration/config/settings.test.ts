@@ -40,6 +40,7 @@ describe('settings without flags and variables', () => {
       maxQueuedCalls: 1000,
       callTimeoutMs: 300_000,
       maxResultBytes: 10_485_760,
+      reloadRateLimit: 60,
       reloadResolveTimeoutMs: 10_000,
       reloadDrainTimeoutMs: 30_000,
       reloadHoldTimeoutMs: 1000,
