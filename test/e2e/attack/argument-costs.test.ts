@@ -101,7 +101,7 @@ describe('an argument', () => {
     const { content, isError } = await client.callTool({ name, arguments: { v } });
     const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
     if (isError === true)
-      expect(text).toMatch(new RegExp(`^Error executing tool ${name}: (?:invalid arguments for |"v[^a-z])`));
+      expect(text).toMatch(new RegExp(`^Error executing tool ${name}: (?:invalid arguments: |"v[^a-z])`));
     expect(Buffer.byteLength(text)).toBeLessThan(2048 + 100);
     return text;
   }
