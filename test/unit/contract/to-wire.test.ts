@@ -86,6 +86,7 @@ function valueOf(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
   if (schema instanceof z.ZodNumber) return fc.nat();
   if (schema instanceof z.ZodString) return fc.string().filter((text) => !text.includes('hunter2'));
   if (schema instanceof z.ZodUnknown) return fc.jsonValue();
+  if (schema instanceof z.ZodNull) return fc.constant(null);
   throw new Error('no values for a schema of this type');
 }
 
