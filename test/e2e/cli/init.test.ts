@@ -69,10 +69,10 @@ it('adds what builds an image, to a new project and to one that exists', async (
   const added = await runMxcp(['init', '--docker', '--json-output'], { cwd: join(folder.path, 'older') });
   expect(JSON.parse(added.stdout)).toEqual({
     status: 'ok',
-    result: { folder: join(folder.path, 'older'), files: ['.dockerignore', 'Dockerfile', 'compose.yaml'] },
+    result: { folder: join(folder.path, 'older'), files: ['Dockerfile', 'compose.yaml', '.dockerignore'] },
   });
   const refused = await runMxcp(['init', '--docker'], { cwd: join(folder.path, 'older') });
-  expect(refused.stderr).toContain('already has .dockerignore, Dockerfile, compose.yaml');
+  expect(refused.stderr).toContain('already has Dockerfile, compose.yaml, .dockerignore');
 });
 
 it('creates no project inside another one, unless it is forced to', async () => {
