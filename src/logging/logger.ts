@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import pc from 'picocolors';
 import { pino, type Logger as PinoLogger } from 'pino';
@@ -39,11 +39,13 @@ export function createLogger({
   onLogger,
 }: LoggerOptions): Logger {
   const isTerminal = process.stderr.isTTY;
+  const isJournal = leadsToJournal(process.env['JOURNAL_STREAM']);
   const write = (json: string): void => {
     const scrubbed = scrubber.scrub(json);
     const line = format === 'json' ? scrubbed : formatLine(scrubbed, false);
     const coloured = format === 'text' && isTerminal ? formatLine(scrubbed, true) : line;
-    for (const sink of sinks) sink(sink === stderrSink ? coloured : line);
+    const shown = isJournal ? withPriority(line, levelOf(scrubbed)) : coloured;
+    for (const sink of sinks) sink(sink === stderrSink ? shown : line);
     onLine?.(levelOf(scrubbed), line, () => parseRecord(scrubbed) ?? {});
   };
   const formatters = { level: (label: string) => ({ level: label }) };
@@ -52,6 +54,20 @@ export function createLogger({
   const logger = pino(options, { write });
   onLogger?.(logger);
   return logger;
+}
+
+/** systemd names the stream of a service that leads to its journal by device and inode. */
+function leadsToJournal(stream: string | undefined): boolean {
+  if (stream === undefined) return false;
+  const { dev, ino } = fstatSync(2);
+  return stream === `${dev}:${ino}`;
+}
+
+const PRIORITIES: Readonly<Record<string, number>> = { fatal: 2, error: 3, warn: 4, info: 6, debug: 7 };
+
+/** As `sd-daemon(3)` describes it: the journal takes the number off each line, and `journalctl -p` selects by it. */
+export function withPriority(line: string, level: string): string {
+  return line.replaceAll(/^(?=.)/gm, `<${PRIORITIES[level] ?? PRIORITIES['info']}>`);
 }
 
 /** pino writes the level first. */

@@ -49,6 +49,9 @@ describe('our unit under systemd 257', () => {
     expect(await machine.succeed('systemctl show -P StatusText mxcp')).toMatch(
       /^generation 2, 0 calls running, last reload FAILED at \S+ at stage resolve: .*file:\/\/\/etc\/mxcp\/token/,
     );
+    const failures = await machine.succeed('journalctl -u mxcp --no-pager -o cat -p err -b');
+    expect(failures).toMatch(/^\S+ ERROR reload: reload failed: /m);
+    expect(failures).not.toContain(' INFO ');
     expect(await machine.succeed('systemctl is-active mxcp')).toBe('active\n');
     await machine.succeed('systemctl kill --kill-whom=main -s HUP mxcp && systemctl reload mxcp');
     expect(await machine.succeed('systemctl is-active mxcp')).toBe('active\n');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createLogger, createSilentLogger, Scrubber } from '../../../src/logging/index.js';
-import { formatLine } from '../../../src/logging/logger.js';
+import { formatLine, withPriority } from '../../../src/logging/logger.js';
 
 const TIME = '2026-01-15T10:30:00.000Z';
 
@@ -105,5 +105,18 @@ describe('the logger', () => {
 
   test('that is silent says nothing', () => {
     expect(createSilentLogger().isLevelEnabled('fatal')).toBe(false);
+  });
+});
+
+describe('a line for the journal of systemd', () => {
+  test.each([
+    ['fatal', 2],
+    ['error', 3],
+    ['warn', 4],
+    ['info', 6],
+    ['debug', 7],
+    ['unheard-of', 6],
+  ])('of the level %s has the priority %i, and so have its further lines', (level, priority) => {
+    expect(withPriority('first\n    second\n', level)).toBe(`<${priority}>first\n<${priority}>    second\n`);
   });
 });
