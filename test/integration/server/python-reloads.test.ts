@@ -4,6 +4,7 @@ import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { createProject, pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
+import { PATIENCE } from './reload-by-itself.js';
 import { callFor, callOnce, startPython } from '../../kit/projects/python-server.js';
 
 const RELOAD = { waitMs: 20_000 } as const;
@@ -95,7 +96,7 @@ describe('a reload of a project with Python code', () => {
       secret: 'second-key-of-the-api',
       setting: ['api'],
     });
-    await vi.waitFor(() => expect(notesOf(project)).toEqual(['begin of 1', 'begin of 2', 'end of 1']));
+    await vi.waitFor(() => expect(notesOf(project)).toEqual(['begin of 1', 'begin of 2', 'end of 1']), PATIENCE);
   });
 
   it('lets a call that began on the old code end on it, with all it imports meanwhile', async () => {
@@ -103,7 +104,7 @@ describe('a reload of a project with Python code', () => {
     const server = await startShop(project);
     const client = await connectTo(server.url);
     const running = callText(client, 'slow', { until: project.path('now') });
-    await vi.waitFor(async () => expect((await server.admin.status()).reload.active_requests).toBe(1));
+    await vi.waitFor(async () => expect((await server.admin.status()).reload.active_requests).toBe(1), PATIENCE);
     project.write('python/shop.py', shop(2));
     project.write('helper.py', 'VERSION = 2\n');
     expect((await server.admin.reload(RELOAD)).requests_draining).toBe(1);
@@ -112,7 +113,7 @@ describe('a reload of a project with Python code', () => {
     project.write('now', '');
     expect(await running).toBe('11');
     // Only after its last call.
-    await vi.waitFor(() => expect(notesOf(project)).toContain('end of 1'));
+    await vi.waitFor(() => expect(notesOf(project)).toContain('end of 1'), PATIENCE);
     await client.close();
   });
 
@@ -221,6 +222,6 @@ describe('a reload of a project with Python code', () => {
     await vi.waitFor(async () => {
       const { reloads } = await server.admin.reloads();
       expect(reloads[0]).toMatchObject({ trigger: 'endpoint', status: 'success' });
-    });
+    }, PATIENCE);
   });
 });
