@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { type RouteContract, ROUTES as CONTRACT } from '../../../src/contract/index.js';
 import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 /** One request to the admin socket, and all that comes back: status, headers, body. */
@@ -21,21 +22,22 @@ export function ask(project: TemporaryProject, path: string, method = 'GET', bod
   });
 }
 
-/** Every route that can be asked without a body, and one that is none. */
+/** Every route of the contract that can be asked without a body and whose answer ends, and one that is none. */
 export const ROUTES = [
-  '/',
-  '/health',
-  '/livez',
-  '/readyz',
-  '/startupz',
-  '/status',
-  '/metrics',
-  '/config',
-  '/endpoints',
-  '/reloads',
-  '/openapi.json',
+  ...Object.values<RouteContract>(CONTRACT)
+    .filter(({ method, stream }) => method === 'GET' && stream === undefined)
+    .map(({ path }) => path.replace('{id}', 'unknown')),
   '/nothing',
 ];
+
+/** Reads a route that streams, from now until the server ends it. */
+export function follow(project: TemporaryProject, path: string): { readonly text: () => string } {
+  let text = '';
+  const sent = request({ socketPath: project.socketPath, path, agent: false, headers: { Host: 'localhost' } });
+  sent.on('response', (response) => response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)));
+  sent.end();
+  return { text: () => text };
+}
 
 /** What a client receives. A successful answer contains the canary because the call asked for it. */
 export async function failure(answer: Promise<unknown>): Promise<string> {

@@ -5,13 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { ask, failure, ROUTES } from './answers.js';
+import { ask, failure, follow, ROUTES } from './answers.js';
 import { BROKEN, restore } from './broken-projects.js';
 import { CANARIES, CANARY_ENVIRONMENT, CANARY_PROJECT, canaryConfig, leaksIn } from './canaries.js';
 
 describe.each(['text', 'json'])('a server that logs %s', (format) => {
   let project: TemporaryProject;
   let server: ChildServer;
+  let streams: readonly ReturnType<typeof follow>[];
 
   beforeAll(async () => {
     project = new TemporaryProject({
@@ -22,11 +23,16 @@ describe.each(['text', 'json'])('a server that logs %s', (format) => {
       args: ['--debug', '--env-file', project.path('service.env'), '--log-format', format],
       env: { ...CANARY_ENVIRONMENT, TMPDIR: project.root },
     });
+    streams = ['/events', '/trace'].map((path) => follow(project, path));
   });
 
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
     expect(leaksIn(server.stderr)).toEqual([]);
+    const [events = '', trace = ''] = streams.map(({ text }) => text());
+    for (const name of ['reload.ended', 'call.error', 'log', 'phase']) expect(events).toContain(`event: ${name}\n`);
+    expect(trace).toContain('event: call\n');
+    expect([events, trace].flatMap(leaksIn)).toEqual([]);
     expect(leaksIn(readFileSync(project.path('mxcp.log'), 'utf8'))).toEqual([]);
     project[Symbol.dispose]();
   });
