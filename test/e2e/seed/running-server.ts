@@ -44,6 +44,8 @@ export function createWorkplace(): Workplace {
       MXCP_CONFIG: join(project, 'config.yml'),
       MXCP_ENV_FILE: envFile,
       MXCP_PORT: '0',
+      // Tests reload as often as they can.
+      MXCP_RELOAD_RATE_LIMIT: '0',
     },
     write: (name, text) => writeFileSync(join(project, name), text),
     remove: () => rmSync(folder, { recursive: true, force: true }),
