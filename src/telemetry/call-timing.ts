@@ -94,7 +94,7 @@ export class CallTiming {
   endedMs = 0;
   /** Until the answer was written. */
   durationMs = 0;
-  /** Intervals that are not in `intervals`. */
+  /** Statements that are not in `intervals`. */
   dropped = 0;
   readonly #startMs = performance.now();
   readonly #onAnswered: (timing: CallTiming) => void;
@@ -119,7 +119,7 @@ export class CallTiming {
 
   begin(phase: CallPhase, facts: PhaseFacts = {}, parent?: OpenPhase): OpenPhase {
     const interval = new RunningInterval(phase, facts, parent?.interval, this.#now());
-    if (this.#intervals.length < MAX_INTERVALS) this.#intervals.push(interval);
+    if (phase !== 'duckdb' || this.#intervals.length < MAX_INTERVALS) this.#intervals.push(interval);
     else this.dropped += 1;
     return {
       interval,

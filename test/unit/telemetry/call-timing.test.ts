@@ -88,6 +88,17 @@ describe('the timing of a call', () => {
     expect(timing.totals().get('duckdb')).toBe(1000);
   });
 
+  it('still shows the time to encode after more statements than it keeps', () => {
+    const timing = createTiming();
+    for (let count = 0; count < 201; count += 1) timing.begin('duckdb').end();
+    timing.end(ENDED);
+    vi.advanceTimersByTime(3);
+    timing.answered();
+    expect(timing.dropped).toBe(1);
+    expect(timing.totals().get('encode')).toBe(3);
+    expect(timing.intervals.at(-1)).toMatchObject({ phase: 'encode', endMs: 3 });
+  });
+
   it('gives code the span of its phase to continue, or that of the client if none is recorded', () => {
     const timing = createTiming();
     expect(timing.contextOf(timing.begin('python'))).toBeUndefined();
