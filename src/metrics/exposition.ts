@@ -14,11 +14,14 @@ export interface Exposition {
   readonly body: string;
 }
 
-/** `application/openmetrics-text` where the scraper wants it at least as much as plain text, as Prometheus does. */
-export async function expose(registry: Registry, accept: string): Promise<Exposition> {
+/** Whether the scraper wants `application/openmetrics-text` at least as much as plain text, as Prometheus does. */
+export function isOpenMetricsWanted(accept: string): boolean {
   const wanted = parseAccept(accept);
   const openMetrics = wanted.get('application/openmetrics-text') ?? 0;
-  const isOpenMetrics = openMetrics > 0 && openMetrics >= (wanted.get('text/plain') ?? 0);
+  return openMetrics > 0 && openMetrics >= (wanted.get('text/plain') ?? 0);
+}
+
+export async function expose(registry: Registry, isOpenMetrics: boolean): Promise<Exposition> {
   const chosen = isOpenMetrics ? toOpenMetrics(registry) : registry;
   return { contentType: chosen.contentType, body: await chosen.metrics() };
 }

@@ -1,6 +1,14 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { messageOf } from '../errors/index.js';
-import { bindHttpServers, isLoopbackHost, portOf, type Reply, RequestGuard, writeReply } from '../http/index.js';
+import {
+  bindHttpServers,
+  type Connection,
+  isLoopbackHost,
+  portOf,
+  type Reply,
+  RequestGuard,
+  writeReply,
+} from '../http/index.js';
 import { type Disposable, within } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import type { Exposition } from './exposition.js';
@@ -16,6 +24,8 @@ export interface MetricsListenerOptions {
 
 /** Scrapers are few, and each keeps a connection. */
 const MAX_CONNECTIONS = 32;
+/** Pipelined requests of one connection that are answered at the same time. */
+const MAX_ANSWERING = 16;
 /** How long the end of the server waits for scrapes that are being answered. */
 const CLOSE_MS = 250;
 
@@ -60,8 +70,8 @@ export class MetricsListener implements Disposable {
       port,
       maxConnections: MAX_CONNECTIONS,
       options: { host: '--metrics-listen', port: '--metrics-listen' },
-      onRequest: (request, response) => {
-        const answered = this.#answer(request)
+      onRequest: (request, response, connection) => {
+        const answered = this.#answer(request, connection)
           .then((reply) => writeReply(response, reply))
           .finally(() => this.#answering.delete(answered));
         this.#answering.add(answered);
@@ -82,7 +92,12 @@ export class MetricsListener implements Disposable {
     await Promise.all(closed);
   }
 
-  async #answer({ url = '', method, headers }: IncomingMessage): Promise<Reply> {
+  async #answer({ url = '', method, headers }: IncomingMessage, { answering }: Connection): Promise<Reply> {
+    if (answering.size > MAX_ANSWERING)
+      return {
+        ...refuse(503, 'Read the answers to earlier requests first'),
+        headers: { ...HEADERS, 'Retry-After': '1' },
+      };
     const refused = this.#guard.refusalOf(headers);
     if (refused !== undefined) return refuse(403, refused);
     if (url.split('?', 1)[0] !== '/metrics') return refuse(404, 'Only /metrics is served here');

@@ -3,7 +3,7 @@ import type { MetricFamily } from '../contract/index.js';
 import type { ServerObserver } from '../telemetry/index.js';
 import { BackgroundMetrics } from './background-metrics.js';
 import { CallMetrics } from './call-metrics.js';
-import { type Exposition, expose, toFamilies } from './exposition.js';
+import { type Exposition, expose, isOpenMetricsWanted, toFamilies } from './exposition.js';
 import { ReloadMetrics } from './reload-metrics.js';
 import type { ServerState, ServingState } from './server-state.js';
 import { type Sample, setAll, StateGauges } from './state-gauges.js';
@@ -21,6 +21,8 @@ export class ServerMetrics {
   /** Hears what is counted. */
   readonly observers: readonly ServerObserver[];
   #updating: Promise<void> | undefined;
+  /** What is being written, by whether it is OpenMetrics. */
+  readonly #writing = new Map<boolean, Promise<Exposition>>();
   #generation = 0;
 
   constructor(readState: () => Promise<ServerState>) {
@@ -38,15 +40,29 @@ export class ServerMetrics {
     this.#registry = Registry.merge([own, processRegistry()]);
   }
 
-  /** `accept` is the header of the request. */
-  async expose(accept: string): Promise<Exposition> {
-    await this.#update();
-    return expose(this.#registry, accept);
+  /**
+   * `accept` is the header of the request. Scrapes that arrive at the same time share one text: each takes 2 ms of the event loop to
+   * write, and a scraper may pipeline a thousand requests in one packet.
+   */
+  expose(accept: string): Promise<Exposition> {
+    const isOpenMetrics = isOpenMetricsWanted(accept);
+    const writing = this.#writing.get(isOpenMetrics) ?? this.#write(isOpenMetrics);
+    this.#writing.set(isOpenMetrics, writing);
+    return writing;
   }
 
   async families(): Promise<readonly MetricFamily[]> {
     await this.#update();
     return toFamilies(this.#registry);
+  }
+
+  async #write(isOpenMetrics: boolean): Promise<Exposition> {
+    try {
+      await this.#update();
+      return await expose(this.#registry, isOpenMetrics);
+    } finally {
+      this.#writing.delete(isOpenMetrics);
+    }
   }
 
   /** Scrapes that arrive at the same time share one look at the server, which asks the database. */

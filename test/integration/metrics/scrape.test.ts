@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { expect, it, vi } from 'vitest';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
@@ -147,6 +147,21 @@ it('serves /metrics and nothing else on an address of its own, also without an a
   expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   expect((await fetch(url, { headers: { origin: 'https://example.com' } })).status).toBe(403);
   expect(server.logLines.join('')).not.toContain('metrics are open');
+});
+
+it('answers few pipelined scrapes of one connection, so that one packet of requests does not hold up the server', async () => {
+  const { server } = await startShop('readonly', { flags: { metricsListen: '127.0.0.1:0', admin: false } });
+  const { port, hostname } = new URL(metricsUrl(server));
+  const connection = connect(Number(port), hostname);
+  connection.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(100));
+  connection.setEncoding('latin1');
+  let received = '';
+  connection.on('data', (chunk: string) => (received += chunk));
+  const statuses = (): readonly string[] => received.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [];
+  await vi.waitFor(() => expect(statuses()).toHaveLength(100));
+  connection.destroy();
+  expect(statuses().filter((status) => status === '200')).toHaveLength(16);
+  expect(new Set(statuses())).toEqual(new Set(['200', '503']));
 });
 
 it('warns of an address that others may reach', async () => {

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { expose, toFamilies } from '../../../src/metrics/exposition.js';
+import { expose, isOpenMetricsWanted, toFamilies } from '../../../src/metrics/exposition.js';
 
 const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
@@ -34,17 +34,17 @@ test.each([
   ['application/openmetrics-text;q=0', TEXT],
   ['application/openmetrics-text;q=high', TEXT],
 ])('Accept: %s gets %s', async (accept, contentType) => {
-  expect((await expose(createRegistry(), accept)).contentType).toBe(contentType);
+  expect((await expose(createRegistry(), isOpenMetricsWanted(accept))).contentType).toBe(contentType);
 });
 
 test('both formats name a counter as their specifications do, in whatever order they are asked for', async () => {
   const registry = createRegistry();
-  const first = await expose(registry, '');
-  const open = await expose(registry, 'application/openmetrics-text');
+  const first = await expose(registry, false);
+  const open = await expose(registry, true);
   expect(first.body).toContain('# TYPE calls_total counter\ncalls_total{name="a\\"\\\\\\nb"} 2\n');
   expect(open.body).toContain('# TYPE calls counter\ncalls_total{name="a\\"\\\\\\nb"} 2\n');
   expect(open.body).toMatch(/\n# EOF\n$/);
-  expect(await expose(registry, '')).toEqual(first);
+  expect(await expose(registry, false)).toEqual(first);
 });
 
 test('the families have every sample as a number, and none that is not known', async () => {
