@@ -93,7 +93,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'loglevel',
-    doc: 'Show the level of the log, or choose another one for a time',
+    doc: 'Show the log level, or change it, with `--for` for a limited time',
     arguments: [
       {
         usage: '[level]',
@@ -113,7 +113,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'events',
-    doc: 'Show what happens in the server, until it is interrupted',
+    doc: 'Show events of the server as they happen, until you press Ctrl-C',
     options: [
       { flags: '--types <names>', doc: 'Only these events, separated by commas; `reload` means all of `reload.*`.' },
       { flags: '--since-id <id>', doc: 'Begin after the event with this id, as `--json` shows it.' },
@@ -125,7 +125,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'trace',
-    doc: 'Show each call that is answered, and where its time went, until it is interrupted',
+    doc: 'Show each call as it is answered, and where its time went, until you press Ctrl-C',
     options: [
       { flags: '--endpoint <name>', doc: 'Only calls of this endpoint.' },
       { flags: '--slower-than <time>', doc: 'Only calls that took at least this long, such as `100ms`.' },
@@ -146,7 +146,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'support',
-    doc: 'Write one archive with what is needed to help: status, configuration, log and system, without secrets',
+    doc: 'Write an archive for a bug report: status, configuration, log and system, without secrets',
     options: [
       {
         flags: '-o, --output <file>',
@@ -168,9 +168,12 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'drain',
-    doc: 'Take the server out of rotation: not ready, new calls refused, running ones end',
+    doc: 'Take the server out of rotation: it is not ready, refuses new calls, and finishes running ones',
     options: [
-      { flags: '--wait <time>', doc: 'Wait until no call is left, at most 10m; exit code 4 when the time runs out.' },
+      {
+        flags: '--wait <time>',
+        doc: 'Wait until no call is left, at most 10m; exit with 4 if some still run after that time.',
+      },
       ...CONNECTION,
     ],
     examples: ['mxcp admin drain --wait 30s'],

@@ -73,6 +73,19 @@ describe('asking a server', () => {
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('--wait must be a time such as 30s')]);
   });
 
+  it('names the option, not the field of the request, when a level or a time is wrong', async () => {
+    const results = await Promise.all([
+      admin('loglevel', 'loud'),
+      admin('loglevel', 'default', '--for', '3m'),
+      admin('trace', '--slower-than', 'soon'),
+    ]);
+    expect(results.map(({ code, stderr }) => [code, stderr])).toEqual([
+      [2, expect.stringContaining('unknown log level "loud"; expected debug, info, warn, error, default')],
+      [2, expect.stringContaining('`--for` cannot be combined with `default`')],
+      [2, expect.stringContaining('--slower-than must be a time such as 30s')],
+    ]);
+  });
+
   it('prints status, configuration and endpoints for a person', async () => {
     expect((await admin('status')).stdout).toContain('endpoints: 4 tools, 1 resource, 1 prompt\n');
     const config = await admin('config');

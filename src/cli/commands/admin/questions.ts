@@ -55,15 +55,20 @@ export const resume = adminCommand({
   print: (answer, output) => output.print(describeRotation(answer)),
 });
 
-/** `mxcp admin loglevel [level]`: shows the level, or chooses another one, for a time with `--for`. */
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'default'] as const;
+
+/** `mxcp admin loglevel [level]`: shows the level, or changes it, with `--for` for a limited time. */
 export const loglevel = adminCommand({
   ask: (client, { args: [level], options }) => {
     const time = options['for'];
     if (level === undefined && time === undefined) return client.logLevel();
     if (level === undefined)
       throw new MxcpError('usage', '`--for` needs a level: `mxcp admin loglevel debug --for 10m`');
-    // The server refuses any other word.
-    const chosen = level.toLowerCase() as Parameters<typeof client.setLogLevel>[0];
+    const chosen = LOG_LEVELS.find((each) => each === level.toLowerCase());
+    if (chosen === undefined)
+      throw new MxcpError('usage', `unknown log level "${level}"; expected ${LOG_LEVELS.join(', ')}`);
+    if (chosen === 'default' && time !== undefined)
+      throw new MxcpError('usage', '`--for` cannot be combined with `default`, the configured level');
     return client.setLogLevel(chosen, typeof time === 'string' ? { for: time } : {});
   },
   print: (answer, output) => output.print(formatLogLevel(answer)),

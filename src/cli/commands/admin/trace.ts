@@ -1,12 +1,13 @@
 import type { CallTraceEntry } from '../../../admin/client/index.js';
 import { toOneLine, visible, visibleLines } from '../../../errors/index.js';
 import type { CommandModule, Options } from '../../command/command.js';
-import { connect, readCount, refusalDetails } from './admin-command.js';
+import { connect, readCount, readWait, refusalDetails } from './admin-command.js';
 
 /** `mxcp admin trace`: one line for each call that is answered, until the user, the reader of the output or the server ends it. */
 export const run: CommandModule['run'] = async (_args, options, context) => {
   const { output } = context;
   let left = readCount(options);
+  readWait('--slower-than', options['slowerThan']);
   const client = await connect(options, context);
   for await (const call of client.trace(toSelection(options))) {
     if (options['json'] === true) output.print(visibleLines(JSON.stringify(call)));
