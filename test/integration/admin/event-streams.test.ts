@@ -184,6 +184,16 @@ describe('a reader', () => {
     for (const socket of sockets) socket.destroy();
   });
 
+  it('that pipelines its requests leaves none of its streams open when it goes away', async () => {
+    const { server, readers } = await startStreaming();
+    await using _ = server;
+    const socket = await connect(server.socketPath);
+    socket.write(REQUEST.repeat(3));
+    await vi.waitFor(() => expect(readers()).toBe(3));
+    socket.destroy();
+    await vi.waitFor(() => expect(readers()).toBe(0));
+  });
+
   it('that does not read is dropped, holds up no other, and finds out why when it reads on', async () => {
     const { server, say, readers } = await startStreaming({ streamBufferBytes: 64 * 1024, lastEventMs: 60_000 });
     await using _ = server;
