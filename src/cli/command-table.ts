@@ -141,7 +141,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
     doc: 'Show the metrics of the server; in a pipe as the text that Prometheus reads',
     arguments: [{ usage: '[prefix]', doc: 'Only metrics whose names begin with this.' }],
     options: CONNECTION,
-    examples: ['mxcp admin metrics mxcp_calls', 'mxcp admin metrics > /var/lib/node_exporter/mxcp.prom'],
+    examples: ['mxcp admin metrics mxcp_calls', 'mxcp admin metrics m > mxcp.prom.new && mv mxcp.prom.new mxcp.prom'],
     load: async () => (await import('./commands/admin/metrics.js')).metrics,
   },
   {
