@@ -63,25 +63,14 @@ export class EventStreams {
     const stop = reply.open(stream);
     // The client may only have nothing more to send, or may be gone: a write shows which.
     response.req.socket.once('end', () => stream.send(COMMENT));
-    const finish = (): void => {
-      if (this.#remove(stream)) stop();
-    };
-    const onGone = (): void => {
-      stream.end('server_closing');
-      // A pipelined response whose turn never came has no socket, and Node never closes it (20.20).
-      if (response.socket === null) finish();
-    };
-    gone.addEventListener('abort', onGone, { once: true });
-    response.once('close', finish);
-  }
-
-  /** False if it was removed before. */
-  #remove(stream: EventStream): boolean {
-    if (!this.#streams.delete(stream)) return false;
-    if (this.#streams.size > 0) return true;
-    clearInterval(this.#heartbeat);
-    this.#heartbeat = undefined;
-    return true;
+    gone.addEventListener('abort', () => stream.end('server_closing'), { once: true });
+    response.once('close', () => {
+      stop();
+      this.#streams.delete(stream);
+      if (this.#streams.size > 0) return;
+      clearInterval(this.#heartbeat);
+      this.#heartbeat = undefined;
+    });
   }
 
   #beat(): void {

@@ -138,6 +138,7 @@ export class HttpServer {
     socket.once('close', () => {
       abort.abort();
       this.#connections.delete(socket);
+      for (const response of answering) if (response.socket === null) closeUnsent(response);
     });
   }
 
@@ -160,6 +161,12 @@ export class HttpServer {
     else if (last !== undefined) last.once('close', () => socket.destroy());
     else endWith(this.#options.onBroken({ status: STATUS_OF_BROKEN[error.code ?? ''] ?? 400, error }), socket);
   }
+}
+
+/** Node closes only the response whose turn it is (20.20): those to pipelined requests behind it would wait for ever. */
+function closeUnsent(response: ServerResponse): void {
+  response.destroy();
+  response.emit('close');
 }
 
 function destroySocket(this: ServerResponse): void {

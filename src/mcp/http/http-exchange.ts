@@ -100,7 +100,7 @@ export class HttpExchange {
   }
 
   readonly whenAnswered = (listener: () => void): void => {
-    if (this.response.closed) listener();
+    if (this.response.destroyed) listener();
     else this.response.once('close', listener);
   };
 

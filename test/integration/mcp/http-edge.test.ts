@@ -132,6 +132,17 @@ describe('limits', () => {
     expect(await raw(listener.port, 'hello\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 Bad Request\r\nConnection: close/);
   });
 
+  it('cancels every pipelined call when the client goes away, not only the one whose turn it is', async () => {
+    const { listener, calls } = await startListener();
+    const body = JSON.stringify(callOf('wait'));
+    const head = `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+    const socket = connect(listener.port, '127.0.0.1');
+    socket.write(`${head}\r\n\r\n${body}`.repeat(3));
+    await vi.waitFor(() => expect(calls.running).toBe(3));
+    socket.destroy();
+    await vi.waitFor(() => expect([calls.cancelled, calls.running]).toEqual([3, 0]));
+  });
+
   it('drops connections over the limit', async () => {
     const { listener } = await startListener({ maxConnections: 2 });
     const sockets: Socket[] = [];
