@@ -7,6 +7,9 @@ import { callText, connectTo } from '../../kit/mcp-client.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { killAtRandomMoments } from './random-kills.js';
 
+/** A few in each run of all tests; `MXCP_TEST_KILLS` asks for more. */
+const KILLS = Number(process.env['MXCP_TEST_KILLS'] ?? 6);
+
 const SITE = [
   'mxcp: 1',
   'project: shop',
@@ -140,7 +143,7 @@ describe('kill -9 between the rename of a new file and its reload', () => {
 describe('kill -9 at random moments of writing, replacing and reloading', () => {
   it('loses no acknowledged row of the current file, and mixes no other in', { timeout: 300_000 }, async () => {
     const project = createProject();
-    await expect(killAtRandomMoments(project, { kills: 20 })).resolves.toBeUndefined();
+    await expect(killAtRandomMoments(project, { kills: KILLS })).resolves.toBeUndefined();
     // What was set aside with a log is kept for people; nothing else piles up.
     const kept = hiddenIn(project).filter((name) => !name.endsWith('.wal'));
     for (const name of kept.filter((each) => each !== '.shop.duckdb.mxcp-held'))

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const script = fileURLToPath(new URL('../../../bench/run.mjs', import.meta.url));
+const script = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url));
 
 function runBench(...options: string[]) {
   return spawnSync(process.execPath, [script, ...options], { encoding: 'utf8' });
@@ -19,6 +19,7 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     ['references', ['in a reload to bare', '200 keys at 10 paths of Vault']],
     ['handover', ['1 MB: pause', '1 MB, full log: longest call', '1 MB: calls that failed: 0']],
     ['metrics', ['CPU per call: on to off', 'counting one call', 'one scrape with 200 endpoints']],
+    ['telemetry', ['recording one call']],
     ['memory', ['at rest', 'under load during reloads', 'results of 10 MiB']],
   ])('measure %s and print its figures beside their aims', (suite, figures) => {
     const { status, stdout, stderr } = runBench(suite, '--quick');
