@@ -37,7 +37,7 @@ const WHERE_THE_PROJECT_IS = toOptions(['projectDir', 'config']);
 const CONNECTION: readonly OptionSpec[] = [
   {
     flags: '--socket <path>',
-    doc: 'The admin socket; default: MXCP_ADMIN_SOCKET, else that of the server of the project, or /run/mxcp/mxcp.sock.',
+    doc: 'The admin socket; default: MXCP_ADMIN_SOCKET, else /run/mxcp/mxcp.sock if it exists, else that of the server of the project.',
     completes: 'file',
   },
   ...WHERE_THE_PROJECT_IS,

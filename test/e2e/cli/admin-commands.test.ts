@@ -77,11 +77,13 @@ describe('asking a server', () => {
     const results = await Promise.all([
       admin('loglevel', 'loud'),
       admin('loglevel', 'default', '--for', '3m'),
+      admin('loglevel', 'debug', '--for', 'soon'),
       admin('trace', '--slower-than', 'soon'),
     ]);
     expect(results.map(({ code, stderr }) => [code, stderr])).toEqual([
       [2, expect.stringContaining('unknown log level "loud"; expected debug, info, warn, error, default')],
       [2, expect.stringContaining('`--for` cannot be combined with `default`')],
+      [2, expect.stringContaining('--for must be a time such as 90s')],
       [2, expect.stringContaining('--slower-than must be a time such as 30s')],
     ]);
   });

@@ -1,5 +1,6 @@
 import type { Config, LogLevelAnswer, ProbeOk, Rotation, Status } from '../../../contract/index.js';
 import { MxcpError, plural } from '../../../errors/index.js';
+import { parseDuration } from '../../../lifecycle/index.js';
 import type { Output } from '../../terminal/output.js';
 import { startProgress } from '../../terminal/progress.js';
 import { printFields, printTable } from '../../terminal/tables.js';
@@ -69,6 +70,9 @@ export const loglevel = adminCommand({
       throw new MxcpError('usage', `unknown log level "${level}"; expected ${LOG_LEVELS.join(', ')}`);
     if (chosen === 'default' && time !== undefined)
       throw new MxcpError('usage', '`--for` cannot be combined with `default`, the configured level');
+    // The server checks the limit of 24 hours.
+    if (typeof time === 'string' && parseDuration(time) === undefined)
+      throw new MxcpError('usage', `--for must be a time such as 90s, 10m or 2h, at most 24h, not "${time}"`);
     return client.setLogLevel(chosen, typeof time === 'string' ? { for: time } : {});
   },
   print: (answer, output) => output.print(formatLogLevel(answer)),
