@@ -77,6 +77,7 @@ export type RotationState = Inside<SchemaOf<'postDrain', 200>>;
 
 /** Whether the server takes new calls. Both changes are idempotent. */
 export interface RotationPort {
+  state(): RotationState;
   drain(): RotationState;
   /** Throws `server_closing`. */
   resume(): RotationState;

@@ -117,7 +117,8 @@ async function drain(
   if (waitMs === 0 || state.status !== 'draining') return ok(state);
   const closed = () => new AnswerError('server_closing', 'the server is shutting down; running calls may still end');
   const timedOut = () => {
-    const { activeRequests } = rotation.drain();
+    // Not `drain()`: it may have been resumed in this moment.
+    const { activeRequests } = rotation.state();
     const calls = plural(activeRequests, 'call');
     return new AnswerError(
       'wait_timeout',

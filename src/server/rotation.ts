@@ -16,6 +16,7 @@ export function createRotationPort(context: ServerContext, running: () => Runnin
     return { status, drainingSince, activeRequests };
   };
   return {
+    state,
     drain: () => {
       const hasChanged = phase.drain();
       const now = state();

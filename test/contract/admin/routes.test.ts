@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AdminClient } from '../../../src/admin/client/index.js';
 import { ROUTES } from '../../../src/contract/index.js';
 import {
@@ -87,6 +87,17 @@ describe('answers of the routes', () => {
     expect(await server.client.drain()).toMatchObject({ status: 'draining' });
     expect(await server.client.drain({ waitMs: 1_000 })).toMatchObject({ status: 'drained' });
     expect(await server.client.resume()).toMatchObject({ status: 'in_rotation' });
+  });
+
+  it('/drain takes the server out of rotation once, not again when its wait ends, because it may be resumed by then', async () => {
+    const ports = createPorts();
+    const drain = vi.fn(ports.rotation.drain);
+    const rotation = { ...ports.rotation, drain, ended: () => new Promise<never>(() => {}) };
+    await using waiting = await startTestServer({ ports: createPorts({ rotation }) });
+    const answer = await sendRaw(waiting.socketPath, 'POST /drain?wait=20ms HTTP/1.1');
+    expect(json(answer)).toMatchObject({ error: 'wait_timeout', message: expect.stringContaining('2 calls') });
+    expectInContract('postDrain', answer);
+    expect(drain).toHaveBeenCalledTimes(1);
   });
 
   it('/metrics is text, or JSON for a client that asks for it', async () => {

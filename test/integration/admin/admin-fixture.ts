@@ -186,6 +186,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
     logs: (count) => ({ lines: ['first', 'second'].slice(-count), leftOut: 7 }),
     system: new SystemProbe(() => [{ holds: 'project', path: '/' }]),
     rotation: {
+      state: () => ({ status: 'draining', drainingSince: new Date('2024-01-15T10:30:00.500Z'), activeRequests: 2 }),
       drain: () => ({ status: 'draining', drainingSince: new Date('2024-01-15T10:30:00.500Z'), activeRequests: 2 }),
       resume: () => ({ status: 'in_rotation', drainingSince: null, activeRequests: 2 }),
       ended: () =>
