@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { ChildServer } from '../../kit/child-server.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import { resourcesOf } from '../../kit/process-resources.js';
-import { runningDescendants } from '../../kit/processes.js';
-import { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { ChildServer } from '../kit/child-server.js';
+import { callText, connectTo } from '../kit/mcp-client.js';
+import { resourcesOf } from '../kit/process-resources.js';
+import { runningDescendants } from '../kit/processes.js';
+import { TemporaryProject } from '../kit/projects/temporary-project.js';
 
 const RELOADS = 1000;
 /** A reload that fails is one of them: its workers have to go as well. */

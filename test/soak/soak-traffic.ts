@@ -1,5 +1,5 @@
 import type { Client } from '@modelcontextprotocol/client';
-import { callText } from '../../kit/mcp-client.js';
+import { callText } from '../kit/mcp-client.js';
 
 /** Everything a Python call saw of its generation. */
 type Seen = Readonly<Record<'code' | 'hook' | 'secret' | 'environment' | 'database', number>>;

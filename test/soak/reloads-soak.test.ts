@@ -4,13 +4,13 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { AdminApiError, AdminClient } from '../../../src/admin/client/index.js';
-import { ChildServer, childEnvironment } from '../../kit/child-server.js';
-import { connectOver, connectTo, ERAS } from '../../kit/mcp-client.js';
-import { FAULTS, SoakProject, type SoakMode } from '../../kit/projects/soak-project.js';
+import { AdminApiError, AdminClient } from '../../src/admin/client/index.js';
+import { ChildServer, childEnvironment } from '../kit/child-server.js';
+import { connectOver, connectTo, ERAS } from '../kit/mcp-client.js';
+import { FAULTS, SoakProject, type SoakMode } from '../kit/projects/soak-project.js';
 import { SoakTraffic, straddle, type Rounds } from './soak-traffic.js';
 
-const COMMAND = join(import.meta.dirname, '../../../bin/mxcp');
+const COMMAND = join(import.meta.dirname, '../../bin/mxcp');
 const STRADDLERS = 20;
 /** So that they can all run at once, and others beside them, however few processors there are. */
 const CALLS = ['--max-concurrent-calls', '16'];
