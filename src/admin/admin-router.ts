@@ -3,7 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import { type BodyOf, type RouteContract, type RouteName, ROUTES, toWire } from '../contract/index.js';
 import { isExecutionFailure, MxcpError, nearestName, toMxcpError } from '../errors/index.js';
-import { assertLocalCaller, type Connection, headerValues, readBody, type Reply, writeReply } from '../http/index.js';
+import {
+  assertLocalCaller,
+  type Connection,
+  headerValues,
+  readBody,
+  type Reply,
+  UNFRAMED_HEADERS,
+  writeReply,
+} from '../http/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import type { EventStreams, StreamReply } from './event-stream.js';
 import { AnswerError, type RouteHandlers } from './route-answers.js';
@@ -111,8 +119,8 @@ export class AdminRouter {
     if ('open' in made) return made;
     const { status, body, headers } = made;
     if (route.responses[status]?.empty === true)
-      return { status, body: '', headers: { ...COMMON_HEADERS, ...headers } };
-    if (typeof body === 'string') return { status, body, headers: { ...COMMON_HEADERS, ...headers } };
+      return { status, body: '', headers: { ...UNFRAMED_HEADERS, ...headers } };
+    if (typeof body === 'string') return { status, body, headers: { ...UNFRAMED_HEADERS, ...headers } };
     return toReply(status, toWire(route.responses[status].schema, body), headers);
   }
 }
@@ -125,14 +133,7 @@ interface RouteInput {
   readonly gone: AbortSignal;
 }
 
-const COMMON_HEADERS = {
-  'Cache-Control': 'no-store',
-  'X-Content-Type-Options': 'nosniff',
-  // Secrets never appear, but paths and names do: no page may show an answer in a frame.
-  'X-Frame-Options': 'DENY',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-};
-const JSON_HEADERS = { 'Content-Type': 'application/json', ...COMMON_HEADERS };
+const JSON_HEADERS = { 'Content-Type': 'application/json', ...UNFRAMED_HEADERS };
 
 function toReply(status: number, body: unknown, headers?: Readonly<Record<string, string>>): Reply {
   return {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { formatEvent, STREAM_EVENTS, toWire } from '../contract/index.js';
 import { MxcpError } from '../errors/index.js';
+import { UNFRAMED_HEADERS } from '../http/index.js';
 
 export interface StreamLimits {
   /** Streams that are open at the same time, on both sockets together. */
@@ -26,10 +27,7 @@ const COMMENT = ': still here\n\n';
 
 const HEAD = {
   'Content-Type': 'text/event-stream',
-  'Cache-Control': 'no-store',
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  ...UNFRAMED_HEADERS,
   // The end of the stream is the end of the connection.
   Connection: 'close',
 } as const;

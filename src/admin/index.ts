@@ -1,14 +1,15 @@
 export { startAdminServer } from './admin-server.js';
 export type { AdminSocketSettings } from './socket/admin-socket.js';
 export { writeOwnerFile } from './client/owner-file.js';
-export type {
-  AdminPorts,
-  EventPort,
-  TracePort,
-  ProjectPort,
-  ReadinessReport,
-  ReadinessSource,
-  RotationPort,
-  RotationState,
-  ServerStatus,
+export {
+  type AdminPorts,
+  type EventPort,
+  isReady,
+  type TracePort,
+  type ProjectPort,
+  type ReadinessReport,
+  type ReadinessSource,
+  type RotationPort,
+  type RotationState,
+  type ServerStatus,
 } from './ports.js';

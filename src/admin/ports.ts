@@ -52,6 +52,11 @@ export interface ReadinessReport {
   readonly checks: readonly Check[];
 }
 
+/** Whether a call would be served. */
+export function isReady({ phase, checks }: ReadinessReport): boolean {
+  return phase === 'serving' && checks.every(({ status }) => status === 'ok');
+}
+
 export interface ReadinessSource {
   /** Whether a call would be served now. Settles within a second, also when the database hangs. */
   ready(): Promise<ReadinessReport>;

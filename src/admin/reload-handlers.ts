@@ -26,19 +26,23 @@ export function createReloadHandlers(
       return requestReload(reloads, request);
     },
     listReloads: ({ query }) => ok({ reloads: reloads.list(query.limit ?? DEFAULT_RELOAD_LIMIT) }),
-    getReload: ({ pathParameters }) => {
-      const record = reloads.find(pathParameters['id'] ?? '');
-      if (record !== undefined) return ok(record);
-      throw new MxcpError(
-        'reload_not_found',
-        'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
-      );
-    },
+    getReload: ({ pathParameters: { id = '' } }) => ok(findRecord(reloads, id)),
     deleteReload: async ({ pathParameters: { id = '' }, signal }) => {
+      findRecord(reloads, id);
       const wait = { waitMs: CANCEL_WAIT_MS, signal, ...unfinished(id, CANCEL_WAIT_MS) };
       return ok(await endedWithin(() => reloads.cancel(id), wait));
     },
   };
+}
+
+/** Throws `reload_not_found`. */
+function findRecord(reloads: ReloadPort, id: string): RunRecord {
+  const record = reloads.find(id);
+  if (record !== undefined) return record;
+  throw new MxcpError(
+    'reload_not_found',
+    'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are',
+  );
 }
 
 /** A reload that is cancelled ends before its next stage; the longest one that cannot be cut short starts Python. */

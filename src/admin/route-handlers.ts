@@ -1,7 +1,15 @@
 import { FEATURES, check, openApiDocument, type StatusRecord, toWire } from '../contract/index.js';
 import { type ErrorCode, MxcpError, plural } from '../errors/index.js';
 import { createPageHandlers } from './pages/page-handlers.js';
-import type { AdminPorts, MetricsPort, ReadinessReport, RotationPort, SocketFacts, SystemPort } from './ports.js';
+import {
+  type AdminPorts,
+  isReady,
+  type MetricsPort,
+  type ReadinessReport,
+  type RotationPort,
+  type SocketFacts,
+  type SystemPort,
+} from './ports.js';
 import { createReloadHandlers } from './reload-handlers.js';
 import {
   AnswerError,
@@ -55,7 +63,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
 
 async function readStatus(ports: AdminPorts, adminSocket: SocketFacts): Promise<StatusRecord> {
   const report = await ports.readiness.ready();
-  const status = STATUS_OF[report.phase] ?? (passes(report) ? 'ok' : 'degraded');
+  const status = STATUS_OF[report.phase] ?? (isReady(report) ? 'ok' : 'degraded');
   const features = Object.keys(FEATURES).filter((name) => name !== 'metrics' || ports.metrics !== undefined);
   return { ...ports.status(), status, checks: report.checks, adminSocket, features };
 }
@@ -90,15 +98,11 @@ async function showMetrics(metrics: MetricsPort | undefined, accept: string): Pr
 /** Throws `server_starting`, `server_closing` or `not_ready`, with the checks, when the report does not pass. */
 function probe(report: ReadinessReport): RouteReply<'getReadyz'> {
   const { checks } = report;
-  if (passes(report)) return ok({ status: 'ok', checks });
+  if (isReady(report)) return ok({ status: 'ok', checks });
   const [code, message] = failureOf(report);
   throw new AnswerError(code, message, {
     fields: { status: 'fail', checks: checks.map((each) => toWire(check, each)) },
   });
-}
-
-function passes({ phase, checks }: ReadinessReport): boolean {
-  return phase === 'serving' && checks.every(({ status }) => status === 'ok');
 }
 
 function failureOf({ phase, checks }: ReadinessReport): [code: ErrorCode, message: string] {

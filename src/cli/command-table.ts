@@ -155,7 +155,7 @@ const ADMIN_COMMANDS: readonly CommandEntry[] = [
       },
       ...CONNECTION,
     ],
-    examples: ['mxcp admin support', 'mxcp admin support -o /tmp/support.tar.gz'],
+    examples: ['mxcp admin support', 'mxcp admin support -o support.tar.gz'],
     load: async () => (await import('./commands/admin/support.js')).support,
   },
   {

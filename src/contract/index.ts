@@ -13,5 +13,5 @@ export type { RouteContract } from './route-contract.js';
 export { ROUTES } from './route-table.js';
 export { EXPERIMENTAL_ROUTES, FEATURES } from './stability.js';
 export { callTrace, type CallTraceRecord } from './trace-answers.js';
-export { type Inside, toWire } from './wire-format.js';
+export { type Inside, toSecondText, toWire } from './wire-format.js';
 export type * from './wire-types.js';

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { parseDuration } from '../lifecycle/index.js';
+import { LOG_LEVELS } from '../logging/index.js';
 import { component } from './components.js';
 import { timestampToSecond } from './wire-format.js';
 
-const level = z.enum(['debug', 'info', 'warn', 'error']);
+const level = z.enum(LOG_LEVELS);
 
 /** Longer is no help for a search and floods the disk. */
 const MAX_LOG_LEVEL_MS = 24 * 60 * 60 * 1000;

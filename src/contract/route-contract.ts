@@ -69,6 +69,19 @@ export const commonErrors = {
   503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy']),
 } as const;
 
+/** What a GET that answers with server-sent events always has. */
+export function streaming<S extends z.ZodType>(schema: S, doc: string) {
+  return {
+    method: 'GET',
+    stream: true,
+    responses: {
+      ...commonErrors,
+      200: { schema, doc, mediaType: 'text/event-stream' },
+      503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy', 'too_many_streams']),
+    },
+  } as const;
+}
+
 /** What a GET without options always has. */
 export function reading<S extends z.ZodType>(schema: S, doc: string) {
   return { method: 'GET', query: z.strictObject({}), responses: { ...commonErrors, 200: { schema, doc } } } as const;

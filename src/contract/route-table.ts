@@ -19,7 +19,7 @@ import { component } from './components.js';
 import { eventStream, eventTypes } from './events.js';
 import { logLevel, logLevelChange } from './log-level.js';
 import { metrics } from './metrics-answer.js';
-import { commonErrors, errorResponse, reading, type RouteContract } from './route-contract.js';
+import { commonErrors, errorResponse, reading, type RouteContract, streaming } from './route-contract.js';
 import {
   logs,
   systemCpu,
@@ -343,11 +343,10 @@ export const ROUTES = {
     body: logLevelChange,
   },
   getEvents: {
-    ...reading(eventStream, 'The events, until either side ends them.'),
+    ...streaming(eventStream, 'The events, until either side ends them.'),
     path: '/events',
     tag: 'status',
     doc: 'What happens in the server, as server-sent events: reloads, readiness, failed calls, warnings.',
-    stream: true,
     query: z.strictObject({
       types: eventTypes
         .optional()
@@ -356,18 +355,12 @@ export const ROUTES = {
         ),
     }),
     requestHeaders: { 'Last-Event-ID': 'The id of the last event that was seen; those since then come first.' },
-    responses: {
-      ...commonErrors,
-      200: { schema: eventStream, doc: 'The events, until either side ends them.', mediaType: 'text/event-stream' },
-      503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy', 'too_many_streams']),
-    },
   },
   getTrace: {
-    ...reading(traceStream, 'The calls, until either side ends them.'),
+    ...streaming(traceStream, 'The calls, until either side ends them.'),
     path: '/trace',
     tag: 'status',
     doc: 'Each call that is answered, as server-sent events, with the time that it spent in each phase.',
-    stream: true,
     query: z.strictObject({
       endpoint: z
         .string()
@@ -376,11 +369,6 @@ export const ROUTES = {
       slower_than: waitDuration.optional().describe('Only calls that took at least this long: `100ms`, `2s`.'),
       errors: flag.optional().describe('Only calls that failed.'),
     }),
-    responses: {
-      ...commonErrors,
-      200: { schema: traceStream, doc: 'The calls, until either side ends them.', mediaType: 'text/event-stream' },
-      503: errorResponse(errorBody, ['server_starting', 'server_closing', 'server_busy', 'too_many_streams']),
-    },
   },
   getDocs: {
     ...documentReading,

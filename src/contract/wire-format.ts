@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { MAX_WAIT_MS, parseDuration } from '../lifecycle/index.js';
 
 /** UTC to the second, e.g. `2024-01-15T10:30:00Z`: the form that `fromdate` of jq reads. */
-export const timestampToSecond = timestamp(
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
-  (time) => `${time.toISOString().slice(0, -'.000Z'.length)}Z`,
-);
+export const timestampToSecond = timestamp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, toSecondText);
+
+export function toSecondText(time: Date): string {
+  return `${time.toISOString().slice(0, -'.000Z'.length)}Z`;
+}
 
 /** UTC to the millisecond, in reload records. */
 export const timestampToMs = timestamp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, (time) => time.toISOString());

@@ -163,6 +163,16 @@ export class HttpServer {
   }
 }
 
+/** Of answers that nothing may keep, or take for another type than they say. */
+export const UNCACHED_HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' } as const;
+
+/** The same, of answers that no page may show in a frame: secrets never appear in them, but paths and names do. */
+export const UNFRAMED_HEADERS = {
+  ...UNCACHED_HEADERS,
+  'X-Frame-Options': 'DENY',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
 /** Node closes only the response whose turn it is (20.20): those to pipelined requests behind it would wait for ever. */
 function closeUnsent(response: ServerResponse): void {
   response.destroy();

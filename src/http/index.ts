@@ -10,6 +10,8 @@ export {
   headerValues,
   isLoopbackHost,
   readBody,
+  UNCACHED_HEADERS,
+  UNFRAMED_HEADERS,
   writeReply,
 } from './http-server.js';
 export { bindHttpServers, hostOf, portOf } from './port-binding.js';

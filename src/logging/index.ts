@@ -1,4 +1,4 @@
-export { type LogLevel, LogLevelControl, type LogLevelState } from './log-level.js';
+export { LOG_LEVELS, type LogLevel, LogLevelControl, type LogLevelState } from './log-level.js';
 export { type LimitedLevel, LimitedLog } from './limited-log.js';
 export {
   type LogSink,

@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import type { ObservedCall, ServerObserver } from '../telemetry/index.js';
+import { CALL_METHODS, type ObservedCall, type ServerObserver } from '../telemetry/index.js';
 
 type Kind = ObservedCall['kind'];
 
@@ -18,12 +18,8 @@ const UNKNOWN = '(unknown)';
 /** Those of the OpenTelemetry conventions for `mcp.server.operation.duration`, and three for short SQL. */
 const DURATION_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 
-/** How the OpenTelemetry conventions name a call, and the label that has the name of its endpoint. */
-const OPERATIONS = {
-  tool: { method: 'tools/call', label: 'gen_ai_tool_name' },
-  resource: { method: 'resources/read', label: 'mcp_resource_uri' },
-  prompt: { method: 'prompts/get', label: 'gen_ai_prompt_name' },
-} as const;
+/** The label that has the name of an endpoint, as the OpenTelemetry conventions name it. */
+const NAME_LABELS = { tool: 'gen_ai_tool_name', resource: 'mcp_resource_uri', prompt: 'gen_ai_prompt_name' } as const;
 
 /**
  * Counts and times calls by endpoint and outcome. A caller cannot add series: endpoints that do not exist share one name, and so
@@ -107,7 +103,6 @@ function isShared({ name }: NamedEndpoint): boolean {
 }
 
 function toOperation({ kind, name }: NamedEndpoint, outcome: string): Record<string, string> {
-  const { method, label } = OPERATIONS[kind];
-  const labels = { mcp_method_name: method, [label]: name };
+  const labels = { mcp_method_name: CALL_METHODS[kind], [NAME_LABELS[kind]]: name };
   return outcome === 'success' ? labels : { ...labels, error_type: outcome };
 }

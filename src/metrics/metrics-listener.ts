@@ -7,6 +7,7 @@ import {
   portOf,
   type Reply,
   RequestGuard,
+  UNCACHED_HEADERS,
   writeReply,
 } from '../http/index.js';
 import { type Disposable, within } from '../lifecycle/index.js';
@@ -29,11 +30,7 @@ const MAX_ANSWERING = 16;
 /** How long the end of the server waits for scrapes that are being answered. */
 const CLOSE_MS = 250;
 
-const HEADERS = {
-  'Content-Type': 'text/plain; charset=utf-8',
-  'Cache-Control': 'no-store',
-  'X-Content-Type-Options': 'nosniff',
-};
+const HEADERS = { 'Content-Type': 'text/plain; charset=utf-8', ...UNCACHED_HEADERS };
 
 /** Serves `/metrics` and nothing else over TCP. Throws `port_in_use`, `usage`. The caller disposes the listener. */
 export async function startMetricsListener(options: MetricsListenerOptions): Promise<MetricsListener> {

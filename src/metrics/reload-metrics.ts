@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { reloadRecord, type RunRecord } from '../contract/index.js';
-import type { ServerObserver } from '../telemetry/index.js';
+import type { ReloadChange, ServerObserver } from '../telemetry/index.js';
 
 /** A cancelled reload changed nothing because someone wanted that, so it is no reason for an alert. */
 type Outcome = 'success' | 'error' | 'cancelled';
@@ -75,7 +75,7 @@ export class ReloadMetrics implements ServerObserver {
     for (const outcome of ['success', 'error']) this.#dryRuns.inc({ outcome }, 0);
   }
 
-  reloadChanged(record: RunRecord, change: string): void {
+  reloadChanged(record: RunRecord, change: ReloadChange): void {
     if (change !== 'ended') return;
     const outcome = outcomeOf(record);
     if (record.dryRun) {

@@ -7,6 +7,8 @@ export interface ServerState {
   readonly isDraining: boolean;
   readonly uptimeSeconds: number;
   readonly logLevel: string;
+  /** As `/readyz` answers it. */
+  readonly isReady: boolean;
   /** Those of `/readyz`. */
   readonly checks: readonly { readonly name: string; readonly status: 'ok' | 'fail' }[];
   /** Those of `/status`. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Gauge, type Registry } from 'prom-client';
+import { LOG_LEVELS } from '../logging/index.js';
 import { version } from '../version/index.js';
 import type { ServerState, ServingState } from './server-state.js';
 
@@ -47,7 +48,7 @@ const STATE_GAUGES: readonly StateGauge[] = [
   {
     name: 'mxcp_ready',
     help: 'Whether calls would be served now, as /readyz answers it.',
-    read: ({ phase, checks }) => toNumber(phase === 'serving' && checks.every(({ status }) => status === 'ok')),
+    read: ({ isReady }) => toNumber(isReady),
   },
   {
     name: 'mxcp_check_ok',
@@ -70,7 +71,7 @@ const STATE_GAUGES: readonly StateGauge[] = [
     name: 'mxcp_log_level',
     help: '1 for the level of the log: debug, info, warn or error.',
     labels: ['level'],
-    read: ({ logLevel }) => oneOf('level', ['debug', 'info', 'warn', 'error'], logLevel),
+    read: ({ logLevel }) => oneOf('level', LOG_LEVELS, logLevel),
   },
   ofServing('mxcp_generation', 'Number of the current generation; 1 at start.', ({ generation }) => generation),
   ofServing('mxcp_reload_in_progress', 'Whether a reload runs.', ({ reload }) => toNumber(reload.inProgress)),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Attributes, SpanKind } from '@opentelemetry/api';
-import type { CallFailure, CallTiming, TraceContext } from '../telemetry/index.js';
+import { CALL_METHODS, type CallFailure, type CallTiming, type TraceContext } from '../telemetry/index.js';
 import type { EndedSpan } from './span-factory.js';
 
 type Interval = CallTiming['intervals'][number];
@@ -27,8 +27,6 @@ const SPAN_NAMES: Readonly<Partial<Record<Interval['phase'], string>>> = {
 };
 const WAITED_MS = 1;
 
-export const METHODS = { tool: 'tools/call', resource: 'resources/read', prompt: 'prompts/get' } as const;
-
 /**
  * The spans of a call, the outer ones first: the request, as the semantic conventions for MCP have it, the endpoint, and its phases. Spans name
  * only endpoints that the project declares, and have no value of an argument.
@@ -39,7 +37,7 @@ export function* spansOf(timing: CallTiming, trace: TraceContext, options: SpanO
   const failure = ended?.failure && toFailure(ended.failure, endpoint !== undefined, options);
   const name = start.kind === 'resource' || endpoint === undefined ? undefined : endpoint;
   yield {
-    name: name === undefined ? METHODS[start.kind] : `${METHODS[start.kind]} ${name}`,
+    name: name === undefined ? CALL_METHODS[start.kind] : `${CALL_METHODS[start.kind]} ${name}`,
     kind: SpanKind.SERVER,
     context: trace,
     parentSpanId: start.parent?.spanId,
@@ -77,7 +75,7 @@ function requestAttributes({ start, ended }: CallTiming): Attributes {
   const { kind, requestId, sessionId, protocolVersion, client, transport } = start;
   const endpoint = ended?.endpoint;
   return {
-    'mcp.method.name': METHODS[kind],
+    'mcp.method.name': CALL_METHODS[kind],
     ...(kind === 'tool' && { 'gen_ai.operation.name': 'execute_tool' }),
     ...(kind === 'tool' && endpoint !== undefined && { 'gen_ai.tool.name': endpoint }),
     ...(kind === 'prompt' && endpoint !== undefined && { 'gen_ai.prompt.name': endpoint }),
@@ -94,7 +92,8 @@ function requestAttributes({ start, ended }: CallTiming): Attributes {
 /** A client chooses these texts. */
 const MAX_TEXT_LENGTH = 200;
 
-const TRANSPORTS = { http: 'tcp', stdio: 'pipe', admin: 'unix' } as const;
+/** The names of OpenTelemetry. */
+export const TRANSPORTS = { http: 'tcp', stdio: 'pipe', admin: 'unix' } as const;
 
 function toPhaseSpan(
   interval: Interval,

@@ -7,8 +7,14 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
 import type { RunRecord } from '../contract/index.js';
-import type { CallTiming, ObservedCall, ServerObserver } from '../telemetry/index.js';
-import { METHODS, operationOf } from './call-spans.js';
+import {
+  CALL_METHODS,
+  type CallTiming,
+  type ObservedCall,
+  type ReloadChange,
+  type ServerObserver,
+} from '../telemetry/index.js';
+import { operationOf, TRANSPORTS } from './call-spans.js';
 import type { ExportPlan } from './export-plan.js';
 import type { OtlpExporter } from './otlp-exporter.js';
 
@@ -83,7 +89,7 @@ export class MetricRecorder implements ServerObserver {
     for (const interval of intervals) this.#executions.count(interval);
   }
 
-  reloadChanged({ trigger, error, dryRun }: RunRecord, change: 'queued' | 'started' | 'stage' | 'ended'): void {
+  reloadChanged({ trigger, error, dryRun }: RunRecord, change: ReloadChange): void {
     if (change === 'ended' && !dryRun) this.#reloads.add(1, { trigger, status: error === null ? 'success' : 'error' });
   }
 
@@ -96,11 +102,11 @@ export class MetricRecorder implements ServerObserver {
 function operationAttributes({ start, ended }: CallTiming): Attributes {
   const endpoint = ended?.endpoint;
   return {
-    'mcp.method.name': METHODS[start.kind],
+    'mcp.method.name': CALL_METHODS[start.kind],
     ...(start.kind === 'tool' && endpoint !== undefined && { 'gen_ai.tool.name': endpoint }),
     ...(start.kind === 'prompt' && endpoint !== undefined && { 'gen_ai.prompt.name': endpoint }),
     ...(ended?.failure !== undefined && { 'error.type': ended.failure.code }),
-    'network.transport': start.transport === 'stdio' ? 'pipe' : start.transport === 'http' ? 'tcp' : 'unix',
+    'network.transport': TRANSPORTS[start.transport],
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { RunRecord } from '../contract/index.js';
-import { newSpanId, type TraceContext } from '../telemetry/index.js';
+import { newSpanId, type ReloadChange, type TraceContext } from '../telemetry/index.js';
 import type { EndedSpan } from './span-factory.js';
 
 type StageName = RunRecord['stages'][number]['name'];
@@ -25,7 +25,7 @@ export class ReloadSpans {
   }
 
   /** Returns the spans that have ended with this change. */
-  follow(record: RunRecord, change: 'queued' | 'started' | 'stage' | 'ended'): readonly EndedSpan[] {
+  follow(record: RunRecord, change: ReloadChange): readonly EndedSpan[] {
     if (change === 'queued') return [];
     const open = this.#open.get(record.id) ?? this.#openReload(record.id);
     const spans = record.stages.flatMap((stage) => this.#followStage(stage, record, open));

@@ -11,8 +11,16 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import type { RunRecord } from '../contract/index.js';
 import type { Logger } from '../logging/index.js';
-import { type CallTiming, newSpanId, newTraceId, type ServerObserver, type TraceContext } from '../telemetry/index.js';
-import { METHODS, type SpanOptions, spansOf } from './call-spans.js';
+import {
+  CALL_METHODS,
+  type CallTiming,
+  newSpanId,
+  newTraceId,
+  type ReloadChange,
+  type ServerObserver,
+  type TraceContext,
+} from '../telemetry/index.js';
+import { type SpanOptions, spansOf } from './call-spans.js';
 import type { ExportPlan } from './export-plan.js';
 import type { OtlpExporter } from './otlp-exporter.js';
 import { ReloadSpans } from './reload-spans.js';
@@ -48,7 +56,7 @@ export class TraceRecorder implements ServerObserver {
   }
 
   callStarted(timing: CallTiming): void {
-    timing.trace = this.#begin(timing.start.parent, METHODS[timing.start.kind], SpanKind.SERVER);
+    timing.trace = this.#begin(timing.start.parent, CALL_METHODS[timing.start.kind], SpanKind.SERVER);
   }
 
   callAnswered(timing: CallTiming): void {
@@ -57,7 +65,7 @@ export class TraceRecorder implements ServerObserver {
     for (const span of spansOf(timing, trace, this.#options)) this.#record(span);
   }
 
-  reloadChanged(record: RunRecord, change: 'queued' | 'started' | 'stage' | 'ended'): void {
+  reloadChanged(record: RunRecord, change: ReloadChange): void {
     for (const span of this.#reloads.follow(record, change)) if (span.context.isSampled) this.#record(span);
   }
 

@@ -302,12 +302,10 @@ function isCancelled({ aborted, reason }: AbortSignal): boolean {
 }
 
 function notCancellable(record: RunRecord | undefined): MxcpError {
-  if (record === undefined) return new MxcpError('reload_not_found', NOT_FOUND);
+  if (record === undefined) return new MxcpError('reload_not_found', 'no reload with this id is remembered');
   const why = record.status === 'running' ? 'it takes effect already' : `it has ended (${record.status})`;
   return new MxcpError('reload_not_cancellable', `this reload cannot be cancelled: ${why}`);
 }
-
-const NOT_FOUND = 'no reload with this id is remembered; `GET /reloads` and `mxcp admin reloads` list those that are';
 
 function logOutcome(record: RunRecord, logger: Logger): void {
   const { id, trigger, durationMs, error, generation, dryRun } = record;

@@ -94,8 +94,13 @@ export function watchedFolders(running: Running | undefined): WatchedFolders {
   ];
 }
 
+/** How the work goes that the server does by itself. */
+export function backgroundOf({ stores }: ServerContext, running: Running | undefined): ServerStatus['background'] {
+  return [...(running?.triggers.reports() ?? []), ...stores.reports()];
+}
+
 function toStatus(running: Running | undefined, context: ServerContext): ServerStatus {
-  const { phase, settings, stores } = context;
+  const { phase, settings } = context;
   const current = running?.active.current;
   const { tools, prompts, resources } = current === undefined ? NO_ENDPOINTS : toEndpointNames(current.contents);
   return {
@@ -113,7 +118,7 @@ function toStatus(running: Running | undefined, context: ServerContext): ServerS
     reload: toReloadStatus(running, context),
     calls: running?.callLog.counts ?? { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
     logLevel: context.logLevel.state,
-    background: [...(running?.triggers.reports() ?? []), ...stores.reports()],
+    background: backgroundOf(context, running),
   };
 }
 

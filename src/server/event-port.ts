@@ -17,7 +17,6 @@ type EventContext = Pick<ServerContext, 'observers' | 'scrubber' | 'readiness'>;
 export class LiveEvents implements EventPort {
   readonly #context: EventContext;
   readonly #journal: EventJournal;
-  #readers = 0;
   #stopObserving: (() => void) | undefined;
   #checks: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -54,14 +53,12 @@ export class LiveEvents implements EventPort {
 
   #addReader(): void {
     clearTimeout(this.#idle);
-    this.#readers += 1;
     this.#checks ??= setInterval(() => this.#checkReadiness(), READINESS_CHECK_MS).unref();
     this.#checkReadiness();
   }
 
   #removeReader(): void {
-    this.#readers -= 1;
-    if (this.#readers > 0) return;
+    if (this.#journal.readers > 0) return;
     clearInterval(this.#checks);
     this.#checks = undefined;
     this.#idle = setTimeout(() => {
@@ -72,6 +69,6 @@ export class LiveEvents implements EventPort {
 
   /** The result reaches the journal through the observers. A check that fails is a result too, so this never rejects. */
   #checkReadiness(): void {
-    if (this.#readers > 0) void this.#context.readiness.ready();
+    if (this.#journal.readers > 0) void this.#context.readiness.ready();
   }
 }

@@ -1,4 +1,4 @@
-import type { ReadinessReport, ReadinessSource } from '../admin/index.js';
+import { isReady, type ReadinessReport, type ReadinessSource } from '../admin/index.js';
 import type { Check } from '../contract/index.js';
 import { messageOf, plural } from '../errors/index.js';
 import { type ActiveGeneration, within } from '../lifecycle/index.js';
@@ -6,7 +6,7 @@ import type { GenerationContents } from '../project/index.js';
 import type { ServerContext } from './server-context.js';
 
 /** The database must answer within this time to count as ready: a probe itself must be answered within a second. */
-const DATABASE_ANSWER_MS = 800;
+export const DATABASE_ANSWER_MS = 800;
 
 /** Answers the probes. However many arrive at once, the database gets one question at a time. */
 export class ServerReadiness implements ReadinessSource {
@@ -38,11 +38,9 @@ export class ServerReadiness implements ReadinessSource {
       ...(active === undefined ? [] : checkPython(active.current.contents)),
       ...(drainingSince === undefined ? [] : [failed('rotation', outOfRotation(drainingSince))]),
     ];
-    observers.readinessChecked(
-      checks.every(({ status }) => status === 'ok'),
-      checks,
-    );
-    return { phase, checks };
+    const report = { phase, checks };
+    observers.readinessChecked(isReady(report), checks);
+    return report;
   }
 
   startup(): ReadinessReport {

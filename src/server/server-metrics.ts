@@ -1,9 +1,11 @@
+import { isReady } from '../admin/index.js';
 import { within } from '../lifecycle/index.js';
 import { declaredName, type EndpointSet } from '../endpoints/index.js';
 import type { ServerMetrics, ServerState, ServingState } from '../metrics/index.js';
 import { unreadDefinitions } from '../reload/index.js';
 import { readFilesystems } from '../system/index.js';
-import { watchedFolders } from './admin-ports.js';
+import { backgroundOf, watchedFolders } from './admin-ports.js';
+import { DATABASE_ANSWER_MS } from './readiness.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
 
@@ -36,15 +38,17 @@ export async function openMetrics(
 
 async function readState(context: ServerContext, running: Running | undefined): Promise<ServerState> {
   const { phase, logger, stores, readiness } = context;
-  const { checks } = await readiness.ready();
+  const report = await readiness.ready();
+  const { checks } = report;
   const isAnswering = checks.some(({ name, status }) => name === 'database' && status === 'ok');
   return {
     phase: phase.current,
     isDraining: phase.drainingSince !== undefined,
     uptimeSeconds: phase.uptimeSeconds,
     logLevel: logger.level,
+    isReady: isReady(report),
     checks,
-    background: [...(running?.triggers.reports() ?? []), ...stores.reports()],
+    background: backgroundOf(context, running),
     expiries: stores.expiries(),
     serving: running === undefined ? undefined : await toServing(context, running, isAnswering),
   };
@@ -88,10 +92,7 @@ async function toServing({ settings }: ServerContext, running: Running, isAnswer
   };
 }
 
-/** A scrape must be answered, whatever the database does. */
-const DATABASE_ANSWER_MS = 800;
-
-/** Under a lease, so that the generation is not disposed before the answer. */
+/** A scrape must be answered, whatever the database does. Under a lease, so that the generation is not disposed before the answer. */
 async function readMemory({ active }: Running): Promise<ServingState['database']['memory']> {
   const lease = active.tryAcquire({ label: 'a scrape of metrics', interrupt: () => {} });
   // A handover has the database closed.

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ReadinessSource } from '../admin/index.js';
+import { isReady } from '../admin/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import {
   CallLog,
@@ -162,13 +162,9 @@ async function openTransport(
   const info = { name: project, version, ...presentation };
   const options = { calls, logger, scrubber, observers, accessLog, info, rotation: phase.rotation };
   if (transport.provider === 'stdio') return startStdio({ ...options, ...openStreams() });
-  const health = healthPath === undefined ? undefined : { path: healthPath, isReady: () => isReady(readiness) };
+  const health =
+    healthPath === undefined ? undefined : { path: healthPath, isReady: async () => isReady(await readiness.ready()) };
   return startHttpListener({ ...options, ...transport, health, descriptors: sockets.mcp });
-}
-
-async function isReady(readiness: ReadinessSource): Promise<boolean> {
-  const { phase, checks } = await readiness.ready();
-  return phase === 'serving' && checks.every(({ status }) => status === 'ok');
 }
 
 const CALLS_SHARE = 0.8;

@@ -1,8 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Disposable } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
 import { parseMaxFiles, readSystemFile } from './proc-files.js';
+import { countDescriptors } from './system-facts.js';
 
 const CHECK_MS = 5_000;
 /** Warned about from the first share on, and once more only after it was below the second. */
@@ -39,7 +39,8 @@ export class DescriptorWatch implements Disposable {
   async #check(): Promise<void> {
     const limit = await this.#limit;
     if (limit === undefined) return;
-    const open = await this.#count(limit);
+    // Counting needs a descriptor too: when that fails, none is left.
+    const open = (await countDescriptors(this.#root)) ?? limit;
     if (open >= limit * HIGH && !this.#isHigh) {
       this.#isHigh = true;
       this.#logger.warn(
@@ -50,11 +51,5 @@ export class DescriptorWatch implements Disposable {
       this.#isHigh = false;
       this.#logger.info({ open, limit }, 'enough file descriptors are free again');
     }
-  }
-
-  /** Reading the folder needs a descriptor too: when that fails, none is left. */
-  async #count(limit: number): Promise<number> {
-    const names = await readdir(join(this.#root, 'proc/self/fd')).catch(() => undefined);
-    return names === undefined ? limit : names.length - 1;
   }
 }

@@ -195,7 +195,7 @@ export async function readProcess(root: string, cpuPercent: number): Promise<Sys
 }
 
 /** Null where the system has no such folder, and when there is no descriptor left to read it with. */
-async function countDescriptors(root: string): Promise<number | null> {
+export async function countDescriptors(root: string): Promise<number | null> {
   const folder = process.platform === 'darwin' ? '/dev/fd' : join(root, 'proc/self/fd');
   const names = await readdir(folder).catch(() => undefined);
   // One of them was open only for this.

@@ -1,7 +1,7 @@
-import type { RunRecord } from '../contract/index.js';
-import { plural, toOneLine } from '../errors/index.js';
+import { type RunRecord, toSecondText } from '../contract/index.js';
+import { clip, plural, toOneLine } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
-import type { ServerObserver } from '../telemetry/index.js';
+import type { ReloadChange, ServerObserver } from '../telemetry/index.js';
 import { type NotifySocket, openNotifySocket } from './notify-socket.js';
 import type { ServiceEnvironment } from './systemd-environment.js';
 
@@ -87,7 +87,7 @@ export class SystemdNotifier implements ServerObserver {
   }
 
   /** Synchronously within the request, so that systemd, which waits for an answer that is later than its SIGHUP, gets one. */
-  reloadChanged(record: RunRecord, change: 'queued' | 'started' | 'stage' | 'ended'): void {
+  reloadChanged(record: RunRecord, change: ReloadChange): void {
     if (record.dryRun) return;
     if (change === 'queued') {
       this.#reloads.add(record.id);
@@ -141,10 +141,10 @@ export class SystemdNotifier implements ServerObserver {
     if (this.#phase === 'starting') return this.#activity;
     const calls = `${plural(activeCalls, 'call')} running`;
     if (this.#phase === 'closing') return `shutting down, ${calls}`;
-    const rotation = this.#drainingSince === undefined ? '' : `out of rotation since ${toTime(this.#drainingSince)}, `;
+    const rotation =
+      this.#drainingSince === undefined ? '' : `out of rotation since ${toSecondText(this.#drainingSince)}, `;
     const reloading = this.#reloads.size === 0 ? '' : ', reloading';
-    const text = `${rotation}generation ${generation}, ${calls}${reloading}${this.#lastReload}`;
-    return text.length > MAX_STATUS_LENGTH ? `${text.slice(0, MAX_STATUS_LENGTH)}…` : text;
+    return clip(`${rotation}generation ${generation}, ${calls}${reloading}${this.#lastReload}`, MAX_STATUS_LENGTH);
   }
 
   /** At most one question at a time: each one that the database does not answer holds a thread. */
@@ -161,11 +161,7 @@ export class SystemdNotifier implements ServerObserver {
 }
 
 function describeReload({ status, endedAt, error }: RunRecord): string {
-  const at = endedAt === null ? '' : ` at ${toTime(endedAt)}`;
+  const at = endedAt === null ? '' : ` at ${toSecondText(endedAt)}`;
   if (error === null) return `, last reload ${status === 'success' ? 'succeeded' : status}${at}`;
   return `, last reload FAILED${at} at stage ${error.stage}: ${toOneLine(error.message)}`;
-}
-
-function toTime(time: Date): string {
-  return `${time.toISOString().slice(0, -'.000Z'.length)}Z`;
 }

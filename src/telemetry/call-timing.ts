@@ -29,6 +29,9 @@ export interface CallFailure {
  */
 export type CallPhase = 'hold' | 'queue' | 'policy' | 'bind' | 'duckdb' | 'python' | 'render' | 'check' | 'encode';
 
+/** The methods of MCP by which clients call endpoints. */
+export const CALL_METHODS = { tool: 'tools/call', resource: 'resources/read', prompt: 'prompts/get' } as const;
+
 /** What is known when a call begins. */
 export interface CallStart {
   readonly kind: ObservedCall['kind'];
@@ -47,7 +50,6 @@ export interface CallStart {
 export interface PhaseFacts {
   readonly statement?: string;
   readonly parameters?: number;
-  readonly isReadonly?: boolean;
   /** Of a Python function: its file and name. */
   readonly code?: string;
 }

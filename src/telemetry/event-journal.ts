@@ -9,7 +9,7 @@ import {
   STREAM_EVENTS,
   toWire,
 } from '../contract/index.js';
-import { MxcpError } from '../errors/index.js';
+import { clip, MxcpError } from '../errors/index.js';
 
 /** How many events of each type are remembered. A flood of one type pushes out none of the others. */
 const REMEMBERED = 200;
@@ -132,7 +132,7 @@ const SHORTENED_ITEMS = 20;
 
 /** The same value with shorter texts and fewer entries. */
 function shortened(value: unknown): unknown {
-  if (typeof value === 'string') return value.length > SHORTENED_TEXT ? `${value.slice(0, SHORTENED_TEXT)}…` : value;
+  if (typeof value === 'string') return clip(value, SHORTENED_TEXT);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.slice(0, SHORTENED_ITEMS).map(shortened);
   const entries = Object.entries(value).slice(0, SHORTENED_ITEMS);

@@ -1,10 +1,11 @@
-export type {
-  CallFailure,
-  CallTiming,
-  ObservedCall,
-  OpenPhase,
+export {
+  CALL_METHODS,
+  type CallFailure,
+  type CallTiming,
+  type ObservedCall,
+  type OpenPhase,
 } from './call-timing.js';
-export { type LoggedLine, Observers, type ServerObserver } from './observers.js';
+export { type LoggedLine, Observers, type ReloadChange, type ServerObserver } from './observers.js';
 export { RecentLines } from './recent-lines.js';
 export { newSpanId, newTraceId, parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
 export { CallTracer } from './call-tracer.js';

@@ -1,5 +1,6 @@
 import type { CallsRecord } from '../../contract/index.js';
 import {
+  clip,
   type ErrorCode,
   formatPlace,
   isCallersMistake,
@@ -140,14 +141,14 @@ function fieldsOf(call: FailedCall, error: MxcpError) {
   const place = placeOf(error, definitionOf(kind, declared, endpoints));
   return {
     kind,
-    name: declared ?? cut(name, MAX_NAME_LENGTH),
+    name: declared ?? clip(name, MAX_NAME_LENGTH),
     code: error.code,
     ...(place !== undefined && { place: formatPlace(place) }),
     duration_ms: Math.round(durationMs),
-    ...(requestId !== undefined && { request: cut(String(requestId), MAX_NAME_LENGTH) }),
+    ...(requestId !== undefined && { request: clip(String(requestId), MAX_NAME_LENGTH) }),
     ...(client !== undefined && { client }),
     ...(trace !== undefined && { trace_id: trace.traceId, span_id: trace.spanId }),
-    ...(error.code === 'internal' && { detail: cut(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
+    ...(error.code === 'internal' && { detail: clip(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
   };
 }
 
@@ -166,16 +167,12 @@ function placeOf(
 
 function textOf(call: FailedCall, { code, logMessage }: MxcpError): string {
   const { kind, name, declared, sent } = call;
-  if (declared === undefined) return `there is no ${cut(endpointLabel(kind, name), MAX_NAME_LENGTH)}`;
+  if (declared === undefined) return `there is no ${clip(endpointLabel(kind, name), MAX_NAME_LENGTH)}`;
   const label = endpointLabel(kind, declared);
   // Any word of such a message may come from the statement, which is an argument.
   const isOwnSql = code === 'query_failed' && hasOwnSql(call);
   const reason = isOwnSql ? (/\b\w+ Error\b/.exec(logMessage)?.[0] ?? code) : withoutValues(logMessage, sent);
-  return `${label} failed: ${cut(reason, MAX_TEXT_LENGTH)}`;
-}
-
-function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length)}…`;
+  return `${label} failed: ${clip(reason, MAX_TEXT_LENGTH)}`;
 }
 
 /** A call with more values than this has a text of its code only. */

@@ -5,6 +5,7 @@ import type { ServerState } from '../../../src/metrics/server-state.js';
 const STARTING: ServerState = {
   phase: 'starting',
   isDraining: false,
+  isReady: false,
   uptimeSeconds: 1,
   logLevel: 'info',
   checks: [],
