@@ -140,7 +140,7 @@ describe('an env file', () => {
       fc.property(without(), (text) => {
         const { values, problems } = parseEnvFile('a.env', text);
         expect([...values.keys()].every((key) => /^[\w.-]+$/.test(key))).toBe(true);
-        for (const { message } of problems) expect(message).toMatch(/^(?:this line|this quote|there is text)/);
+        for (const { message } of problems) expect([NO_LINE, UNCLOSED, BEHIND]).toContain(message.split(';')[0]);
       }),
     );
   });

@@ -4,7 +4,8 @@ import { ResourceRouter, UriTemplate } from '../../../src/endpoints/definitions/
 
 describe('UriTemplate', () => {
   it('finds its way back from every URI it makes', () => {
-    const literal = fc.stringMatching(/^[a-z.+*()?$-]{1,6}$/);
+    // A segment of dots would remove the one before it, with its value; such a template is refused.
+    const literal = fc.stringMatching(/^[a-z.+*()?$-]{1,6}$/).filter((text) => !/^\.\.?$/.test(text));
     const value = fc.string({ minLength: 1, unit: 'grapheme' });
     fc.assert(
       fc.property(fc.array(fc.tuple(literal, value), { maxLength: 4 }), (parts) => {
