@@ -9,11 +9,15 @@ import { shapeOf, toType, type SqlParameters } from '../values/sql-values.js';
 /** Of names. The spaces of Unicode separate words, as all spaces do. */
 const LETTER = String.raw`A-Za-z_\u0080-\u009f\u00a1-\u1fff\u200c-\u202e\u2030-\u205e\u2061-\u2fff\u3001-\ufefe\uff00-\uffff`;
 const NAME = String.raw`[${LETTER}][${LETTER}\d]*`;
+const BLANK = String.raw` \t\f\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff`;
+/** Between two parts of one string: a line must end, and comments of one line may be in it. */
+const CONTINUATION = String.raw`[${BLANK}]*(?:--[^\n\r]*)?[\n\r](?:[${BLANK}\n\r]|--[^\n\r]*[\n\r])*`;
+const ESCAPED_TEXT = String.raw`'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*'`;
 const KINDS = {
   /** One of several lines is recognised by its start: it may contain others. */
   comment: String.raw`--[^\n\r]*|/\*`,
-  /** A string, which may have escapes, a quoted identifier, or a dollar-quoted string. */
-  quoted: String.raw`[eE]'[^'\\]*(?:(?:\\[\s\S]|'')[^'\\]*)*'|'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|\$(?<tag>${NAME})?\$[\s\S]*?\$\k<tag>\$`,
+  /** A string, which may have escapes in each of its parts, a quoted identifier, or a dollar-quoted string. */
+  quoted: String.raw`[eE]${ESCAPED_TEXT}(?:${CONTINUATION}${ESCAPED_TEXT})*|'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|\$(?<tag>${NAME})?\$[\s\S]*?\$\k<tag>\$`,
   parameter: String.raw`\$(?:${NAME}|\d+)|\?`,
   /** A `$` within a word is a letter of it. */
   word: String.raw`[${LETTER}][${LETTER}\d$]*`,

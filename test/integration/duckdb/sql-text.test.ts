@@ -19,6 +19,10 @@ const piece = fc.oneof(
     "'",
     '"$n"',
     '"a""$n"',
+    // A string continues behind the end of a line, with escapes if it began with them.
+    "E'a'\n'\\' $n'",
+    "E'a' -- '\n'\\' $n'",
+    "'a'\n'\\'",
   ),
   fc.constantFrom('/* $n */', '/* /* */ $n */', '/*', '*/', '-- $n\n', '-- $n\r', '--', '- -', '/', '*'),
   fc.constantFrom(
@@ -87,6 +91,8 @@ test.each([
   ['SELECT /* a /* b */ $y */ $x AS a FROM zq', ['x']],
   ['SELECT $é$ ; $y $é$ || $x AS a FROM zq', ['x']],
   ["SELECT E'it\\'s $y' || $x AS a FROM zq", ['x']],
+  ["SELECT E'a' -- $y\n\u00a0-- ' $y\r'\\' $y' || $x AS a FROM zq", ['x']],
+  ["SELECT 'a' -- $y\n'\\' || $x AS a FROM zq", ['x']],
 ])('a later statement has only the parameters that DuckDB finds: %s', async (sql, names) => {
   const database = await openDatabase();
   const { parameterNames } = await database.inspect(`CREATE OR REPLACE TEMP TABLE zq AS SELECT 1 AS n; ${sql}`);

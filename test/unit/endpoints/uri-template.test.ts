@@ -4,15 +4,16 @@ import { ResourceRouter, UriTemplate } from '../../../src/endpoints/definitions/
 
 describe('UriTemplate', () => {
   it('finds its way back from every URI it makes', () => {
-    // A segment of dots would remove the one before it, with its value; such a template is refused.
-    const literal = fc.stringMatching(/^[a-z.+*()?$-]{1,6}$/).filter((text) => !/^\.\.?$/.test(text));
+    const literal = fc.stringMatching(/^[a-z.+*()?$-]{1,6}$/);
     const value = fc.string({ minLength: 1, unit: 'grapheme' });
     fc.assert(
       fc.property(fc.array(fc.tuple(literal, value), { maxLength: 4 }), (parts) => {
         const text = `x://${parts.map(([word], index) => `${word}/{p${index}}`).join('/')}`;
         const values = Object.fromEntries(parts.map(([, each], index) => [`p${index}`, each]));
         const template = new UriTemplate(text);
-        expect(template.match(template.expand(values))).toEqual(values);
+        // A segment of two dots removes the one before it, with its value; such a template is refused.
+        if (template.syntaxError === undefined) expect(template.match(template.expand(values))).toEqual(values);
+        else expect(text).toMatch(/\/\.\.[?/]/);
       }),
     );
   });
