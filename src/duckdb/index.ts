@@ -9,7 +9,6 @@ export { type DatabaseFile, lockHolderOf, statDatabaseFile, wouldCreate } from '
 export { DatabaseHandover } from './handover/database-handover.js';
 export { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from './handover/preflight-database.js';
 export type { DatabaseSession } from './statements/call-session.js';
-export { ANONYMOUS, type CallerIdentity } from './statements/connections.js';
 export { reasonOf } from './statements/query.js';
 export type { ResultColumn, ResultType } from './statements/inspection.js';
 export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './values/iso-time.js';

@@ -9,7 +9,7 @@ export {
 } from './calling/endpoint-set.js';
 export { type CallContext, type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
 export type { ResourceText } from './calling/resource-text.js';
-export { callByName, type EndpointRun, findCalled, runEndpoint, toCaller, toJson } from './calling/run-endpoint.js';
+export { callByName, type EndpointRun, findCalled, runEndpoint, toJson } from './calling/run-endpoint.js';
 export { findDefinitionChange, findDefinitionChanges } from './definitions/definition-files.js';
 export type { EndpointTest } from './definitions/definition-schema.js';
 export type {

@@ -11,7 +11,7 @@ import {
   type Transport,
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
-import { ANONYMOUS } from '../duckdb/index.js';
+import { ANONYMOUS } from '../caller/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';

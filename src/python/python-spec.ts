@@ -1,5 +1,6 @@
+import type { Caller } from '../caller/index.js';
 import type { ConfigObject, SecretDefinition } from '../config/index.js';
-import type { CallerIdentity, DatabaseSession, JsonValue } from '../duckdb/index.js';
+import type { DatabaseSession, JsonValue } from '../duckdb/index.js';
 import type { Scrubber } from '../logging/index.js';
 import type { TraceContext } from '../telemetry/index.js';
 import type { CallNotification } from './worker-protocol.js';
@@ -36,7 +37,7 @@ export interface ReloadPayload {
 }
 
 export interface PythonCallOptions {
-  readonly caller: CallerIdentity;
+  readonly caller: Caller;
   /** Aborting it interrupts the Python code. */
   readonly signal: AbortSignal;
   /** Enforced in the worker, before anything crosses the pipe. */
@@ -87,7 +88,7 @@ export interface PythonSpec {
   readonly onReplaced?: (() => void) | undefined;
   /** Details for debugging, such as the full traceback of an error. */
   readonly onDebug: (message: string) => void;
-  readonly openSession: (caller: CallerIdentity) => DatabaseSession;
+  readonly openSession: (caller: Caller) => DatabaseSession;
   readonly requestReload: (request: PythonReloadRequest) => void;
   readonly limits?: Partial<PythonLimits> | undefined;
 }

@@ -1,4 +1,5 @@
-import type { CallerIdentity, JsonObject } from '../duckdb/index.js';
+import type { Caller } from '../caller/index.js';
+import type { JsonObject } from '../duckdb/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
 import { type TraceContext, toTraceparent } from '../telemetry/index.js';
@@ -262,7 +263,7 @@ function toTrace(trace: TraceContext | undefined): WorkerTrace | null {
 }
 
 /** Null for an anonymous caller. */
-function toUser({ provider, username, email, externalToken }: CallerIdentity): WorkerUser | null {
+function toUser({ provider, username, email, externalToken }: Caller): WorkerUser | null {
   const isKnown = [provider, username, email, externalToken].some((part) => part !== null);
   return isKnown ? { provider, username, email, external_token: externalToken } : null;
 }

@@ -1,10 +1,5 @@
-import {
-  ANONYMOUS,
-  type CallerIdentity,
-  type DatabaseSession,
-  parseTaggedParameters,
-  reasonOf,
-} from '../duckdb/index.js';
+import { ANONYMOUS, type Caller } from '../caller/index.js';
+import { type DatabaseSession, parseTaggedParameters, reasonOf } from '../duckdb/index.js';
 import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { interrupted, type JobFailure, toPythonError } from './python-errors.js';
@@ -219,7 +214,7 @@ class WorkerSessions implements Disposable {
   }
 
   /** Runs a statement and sends its rows. Never rejects: an error is sent to the worker, and the result is false. */
-  async execute(request: MessageOf<'db'>, caller: CallerIdentity | undefined): Promise<boolean> {
+  async execute(request: MessageOf<'db'>, caller: Caller | undefined): Promise<boolean> {
     const { id, session: key, isAlone } = request;
     if (request.blocksLoop) this.#loopBlockers.set(key, id);
     try {
@@ -264,7 +259,7 @@ class WorkerSessions implements Disposable {
     await Promise.all([...this.#sessions.keys()].map((key) => this.close(key)));
   }
 
-  #sessionOf(key: string, caller: CallerIdentity = ANONYMOUS): OpenSession {
+  #sessionOf(key: string, caller: Caller = ANONYMOUS): OpenSession {
     if (this.#isDisposed) throw new Error('the worker has ended');
     const known = this.#sessions.get(key);
     if (known !== undefined) return known;

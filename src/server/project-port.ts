@@ -1,14 +1,8 @@
+import { toCaller } from '../caller/index.js';
 import type { ProjectPort } from '../admin/index.js';
 import type { BodyOf } from '../contract/index.js';
 import type { SqlParameters } from '../duckdb/index.js';
-import {
-  callByName,
-  type EndpointRun,
-  findCalled,
-  findDefinitionChange,
-  toCaller,
-  toJson,
-} from '../endpoints/index.js';
+import { callByName, type EndpointRun, findCalled, findDefinitionChange, toJson } from '../endpoints/index.js';
 import type { Scrubber } from '../logging/index.js';
 import { checkProject, toProjectReport } from '../project/index.js';
 import type { CallTiming } from '../telemetry/index.js';

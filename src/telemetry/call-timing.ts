@@ -1,11 +1,15 @@
+import type { Caller, Decision } from '../caller/index.js';
 import type { ErrorCode } from '../errors/index.js';
 import { newSpanId, type TraceContext } from './trace-context.js';
 
-/** A call that has ended. No field has the value of an argument. */
+/** A call that has ended. No field has the value of an argument, except that the caller has the headers of the request. */
 export interface ObservedCall {
   readonly kind: 'tool' | 'resource' | 'prompt';
   /** As the project declares it: a name, a URI or a template. Undefined when there is no such endpoint. */
   readonly endpoint: string | undefined;
+  readonly caller: Caller;
+  /** Undefined while no protection had to decide. */
+  readonly decision?: Decision | undefined;
   /** Undefined for a success. */
   readonly failure: CallFailure | undefined;
   readonly durationMs: number;

@@ -18,6 +18,7 @@ describe('the ranks', () => {
       errors: 0,
       logging: 1,
       version: 0,
+      caller: 1,
       lifecycle: 1,
       files: 2,
       contract: 2,

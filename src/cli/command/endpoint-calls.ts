@@ -1,5 +1,5 @@
+import { type Caller, toCaller, toUserContext } from '../../caller/index.js';
 import type { ResolvedConfig } from '../../config/index.js';
-import type { CallerIdentity } from '../../duckdb/index.js';
 import {
   checkEndpoints,
   type EndpointCatalog,
@@ -9,7 +9,6 @@ import {
   findPythonTargets,
   loadEndpoints,
   runEndpoint,
-  toCaller,
   withFailures,
 } from '../../endpoints/index.js';
 import { openProject } from '../../project/index.js';
@@ -26,7 +25,7 @@ export interface EndpointCall {
   /** A tool's or prompt's name; a resource's URI, template or name. */
   readonly name: string;
   readonly parameters: Readonly<Record<string, unknown>>;
-  readonly caller: CallerIdentity;
+  readonly caller: Caller;
 }
 
 /** Endpoints that a command calls. Their owner disposes them. */
@@ -89,13 +88,13 @@ async function callRemotely(
     catalog: chosen,
     failures: chosen.failures,
     refused: await server.findRefused(),
-    call: ({ kind, name, parameters, caller: { username, email, provider, externalToken, requestHeaders } }) =>
+    call: ({ kind, name, parameters, caller }) =>
       server.run({
         type: kind,
         name,
         parameters,
-        user_context: { username, email, provider, external_token: externalToken },
-        ...(requestHeaders && { request_headers: requestHeaders }),
+        user_context: toUserContext(caller),
+        ...(caller.requestHeaders && { request_headers: caller.requestHeaders }),
         skip_output_validation: skipOutputValidation,
       }),
     dispose: () => Promise.resolve(),
@@ -114,7 +113,7 @@ function printNotification(output: Output, notification: CallNotification): void
 export function readCaller(
   options: Options,
   { cwd }: CommandContext,
-): { readonly user: CallerIdentity | undefined; readonly headers: Pick<CallerIdentity, 'requestHeaders'> } {
+): { readonly user: Caller | undefined; readonly headers: Pick<Caller, 'requestHeaders'> } {
   const user = readJsonObject('--user-context', options['userContext'], cwd);
   const given = readJsonObject('--request-headers', options['requestHeaders'], cwd);
   const requestHeaders = Object.fromEntries(

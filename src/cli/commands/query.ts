@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ANONYMOUS, type JsonObject, type ParameterValue } from '../../duckdb/index.js';
+import { ANONYMOUS } from '../../caller/index.js';
+import type { JsonObject, ParameterValue } from '../../duckdb/index.js';
 import { EndpointSet } from '../../endpoints/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { openProject } from '../../project/index.js';

@@ -1,4 +1,4 @@
-import { ANONYMOUS } from '../../duckdb/index.js';
+import { ANONYMOUS } from '../../caller/index.js';
 import {
   type EndpointCatalog,
   type EndpointFailure,

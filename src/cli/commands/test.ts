@@ -1,11 +1,10 @@
 import pc from 'picocolors';
-import { ANONYMOUS } from '../../duckdb/index.js';
+import { ANONYMOUS, toCaller } from '../../caller/index.js';
 import {
   type EndpointDefinition,
   type EndpointFailure,
   explainMissing,
   type EndpointKind,
-  toCaller,
 } from '../../endpoints/index.js';
 import { exitCodeOf, plural, visibleLines } from '../../errors/index.js';
 import {

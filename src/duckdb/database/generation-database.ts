@@ -1,11 +1,11 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, version as engineVersion } from '@duckdb/node-api';
+import type { Caller } from '../../caller/index.js';
 import type { AttachmentDefinition, SecretDefinition } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { type Disposable, Disposer } from '../../lifecycle/index.js';
 import type { DatabaseFile } from '../files/database-file.js';
 import { removeEarlierFiles } from '../files/earlier-files.js';
 import { CallSession } from '../statements/call-session.js';
-import type { CallerIdentity } from '../statements/connections.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { type ColumnReading, executeQuery, jsonRows } from '../statements/query.js';
@@ -22,7 +22,7 @@ export interface DatabaseSpec extends InstanceSpec {
 }
 
 export interface QueryOptions {
-  readonly caller: CallerIdentity;
+  readonly caller: Caller;
   /** Aborting interrupts the query; the promise then rejects with `query_interrupted`. */
   readonly signal?: AbortSignal | undefined;
   /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
@@ -148,7 +148,7 @@ export class GenerationDatabase implements Disposable {
   }
 
   /** The caller disposes the session; one that is left open ends with the database. */
-  openSession(caller: CallerIdentity): CallSession {
+  openSession(caller: Caller): CallSession {
     const pool = this.instance?.connections ?? this.#whenOpen().then(({ instance }) => instance.connections);
     // The statements of the session report it.
     if (pool instanceof Promise) pool.catch(() => undefined);

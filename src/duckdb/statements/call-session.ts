@@ -1,8 +1,9 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, DuckDBTypeId, StatementType } from '@duckdb/node-api';
+import type { Caller } from '../../caller/index.js';
 import { type Disposable, raceSignal } from '../../lifecycle/index.js';
 import { encodeWith, valueCodec } from '../values/python-results.js';
 import type { JsonValue, SqlParameters } from '../values/sql-values.js';
-import type { CallerIdentity, ConnectionPool, ConnectionWork, PooledConnection } from './connections.js';
+import type { ConnectionPool, ConnectionWork, PooledConnection } from './connections.js';
 import {
   executeQuery,
   interrupted,
@@ -44,7 +45,7 @@ const WITHOUT_TRACE: ReadonlySet<StatementType> = new Set([
  * connection; other calls reuse it only if nothing was left on it.
  */
 export class CallSession implements Disposable {
-  readonly #caller: CallerIdentity;
+  readonly #caller: Caller;
   readonly #pool: ConnectionPool | Promise<ConnectionPool>;
   readonly #onDisposed: () => void;
   readonly #ending = new AbortController();
@@ -57,7 +58,7 @@ export class CallSession implements Disposable {
   #disposed: Promise<void> | undefined;
 
   /** The pool is a promise while the database is not open yet; statements wait for it. */
-  constructor(caller: CallerIdentity, pool: ConnectionPool | Promise<ConnectionPool>, onDisposed: () => void) {
+  constructor(caller: Caller, pool: ConnectionPool | Promise<ConnectionPool>, onDisposed: () => void) {
     this.#caller = caller;
     this.#pool = pool;
     this.#onDisposed = onDisposed;

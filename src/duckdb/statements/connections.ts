@@ -5,29 +5,18 @@ import {
   type DuckDBScalarMainFunction,
   VARCHAR,
 } from '@duckdb/node-api';
+import type { Caller } from '../../caller/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 
-/** The maker of a call, as SQL sees it through `get_username()` and its family. */
-export interface CallerIdentity {
-  readonly username: string | null;
-  readonly email: string | null;
-  readonly provider: string | null;
-  readonly externalToken: string | null;
-  /** Lower-case names. Absent when the call did not come over HTTP. */
-  readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
-}
-
-export const ANONYMOUS: CallerIdentity = { username: null, email: null, provider: null, externalToken: null };
-
 /** Callers by the id of the connection that runs their SQL. */
-type Callers = Map<number, CallerIdentity>;
+type Callers = Map<number, Caller>;
 
 /** Work on a connection. It ends early when the signal aborts, which then stays aborted. */
 export type ConnectionWork<T> = (connection: DuckDBConnection, interrupted: AbortSignal) => Promise<T>;
 
 export interface RunOptions {
   /** Whose name the SQL functions return while the work runs. */
-  readonly caller?: CallerIdentity;
+  readonly caller?: Caller;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -183,7 +172,7 @@ export class PooledConnection {
 interface CallerFunction {
   readonly name: string;
   readonly parameter?: string;
-  readonly valueOf: (caller: CallerIdentity, argument: string | null) => string | null;
+  readonly valueOf: (caller: Caller, argument: string | null) => string | null;
 }
 
 const CALLER_FUNCTIONS: readonly CallerFunction[] = [
@@ -208,7 +197,7 @@ const SHIELD = CALLER_FUNCTIONS.map(
 ).join('; ');
 
 /** Only the caller's own headers: every object has a `constructor`. */
-function headerOf({ requestHeaders = {} }: CallerIdentity, argument: string | null): string | null {
+function headerOf({ requestHeaders = {} }: Caller, argument: string | null): string | null {
   const name = argument?.toLowerCase() ?? '';
   return Object.hasOwn(requestHeaders, name) ? (requestHeaders[name] ?? null) : null;
 }

@@ -1,3 +1,4 @@
+import type { Caller, Decision } from '../../caller/index.js';
 import type { CallsRecord } from '../../contract/index.js';
 import {
   clip,
@@ -39,10 +40,12 @@ export interface EndedCall {
   /** Of the generation that answered, or that should have. */
   readonly endpoints: EndpointSet;
   readonly context: {
+    readonly caller: Caller;
     readonly signal: AbortSignal;
     readonly origin?: CallOrigin | undefined;
     readonly timing?: CallTiming | undefined;
   };
+  readonly decision?: Decision | undefined;
   readonly error: MxcpError | undefined;
   readonly durationMs: number;
 }
@@ -73,7 +76,7 @@ export class CallLog implements Disposable {
   }
 
   add(call: EndedCall): void {
-    const { kind, name, sent, durationMs, endpoints, error, context } = call;
+    const { kind, name, sent, durationMs, endpoints, error, context, decision } = call;
     const match = kind === 'resource' ? endpoints.resources.find(name) : undefined;
     const declared = kind === 'resource' ? match?.resource.uri : declaredName(endpoints, kind, name);
     this.#counts.add(call, declared);
@@ -84,8 +87,8 @@ export class CallLog implements Disposable {
       error === undefined ? undefined : this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
     if (failure === undefined)
       this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
-    const { timing } = context;
-    const ended = { kind, endpoint: declared, failure, durationMs, requestId, client, timing };
+    const { caller, timing } = context;
+    const ended = { kind, endpoint: declared, caller, decision, failure, durationMs, requestId, client, timing };
     timing?.end(ended);
     this.#observer.callEnded?.(ended);
   }

@@ -1,4 +1,5 @@
-import type { CallerIdentity, QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
+import type { Caller, Decision } from '../../caller/index.js';
+import type { QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
 import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
@@ -12,6 +13,7 @@ import {
   ValueCollector,
 } from '../../values/index.js';
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
+import { CallDeadline } from './call-deadline.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import type { CallLog, CallOrigin } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
@@ -19,7 +21,7 @@ import { type ResourceText, toResourceText } from './resource-text.js';
 
 /** What a transport knows about one call. */
 export interface CallContext {
-  readonly caller: CallerIdentity;
+  readonly caller: Caller;
   /** Aborted when the client disconnects or cancels: the call then ends and its query is interrupted. */
   readonly signal: AbortSignal;
   /** Sends a notification to the client before the call is answered. Absent when the client takes none. Must not throw. */
@@ -74,6 +76,8 @@ interface RunningCall {
   readonly generation: CallableGeneration;
   readonly context: CallContext;
   readonly deadline: CallDeadline;
+  /** Set by the protections, which come one after the other. */
+  decision?: Decision | undefined;
 }
 
 /**
@@ -187,13 +191,15 @@ export class LiveEndpointCalls {
     const startedAt = performance.now();
     let error: MxcpError | undefined;
     let lease: Lease<CallableGeneration> | undefined;
+    let call: RunningCall | undefined;
     const work = async (): Promise<T> => {
       this.#active.add(called);
       try {
         const hold = context.timing?.begin('hold');
         lease = await this.#generations.acquire(holder, deadline.signal);
         hold?.end();
-        return await run({ generation: lease.contents, context, deadline });
+        call = { generation: lease.contents, context, deadline };
+        return await run(call);
       } finally {
         this.#active.delete(called);
         lease?.release();
@@ -208,7 +214,9 @@ export class LiveEndpointCalls {
       deadline.dispose();
       const durationMs = performance.now() - startedAt;
       const { endpoints } = lease?.contents ?? this.#generations.current.contents;
-      if (called.isLogged !== false) this.#options.log?.add({ ...called, context, endpoints, error, durationMs });
+      const decision = call?.decision;
+      if (called.isLogged !== false)
+        this.#options.log?.add({ ...called, context, endpoints, decision, error, durationMs });
     }
   }
 
@@ -319,53 +327,4 @@ const SHOWN_NAME_LENGTH = 200;
 export function notFound({ kind, name }: CalledEndpoint, known: Iterable<string>): MxcpError {
   const what = endpointLabel(kind, clip(name, SHOWN_NAME_LENGTH));
   return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, [...known])}`);
-}
-
-/** DuckDB hears an interrupt between two steps of a query. One step may take minutes, such as the read of a named pipe. */
-const HEARING_MS = 2000;
-
-type EndedBy = 'caller' | 'time limit' | 'server';
-
-/** Ends one call when its caller, its time limit or the server says so. Disposed when the call ends. */
-export class CallDeadline {
-  readonly #controller = new AbortController();
-  readonly signal: AbortSignal = this.#controller.signal;
-  readonly #unheard = new AbortController();
-  /** Aborts, for the same reason, when the work has had the time to hear `signal`. */
-  readonly unheard: AbortSignal = this.#unheard.signal;
-  readonly #callerSignal: AbortSignal;
-  #timer: NodeJS.Timeout | undefined;
-  readonly #onCallerAbort = (): void => this.#end('caller', this.#callerSignal.reason);
-  #endedBy: EndedBy | undefined;
-
-  /** A limit of 0 is none. */
-  constructor(callerSignal: AbortSignal, timeoutMs: number) {
-    this.#callerSignal = callerSignal;
-    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#end('time limit'), timeoutMs);
-    if (callerSignal.aborted) this.#onCallerAbort();
-    else callerSignal.addEventListener('abort', this.#onCallerAbort, { once: true });
-  }
-
-  /** What ended the call first; undefined while nothing has. */
-  get endedBy(): EndedBy | undefined {
-    return this.#endedBy;
-  }
-
-  /** Ends the call for a reason of the server. Idempotent. */
-  interrupt(): void {
-    this.#end('server');
-  }
-
-  dispose(): void {
-    clearTimeout(this.#timer);
-    this.#callerSignal.removeEventListener('abort', this.#onCallerAbort);
-  }
-
-  #end(by: EndedBy, reason?: unknown): void {
-    if (this.signal.aborted) return;
-    this.#endedBy = by;
-    this.#controller.abort(reason);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#unheard.abort(this.signal.reason), HEARING_MS);
-  }
 }

@@ -1,4 +1,4 @@
-import { ANONYMOUS, type CallerIdentity, parseOrdered } from '../../duckdb/index.js';
+import { parseOrdered } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { ActiveGeneration, CallGate, Generation } from '../../lifecycle/index.js';
 import { Renderers } from '../../prompts/index.js';
@@ -90,18 +90,6 @@ function parseText(text: string, mimeType: string): unknown {
     // The resource declares JSON but its text is not: printed as it is.
     return text;
   }
-}
-
-/** The caller that a `user_context` describes. */
-export function toCaller(user: Readonly<Record<string, unknown>>): CallerIdentity {
-  const text = (key: string): string | null => (typeof user[key] === 'string' ? user[key] : null);
-  return {
-    ...ANONYMOUS,
-    username: text('username'),
-    email: text('email'),
-    provider: text('provider'),
-    externalToken: text('external_token'),
-  };
 }
 
 /** The URI of a resource that was given by its URI, name or template; a template needs all of its parameters. */

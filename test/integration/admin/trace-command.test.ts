@@ -1,4 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import type { TracePort } from '../../../src/admin/index.js';
 import { run } from '../../../src/cli/commands/admin/trace.js';
 import { createSilentLogger } from '../../../src/logging/index.js';
@@ -20,7 +21,7 @@ async function startServer() {
     });
     timing.begin('duckdb', { statement: 'SELECT 1' }).report(3);
     const failure = code && { code, level: 'warn' as const, message: () => '' };
-    const rest = { durationMs: 1, requestId: undefined, client: undefined };
+    const rest = { caller: ANONYMOUS, durationMs: 1, requestId: undefined, client: undefined };
     timing.end({ kind: 'tool', endpoint: name, failure, ...rest });
     timing.answered();
   };

@@ -1,15 +1,9 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ANONYMOUS, type Caller } from '../../../src/caller/index.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
-import {
-  ANONYMOUS,
-  type CallerIdentity,
-  type DatabaseSession,
-  type GenerationDatabase,
-  type JsonValue,
-  type ParameterValue,
-} from '../../../src/duckdb/index.js';
+import type { DatabaseSession, GenerationDatabase, JsonValue, ParameterValue } from '../../../src/duckdb/index.js';
 import type { SessionExecution } from '../../../src/duckdb/statements/call-session.js';
 import { executeIn } from '../../kit/python-values.js';
 import {
@@ -28,7 +22,7 @@ import {
 /** Runs for minutes when nothing stops it, without giving a row. */
 const ENDLESS = 'SELECT count(*) AS n FROM range(100000000000) AS r(i) WHERE hash(i) % 3 = 0';
 
-function open(database: GenerationDatabase, caller: CallerIdentity = ANONYMOUS): DatabaseSession {
+function open(database: GenerationDatabase, caller: Caller = ANONYMOUS): DatabaseSession {
   const session = database.openSession(caller);
   onTestFinished(() => session.dispose());
   return session;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { ANONYMOUS, type Caller } from '../../../src/caller/index.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
-import { ANONYMOUS, type CallerIdentity } from '../../../src/duckdb/index.js';
 import {
   buildGeneration,
   createFolder,
@@ -11,7 +11,8 @@ import {
   valueOf,
 } from './temporary-database.js';
 
-const ALICE: CallerIdentity = {
+const ALICE: Caller = {
+  ...ANONYMOUS,
   username: 'alice',
   email: 'alice@example.com',
   provider: 'github',
@@ -19,7 +20,7 @@ const ALICE: CallerIdentity = {
   requestHeaders: { 'x-request-id': 'r-1', 'x-empty': '' },
 };
 
-function createCaller(number: number): CallerIdentity {
+function createCaller(number: number): Caller {
   return { ...ALICE, username: `user-${number}`, requestHeaders: { 'x-number': String(number) } };
 }
 

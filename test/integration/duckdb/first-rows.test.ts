@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ANONYMOUS, type JsonObject } from '../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../src/caller/index.js';
+import type { JsonObject } from '../../../src/duckdb/index.js';
 import { openDatabase, rowsOf, valueOf } from './temporary-database.js';
 
 describe('a query of which only the first rows are wanted', () => {

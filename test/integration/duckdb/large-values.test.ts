@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { ANONYMOUS, type GenerationDatabase } from '../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../src/caller/index.js';
+import type { GenerationDatabase } from '../../../src/duckdb/index.js';
 import { openForAllTests, rowsOf } from './temporary-database.js';
 
 let database: GenerationDatabase;

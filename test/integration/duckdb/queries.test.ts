@@ -2,7 +2,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, test, vi } from 'vitest';
-import { ANONYMOUS, TypedText } from '../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../src/caller/index.js';
+import { TypedText } from '../../../src/duckdb/index.js';
 import {
   buildGeneration,
   countDescriptors,

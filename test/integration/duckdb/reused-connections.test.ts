@@ -1,7 +1,8 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ANONYMOUS, type GenerationDatabase } from '../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../src/caller/index.js';
+import type { GenerationDatabase } from '../../../src/duckdb/index.js';
 import { createFolder, openDatabase, rowsOf, valueOf } from './temporary-database.js';
 
 const CONNECTION = 'SELECT current_connection_id() AS v, $x AS x';

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import {
-  ANONYMOUS,
   DatabaseRegistry,
   GenerationDatabase,
   type DatabaseSpec,

@@ -1,7 +1,7 @@
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Disposer, Generation } from '../../../src/lifecycle/index.js';
-import { ANONYMOUS } from '../../../src/duckdb/index.js';
 import { CallLog, EndpointSet, runEndpoint } from '../../../src/endpoints/index.js';
 import { anonymous, fixture, openProject } from '../../kit/projects/endpoint-project.js';
 

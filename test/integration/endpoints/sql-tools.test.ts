@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ANONYMOUS, type GenerationDatabase } from '../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../src/caller/index.js';
+import type { GenerationDatabase } from '../../../src/duckdb/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import type { LiveEndpointCalls } from '../../../src/endpoints/index.js';
 import { anonymous, fixture, openProject } from '../../kit/projects/endpoint-project.js';

@@ -1,9 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { countDescriptors, openDatabase, rowsOf } from '../duckdb/temporary-database.js';
 
-const callerOf = (username: string) => ({ caller: { username, email: null, provider: null, externalToken: null } });
+const callerOf = (username: string) => ({ caller: { ...ANONYMOUS, username } });
 
 const WHO = 'db.execute("SELECT get_username() AS who")[0]["who"]';
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { Secret } from '../../../src/secrets/index.js';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
-const ALICE = { username: 'alice', email: 'a@x.org', provider: 'github', externalToken: 'gho_1' };
+const ALICE = { ...ANONYMOUS, username: 'alice', email: 'a@x.org', provider: 'github', externalToken: 'gho_1' };
 
 describe('a call of a Python function', () => {
   it('gives a value, and a list item by item', async () => {

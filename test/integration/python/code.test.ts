@@ -1,5 +1,6 @@
 import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { runningChildren } from '../../kit/processes.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
@@ -249,7 +250,7 @@ describe('the modules of a project', () => {
         target(file, 'f'),
         {},
         {
-          caller: { username: null, email: null, provider: null, externalToken: null },
+          caller: ANONYMOUS,
           signal: new AbortController().signal,
           maxResultBytes: 1000,
           onShape: () => undefined,

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import type { DatabaseSession } from '../../../src/duckdb/index.js';
 import { PythonProject } from '../../kit/projects/python-workers.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { openDatabase, rowsOf } from '../duckdb/temporary-database.js';
 
-const ALICE = { username: 'alice', email: null, provider: null, externalToken: null };
+const ALICE = { ...ANONYMOUS, username: 'alice' };
 
 describe('the database of Python code', () => {
   it('gives rows to sync and async code, in the identity of the caller', async () => {

@@ -1,4 +1,4 @@
-import { ANONYMOUS } from '../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { PythonWorkers } from '../../../src/python/index.js';
 
 /** A process that has one worker which does something forever; it prints the worker's process id. */

@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { ActiveGeneration, Generation } from '../../../src/lifecycle/index.js';
 import { createSilentLogger } from '../../../src/logging/index.js';
 import { ReloadCoordinator, type ReloadSteps } from '../../../src/reload/index.js';
-import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
+import { DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
 import { Secret } from '../../../src/secrets/index.js';
 import type { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { CallGate } from '../../../src/lifecycle/index.js';
 import { EndpointSet, LiveEndpointCalls, loadEndpoints } from '../../../src/endpoints/index.js';
 import { formatProblem } from '../../../src/errors/index.js';
@@ -10,7 +11,7 @@ import type { EndpointFolders } from '../../../src/endpoints/definitions/definit
 import type { LiveEndpointCallsOptions } from '../../../src/endpoints/calling/live-endpoint-calls.js';
 import { ActiveGeneration, Generation, type Disposer } from '../../../src/lifecycle/index.js';
 import { TemporaryProject } from './temporary-project.js';
-import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
+import { DatabaseRegistry, GenerationDatabase } from '../../../src/duckdb/index.js';
 
 export function fixture(name: string): EndpointFolders {
   return foldersOf(fileURLToPath(new URL(`../../fixtures/projects/${name}`, import.meta.url)));

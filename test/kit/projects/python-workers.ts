@@ -1,12 +1,6 @@
+import { ANONYMOUS, type Caller } from '../../../src/caller/index.js';
 import { Scrubber } from '../../../src/logging/index.js';
-import {
-  ANONYMOUS,
-  type CallerIdentity,
-  type DatabaseSession,
-  type GenerationDatabase,
-  type JsonValue,
-  type ParameterValue,
-} from '../../../src/duckdb/index.js';
+import type { DatabaseSession, GenerationDatabase, JsonValue, ParameterValue } from '../../../src/duckdb/index.js';
 import {
   PythonWorkers,
   type CallNotification,
@@ -24,7 +18,7 @@ export interface PythonProjectOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly configuration?: Partial<PythonConfiguration>;
   readonly pythonFolder?: string;
-  readonly openSession?: (caller: CallerIdentity) => DatabaseSession;
+  readonly openSession?: (caller: Caller) => DatabaseSession;
   readonly signal?: AbortSignal;
 }
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ANONYMOUS, parseTaggedParameters, type DatabaseSession, type JsonValue } from '../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../src/caller/index.js';
+import { parseTaggedParameters, type DatabaseSession, type JsonValue } from '../../../src/duckdb/index.js';
 import { openDatabase } from '../../integration/duckdb/temporary-database.js';
 import { askPython, executeIn } from '../../kit/python-values.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CallDeadline } from '../../../src/endpoints/calling/live-endpoint-calls.js';
+import { CallDeadline } from '../../../src/endpoints/calling/call-deadline.js';
 
 function createDeadline() {
   const caller = new AbortController();

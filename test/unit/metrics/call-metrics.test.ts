@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { CallMetrics } from '../../../src/metrics/call-metrics.js';
 import type { ObservedCall } from '../../../src/telemetry/index.js';
 
@@ -17,6 +18,7 @@ function ended(endpoint: string | undefined, options: Partial<ObservedCall> = {}
     endpoint,
     failure: undefined,
     durationMs: 4,
+    caller: ANONYMOUS,
     requestId: undefined,
     client: undefined,
     ...options,

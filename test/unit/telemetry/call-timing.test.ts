@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import { createSilentLogger } from '../../../src/logging/index.js';
 import { type CallTiming, type ObservedCall, Observers, type ServerObserver } from '../../../src/telemetry/index.js';
 
@@ -7,6 +8,7 @@ const ENDED: ObservedCall = {
   endpoint: 'sales',
   failure: undefined,
   durationMs: 1,
+  caller: ANONYMOUS,
   requestId: undefined,
   client: undefined,
 };

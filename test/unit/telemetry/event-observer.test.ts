@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ANONYMOUS } from '../../../src/caller/index.js';
 import type { Check, EventName, ReloadStage, RunRecord } from '../../../src/contract/index.js';
 import { createSilentLogger } from '../../../src/logging/index.js';
 import { EventJournal, EventObserver, type ObservedCall, Observers } from '../../../src/telemetry/index.js';
@@ -9,6 +10,7 @@ const FAILED: ObservedCall = {
   endpoint: 'sales',
   failure: { code: 'query_failed', level: 'warn', message: () => 'no table' },
   durationMs: 4.4,
+  caller: ANONYMOUS,
   requestId: 7,
   client: '127.0.0.1',
 };

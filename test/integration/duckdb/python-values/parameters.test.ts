@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ANONYMOUS, parseTaggedParameters } from '../../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../../src/caller/index.js';
+import { parseTaggedParameters } from '../../../../src/duckdb/index.js';
 import { executeIn } from '../../../kit/python-values.js';
 import { openDatabase } from '../temporary-database.js';
 import { encode, show } from './convert.js';

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ANONYMOUS, type JsonObject } from '../../../../src/duckdb/index.js';
+import { ANONYMOUS } from '../../../../src/caller/index.js';
+import type { JsonObject } from '../../../../src/duckdb/index.js';
 import { executeIn } from '../../../kit/python-values.js';
 import { LITERALS } from '../sql-literals.js';
 import { openDatabase, rowsOf } from '../temporary-database.js';

@@ -1,0 +1,79 @@
+/**
+ * Who makes a call, as authentication found it. SQL functions, Python code, policies, limits, logs and the audit log all read this
+ * one object; nothing changes it during a call.
+ */
+export interface Caller {
+  /** The identity provider's own, stable name for the user. */
+  readonly userId: string | null;
+  readonly username: string | null;
+  readonly email: string | null;
+  /** The full name, for people. */
+  readonly name: string | null;
+  readonly provider: string | null;
+  /** `anonymous` for a caller whom nothing has authenticated. */
+  readonly role: string;
+  readonly permissions: readonly string[];
+  /** What the project grants by the claims of the user (`claim_mappings`). */
+  readonly capabilities: readonly string[];
+  /** Of the access token. */
+  readonly scopes: readonly string[];
+  /** The identity provider's token of the user, with which code may ask other services. Secret. */
+  readonly externalToken: string | null;
+  /** What the identity provider says about the user. May hold personal data. */
+  readonly profile: Readonly<Record<string, unknown>> | null;
+  /** Lower-case names. Absent when the call did not come over HTTP. */
+  readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
+}
+
+export const ANONYMOUS: Caller = {
+  userId: null,
+  username: null,
+  email: null,
+  name: null,
+  provider: null,
+  role: 'anonymous',
+  permissions: [],
+  capabilities: [],
+  scopes: [],
+  externalToken: null,
+  profile: null,
+};
+
+/** A `user_context` as people write it: in tests of endpoints, and for `--user-context`. */
+export type UserContext = Readonly<Record<string, unknown>>;
+
+const ROLE_OF_USERS = 'user';
+
+/** The caller that a `user_context` describes; without a field that names a user or a right, the anonymous one. */
+export function toCaller(context: UserContext): Caller {
+  const text = (key: string): string | null => (typeof context[key] === 'string' ? context[key] : null);
+  const list = (key: string): readonly string[] => {
+    const value = context[key];
+    return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+  };
+  const profile = context['raw_profile'];
+  const caller = {
+    userId: text('user_id'),
+    username: text('username'),
+    email: text('email'),
+    name: text('name'),
+    provider: text('provider'),
+    permissions: list('permissions'),
+    capabilities: list('capabilities'),
+    scopes: list('scopes'),
+    externalToken: text('external_token'),
+    profile: isRecord(profile) ? profile : null,
+  };
+  const isKnown = Object.values(caller).some((value) => value !== null && (!Array.isArray(value) || value.length > 0));
+  return { ...caller, role: text('role') ?? (isKnown ? ROLE_OF_USERS : ANONYMOUS.role) };
+}
+
+/** The `user_context` that describes a caller. */
+export function toUserContext(caller: Caller): UserContext {
+  const { userId, externalToken, profile, requestHeaders: _, ...rest } = caller;
+  return { ...rest, user_id: userId, external_token: externalToken, raw_profile: profile };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
