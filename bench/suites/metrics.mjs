@@ -4,60 +4,80 @@ import { requireSuccess, runLoad } from '../measure/load.mjs';
 import { get, modernCall } from '../measure/mcp-requests.mjs';
 import { MxcpServer } from '../measure/mxcp-server.mjs';
 import { Project } from '../measure/project.mjs';
+import { summarize } from '../measure/statistics.mjs';
 import { figure, ratio } from '../report/figure.mjs';
 
 export const about = 'calls with metrics, scraped every second, compared with MXCP_METRICS=off';
 
-const CPU_AIM = 1.02;
+const COST_AIM = 1.02;
 const CLIENTS = 4;
 const SCRAPE_EVERY_MS = 1000;
 /** In one process without anything else, because a part of a call that is so small is lost in the noise of a whole one. */
 const OBSERVED_CALLS = 100_000;
 const SCRAPES = 20;
 
+/** Off twice: the second one shows what the noise of this machine is. */
 export async function run({ quick, profileArgs }) {
-  const project = new Project(200);
-  const other = new Project(200);
-  const on = await MxcpServer.start(project, { nodeArgs: profileArgs });
-  const off = await MxcpServer.start(other, { env: { MXCP_METRICS: 'off' } });
+  const servers = {
+    on: await startServer(profileArgs),
+    off: await startServer(profileArgs, OFF),
+    offAgain: await startServer(profileArgs, OFF),
+  };
   try {
-    await on.ready();
-    await off.ready();
+    const samples = await measureCalls(servers, quick);
+    const counting = await measureCounting(quick);
+    const scrapes = await measureScrapes(servers.on.server, quick);
+    const idle = await measureIdle(servers, quick);
+    const cpu = (side) => samples[side].map(({ cpuUs }) => cpuUs);
     return [
-      ...(await measureCalls({ on, off }, quick)),
-      ...(await measureCounting(quick)),
-      ...(await measureScrapes(on, quick)),
+      figure('off: CPU per call', 'µs', cpu('off')),
+      ratio('CPU per call: on to off', cpu('on'), cpu('off')),
+      ratio('CPU per call: off again to off', cpu('offAgain'), cpu('off')),
+      figure('counting one call', 'µs', counting),
+      figure('one scrape with 200 endpoints: CPU', 'ms', scrapes),
+      figure('idle, on: CPU per second', 'ms', idle.on),
+      figure('idle, off: CPU per second', 'ms', idle.off),
+      figure('the parts together, of a call: on to off', '×', [costOfParts({ samples, counting, scrapes, idle })], {
+        aim: COST_AIM,
+      }),
     ];
   } finally {
-    await on.stop();
-    await off.stop();
-    project.remove();
-    other.remove();
+    for (const { server, project } of Object.values(servers)) {
+      await server.stop();
+      project.remove();
+    }
   }
 }
 
-async function measureCalls({ on, off }, quick) {
+const OFF = { MXCP_METRICS: 'off' };
+
+async function startServer(nodeArgs, env = {}) {
+  const project = new Project(200);
+  const server = await MxcpServer.start(project, { nodeArgs, env });
+  await server.ready();
+  return { server, project };
+}
+
+async function measureCalls(servers, quick) {
   const seconds = quick ? 0.2 : 2;
   const requestOf = (client) => modernCall('sum', { a: 20, b: 22 }, client);
-  const load = (server) =>
-    runLoad({ target: server.mcp, process: server, requestOf, clients: CLIENTS, seconds }).then(requireSuccess);
-  const scraped = async () => {
-    const stopped = new AbortController();
-    const scraping = scrapeUntil(on, stopped.signal);
-    const result = await load(on);
-    stopped.abort();
-    await scraping;
-    return result;
-  };
-  await Promise.all([load(on), load(off)]); // warm-up
-  const samples = await interleave(quick ? 1 : 15, { on: scraped, off: () => load(off) });
-  const of = (side, key) => samples[side].map((sample) => sample[key]);
-  return [
-    figure('off: CPU per call', 'µs', of('off', 'cpuUs')),
-    figure('on: CPU per call', 'µs', of('on', 'cpuUs')),
-    ratio('CPU per call: on to off', of('on', 'cpuUs'), of('off', 'cpuUs'), { aim: CPU_AIM }),
-    ratio('p50: on to off', of('on', 'p50'), of('off', 'p50')),
-  ];
+  const loads = {};
+  for (const [name, { server }] of Object.entries(servers)) {
+    const load = () =>
+      runLoad({ target: server.mcp, process: server, requestOf, clients: CLIENTS, seconds }).then(requireSuccess);
+    await load(); // warm-up
+    loads[name] = name === 'on' ? () => whileScraped(server, load) : load;
+  }
+  return interleave(quick ? 1 : 15, loads);
+}
+
+async function whileScraped(server, load) {
+  const stopped = new AbortController();
+  const scraping = scrapeUntil(server, stopped.signal);
+  const result = await load();
+  stopped.abort();
+  await scraping;
+  return result;
 }
 
 async function scrapeUntil(server, signal) {
@@ -67,18 +87,27 @@ async function scrapeUntil(server, signal) {
   }
 }
 
+/** What a call pays for: its counting, and its share of a scrape and of what observes the process in each second. */
+function costOfParts({ samples, counting, scrapes, idle }) {
+  const median = (values) => summarize(values).median;
+  const perCall = median(samples.off.map(({ cpuUs }) => cpuUs));
+  const callsPerSecond = median(samples.off.map(({ perSecond }) => perSecond));
+  const perSecondMs = median(scrapes) + Math.max(0, median(idle.on) - median(idle.off));
+  return 1 + (median(counting) + (perSecondMs * 1000) / callsPerSecond) / perCall;
+}
+
 /** What the observer itself does for each call. */
 async function measureCounting(quick) {
   const { ServerMetrics } = await import(new URL('../../dist/metrics/index.js', import.meta.url).href);
   const [calls] = new ServerMetrics(() => Promise.reject(new Error('not scraped'))).observers;
-  const ended = { kind: 'tool', endpoint: 'sum', failure: undefined, durationMs: 1.5 };
+  const ended = { kind: 'tool', endpoint: 'sum', caller: {}, failure: undefined, durationMs: 1.5 };
   const rounds = Array.from({ length: quick ? 1 : 7 }, () => {
     const before = process.cpuUsage();
     for (let call = 0; call < OBSERVED_CALLS; call += 1) calls.callEnded(ended);
     const { user, system } = process.cpuUsage(before);
     return (user + system) / OBSERVED_CALLS;
   });
-  return [figure('counting one call', 'µs', rounds)];
+  return rounds;
 }
 
 async function measureScrapes(server, quick) {
@@ -89,5 +118,16 @@ async function measureScrapes(server, quick) {
       await runLoad({ target: server.admin, requestOf: () => get('/metrics'), seconds: 0.001 }).then(requireSuccess);
     rounds.push((server.tree().cpuMs - before) / SCRAPES);
   }
-  return [figure('one scrape with 200 endpoints: CPU', 'ms', rounds)];
+  return rounds;
+}
+
+/** Idle servers show what observes the event loop and the garbage collection. */
+async function measureIdle({ on, off }, quick) {
+  const seconds = quick ? 0.2 : 3;
+  const rest = async ({ server }) => {
+    const before = server.tree().cpuMs;
+    await delay(seconds * 1000);
+    return (server.tree().cpuMs - before) / seconds;
+  };
+  return interleave(quick ? 1 : 5, { on: () => rest(on), off: () => rest(off) });
 }

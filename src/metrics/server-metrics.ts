@@ -99,6 +99,9 @@ export class ServerMetrics {
 
 let ofProcess: Registry | undefined;
 
+/** A look at the event loop every 10 ms, as by default, costs 6 ms of CPU time a second, five times that of this one (Node 20). */
+const EVENT_LOOP_SAMPLE_MS = 50;
+
 /**
  * CPU time, memory, descriptors, event loop and garbage collection. All servers of a process share them: what observes the event
  * loop and garbage collection lasts as long as the process.
@@ -106,7 +109,7 @@ let ofProcess: Registry | undefined;
 function processRegistry(): Registry {
   if (ofProcess === undefined) {
     ofProcess = new Registry();
-    collectDefaultMetrics({ register: ofProcess });
+    collectDefaultMetrics({ register: ofProcess, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
   }
   return ofProcess;
 }
