@@ -177,7 +177,7 @@ export class GenerationBuilder {
       environment: config.environment.reveal(),
       configuration: { siteConfig, userConfig, secrets: config.secrets },
       targets,
-      output: ({ stream, text, processId }) => logger.info({ stream, worker: processId }, text),
+      output: ({ stream, text, processId, fields }) => logger.info({ stream, worker: processId, ...fields }, text),
       scrubber,
       onWarning: onWarning ?? ((message) => logger.warn(message)),
       onReplaced: () => observers?.workerReplaced(),

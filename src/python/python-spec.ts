@@ -36,6 +36,9 @@ export interface ReloadPayload {
   release(): Promise<void>;
 }
 
+/** What a log line says about the call that it belongs to. */
+export type LineFields = Readonly<Record<string, string | number>>;
+
 export interface PythonCallOptions {
   readonly caller: Caller;
   /** Aborting it interrupts the Python code. */
@@ -45,6 +48,8 @@ export interface PythonCallOptions {
   readonly notify?: ((notification: CallNotification) => void) | undefined;
   /** What code may continue. */
   readonly trace?: TraceContext | undefined;
+  /** What the lines that the code prints say about the call. */
+  readonly lineFields?: LineFields | undefined;
   /** Called when a statement of the code begins. */
   readonly onStatement?: ((sql: string) => { end(failure?: string): void }) | undefined;
   /** A result that is a list arrives item by item, anything else as one value. */
@@ -80,6 +85,8 @@ export interface PythonSpec {
     readonly stream: 'stdout' | 'stderr';
     readonly text: string;
     readonly processId: number;
+    /** Of the call whose code wrote it. Undefined when it belongs to no call, and when C code or another program wrote it. */
+    readonly fields: LineFields | undefined;
   }) => void;
   /** For texts that are cut: a later scrubber would not recognise the part of a secret that is left. */
   readonly scrubber: Pick<Scrubber, 'scrubHead' | 'scrubTail'>;

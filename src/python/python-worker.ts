@@ -4,7 +4,14 @@ import { messageOf, MxcpError } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
 import { type TraceContext, toTraceparent } from '../telemetry/index.js';
 import { describeRaised, joinCutText } from './python-errors.js';
-import type { PythonCallOptions, PythonLimits, PythonSpec, PythonTarget, ReloadPayload } from './python-spec.js';
+import type {
+  LineFields,
+  PythonCallOptions,
+  PythonLimits,
+  PythonSpec,
+  PythonTarget,
+  ReloadPayload,
+} from './python-spec.js';
 import { type JobListener, WorkerJobs } from './worker-jobs.js';
 import { type WorkerExit, WorkerProcess } from './worker-process.js';
 import {
@@ -55,7 +62,8 @@ export class PythonWorker {
       this.#resolveStarted = resolve;
     });
     const parse = createLineParser((cut) => joinCutText(cut, spec.scrubber));
-    this.#process = new WorkerProcess(interpreter, spec, (line) => {
+    const fieldsOf = (job: number): LineFields | undefined => this.#jobs.lineFieldsOf(job);
+    this.#process = new WorkerProcess(interpreter, { ...spec, fieldsOf }, (line) => {
       const message = parse(line);
       try {
         this.#receive(message);

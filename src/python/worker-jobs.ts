@@ -3,7 +3,7 @@ import { type DatabaseSession, parseTaggedParameters, reasonOf } from '../duckdb
 import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { interrupted, type JobFailure, toPythonError } from './python-errors.js';
-import type { PythonCallOptions, PythonSpec } from './python-spec.js';
+import type { LineFields, PythonCallOptions, PythonSpec } from './python-spec.js';
 import type { WorkerProcess } from './worker-process.js';
 import type { MessageOf, PythonProblem, RaisedError, ServerMessage } from './worker-protocol.js';
 
@@ -13,6 +13,9 @@ export interface JobListener extends Partial<PythonCallOptions> {
   readonly onProblems?: (problems: readonly PythonProblem[]) => void;
 }
 
+/** How many ended jobs of a worker are remembered for what they still print. */
+const KEPT_FIELDS = 1000;
+
 /** Everything that runs in one worker, by number, with its database sessions. Lives as long as the process. */
 export class WorkerJobs {
   readonly sessions: WorkerSessions;
@@ -21,6 +24,8 @@ export class WorkerJobs {
   readonly #stopMs: number;
   readonly #onStuck: () => void;
   readonly #jobs = new Map<number, WorkerJob>();
+  /** Of the jobs that ended last: what they printed arrives by another pipe, and their tasks may continue. */
+  readonly #endedFields = new Map<number, LineFields>();
   #lastNumber = 0;
   #isStuck = false;
   /** Set when the process has ended, which answers no message any more. */
@@ -64,6 +69,11 @@ export class WorkerJobs {
     }
   }
 
+  /** What a line that the job has printed says about it. */
+  lineFieldsOf(number: number): LineFields | undefined {
+    return this.#jobs.get(number)?.listener.lineFields ?? this.#endedFields.get(number);
+  }
+
   /** Resolves when all jobs whose results are still wanted have settled. */
   async wantedSettled(): Promise<void> {
     const wanted = [...this.#jobs.values()].filter((job) => !job.isUnwanted);
@@ -90,6 +100,7 @@ export class WorkerJobs {
     const isOpen = failure === undefined && !job.isUnwanted && (await this.sessions.rollBack(job.session));
     await this.sessions.close(job.session);
     this.#jobs.delete(number);
+    this.#keepFields(job);
     job.settle(isOpen ? { kind: 'open_transaction' } : failure);
   }
 
@@ -109,10 +120,18 @@ export class WorkerJobs {
     phase?.end(hasWorked ? undefined : 'query_failed');
   }
 
+  #keepFields({ number, listener: { lineFields } }: WorkerJob): void {
+    if (lineFields === undefined) return;
+    this.#endedFields.set(number, lineFields);
+    const [oldest] = this.#endedFields.keys();
+    if (this.#endedFields.size > KEPT_FIELDS && oldest !== undefined) this.#endedFields.delete(oldest);
+  }
+
   /** The process has ended: running jobs and all later ones fail with this error. */
   async abandon(error: MxcpError): Promise<void> {
     this.#gone = error;
     const jobs = [...this.#jobs.values()];
+    for (const job of jobs) this.#keepFields(job);
     this.#jobs.clear();
     await this.sessions.dispose();
     for (const job of jobs) job.fail(error);

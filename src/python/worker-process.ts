@@ -5,8 +5,9 @@ import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../errors/index.js';
 import { within } from '../lifecycle/index.js';
-import type { PythonSpec } from './python-spec.js';
-import { LineReader, OutputReader } from './worker-pipes.js';
+import type { LineFields, PythonSpec } from './python-spec.js';
+import { type OnOutputLine, OutputReader } from './worker-output.js';
+import { LineReader } from './worker-pipes.js';
 import type { ServerMessage } from './worker-protocol.js';
 
 /** A longer line ends the worker. The worker keeps its own statements below this limit; results are limited by their calls. */
@@ -26,6 +27,11 @@ export interface WorkerExit {
   readonly unusable?: string;
 }
 
+type ProcessSpec = Pick<PythonSpec, 'projectRoot' | 'environment' | 'output' | 'scrubber'> & {
+  /** What a line that a job has written says about it; undefined when nothing is known. */
+  readonly fieldsOf: (job: number) => LineFields | undefined;
+};
+
 /** One Python process with its pipes. Once `exited` has resolved, it has ended, and so has its process group. */
 export class WorkerProcess {
   readonly exited: Promise<WorkerExit>;
@@ -39,11 +45,7 @@ export class WorkerProcess {
   #drained: Promise<void> | undefined;
 
   /** Returns at once; an interpreter that cannot be started shows in `exited`. An error of `onLine` ends the process; its text completes the sentence "… because …". */
-  constructor(
-    interpreter: string,
-    spec: Pick<PythonSpec, 'projectRoot' | 'environment' | 'output' | 'scrubber'>,
-    onLine: (line: Buffer) => void,
-  ) {
+  constructor(interpreter: string, spec: ProcessSpec, onLine: (line: Buffer) => void) {
     this.#child = spawn(interpreter, [findWorkerScript()], {
       cwd: spec.projectRoot,
       env: { ...spec.environment },
@@ -110,13 +112,18 @@ export class WorkerProcess {
     if (!this.#hasExited) this.end('lost its connection to the server, because code of the project closed it');
   }
 
-  #readOutput(stream: 'stdout' | 'stderr', spec: Pick<PythonSpec, 'output' | 'scrubber'>): OutputReader | undefined {
+  #readOutput(stream: 'stdout' | 'stderr', spec: ProcessSpec): OutputReader | undefined {
     const pipe = this.#child[stream];
     if (pipe === null) return undefined;
-    const onLine = (text: string): void => {
+    const onLine: OnOutputLine = (text, job) => {
       if (stream === 'stderr') this.errorLines.push(text);
       if (this.errorLines.length > KEPT_ERROR_LINES) this.errorLines.shift();
-      spec.output({ stream, text, processId: this.processId });
+      spec.output({
+        stream,
+        text,
+        processId: this.processId,
+        fields: job === undefined ? undefined : spec.fieldsOf(job),
+      });
     };
     return new OutputReader(pipe, onLine, (text) => spec.scrubber.scrubHead(text));
   }

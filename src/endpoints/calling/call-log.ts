@@ -140,7 +140,6 @@ const MAX_DETAIL_LENGTH = 4000;
 
 function fieldsOf(call: FailedCall, error: MxcpError) {
   const { kind, declared, name, context, durationMs, endpoints } = call;
-  const { requestId, client, trace } = context.origin ?? {};
   const place = placeOf(error, definitionOf(kind, declared, endpoints));
   return {
     kind,
@@ -148,10 +147,17 @@ function fieldsOf(call: FailedCall, error: MxcpError) {
     code: error.code,
     ...(place !== undefined && { place: formatPlace(place) }),
     duration_ms: Math.round(durationMs),
+    ...originFields(context.origin),
+    ...(error.code === 'internal' && { detail: clip(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
+  };
+}
+
+/** How every line that concerns a call names the request. */
+export function originFields({ requestId, client, trace }: CallOrigin = {}): Readonly<Record<string, string>> {
+  return {
     ...(requestId !== undefined && { request: clip(String(requestId), MAX_NAME_LENGTH) }),
     ...(client !== undefined && { client }),
     ...(trace !== undefined && { trace_id: trace.traceId, span_id: trace.spanId }),
-    ...(error.code === 'internal' && { detail: clip(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
   };
 }
 

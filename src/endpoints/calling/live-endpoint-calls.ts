@@ -15,7 +15,7 @@ import {
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { CallDeadline } from './call-deadline.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
-import type { CallLog, CallOrigin } from './call-log.js';
+import { type CallLog, type CallOrigin, originFields } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
 import { type ResourceText, toResourceText } from './resource-text.js';
 
@@ -315,7 +315,8 @@ async function callFunction(
   const phase = timing?.begin('python', { code: target.file, parameters: Object.keys(bindings).length });
   const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
   const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
-  const call = { caller, signal, notify, maxResultBytes, onShape, onItem, trace, onStatement };
+  const lineFields = { endpoint: options.endpoint, ...originFields(origin) };
+  const call = { caller, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields, onStatement };
   await python.call(target, bindings, call);
   phase?.end();
   return finish(collector, timing, phase);

@@ -180,8 +180,10 @@ describe('a server that speaks MCP on its standard streams', () => {
     expect(progress).toEqual([{ progress: 1, total: 1 }]);
     await client.close();
     expect(broken).toEqual([]);
-    expect(log).toContain('not of the protocol');
-    expect(log).toContain('nor this');
+    expect(log).toMatch(
+      /python: not of the protocol stream=stdout worker=\d+ endpoint="tool \\"sleep\\"" request=\d+$/m,
+    );
+    expect(log).toMatch(/python: nor this stream=stdout worker=\d+$/m);
     await allGone();
     expect(workers('end')).toHaveLength(2);
   });

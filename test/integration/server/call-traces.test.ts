@@ -87,6 +87,22 @@ it('a reader gets only the calls that it selects', async () => {
   expect(slow.calls).toEqual([]);
 });
 
+it('what Python code prints names the request and the trace, as the line of a failed call does', async () => {
+  const project = createProject({
+    'python/code.py': ['def fail():', '    print("about to fail")', '    raise ValueError("failed")'],
+    'tools/fail.yml': pythonTool('fail', 'python/code.py'),
+  });
+  const running = await InProcessServer.start(project);
+  onTestFinished(() => running.server.close());
+  const headers = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
+  await post(running.url, callOf('fail', {}, 'seven'), { headers });
+  const lineOf = (text: string) => running.logLines.find((line) => line.includes(text)) ?? '';
+  await vi.waitFor(() => expect(lineOf('about to fail')).not.toBe(''));
+  const fields = ` request=seven client=127.0.0.1 trace_id=${TRACE} span_id=00f067aa0ba902b7\n`;
+  expect(lineOf('tool "fail" failed')).toContain(fields);
+  expect(lineOf('about to fail')).toContain(` endpoint="tool \\"fail\\""${fields}`);
+});
+
 it('calls are timed only while there is a reader', async () => {
   const running = await startServer();
   const timed = vi.spyOn(performance, 'now');

@@ -7,7 +7,12 @@ import {
   type PythonReloadRequest,
   type PythonTarget,
 } from '../../../src/python/index.js';
-import type { PythonCallOptions, PythonConfiguration, PythonLimits } from '../../../src/python/python-spec.js';
+import type {
+  PythonCallOptions,
+  PythonConfiguration,
+  PythonLimits,
+  PythonSpec,
+} from '../../../src/python/python-spec.js';
 import type { TemporaryProject } from './temporary-project.js';
 
 export interface PythonProjectOptions {
@@ -29,9 +34,13 @@ export interface PythonResult {
   readonly texts: readonly string[];
 }
 
+type OutputLine = Parameters<PythonSpec['output']>[0];
+
 /** The Python workers of a temporary project, and all that they say. */
 export class PythonProject implements AsyncDisposable {
   readonly output: string[] = [];
+  /** The same lines, with what they say about their calls. */
+  readonly lines: OutputLine[] = [];
   readonly warnings: string[] = [];
   readonly details: string[] = [];
   readonly reloads: PythonReloadRequest[] = [];
@@ -106,7 +115,10 @@ export class PythonProject implements AsyncDisposable {
       configuration: { siteConfig: {}, userConfig: {}, secrets: [], ...options.configuration },
       targets: options.targets ?? [],
       scrubber: new Scrubber(),
-      output: ({ text }) => this.output.push(text),
+      output: (line) => {
+        this.output.push(line.text);
+        this.lines.push(line);
+      },
       onWarning: (message) => this.warnings.push(message),
       onDebug: (message) => this.details.push(message),
       openSession:

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { OutputReader } from '../../../src/python/worker-pipes.js';
+import { OutputReader } from '../../../src/python/worker-output.js';
 
 const scrubHead = (text: string): string => text;
 
@@ -38,6 +38,43 @@ describe('printed lines', () => {
     const report = lines.at(-1) ?? '';
     const dropped = Number(/^\((\d+) lines dropped: more than 100 a second\)$/.exec(report)?.[1]);
     expect(dropped + lines.length - 1).toBe(5000);
+  });
+
+  it('of Python lose their tags, and say which job wrote them', async () => {
+    const stream = new PassThrough();
+    const lines: [string, number | undefined][] = [];
+    const output = new OutputReader(stream, (line, job) => lines.push([line, job]), scrubHead);
+    stream.write('\u{1e}7\u{1f}of a job\n\u{1e}0\u{1f}of none\nof a program\n\u{1e}7\u{1f}\n\u{1e}{"a":1}\n');
+    stream.write(
+      '\u{1e}7(1\u{1f}begun \n\u{1e}8(2\u{1f}of another\n\u{1e}7-1\u{1f}\u{1e}8\u{1f}\n\u{1e}7)1\u{1f} ended\n',
+    );
+    stream.write('\u{1e}9)3\u{1f}lost beginning\n\u{1e}x\u{1f}no tag\n\u{1e}');
+    await turn();
+    output.dispose();
+    expect(lines).toEqual([
+      ['of a job', 7],
+      ['of none', undefined],
+      ['of a program', undefined],
+      ['\u{1e}{"a":1}', undefined],
+      ['begun \u{1e}8\u{1f} ended', 7],
+      ['\u{1e}x\u{1f}no tag', undefined],
+      ['\u{1e}', undefined],
+      ['of another', 8],
+    ]);
+  });
+
+  it('that wait for their rest are limited in number and in length', async () => {
+    const stream = new PassThrough();
+    const lines: string[] = [];
+    const output = new OutputReader(stream, (line) => lines.push(line), scrubHead);
+    for (let number = 1; number <= 1010; number += 1) stream.write(`\u{1e}1(${number}\u{1f}line ${number}\n`);
+    await turn();
+    expect(lines).toEqual(Array.from({ length: 10 }, (_, index) => `line ${index + 1}`));
+    for (let part = 0; part < 100; part += 1) stream.write(`\u{1e}1-500\u{1f}${'x'.repeat(1000)}\n`);
+    stream.write('\u{1e}1)500\u{1f}\n');
+    await turn();
+    expect(lines.at(-1)).toBe(`line 500${'x'.repeat(8184)} … (91816 more bytes)`);
+    output.dispose();
   });
 
   describe('of a flood that ends', () => {

@@ -8,7 +8,7 @@ import inspect
 import sys
 from typing import Any, Awaitable, Callable
 
-from . import process, threads
+from . import output, process, threads
 from .channel import MAX_LINE_BYTES, Channel
 from .failures import ProjectFiles
 from .job import CallCancelled, Job, current_job
@@ -135,6 +135,11 @@ class Calls:
     def _end(self, job: Job, failure: dict[str, Any] | None) -> None:
         job.end()
         self._jobs.pop(job.number, None)
+        try:
+            output.end_job(job)
+        except OSError:
+            # Code of the project has closed the stream; the call ends all the same.
+            pass
         message: dict[str, Any] = {"op": "done", "job": job.number}
         if failure is not None:
             message["failure"] = failure

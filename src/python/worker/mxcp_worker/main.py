@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import faulthandler
 import logging
-import sys
 
-from . import pool_work, process, thread_starts
+from . import output, pool_work, process, thread_starts
 from .channel import Channel
 from .worker import serve
 
@@ -16,9 +15,7 @@ def main() -> None:
     thread_starts.install()
     pool_work.install()
     channel = Channel()
-    for stream in (sys.stdout, sys.stderr):
-        # Each line reaches the log as soon as it is printed, with any locale and any characters.
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    output.install()
     # A crash in native code prints the line of Python that led to it.
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

@@ -11,7 +11,7 @@ import threading
 import traceback
 from typing import Any, Callable
 
-from . import process, threads
+from . import output, process, threads
 from .calls import Calls
 from .channel import Channel
 from .code_snapshot import CodeSnapshot
@@ -199,7 +199,9 @@ def _leave() -> None:
     try:
         # Runs the clean-up of `tempfile` and others. Unlike a normal exit, it does not wait for threads of the project.
         atexit._run_exitfuncs()
+        # Code may have replaced them.
         sys.stdout.flush()
         sys.stderr.flush()
+        output.end_all()
     finally:
         os._exit(0)
