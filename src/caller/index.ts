@@ -1,2 +1,1 @@
-export { ANONYMOUS, type Caller, toCaller, toUserContext } from './caller.js';
-export type { Decision } from './decision.js';
+export { ANONYMOUS, type Caller, type Decision, toCaller, toUserContext } from './caller.js';
