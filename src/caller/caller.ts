@@ -1,3 +1,5 @@
+import { MxcpError } from '../errors/index.js';
+
 /**
  * Who makes a call, as authentication found it. SQL functions, Python code, policies, limits, logs and the audit log all read this
  * one object; nothing changes it during a call.
@@ -87,4 +89,20 @@ export interface Decision {
   readonly reason: string | null;
   /** The rules that were evaluated, in order. */
   readonly policies: readonly string[];
+}
+
+/** A caller lacks scopes. */
+export class InsufficientScope extends MxcpError {
+  /** Everything that the endpoint needs, and not only what is missing: a client asks for a token once. */
+  readonly scopes: readonly string[];
+
+  constructor(endpoint: string, scopes: readonly string[]) {
+    super('insufficient_scope', `${endpoint} needs an access token with the scopes ${scopes.join(' ')}`);
+    this.scopes = scopes;
+  }
+}
+
+/** Throws `InsufficientScope`. */
+export function assertScopes(endpoint: string, needed: readonly string[], { scopes }: Caller): void {
+  if (needed.some((scope) => !scopes.includes(scope))) throw new InsufficientScope(endpoint, needed);
 }

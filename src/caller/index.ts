@@ -1,1 +1,9 @@
-export { ANONYMOUS, type Caller, type Decision, toCaller, toUserContext } from './caller.js';
+export {
+  ANONYMOUS,
+  assertScopes,
+  type Caller,
+  type Decision,
+  InsufficientScope,
+  toCaller,
+  toUserContext,
+} from './caller.js';

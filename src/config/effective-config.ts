@@ -7,6 +7,7 @@ import type { LoggingConfig } from '../logging/index.js';
 import { type Concealed, type ResolvedReference, Secret } from '../secrets/index.js';
 import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
+import { toAuthSettings } from './auth-schema.js';
 import { type ActiveTemplate, chooseProfile, loadConfigTemplate } from './config-template.js';
 import {
   keyAt,
@@ -155,6 +156,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
       host: transport.http.host,
       port: transport.http.port,
       stateless: transport.http.stateless,
+      /** The URL by which clients reach the server, if it is another one than that of the port. */
+      publicUrl: transport.http.base_url,
       /** Besides loopback names; if empty and bound beyond loopback, the listener accepts any host. */
       allowedHosts: transport.http.allowed_hosts,
       allowedOrigins: transport.http.allowed_origins,
@@ -169,6 +172,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     /** The interval at which references are resolved again without a request; null for never. */
     refreshMs: reload.refresh === undefined ? null : (parseDuration(String(reload.refresh)) ?? null),
     telemetry: toTelemetry(userProfile),
+    /** Undefined when everybody who reaches the server may call. */
+    auth: toAuthSettings(userProfile.auth),
     features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
   };
 }

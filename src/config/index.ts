@@ -1,3 +1,4 @@
+export type { AuthSettings } from './auth-schema.js';
 export { assertProtections, DUCKDB_TYPES } from './check-config.js';
 export { type ConfigTemplate, loadConfigTemplate, loadProfileNames } from './config-template.js';
 export {

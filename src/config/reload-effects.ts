@@ -1,6 +1,12 @@
 import type { RestartRequired, RunRecord } from '../contract/index.js';
 import { fingerprint } from '../files/index.js';
-import { failedReferences, type ReferenceUse, resolvedDespite, type ResolvedReference } from '../secrets/index.js';
+import {
+  Concealed,
+  failedReferences,
+  type ReferenceUse,
+  resolvedDespite,
+  type ResolvedReference,
+} from '../secrets/index.js';
 import { isMapping, type KeyPath, toDotted } from '../yaml/index.js';
 import type { ResolvedConfig, RestartOnlySetting } from './effective-config.js';
 import { keyAt, type KeySchema, type SiteConfig, siteSchema, type UserConfig, userSchema } from './schema.js';
@@ -28,12 +34,31 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
     refreshMs: candidate.refreshMs,
     secrets: candidate.secrets,
     telemetry: { ...running.telemetry, headers: candidate.telemetry.headers },
+    auth: withNewSecrets(running.auth, candidate.auth),
     environment: candidate.environment,
     files: candidate.files,
     references: candidate.references,
     warnings: candidate.warnings,
     secretValues: candidate.secretValues,
   });
+}
+
+/** Only secrets come from the disk. Protection that is removed there stays until a restart. */
+function withNewSecrets(running: ResolvedConfig['auth'], onDisk: ResolvedConfig['auth']): ResolvedConfig['auth'] {
+  if (running === undefined || onDisk === undefined || running.provider !== onDisk.provider) return running;
+  const key = keyAt(userSchema, ['projects', '*', 'profiles', '*', 'auth']);
+  const section = withLiveKeys(running.section.reveal(), onDisk.section.reveal(), key);
+  return { ...running, section: new Concealed(section) };
+}
+
+/** The first value, with the keys that a reload applies from the second. */
+function withLiveKeys<T>(running: T, onDisk: unknown, key: KeySchema | undefined): T {
+  // Both values have passed the same schema, so a key has the same type in both.
+  if (key?.reload === 'live') return (onDisk as T | undefined) ?? running;
+  if (!isMapping(running) || !isMapping(onDisk)) return running;
+  const names = new Set([...Object.keys(running), ...Object.keys(onDisk)]);
+  const entries = [...names].map((name) => [name, withLiveKeys(running[name], onDisk[name], key?.properties?.[name])]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as T;
 }
 
 type ReferenceOutcome = RunRecord['references'][number];

@@ -3,6 +3,7 @@ import { parseDuration } from '../lifecycle/index.js';
 import { formatVersion, onepasswordSection, Secret, section, text, vaultSection } from '../secrets/index.js';
 import type { ServerSettings, SettingName } from '../settings/index.js';
 import { isMapping, jsonSchemaOf } from '../yaml/index.js';
+import { authSchema } from './auth-schema.js';
 
 const description = section({ description: text.optional() });
 
@@ -111,61 +112,6 @@ export const siteSchema = z.strictObject({
 export type SiteConfig = z.output<typeof siteSchema>;
 export type SiteProfile = z.output<typeof siteProfileSchema>;
 
-const claimMappings = z.record(z.string(), z.record(z.string(), z.array(z.string()))).optional();
-
-const client = { client_id: text, client_secret: text, callback_path: text.optional(), claim_mappings: claimMappings };
-
-const oauthClient = z.strictObject({
-  ...client,
-  scope: text.optional(),
-  auth_url: text.optional(),
-  token_url: text.optional(),
-});
-
-const registeredClient = z.strictObject({
-  client_id: text,
-  name: text,
-  client_secret: text.optional(),
-  redirect_uris: z.array(text).default([]),
-  grant_types: z.array(z.enum(['authorization_code', 'refresh_token'])).default(['authorization_code']),
-  scopes: z.array(text).default([]),
-});
-
-/** Who may call. Every key is known, so that a typing error is found even for a provider that this version does not have. */
-const authSchema = section({
-  mode: z.enum(['issuer', 'verifier']).default('issuer'),
-  provider: z.enum(['none', 'github', 'atlassian', 'salesforce', 'keycloak', 'google', 'oidc']).default('none'),
-  clients: z.array(registeredClient).default([]).meta({ secret: true }),
-  github: oauthClient.optional().meta({ secret: true }),
-  atlassian: oauthClient.optional().meta({ secret: true }),
-  salesforce: oauthClient.optional().meta({ secret: true }),
-  google: oauthClient.optional().meta({ secret: true }),
-  keycloak: z
-    .strictObject({ ...client, realm: text, server_url: text, scope: text.optional() })
-    .optional()
-    .meta({ secret: true }),
-  oidc: z
-    .strictObject({
-      ...client,
-      config_url: text,
-      scope: text.optional(),
-      audience: text.optional(),
-      extra_authorize_params: z.record(z.string(), z.string()).optional(),
-      provider_name: text.optional(),
-    })
-    .optional()
-    .meta({ secret: true }),
-  authorization: section({ required_scopes: z.array(text).default([]) }),
-  persistence: z
-    .strictObject({
-      type: z.enum(['sqlite']).default('sqlite'),
-      path: text.optional(),
-      auth_encryption_key: text.optional(),
-    })
-    .optional()
-    .meta({ secret: true }),
-});
-
 const secret = z.strictObject({
   name: text,
   type: text,
@@ -236,13 +182,18 @@ const origin = text.refine(
   'must be an origin as browsers send it, like `https://app.example.com` or `http://localhost:3000`; patterns are not supported',
 );
 
+const publicUrl = text.refine(
+  (value) => /^https?:\/\/[^\s?#]+$/i.test(value) && URL.canParse(value),
+  'must be the `https://` URL by which clients reach the server, like `https://tools.example.com`',
+);
+
 const transport = section({
   provider: z.enum(['streamable-http', 'sse', 'stdio']).default('streamable-http').meta({ setting: 'transport' }),
   http: section({
     port: z.int().min(0).max(65_535).default(8000).meta({ setting: 'port' }),
     host: text.default('localhost').meta({ setting: 'host' }),
     scheme: z.enum(['http', 'https']).default('http'),
-    base_url: text.optional(),
+    base_url: publicUrl.optional().meta({ setting: 'baseUrl' }),
     trust_proxy: z.boolean().default(false),
     stateless: z.boolean().default(false).meta({ setting: 'stateless' }),
     allowed_hosts: z.array(hostName).default([]),

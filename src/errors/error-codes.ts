@@ -122,6 +122,19 @@ export const ERROR_CODES = {
     kind: 'execution',
     doc: 'The Python process that ran a call ended; the message says how. A running server replaces the process.',
   },
+  unauthenticated: {
+    kind: 'forbidden',
+    httpStatus: 401,
+    doc: 'The request has no valid credentials: no token, or one that has expired, was revoked or is for another server.',
+  },
+  insufficient_scope: {
+    kind: 'forbidden',
+    doc: 'The token of the caller lacks a scope that the endpoint needs; the message names all that it needs.',
+  },
+  identity_provider_unavailable: {
+    kind: 'unavailable',
+    doc: 'The identity provider does not answer, so callers cannot be checked; no caller is let in unchecked.',
+  },
   reload_failed: {
     kind: 'execution',
     doc: 'A reload failed; the record gives the stage and the reason. Except after some failed handovers, the previous generation keeps serving.',

@@ -11,6 +11,8 @@ export interface AccessRecord {
   /** `success`, an error code, or what the transport knows of the outcome. */
   outcome?: string | undefined;
   client?: string | undefined;
+  /** The stable name of the caller, if callers are authenticated. */
+  user?: string | undefined;
   /** Of the trace that the call belongs to. */
   trace_id?: string | undefined;
   /** Of HTTP. */

@@ -11,7 +11,7 @@ import {
   type Transport,
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
-import { ANONYMOUS } from '../caller/index.js';
+import { ANONYMOUS, type Caller, InsufficientScope } from '../caller/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
@@ -66,11 +66,15 @@ export interface MessageScope {
   readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
   /** The address that the message came from; absent when it did not come over HTTP. */
   readonly client?: string | undefined;
+  /** Who sends the message; absent when nothing has authenticated the sender. */
+  readonly caller?: Caller | undefined;
   /** What the access log says of the message; absent when there is no access log. */
   readonly access?: AccessRecord | undefined;
   /** Calls the listener once the answer is written, or cannot be. */
   readonly whenAnswered: (listener: () => void) => void;
   readonly splices: ResultSplices;
+  /** Set when a call is refused because its caller lacks these; a transport may tell its client. */
+  missingScopes?: readonly string[] | undefined;
   /** Sends a notification before the answer; absent when this client takes nothing but the answer. */
   readonly notify?: Notify | undefined;
 }
@@ -184,6 +188,9 @@ interface ServedCall<R> {
   readonly onFailure?: (error: MxcpError) => R;
 }
 
+/** What a client hears as an error of the protocol, also of a tool: its model can do nothing about it. */
+const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(['endpoint_not_found', 'insufficient_scope']);
+
 /** The protocol frame of every call: gives it its context, ends its notifications before its answer is sent, reports its error. */
 function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers }: McpServerFactoryOptions) {
   let level: LoggingLevel | undefined;
@@ -207,7 +214,7 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
         notifications.send(notification);
       });
     try {
-      const caller = { ...ANONYMOUS, requestHeaders };
+      const caller = { ...(scope.caller ?? ANONYMOUS), requestHeaders };
       const { id: requestId, signal } = context.mcpReq;
       const origin = { requestId, client: scope.client, access: scope.access, trace: timing?.trace ?? parent };
       return await run({ caller, signal, notify: send, origin, timing }, scope);
@@ -216,7 +223,8 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
       if (!(thrown instanceof MxcpError))
         logger.error({ err: thrown }, `the answer of a ${target.kind} could not be made`);
       const error = toMxcpError(thrown);
-      if (onFailure === undefined || error.code === 'endpoint_not_found')
+      if (error instanceof InsufficientScope) scope.missingScopes = error.scopes;
+      if (onFailure === undefined || PROTOCOL_ERRORS.has(error.code))
         throw toProtocolError(target, error, { scrubber, isModern: context.mcpReq.envelope !== undefined });
       return onFailure(error);
     } finally {

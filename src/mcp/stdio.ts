@@ -13,6 +13,7 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { Caller } from '../caller/index.js';
 import { within } from '../lifecycle/index.js';
 import { LimitedLog } from '../logging/index.js';
 import { AccessLog, type AccessRecord } from './access-log.js';
@@ -30,6 +31,8 @@ import { ResultSplices, writeMessage } from './results.js';
 interface StdioOptions extends McpOptions {
   readonly input: Readable;
   readonly output: Writable;
+  /** Who is on the other end; undefined when nothing has authenticated the client. */
+  readonly caller?: Caller | undefined;
 }
 
 /**
@@ -43,6 +46,7 @@ export function startStdio(options: StdioOptions): ClientTransport {
   const transport = new StdioTransport(options, splices);
   const scopeOf = ({ mcpReq }: ServerContext): MessageScope => ({
     splices,
+    caller: options.caller,
     notify: (message) => mcpReq.notify(message),
     access: transport.accessOf(mcpReq.id),
     whenAnswered: (listener) => transport.whenAnswered(mcpReq.id, listener),

@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import type { LoggedLine, ServerObserver } from '../telemetry/index.js';
+import { AUTH_OUTCOMES, type AuthAttempt, type LoggedLine, type ServerObserver } from '../telemetry/index.js';
 
 /** Counts what a server does by itself, beside calls and reloads. */
 export class BackgroundMetrics implements ServerObserver {
@@ -7,6 +7,7 @@ export class BackgroundMetrics implements ServerObserver {
   readonly #refreshes: Counter;
   readonly #lines: Counter;
   readonly #leftOut: Counter;
+  readonly #authAttempts: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -32,9 +33,20 @@ export class BackgroundMetrics implements ServerObserver {
       help: 'Lines that were not logged, because there were many like them in the same minute.',
       registers,
     });
+    this.#authAttempts = new Counter({
+      name: 'mxcp_auth_attempts_total',
+      help: 'Requests to the MCP port whose caller was looked for, by outcome. None while everybody may call.',
+      labelNames: ['outcome'],
+      registers,
+    });
     // A series that begins with its first increment would hide it from `increase()`.
     for (const outcome of ['success', 'error']) this.#refreshes.inc({ outcome }, 0);
+    for (const outcome of AUTH_OUTCOMES) this.#authAttempts.inc({ outcome }, 0);
     for (const level of ['info', 'warn', 'error']) this.#lines.inc({ level }, 0);
+  }
+
+  authenticated({ outcome }: AuthAttempt): void {
+    this.#authAttempts.inc({ outcome });
   }
 
   workerReplaced(): void {

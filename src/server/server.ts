@@ -279,12 +279,12 @@ export class Server {
   }
 }
 
-/** Nothing in this version keeps callers out, so a port that others can reach should not be opened by mistake. */
-function warnOfOpenPort({ sqlTools }: ResolvedConfig, url: string | undefined, logger: Logger): void {
+/** A port that others can reach, and where nothing keeps callers out, should not be opened by mistake. */
+function warnOfOpenPort({ auth, sqlTools }: ResolvedConfig, url: string | undefined, logger: Logger): void {
   if (url === undefined) return;
   const { hostname, port } = new URL(url);
   const host = hostname.replaceAll(/[[\]]/g, '');
-  if (isLoopbackHost(host)) return;
+  if (isLoopbackHost(host) || auth !== undefined) return;
   logger.warn(
     `listening on ${host} without authentication: every client that reaches port ${port || 80} can call every endpoint; listen on localhost, or put a proxy that authenticates in front of it`,
   );

@@ -29,6 +29,7 @@ import { canHeal } from '../secrets/index.js';
 import { version } from '../version/index.js';
 import { ServerReloadSteps } from './server-reload-steps.js';
 import { ReloadTriggers } from './reload-triggers.js';
+import { callerOfStdio, startAuthentication } from './start-authentication.js';
 import type { ServerContext } from './server-context.js';
 
 const SECRET_RETRIES = { firstMs: 500, longestMs: 10_000 } as const;
@@ -93,7 +94,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const gate = new CallGate(settings);
   const options = { gate, renderers, callTimeoutMs, maxResultBytes, log: callLog };
   const calls = new LiveEndpointCalls(active, options);
-  const transport = await openTransport(context, config, calls);
+  const transport = await openTransport(context, config, calls, active);
   const triggers = new ReloadTriggers(context, active);
   const coordinator = new ReloadCoordinator({
     active,
@@ -154,17 +155,32 @@ async function buildFirstGeneration(
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
   context: ServerContext,
-  { project, transport, presentation }: ResolvedConfig,
+  config: ResolvedConfig,
   calls: EndpointCalls,
+  active: ActiveGeneration<GenerationContents>,
 ): Promise<ClientTransport> {
+  const { project, transport, presentation } = config;
   const { logger, scrubber, observers, settings, openStreams, phase, readiness, sockets } = context;
   const { accessLog, healthPath } = settings;
   const info = { name: project, version, ...presentation };
   const options = { calls, logger, scrubber, observers, accessLog, info, rotation: phase.rotation };
-  if (transport.provider === 'stdio') return startStdio({ ...options, ...openStreams() });
+  const listening: { port: number } = { port: transport.port };
+  const authentication = await startAuthentication(context, config, active, () => listening.port);
+  if (transport.provider === 'stdio') {
+    const caller = await callerOfStdio(authentication, context);
+    return startStdio({ ...options, ...openStreams(), caller });
+  }
   const health =
     healthPath === undefined ? undefined : { path: healthPath, isReady: async () => isReady(await readiness.ready()) };
-  return startHttpListener({ ...options, ...transport, health, descriptors: sockets.mcp });
+  const listener = await startHttpListener({
+    ...options,
+    ...transport,
+    health,
+    descriptors: sockets.mcp,
+    authentication,
+  });
+  listening.port = listener.port;
+  return listener;
 }
 
 const CALLS_SHARE = 0.8;

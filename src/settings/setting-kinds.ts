@@ -45,6 +45,11 @@ export const urlPath: SettingKind<string> = {
   allowed: 'a path like /healthz, and not /mcp',
 };
 
+export const webUrl: SettingKind<string> = {
+  parse: (value) => (/^https?:\/\/[^\s?#@]+$/i.test(value) && URL.canParse(value) ? value : undefined),
+  allowed: 'an https:// URL like https://tools.example.com',
+};
+
 export const octalMode: SettingKind<number> = {
   parse: (value) => (/^(?:0o?)?[0-7]{3}$/.test(value) ? Number.parseInt(value.slice(-3), 8) : undefined),
   allowed: 'an octal file mode like 0600',

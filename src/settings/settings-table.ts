@@ -11,6 +11,7 @@ import {
   type SettingKind,
   text,
   urlPath,
+  webUrl,
 } from './setting-kinds.js';
 
 /** One setting of the command line or the environment. The flag wins over the variable. */
@@ -120,6 +121,17 @@ export const SETTINGS = {
     flag: '--port <number>',
     variable: 'MXCP_PORT',
     doc: 'Port to listen on; default: `transport.http.port`.',
+  },
+  baseUrl: {
+    kind: webUrl,
+    flag: '--base-url <url>',
+    variable: 'MXCP_BASE_URL',
+    doc: 'The URL by which clients reach the server, if a proxy is in front of it; default: `transport.http.base_url`.',
+  },
+  authToken: {
+    kind: text,
+    variable: 'MXCP_AUTH_TOKEN',
+    doc: 'The access token of the client over standard input and output, where the profile asks for authentication.',
   },
   healthPath: {
     kind: urlPath,

@@ -5,7 +5,14 @@ export {
   type ObservedCall,
   type OpenPhase,
 } from './call-timing.js';
-export { type LoggedLine, Observers, type ReloadChange, type ServerObserver } from './observers.js';
+export {
+  AUTH_OUTCOMES,
+  type AuthAttempt,
+  type LoggedLine,
+  Observers,
+  type ReloadChange,
+  type ServerObserver,
+} from './observers.js';
 export { RecentLines } from './recent-lines.js';
 export { newSpanId, newTraceId, parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
 export { CallTracer } from './call-tracer.js';

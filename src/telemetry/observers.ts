@@ -1,3 +1,4 @@
+import type { Caller } from '../caller/index.js';
 import type { Check, ReloadStage, RunRecord } from '../contract/index.js';
 import { messageOf } from '../errors/index.js';
 import type { Logger, LogLevelState } from '../logging/index.js';
@@ -28,6 +29,28 @@ export interface ServerObserver {
   refreshEnded?(reason: string | undefined): void;
   /** A line of the log was left out, because there are many like it. */
   lineLeftOut?(): void;
+  /** A request to the MCP port was let in or refused. Never while everybody may call. */
+  authenticated?(attempt: AuthAttempt): void;
+}
+
+export const AUTH_OUTCOMES = [
+  'success',
+  'no_credentials',
+  'malformed',
+  'invalid',
+  'insufficient_scope',
+  'unavailable',
+] as const;
+
+/** What came of asking who sends a request. */
+export interface AuthAttempt {
+  readonly outcome: (typeof AUTH_OUTCOMES)[number];
+  /** Known also if a scope is missing. */
+  readonly caller?: Caller | undefined;
+  /** The address that the request came from. */
+  readonly client: string | undefined;
+  /** Why it was refused, without the credentials. */
+  readonly reason?: string | undefined;
 }
 
 export type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
@@ -116,6 +139,10 @@ export class Observers implements Required<ServerObserver> {
 
   lineLeftOut(): void {
     this.#pass((observer) => observer.lineLeftOut?.());
+  }
+
+  authenticated(attempt: AuthAttempt): void {
+    this.#pass((observer) => observer.authenticated?.(attempt));
   }
 
   logLevelChanged(state: LogLevelState): void {

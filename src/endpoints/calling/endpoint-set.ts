@@ -50,11 +50,12 @@ export type EndpointListings = EndpointSet['listings'];
 /** Something that answers with a result when it is called: a tool, a resource, or an SQL tool. */
 export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
   readonly arguments: ArgumentReader;
+  /** What the token of a caller must have. */
+  readonly scopes: readonly string[];
   readonly source: EndpointSource | SqlTool['source'];
 }
 
-interface CallablePrompt {
-  readonly arguments: ArgumentReader;
+interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes'> {
   /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
   readonly renderer: PromptRenderer;
@@ -92,12 +93,22 @@ export class EndpointSet {
     );
     this.prompts = new Map(
       prompts.map((prompt) => {
-        const reader = this.#readerOf(labelOf(prompt), prompt.parameters);
+        const endpoint = labelOf(prompt);
+        const reader = this.#readerOf(endpoint, prompt.parameters);
         const optional = prompt.parameters.filter((each) => 'default' in each && !takesEmptyText(each));
         const leftOutWhenEmpty = new Set(optional.map(({ name }) => name));
-        return [prompt.name, { arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt) }];
+        const { scopes } = prompt;
+        return [
+          prompt.name,
+          { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt) },
+        ];
       }),
     );
+  }
+
+  /** Every scope that an endpoint needs, each one once. */
+  get scopes(): readonly string[] {
+    return [...new Set(this.catalog.endpoints.flatMap(({ scopes }) => scopes))].sort();
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {
@@ -106,7 +117,8 @@ export class EndpointSet {
     const checks = returns && createResultChecks(returns, this.#compiler);
     // A resource that does not exist is an error to its clients, and MCP has no null in place of an object.
     const allowsNull = definition.kind === 'tool' && returns?.type !== 'object';
-    return { endpoint, arguments: this.#readerOf(endpoint, parameters), returns, checks, allowsNull, source };
+    const scopes = 'scopes' in definition ? definition.scopes : [];
+    return { endpoint, scopes, arguments: this.#readerOf(endpoint, parameters), returns, checks, allowsNull, source };
   }
 
   #readerOf(label: string, parameters: readonly ParameterDefinition[]): ArgumentReader {

@@ -1,4 +1,4 @@
-import type { Caller, Decision } from '../../caller/index.js';
+import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
 import type { QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
 import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
@@ -82,7 +82,7 @@ interface RunningCall {
 
 /**
  * Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. Calls throw
- * `endpoint_not_found`, `params_invalid`, `server_busy`, `call_timeout`, `query_failed`, `query_interrupted`,
+ * `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `server_busy`, `call_timeout`, `query_failed`, `query_interrupted`,
  * `result_too_large`, `output_invalid`, `prompt_failed`.
  */
 export class LiveEndpointCalls {
@@ -254,12 +254,13 @@ export class LiveEndpointCalls {
   }
 }
 
-/** Throws `params_invalid`. */
+/** Throws `insufficient_scope`, `params_invalid`. */
 function readArguments(
-  { arguments: reader }: Pick<Callable, 'arguments'>,
+  { endpoint, scopes, arguments: reader }: Pick<Callable, 'endpoint' | 'scopes' | 'arguments'>,
   sent: SentArguments,
-  { timing }: CallContext,
+  { caller, timing }: CallContext,
 ): CallArguments {
+  if (scopes.length > 0) assertScopes(endpoint, scopes, caller);
   const bind = timing?.begin('bind');
   const read = reader.read(sent);
   bind?.end();

@@ -31,6 +31,9 @@ const testSchema = z.strictObject({
   result_contains_text: text,
 });
 
+/** RFC 6749, 3.3 */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
 const sharedFields = {
   title: text,
   description: text,
@@ -38,6 +41,7 @@ const sharedFields = {
   parameters: maybe(parametersSchema),
   return: maybe(typeSchema),
   enabled: flag,
+  scopes: maybe(z.array(z.string().regex(SCOPE, 'must be one scope of OAuth, without spaces and quotes'))),
   tests: maybe(z.array(testSchema)),
   // Accepted here and refused by a rule, with the reason.
   policies: z.unknown().optional(),

@@ -39,6 +39,8 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'descriptio
   readonly name: string;
   readonly parameters: readonly ParameterDefinition[];
   readonly returns: TypeDefinition | undefined;
+  /** Of the access token: a call of a caller who lacks one is refused. */
+  readonly scopes: readonly string[];
   readonly tests: readonly EndpointTest[];
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** For problems. Functions, because finding a position takes much longer than reading the file. */

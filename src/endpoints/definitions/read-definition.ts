@@ -98,7 +98,7 @@ function toDefinition(
 ): EndpointDefinition | undefined {
   const fields: EndpointFields | undefined = contents.tool ?? contents.resource ?? contents.prompt;
   if (fields === undefined) return undefined;
-  const { title, description, tags, parameters = [], tests = [] } = fields;
+  const { title, description, tags, parameters = [], scopes = [], tests = [] } = fields;
   const positionOf = (...at: (string | number)[]) => found.source.positionOfKey([kind, ...at]);
   const shared = {
     path,
@@ -107,6 +107,7 @@ function toDefinition(
     tags,
     parameters,
     returns: fields.return,
+    scopes,
     tests,
     metadata: contents.metadata,
     positions: {

@@ -1,12 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isJsonContentType, ProtocolErrorCode } from '@modelcontextprotocol/server';
-import { readBody } from '../../http/index.js';
+import { isJsonContentType } from '@modelcontextprotocol/server';
+import type { Caller } from '../../caller/index.js';
+import { headerValues, readBody } from '../../http/index.js';
 import type { AccessLog, AccessRecord } from '../access-log.js';
 import { parseMessageText } from '../mcp-server.js';
-import { OUT_OF_ROTATION } from '../draining.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
+import { MALFORMED, type MessageId, NOT_JSON, NOT_UTF8, type Refusal, TOO_LARGE, toResponse } from './refusals.js';
 
 /** The headers of the protocol, which the SDK reads besides `accept`. Tools read all headers through `requestHeaders`. */
 export const MCP_HEADERS = [
@@ -36,6 +37,12 @@ export class HttpExchange {
   readonly #abort = new AbortController();
   #requestHeaders: Readonly<Record<string, string>> | undefined;
   #isStreaming = false;
+  /** Who sends the request; undefined while everybody may. */
+  caller: Caller | undefined;
+  /** What the caller lacks, if that is why the request was refused. */
+  missingScopes: readonly string[] | undefined;
+  /** Headers that no endpoint sees. */
+  secretHeaders: ReadonlySet<string> | undefined;
 
   constructor(incoming: IncomingMessage, response: ServerResponse, accessLog: AccessLog | undefined) {
     this.#incoming = incoming;
@@ -57,8 +64,13 @@ export class HttpExchange {
 
   /** Lower-case names; a header that came several times is joined with commas. */
   get requestHeaders(): Readonly<Record<string, string>> {
-    this.#requestHeaders ??= joinedHeaders(this.#incoming);
+    this.#requestHeaders ??= joinedHeaders(this.#incoming, this.secretHeaders);
     return this.#requestHeaders;
+  }
+
+  /** The values of a header as they were sent. The name is lower-case. */
+  valuesOf(header: string): readonly string[] {
+    return headerValues(this.#incoming, header);
   }
 
   header(name: string): string | undefined {
@@ -136,10 +148,14 @@ function outcomeOf(response: ServerResponse, { request }: AccessRecord): string 
   return request === undefined || isStream ? 'success' : 'refused';
 }
 
-function joinedHeaders(incoming: IncomingMessage): Readonly<Record<string, string>> {
+function joinedHeaders(
+  incoming: IncomingMessage,
+  hidden: ReadonlySet<string> | undefined,
+): Readonly<Record<string, string>> {
   const joined: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined) joined[name] = Array.isArray(value) ? value.join(', ') : value;
+    if (value !== undefined && hidden?.has(name) !== true)
+      joined[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   return joined;
 }
@@ -243,54 +259,6 @@ export async function refuse(exchange: HttpExchange, reason: Refusal): Promise<v
   await sendResponse(toResponse(reason), exchange);
 }
 
-export type MessageId = string | number;
-
-/** The code JSON-RPC leaves to servers, for refusals that have none of their own. */
-export const REFUSED = -32_000;
-
-/** An error response of JSON-RPC, with the HTTP status it is sent with. */
-export interface Refusal {
-  readonly status: number;
-  readonly code: number;
-  readonly message: string;
-  readonly id?: MessageId | undefined;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export const METHOD_NOT_ALLOWED: Refusal = {
-  status: 405,
-  code: REFUSED,
-  message: 'Method not allowed',
-  headers: { allow: 'GET, POST, DELETE' },
-};
-
-export const CLOSING: Refusal = {
-  status: 503,
-  code: REFUSED,
-  message: 'The server is shutting down',
-  headers: { 'retry-after': '5', connection: 'close' },
-};
-
-/** The connection ends too, so that the next request of a client behind a load balancer reaches another server. */
-export const DRAINING: Refusal = { ...CLOSING, message: OUT_OF_ROTATION };
-
-export const INTERNAL_ERROR: Refusal = {
-  status: 500,
-  code: ProtocolErrorCode.InternalError,
-  message: 'Internal error',
-};
-
-/**
- * The response of a refusal: to the message with `id`, or to no message in particular. MCP knows no `id: null`, which JSON-RPC
- * has for that case.
- */
-export function toResponse({ status, code, message, id, headers }: Refusal): Response {
-  return Response.json(
-    { jsonrpc: '2.0', id, error: { code, message } },
-    { status, ...(headers !== undefined && { headers }) },
-  );
-}
-
 /** Gives a refusal that names no message the id of its message. The SDK has `id: null` (2.4.0). */
 export async function withRequestId(response: Response, id: MessageId | undefined): Promise<Response> {
   const { status, headers, body } = response;
@@ -308,25 +276,6 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** How much of a larger body is read and thrown away, so that its sender gets to see the answer. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
-
-const TOO_LARGE: Refusal = { status: 413, code: REFUSED, message: 'The body is larger than 4 MiB' };
-const NOT_JSON: Refusal = {
-  status: 415,
-  code: REFUSED,
-  message: 'Content-Type must be application/json, without Content-Encoding',
-};
-// Not the message of the parser, which quotes the body.
-const MALFORMED: Refusal = {
-  status: 400,
-  code: ProtocolErrorCode.ParseError,
-  message: 'Parse error: the body is not valid JSON',
-};
-
-const NOT_UTF8: Refusal = {
-  status: 400,
-  code: ProtocolErrorCode.ParseError,
-  message: 'Parse error: the body is not valid UTF-8',
-};
 
 /** Reads and parses the body once. Rejects only when the client goes away. */
 export async function readMessageBody(incoming: IncomingMessage): Promise<MessageBody> {

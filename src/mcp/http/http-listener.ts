@@ -1,5 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Authentication } from '../../auth/index.js';
 import {
+  answerRoute,
   bindHttpServers,
   ClientGone,
   hostOf,
@@ -7,6 +9,7 @@ import {
   portOf,
   type Reply,
   RequestGuard,
+  type WebRoute,
   writeReply,
 } from '../../http/index.js';
 import { within } from '../../lifecycle/index.js';
@@ -17,23 +20,19 @@ import { type ClientTransport, createMcpServerFactory, type McpOptions, type Mes
 import { beginsWork } from '../draining.js';
 import { ResultSplices } from '../results.js';
 import {
-  CLOSING,
-  DRAINING,
   ExchangeRequest,
   HttpExchange,
-  INTERNAL_ERROR,
   MCP_HEADERS,
-  METHOD_NOT_ALLOWED,
   hasMethod,
   methodOf,
   readMessageBody,
   refuse,
-  REFUSED,
   refusedIdOf,
   sendResponse,
   withRequestId,
 } from './http-exchange.js';
 import { MessageRouter } from './message-router.js';
+import { CLOSING, DRAINING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, REFUSED } from './refusals.js';
 
 export interface HttpListenerOptions extends McpOptions {
   readonly host: string;
@@ -47,6 +46,8 @@ export interface HttpListenerOptions extends McpOptions {
   readonly sessionIdleMs?: number;
   /** Sockets that listen already, instead of host and port. */
   readonly descriptors?: readonly number[] | undefined;
+  /** Refuses requests of unknown callers; undefined lets everybody call. Its owner disposes it. */
+  readonly authentication?: Authentication | undefined;
   /** Where load balancers ask whether calls would be served. */
   readonly health?: { readonly path: string; readonly isReady: () => Promise<boolean> } | undefined;
 }
@@ -174,14 +175,34 @@ export class HttpListener implements ClientTransport {
 
   async #serve(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
     const { response } = exchange;
-    if (!MCP_PATH.test(incoming.url ?? '')) return writeReply(response, NOT_FOUND);
+    const { authentication } = this.#options;
+    if (!MCP_PATH.test(incoming.url ?? '')) {
+      const route = authentication?.routes.get(incoming.url?.split('?', 1)[0] ?? '');
+      return route === undefined ? writeReply(response, NOT_FOUND) : this.#answerBeside(route, incoming, exchange);
+    }
     const { origin } = incoming.headers;
     const refused = this.#guard.refusalOf(incoming.headers);
     if (refused !== undefined) return refuse(exchange, { status: 403, code: REFUSED, message: refused });
     if (origin !== undefined) allowOrigin(response, origin);
     if (exchange.method === 'OPTIONS' && origin !== undefined) return answerPreflight(response);
+    if (authentication !== undefined && !(await isLetIn(exchange, authentication))) return;
     if (!METHODS.has(exchange.method)) return refuse(exchange, METHOD_NOT_ALLOWED);
     await this.#answer(incoming, exchange);
+  }
+
+  /** What authentication needs beside `/mcp`. Who asks is not known there yet. */
+  async #answerBeside(route: WebRoute, incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
+    const { host, origin } = incoming.headers;
+    const refused = this.#guard.refusalOf({ host });
+    if (refused !== undefined) return refuse(exchange, { status: 403, code: REFUSED, message: refused });
+    Object.assign(exchange.access ?? {}, { method: route.path });
+    const context = {
+      origin: this.#options.authentication?.originFor(host ?? '') ?? '',
+      isAllowedOrigin: this.#guard.refusalOf({ host, origin }) === undefined,
+      signal: exchange.signal,
+    };
+    await answerRoute(route, incoming, exchange.response, context);
+    Object.assign(exchange.access ?? {}, { outcome: exchange.response.statusCode < 400 ? 'success' : 'refused' });
   }
 
   async #answer(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
@@ -195,9 +216,19 @@ export class HttpListener implements ClientTransport {
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
     if (response !== undefined && response.status !== 499)
-      return sendResponse(await withRequestId(response, id), exchange);
+      return sendResponse(this.#withStepUp(await withRequestId(response, id), exchange), exchange);
     // Nothing was answered: the client is gone, or the deadline of a shutdown has passed.
     await refuse(exchange, { ...CLOSING, id });
+  }
+
+  /** Names the scopes to ask for by HTTP, because the answer of the protocol has no place for them. A stream of events has begun as a success. */
+  #withStepUp(response: Response, exchange: HttpExchange): Response {
+    const { missingScopes } = exchange;
+    const challenge = missingScopes && this.#options.authentication?.stepUp(missingScopes, exchange);
+    if (challenge === undefined || exchange.isStreaming) return response;
+    const headers = new Headers(response.headers);
+    for (const [name, value] of Object.entries(challenge)) headers.set(name, value);
+    return new Response(response.body, { status: 403, headers });
   }
 
   #fail(exchange: HttpExchange, error: unknown): void {
@@ -243,6 +274,19 @@ function isNewWork({ method }: HttpExchange, parsed: unknown): boolean {
   return method === 'GET' || hasMethod(parsed, beginsWork);
 }
 
+/** Gives the exchange its caller, or refuses it. Its body is not read before. */
+async function isLetIn(exchange: HttpExchange, authentication: Authentication): Promise<boolean> {
+  const verdict = await authentication.authenticate(exchange);
+  if ('refused' in verdict) {
+    await refuse(exchange, { code: REFUSED, ...verdict.refused });
+    return false;
+  }
+  exchange.caller = verdict.caller;
+  exchange.secretHeaders = authentication.secretHeaders;
+  Object.assign(exchange.access ?? {}, { user: verdict.caller.userId ?? undefined });
+  return true;
+}
+
 function scopeOf(request: Request | undefined): MessageScope {
   if (request instanceof ExchangeRequest) return request.exchange;
   return { splices: new ResultSplices(), whenAnswered: (listener) => listener() };
@@ -251,7 +295,7 @@ function scopeOf(request: Request | undefined): MessageScope {
 /** Lets the page behind an `Origin` that has passed the guard read the response. */
 function allowOrigin(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('access-control-expose-headers', 'mcp-session-id, mcp-protocol-version');
+  response.setHeader('access-control-expose-headers', 'mcp-session-id, mcp-protocol-version, www-authenticate');
   response.setHeader('vary', 'origin');
 }
 

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
-import { cancelledIdsOf, type ExchangeRequest, type MessageId, REFUSED, requestIdsOf } from './http-exchange.js';
+import { cancelledIdsOf, type ExchangeRequest, requestIdsOf } from './http-exchange.js';
+import { type MessageId, REFUSED } from './refusals.js';
 
 export interface SessionOptions {
   readonly createServer: () => Server;
@@ -25,15 +27,17 @@ export class LegacySessions {
     this.#expiry = setInterval(() => this.#expire(), Math.max(10, options.sessionIdleMs / 10)).unref();
   }
 
-  find(id: string): LegacySession | undefined {
-    return this.#sessions.get(id);
+  /** The session of this user. Another user does not learn that there is one. */
+  find(id: string, caller: Caller | undefined): LegacySession | undefined {
+    const session = this.#sessions.get(id);
+    return session !== undefined && isSameUser(session.caller, caller) ? session : undefined;
   }
 
   /** A session for an `initialize`. It counts once the SDK has accepted that. `undefined` when there is no room. */
-  async open(): Promise<LegacySession | undefined> {
+  async open(caller: Caller | undefined): Promise<LegacySession | undefined> {
     if (!this.#makeRoom()) return undefined;
     const server = this.#options.createServer();
-    const session = new LegacySession(server, () => this.#sessions.set(session.id, session));
+    const session = new LegacySession(server, caller, () => this.#sessions.set(session.id, session));
     server.onclose = () => this.#sessions.delete(session.id);
     await session.connect();
     return session;
@@ -77,6 +81,11 @@ export class LegacySessions {
   }
 }
 
+function isSameUser(one: Caller | undefined, other: Caller | undefined): boolean {
+  const isSame = (key: 'provider' | 'userId' | 'username'): boolean => one?.[key] === other?.[key];
+  return isSame('provider') && isSame('userId') && isSame('username');
+}
+
 /**
  * One client of a 2025 protocol, from `initialize` to DELETE, expiry or the end of the listener. Holds the SDK's server
  * and transport, for which every answer is JSON: the exchange writes the notifications of a call itself.
@@ -84,6 +93,8 @@ export class LegacySessions {
  */
 export class LegacySession {
   readonly id = randomUUID();
+  /** Who opened it; only the same user may continue it. */
+  readonly caller: Caller | undefined;
   readonly server: Server;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
   readonly #unanswered = new Set<MessageId>();
@@ -93,8 +104,9 @@ export class LegacySession {
   lastUsed = performance.now();
 
   /** `onInitialized` runs before the answer to a valid `initialize`. */
-  constructor(server: Server, onInitialized: () => void) {
+  constructor(server: Server, caller: Caller | undefined, onInitialized: () => void) {
     this.server = server;
+    this.caller = caller;
     this.#transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => this.id,
       onsessioninitialized: onInitialized,

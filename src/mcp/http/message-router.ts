@@ -10,8 +10,9 @@ import {
 } from '@modelcontextprotocol/server';
 import { type ListChanges, sendListChanges } from '../listings.js';
 import { MODERN_VERSION, toIssueTexts } from '../mcp-server.js';
-import { type ExchangeRequest, hasMethod, REFUSED, toResponse } from './http-exchange.js';
+import { type ExchangeRequest, hasMethod } from './http-exchange.js';
 import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
+import { REFUSED, toResponse } from './refusals.js';
 
 type MessageRouterOptions = SessionOptions & { readonly stateless: boolean };
 
@@ -96,7 +97,7 @@ export class MessageRouter {
   }
 
   async #inSession(id: string, request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
-    const session = this.#sessions.find(id);
+    const session = this.#sessions.find(id, request.exchange.caller);
     if (session !== undefined) return session.handle(request, parsedBody);
     const message = 'Session not found: it has ended; initialize again';
     return toResponse({ status: 404, code: -32_001, message });
@@ -106,13 +107,13 @@ export class MessageRouter {
     const problems = problemsOfInitialize(parsedBody);
     if (problems !== undefined)
       return toResponse({ status: 400, code: ProtocolErrorCode.InvalidParams, message: `Invalid params: ${problems}` });
-    const session = await this.#sessions.open();
+    const session = await this.#sessions.open(request.exchange.caller);
     if (session === undefined) {
       const headers = { 'retry-after': '5' };
       return toResponse({ status: 503, code: REFUSED, message: 'All sessions are in use', headers });
     }
     const response = await session.handle(request, parsedBody);
-    if (this.#sessions.find(session.id) === undefined) await session.close();
+    if (this.#sessions.find(session.id, session.caller) === undefined) await session.close();
     return response;
   }
 

@@ -227,9 +227,10 @@ describe('protections', () => {
 
   it('that hide behind a reference are seen', async () => {
     const root = await makeProject({
-      'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {dev: {auth: {provider: "${AUTH}"}}}}}\n',
+      'config.yml':
+        'mxcp: 1\nprojects: {shop: {profiles: {dev: {auth: {provider: "${AUTH}", github: {client_id: a, client_secret: b}}}}}}\n',
     });
-    expect(await errorOf(loadProject(root, { env: { AUTH: 'oidc' } }))).toMatchObject({
+    expect(await errorOf(loadProject(root, { env: { AUTH: 'github' } }))).toMatchObject({
       code: 'protection_unavailable',
     });
     await loadProject(root, { env: { AUTH: 'none' } });
@@ -237,7 +238,8 @@ describe('protections', () => {
 
   it('of a profile that is not active do not matter', async () => {
     const root = await makeProject({
-      'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {prod: {auth: {provider: oidc}}}}}\n',
+      'config.yml':
+        'mxcp: 1\nprojects: {shop: {profiles: {prod: {auth: {provider: github, github: {client_id: a, client_secret: b}}}}}}\n',
     });
     await loadProject(root);
   });

@@ -41,13 +41,18 @@ describe.each([
   });
 });
 
-it('lets a reload apply secrets, their stores, plugin configuration, headers of telemetry and how often it happens by itself, and nothing else', () => {
+it('lets a reload apply secrets, also those of authentication, their stores, plugin configuration, headers of telemetry and how often it happens by itself, and nothing else', () => {
   const applied = reloadTable()
     .filter((row) => row.reload === 'live')
     .map((row) => row.path.join('.'));
   expect(applied).toEqual([
     'projects.*.profiles.*.secrets',
     'projects.*.profiles.*.plugin.config',
+    ...['github', 'atlassian', 'salesforce', 'google', 'keycloak', 'oidc'].map(
+      (provider) => `projects.*.profiles.*.auth.${provider}.client_secret`,
+    ),
+    'projects.*.profiles.*.auth.static.tokens',
+    'projects.*.profiles.*.auth.proxy.shared_secret',
     'projects.*.profiles.*.telemetry.headers',
     'vault',
     'onepassword',

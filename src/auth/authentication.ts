@@ -1,0 +1,140 @@
+import type { Caller } from '../caller/index.js';
+import type { AuthSettings } from '../config/index.js';
+import { type MxcpError, toMxcpError } from '../errors/index.js';
+import type { WebRoute } from '../http/index.js';
+import { LimitedLog, type Logger } from '../logging/index.js';
+import type { AuthAttempt, Observers } from '../telemetry/index.js';
+import { type Authenticator, type AuthRequest, MalformedCredentials, NoCredentials } from './authenticator.js';
+import { toChallenge } from './bearer-token.js';
+import type { ProtectedResource } from './protected-resource.js';
+
+/** A refused request, as HTTP answers it. */
+export interface AuthRefusal {
+  readonly status: number;
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface AuthenticationParts {
+  readonly settings: Pick<AuthSettings, 'mode' | 'provider' | 'requiredScopes'>;
+  readonly authenticator: Authenticator;
+  /** Undefined where no authorization server gives tokens. */
+  readonly resource: ProtectedResource | undefined;
+  /** What is answered beside `/mcp`, besides the metadata of the resource. */
+  readonly routes?: readonly WebRoute[];
+  readonly logger: Logger;
+  readonly observers: Pick<Observers, 'authenticated' | 'lineLeftOut'>;
+  readonly dispose?: () => Promise<void> | void;
+}
+
+/**
+ * Lets only requests of known callers pass, before their body is read. Lives as long as the process; secrets come from the current
+ * generation. Anything unexpected refuses.
+ */
+export class Authentication {
+  readonly mode: AuthSettings['mode'];
+  readonly provider: AuthSettings['provider'];
+  /** By path. */
+  readonly routes: ReadonlyMap<string, WebRoute>;
+  readonly secretHeaders: ReadonlySet<string>;
+  readonly #parts: AuthenticationParts;
+  readonly #refusals: LimitedLog;
+
+  constructor(parts: AuthenticationParts) {
+    const { settings, resource, routes = [], observers, logger, authenticator } = parts;
+    this.#parts = parts;
+    this.mode = settings.mode;
+    this.provider = settings.provider;
+    this.secretHeaders = authenticator.secretHeaders;
+    this.routes = new Map([...(resource?.routes ?? []), ...routes].map((route) => [route.path, route]));
+    this.#refusals = new LimitedLog(logger.child({ component: 'auth' }), () => observers.lineLeftOut());
+  }
+
+  /** The origin of this server as its clients write it. */
+  originFor(host: string): string {
+    return this.#parts.resource?.originFor(host) ?? '';
+  }
+
+  async authenticate(request: AuthRequest): Promise<{ readonly caller: Caller } | { readonly refused: AuthRefusal }> {
+    const { settings, authenticator } = this.#parts;
+    let caller: Caller | undefined;
+    try {
+      caller = await authenticator.authenticate(request);
+    } catch (error) {
+      return { refused: this.#refuse(error, request) };
+    }
+    const isMissing = settings.requiredScopes.some((scope) => !caller.scopes.includes(scope));
+    if (isMissing) return { refused: this.#refuseScopes(caller, request) };
+    this.#report({ outcome: 'success', caller, client: request.client });
+    return { caller };
+  }
+
+  /** The challenge for an operation that needs scopes which the caller lacks. It names all that the operation needs at once. */
+  stepUp(scopes: readonly string[], request: Pick<AuthRequest, 'valuesOf'>): Readonly<Record<string, string>> {
+    const needed = [...new Set([...this.#parts.settings.requiredScopes, ...scopes])];
+    return this.#challenge(request, { error: 'insufficient_scope', scopes: needed });
+  }
+
+  async dispose(): Promise<void> {
+    this.#refusals.dispose();
+    await this.#parts.dispose?.();
+  }
+
+  #refuse(thrown: unknown, request: AuthRequest): AuthRefusal {
+    const { client } = request;
+    if (thrown instanceof NoCredentials) {
+      this.#report({ outcome: 'no_credentials', client, reason: thrown.message });
+      return { status: 401, message: `Unauthorized: ${thrown.message}`, headers: this.#challenge(request, {}) };
+    }
+    const { message } = toMxcpError(thrown);
+    if (thrown instanceof MalformedCredentials) {
+      const reason = thrown.message;
+      this.#report({ outcome: 'malformed', client, reason });
+      const challenge = this.#challenge(request, { error: 'invalid_request', description: reason });
+      return { status: 400, message: `Bad request: ${reason}`, headers: challenge };
+    }
+    if (toMxcpError(thrown).code === 'unauthenticated') {
+      this.#report({ outcome: 'invalid', client, reason: message });
+      const challenge = this.#challenge(request, { error: 'invalid_token', description: message });
+      return { status: 401, message: `Unauthorized: ${message}`, headers: challenge };
+    }
+    return this.#refuseUnavailable(toMxcpError(thrown), client);
+  }
+
+  /** Also for unexpected errors: what cannot be checked is not let in. */
+  #refuseUnavailable({ code, message, detail, retryAfterSeconds = 5 }: MxcpError, client: AuthAttempt['client']) {
+    this.#report({ outcome: 'unavailable', client, reason: detail ?? message });
+    const reason = code === 'identity_provider_unavailable' ? message : 'callers cannot be checked now';
+    return { status: 503, message: reason, headers: { 'retry-after': String(retryAfterSeconds) } };
+  }
+
+  #refuseScopes(caller: Caller, request: AuthRequest): AuthRefusal {
+    const { client } = request;
+    const { requiredScopes: scopes } = this.#parts.settings;
+    const reason = `the token lacks one of the scopes ${scopes.join(' ')}`;
+    this.#report({ outcome: 'insufficient_scope', client, caller, reason });
+    const challenge = this.#challenge(request, { error: 'insufficient_scope', description: reason });
+    return { status: 403, message: `Forbidden: ${reason}`, headers: challenge };
+  }
+
+  #challenge(
+    request: Pick<AuthRequest, 'valuesOf'>,
+    { error, description, scopes = this.#parts.settings.requiredScopes }: Partial<Parameters<typeof toChallenge>[0]>,
+  ): Readonly<Record<string, string>> {
+    const [host = ''] = request.valuesOf('host');
+    const metadataUrl = this.#parts.resource?.metadataUrlFor(host);
+    return { 'www-authenticate': toChallenge({ error, description, scopes, metadataUrl }) };
+  }
+
+  #report(attempt: AuthAttempt): void {
+    this.#parts.observers.authenticated(attempt);
+    const { outcome, reason, client, caller } = attempt;
+    if (outcome === 'success') return;
+    const level = outcome === 'unavailable' ? 'warn' : 'info';
+    const fields = { outcome, client, user: caller?.userId ?? undefined };
+    this.#refusals.write(level, `refused requests (${outcome})`, () => [
+      fields,
+      `request refused: ${reason ?? outcome}`,
+    ]);
+  }
+}

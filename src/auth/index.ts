@@ -1,0 +1,2 @@
+export { type Authentication } from './authentication.js';
+export { createAuthentication } from './create-authentication.js';
