@@ -1,16 +1,14 @@
 import { reloadRecord, type RunRecord, toWire } from '../contract/index.js';
 import { MxcpError } from '../errors/index.js';
-import { MAX_WAIT_MS } from '../lifecycle/index.js';
+import { endedWithin, MAX_WAIT_MS, type Wait } from '../lifecycle/index.js';
 import type { ReloadPort } from './ports.js';
 import {
   AnswerError,
-  endedWithin,
   matchesTag,
   ok,
   type RouteHandlers,
   type RouteReply,
   type RouteRequest,
-  type Wait,
 } from './route-answers.js';
 
 /** `GET /reloads` without `limit`: every run that is remembered. */
@@ -80,7 +78,7 @@ async function requestReload(
   const waitMs = wait ?? (dryRun ? MAX_WAIT_MS : 0);
   if (waitMs === 0) return accepted(id);
   const record = await endedWithin(() => ended, { waitMs, signal, ...unfinished(id, waitMs) });
-  if (record.status !== 'error') return ok(record);
+  if (record.status !== 'error') return { status: 200, body: record };
   if (record.error?.code === 'reload_cancelled') {
     const message = `reload ${id} was cancelled by a request, nothing changed`;
     throw new AnswerError('reload_cancelled', message, { fields: { reload: toWire(reloadRecord, record) } });

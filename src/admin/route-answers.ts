@@ -1,6 +1,5 @@
 import type { BodyOf, Inside, QueryOf, ResponseOf, RouteName, ROUTES, SchemaOf, SuccessOf } from '../contract/index.js';
 import { type ErrorCode, MxcpError, type MxcpErrorOptions } from '../errors/index.js';
-import { deadlineIn, raceSignal } from '../lifecycle/index.js';
 import type { StreamReply } from './event-stream.js';
 
 export interface RouteRequest<Name extends RouteName> {
@@ -37,27 +36,6 @@ export type RouteHandlers = {
 
 export function ok<B>(body: B): { readonly status: 200; readonly body: B } {
   return { status: 200, body };
-}
-
-export interface Wait {
-  readonly waitMs: number;
-  readonly signal: AbortSignal;
-  /** Errors for the callers whose wait ends first. */
-  readonly timedOut: () => AnswerError;
-  readonly closed: () => AnswerError;
-}
-
-/** Throws what `timedOut` makes when the time runs out, and what `closed` makes when the signal ends the wait. */
-export async function endedWithin<T>(work: (signal: AbortSignal) => Promise<T>, wait: Wait): Promise<T> {
-  const deadline = deadlineIn(wait.waitMs, wait.signal);
-  try {
-    return await raceSignal(work(deadline), deadline);
-  } catch (error) {
-    if (!deadline.aborted) throw error;
-    throw wait.signal.aborted ? wait.closed() : wait.timedOut();
-  } finally {
-    deadline.dispose();
-  }
 }
 
 /** Whether a condition such as `"a", W/"b"` or `*` names this tag. */

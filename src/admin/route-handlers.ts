@@ -1,5 +1,6 @@
 import { FEATURES, check, openApiDocument, type StatusRecord, toWire } from '../contract/index.js';
 import { type ErrorCode, MxcpError, plural } from '../errors/index.js';
+import { endedWithin } from '../lifecycle/index.js';
 import { createPageHandlers } from './pages/page-handlers.js';
 import {
   type AdminPorts,
@@ -13,7 +14,6 @@ import {
 import { createReloadHandlers } from './reload-handlers.js';
 import {
   AnswerError,
-  endedWithin,
   matchesTag,
   ok,
   type RouteHandlers,

@@ -12,6 +12,7 @@ export {
   type Problem,
   type SourcePosition,
   byPosition,
+  clip,
   errorCodeOf,
   firstLineOf,
   formatPlace,
@@ -29,7 +30,6 @@ export {
   visibleLines,
 } from './mxcp-error.js';
 export {
-  clip,
   clipMiddle,
   joinReasons,
   keySuggestion,

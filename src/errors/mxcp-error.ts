@@ -1,5 +1,4 @@
 import { type ErrorCode, exitCodeOf, httpStatusOf } from './error-codes.js';
-import { clip } from './wording.js';
 
 export interface MxcpErrorOptions {
   readonly cause?: unknown;
@@ -110,6 +109,13 @@ export function toOneLine(message: string): string {
 /** The part of a message before its details. */
 export function firstLineOf(message: string): string {
   return message.split('\n', 1)[0] ?? message;
+}
+
+/** The text, or its beginning and `…`. */
+export function clip(text: string, length: number): string {
+  if (text.length <= length) return text;
+  // Half of a character that takes two units would be no valid text.
+  return `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
 /** The message of anything that was thrown, to be quoted in another message. */

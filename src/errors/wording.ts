@@ -1,3 +1,5 @@
+import { clip } from './mxcp-error.js';
+
 /** The known name that is most similar to `name`; undefined when none is close. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
@@ -83,13 +85,6 @@ export function joinReasons(reasons: readonly string[], count = reasons.length):
   }
   const left = count - shown.length;
   return [...shown, ...(left > 0 ? [`and ${left.toLocaleString('en-US')} more`] : [])].join('; ');
-}
-
-/** The text, or its beginning and `…`. */
-export function clip(text: string, length: number): string {
-  if (text.length <= length) return text;
-  // Half of a character that takes two units would be no valid text.
-  return `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
 /** The text, or its beginning and its end: a message of DuckDB that quotes a long value says behind it where it is. */

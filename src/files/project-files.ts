@@ -160,6 +160,16 @@ export class DiskReader {
     return this.#run(() => readdir(path, { withFileTypes: true }));
   }
 
+  /** As `listFolder`, with no entries for a folder that is missing. */
+  async listIfThere(path: string): Promise<readonly Dirent[]> {
+    try {
+      return await this.listFolder(path);
+    } catch (error) {
+      if (error instanceof FileReadError && error.missing) return [];
+      throw error;
+    }
+  }
+
   stat(path: string): Promise<Stats> {
     return this.#run(() => stat(path));
   }

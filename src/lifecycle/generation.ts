@@ -56,7 +56,7 @@ export function deepFreeze<T>(value: T): T {
 
 /** Who asks for a lease. */
 export interface LeaseHolder {
-  /** Names the call in messages about what a reload waits for, e.g. `tool "sales"`. */
+  /** Names the call in messages about what a reload waits for, e.g. `tool "sales"`. Read only when leases are listed. */
   readonly label: string;
   /** Ends the work early because the generation is to be freed. The lease is released when the work has ended. */
   readonly interrupt: () => void;
@@ -84,7 +84,7 @@ export class Generation<T> implements Disposable {
   readonly contents: T;
   readonly #disposeContents: () => Promise<void>;
   /** Each with the promise of its release, the oldest first. */
-  readonly #leases = new Map<LeaseInUse, Promise<void>>();
+  readonly #leases = new Map<{ readonly holder: LeaseHolder; readonly since: Date }, Promise<void>>();
   #retired = false;
   #disposed: Promise<void> | undefined;
 
@@ -100,12 +100,12 @@ export class Generation<T> implements Disposable {
 
   /** The oldest first. */
   get leases(): readonly LeaseInUse[] {
-    return [...this.#leases.keys()];
+    return [...this.#leases.keys()].map(({ holder: { label, interrupt }, since }) => ({ label, interrupt, since }));
   }
 
-  acquire({ label, interrupt }: LeaseHolder): Lease<T> {
+  acquire(holder: LeaseHolder): Lease<T> {
     if (this.#retired) throw new Error(`generation ${this.number} is retired`);
-    const lease: LeaseInUse = { label, interrupt, since: new Date() };
+    const lease = { holder, since: new Date() };
     let resolveReleased = (): void => undefined;
     this.#leases.set(lease, new Promise((resolve) => (resolveReleased = resolve)));
     const release = (): void => {

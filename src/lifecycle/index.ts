@@ -11,11 +11,14 @@ export {
 } from './generation.js';
 export {
   Backoff,
+  CallDeadline,
   EventLoopBudget,
   LONGEST_TIMER_MS,
   MAX_WAIT_MS,
   type TimeLimit,
+  type Wait,
   deadlineIn,
+  endedWithin,
   formatUptime,
   limitTime,
   mapParallel,

@@ -4,6 +4,7 @@ export {
   type LogSink,
   type Logger,
   type LoggingConfig,
+  RecentLines,
   ServerLog,
   createLogger,
   createSilentLogger,

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
+import { join } from 'node:path';
 import type { ResolvedConfig } from '../config/index.js';
 import {
   type DatabaseRegistry,
@@ -9,10 +10,11 @@ import {
 } from '../duckdb/index.js';
 import type { EndpointSet } from '../endpoints/index.js';
 import { messageOf, MxcpError, type Problem, problemsError, toMxcpError } from '../errors/index.js';
+import { DiskReader } from '../files/index.js';
 import { Disposer, Generation, raceSignal } from '../lifecycle/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import {
-  hasPythonFiles,
+  codeNotReadable,
   type PythonReloadRequest,
   type PythonSpec,
   type PythonTarget,
@@ -193,6 +195,21 @@ export class GenerationBuilder {
       throw new MxcpError('server_closing', 'the server was stopped while Python started', { cause: error });
     }
   }
+}
+
+/**
+ * Whether anything in a folder would be imported: files whose names begin with `_` are only for other files. A missing folder
+ * has none. Throws `python_failed` when the folder cannot be read.
+ */
+async function hasPythonFiles(folder: string, disk = new DiskReader()): Promise<boolean> {
+  const entries = await disk.listIfThere(folder).catch((error: unknown) => {
+    throw codeNotReadable(folder, error);
+  });
+  for (const entry of entries) {
+    if (entry.name.endsWith('.py') && !entry.name.startsWith('_')) return true;
+    if (entry.isDirectory() && (await hasPythonFiles(join(folder, entry.name), disk))) return true;
+  }
+  return false;
 }
 
 /** The database of a generation with this configuration. */

@@ -43,18 +43,6 @@ export async function readCodeSnapshot(
   return { sources, otherSources, imports: [...new Set([...own.sort(), ...targetFiles])] };
 }
 
-/**
- * Whether anything in a folder would be imported: files whose names begin with `_` are only for other files. A missing folder
- * has none. Throws `python_failed` when the folder cannot be read.
- */
-export async function hasPythonFiles(folder: string, disk = new DiskReader()): Promise<boolean> {
-  for (const entry of await listCodeFolder(folder, disk)) {
-    if (entry.name.endsWith('.py') && !entry.name.startsWith('_')) return true;
-    if (entry.isDirectory() && (await hasPythonFiles(join(folder, entry.name), disk))) return true;
-  }
-  return false;
-}
-
 class SnapshotReader {
   readonly sources: Record<string, string> = {};
   readonly otherSources: Record<string, string> = {};
@@ -106,12 +94,11 @@ class SnapshotReader {
 
   async #list(folder: string): Promise<readonly Dirent[]> {
     try {
-      return await listCodeFolder(folder, this.#disk);
+      return await this.#disk.listIfThere(folder);
     } catch (error) {
-      const cause = error instanceof MxcpError ? error.cause : undefined;
       const isOptional = !isWithin(folder, this.#pythonFolder);
-      if (!isOptional || !(cause instanceof FileReadError) || !cause.isRefused) throw error;
-      this.#refused.set(folder, cause);
+      if (!isOptional || !(error instanceof FileReadError) || !error.isRefused) throw codeNotReadable(folder, error);
+      this.#refused.set(folder, error);
       return [];
     }
   }
@@ -150,18 +137,9 @@ function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder + sep);
 }
 
-/** The entries of a folder; none if it is missing. Throws `python_failed`. */
-async function listCodeFolder(folder: string, disk: DiskReader): Promise<readonly Dirent[]> {
-  try {
-    return await disk.listFolder(folder);
-  } catch (error) {
-    if (!(error instanceof FileReadError)) throw error;
-    if (error.missing) return [];
-    throw codeNotReadable(folder, error);
-  }
-}
-
-function codeNotReadable(folder: string, error: FileReadError): MxcpError {
+/** `python_failed` for a folder whose code is needed; any other error than one of reading stays as it is. */
+export function codeNotReadable(folder: string, error: unknown): unknown {
+  if (!(error instanceof FileReadError)) return error;
   const advice = '; let this user read it (chmod u+rx, chown), or move it out of the project';
   const message = `the folder ${folder} ${error.message}${error.isRefused ? advice : ''}`;
   return new MxcpError('python_failed', message, { cause: error, problems: [{ file: folder, message }] });

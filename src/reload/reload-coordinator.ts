@@ -17,8 +17,7 @@ import {
   withdraw,
 } from './reload-runs.js';
 import type { ReloadPayload, TransactionInput } from './reload-steps.js';
-import { runTransaction } from './reload-transaction.js';
-import { RetiredGenerations } from './retired-generations.js';
+import { RetiredGenerations, runTransaction } from './reload-transaction.js';
 
 export interface ReloadOptions {
   readonly trigger: RunRecord['trigger'];

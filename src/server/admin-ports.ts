@@ -4,17 +4,17 @@ import { type AdminPorts, type AdminSocketSettings, type ServerStatus, startAdmi
 import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
 import { firstLineOf, messageOf, MxcpError, toMxcpError, toOneLine } from '../errors/index.js';
 import { type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
-import type { Logger } from '../logging/index.js';
+import { type Logger, RecentLines } from '../logging/index.js';
 import type { GenerationContents } from '../project/index.js';
 import { type ReloadStatus, unreadDefinitions } from '../reload/index.js';
 import type { ServerSettings } from '../settings/index.js';
 import { SystemProbe, type WatchedFolders } from '../system/index.js';
-import { CallTracer, RecentLines } from '../telemetry/index.js';
+import { CallTracer } from '../telemetry/index.js';
 import { version } from '../version/index.js';
 import { LiveEvents } from './event-port.js';
 import { createProjectPort } from './project-port.js';
 import { findRefused } from './refused-definitions.js';
-import { createReloadPort } from './reload-port.js';
+import { createReloadPort } from './reload-triggers.js';
 import { createRotationPort } from './rotation.js';
 import type { ServerContext } from './server-context.js';
 import type { Running } from './start-serving.js';
@@ -50,7 +50,7 @@ export function createAdminPorts(
       return toEndpoints(contents, findRefused(contents, coordinator.status().last, context.scrubber));
     },
     configTag: () => configTagOf(serving().active.current.contents),
-    reloads: createReloadPort(context, serving),
+    reloads: createReloadPort(context, running),
     rotation: createRotationPort(context, running),
     project: createProjectPort(context, serving),
     logs: (count) => recentLines.last(count),

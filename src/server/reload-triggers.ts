@@ -1,14 +1,72 @@
+import type { AdminPorts } from '../admin/index.js';
 import { compareReferences, type ResolvedConfig } from '../config/index.js';
 import type { BackgroundReport } from '../contract/index.js';
-import { messageOf, toOneLine } from '../errors/index.js';
+import { messageOf, MxcpError, toOneLine } from '../errors/index.js';
 import { type ActiveGeneration, Backoff, type Disposable, LONGEST_TIMER_MS, withJitter } from '../lifecycle/index.js';
 import { loadConfig, type GenerationContents } from '../project/index.js';
-import type { ReloadOptions } from '../reload/index.js';
+import type { ReloadCoordinator, ReloadOptions } from '../reload/index.js';
 import { leaseDueAt, type ResolvedReference } from '../secrets/index.js';
 import type { ServerContext } from './server-context.js';
 import { FileWatcher } from './watch/file-watcher.js';
 import { findCodeFiles } from './watch/code-files.js';
 import { toWatchedFiles, type WatchedFile } from './watch/watched-files.js';
+
+/** Requests of the admin API that may come at once, after a pause. */
+const BURST = 10;
+
+/**
+ * Reloads as the admin API asks for them: limited in their number, unlike those of signals and changed files, which share runs.
+ * `running` is undefined until the first generation serves.
+ */
+export function createReloadPort(
+  context: ServerContext,
+  running: () => { readonly coordinator: ReloadCoordinator<GenerationContents> } | undefined,
+): AdminPorts['reloads'] {
+  const rate = new ReloadRate(context.settings.reloadRateLimit);
+  const coordinator = (): ReloadCoordinator<GenerationContents> => {
+    const found = running();
+    if (found === undefined) throw context.phase.startingError();
+    return found.coordinator;
+  };
+  return {
+    request: (options) => {
+      // First, so that a request which the server cannot take now does not count.
+      coordinator().assertOpen();
+      rate.take();
+      return context.reload(options);
+    },
+    find: (id) => coordinator().find(id),
+    list: (limit) => coordinator().list(limit),
+    cancel: (id) => coordinator().cancel(id),
+  };
+}
+
+/** A bucket of tokens that fills at an even rate. */
+export class ReloadRate {
+  readonly #perMinute: number;
+  #tokens = BURST;
+  #filledAt = performance.now();
+
+  /** 0 for no limit. */
+  constructor(perMinute: number) {
+    this.#perMinute = perMinute;
+  }
+
+  /** Throws `reload_rate_limited` with the seconds after which one request may come. */
+  take(): void {
+    if (this.#perMinute === 0) return;
+    const perMs = this.#perMinute / 60_000;
+    const now = performance.now();
+    this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) * perMs);
+    this.#filledAt = now;
+    if (this.#tokens < 1) {
+      const message = `more than ${this.#perMinute} reloads a minute were asked for; wait, or raise \`--reload-rate-limit\``;
+      const retryAfterSeconds = Math.ceil((1 - this.#tokens) / perMs / 1000);
+      throw new MxcpError('reload_rate_limited', message, { retryAfterSeconds });
+    }
+    this.#tokens -= 1;
+  }
+}
 
 /** Everything that reloads without a request. Does nothing before the first `update`; the server disposes it. */
 export class ReloadTriggers implements Disposable {

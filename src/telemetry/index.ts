@@ -13,7 +13,6 @@ export {
   type ReloadChange,
   type ServerObserver,
 } from './observers.js';
-export { RecentLines } from './recent-lines.js';
 export { newSpanId, newTraceId, parseTraceContext, type TraceContext, toTraceparent } from './trace-context.js';
 export { CallTracer } from './call-tracer.js';
 export { EventJournal } from './event-journal.js';

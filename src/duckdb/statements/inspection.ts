@@ -11,9 +11,9 @@ import {
 } from '@duckdb/node-api';
 import { firstLineOf, messageOf } from '../../errors/index.js';
 import { bindParameters } from '../values/parameters.js';
-import type { SqlParameters } from '../values/sql-values.js';
+import { type SqlParameters, toUniqueNames } from '../values/sql-values.js';
 import { isUnnamed } from '../values/chunk-columns.js';
-import { extractStatements, toQueryError, toUniqueNames } from './query.js';
+import { extractStatements, toQueryError } from './query.js';
 import { castParameters, refuseOpenTransaction, scanParameterNames } from './sql-text.js';
 
 /** What compiling a text reveals without running it. */

@@ -14,7 +14,7 @@ import { EventLoopBudget, raceSignal } from '../../lifecycle/index.js';
 import { columnReader, type ColumnReader, type ColumnValues } from '../values/chunk-columns.js';
 import { jsonReader, keepOrder, losesOrder, parseJsonText, toJson } from '../values/json-values.js';
 import { bindParameters, refuseExcess } from '../values/parameters.js';
-import type { JsonObject, JsonValue, SqlParameters } from '../values/sql-values.js';
+import { type JsonObject, type JsonValue, type SqlParameters, toUniqueNames } from '../values/sql-values.js';
 
 export interface Query {
   readonly sql: string;
@@ -228,18 +228,6 @@ function toJsonReader(type: DuckDBType, reading: ColumnReading): ((value: JsonVa
 function textToContainer(value: JsonValue): JsonValue {
   const read = typeof value === 'string' ? parseJsonText(value) : value;
   return typeof read === 'object' ? read : value;
-}
-
-export function toUniqueNames(names: readonly string[]): readonly string[] {
-  const taken = new Set(names);
-  const seen = new Set<string>();
-  return names.map((name) => {
-    let unique = name;
-    for (let count = 1; seen.has(unique) || (unique !== name && taken.has(unique)); count += 1)
-      unique = `${name}_${count}`;
-    seen.add(unique);
-    return unique;
-  });
 }
 
 /** What every error of a statement begins with. */

@@ -305,3 +305,16 @@ function refuseUnclearNames(shape: Shape, place: string): void {
 function unclear(place: string, what: string): MxcpError {
   return new MxcpError('params_invalid', `"${place}" has ${what}`);
 }
+
+/** Of columns, which SQL allows to have the same name: later ones get a number. */
+export function toUniqueNames(names: readonly string[]): readonly string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    let unique = name;
+    for (let count = 1; seen.has(unique) || (unique !== name && taken.has(unique)); count += 1)
+      unique = `${name}_${count}`;
+    seen.add(unique);
+    return unique;
+  });
+}

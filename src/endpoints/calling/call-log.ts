@@ -80,9 +80,12 @@ export class CallLog implements Disposable {
     const match = kind === 'resource' ? endpoints.resources.find(name) : undefined;
     const declared = kind === 'resource' ? match?.resource.uri : declaredName(endpoints, kind, name);
     this.#counts.add(call, declared);
-    const endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
     const { requestId, client, trace, access } = context.origin ?? {};
-    Object.assign(access ?? {}, { endpoint, outcome: error?.code ?? 'success', trace_id: trace?.traceId });
+    if (access !== undefined) {
+      access.endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
+      access.outcome = error?.code ?? 'success';
+      access.trace_id = trace?.traceId;
+    }
     const failure =
       error === undefined ? undefined : this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
     if (failure === undefined)
@@ -259,9 +262,9 @@ class CallCounts {
       this.#failures.set(error.code, (this.#failures.get(error.code) ?? 0) + 1);
     }
     if (declared === undefined) return;
-    const label = endpointLabel(kind, declared);
-    const counted = this.#endpoints.get(label) ?? newCount(kind, declared);
-    if (this.#endpoints.size < MAX_COUNTED_ENDPOINTS) this.#endpoints.set(label, counted);
+    const key = `${kind} ${declared}`;
+    const counted = this.#endpoints.get(key) ?? newCount(kind, declared);
+    if (this.#endpoints.size < MAX_COUNTED_ENDPOINTS) this.#endpoints.set(key, counted);
     counted.calls += 1;
     if (error === undefined) return;
     counted.failures += 1;

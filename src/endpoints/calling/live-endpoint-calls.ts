@@ -1,7 +1,7 @@
 import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
 import type { QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
 import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
-import { type ActiveGeneration, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
+import { type ActiveGeneration, CallDeadline, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
 import type { CallNotification, PythonTarget, PythonWorkers } from '../../python/index.js';
 import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
@@ -13,7 +13,6 @@ import {
   ValueCollector,
 } from '../../values/index.js';
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
-import { CallDeadline } from './call-deadline.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import { type CallLog, type CallOrigin, originFields } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
@@ -187,7 +186,7 @@ export class LiveEndpointCalls {
     run: (call: RunningCall) => Promise<T>,
   ): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
-    const holder = { label: endpointLabel(called.kind, called.name), interrupt: () => deadline.interrupt() };
+    const holder = toHolder(called, deadline);
     const startedAt = performance.now();
     let error: MxcpError | undefined;
     let lease: Lease<CallableGeneration> | undefined;
@@ -252,6 +251,15 @@ export class LiveEndpointCalls {
     const code = endedBy === 'time limit' ? 'call_timeout' : 'query_interrupted';
     return new MxcpError(code, `the call of ${label} ${reasons[endedBy]}`, { cause: error });
   }
+}
+
+function toHolder({ kind, name }: CalledEndpoint, deadline: CallDeadline) {
+  return {
+    get label() {
+      return endpointLabel(kind, name);
+    },
+    interrupt: () => deadline.interrupt(),
+  };
 }
 
 /** Throws `insufficient_scope`, `params_invalid`. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ReloadRate } from '../../../src/server/reload-port.js';
+import { ReloadRate } from '../../../src/server/reload-triggers.js';
 
 describe('the rate of reloads', () => {
   beforeEach(() => void vi.useFakeTimers());

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Scrubber } from '../../../src/logging/index.js';
-import { RecentLines } from '../../../src/telemetry/recent-lines.js';
+import { RecentLines } from '../../../src/logging/logger.js';
 
 function filled(texts: readonly string[]): RecentLines {
   const recent = new RecentLines(new Scrubber());
-  for (const text of texts) recent.lineLogged({ level: 'info', text, record: () => ({}) });
+  for (const text of texts) recent.lineLogged({ text });
   return recent;
 }
 
@@ -18,7 +18,7 @@ describe('the last lines of the log', () => {
   it('have no value that has become a secret since', () => {
     const scrubber = new Scrubber();
     const recent = new RecentLines(scrubber);
-    recent.lineLogged({ level: 'info', text: 'the value is later-a-secret\n', record: () => ({}) });
+    recent.lineLogged({ text: 'the value is later-a-secret\n' });
     scrubber.register(['later-a-secret']);
     expect(recent.last(1).lines[0]).not.toContain('later-a-secret');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CallDeadline } from '../../../src/endpoints/calling/call-deadline.js';
+import { CallDeadline } from '../../../src/lifecycle/timing.js';
 
 function createDeadline() {
   const caller = new AbortController();
