@@ -11,6 +11,7 @@ import {
   countDescriptors,
   createFolder,
   createRegistry,
+  ENDLESS,
   endlessInto,
   openDatabase,
   rowsOf,
@@ -18,9 +19,6 @@ import {
   untilThere,
   valueOf,
 } from './temporary-database.js';
-
-/** Runs for minutes when nothing stops it, without giving a row. */
-const ENDLESS = 'SELECT count(*) AS n FROM range(100000000000) AS r(i) WHERE hash(i) % 3 = 0';
 
 function open(database: GenerationDatabase, caller: Caller = ANONYMOUS): DatabaseSession {
   const session = database.openSession(caller);

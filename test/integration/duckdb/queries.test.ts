@@ -9,6 +9,7 @@ import {
   countDescriptors,
   createFolder,
   createRegistry,
+  ENDLESS,
   endlessInto,
   openDatabase,
   rowsOf,
@@ -16,9 +17,6 @@ import {
   untilThere,
   valueOf,
 } from './temporary-database.js';
-
-/** Runs for minutes when nothing stops it, without giving a row. */
-const ENDLESS = 'SELECT count(*) AS n FROM range(100000000000) AS r(i) WHERE hash(i) % 3 = 0';
 
 /** How many queries Node runs at the same time; the others wait for one of these threads. */
 const THREADS = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);

@@ -83,6 +83,9 @@ export async function valueOf(
   return Object.values(row)[0];
 }
 
+/** Runs for minutes when nothing stops it, without giving a row. */
+export const ENDLESS = 'SELECT count(*) AS n FROM range(100000000000) AS r(i) WHERE hash(i) % 3 = 0';
+
 /** SQL that runs for minutes when nothing stops it; from the moment it runs, the file is there. */
 export function endlessInto(file: string): string {
   return `COPY (SELECT i FROM range(100000000000) AS r(i) WHERE hash(i) = 0) TO '${file}' (FORMAT csv)`;

@@ -113,7 +113,9 @@ describe('traces', () => {
       'db.statement.hash': expect.stringMatching(/^[\da-f]{16}$/),
     });
     expect(python.attributes).toMatchObject({ 'code.file.path': 'python/code.py', 'mxcp.result.count': 2 });
-    expect(Object.keys(spans).toSorted()).toEqual([
+    // On a busy machine, a call may wait a millisecond for its turn, and a wait of that length has a span.
+    const names = Object.keys(spans).filter((name) => !name.endsWith('.wait'));
+    expect(names.toSorted()).toEqual([
       'mxcp.duckdb.execute',
       'mxcp.endpoint.execute',
       'mxcp.python.execute',
