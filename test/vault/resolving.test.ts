@@ -71,7 +71,7 @@ describe('a real Vault', () => {
 
   it('refuses with the same answers as the test server', async () => {
     expect(await reasonFor('vault://kv/app/db#none')).toBe(
-      'there is no key `none` at kv/data/app/db; its keys are `password`, `port`',
+      'there is no key "none" at kv/data/app/db; its keys are "password", "port"',
     );
     expect(await reasonFor('vault://kv/none#a')).toContain('has nothing at kv/data/none (404), in the mount `kv/`');
     expect(await reasonFor('vault://kv/data/app/db#a')).toContain(
@@ -79,7 +79,7 @@ describe('a real Vault', () => {
     );
     expect(await reasonFor('vault://nowhere/app#a')).toContain('does not report the mount of nowhere/app');
     expect(await reasonFor('vault://kv/app/db#password', ['kv/data/other'])).toMatch(
-      /answered 403 to GET kv\/data\/app\/db \(.*permission denied.*\).*allow `read` on `kv\/data\/app\/db`/,
+      /answered 403 to GET kv\/data\/app\/db \(.*permission denied.*\).*grant it `read` on `kv\/data\/app\/db`/,
     );
     await vault.put('kv/gone', { a: 'x' });
     await vault.remove('kv/data/gone');
@@ -95,7 +95,7 @@ describe('a real Vault', () => {
     project.env['VAULT_TOKEN'] = 'hvs.no-such-token';
     const [reason] = await project.failures();
     expect(reason).toContain(
-      'it rejected the token from VAULT_TOKEN, which has expired or lacks permission, or may not',
+      'it rejected the token from VAULT_TOKEN, which has expired or lacks permission: replace it',
     );
     expect(reason).not.toContain('no-such-token');
   });
