@@ -32,7 +32,7 @@ describe('a prompt that would need more time and memory than there is', () => {
       waits.push(performance.now() - start);
     }
     expect(await failure).toContain('prompt "items" cannot be rendered: its process ended');
-    expect(Math.max(...waits)).toBeLessThan(1_000);
+    expect(Math.max(...waits)).toBeLessThan(5_000);
 
     expect((await client.getPrompt(prompt(2))).messages).toEqual([
       { role: 'user', content: { type: 'text', text: 'item 0 item 1 ' } },

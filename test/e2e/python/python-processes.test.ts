@@ -75,7 +75,7 @@ describe('the end of a server with Python code', () => {
     const stoppedAt = performance.now();
     server.child.kill('SIGTERM');
     expect(await server.ended).toBe(0);
-    expect(performance.now() - stoppedAt).toBeLessThan(4500);
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000);
     await call;
     await allGone();
     await client.close();
@@ -128,7 +128,7 @@ describe('the end of a server with Python code', () => {
     const stoppedAt = performance.now();
     server.child.kill('SIGTERM');
     expect(await server.ended).toBe(0);
-    expect(performance.now() - stoppedAt).toBeLessThan(4000);
+    expect(performance.now() - stoppedAt).toBeLessThan(10_000);
     await allGone();
   });
 

@@ -59,7 +59,7 @@ describe('a stop signal', () => {
     const before = performance.now();
     server.kill('SIGTERM');
     await server.ended;
-    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(performance.now() - before).toBeLessThan(5_000);
     expect(leftovers()).toEqual([]);
     await call;
     await client.close();
@@ -92,7 +92,7 @@ describe('a stop signal', () => {
     const before = performance.now();
     server.kill('SIGTERM');
     await server.ended;
-    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(performance.now() - before).toBeLessThan(5_000);
     expect(leftovers()).toEqual([]);
   });
 
@@ -105,7 +105,7 @@ describe('a stop signal', () => {
     server.kill('SIGTERM');
     const { code, stderr } = await server.ended;
     expect(code).toBe(0);
-    expect(performance.now() - before).toBeLessThan(4_500);
+    expect(performance.now() - before).toBeLessThan(10_000);
     const parent = `parent="${process.pid} (${readFileSync('/proc/self/comm', 'utf8').trim()})"`;
     expect(stderr).toContain(`INFO mxcp: shutting down signal=SIGTERM ${parent} calls=1\n`);
     expect(stderr).toMatch(/INFO mxcp: waiting for calls to end calls=1 left_s=2\n/);
@@ -128,7 +128,7 @@ describe('a stop signal', () => {
     server.kill('SIGTERM');
     const { code, signal } = await server.ended;
     expect({ code, signal }).toEqual({ code: null, signal: 'SIGTERM' });
-    expect(performance.now() - before).toBeLessThan(3_000);
+    expect(performance.now() - before).toBeLessThan(10_000);
     expect(server.stderr).toMatch(/FATAL mxcp: the shutdown took longer than 2 s .* running="tool \\"stuck\\""/);
     expect(leftovers()).toEqual([]);
     await call;

