@@ -1,9 +1,12 @@
 import type { AuthSettings } from '../config/index.js';
-import { MxcpError } from '../errors/index.js';
+import { MxcpError, toMxcpError } from '../errors/index.js';
+import { isLoopbackHost } from '../http/index.js';
 import type { Logger } from '../logging/index.js';
 import type { Observers } from '../telemetry/index.js';
 import { Authentication, type AuthenticationParts } from './authentication.js';
 import { BearerAuthenticator } from './bearer-token.js';
+import type { IdentityProvider } from './oidc/index.js';
+import { ProtectedResource, type ProtectedResourceOptions } from './protected-resource.js';
 import { StaticTokens } from './static-tokens.js';
 import { TrustedProxy } from './trusted-proxy.js';
 
@@ -31,22 +34,82 @@ export async function createAuthentication(spec: AuthenticationSpec): Promise<Au
   return new Authentication({ settings, logger, observers, ...(await partsOf(spec)) });
 }
 
-async function partsOf({
-  settings,
-  current,
-}: AuthenticationSpec): Promise<Pick<AuthenticationParts, 'authenticator' | 'resource' | 'routes' | 'dispose'>> {
-  switch (settings.provider) {
+type Parts = Pick<AuthenticationParts, 'authenticator' | 'resource' | 'routes' | 'dispose'>;
+
+async function partsOf(spec: AuthenticationSpec): Promise<Parts> {
+  const { current } = spec;
+  switch (spec.settings.provider) {
     case 'static':
       return { authenticator: new BearerAuthenticator(new StaticTokens(current)), resource: undefined };
     case 'proxy':
       return { authenticator: new TrustedProxy(() => proxyOf(current())), resource: undefined };
-    default:
-      throw new MxcpError('protection_unavailable', `this version cannot authenticate with \`${settings.provider}\``);
+    case 'oidc':
+      if (spec.settings.mode === 'verifier') return partsOfOidc(spec);
   }
+  throw new MxcpError('protection_unavailable', `this version cannot authenticate with \`${spec.settings.provider}\``);
 }
 
 function proxyOf({ section }: AuthSettings) {
   const { proxy } = section.reveal();
   if (proxy === undefined) throw new Error('no settings of the proxy');
   return proxy;
+}
+
+/** Tokens of a provider that clients get by themselves. The package for signatures is loaded only here. */
+async function partsOfOidc(spec: AuthenticationSpec): Promise<Parts> {
+  const { OidcVerifier, IdentityProvider } = await import('./oidc/index.js');
+  const section = () => oidcOf(spec.current());
+  const { config_url: configUrl, allow_http: allowsHttp, allow_unverified_audience: allowsNone } = section();
+  const log = spec.logger.child({ component: 'auth' });
+  if (allowsNone)
+    log.warn('tokens that do not say for which server they are give access (`allow_unverified_audience`)');
+  const provider = new IdentityProvider({
+    configUrl,
+    allowsHttp,
+    signal: spec.signal,
+    onStale: (what, reason) => log.warn({ reason }, `${what} could not be read again and stays in use`),
+  });
+  // Also before the provider has answered for the first time.
+  const likelyIssuer = configUrl.replace(/\/\.well-known\/[^/]+$/, '');
+  const issuer = () =>
+    provider.metadata().then(
+      (metadata) => metadata.issuer,
+      () => likelyIssuer,
+    );
+  await warnIfAway(provider, log);
+  const resource = createResource(spec, async () => [await issuer()]);
+  const verifier = new OidcVerifier({ provider, section, names: () => resource.names });
+  return { authenticator: new BearerAuthenticator(verifier), resource };
+}
+
+/** A server starts without its provider, and refuses all calls until it answers. */
+async function warnIfAway(provider: IdentityProvider, log: Logger): Promise<void> {
+  try {
+    const { jwks_uri: keys } = await provider.metadata();
+    if (keys !== undefined) await provider.keys({ renewed: false });
+  } catch (error) {
+    const reason = toMxcpError(error).detail;
+    log.warn({ reason }, 'the identity provider does not answer; calls are refused until it does');
+  }
+}
+
+/** Throws `config_invalid`: the names of a server that others reach cannot be guessed. */
+function createResource(
+  { transport, port, name, endpointScopes, settings }: AuthenticationSpec,
+  authorizationServers: ProtectedResourceOptions['authorizationServers'],
+): ProtectedResource {
+  const { host, publicUrl } = transport;
+  if (publicUrl === undefined && !isLoopbackHost(host))
+    throw new MxcpError(
+      'config_invalid',
+      '`transport.http.base_url` is missing: tokens are for the URL by which clients reach the server; write it there, or set `--base-url`',
+    );
+  const scopes = () => [...new Set([...settings.requiredScopes, ...endpointScopes()])];
+  return new ProtectedResource({ publicUrl, port, name, authorizationServers, scopes });
+}
+
+function oidcOf({ section }: AuthSettings) {
+  const { oidc } = section.reveal();
+  if (oidc === undefined) throw new Error('no settings of the provider');
+  return oidc;
 }

@@ -8,7 +8,7 @@ export interface ProtectedResourceOptions {
   /** For people who decide whether to grant access. */
   readonly name: string;
   /** The issuers whose tokens give access. */
-  readonly authorizationServers: (origin: string) => readonly string[];
+  readonly authorizationServers: (origin: string) => readonly string[] | Promise<readonly string[]>;
   /** Every scope that some operation needs. */
   readonly scopes: () => readonly string[];
 }
@@ -62,7 +62,7 @@ export class ProtectedResource {
       path,
       methods: ['GET'],
       isOpenToPages: true,
-      answer: ({ host }) => Response.json(this.#metadata(host)),
+      answer: async ({ host }) => Response.json(await this.#metadata(host)),
     }));
   }
 
@@ -70,12 +70,12 @@ export class ProtectedResource {
     return this.#public?.path ?? '/mcp';
   }
 
-  #metadata(host: string): object {
+  async #metadata(host: string): Promise<object> {
     const { name, authorizationServers, scopes } = this.#options;
     const supported = scopes();
     return {
       resource: this.urlFor(host),
-      ['authorization_servers']: authorizationServers(this.originFor(host)),
+      ['authorization_servers']: await authorizationServers(this.originFor(host)),
       ...(supported.length > 0 && { ['scopes_supported']: supported }),
       ['bearer_methods_supported']: ['header'],
       ['resource_name']: name,

@@ -52,7 +52,7 @@ export function findUnavailable(active: ActiveTemplate, config: EffectiveConfig)
 function findUnavailableProtections(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
   const { project, profile } = active;
   const { provider, mode, authorization } = config.userProfile.auth;
-  const isEnforced = provider === 'static' || provider === 'proxy';
+  const isEnforced = provider === 'static' || provider === 'proxy' || (provider === 'oidc' && mode === 'verifier');
   const auth = ['user', 'projects', project, 'profiles', profile, 'auth'] as const;
   const problems: Problem[] = [];
   const refuse = (key: Key, what: string, wayOut: string) =>

@@ -115,6 +115,10 @@ export abstract class LoopbackServer implements AsyncDisposable {
 
   protected abstract reply(request: SeenRequest): Reply | Promise<Reply>;
 
+  protected parseBody(text: string): unknown {
+    return JSON.parse(text);
+  }
+
   #create(listener: RequestListener): Server {
     const { certificate, asksForClientCertificate = false } = this.#options;
     if (certificate === undefined) return createServer(listener);
@@ -126,7 +130,7 @@ export abstract class LoopbackServer implements AsyncDisposable {
   }
 
   async #answer(...[message, response]: Parameters<RequestListener>): Promise<void> {
-    const request = await readRequest(message);
+    const request = await readRequest(message, (text) => this.parseBody(text));
     this.requests.push(request);
     this.#atOnce += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, this.#atOnce);
@@ -164,7 +168,7 @@ export abstract class LoopbackServer implements AsyncDisposable {
   }
 }
 
-async function readRequest(message: IncomingMessage): Promise<SeenRequest> {
+async function readRequest(message: IncomingMessage, parse: (text: string) => unknown): Promise<SeenRequest> {
   let text = '';
   for await (const chunk of message) text += String(chunk);
   const url = new URL(message.url ?? '/', 'http://localhost');
@@ -174,6 +178,6 @@ async function readRequest(message: IncomingMessage): Promise<SeenRequest> {
     path: decodeURIComponent(url.pathname),
     query: url.searchParams,
     headers,
-    body: text === '' ? undefined : (JSON.parse(text) as unknown),
+    body: text === '' ? undefined : parse(text),
   };
 }

@@ -1,0 +1,2 @@
+export { IdentityProvider } from './identity-provider.js';
+export { OidcVerifier } from './oidc-verifier.js';
