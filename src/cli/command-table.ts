@@ -270,6 +270,30 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/lint.js'),
   },
   {
+    name: 'contract',
+    doc: 'Write what clients see of the project to a file, or check that a change breaks no client',
+    // As `list`, it opens nothing.
+    options: [
+      { flags: '--check', doc: 'Compare the project with the file; exit with 1 if a change would break clients.' },
+      { flags: '--strict', doc: 'With `--check`, also exit with 1 if the file lacks changes that break no client.' },
+      {
+        flags: '-o, --output <file>',
+        doc: 'The file; default: `mxcp-contract.json` of the project; `-` is standard output, with `--check` standard input.',
+        completes: 'file',
+      },
+      ...WHERE_THE_PROJECT_IS,
+      ...toOptions(['profile', 'debug', 'sqlTools']),
+      JSON_OUTPUT,
+      { flags: '--json', doc: 'The same as `--json-output`.' },
+    ],
+    examples: [
+      'mxcp contract',
+      'mxcp contract --check',
+      'git show main:mxcp-contract.json | mxcp contract --check -o -',
+    ],
+    load: () => import('./commands/contract.js'),
+  },
+  {
     name: 'list',
     doc: 'List the endpoints of the project on disk, without opening a database',
     // It opens nothing and resolves no reference, so the other options of a project would have no effect.

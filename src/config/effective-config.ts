@@ -371,6 +371,7 @@ export async function loadEndpointFolders(settings: ServerSettings) {
   const folders = checkSchema({ schema: foldersSchema, source, value: source.value });
   if (!folders.ok) throw invalidConfig(folders.problems);
   const tools = checkSchema({ schema: sqlToolsSchema, source, value: source.value });
-  const enabled = settings.sqlTools ?? (tools.ok && tools.value.sql_tools.enabled);
-  return { projectRoot, paths: toPaths(folders.value.paths, projectRoot), sqlTools: { enabled } };
+  const sqlTools = toSqlTools((tools.ok ? tools.value : sqlToolsSchema.parse({})).sql_tools);
+  const enabled = settings.sqlTools ?? sqlTools.enabled;
+  return { projectRoot, paths: toPaths(folders.value.paths, projectRoot), sqlTools: { ...sqlTools, enabled } };
 }

@@ -21,3 +21,4 @@ export type {
 export { LINT_SEVERITIES, type LintFinding, type LintSeverity, lintEndpoints } from './definitions/lint-endpoints.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';
 export { explainMissing, selectEndpoint } from './definitions/select-endpoint.js';
+export { UriTemplate } from './definitions/uri-template.js';

@@ -56,6 +56,10 @@ export const ERROR_CODES = {
   },
   feature_unavailable: { kind: 'user', doc: 'The configuration asks for a feature that this version does not have.' },
   endpoint_invalid: { kind: 'user', doc: 'One or more endpoint files cannot be served; every one is listed.' },
+  contract_invalid: {
+    kind: 'user',
+    doc: 'The file with which `mxcp contract --check` compares the project does not exist, cannot be read, or is not a contract.',
+  },
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
   tool_error: { kind: 'user', doc: 'A Python function refused the call with `ToolError`; the message is its text.' },
   not_found: { kind: 'not_found', doc: 'The endpoint found nothing for these arguments.' },

@@ -87,7 +87,10 @@ export const BUG_EXIT_CODE = 70;
 /** What each exit code means. `docs/reference/cli.md` has the same table. */
 export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
   { code: 0, meaning: 'success' },
-  { code: 1, meaning: 'a query, an endpoint, a test or a reload failed, or the server is not ready' },
+  {
+    code: 1,
+    meaning: 'a query, an endpoint, a test, a reload or the check of a contract failed, or the server is not ready',
+  },
   { code: 2, meaning: 'the command line, the configuration or an endpoint file needs fixing' },
   { code: 3, meaning: 'the environment prevents it: port taken, database locked, socket not reachable, disk full' },
   { code: 4, meaning: 'the time ran out, or the server is busy; try again later' },

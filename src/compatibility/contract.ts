@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import type { JsonObject, JsonValue } from '../duckdb/index.js';
+import type { EndpointListings, PromptListing, ResourceListing, ToolListing } from '../endpoints/index.js';
+import { messageOf, MxcpError } from '../errors/index.js';
+import { isMapping } from '../yaml/index.js';
+
+/** Raised when an older mxcp could misread a file. */
+const FORMAT = 1;
+
+const text = z.string().optional();
+const listing = { name: z.string(), title: text, description: text, tags: z.array(z.string()).optional() };
+const jsonSchema = z.custom<JsonObject>(isMapping, 'must be a JSON Schema');
+
+const toolSchema = z.object({
+  ...listing,
+  inputSchema: jsonSchema,
+  outputSchema: jsonSchema.optional(),
+  annotations: z.record(z.string(), z.unknown()).optional(),
+});
+const resourceSchema = z.object({ uri: z.string(), ...listing, mimeType: text });
+const promptSchema = z.object({
+  ...listing,
+  arguments: z.array(z.object({ name: z.string(), title: text, description: text, required: z.boolean() })),
+});
+
+const contractSchema = z.object({
+  mxcpContract: z.literal(FORMAT),
+  tools: z.array(toolSchema),
+  resources: z.array(resourceSchema),
+  prompts: z.array(promptSchema),
+});
+
+/** What a project offers to clients, as they see it before they call anything. Templates are among the resources. */
+export type Contract = z.infer<typeof contractSchema>;
+export type ToolContract = Contract['tools'][number];
+export type ResourceContract = Contract['resources'][number];
+export type PromptContract = Contract['prompts'][number];
+
+/** Sorted, so that it does not depend on the names and the order of files. */
+export function toContract({ tools, resources, prompts }: EndpointListings): Contract {
+  const contract: Contract = {
+    mxcpContract: FORMAT,
+    tools: tools.map(toToolContract).sort(by(({ name }) => name)),
+    resources: resources.map(toResourceContract).sort(by(({ uri }) => uri)),
+    prompts: prompts.map(toPromptContract).sort(by(({ name }) => name)),
+  };
+  // Exactly what a file gives back: no members that are undefined, and no infinities, which only YAML has.
+  return parseContract(formatContract(contract), 'the project');
+}
+
+function by<T>(keyOf: (item: T) => string): (a: T, b: T) => number {
+  return (a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0);
+}
+
+function toToolContract(tool: ToolListing): ToolContract {
+  const { name, title, description, annotations, inputSchema, outputSchema } = tool;
+  return {
+    name,
+    title,
+    description,
+    annotations: annotations && { ...annotations },
+    inputSchema: toSorted(inputSchema),
+    outputSchema: outputSchema && toSorted(outputSchema),
+    ...toTags(tool),
+  };
+}
+
+function toResourceContract(resource: ResourceListing): ResourceContract {
+  const { uri, name, title, description, mimeType } = resource;
+  return { uri, name, title, description, mimeType, ...toTags(resource) };
+}
+
+function toPromptContract(prompt: PromptListing): PromptContract {
+  const { name, title, description } = prompt;
+  const sorted = [...prompt.arguments].sort(by((argument) => argument.name));
+  return { name, title, description, arguments: sorted, ...toTags(prompt) };
+}
+
+function toTags({ tags = [] }: { readonly tags?: readonly string[] | undefined }) {
+  return tags.length === 0 ? {} : { tags: [...tags].sort() };
+}
+
+/** The order of members says nothing, so another order of parameters is no change of the file. */
+function toSorted(schema: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, sortWithin(key, value)]));
+}
+
+function sortWithin(key: string, value: JsonValue): JsonValue {
+  if (Array.isArray(value)) {
+    if (key === 'anyOf') return value.map(sortSchema);
+    return key === 'required' ? value.toSorted() : value;
+  }
+  if (key !== 'properties' || !isMapping(value)) return key === 'items' ? sortSchema(value) : value;
+  // The members of a JSON value that is a mapping are JSON values.
+  const members = Object.entries(value as JsonObject).sort(by(([name]) => name));
+  return Object.fromEntries(members.map(([name, member]) => [name, sortSchema(member)]));
+}
+
+function sortSchema(schema: JsonValue): JsonValue {
+  return isMapping(schema) ? toSorted(schema as JsonObject) : schema;
+}
+
+/** As it is written to a file that is committed. */
+export function formatContract(contract: Contract): string {
+  return `${JSON.stringify(contract, null, 2)}\n`;
+}
+
+/** Throws `contract_invalid`; `place` names the text in its message. */
+export function parseContract(written: string, place: string): Contract {
+  const refuse = (reason: string, cause?: unknown): MxcpError =>
+    new MxcpError('contract_invalid', `${place} is not a contract: ${reason}; \`mxcp contract\` writes one`, { cause });
+  let value: unknown;
+  try {
+    value = JSON.parse(written.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw refuse(messageOf(error), error);
+  }
+  if (isMapping(value) && typeof value['mxcpContract'] === 'number' && value['mxcpContract'] > FORMAT)
+    throw refuse(`it has format ${value['mxcpContract']}, which a newer mxcp wrote`);
+  const parsed = contractSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const at = issue === undefined || issue.path.length === 0 ? 'the file' : `\`${issue.path.join('.')}\``;
+  throw refuse(`${at}: ${issue?.message ?? 'unknown form'}`, parsed.error);
+}

@@ -1,0 +1,2 @@
+export { compareContracts, type ContractChange } from './compare-contracts.js';
+export { type Contract, formatContract, parseContract, toContract } from './contract.js';

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { compareContracts, type Contract, formatContract, parseContract } from '../../../src/compatibility/index.js';
+
+const EMPTY: Contract = { mxcpContract: 1, tools: [], resources: [], prompts: [] };
+const inputSchema = { type: 'object', properties: { region: { type: 'string' } }, additionalProperties: false };
+const sales = { name: 'sales', description: 'Sums sales.', inputSchema };
+const report = { uri: 'sales://{region}/report', name: 'report', mimeType: 'text/csv' };
+const brief = { name: 'brief', arguments: [{ name: 'topic', required: true }] };
+
+/** `!` before a change that breaks clients. */
+const compare = (from: Partial<Contract>, to: Partial<Contract>) =>
+  compareContracts({ ...EMPTY, ...from }, { ...EMPTY, ...to }).map(
+    ({ isBreaking, kind, name, code, message }) => `${isBreaking ? '! ' : ''}${kind} ${name}: ${code}: ${message}`,
+  );
+const tools = (from: object, to: object) =>
+  compare({ tools: [{ ...sales, ...from }] }, { tools: [{ ...sales, ...to }] });
+
+describe('tools', () => {
+  it('may be added and not removed', () => {
+    expect(compare({}, { tools: [sales] })).toEqual(['tool sales: added: is new']);
+    expect(compare({ tools: [sales] }, {})).toEqual(['! tool sales: removed: was removed; clients that use it fail']);
+  });
+
+  it('are renamed if the parameters stay', () => {
+    expect(compare({ tools: [sales] }, { tools: [{ ...sales, name: 'revenue', description: 'Other.' }] })).toEqual([
+      '! tool sales: renamed: was renamed to "revenue"; clients that use the old name fail',
+    ]);
+  });
+
+  it('without parameters are renamed only if the description stays', () => {
+    const bare = { name: 'a', description: 'One.', inputSchema: { type: 'object', properties: {} } };
+    expect(compare({ tools: [bare] }, { tools: [{ ...bare, name: 'b' }] })).toEqual([
+      '! tool a: renamed: was renamed to "b"; clients that use the old name fail',
+    ]);
+    expect(compare({ tools: [bare] }, { tools: [{ ...bare, name: 'b', description: 'Two.' }] })).toEqual([
+      '! tool a: removed: was removed; clients that use it fail',
+      'tool b: added: is new',
+    ]);
+  });
+
+  it('keep what they promise', () => {
+    const readOnly = { annotations: { readOnlyHint: true, openWorldHint: false } };
+    expect(tools(readOnly, { annotations: { destructiveHint: false, idempotentHint: true } })).toEqual([
+      '! tool sales: annotations: no longer promises only to read; clients may ask before each call or refuse it',
+      '! tool sales: annotations: no longer promises to reach nothing outside; clients may ask before each call or refuse it',
+    ]);
+    expect(tools({}, { annotations: { idempotentHint: true } })).toEqual([
+      'tool sales: annotations: promises to change nothing when it is repeated now',
+    ]);
+  });
+
+  it('may begin to declare a result, and not stop', () => {
+    const outputSchema = { type: 'object', properties: {} };
+    expect(tools({}, { outputSchema })).toEqual(['tool sales: output_declared: its result is declared now']);
+    expect(tools({ outputSchema }, {})).toEqual([
+      '! tool sales: output_undeclared: its result is not declared any longer; clients that check it fail',
+    ]);
+  });
+
+  it('may change their texts', () => {
+    expect(tools({}, { title: 'Sales', description: 'Other.', tags: ['a'] })).toEqual([
+      'tool sales: title: has another title',
+      'tool sales: description: has another description',
+      'tool sales: tags: has other tags',
+    ]);
+  });
+});
+
+describe('resources', () => {
+  it('are known by their URI, whatever the names of placeholders', () => {
+    expect(compare({ resources: [report] }, { resources: [{ ...report, uri: 'SALES://{area}/report' }] })).toEqual([
+      'resource sales://{region}/report: uri: its URI is written "SALES://{area}/report" now, for the same resources',
+    ]);
+  });
+
+  it('that move under the same name are renamed', () => {
+    expect(compare({ resources: [report] }, { resources: [{ ...report, uri: 'sales://reports/{region}' }] })).toEqual([
+      '! resource sales://{region}/report: renamed: was renamed to "sales://reports/{region}"; clients that use the old name fail',
+    ]);
+  });
+
+  it('keep their type', () => {
+    expect(compare({ resources: [report] }, { resources: [{ ...report, mimeType: 'text/plain' }] })).toEqual([
+      '! resource sales://{region}/report: mime_type: its type is "text/plain" instead of "text/csv"; clients read it in another way',
+    ]);
+  });
+});
+
+describe('prompts', () => {
+  const withArguments = (...given: Contract['prompts'][number]['arguments']) => ({
+    prompts: [{ ...brief, arguments: given }],
+  });
+
+  it.each([
+    [[], [{ name: 'a', required: false }], 'prompt brief: member_added: argument "a" is new and optional'],
+    [
+      [],
+      [{ name: 'a', required: true }],
+      '! prompt brief: required_member_added: argument "a" is new and required; clients without it are refused',
+    ],
+    [
+      [{ name: 'a', required: false }],
+      [],
+      '! prompt brief: member_removed: argument "a" was removed; clients that give it are refused',
+    ],
+    [
+      [{ name: 'a', required: false }],
+      [{ name: 'a', required: true }],
+      '! prompt brief: required: argument "a" is required now; clients without it are refused',
+    ],
+    [
+      [{ name: 'a', required: true }],
+      [{ name: 'a', required: false }],
+      'prompt brief: optional: argument "a" is optional now',
+    ],
+    [
+      [{ name: 'a', required: true }],
+      [{ name: 'a', required: true, description: 'A.' }],
+      'prompt brief: description: argument "a" has another description',
+    ],
+  ])('%j → %j', (from, to, expected) => {
+    expect(compare(withArguments(...from), withArguments(...to))).toEqual([expected]);
+  });
+
+  it('are renamed if the arguments stay', () => {
+    expect(compare({ prompts: [brief] }, { prompts: [{ ...brief, name: 'summary' }] })).toEqual([
+      '! prompt brief: renamed: was renamed to "summary"; clients that use the old name fail',
+    ]);
+  });
+});
+
+describe('a contract file', () => {
+  it('gives back what was written, also after an editor added a byte order mark', () => {
+    const contract = { ...EMPTY, tools: [sales], resources: [report], prompts: [brief] };
+    expect(parseContract(formatContract(contract), 'c.json')).toEqual(contract);
+    expect(parseContract(`\uFEFF${formatContract(contract)}`, 'c.json')).toEqual(contract);
+  });
+
+  it.each([
+    ['{', /^c\.json is not a contract: .*JSON.*; `mxcp contract` writes one$/],
+    ['[]', /the file: /],
+    ['{"mxcpContract": 2}', /it has format 2, which a newer mxcp wrote/],
+    ['{"mxcpContract":1,"tools":[{"name":1,"inputSchema":{}}],"resources":[],"prompts":[]}', /`tools\.0\.name`: /],
+    ['{"mxcpContract":1,"tools":[{"name":"a","inputSchema":[]}],"resources":[],"prompts":[]}', /must be a JSON Schema/],
+  ])('is refused: %s', (text, message) => {
+    expect(() => parseContract(text, 'c.json')).toThrow(
+      expect.objectContaining({ code: 'contract_invalid', message: expect.stringMatching(message) }),
+    );
+  });
+});
