@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { MxcpError } from '../errors/index.js';
 
 /**
@@ -89,6 +90,30 @@ export interface Decision {
   readonly reason: string | null;
   /** The rules that were evaluated, in order. */
   readonly policies: readonly string[];
+  /** Those that applied and changed nothing, because they are only logged. */
+  readonly onlyLogged?: readonly string[] | undefined;
+  /** Those that could not be evaluated and so counted as applying, with the reason. */
+  readonly failed?: Readonly<Record<string, string>> | undefined;
+}
+
+const ORDER = { allow: 0, warn: 1, deny: 2 } as const;
+
+/** Adds what a further protection decided about the same call. The strictest decision counts, and the id stays. */
+export function addDecision(earlier: Decision | undefined, later: Omit<Decision, 'id'>): Decision {
+  if (earlier === undefined) return { id: randomUUID(), ...later };
+  const { decision, reason } = ORDER[later.decision] > ORDER[earlier.decision] ? later : earlier;
+  return {
+    id: earlier.id,
+    decision,
+    reason,
+    policies: [...earlier.policies, ...later.policies],
+    onlyLogged: joined(earlier.onlyLogged, later.onlyLogged),
+    failed: earlier.failed || later.failed ? { ...earlier.failed, ...later.failed } : undefined,
+  };
+}
+
+function joined(earlier: readonly string[] = [], later: readonly string[] = []): readonly string[] | undefined {
+  return earlier.length + later.length === 0 ? undefined : [...earlier, ...later];
 }
 
 /** A caller lacks scopes. */

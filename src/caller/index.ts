@@ -1,5 +1,6 @@
 export {
   ANONYMOUS,
+  addDecision,
   assertScopes,
   type Caller,
   type Decision,

@@ -12,7 +12,7 @@ export type { DatabaseSession } from './statements/call-session.js';
 export { reasonOf } from './statements/query.js';
 export type { ResultColumn, ResultType } from './statements/inspection.js';
 export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './values/iso-time.js';
-export { losesOrder, parseOrdered } from './values/json-values.js';
+export { losesOrder, parseOrdered, toOrderedObject } from './values/json-values.js';
 export { parseTaggedParameters, toTaggedArguments } from './values/python-parameters.js';
 export {
   DeclaredValue,

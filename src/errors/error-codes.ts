@@ -52,7 +52,7 @@ export const ERROR_CODES = {
   reference_unresolved: { kind: 'user', doc: 'A `${NAME}`, `file://`, `vault://` or `op://` reference has no value.' },
   protection_unavailable: {
     kind: 'user',
-    doc: 'The configuration asks for a protection (`policies`, `auth`, `sensitive`, audit) that this version does not enforce. The server refuses to run without it.',
+    doc: 'The configuration asks for a protection (`auth`, audit) that this version does not enforce. The server refuses to run without it.',
   },
   feature_unavailable: { kind: 'user', doc: 'The configuration asks for a feature that this version does not have.' },
   endpoint_invalid: { kind: 'user', doc: 'One or more endpoint files cannot be served; every one is listed.' },
@@ -61,6 +61,10 @@ export const ERROR_CODES = {
     doc: 'The file with which `mxcp contract --check` compares the project does not exist, cannot be read, or is not a contract.',
   },
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
+  policy_denied: {
+    kind: 'forbidden',
+    doc: 'A policy of the endpoint denied the call, or its answer; the message has the reason and the id of the decision.',
+  },
   tool_error: { kind: 'user', doc: 'A Python function refused the call with `ToolError`; the message is its text.' },
   not_found: { kind: 'not_found', doc: 'The endpoint found nothing for these arguments.' },
   params_invalid: { kind: 'user', doc: 'The arguments of a call do not match the declared parameters.' },

@@ -12,7 +12,7 @@ import {
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS, type Caller, InsufficientScope } from '../caller/index.js';
-import type { CallContext, EndpointCalls } from '../endpoints/index.js';
+import type { CallContext, EndpointCalls, EndpointListings } from '../endpoints/index.js';
 import { joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
 import { type CallTiming, type Observers, parseTraceContext, type TraceContext } from '../telemetry/index.js';
@@ -105,21 +105,27 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
     server.onRefused = (method, { message }) =>
       refusals.write('info', `refused requests of ${method}`, () => [{ method }, `refused: ${message}`]);
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
-    serveLists(server, calls);
+    serveLists(server, (context) => calls.listingsFor(callerOf(scopeOf(context))));
     serveCalls(server, options);
     return server;
   };
 }
 
-function serveLists(server: Server, calls: EndpointCalls): void {
-  const tools = unpaged(() => ({ tools: calls.listings.tools.map(toTool) }));
-  const prompts = unpaged(() => ({ prompts: calls.listings.prompts.map(toPrompt) }));
-  const resources = unpaged(() => {
-    const fixed = calls.listings.resources.filter(({ isTemplate }) => !isTemplate);
+/** Who sends a message. */
+function callerOf({ caller = ANONYMOUS, requestHeaders }: MessageScope): Caller {
+  return { ...caller, requestHeaders };
+}
+
+/** Lists show what their reader may call. */
+function serveLists(server: Server, listingsOf: (context: RequestContext) => EndpointListings): void {
+  const tools = unpaged((context) => ({ tools: listingsOf(context).tools.map(toTool) }));
+  const prompts = unpaged((context) => ({ prompts: listingsOf(context).prompts.map(toPrompt) }));
+  const resources = unpaged((context) => {
+    const fixed = listingsOf(context).resources.filter(({ isTemplate }) => !isTemplate);
     return { resources: fixed.map(toResource) };
   });
-  const templates = unpaged(() => {
-    const found = calls.listings.resources.filter(({ isTemplate }) => isTemplate);
+  const templates = unpaged((context) => {
+    const found = listingsOf(context).resources.filter(({ isTemplate }) => isTemplate);
     return { resourceTemplates: found.map(toResourceTemplate) };
   });
   server.setRequestHandler('tools/list', tools);
@@ -129,9 +135,12 @@ function serveLists(server: Server, calls: EndpointCalls): void {
 }
 
 /** A list is answered as a whole, so every cursor is unknown. */
-function unpaged<R>(list: () => R) {
-  return ({ params }: { readonly params?: { readonly cursor?: string | undefined } | undefined }): R => {
-    if (params?.cursor === undefined) return list();
+function unpaged<R>(list: (context: RequestContext) => R) {
+  return (
+    { params }: { readonly params?: { readonly cursor?: string | undefined } | undefined },
+    context: RequestContext,
+  ): R => {
+    if (params?.cursor === undefined) return list(context);
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: lists are answered whole');
   };
 }
@@ -214,7 +223,7 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
         notifications.send(notification);
       });
     try {
-      const caller = { ...(scope.caller ?? ANONYMOUS), requestHeaders };
+      const caller = callerOf(scope);
       const { id: requestId, signal } = context.mcpReq;
       const origin = { requestId, client: scope.client, access: scope.access, trace: timing?.trace ?? parent };
       return await run({ caller, signal, notify: send, origin, timing }, scope);

@@ -1,4 +1,5 @@
 export { ArgumentReader, type CallArguments, MAX_ARGUMENT_VALUES, coerce, toSampleParameters } from './arguments.js';
+export { changeResult, toJsonValue } from './change-result.js';
 export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, explainUnportable, toInputSchema, toOutputSchema } from './json-schema.js';

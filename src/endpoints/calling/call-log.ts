@@ -88,6 +88,8 @@ export class CallLog implements Disposable {
     }
     const failure =
       error === undefined ? undefined : this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
+    if (decision !== undefined && error === undefined && declared !== undefined)
+      this.#addDecision(decision, { ...call, sent: match?.values ?? sent, declared });
     if (failure === undefined)
       this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
     const { caller, timing } = context;
@@ -98,6 +100,30 @@ export class CallLog implements Disposable {
 
   dispose(): void {
     this.#failures.dispose();
+  }
+
+  /** A call that was allowed although a rule applied to it: a rule that is only logged, or that could not be evaluated. */
+  #addDecision(
+    { id, reason, onlyLogged, failed }: Decision,
+    { kind, declared, sent, context }: EndedCall & { readonly declared: string },
+  ): void {
+    if (onlyLogged === undefined && failed === undefined) return;
+    const endpoint = endpointLabel(kind, declared);
+    const reasons = Object.entries(failed ?? {}).map(([rule, why]) => [rule, withoutValues(why, sent)] as const);
+    const fields = {
+      kind,
+      name: declared,
+      decision: id,
+      ...(onlyLogged && { only_logged: onlyLogged }),
+      ...(failed && { failed_policies: Object.fromEntries(reasons) }),
+      ...originFields(context.origin),
+    };
+    const message =
+      failed === undefined
+        ? `a policy of ${endpoint} applies and is only logged: ${reason}`
+        : `a policy of ${endpoint} could not be evaluated and counts as applying`;
+    const subject = failed === undefined ? 'policies that are only logged' : 'policies that could not be evaluated';
+    this.#failures.write(failed === undefined ? 'info' : 'warn', `${subject} of ${endpoint}`, () => [fields, message]);
   }
 
   /** The number of subjects is limited by the endpoints of the project. */
@@ -119,8 +145,10 @@ export function declaredName(endpoints: EndpointSet, kind: EndpointKind, called:
 }
 
 /** SQL that a client wrote itself is its own mistake, and so is a table that it names. */
-function levelOf(call: FailedCall, { code }: MxcpError): LimitedLevel {
+function levelOf(call: FailedCall, { code, cause }: MxcpError): LimitedLevel {
   if (code === 'internal') return 'error';
+  // A cause is a condition that could not be evaluated, which is a mistake in the project.
+  if (code === 'policy_denied' && cause !== undefined) return 'warn';
   const isCancelled = code === 'query_interrupted' && call.context.signal.aborted;
   const isOwnSql = code === 'query_failed' && (hasOwnSql(call) || call.declared === 'get_table_schema');
   return isCancelled || isCallersMistake(code) || isOwnSql ? 'info' : 'warn';
@@ -142,14 +170,18 @@ const MAX_TEXT_LENGTH = 500;
 const MAX_DETAIL_LENGTH = 4000;
 
 function fieldsOf(call: FailedCall, error: MxcpError) {
-  const { kind, declared, name, context, durationMs, endpoints } = call;
-  const place = placeOf(error, definitionOf(kind, declared, endpoints));
+  const { kind, declared, name, context, durationMs, endpoints, decision } = call;
+  const policy = decision?.decision === 'deny' ? decision.policies.at(-1) : undefined;
+  const definition = definitionOf(kind, declared, endpoints);
+  const place = (policy === undefined ? undefined : placeOfPolicy(policy, definition)) ?? placeOf(error, definition);
   return {
     kind,
     name: declared ?? clip(name, MAX_NAME_LENGTH),
     code: error.code,
     ...(place !== undefined && { place: formatPlace(place) }),
     duration_ms: Math.round(durationMs),
+    ...(decision !== undefined && { decision: decision.id }),
+    ...(policy !== undefined && { policy }),
     ...originFields(context.origin),
     ...(error.code === 'internal' && { detail: clip(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
   };
@@ -175,6 +207,13 @@ function placeOf(
   if (source.language === 'python') return { file: source.python.file };
   const [, line = '1'] = /^LINE (\d+):/m.exec(message) ?? [];
   return { file: source.sql.file, line: source.sql.lineInFile(Number(line) - 1) };
+}
+
+/** Where an endpoint file has a rule: `input[0]`. Other protections have names of another form. */
+function placeOfPolicy(name: string, definition: EndpointDefinition | undefined): SourcePosition | undefined {
+  const [, direction, index] = /^(input|output)\[(\d+)\]$/.exec(name) ?? [];
+  if (direction === undefined) return undefined;
+  return definition?.positions.key('policies', direction, Number(index), 'condition');
 }
 
 function textOf(call: FailedCall, { code, logMessage }: MxcpError): string {

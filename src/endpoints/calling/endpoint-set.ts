@@ -1,4 +1,6 @@
+import type { Caller } from '../../caller/index.js';
 import type { ResolvedConfig } from '../../config/index.js';
+import type { EndpointPolicies } from '../../policies/index.js';
 import {
   ArgumentReader,
   createResultChecks,
@@ -20,6 +22,7 @@ import {
   type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
 import { ResourceRouter, UriTemplate } from '../definitions/uri-template.js';
+import { toAdvertisedType } from './advertised-result.js';
 import { PromptRenderer } from './render-prompt.js';
 import { createSqlTools, type SqlTool } from './sql-tools.js';
 
@@ -53,12 +56,14 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
   /** What the token of a caller must have. */
   readonly scopes: readonly string[];
   readonly source: EndpointSource | SqlTool['source'];
+  readonly policies: EndpointPolicies | undefined;
 }
 
 interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes'> {
   /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
   readonly renderer: PromptRenderer;
+  readonly policies: EndpointPolicies | undefined;
 }
 
 /**
@@ -75,6 +80,8 @@ export class EndpointSet {
   readonly tools: ReadonlyMap<string, Callable>;
   readonly resources: ResourceRouter<Callable & { readonly uri: string; readonly mimeType: string }>;
   readonly prompts: ReadonlyMap<string, CallablePrompt>;
+  /** By the label of the endpoint that they guard. */
+  readonly #policies: ReadonlyMap<string, EndpointPolicies>;
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
@@ -82,6 +89,9 @@ export class EndpointSet {
     const resources = catalog.endpoints.filter((endpoint) => endpoint.kind === 'resource');
     const prompts = catalog.endpoints.filter((endpoint) => endpoint.kind === 'prompt');
     this.catalog = catalog;
+    this.#policies = new Map(
+      [...tools, ...resources, ...prompts].flatMap((each) => (each.policies ? [[labelOf(each), each.policies]] : [])),
+    );
     this.listings = {
       tools: tools.map(toToolListing),
       resources: resources.map(toResourceListing),
@@ -97,10 +107,10 @@ export class EndpointSet {
         const reader = this.#readerOf(endpoint, prompt.parameters);
         const optional = prompt.parameters.filter((each) => 'default' in each && !takesEmptyText(each));
         const leftOutWhenEmpty = new Set(optional.map(({ name }) => name));
-        const { scopes } = prompt;
+        const { scopes, policies } = prompt;
         return [
           prompt.name,
-          { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt) },
+          { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt), policies },
         ];
       }),
     );
@@ -111,14 +121,35 @@ export class EndpointSet {
     return [...new Set(this.catalog.endpoints.flatMap(({ scopes }) => scopes))].sort();
   }
 
+  /** What a caller may call, as far as that does not depend on the arguments. */
+  listingsFor(caller: Caller): EndpointListings {
+    if (this.#policies.size === 0) return this.listings;
+    const isOpen = (label: string): boolean => this.#policies.get(label)?.mayCall(caller) ?? true;
+    const { tools, resources, prompts } = this.listings;
+    return {
+      tools: tools.filter(({ name }) => isOpen(endpointLabel('tool', name))),
+      resources: resources.filter(({ uri }) => isOpen(endpointLabel('resource', uri))),
+      prompts: prompts.filter(({ name }) => isOpen(endpointLabel('prompt', name))),
+    };
+  }
+
   #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {
-    const { returns, source, parameters } = definition;
+    const { returns, source, parameters, policies } = definition;
     const endpoint = labelOf(definition);
     const checks = returns && createResultChecks(returns, this.#compiler);
     // A resource that does not exist is an error to its clients, and MCP has no null in place of an object.
     const allowsNull = definition.kind === 'tool' && returns?.type !== 'object';
     const scopes = 'scopes' in definition ? definition.scopes : [];
-    return { endpoint, scopes, arguments: this.#readerOf(endpoint, parameters), returns, checks, allowsNull, source };
+    return {
+      endpoint,
+      scopes,
+      arguments: this.#readerOf(endpoint, parameters),
+      returns,
+      checks,
+      allowsNull,
+      source,
+      policies,
+    };
   }
 
   #readerOf(label: string, parameters: readonly ParameterDefinition[]): ArgumentReader {
@@ -136,14 +167,15 @@ function labelOf(definition: EndpointDefinition | SqlTool): string {
 }
 
 function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
-  const { name, description, parameters, returns, annotations, source } = tool;
+  const { name, description, parameters, returns, annotations, source, policies } = tool;
+  const advertised = returns && policies ? toAdvertisedType(returns, policies.fieldChanges) : returns;
   const hasRowLimit = source.language === 'sql' && source.sql === undefined;
   return {
     name,
     title: ('title' in tool ? tool.title : undefined) ?? annotations?.title,
     description,
     inputSchema: toInputSchema(parameters),
-    outputSchema: returns && toOutputSchema(returns, { hasRowLimit }),
+    outputSchema: advertised && toOutputSchema(advertised, { hasRowLimit }),
     annotations,
     tags: 'tags' in tool ? tool.tags : undefined,
   };

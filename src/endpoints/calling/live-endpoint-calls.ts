@@ -13,6 +13,7 @@ import {
   ValueCollector,
 } from '../../values/index.js';
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
+import { enforceInput, enforceMessages, enforceOutput } from './enforce-policies.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import { type CallLog, type CallOrigin, originFields } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
@@ -45,7 +46,10 @@ export interface OwnQuery {
 export type SentArguments = Readonly<Record<string, unknown>>;
 
 /** Everything that can be called on this server. */
-export type EndpointCalls = Pick<LiveEndpointCalls, 'listings' | 'callTool' | 'readResource' | 'getPrompt'>;
+export type EndpointCalls = Pick<
+  LiveEndpointCalls,
+  'listings' | 'listingsFor' | 'callTool' | 'readResource' | 'getPrompt'
+>;
 
 /** What a generation must hold for its endpoints to be called. */
 export interface CallableGeneration {
@@ -81,8 +85,8 @@ interface RunningCall {
 
 /**
  * Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. Calls throw
- * `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `server_busy`, `call_timeout`, `query_failed`, `query_interrupted`,
- * `result_too_large`, `output_invalid`, `prompt_failed`.
+ * `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `policy_denied`, `server_busy`, `call_timeout`, `query_failed`,
+ * `query_interrupted`, `result_too_large`, `output_invalid`, `prompt_failed`.
  */
 export class LiveEndpointCalls {
   readonly #generations: ActiveGeneration<CallableGeneration>;
@@ -108,13 +112,17 @@ export class LiveEndpointCalls {
     return this.#generations.current.contents.endpoints.listings;
   }
 
+  listingsFor(caller: Caller): EndpointListings {
+    return this.#generations.current.contents.endpoints.listingsFor(caller);
+  }
+
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
     const called: CalledEndpoint = { kind: 'tool', name };
     return this.#perform({ ...called, sent }, context, (call) => {
       const { tools } = call.generation.endpoints;
       const tool = tools.get(name);
       if (tool === undefined) throw notFound(called, tools.keys());
-      return this.#answer(tool, readArguments(tool, sent, context), call);
+      return this.#guard(tool, readArguments(tool, sent, context), call);
     });
   }
 
@@ -129,22 +137,27 @@ export class LiveEndpointCalls {
           listings.resources.map((listing) => listing.uri),
         );
       const { resource, values } = match;
-      const result = await this.#answer(resource, readArguments(resource, values, context), call);
+      const result = await this.#guard(resource, readArguments(resource, values, context), call);
       return toResourceText(uri, resource.mimeType, result);
     });
   }
 
   getPrompt(name: string, sent: SentArguments, context: CallContext): Promise<readonly PromptMessage[]> {
     const called: CalledEndpoint = { kind: 'prompt', name };
-    return this.#perform({ ...called, sent }, context, ({ generation, deadline: { signal } }) => {
-      const { prompts } = generation.endpoints;
+    return this.#perform({ ...called, sent }, context, async (call) => {
+      const { prompts } = call.generation.endpoints;
       const prompt = prompts.get(name);
       if (prompt === undefined) throw notFound(called, prompts.keys());
       const { maxResultBytes: maxBytes, renderers } = this.#options;
       const given = Object.entries(sent).filter(([key, value]) => value !== '' || !prompt.leftOutWhenEmpty.has(key));
       const { values } = readArguments(prompt, Object.fromEntries(given), context);
-      context.timing?.begin('render');
-      return prompt.renderer.render({ values, maxBytes }, renderers, signal);
+      const { policies } = prompt;
+      if (policies !== undefined) enforceInput(policies, call, values);
+      const phase = context.timing?.begin('render');
+      const messages = await prompt.renderer.render({ values, maxBytes }, renderers, call.deadline.signal);
+      phase?.end();
+      if (policies !== undefined) enforceMessages(policies, call, messages);
+      return messages;
     });
   }
 
@@ -217,6 +230,15 @@ export class LiveEndpointCalls {
       if (called.isLogged !== false)
         this.#options.log?.add({ ...called, context, endpoints, decision, error, durationMs });
     }
+  }
+
+  /** Answers within the limits of the policies, if the endpoint has any. */
+  async #guard(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
+    const { policies, returns } = callable;
+    if (policies === undefined) return this.#answer(callable, callArguments, call);
+    enforceInput(policies, call, callArguments.values);
+    const result = await this.#answer(callable, callArguments, call);
+    return enforceOutput(policies, call, { result, returns });
   }
 
   /** Waits for the call's turn, then runs its SQL or its function. */

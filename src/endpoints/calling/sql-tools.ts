@@ -5,7 +5,7 @@ import type { ToolDefinition } from '../definitions/endpoint-definition.js';
 /** A tool that comes with the server. It is not an endpoint, so only MCP clients see it. */
 export type SqlTool = Pick<
   ToolDefinition,
-  'kind' | 'name' | 'description' | 'parameters' | 'returns' | 'annotations'
+  'kind' | 'name' | 'description' | 'parameters' | 'returns' | 'annotations' | 'policies'
 > & {
   /** `sql` is undefined for the tool whose argument `sql` is the statement. */
   readonly source: {
@@ -91,5 +91,6 @@ function toolOf(name: string, title: string, parameters: readonly ParameterDefin
       openWorldHint: false,
     },
     source: { language: 'sql', sql: isQuery ? { text } : undefined },
+    policies: undefined,
   } as const;
 }

@@ -3,7 +3,7 @@ import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
 import type { EndpointParts } from './definition-schema.js';
-import { checkType, type DefaultCheck, typesIn, warnOfMembers, warnOfType } from './type-rules.js';
+import { checkType, type DefaultCheck, warnOfMembers, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
 
 /** Checks what the schema cannot: how the parts of an endpoint fit each other, its types and its templates. */
@@ -13,12 +13,12 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     ...parameters.map((type, index): [KeyPath, typeof type] => [[kind, 'parameters', index], type]),
     [[kind, 'return'], returns],
   ];
-  const mistakes = [...findRepeatedNames(parts), ...checkUri(parts), ...findPolicies(parts)];
+  const mistakes = [...findRepeatedNames(parts), ...checkUri(parts)];
   const warnings = [...warnOfNames(parts), ...warnOfUnused(parts)];
   for (const [at, type] of types) {
     if (type === undefined) continue;
     const found = checkType(type, at);
-    mistakes.push(...found, ...findSensitive(type, at));
+    mistakes.push(...found);
     // A default is checked only against a type without mistakes.
     if (type !== returns && found.length === 0) mistakes.push(...defaults.check(type, at));
     warnings.push(...warnOfType(type, at), ...(type === returns ? [] : warnOfMembers(type, at)));
@@ -123,27 +123,4 @@ function checkMessage(
     findings.push({ at: at('role'), message: `\`role\` must be user or assistant, not "${role}"` });
   if (type !== 'text') findings.push({ at: at('type'), message: `\`type\` must be text, not "${type}"` });
   return findings;
-}
-
-/**
- * `policies` and `sensitive` protect data, and this version enforces neither. An endpoint that has one of them is refused:
- * serving it would expose what its author wanted to protect.
- */
-function cannotEnforce(key: string): string {
-  return `this version cannot enforce \`${key}\`, so it does not serve this endpoint; remove the key or the file`;
-}
-
-/** A mapping whose lists are all empty asks for nothing. Anything else counts as policies, even in an unknown form. */
-function findPolicies({ kind, policies }: EndpointParts): Finding[] {
-  if (policies === undefined || policies === null) return [];
-  const isEmpty = (rules: unknown): boolean => rules === null || (Array.isArray(rules) && rules.length === 0);
-  const asksForNothing =
-    typeof policies === 'object' && !Array.isArray(policies) && Object.values(policies).every(isEmpty);
-  return asksForNothing ? [] : [{ at: [kind, 'policies'], message: cannotEnforce('policies') }];
-}
-
-function findSensitive(type: TypeDefinition, at: KeyPath): Finding[] {
-  return typesIn(type, at)
-    .filter((each) => each.type.sensitive === true)
-    .map((each) => ({ at: [...each.at, 'sensitive'], message: cannotEnforce('sensitive') }));
 }

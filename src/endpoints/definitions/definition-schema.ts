@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clip } from '../../errors/index.js';
+import { policiesSchema } from '../../policies/index.js';
 import { count, flag, maybe, parameterSchema, parametersSchema, text, typeSchema } from '../../values/index.js';
 import { hints, isMapping } from '../../yaml/index.js';
 
@@ -43,8 +44,7 @@ const sharedFields = {
   enabled: flag,
   scopes: maybe(z.array(z.string().regex(SCOPE, 'must be one scope of OAuth, without spaces and quotes'))),
   tests: maybe(z.array(testSchema)),
-  // Accepted here and refused by a rule, with the reason.
-  policies: z.unknown().optional(),
+  policies: maybe(policiesSchema),
 };
 
 const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema };
@@ -173,7 +173,8 @@ export function readParts(
     /** The names of the same parameters, even of refused ones; undefined for a parameter without a readable name. */
     declared: parameters.map((each) => read(named, each)?.name),
     returns: read(typeSchema, fields['return']),
-    policies: fields['policies'],
+    hasReturns: fields['return'] !== undefined && fields['return'] !== null,
+    policies: fields['policies'] === null ? undefined : read(policiesSchema, fields['policies']),
     messages: toList(fields['messages']).map((each) => read(messageSchema, each)),
     /** Undefined for a prompt, which has no source. */
     run: kind === 'prompt' ? undefined : read(runSchema, fields),

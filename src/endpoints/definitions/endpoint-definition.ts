@@ -1,4 +1,5 @@
 import type { Problem, SourcePosition } from '../../errors/index.js';
+import type { EndpointPolicies } from '../../policies/index.js';
 import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
 import type { KeyPath } from '../../yaml/index.js';
 import type { EndpointTest, ToolFields } from './definition-schema.js';
@@ -42,6 +43,8 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'descriptio
   /** Of the access token: a call of a caller who lacks one is refused. */
   readonly scopes: readonly string[];
   readonly tests: readonly EndpointTest[];
+  /** Undefined when every caller may call it and gets the whole answer. */
+  readonly policies: EndpointPolicies | undefined;
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** For problems. Functions, because finding a position takes much longer than reading the file. */
   readonly positions: {

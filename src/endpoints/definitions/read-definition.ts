@@ -1,7 +1,14 @@
 import { clip, type Problem } from '../../errors/index.js';
+import { type CompiledPolicies, compilePolicies, hasRules } from '../../policies/index.js';
 import { explainMismatch, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
 import { checkRules } from './definition-rules.js';
-import { type EndpointFields, type EndpointFileContents, endpointFileSchema, readParts } from './definition-schema.js';
+import {
+  type EndpointFields,
+  type EndpointFileContents,
+  endpointFileSchema,
+  type EndpointParts,
+  readParts,
+} from './definition-schema.js';
 import {
   ENDPOINT_KINDS,
   type EndpointDefinition,
@@ -48,14 +55,30 @@ export async function readDefinition(file: DefinitionFile, context: DefinitionCo
   const parts = readParts(parsed.success ? parsed.data : source.value, file.kind, parsed.success);
   const rules = checkRules(parts, context.defaults);
   const read = await readSource(parts, source, context);
+  const { policies, findings } = await readPolicies(parts);
   const schemaFindings = parsed.success ? [] : explainMismatch(endpointFileSchema, source.value, true);
-  const problems = toProblems([...schemaFindings, ...rules.mistakes, ...read.findings], source);
+  // A definition without its protection must not come to exist.
+  if (hasRules(parts.policies) && policies === undefined && findings.mistakes.length === 0 && parsed.success)
+    throw new Error(`the policies of ${file.path} are lost`);
+  const problems = toProblems([...schemaFindings, ...rules.mistakes, ...read.findings, ...findings.mistakes], source);
   const definition =
     parsed.success && problems.length === 0
-      ? toDefinition(file, parsed.data, { source, read: read.source })
+      ? toDefinition(file, parsed.data, { source, read: read.source, policies })
       : undefined;
-  const warnings = toProblems(rules.warnings, source);
+  const warnings = toProblems([...rules.warnings, ...findings.warnings], source);
   return { ...identity, definition, sqlFile: read.sqlFile, problems, warnings };
+}
+
+/** Rules are compiled only where everything that they may read could be read: otherwise a name would seem to be unknown. */
+async function readPolicies({ kind, policies: written, parameters, returns, hasReturns }: EndpointParts) {
+  const known = parameters.filter((each) => each !== undefined);
+  const isReadable = known.length === parameters.length && (returns !== undefined || !hasReturns);
+  if (written === undefined || !isReadable) return { policies: undefined, findings: { mistakes: [], warnings: [] } };
+  const { policies, findings: found } = await compilePolicies(written, { kind, parameters: known, returns });
+  const findings = found.map((finding) => ({ ...finding, at: [kind, 'policies', ...finding.at] }));
+  const mistakes: Finding[] = findings.filter(({ isWarning }) => !isWarning);
+  const warnings: Finding[] = findings.filter(({ isWarning }) => isWarning);
+  return { policies, findings: { mistakes, warnings } };
 }
 
 /** What a file says about itself, as far as it is readable, so that a file with problems is still reported by name. */
@@ -91,15 +114,29 @@ function checkKind(value: unknown, kind: EndpointKind): Finding | undefined {
   return { at: [], message: `the file has no \`${kind}\`${others}` };
 }
 
+interface ReadParts extends Pick<CompiledPolicies, 'policies'> {
+  readonly source: YamlSource;
+  readonly read: EndpointSource | undefined;
+}
+
+function positionsIn(source: YamlSource, kind: EndpointKind, identity: 'uri' | 'name') {
+  const key = (...at: (string | number)[]) => source.positionOfKey([kind, ...at]);
+  return {
+    identity: () => key(identity),
+    parameter: (index: number) => key('parameters', index, 'name'),
+    key,
+    test: (index: number) => key('tests', index, 'name'),
+  };
+}
+
 function toDefinition(
   { path, kind }: DefinitionFile,
   contents: EndpointFileContents,
-  found: { readonly source: YamlSource; readonly read: EndpointSource | undefined },
+  found: ReadParts,
 ): EndpointDefinition | undefined {
   const fields: EndpointFields | undefined = contents.tool ?? contents.resource ?? contents.prompt;
   if (fields === undefined) return undefined;
   const { title, description, tags, parameters = [], scopes = [], tests = [] } = fields;
-  const positionOf = (...at: (string | number)[]) => found.source.positionOfKey([kind, ...at]);
   const shared = {
     path,
     title,
@@ -109,13 +146,9 @@ function toDefinition(
     returns: fields.return,
     scopes,
     tests,
+    policies: found.policies,
     metadata: contents.metadata,
-    positions: {
-      identity: () => positionOf('uri' in fields ? 'uri' : 'name'),
-      parameter: (index: number) => positionOf('parameters', index, 'name'),
-      key: positionOf,
-      test: (index: number) => positionOf('tests', index, 'name'),
-    },
+    positions: positionsIn(found.source, kind, 'uri' in fields ? 'uri' : 'name'),
   };
   if ('messages' in fields) {
     const messages = fields.messages.map(({ prompt, role }) => ({

@@ -104,15 +104,14 @@ export const BROKEN_ENDPOINTS: readonly Diagnosis[] = [
     ],
   },
   {
-    broken: 'an endpoint asks for policies',
+    broken: 'a policy of an endpoint reads a name that does not exist',
     command: 'serve',
     files: {
-      'tools/price.yml': sqlTool('price', 'SELECT 1', ['policies: { input: [{ condition: "true", action: deny }] }']),
+      'tools/price.yml': sqlTool('price', 'SELECT 1', [
+        'policies: { input: [{ condition: usr.role == "guest", action: deny }] }',
+      ]),
     },
-    says: [
-      'tools/price.yml:4:3:',
-      'this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
-    ],
+    says: ['tools/price.yml:4:25:', 'in the condition, "usr" is not known; did you mean "user"?'],
   },
   {
     broken: 'a Python endpoint does not say that it is one',

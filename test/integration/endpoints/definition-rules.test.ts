@@ -99,7 +99,7 @@ describe('one mistake in a file hides no other', () => {
       '    - { name: b, type: integer, default: many, enum: [1] }',
       '    - { name: c, type: strin }',
       '    - { name: c, type: integer, enum: [x] }',
-      '  policies: { input: [{ condition: "true", action: deny }] }',
+      '  policies: { input: [{ condition: "true", action: dny }] }',
       '  return: { type: object, properties: { a: { type: string } }, required: [b] }',
     ];
     expect(await problemsOf('tools/a.yml', lines)).toEqual([
@@ -110,7 +110,7 @@ describe('one mistake in a file hides no other', () => {
       expect.stringContaining('tools/a.yml:6:18: `tool.parameters[2].type` must be one of'),
       'tools/a.yml:7:9: parameter "c" is declared twice',
       'tools/a.yml:7:40: `enum` has "x", which cannot be a value of type integer',
-      'tools/a.yml:8:3: this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
+      expect.stringContaining('tools/a.yml:8:44: `tool.policies.input[0].action` must be one of deny, '),
       'tools/a.yml:9:64: `required` names "b", which is not in `properties`; did you mean "a"?',
     ]);
   });

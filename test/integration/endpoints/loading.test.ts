@@ -295,18 +295,6 @@ describe('problems of definitions', () => {
       'tools/a.yml:5:13: "a.txt" does not end in .py, so Python cannot import it',
     ],
     [
-      'policies',
-      tool(`  policies:\n    input: [{ condition: "true", action: deny }]\n${code}`),
-      'tools/a.yml:4:3: this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file',
-    ],
-    [
-      'sensitive values',
-      tool(
-        `  return:\n    type: array\n    items:\n      type: object\n      properties:\n        pin: { type: string, sensitive: true }\n${code}`,
-      ),
-      'tools/a.yml:9:30: this version cannot enforce `sensitive`, so it does not serve this endpoint; remove the key or the file',
-    ],
-    [
       'a parameter twice',
       tool(`  parameters:\n    - { name: a, type: string }\n    - { name: a, type: string }\n${code}`),
       'tools/a.yml:6:9: parameter "a" is declared twice',

@@ -52,6 +52,10 @@ export class SampleCalls implements EndpointCalls {
     this.#toolListings = [...this.#toolListings, this.#listing(name)];
   }
 
+  listingsFor(): EndpointListings {
+    return this.listings;
+  }
+
   get listings(): EndpointListings {
     return {
       tools: this.#toolListings,

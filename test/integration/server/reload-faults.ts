@@ -89,29 +89,34 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     says: ['bracket'],
   },
   {
-    what: 'an endpoint asks for policies',
+    what: 'a policy of an endpoint reads a name that does not exist',
     definitions: true,
     damage: (project) =>
       project.write(
         'tools/extra.yml',
-        sqlTool('extra', 'SELECT 1', ['policies: { input: [{ condition: "true", action: deny }] }']),
+        sqlTool('extra', 'SELECT 1', ['policies: { input: [{ condition: usr.role == "guest", action: deny }] }']),
       ),
     fix: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',
-    at: 'tools/extra.yml:4:3',
-    says: ['this version cannot enforce `policies`, so it does not serve this endpoint; remove the key or the file'],
+    at: 'tools/extra.yml:4:25',
+    says: ['in the condition, "usr" is not known; did you mean "user"?'],
   },
   {
-    what: 'an endpoint marks what it returns as sensitive',
+    what: 'a policy of an endpoint would remove nothing',
     definitions: true,
     damage: (project) =>
-      project.write('tools/extra.yml', sqlTool('extra', 'SELECT 1', ['return: { type: integer, sensitive: true }'])),
+      project.write(
+        'tools/extra.yml',
+        sqlTool('extra', 'SELECT 1', [
+          'policies: { output: [{ condition: user.role == "guest", action: filter_sensitive_fields }] }',
+        ]),
+      ),
     fix: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',
-    at: 'tools/extra.yml:4:28',
-    says: ['this version cannot enforce `sensitive`'],
+    at: 'tools/extra.yml:4:67',
+    says: ['nothing in `return` is marked `sensitive: true`, so the rule would remove nothing'],
   },
 ];
 

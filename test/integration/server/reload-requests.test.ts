@@ -146,22 +146,13 @@ describe('what is not enforced', () => {
       'this version cannot write the audit log',
     ],
     [
-      'policies of an endpoint',
+      'a policy that would protect nothing',
       {
         'tools/extra.yml': sqlTool('extra', 'SELECT 1', [
-          'policies: { output: [{ condition: "true", action: mask_fields }] }',
+          'policies: { input: [{ condition: user.role == "guest", action: mask_fields, fields: [a] }] }',
         ]),
       },
-      'this version cannot enforce `policies`',
-    ],
-    [
-      'a sensitive field',
-      {
-        'tools/extra.yml': sqlTool('extra', 'SELECT 1 AS a', [
-          'return: { type: object, properties: { a: { type: integer, sensitive: true } } }',
-        ]),
-      },
-      'this version cannot enforce `sensitive`',
+      '`mask_fields` changes an answer; move the rule to `output`',
     ],
   ])('stops the start: %s', async (_what, files, message) => {
     using project = await createShopProject('readonly', { 'config.yml': ['mxcp: 1'], ...files });
