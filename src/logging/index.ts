@@ -9,4 +9,4 @@ export {
   createLogger,
   createSilentLogger,
 } from './logger.js';
-export { Scrubber } from './scrubber.js';
+export { Concealed, Scrubber, Secret } from './scrubber.js';

@@ -1,4 +1,36 @@
+import { inspect } from 'node:util';
 import { base64PartsOf, base64SpellingsOf, spellingsOf } from './scrubber-spellings.js';
+
+/**
+ * A value with secrets somewhere within: it travels in this wrapper, which prints as `[secret]` everywhere (string, JSON,
+ * inspect). `reveal()` is called only where the value is handed to what needs it.
+ */
+export class Concealed<T> {
+  readonly #value: T;
+
+  constructor(value: T) {
+    this.#value = value;
+  }
+
+  reveal(): T {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[secret]';
+  }
+
+  toJSON(): string {
+    return '[secret]';
+  }
+
+  [inspect.custom](): string {
+    return '[secret]';
+  }
+}
+
+/** A secret text, from resolution to its use. A separate class, so that `instanceof` recognises it. */
+export class Secret extends Concealed<string> {}
 
 /** Every spelling of nearly every value contains this many letters and digits in a row, and other text rarely contains the same ones. */
 const GRAM_LENGTH = 4;

@@ -1,3 +1,4 @@
+export { Concealed, Secret } from '../logging/index.js';
 export { leaseDueAt } from './leased-secrets.js';
 export {
   type EnvironmentView,
@@ -20,7 +21,6 @@ export {
   resolveReferences,
   resolvedDespite,
 } from './references/resolve-references.js';
-export { Concealed, Secret } from './references/secret.js';
 export { SecretStores, type StoreSections } from './secret-stores.js';
 export {
   formatVersion,

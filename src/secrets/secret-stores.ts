@@ -4,7 +4,7 @@ import { createSilentLogger, type Logger, Scrubber } from '../logging/index.js';
 import { type CurrentReference, LeasedSecrets } from './leased-secrets.js';
 import { BUILT_IN_SCHEMES } from './references/reference-grammar.js';
 import { PermanentReferenceError, type ReferenceResolver } from './references/resolve-references.js';
-import type { Secret } from './references/secret.js';
+import type { Secret } from '../logging/index.js';
 import type { OnepasswordSdk, OnepasswordSession } from './stores/onepassword-session.js';
 import type { OnepasswordSection, SettingsPlace, VaultSection } from './stores/store-settings.js';
 import type { VaultSession } from './stores/vault-session.js';

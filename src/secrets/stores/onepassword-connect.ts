@@ -5,7 +5,7 @@ import type { Disposable, TimeLimit } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
 import type { OnepasswordLocator } from '../references/reference-grammar.js';
 import type { ResolvedValue } from '../references/resolve-references.js';
-import type { Secret } from '../references/secret.js';
+import type { Secret } from '../../logging/index.js';
 import { exactText, type HttpAnswer, HttpPeer, hintForStatus, quote } from './http-peer.js';
 
 interface ConnectOptions {

@@ -8,7 +8,7 @@ import {
   type ReferenceResolver,
   type ResolvedValue,
 } from '../references/resolve-references.js';
-import { Secret } from '../references/secret.js';
+import { Secret } from '../../logging/index.js';
 import { quote } from './http-peer.js';
 import { ConnectClient, ConnectReader } from './onepassword-connect.js';
 import { type OnepasswordSection, readNamedFile, type SettingsPlace } from './store-settings.js';

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { type Disposable, Disposer, type TimeLimit } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
-import type { Secret } from '../references/secret.js';
+import type { Secret } from '../../logging/index.js';
 import {
   namesNamespace,
   unexpectedAnswer,

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { fingerprint, resolvePath } from '../../files/index.js';
 import { PermanentReferenceError } from '../references/resolve-references.js';
-import { Secret } from '../references/secret.js';
+import { Secret } from '../../logging/index.js';
 import type { TlsIdentity } from './http-peer.js';
 import { readNamedFile, type SettingsPlace, type VaultSection } from './store-settings.js';
 

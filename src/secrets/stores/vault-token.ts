@@ -3,7 +3,7 @@ import { messageOf } from '../../errors/index.js';
 import { FileReadError, readTextFile } from '../../files/index.js';
 import { Backoff, type Disposable, limitTime, LONGEST_TIMER_MS, type TimeLimit } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
-import { Secret } from '../references/secret.js';
+import { Secret } from '../../logging/index.js';
 import { unexpectedAnswer, type VaultClient, VaultRefusal, type VaultRequest } from './vault-client.js';
 import type { LoginMethod, ValueOrFile, VaultLogin } from './vault-settings.js';
 
