@@ -5,6 +5,8 @@ export interface AuthRequest {
   /** The values of a header as they were sent, each one if it came several times. The name is lower-case. */
   valuesOf(header: string): readonly string[];
   /** The address of the connection. */
+  readonly peer: string | undefined;
+  /** For the log: a trusted proxy may say that the request came from elsewhere. */
   readonly client: string | undefined;
 }
 

@@ -29,8 +29,8 @@ export class TrustedProxy implements Authenticator {
 
   async authenticate(request: AuthRequest): Promise<Caller> {
     const section = this.#current();
-    const { client } = request;
-    if (this.#addresses !== undefined && !contains(this.#addresses, client))
+    const { peer } = request;
+    if (this.#addresses !== undefined && !contains(this.#addresses, peer))
       throw new MxcpError('unauthenticated', 'the request does not come from the address of the proxy');
     const { shared_secret: secret } = section;
     if (secret !== undefined && !isSame(secret, request.valuesOf(section.secret_header.toLowerCase())))

@@ -9,6 +9,7 @@ import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import { toAuthSettings } from './auth-schema.js';
 import { type ActiveTemplate, chooseProfile, loadConfigTemplate } from './config-template.js';
+import { toRateRule } from './rate-limit.js';
 import {
   keyAt,
   overriddenBy,
@@ -58,7 +59,7 @@ export function applyOverrides(active: ActiveTemplate, userFile: UserConfig): Ef
 /** The active profile of the site file with absolute paths. */
 function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveConfig['siteProfile'] {
   const root = settings.projectRoot;
-  const { duckdb, drift, audit } = own(site.profiles, profile) ?? siteProfileSchema.parse({});
+  const { duckdb, drift, audit, rate_limit } = own(site.profiles, profile) ?? siteProfileSchema.parse({});
   const { data, drift: driftFolder, audit: auditFolder } = site.paths;
   const databasePath = duckdb.path ?? join(data, `db-${profile}.duckdb`);
   const driftPath = drift.path ?? join(driftFolder, `drift-${profile}.json`);
@@ -67,6 +68,7 @@ function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveCo
     duckdb: { ...duckdb, path: resolveDatabasePath(root, databasePath) },
     drift: { path: resolvePath(root, driftPath) },
     audit: { ...audit, path: resolvePath(root, auditPath) },
+    ...(rate_limit !== undefined && { rate_limit }),
   };
 }
 
@@ -148,6 +150,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     attachments: toAttachments(active),
     paths: toPaths(site.paths, settings.projectRoot),
     sqlTools: toSqlTools(site.sql_tools),
+    /** Over all endpoints. */
+    rateLimit: siteProfile.rate_limit && toRateRule(siteProfile.rate_limit),
     /** The interpreter is absolute or a name to find in `PATH`; undefined if the project decides. */
     python: { interpreter: settings.python, workers: settings.pythonWorkers },
     transport: {
@@ -161,6 +165,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
       /** Besides loopback names; if empty and bound beyond loopback, the listener accepts any host. */
       allowedHosts: transport.http.allowed_hosts,
       allowedOrigins: transport.http.allowed_origins,
+      /** Whether the address of a client is what the proxy in front says. */
+      trustsProxy: transport.http.trust_proxy,
     },
     logging: {
       enabled: logging.enabled,

@@ -11,6 +11,7 @@ export {
   loadDatabasePath,
   loadEndpointFolders,
 } from './effective-config.js';
+export { type RateRule, rateLimitSchema, toRateRule } from './rate-limit.js';
 export {
   compareFailedReferences,
   compareReferences,

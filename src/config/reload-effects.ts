@@ -32,6 +32,7 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
     configFiles: candidate.configFiles,
     readFiles: candidate.readFiles,
     refreshMs: candidate.refreshMs,
+    rateLimit: candidate.rateLimit,
     secrets: candidate.secrets,
     telemetry: { ...running.telemetry, headers: candidate.telemetry.headers },
     auth: withNewSecrets(running.auth, candidate.auth),

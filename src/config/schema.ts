@@ -4,6 +4,7 @@ import { formatVersion, onepasswordSection, Secret, section, text, vaultSection 
 import type { ServerSettings, SettingName } from '../settings/index.js';
 import { isMapping, jsonSchemaOf } from '../yaml/index.js';
 import { authSchema } from './auth-schema.js';
+import { rateLimitSchema } from './rate-limit.js';
 
 const description = section({ description: text.optional() });
 
@@ -73,6 +74,7 @@ export const siteProfileSchema = section({
     path: text.optional(),
     max_file_size: z.int().min(1).default(52_428_800),
   }),
+  rate_limit: rateLimitSchema.optional().meta({ reload: 'live' }),
 });
 
 /** `mxcp-site.yml`. It has no references. `KeyMeaning` explains what `.meta()` says of a key. */

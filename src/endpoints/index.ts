@@ -1,3 +1,4 @@
+export { CallRates } from './calling/rate-limits.js';
 export { CallLog, declaredName } from './calling/call-log.js';
 export { checkEndpoints, findPythonTargets, withFailures } from './calling/check-endpoints.js';
 export {

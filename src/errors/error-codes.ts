@@ -80,6 +80,11 @@ export const ERROR_CODES = {
   result_too_large: { kind: 'execution', doc: 'The result is larger than `--max-result-bytes`.' },
   output_invalid: { kind: 'execution', doc: 'The result does not match the declared `return` type.' },
   prompt_failed: { kind: 'execution', doc: 'A prompt template could not be rendered.' },
+  rate_limited: {
+    kind: 'unavailable',
+    httpStatus: 429,
+    doc: 'The caller has called more often than a `rate_limit` allows; the message says when to try again.',
+  },
   server_busy: { kind: 'unavailable', doc: 'Too many calls, reloads or admin requests are waiting; try again.' },
   too_many_streams: {
     kind: 'unavailable',

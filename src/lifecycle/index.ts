@@ -9,6 +9,7 @@ export {
   Pause,
   deepFreeze,
 } from './generation.js';
+export { type CountedLimit, type RateLimit, RateLimiter } from './rate-limiter.js';
 export {
   Backoff,
   CallDeadline,

@@ -60,5 +60,7 @@ export function toProtocolError(
   }
   if (isUnknown) return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${clip(name, 200)}`);
   const code = isCallersMistake(error.code) ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
-  return new ProtocolError(code, shownMessage(error, scrubber), { code: error.code });
+  const { retryAfterSeconds } = error;
+  const data = { code: error.code, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
+  return new ProtocolError(code, shownMessage(error, scrubber), data);
 }

@@ -21,7 +21,7 @@ export function createProjectPort(context: ServerContext, serving: () => Running
       const { active, calls } = serving();
       // Values come from JSON, and any JSON value can be bound.
       const query = { sql, parameters: parameters as SqlParameters, limit };
-      const { result, hasMore } = await calls.runQuery(query, { caller: toCaller({}), signal });
+      const { result, hasMore } = await calls.runQuery(query, { caller: toCaller({}), signal, isOwner: true });
       const generation = active.current.number;
       return { result: toJson(result), generation, truncated: hasMore, ...AS_ON_DISK };
     },
@@ -91,6 +91,6 @@ function toRun(body: BodyOf<'runEndpoint'>, signal: AbortSignal, timing: CallTim
     kind,
     name,
     parameters,
-    context: { caller, signal, origin, timing, skipOutputValidation: body.skip_output_validation },
+    context: { caller, signal, origin, timing, isOwner: true, skipOutputValidation: body.skip_output_validation },
   };
 }

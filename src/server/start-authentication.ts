@@ -48,7 +48,7 @@ export async function callerOfStdio(
   // For as long as the process lives.
   scrubber.register([token]);
   const valuesOf = (header: string) => (header === 'authorization' ? [`Bearer ${token}`] : []);
-  const verdict = await authentication.authenticate({ valuesOf, client: undefined });
+  const verdict = await authentication.authenticate({ valuesOf, client: undefined, peer: undefined });
   if ('caller' in verdict) return verdict.caller;
   throw new MxcpError('unauthenticated', `\`MXCP_AUTH_TOKEN\` gives no access: ${verdict.refused.message}`);
 }

@@ -3,6 +3,7 @@ import { isReady } from '../admin/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import {
   CallLog,
+  CallRates,
   checkEndpoints,
   type EndpointCalls,
   EndpointSet,
@@ -92,7 +93,8 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const renderers = disposer.own(new Renderers());
   const callLog = disposer.own(new CallLog(logger, observers));
   const gate = new CallGate(settings);
-  const options = { gate, renderers, callTimeoutMs, maxResultBytes, log: callLog };
+  const rates = new CallRates();
+  const options = { gate, renderers, rates, callTimeoutMs, maxResultBytes, log: callLog };
   const calls = new LiveEndpointCalls(active, options);
   const transport = await openTransport(context, config, calls, active);
   const triggers = new ReloadTriggers(context, active);

@@ -193,6 +193,21 @@ describe('calls', () => {
     await prometheus.fired('MxcpCallsSlow', url);
   });
 
+  it('calls of a caller who asks too often', async () => {
+    const limited = sqlTool('limited', 'SELECT 1 AS one', ['rate_limit: { calls: 1, per: 1h }']);
+    const project = await createScrapedShop({ 'tools/limited.yml': limited });
+    const { server, url } = await startScraped(project, withEnv(project));
+    const client = await connectTo(server.url);
+    onTestFinished(() => client.close());
+    await callText(client, 'limited');
+    await vi.waitFor(async () => {
+      await expect(callText(client, 'limited')).rejects.toThrow('too many calls');
+      expect(
+        await prometheus.query(`ALERTS{alertname="MxcpCallsRateLimited", instance="${new URL(url).host}"}`),
+      ).not.toEqual([]);
+    }, 30_000);
+  });
+
   it('Python processes that crash, and cannot start again', async () => {
     const project = createProject({
       'tools/die.yml': pythonTool('die', 'python/die.py'),

@@ -151,7 +151,7 @@ function levelOf(call: FailedCall, { code, cause }: MxcpError): LimitedLevel {
   if (code === 'policy_denied' && cause !== undefined) return 'warn';
   const isCancelled = code === 'query_interrupted' && call.context.signal.aborted;
   const isOwnSql = code === 'query_failed' && (hasOwnSql(call) || call.declared === 'get_table_schema');
-  return isCancelled || isCallersMistake(code) || isOwnSql ? 'info' : 'warn';
+  return isCancelled || isCallersMistake(code) || isOwnSql || code === 'rate_limited' ? 'info' : 'warn';
 }
 
 /** Whether the statement is an argument, as it is for the SQL tool of this name. */

@@ -1,5 +1,5 @@
 import type { Caller } from '../../caller/index.js';
-import type { ResolvedConfig } from '../../config/index.js';
+import type { RateRule, ResolvedConfig } from '../../config/index.js';
 import type { EndpointPolicies } from '../../policies/index.js';
 import {
   ArgumentReader,
@@ -15,6 +15,7 @@ import {
 import {
   type EndpointCatalog,
   type EndpointDefinition,
+  type EndpointKind,
   endpointLabel,
   type EndpointSource,
   type PromptDefinition,
@@ -59,6 +60,12 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
   readonly policies: EndpointPolicies | undefined;
 }
 
+/** An endpoint that may be called only so often, and how messages name it. */
+export interface LimitedEndpoint {
+  readonly label: string;
+  readonly rule: RateRule;
+}
+
 interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes'> {
   /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
@@ -82,6 +89,8 @@ export class EndpointSet {
   readonly prompts: ReadonlyMap<string, CallablePrompt>;
   /** By the label of the endpoint that they guard. */
   readonly #policies: ReadonlyMap<string, EndpointPolicies>;
+  /** By label; undefined when no endpoint has a limit. */
+  readonly #limits: ReadonlyMap<string, LimitedEndpoint> | undefined;
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
@@ -114,6 +123,22 @@ export class EndpointSet {
         ];
       }),
     );
+    const limits = catalog.endpoints.flatMap((each) => {
+      const { rateLimit: rule } = each;
+      const label = labelOf(each);
+      return rule === undefined ? [] : [[label, { label, rule }] as const];
+    });
+    this.#limits = limits.length === 0 ? undefined : new Map(limits);
+  }
+
+  get hasLimits(): boolean {
+    return this.#limits !== undefined;
+  }
+
+  /** How often the endpoint of this name, or the resource with this URI, may be called. */
+  limitOf(kind: EndpointKind, called: string): LimitedEndpoint | undefined {
+    const name = kind === 'resource' ? this.resources.find(called)?.resource.uri : called;
+    return name === undefined ? undefined : this.#limits?.get(endpointLabel(kind, name));
   }
 
   /** Every scope that an endpoint needs, each one once. */

@@ -1,4 +1,5 @@
 import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
+import type { ResolvedConfig } from '../../config/index.js';
 import type { QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
 import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, CallDeadline, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
@@ -17,6 +18,7 @@ import { enforceInput, enforceMessages, enforceOutput } from './enforce-policies
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import { type CallLog, type CallOrigin, originFields } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
+import type { CallRates } from './rate-limits.js';
 import { type ResourceText, toResourceText } from './resource-text.js';
 
 /** What a transport knows about one call. */
@@ -30,6 +32,8 @@ export interface CallContext {
   readonly origin?: CallOrigin | undefined;
   /** Records where the time goes. Its transport ends it. */
   readonly timing?: CallTiming | undefined;
+  /** Whether the call comes from the owner of the project, whom no rate limit concerns. */
+  readonly isOwner?: boolean | undefined;
   /** For `mxcp run --skip-output-validation`. */
   readonly skipOutputValidation?: boolean | undefined;
 }
@@ -57,6 +61,7 @@ export interface CallableGeneration {
   readonly database: QueryableDatabase;
   /** Undefined when the project has no Python; then no endpoint may need it. */
   readonly python: Pick<PythonWorkers, 'call'> | undefined;
+  readonly config?: Pick<ResolvedConfig, 'rateLimit'> | undefined;
 }
 
 export interface LiveEndpointCallsOptions {
@@ -65,6 +70,8 @@ export interface LiveEndpointCallsOptions {
   readonly renderers: Renderers;
   readonly callTimeoutMs: number;
   readonly maxResultBytes: number;
+  /** Without it, no rate limit applies. Its owner keeps it as long as the process. */
+  readonly rates?: CallRates | undefined;
   /** Learns of each call that has ended. */
   readonly log?: CallLog | undefined;
 }
@@ -85,7 +92,7 @@ interface RunningCall {
 
 /**
  * Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. Calls throw
- * `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `policy_denied`, `server_busy`, `call_timeout`, `query_failed`,
+ * `rate_limited`, `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `policy_denied`, `server_busy`, `call_timeout`, `query_failed`,
  * `query_interrupted`, `result_too_large`, `output_invalid`, `prompt_failed`.
  */
 export class LiveEndpointCalls {
@@ -204,9 +211,11 @@ export class LiveEndpointCalls {
     let error: MxcpError | undefined;
     let lease: Lease<CallableGeneration> | undefined;
     let call: RunningCall | undefined;
+    let refusal: Decision | undefined;
     const work = async (): Promise<T> => {
       this.#active.add(called);
       try {
+        this.#assertRate(called, context, (decision) => (refusal = decision));
         const hold = context.timing?.begin('hold');
         lease = await this.#generations.acquire(holder, deadline.signal);
         hold?.end();
@@ -226,7 +235,7 @@ export class LiveEndpointCalls {
       deadline.dispose();
       const durationMs = performance.now() - startedAt;
       const { endpoints } = lease?.contents ?? this.#generations.current.contents;
-      const decision = call?.decision;
+      const decision = call?.decision ?? refusal;
       if (called.isLogged !== false)
         this.#options.log?.add({ ...called, context, endpoints, decision, error, durationMs });
     }
@@ -239,6 +248,13 @@ export class LiveEndpointCalls {
     enforceInput(policies, call, callArguments.values);
     const result = await this.#answer(callable, callArguments, call);
     return enforceOutput(policies, call, { result, returns });
+  }
+
+  /** The first of all checks, so that a refused call costs nothing. Throws `rate_limited`. */
+  #assertRate(called: CalledEndpoint, context: CallContext, onRefused: (decision: Decision) => void): void {
+    const { contents } = this.#generations.current;
+    if (!contents.endpoints.hasLimits && contents.config?.rateLimit === undefined) return;
+    if (context.isOwner !== true) this.#options.rates?.count({ ...called, context }, contents, onRefused);
   }
 
   /** Waits for the call's turn, then runs its SQL or its function. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rateLimitSchema } from '../../config/index.js';
 import { clip } from '../../errors/index.js';
 import { policiesSchema } from '../../policies/index.js';
 import { count, flag, maybe, parameterSchema, parametersSchema, text, typeSchema } from '../../values/index.js';
@@ -43,6 +44,7 @@ const sharedFields = {
   return: maybe(typeSchema),
   enabled: flag,
   scopes: maybe(z.array(z.string().regex(SCOPE, 'must be one scope of OAuth, without spaces and quotes'))),
+  rate_limit: maybe(rateLimitSchema),
   tests: maybe(z.array(testSchema)),
   policies: maybe(policiesSchema),
 };
@@ -71,6 +73,9 @@ const KEYS_OF_ENDPOINTS = {
   code: 'source: { code: … }',
   file: 'source: { file: … }',
   disabled: 'enabled: false',
+  ratelimit: 'rate_limit',
+  rateLimit: 'rate_limit',
+  rate_limits: 'rate_limit',
   labels: 'tags',
 };
 
@@ -148,6 +153,7 @@ export const endpointFileSchema = z.strictObject({
 
 export type EndpointFileContents = z.infer<typeof endpointFileSchema>;
 export type ToolFields = z.infer<typeof toolSchema>;
+export type MessageFields = z.infer<typeof messageSchema>;
 export type EndpointFields = ToolFields | z.infer<typeof resourceSchema> | z.infer<typeof promptSchema>;
 export type EndpointTest = z.infer<typeof testSchema>;
 

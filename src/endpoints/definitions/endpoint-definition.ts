@@ -1,3 +1,4 @@
+import type { RateRule } from '../../config/index.js';
 import type { Problem, SourcePosition } from '../../errors/index.js';
 import type { EndpointPolicies } from '../../policies/index.js';
 import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
@@ -42,6 +43,8 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'descriptio
   readonly returns: TypeDefinition | undefined;
   /** Of the access token: a call of a caller who lacks one is refused. */
   readonly scopes: readonly string[];
+  /** How often it may be called. */
+  readonly rateLimit: RateRule | undefined;
   readonly tests: readonly EndpointTest[];
   /** Undefined when every caller may call it and gets the whole answer. */
   readonly policies: EndpointPolicies | undefined;

@@ -1,3 +1,4 @@
+import { toRateRule } from '../../config/index.js';
 import { clip, type Problem } from '../../errors/index.js';
 import { type CompiledPolicies, compilePolicies, hasRules } from '../../policies/index.js';
 import { explainMismatch, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
@@ -7,6 +8,7 @@ import {
   type EndpointFileContents,
   endpointFileSchema,
   type EndpointParts,
+  type MessageFields,
   readParts,
 } from './definition-schema.js';
 import {
@@ -15,6 +17,7 @@ import {
   type EndpointFailure,
   type EndpointKind,
   type EndpointSource,
+  type PromptDefinition,
   type SqlFileFingerprint,
 } from './endpoint-definition.js';
 import { readSource, type SourceContext } from './read-source.js';
@@ -145,23 +148,23 @@ function toDefinition(
     parameters,
     returns: fields.return,
     scopes,
+    rateLimit: fields.rate_limit && toRateRule(fields.rate_limit),
     tests,
     policies: found.policies,
     metadata: contents.metadata,
     positions: positionsIn(found.source, kind, 'uri' in fields ? 'uri' : 'name'),
   };
-  if ('messages' in fields) {
-    const messages = fields.messages.map(({ prompt, role }) => ({
-      template: prompt,
-      // MCP has no other roles: `system` is delivered as `user`, with a warning.
-      role: role === 'assistant' ? ('assistant' as const) : ('user' as const),
-    }));
-    return { kind: 'prompt', ...shared, name: fields.name, messages };
-  }
+  if ('messages' in fields)
+    return { kind: 'prompt', ...shared, name: fields.name, messages: fields.messages.map(toMessage) };
   const source = found.read;
   if (source === undefined) return undefined;
   if (!('uri' in fields))
     return { kind: 'tool', ...shared, name: fields.name, annotations: fields.annotations, source };
   const { uri, name = uri, mime_type: mimeType } = fields;
   return { kind: 'resource', ...shared, name, uri: new UriTemplate(uri).text, mimeType, source };
+}
+
+/** MCP has no other roles: `system` is delivered as `user`, with a warning. */
+function toMessage({ prompt, role }: MessageFields): PromptDefinition['messages'][number] {
+  return { template: prompt, role: role === 'assistant' ? 'assistant' : 'user' };
 }

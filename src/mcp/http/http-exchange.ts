@@ -32,6 +32,8 @@ export class HttpExchange {
   readonly splices = new ResultSplices();
   /** The address that the request came from; known here even after the connection has closed. */
   readonly client: string | undefined;
+  /** The address of the connection: a proxy in front of the server, where there is one. */
+  readonly peer: string | undefined;
   readonly access: AccessRecord | undefined;
   readonly #incoming: IncomingMessage;
   readonly #abort = new AbortController();
@@ -44,10 +46,15 @@ export class HttpExchange {
   /** Headers that no endpoint sees. */
   secretHeaders: ReadonlySet<string> | undefined;
 
-  constructor(incoming: IncomingMessage, response: ServerResponse, accessLog: AccessLog | undefined) {
+  constructor(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    { accessLog, client }: { readonly accessLog: AccessLog | undefined; readonly client: string | undefined },
+  ) {
     this.#incoming = incoming;
     this.response = response;
-    this.client = incoming.socket.remoteAddress;
+    this.peer = incoming.socket.remoteAddress;
+    this.client = client;
     this.access = accessLog && this.#recordAccess(accessLog);
     response.once('close', () => {
       if (!response.writableFinished) this.#abort.abort();

@@ -3,6 +3,7 @@ import type { Authentication } from '../../auth/index.js';
 import {
   answerRoute,
   bindHttpServers,
+  clientAddress,
   ClientGone,
   hostOf,
   isLoopbackHost,
@@ -39,6 +40,8 @@ export interface HttpListenerOptions extends McpOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly stateless: boolean;
+  /** Whether the address of a client is what a proxy in front of the server says. */
+  readonly trustsProxy?: boolean | undefined;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly maxConnections?: number;
@@ -166,7 +169,10 @@ export class HttpListener implements ClientTransport {
       void answerProbe(incoming, response, health.isReady);
       return;
     }
-    const exchange = new HttpExchange(incoming, response, this.#accessLog);
+    const exchange = new HttpExchange(incoming, response, {
+      accessLog: this.#accessLog,
+      client: clientAddress(incoming, this.#options.trustsProxy === true),
+    });
     const running = this.#serve(incoming, exchange)
       .catch((error: unknown) => this.#fail(exchange, error))
       .finally(() => this.#running.delete(exchange));
