@@ -3,6 +3,7 @@ import { MxcpError, toMxcpError } from '../errors/index.js';
 import { isLoopbackHost } from '../http/index.js';
 import type { Logger } from '../logging/index.js';
 import type { Observers } from '../telemetry/index.js';
+import type { IssuerProject } from './issuer/index.js';
 import { Authentication, type AuthenticationParts } from './authentication.js';
 import { BearerAuthenticator } from './bearer-token.js';
 import type { IdentityProvider } from './oidc/index.js';
@@ -20,6 +21,9 @@ export interface AuthenticationSpec {
   readonly port: () => number;
   /** What people see of the server. */
   readonly name: string;
+  readonly project: IssuerProject;
+  /** Without a port, this process gives no tokens and only checks them. */
+  readonly hasPort: boolean;
   /** The scopes that endpoints of the current generation need. */
   readonly endpointScopes: () => readonly string[];
   readonly logger: Logger;
@@ -37,16 +41,18 @@ export async function createAuthentication(spec: AuthenticationSpec): Promise<Au
 type Parts = Pick<AuthenticationParts, 'authenticator' | 'resource' | 'routes' | 'dispose'>;
 
 async function partsOf(spec: AuthenticationSpec): Promise<Parts> {
-  const { current } = spec;
-  switch (spec.settings.provider) {
+  const { settings, current } = spec;
+  if (settings.mode === 'issuer') return partsOfIssuer(spec);
+  switch (settings.provider) {
     case 'static':
       return { authenticator: new BearerAuthenticator(new StaticTokens(current)), resource: undefined };
     case 'proxy':
       return { authenticator: new TrustedProxy(() => proxyOf(current())), resource: undefined };
     case 'oidc':
-      if (spec.settings.mode === 'verifier') return partsOfOidc(spec);
+      return partsOfOidc(spec);
+    default:
+      throw new MxcpError('config_invalid', `\`${settings.provider}\` cannot be used with \`mode: verifier\``);
   }
-  throw new MxcpError('protection_unavailable', `this version cannot authenticate with \`${spec.settings.provider}\``);
 }
 
 function proxyOf({ section }: AuthSettings) {
@@ -80,6 +86,25 @@ async function partsOfOidc(spec: AuthenticationSpec): Promise<Parts> {
   const resource = createResource(spec, async () => [await issuer()]);
   const verifier = new OidcVerifier({ provider, section, names: () => resource.names });
   return { authenticator: new BearerAuthenticator(verifier), resource };
+}
+
+/** Tokens that this server gives itself, once a person has signed in at a provider. */
+async function partsOfIssuer(spec: AuthenticationSpec): Promise<Parts> {
+  const { createIssuer, issuerOf } = await import('./issuer/index.js');
+  const { settings, current, transport, endpointScopes, project, hasPort } = spec;
+  const resource = createResource(spec, (host) => [issuerOf(resource.urlFor(host))]);
+  const issuer = await createIssuer({
+    settings,
+    current,
+    resource: { urlFor: (host) => resource.urlFor(host), names: () => resource.names },
+    publicUrl: transport.publicUrl,
+    endpointScopes,
+    project,
+    readsOnly: !hasPort,
+    logger: spec.logger.child({ component: 'auth' }),
+  });
+  const authenticator = new BearerAuthenticator({ verify: async (token) => issuer.verify(token) });
+  return { authenticator, resource, routes: issuer.routes, dispose: () => issuer.dispose() };
 }
 
 /** A server starts without its provider, and refuses all calls until it answers. */

@@ -7,8 +7,8 @@ export interface ProtectedResourceOptions {
   readonly port: () => number;
   /** For people who decide whether to grant access. */
   readonly name: string;
-  /** The issuers whose tokens give access. */
-  readonly authorizationServers: (origin: string) => readonly string[] | Promise<readonly string[]>;
+  /** The issuers whose tokens give access, for a request with this `Host`. */
+  readonly authorizationServers: (host: string) => readonly string[] | Promise<readonly string[]>;
   /** Every scope that some operation needs. */
   readonly scopes: () => readonly string[];
 }
@@ -75,7 +75,7 @@ export class ProtectedResource {
     const supported = scopes();
     return {
       resource: this.urlFor(host),
-      ['authorization_servers']: await authorizationServers(this.originFor(host)),
+      ['authorization_servers']: await authorizationServers(host),
       ...(supported.length > 0 && { ['scopes_supported']: supported }),
       ['bearer_methods_supported']: ['header'],
       ['resource_name']: name,

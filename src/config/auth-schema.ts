@@ -23,18 +23,32 @@ const scope = text.regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be one scope, with
 /** A reload replaces a secret; every other key of the section needs a restart. */
 const rotating = text.optional().meta({ reload: 'live', secret: true });
 
+const PATH = /^\/[\w./~-]*$/;
+/** Of the server itself; the provider must not send people there. */
+const OWN_PATH = /^\/(?:mcp|authorize|consent|token|revoke|register)?\/?$|^\/\.well-known\//;
+
+const callbackPath = text.refine(
+  (value) => PATH.test(value) && !OWN_PATH.test(value),
+  'must be a path of its own on this server, like `/github/callback`',
+);
+
+const SAFE_URL = 'must be an `https://` URL, or an `http://` URL of this machine';
+const endpoint = text.refine((value) => isSafeUrl({ url: value }), SAFE_URL);
+
 const client = {
   client_id: text.optional(),
   client_secret: rotating,
-  callback_path: text.optional(),
+  callback_path: callbackPath.optional(),
   claim_mappings: claimMappings,
 };
 
 const oauthClient = z.strictObject({
   ...client,
   scope: text.optional(),
-  auth_url: text.optional(),
-  token_url: text.optional(),
+  auth_url: endpoint.optional(),
+  token_url: endpoint.optional(),
+  /** Where the provider says who a user is, if that is not where it usually is. */
+  userinfo_url: endpoint.optional(),
 });
 
 const registeredClient = z.strictObject({
@@ -42,7 +56,9 @@ const registeredClient = z.strictObject({
   name: text,
   client_secret: text.optional(),
   redirect_uris: z.array(text).default([]),
-  grant_types: z.array(z.enum(['authorization_code', 'refresh_token'])).default(['authorization_code']),
+  grant_types: z
+    .array(z.enum(['authorization_code', 'refresh_token']))
+    .default(['authorization_code', 'refresh_token']),
   scopes: z.array(text).default([]),
 });
 
@@ -122,24 +138,42 @@ const trustedProxy = z
 const shape = {
   mode: z.enum(['issuer', 'verifier']).optional(),
   provider: z.enum(PROVIDERS).default('none'),
-  clients: z.array(registeredClient).default([]).meta({ secret: true }),
+  clients: z.array(registeredClient).default([]).meta({ reload: 'live', secret: true }),
   github: oauthClient.optional(),
   atlassian: oauthClient.optional(),
   salesforce: oauthClient.optional(),
   google: oauthClient.optional(),
-  keycloak: z.strictObject({ ...client, realm: text, server_url: text, scope: text.optional() }).optional(),
+  keycloak: z
+    .strictObject({
+      ...client,
+      realm: text,
+      server_url: text,
+      scope: text.optional(),
+      allow_http: z.boolean().default(false),
+    })
+    .optional(),
   oidc: identityProvider.optional(),
   static: z.strictObject({ tokens: staticTokens.meta({ reload: 'live', secret: true }) }).optional(),
   proxy: trustedProxy.optional(),
   authorization: section({ required_scopes: z.array(scope).default([]) }),
+  /** How clients become known to the authorization server, besides `clients`. */
+  issuer: section({ dynamic_registration: z.boolean().default(true), client_documents: z.boolean().default(true) }),
   persistence: z
     .strictObject({
+      /** Accepted for the sake of existing files; the format is the server's own. */
       type: z.enum(['sqlite']).default('sqlite'),
       path: text.optional(),
-      auth_encryption_key: text.optional(),
+      auth_encryption_key: text
+        .min(
+          MIN_TOKEN_LENGTH,
+          `must have at least ${MIN_TOKEN_LENGTH} characters; \`openssl rand -base64 32\` makes one`,
+        )
+        .optional()
+        .meta({ reload: 'live', secret: true }),
+      /** Sessions are written to disk although there is no key. */
+      plaintext: z.boolean().default(false),
     })
-    .optional()
-    .meta({ secret: true }),
+    .optional(),
 };
 
 /** These check what clients bring along; with the others, this server signs people in itself. */
@@ -161,18 +195,29 @@ export const authSchema = section(shape).superRefine(({ mode, provider, ...block
   const isIssuer = mode !== 'verifier';
   if (isIssuer && blocks[provider] !== undefined && (id === undefined || secret === undefined))
     refuse([provider], 'needs `client_id` and `client_secret` to sign people in');
-  if (provider === 'oidc' && !isSafeUrl(blocks.oidc)) {
+  const scopes = blocks.oidc?.scope?.split(' ') ?? ['openid'];
+  if (provider === 'oidc' && isIssuer && !scopes.includes('openid'))
+    refuse(['oidc', 'scope'], 'must contain `openid`, without which the provider does not say who signed in');
+  const key = provider === 'oidc' ? 'config_url' : 'server_url';
+  const { url, allow_http: allowsHttp } = discoveryOf(provider, blocks);
+  if (url !== undefined && !isSafeUrl({ url, allowsHttp })) {
     const message =
       'must be an `https://` URL; `allow_http` lets keys and users come over a network that anybody on it could change';
-    refuse(['oidc', 'config_url'], message);
+    refuse([provider, key], message);
   }
 });
 
-function isSafeUrl({
-  config_url: url,
-  allow_http: allowsHttp,
-}: Partial<z.output<typeof identityProvider>> = {}): boolean {
-  if (url === undefined) return true;
+interface DiscoveryBlocks {
+  readonly oidc?: { readonly config_url: string; readonly allow_http: boolean } | undefined;
+  readonly keycloak?: { readonly server_url: string; readonly allow_http: boolean } | undefined;
+}
+
+function discoveryOf(provider: string, { oidc, keycloak }: DiscoveryBlocks) {
+  if (provider === 'oidc') return { ...oidc, url: oidc?.config_url };
+  return provider === 'keycloak' ? { ...keycloak, url: keycloak?.server_url } : { url: undefined, allow_http: false };
+}
+
+function isSafeUrl({ url, allowsHttp }: { readonly url: string; readonly allowsHttp?: boolean | undefined }): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || (protocol === 'http:' && (allowsHttp === true || isLoopbackHost(hostname)));

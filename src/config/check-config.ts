@@ -52,15 +52,11 @@ export function findUnavailable(active: ActiveTemplate, config: EffectiveConfig)
 function findUnavailableProtections(active: ActiveTemplate, config: EffectiveConfig): readonly Problem[] {
   const { project, profile } = active;
   const { provider, mode, authorization } = config.userProfile.auth;
-  const isEnforced = provider === 'static' || provider === 'proxy' || (provider === 'oidc' && mode === 'verifier');
   const auth = ['user', 'projects', project, 'profiles', profile, 'auth'] as const;
   const problems: Problem[] = [];
   const refuse = (key: Key, what: string, wayOut: string) =>
     problems.push(problemAt(active, key, `this version cannot ${what} and does not serve without it; ${wayOut}`));
-  const openToAll = 'remove the `auth` section if everybody who reaches the server may call it';
-  if (provider !== 'none' && !isEnforced)
-    refuse([...auth, 'provider'], `enforce authentication with \`${provider}\``, openToAll);
-  else if (provider === 'none' && mode !== undefined)
+  if (provider === 'none' && mode !== undefined)
     refuse([...auth, 'mode'], 'authenticate without a provider', 'choose a `provider`, or remove the `auth` section');
   if (provider === 'none' && authorization.required_scopes.length > 0)
     refuse([...auth, 'authorization', 'required_scopes'], 'enforce scopes', 'remove `required_scopes`');

@@ -144,6 +144,10 @@ export const ERROR_CODES = {
     kind: 'forbidden',
     doc: 'The token of the caller lacks a scope that the endpoint needs; the message names all that it needs.',
   },
+  persistence_failed: {
+    kind: 'environment',
+    doc: 'The file of OAuth sessions cannot be read or written: its disk, its permissions, or another `auth_encryption_key`.',
+  },
   identity_provider_unavailable: {
     kind: 'unavailable',
     doc: 'The identity provider does not answer, so callers cannot be checked; no caller is let in unchecked.',

@@ -8,8 +8,8 @@ import type { ServerContext } from './server-context.js';
 
 /** Undefined if everybody may call; nothing of it is loaded then. The disposer of the context ends it. */
 export async function startAuthentication(
-  { logger, observers, disposer, stopped }: ServerContext,
-  { auth: settings, project, presentation, transport }: ResolvedConfig,
+  { env, logger, observers, disposer, stopped }: ServerContext,
+  { auth: settings, project, profile, projectRoot, presentation, transport }: ResolvedConfig,
   active: ActiveGeneration<GenerationContents>,
   port: () => number,
 ): Promise<Authentication | undefined> {
@@ -23,6 +23,8 @@ export async function startAuthentication(
       transport,
       port,
       name: presentation.title ?? project,
+      project: { name: project, profile, root: projectRoot, home: env['HOME'] },
+      hasPort: transport.provider !== 'stdio',
       endpointScopes: () => active.current.contents.endpoints.scopes,
       logger,
       observers,

@@ -121,14 +121,12 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     says: ['mxcp.sock is a file, not a socket, and is left alone; move it away, or choose another path'],
   },
   {
-    broken: 'the profile asks for authentication',
+    broken: 'the profile asks for scopes without authentication',
     command: 'serve',
-    files: {
-      'config.yml': [...SOUND_CONFIG, '        auth: { provider: github, github: { client_id: a, client_secret: b } }'],
-    },
+    files: { 'config.yml': [...SOUND_CONFIG, '        auth: { authorization: { required_scopes: [a] } }'] },
     says: [
-      'config.yml:15:27:',
-      'this version cannot enforce authentication with `github` and does not serve without it; remove the `auth` section',
+      'config.yml:15:51:',
+      'this version cannot enforce scopes and does not serve without it; remove `required_scopes`',
     ],
   },
   {

@@ -84,14 +84,9 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
     says: ['failed at check', 'tools/cost.yml:7:', 'Referenced column "cost" not found'],
   },
   {
-    broken: 'the profile asks for authentication since',
+    broken: 'the profile asks for scopes since, without authentication',
     command: 'POST /reload',
-    files: {
-      'config.yml': [...SOUND_CONFIG, '        auth: { provider: github, github: { client_id: a, client_secret: b } }'],
-    },
-    says: [
-      'reload failed at stage resolve, nothing changed',
-      'config.yml:15:27: this version cannot enforce authentication with `github`',
-    ],
+    files: { 'config.yml': [...SOUND_CONFIG, '        auth: { authorization: { required_scopes: [a] } }'] },
+    says: ['reload failed at stage resolve, nothing changed', 'config.yml:15:51: this version cannot enforce scopes'],
   },
 ];

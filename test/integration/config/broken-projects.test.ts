@@ -37,7 +37,7 @@ const BROKEN_PROJECTS = [
     project: 'protection-auth',
     code: 'protection_unavailable',
     problems: [
-      'config.yml:7:21: this version cannot enforce authentication with `github` and does not serve without it; remove the `auth` section if everybody who reaches the server may call it',
+      'config.yml:9:15: this version cannot enforce scopes and does not serve without it; remove `required_scopes`',
     ],
   },
   {

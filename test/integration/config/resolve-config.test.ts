@@ -228,18 +228,17 @@ describe('protections', () => {
   it('that hide behind a reference are seen', async () => {
     const root = await makeProject({
       'config.yml':
-        'mxcp: 1\nprojects: {shop: {profiles: {dev: {auth: {provider: "${AUTH}", github: {client_id: a, client_secret: b}}}}}}\n',
+        'mxcp: 1\nprojects: {shop: {profiles: {dev: {auth: {provider: "${AUTH}", authorization: {required_scopes: [a]}, github: {client_id: a, client_secret: b}}}}}}\n',
     });
-    expect(await errorOf(loadProject(root, { env: { AUTH: 'github' } }))).toMatchObject({
+    expect(await errorOf(loadProject(root, { env: { AUTH: 'none' } }))).toMatchObject({
       code: 'protection_unavailable',
     });
-    await loadProject(root, { env: { AUTH: 'none' } });
+    await loadProject(root, { env: { AUTH: 'github' } });
   });
 
   it('of a profile that is not active do not matter', async () => {
     const root = await makeProject({
-      'config.yml':
-        'mxcp: 1\nprojects: {shop: {profiles: {prod: {auth: {provider: github, github: {client_id: a, client_secret: b}}}}}}\n',
+      'config.yml': 'mxcp: 1\nprojects: {shop: {profiles: {prod: {auth: {authorization: {required_scopes: [a]}}}}}}\n',
     });
     await loadProject(root);
   });

@@ -209,19 +209,14 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
     says: ['vault://secret/shop#proxy: Vault is not enabled; set `vault.enabled` to true'],
   },
   {
-    what: 'the profile asks for authentication',
+    what: 'the profile asks for scopes without authentication',
     damage: (project) =>
-      project.write('config.yml', [
-        ...PROXIES,
-        '        auth:',
-        '          provider: github',
-        '          github: { client_id: a, client_secret: b }',
-      ]),
+      project.write('config.yml', [...PROXIES, '        auth:', '          authorization: { required_scopes: [a] }']),
     fix: fixConfig,
     stage: 'resolve',
     code: 'protection_unavailable',
-    at: 'config.yml:20:21',
-    says: ['this version cannot enforce authentication with `github`'],
+    at: 'config.yml:20:45',
+    says: ['this version cannot enforce scopes'],
   },
   {
     what: 'the profile asks for an audit log',

@@ -118,7 +118,7 @@ describe('a reload while a call runs', () => {
 describe('what is not enforced', () => {
   it.each([
     [
-      'authentication',
+      'scopes without authentication',
       {
         'config.yml': [
           'mxcp: 1',
@@ -126,10 +126,10 @@ describe('what is not enforced', () => {
           '  shop:',
           '    profiles:',
           '      dev:',
-          '        auth: { provider: github, github: { client_id: a, client_secret: b } }',
+          '        auth: { authorization: { required_scopes: [a] } }',
         ],
       },
-      'this version cannot enforce authentication with `github`',
+      'this version cannot enforce scopes',
     ],
     [
       'an audit log',

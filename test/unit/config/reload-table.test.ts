@@ -49,11 +49,13 @@ it('lets a reload apply rate limits, secrets, also those of authentication, thei
     'profiles.*.rate_limit',
     'projects.*.profiles.*.secrets',
     'projects.*.profiles.*.plugin.config',
+    'projects.*.profiles.*.auth.clients',
     ...['github', 'atlassian', 'salesforce', 'google', 'keycloak', 'oidc'].map(
       (provider) => `projects.*.profiles.*.auth.${provider}.client_secret`,
     ),
     'projects.*.profiles.*.auth.static.tokens',
     'projects.*.profiles.*.auth.proxy.shared_secret',
+    'projects.*.profiles.*.auth.persistence.auth_encryption_key',
     'projects.*.profiles.*.telemetry.headers',
     'vault',
     'onepassword',

@@ -1,0 +1,1 @@
+export { createIssuer, type IssuerProject, issuerOf } from './create-issuer.js';

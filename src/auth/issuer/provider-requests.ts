@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { messageOf, MxcpError } from '../../errors/index.js';
+
+const TIMEOUT_MS = 10_000;
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+export interface ProviderAnswer {
+  readonly status: number;
+  /** Undefined if the answer is not JSON. */
+  readonly json: unknown;
+}
+
+export function unavailable(title: string, why: string, cause?: unknown): MxcpError {
+  const message = `the identity provider ${title} ${why}; try again later`;
+  return new MxcpError('identity_provider_unavailable', message, { cause, retryAfterSeconds: 10 });
+}
+
+/** The provider answered, and it is final: the person must sign in again. */
+export function refusedByProvider(title: string, why: string): MxcpError {
+  return new MxcpError('unauthenticated', `the identity provider ${title} ${why}; sign in again`);
+}
+
+/** Asks a provider once. Throws `identity_provider_unavailable` unless the answer is one of the provider itself. */
+export async function askProvider(title: string, url: string, init: RequestInit = {}): Promise<ProviderAnswer> {
+  let response: Response;
+  let text: string;
+  try {
+    const headers = { accept: 'application/json', 'user-agent': 'mxcp', ...init.headers };
+    // A redirect would take the secret elsewhere.
+    response = await fetch(url, { ...init, headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    text = await readText(response);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw unavailable(title, `does not answer at ${new URL(url).host}: ${messageOf(cause)}`, error);
+  }
+  const { status } = response;
+  if (status >= 500 || status === 429 || status === 408 || (status >= 300 && status < 400))
+    throw unavailable(title, `answered ${new URL(url).pathname} with status ${status}`);
+  return { status, json: parseJson(text) };
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) throw new Error(`it sent more than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const tokensSchema = z.object({
+  access_token: z.string().min(1),
+  token_type: z.string().default('bearer'),
+  // Some providers send it as a text.
+  expires_in: z.coerce.number().positive().optional().catch(undefined),
+  refresh_token: z.string().min(1).optional(),
+  id_token: z.string().optional(),
+});
+export type ProviderTokens = z.output<typeof tokensSchema>;
+
+const errorSchema = z.object({ error: z.string() });
+
+/** What the provider calls a code or refresh token that it does not take any more. GitHub has names of its own, with status 200. */
+const FINAL_ERRORS = new Set(['invalid_grant', 'bad_verification_code', 'bad_refresh_token']);
+
+export interface TokenRequest {
+  readonly title: string;
+  readonly url: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly secretIn: 'body' | 'header';
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** Throws `unauthenticated` if the provider does not accept the code or refresh token, `identity_provider_unavailable` for all else. */
+export async function requestTokens(request: TokenRequest): Promise<ProviderTokens> {
+  const { title, url, clientId, clientSecret, secretIn, parameters } = request;
+  const isInBody = secretIn === 'body';
+  const body = new URLSearchParams({
+    ...parameters,
+    ...(isInBody && { client_id: clientId, client_secret: clientSecret }),
+  });
+  const credentials = [clientId, clientSecret].map(encodeURIComponent).join(':');
+  const headers = isInBody ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+  const { status, json } = await askProvider(title, url, { method: 'POST', body, headers });
+  const code = errorSchema.safeParse(json).data?.error;
+  if (code !== undefined && FINAL_ERRORS.has(code)) throw refusedByProvider(title, 'no longer accepts the sign-in');
+  // Anything else, such as a wrong client secret, is not the fault of the person.
+  if (code !== undefined) throw unavailable(title, `refused the request of this server with \`${code.slice(0, 100)}\``);
+  const tokens = tokensSchema.safeParse(json).data;
+  if (status !== 200 || tokens === undefined || tokens.token_type.toLowerCase() !== 'bearer')
+    throw unavailable(title, `answered the request for tokens with status ${status} and without a bearer token`);
+  return tokens;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The result says so.
+    return undefined;
+  }
+}
