@@ -271,6 +271,11 @@ export const rotation = component(
   }),
 );
 
+const authentication = z
+  .strictObject({ mode: z.enum(['issuer', 'verifier']), provider: z.string() })
+  .nullable()
+  .describe('How callers are authenticated; null if every client that reaches the server may call.');
+
 export const status = component(
   'Status',
   'The state of the server. `degraded` means that readiness fails; `checks` say why. Numbers are 0 while it starts.',
@@ -298,6 +303,7 @@ export const status = component(
     }),
     checks: z.array(check),
     log_level: logLevel,
+    auth: authentication,
     features: z
       .array(z.string())
       .describe('What this server can do beyond the first version of this contract. A name never changes its meaning.'),
@@ -348,6 +354,7 @@ export const config = component(
       prompts: z.array(z.string()),
       resources: z.array(z.string()).describe('URIs and URI templates.'),
     }),
+    auth: authentication,
     features: z.strictObject({ sql_tools: z.boolean(), audit_logging: z.boolean(), telemetry: z.boolean() }),
     generation: count,
     loaded_at: timestampToSecond,

@@ -41,6 +41,7 @@ export const EVENTS = {
     duration_ms: z.number().min(0),
     request: z.string().nullable().describe('The id that the client gave the request.'),
     client: z.string().nullable(),
+    user: z.string().nullable().describe('Who called; null for a caller whom nothing has authenticated.'),
     left_out: z
       .int()
       .min(0)

@@ -74,6 +74,7 @@ function toFailure({ code, message }: CallFailure, isKnown: boolean, { scrub }: 
 function requestAttributes({ start, ended }: CallTiming): Attributes {
   const { kind, requestId, sessionId, protocolVersion, client, transport } = start;
   const endpoint = ended?.endpoint;
+  const userId = ended?.caller.userId ?? null;
   return {
     'mcp.method.name': CALL_METHODS[kind],
     ...(kind === 'tool' && { 'gen_ai.operation.name': 'execute_tool' }),
@@ -84,6 +85,7 @@ function requestAttributes({ start, ended }: CallTiming): Attributes {
     ...(sessionId !== undefined && { 'mcp.session.id': sessionId.slice(0, MAX_TEXT_LENGTH) }),
     ...(protocolVersion !== undefined && { 'mcp.protocol.version': protocolVersion.slice(0, MAX_TEXT_LENGTH) }),
     ...(client !== undefined && { 'client.address': client }),
+    ...(userId !== null && { 'user.id': userId.slice(0, MAX_TEXT_LENGTH) }),
     'network.transport': TRANSPORTS[transport],
     ...(transport !== 'stdio' && { 'network.protocol.name': 'http' }),
   };

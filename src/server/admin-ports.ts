@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { type AdminPorts, type AdminSocketSettings, type ServerStatus, startAdminServer } from '../admin/index.js';
+import type { ResolvedConfig } from '../config/index.js';
 import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
 import { firstLineOf, messageOf, MxcpError, toMxcpError, toOneLine } from '../errors/index.js';
 import { type Disposable, formatUptime, type Generation } from '../lifecycle/index.js';
@@ -117,9 +118,14 @@ function toStatus(running: Running | undefined, context: ServerContext): ServerS
     endpoints: { tools: tools.length, prompts: prompts.length, resources: resources.length },
     reload: toReloadStatus(running, context),
     calls: running?.callLog.counts ?? { total: 0, success: 0, error: 0, failures: {}, endpoints: [] },
+    auth: toAuth(current?.contents.config.auth),
     logLevel: context.logLevel.state,
     background: backgroundOf(context, running),
   };
+}
+
+function toAuth(auth: ResolvedConfig['auth']): ConfigRecord['auth'] {
+  return auth === undefined ? null : { mode: auth.mode, provider: auth.provider };
 }
 
 const SHOWN_DEFINITIONS = 20;
@@ -176,6 +182,7 @@ function toConfig(
     extensions: config.extensions.map(({ name }) => name),
     attached: config.attachments,
     endpoints: toEndpointNames(generation.contents),
+    auth: toAuth(config.auth),
     features: { sqlTools: config.sqlTools.enabled, ...config.features },
     generation: generation.number,
     loadedAt: config.loadedAt,

@@ -6,6 +6,7 @@ import type { LoggedLine, ReloadChange, ServerObserver } from './observers.js';
 
 /** In one second. Their messages cost time, and no operator reads thousands of them. */
 const MAX_FAILED_CALLS = 50;
+const MAX_USER_LENGTH = 200;
 
 /** Writes what happens into the journal of events. */
 export class EventObserver implements ServerObserver {
@@ -17,7 +18,7 @@ export class EventObserver implements ServerObserver {
     this.#journal = journal;
   }
 
-  callEnded({ failure, kind: type, endpoint, durationMs, requestId, client }: ObservedCall): void {
+  callEnded({ failure, kind: type, endpoint, durationMs, requestId, client, caller }: ObservedCall): void {
     if (failure === undefined) return;
     const counted = this.#failedCalls;
     const now = performance.now();
@@ -36,6 +37,7 @@ export class EventObserver implements ServerObserver {
       durationMs: Math.round(durationMs),
       request: requestId === undefined ? null : String(requestId),
       client: client ?? null,
+      user: caller.userId?.slice(0, MAX_USER_LENGTH) ?? null,
       leftOut: counted.leftOut,
     });
     counted.leftOut = 0;

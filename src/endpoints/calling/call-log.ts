@@ -174,6 +174,7 @@ function fieldsOf(call: FailedCall, error: MxcpError) {
   const policy = decision?.decision === 'deny' ? decision.policies.at(-1) : undefined;
   const definition = definitionOf(kind, declared, endpoints);
   const place = (policy === undefined ? undefined : placeOfPolicy(policy, definition)) ?? placeOf(error, definition);
+  const { userId } = context.caller;
   return {
     kind,
     name: declared ?? clip(name, MAX_NAME_LENGTH),
@@ -183,6 +184,7 @@ function fieldsOf(call: FailedCall, error: MxcpError) {
     ...(decision !== undefined && { decision: decision.id }),
     ...(policy !== undefined && { policy }),
     ...originFields(context.origin),
+    ...(userId !== null && { user: clip(userId, MAX_NAME_LENGTH) }),
     ...(error.code === 'internal' && { detail: clip(withoutValues(error.detail ?? '', call.sent), MAX_DETAIL_LENGTH) }),
   };
 }

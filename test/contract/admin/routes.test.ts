@@ -68,6 +68,7 @@ describe('answers of the routes', () => {
       admin_socket: { path: server.socketPath, mode: '0600', probe_path: server.probePath },
       checks: [{ name: 'database', status: 'ok', message: 'answers' }],
       log_level: { level: 'info', configured: 'info', until: null },
+      auth: null,
       features: expect.arrayContaining(['config_etag', 'drain', 'events', 'metrics', 'reload_cancel', 'trace']),
       background: [{ name: 'vault', status: 'failing', message: 'the token of VAULT_TOKEN ends in 3m' }],
     });
@@ -139,6 +140,7 @@ describe('answers of the routes', () => {
       extensions: ['httpfs', 'parquet'],
       attached: [],
       endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
+      auth: null,
       features: { sql_tools: false, audit_logging: false, telemetry: false },
       generation: 2,
       loaded_at: '2024-01-15T08:00:00Z',

@@ -32,6 +32,7 @@ function addAll(journal: EventJournal): void {
     durationMs: 4,
     request: null,
     client: null,
+    user: null,
   };
   journal.add('call.error', { ...failed, type: 'tool', name: 'sales', leftOut: 0 });
   journal.add('call.error', { ...failed, type: 'resource', name: null, leftOut: 3 });

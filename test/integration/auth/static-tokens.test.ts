@@ -126,6 +126,31 @@ describe('a server with static tokens', () => {
   });
 });
 
+describe('an operator', () => {
+  it('sees how callers are authenticated, who calls and who was refused', async () => {
+    await using server = await start(AUTH, { accessLog: 'on' });
+    const auth = { mode: 'verifier', provider: 'static' };
+    expect(await server.admin.status()).toMatchObject({ auth });
+    expect(await server.admin.config()).toMatchObject({ auth });
+    await postMessage(server.url, callOf('secrets'), bearer(BOB));
+    await send(server.url);
+    const log = server.logLines.join('\n');
+    expect(log).toMatch(/tool "secrets" failed: .* user=bob/);
+    expect(log).toMatch(/access: POST tools\/call .*user=bob/);
+    expect(log).toMatch(/auth: request refused: the request has no access token .*client=127\.0\.0\.1/);
+    const { metrics } = await server.admin.metrics();
+    const attempts = metrics.find(({ name }) => name === 'mxcp_auth_attempts_total')?.samples ?? [];
+    expect(Object.fromEntries(attempts.map(({ labels, value }) => [labels['outcome'], value]))).toEqual({
+      success: 1,
+      no_credentials: 1,
+      malformed: 0,
+      invalid: 0,
+      insufficient_scope: 0,
+      unavailable: 0,
+    });
+  });
+});
+
 describe('scopes', () => {
   it('of an endpoint are asked for all at once, with 403', async () => {
     await using server = await start();

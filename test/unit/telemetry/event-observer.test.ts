@@ -45,7 +45,7 @@ describe('an observer for events', () => {
       code: 'query_failed',
       message: 'no table',
     };
-    const counted = { duration_ms: 4, request: '7', client: '127.0.0.1', left_out: 0 };
+    const counted = { duration_ms: 4, request: '7', client: '127.0.0.1', user: null, left_out: 0 };
     expect(events).toEqual([
       ['call.error', { ...shown, ...counted }],
       ['call.error', { ...shown, ...counted, name: null, request: null, client: null }],
