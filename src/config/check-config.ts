@@ -29,6 +29,17 @@ export function findDatabaseProblems(active: ActiveTemplate): readonly Problem[]
   return [problemAt(active, ['site', 'profiles', profile, 'duckdb', 'path'], message)];
 }
 
+/** Finds what would let callers go around the rules for rows. */
+export function findProtectionProblems(active: ActiveTemplate): readonly Problem[] {
+  const { site, profile } = active;
+  const { protect } = Object.hasOwn(site.profiles, profile) ? (site.profiles[profile] ?? {}) : {};
+  const hasRules = protect !== undefined && protect.tables.length > 0;
+  if (!hasRules || !site.sql_tools.external_access) return [];
+  const message =
+    'SQL of callers that may read files could read the database file itself, so it cannot be combined with `protect`; set it to false, or remove the rules';
+  return [problemAt(active, ['site', 'sql_tools', 'external_access'], message)];
+}
+
 /** Finds what the configuration asks for and this version does not have, with its position and a way out. */
 export function findUnavailable(active: ActiveTemplate, config: EffectiveConfig): readonly UnavailableSetting[] {
   const found: UnavailableSetting[] = findUnavailableProtections(active, config).map((problem) => ({

@@ -10,6 +10,7 @@ import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '
 import { toAuthSettings } from './auth-schema.js';
 import { type ActiveTemplate, chooseProfile, loadConfigTemplate } from './config-template.js';
 import { toRateRule } from './rate-limit.js';
+import { toProtection } from './protection.js';
 import {
   keyAt,
   overriddenBy,
@@ -59,16 +60,16 @@ export function applyOverrides(active: ActiveTemplate, userFile: UserConfig): Ef
 /** The active profile of the site file with absolute paths. */
 function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveConfig['siteProfile'] {
   const root = settings.projectRoot;
-  const { duckdb, drift, audit, rate_limit } = own(site.profiles, profile) ?? siteProfileSchema.parse({});
+  const { duckdb, drift, audit, ...rest } = own(site.profiles, profile) ?? siteProfileSchema.parse({});
   const { data, drift: driftFolder, audit: auditFolder } = site.paths;
   const databasePath = duckdb.path ?? join(data, `db-${profile}.duckdb`);
   const driftPath = drift.path ?? join(driftFolder, `drift-${profile}.json`);
   const auditPath = audit.path ?? join(auditFolder, `logs-${profile}.jsonl`);
   return {
+    ...rest,
     duckdb: { ...duckdb, path: resolveDatabasePath(root, databasePath) },
     drift: { path: resolvePath(root, driftPath) },
     audit: { ...audit, path: resolvePath(root, auditPath) },
-    ...(rate_limit !== undefined && { rate_limit }),
   };
 }
 
@@ -149,6 +150,7 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     extensions: toExtensions(active),
     attachments: toAttachments(active),
     paths: toPaths(site.paths, settings.projectRoot),
+    protection: toProtection(siteProfile.protect, active.siteSource, active.profile),
     sqlTools: toSqlTools(site.sql_tools),
     /** Over all endpoints. */
     rateLimit: siteProfile.rate_limit && toRateRule(siteProfile.rate_limit),

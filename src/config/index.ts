@@ -12,6 +12,7 @@ export {
   loadEndpointFolders,
 } from './effective-config.js';
 export { type RateRule, rateLimitSchema, toRateRule } from './rate-limit.js';
+export type { ColumnMask, Protection, TableRule } from './protection.js';
 export {
   compareFailedReferences,
   compareReferences,

@@ -34,6 +34,7 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
     refreshMs: candidate.refreshMs,
     rateLimit: candidate.rateLimit,
     secrets: candidate.secrets,
+    protection: candidate.protection,
     telemetry: { ...running.telemetry, headers: candidate.telemetry.headers },
     auth: withNewSecrets(running.auth, candidate.auth),
     environment: candidate.environment,

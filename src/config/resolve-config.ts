@@ -20,7 +20,7 @@ import {
 } from '../secrets/index.js';
 import type { Environment } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath } from '../yaml/index.js';
-import { findDatabaseProblems, findUnavailable, findWarnings } from './check-config.js';
+import { findDatabaseProblems, findProtectionProblems, findUnavailable, findWarnings } from './check-config.js';
 import {
   type ActiveTemplate,
   activeUserFile,
@@ -70,7 +70,7 @@ export async function resolveConfig(template: ConfigTemplate, input: ResolveInpu
  * only show once the rest is fixed; stores are not asked.
  */
 async function assertResolvable(active: ActiveTemplate, input: ResolveInput): Promise<void> {
-  const problems = [...findDatabaseProblems(active), ...active.userProblems];
+  const problems = [...findDatabaseProblems(active), ...findProtectionProblems(active), ...active.userProblems];
   if (problems.length === 0) return;
   const references = active.references.filter(
     ({ reference }) => reference.kind === 'template' || reference.scheme === 'file',

@@ -5,6 +5,7 @@ import type { ServerSettings, SettingName } from '../settings/index.js';
 import { isMapping, jsonSchemaOf } from '../yaml/index.js';
 import { authSchema } from './auth-schema.js';
 import { rateLimitSchema } from './rate-limit.js';
+import { protectSection } from './protection.js';
 
 const description = section({ description: text.optional() });
 
@@ -75,6 +76,7 @@ export const siteProfileSchema = section({
     max_file_size: z.int().min(1).default(52_428_800),
   }),
   rate_limit: rateLimitSchema.optional().meta({ reload: 'live' }),
+  protect: protectSection,
 });
 
 /** `mxcp-site.yml`. It has no references. `KeyMeaning` explains what `.meta()` says of a key. */

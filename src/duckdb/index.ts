@@ -4,6 +4,7 @@ export {
   GenerationDatabase,
   type InspectedDatabase,
   type QueryableDatabase,
+  type RowAccess,
 } from './database/generation-database.js';
 export { type DatabaseFile, lockHolderOf, statDatabaseFile, wouldCreate } from './files/database-file.js';
 export { DatabaseHandover } from './handover/database-handover.js';

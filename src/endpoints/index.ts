@@ -13,11 +13,12 @@ export type { ResourceText } from './calling/resource-text.js';
 export { callByName, type EndpointRun, findCalled, runEndpoint, toJson } from './calling/run-endpoint.js';
 export { findDefinitionChange, findDefinitionChanges } from './definitions/definition-files.js';
 export type { EndpointTest } from './definitions/definition-schema.js';
-export type {
-  EndpointCatalog,
-  EndpointDefinition,
-  EndpointFailure,
-  EndpointKind,
+export {
+  type EndpointCatalog,
+  type EndpointDefinition,
+  type EndpointFailure,
+  type EndpointKind,
+  endpointLabel,
 } from './definitions/endpoint-definition.js';
 export { LINT_SEVERITIES, type LintFinding, type LintSeverity, lintEndpoints } from './definitions/lint-endpoints.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';

@@ -8,7 +8,7 @@ import {
   GenerationDatabase,
   type InspectedDatabase,
 } from '../duckdb/index.js';
-import type { EndpointSet } from '../endpoints/index.js';
+import { endpointLabel, type EndpointSet } from '../endpoints/index.js';
 import { messageOf, MxcpError, type Problem, problemsError, toMxcpError } from '../errors/index.js';
 import { DiskReader } from '../files/index.js';
 import { Disposer, Generation, raceSignal } from '../lifecycle/index.js';
@@ -184,7 +184,7 @@ export class GenerationBuilder {
       onWarning: onWarning ?? ((message) => logger.warn(message)),
       onReplaced: () => observers?.workerReplaced(),
       onDebug: (message) => logger.debug(message),
-      openSession: (caller) => database.openSession(caller),
+      openSession: (caller, access) => database.openSession(caller, access),
       requestReload,
       ...(shutdownHooksMs !== undefined && { limits: { shutdownMs: shutdownHooksMs } }),
     } satisfies PythonSpec;
@@ -213,9 +213,14 @@ async function hasPythonFiles(folder: string, disk = new DiskReader()): Promise<
 }
 
 /** The database of a generation with this configuration. */
-export function toDatabaseSpec({ duckdb, extensions, attachments, secrets }: ResolvedConfig): DatabaseSpec {
+export function toDatabaseSpec(config: ResolvedConfig): DatabaseSpec {
+  const { duckdb, extensions, attachments, secrets, protection } = config;
   const { path, readonly, limits } = duckdb;
-  return { path, readonly, limits, extensions, attachments, secrets };
+  const unfiltered = protection.unfiltered.map((endpoint) => {
+    const [, kind, name = ''] = /^(tool|resource)\/(.*)$/s.exec(endpoint) ?? [];
+    return endpointLabel(kind === 'resource' ? kind : 'tool', name);
+  });
+  return { path, readonly, limits, extensions, attachments, secrets, protection: { ...protection, unfiltered } };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Caller } from '../caller/index.js';
 import type { ConfigObject, SecretDefinition } from '../config/index.js';
-import type { DatabaseSession, JsonValue } from '../duckdb/index.js';
+import type { DatabaseSession, JsonValue, RowAccess } from '../duckdb/index.js';
 import type { Scrubber } from '../logging/index.js';
 import type { TraceContext } from '../telemetry/index.js';
 import type { CallNotification } from './worker-protocol.js';
@@ -41,6 +41,8 @@ export type LineFields = Readonly<Record<string, string | number>>;
 
 export interface PythonCallOptions {
   readonly caller: Caller;
+  /** The label of the endpoint that is called. */
+  readonly endpoint?: string | undefined;
   /** Aborting it interrupts the Python code. */
   readonly signal: AbortSignal;
   /** Enforced in the worker, before anything crosses the pipe. */
@@ -95,7 +97,7 @@ export interface PythonSpec {
   readonly onReplaced?: (() => void) | undefined;
   /** Details for debugging, such as the full traceback of an error. */
   readonly onDebug: (message: string) => void;
-  readonly openSession: (caller: Caller) => DatabaseSession;
+  readonly openSession: (caller: Caller, access: RowAccess) => DatabaseSession;
   readonly requestReload: (request: PythonReloadRequest) => void;
   readonly limits?: Partial<PythonLimits> | undefined;
 }

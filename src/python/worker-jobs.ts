@@ -1,5 +1,5 @@
 import { ANONYMOUS, type Caller } from '../caller/index.js';
-import { type DatabaseSession, parseTaggedParameters, reasonOf } from '../duckdb/index.js';
+import { type DatabaseSession, parseTaggedParameters, reasonOf, type RowAccess } from '../duckdb/index.js';
 import { messageOf, type MxcpError } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { interrupted, type JobFailure, toPythonError } from './python-errors.js';
@@ -116,7 +116,10 @@ export class WorkerJobs {
 
   async #executeTimed(request: MessageOf<'db'>, listener: JobListener | undefined): Promise<void> {
     const phase = listener?.onStatement?.(request.sql);
-    const hasWorked = await this.sessions.execute(request, listener?.caller);
+    // Hooks, payloads and imports run for the owner of the project; code that outlives its call has no caller, and is not trusted.
+    const seesAllRows = listener !== undefined && listener.caller === undefined;
+    const user = { caller: listener?.caller ?? ANONYMOUS, endpoint: listener?.endpoint, seesAllRows };
+    const hasWorked = await this.sessions.execute(request, user);
     phase?.end(hasWorked ? undefined : 'query_failed');
   }
 
@@ -208,6 +211,10 @@ const BATCH_BYTES = 64 * 1024;
 const LONELY_TRANSACTION =
   'the statement began a transaction and did not end it. Here each `db.execute()` has a connection of its own, so put the statements into `with db.transaction():`';
 
+interface SessionUser extends RowAccess {
+  readonly caller: Caller;
+}
+
 interface OpenSession {
   readonly session: DatabaseSession;
   readonly abort: AbortController;
@@ -233,11 +240,11 @@ class WorkerSessions implements Disposable {
   }
 
   /** Runs a statement and sends its rows. Never rejects: an error is sent to the worker, and the result is false. */
-  async execute(request: MessageOf<'db'>, caller: Caller | undefined): Promise<boolean> {
+  async execute(request: MessageOf<'db'>, user: SessionUser): Promise<boolean> {
     const { id, session: key, isAlone } = request;
     if (request.blocksLoop) this.#loopBlockers.set(key, id);
     try {
-      const opened = this.#sessionOf(key, caller);
+      const opened = this.#sessionOf(key, user);
       await this.#sendRows(request, opened);
       if (isAlone && (await opened.session.rollBack())) throw new Error(LONELY_TRANSACTION);
       this.#process.send({ op: 'db.end', id });
@@ -278,11 +285,11 @@ class WorkerSessions implements Disposable {
     await Promise.all([...this.#sessions.keys()].map((key) => this.close(key)));
   }
 
-  #sessionOf(key: string, caller: Caller = ANONYMOUS): OpenSession {
+  #sessionOf(key: string, { caller, ...access }: SessionUser): OpenSession {
     if (this.#isDisposed) throw new Error('the worker has ended');
     const known = this.#sessions.get(key);
     if (known !== undefined) return known;
-    const opened = { session: this.#spec.openSession(caller), abort: new AbortController() };
+    const opened = { session: this.#spec.openSession(caller, access), abort: new AbortController() };
     this.#sessions.set(key, opened);
     return opened;
   }

@@ -58,7 +58,9 @@ async function queryRows(
 ): Promise<Rows> {
   const settings = loadProjectSettings(options, context);
   const config = await loadProjectConfig(settings, context);
-  const opening = openProject(config, {
+  // The rules for rows are not asked here, so a table that has one can still be created.
+  const unprotected = { ...config, protection: { tables: [], unfiltered: [] } };
+  const opening = openProject(unprotected, {
     targets: undefined,
     hooks: false,
     logger: createCommandLogger(context.output, settings),

@@ -1,10 +1,11 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, version as engineVersion } from '@duckdb/node-api';
-import type { Caller } from '../../caller/index.js';
-import type { AttachmentDefinition, SecretDefinition } from '../../config/index.js';
+import { ANONYMOUS, type Caller } from '../../caller/index.js';
+import type { AttachmentDefinition, Protection, SecretDefinition } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { type Disposable, Disposer } from '../../lifecycle/index.js';
 import type { DatabaseFile } from '../files/database-file.js';
 import { removeEarlierFiles } from '../files/earlier-files.js';
+import { RowRules } from '../protection/row-rules.js';
 import { CallSession } from '../statements/call-session.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
@@ -19,9 +20,19 @@ import { SecretStaging } from './secret-staging.js';
 export interface DatabaseSpec extends InstanceSpec {
   readonly secrets: readonly SecretDefinition[];
   readonly attachments?: readonly AttachmentDefinition[];
+  /** What callers see of the tables. */
+  readonly protection?: Protection | undefined;
 }
 
-export interface QueryOptions {
+/** Which rows SQL may see. */
+export interface RowAccess {
+  /** The label of the endpoint that runs the SQL. */
+  readonly endpoint?: string | undefined;
+  /** For SQL that runs for the owner of the project and not for a caller. */
+  readonly seesAllRows?: boolean | undefined;
+}
+
+export interface QueryOptions extends RowAccess {
   readonly caller: Caller;
   /** Aborting interrupts the query; the promise then rejects with `query_interrupted`. */
   readonly signal?: AbortSignal | undefined;
@@ -55,6 +66,8 @@ export class GenerationDatabase implements Disposable {
   /** Texts that are one SELECT: it leaves nothing on a connection that another caller could find. */
   readonly plainSelects = new Set<string>();
   readonly #sessions = new Set<CallSession>();
+  /** Undefined when no table is protected. */
+  #rules: RowRules | undefined;
   #share: InstanceShare | undefined;
   #staging: SecretStaging | undefined;
   /** Undefined when the project attaches nothing. */
@@ -133,35 +146,45 @@ export class GenerationDatabase implements Disposable {
     const isOneStatement = this.plainSelects.has(sql);
     if (!isOneStatement) refuseOpenTransaction(sql);
     const { onRow, readingOf, maxRows, maxRowBytes, refusesExcess = false, staysWithin } = options;
+    const rules = this.#rulesFor(options);
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
     const work = async (connection: DuckDBConnection, signal: AbortSignal): Promise<boolean> => {
       if (staysWithin === true) assertWithinDatabase(sql);
+      await rules?.check(connection, { sql, parameters, caller: options.caller, ofCaller: staysWithin === true });
       const reading = {
         openReader: jsonRows(onRow, readingOf),
         maxRows,
         maxRowBytes,
         ...(staysWithin === true && { beforeRun }),
       };
-      return executeQuery(connection, { sql, parameters, signal, isOneStatement, refusesExcess, ...reading });
+      const query = { sql, parameters, signal, isOneStatement, refusesExcess, ...reading };
+      return rules === undefined ? executeQuery(connection, query) : rules.withhold(executeQuery(connection, query));
     };
-    return isOneStatement ? connections.useIdle(work, options) : connections.useNew(work, options);
+    const { caller, signal } = options;
+    const running = { caller, signal, setup: rules?.setup };
+    // The rules let a caller run nothing but one SELECT.
+    const leavesNothing = isOneStatement || (rules !== undefined && staysWithin === true);
+    return leavesNothing ? connections.useIdle(work, running) : connections.useNew(work, running);
   }
 
   /** The caller disposes the session; one that is left open ends with the database. */
-  openSession(caller: Caller): CallSession {
-    const pool = this.instance?.connections ?? this.#whenOpen().then(({ instance }) => instance.connections);
+  openSession(caller: Caller, access: RowAccess = {}): CallSession {
+    const of = ({ connections: pool }: DatabaseInstance) => ({ pool, guard: this.#rulesFor(access) });
+    const connections =
+      this.instance === undefined ? this.#whenOpen().then(({ instance }) => of(instance)) : of(this.instance);
     // The statements of the session report it.
-    if (pool instanceof Promise) pool.catch(() => undefined);
-    const session = new CallSession(caller, pool, () => this.#sessions.delete(session));
+    if (connections instanceof Promise) connections.catch(() => undefined);
+    const session = new CallSession(caller, connections, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
   }
 
   /**
    * Compiles a text, on a candidate with the secrets that are about to be committed. DuckDB stops at a parameter whose type
-   * it cannot infer; with a sample of each parameter, the rest of the statement is compiled too. Throws `query_failed`.
+   * it cannot infer; with a sample of each parameter, the rest of the statement is compiled too. Throws `query_failed`, also for
+   * SQL that reads protected tables around their rules.
    */
-  async inspect(sql: string, samples?: SqlParameters): Promise<StatementShape> {
+  async inspect(sql: string, samples?: SqlParameters, access: RowAccess = {}): Promise<StatementShape> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const {
       isPlainSelect,
@@ -169,12 +192,28 @@ export class GenerationDatabase implements Disposable {
       ...shape
     } = await connections.useIdle(async (explaining) => {
       const staged = this.#staging?.connection ?? explaining;
-      const inspect = (text: string, place: 'inside' | 'outside') =>
-        inspectStatements({ connection: place === 'inside' ? staged : explaining, explaining }, text, samples);
+      const inspect = async (text: string, place: 'inside' | 'outside') => {
+        const connection = place === 'inside' ? staged : explaining;
+        const inspected = await inspectStatements({ connection, explaining }, text, samples);
+        await this.#checkRows(text, samples, access);
+        return inspected;
+      };
       return this.#attachments === undefined ? inspect(sql, 'inside') : this.#attachments.inspect(sql, inspect);
     });
     if (isPlainSelect) this.plainSelects.add(sql);
     return shape;
+  }
+
+  async #checkRows(sql: string, parameters: SqlParameters = {}, access: RowAccess): Promise<void> {
+    const rules = this.#rulesFor(access);
+    const statement = { sql, parameters, caller: ANONYMOUS, ofCaller: false };
+    const running = { setup: rules?.setup, caller: ANONYMOUS };
+    await this.instance?.connections.useIdle(async (connection) => rules?.check(connection, statement), running);
+  }
+
+  /** Undefined when the SQL sees all rows. */
+  #rulesFor({ endpoint, seesAllRows }: RowAccess): RowRules | undefined {
+    return seesAllRows === true || this.#rules?.isUnfiltered(endpoint) === true ? undefined : this.#rules;
   }
 
   /** Throws `database_failed` when the database does not answer. */
@@ -272,14 +311,16 @@ export class GenerationDatabase implements Disposable {
 
   /** Releases the share when it fails. Resolves with why not everything could be attached, if that is allowed. */
   async #stage({ instance, dispose }: InstanceShare, { attachesPartly = false } = {}): Promise<MxcpError | undefined> {
-    const { secrets, attachments = [] } = this.spec;
+    const { secrets, attachments = [], protection } = this.spec;
     try {
       this.#staging = await SecretStaging.begin(instance, secrets);
-      if (attachments.length === 0) return undefined;
-      const { staged, failure } = await StagedAttachments.begin(instance, { attachments, secrets });
-      this.#attachments = staged;
-      if (failure !== undefined && !attachesPartly) throw failure;
-      return failure;
+      const attaching =
+        attachments.length > 0 ? await StagedAttachments.begin(instance, { attachments, secrets }) : undefined;
+      this.#attachments = attaching?.staged;
+      if (attaching?.failure !== undefined && !attachesPartly) throw attaching.failure;
+      if (protection !== undefined && protection.tables.length > 0)
+        this.#rules = await RowRules.build(instance.connections, protection);
+      return attaching?.failure;
     } catch (error) {
       await this.#dropStaged();
       await dispose();
@@ -301,6 +342,7 @@ export class GenerationDatabase implements Disposable {
     const disposer = new Disposer();
     if (this.#share !== undefined) disposer.own(this.#share);
     disposer.defer(() => this.#dropStaged());
+    if (this.#rules !== undefined) disposer.own(this.#rules);
     const sessions = [...this.#sessions];
     disposer.defer(async () => void (await Promise.all(sessions.map((session) => session.dispose()))));
     this.#share = undefined;

@@ -3,7 +3,12 @@ import { link, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
-import type { DatabaseSpec, GenerationDatabase, InspectedDatabase } from '../database/generation-database.js';
+import type {
+  DatabaseSpec,
+  GenerationDatabase,
+  InspectedDatabase,
+  RowAccess,
+} from '../database/generation-database.js';
 import { type DatabaseFile, fileNamesOf, statDatabaseFile, temporaryName } from '../files/database-file.js';
 import type { StatementShape } from '../statements/inspection.js';
 import type { SqlParameters } from '../values/sql-values.js';
@@ -29,7 +34,7 @@ export function preflightOnCurrent(current: GenerationDatabase): PreflightDataba
     isReplaced: false,
     file,
     plainSelects,
-    inspect: (sql, samples) => current.inspect(sql, samples),
+    inspect: (sql, samples, access) => current.inspect(sql, samples, access),
     open: () => Promise.resolve(),
     dispose: () => Promise.resolve(),
   };
@@ -102,9 +107,9 @@ export class PreflightOnNewFile implements PreflightDatabase {
   }
 
   /** Compiles a statement on the file. Throws `query_failed`. */
-  async inspect(sql: string, samples?: SqlParameters): Promise<StatementShape> {
+  async inspect(sql: string, samples?: SqlParameters, access?: RowAccess): Promise<StatementShape> {
     await this.open();
-    const { shape } = await this.#ask({ sql, samples });
+    const { shape } = await this.#ask({ sql, samples, access });
     if (shape === undefined) throw new Error('the preflight process answered without a shape');
     if (shape.isPlainSelect) this.plainSelects.add(sql);
     // The process has the file open read-only in any case.

@@ -21,7 +21,7 @@ async function answer(request: PreflightRequest): Promise<Omit<PreflightAnswer, 
     }
     if (opened === undefined) throw new Error('asked to inspect before a file was opened');
     const database = await opened;
-    const shape = await database.inspect(request.sql, request.samples);
+    const shape = await database.inspect(request.sql, request.samples, request.access);
     return { shape: { ...shape, isPlainSelect: database.plainSelects.has(request.sql) } };
   } catch (thrown) {
     const { code, message, problems } = toMxcpError(thrown);

@@ -1,6 +1,6 @@
 import type { ErrorCode, Problem } from '../../errors/index.js';
 import { Secret } from '../../secrets/index.js';
-import type { DatabaseSpec } from '../database/generation-database.js';
+import type { DatabaseSpec, RowAccess } from '../database/generation-database.js';
 import type { StatementShape } from '../statements/inspection.js';
 import { type SqlParameters, TypedText } from '../values/sql-values.js';
 
@@ -9,7 +9,7 @@ import { type SqlParameters, TypedText } from '../values/sql-values.js';
 /** To open a file, then to inspect a statement on it. */
 export type PreflightRequest =
   | { readonly spec: DatabaseSpec }
-  | { readonly sql: string; readonly samples: SqlParameters | undefined };
+  | { readonly sql: string; readonly samples: SqlParameters | undefined; readonly access: RowAccess | undefined };
 
 export interface PreflightAnswer {
   /** Of the request. */

@@ -3,7 +3,7 @@ import type { Caller } from '../../caller/index.js';
 import { type Disposable, raceSignal } from '../../lifecycle/index.js';
 import { encodeWith, valueCodec } from '../values/python-results.js';
 import type { JsonValue, SqlParameters } from '../values/sql-values.js';
-import type { ConnectionPool, ConnectionWork, PooledConnection } from './connections.js';
+import type { ConnectionPool, ConnectionWork, PooledConnection, StatementGuard } from './connections.js';
 import {
   executeQuery,
   interrupted,
@@ -26,6 +26,12 @@ export interface SessionExecution {
   readonly onRow: (row: readonly JsonValue[]) => void | Promise<void>;
 }
 
+/** Where a session gets its connection, and what its statements must pass there. */
+export interface SessionConnections {
+  readonly pool: ConnectionPool;
+  readonly guard: StatementGuard | undefined;
+}
+
 /** The database of one call of a function. */
 export type DatabaseSession = Pick<CallSession, 'execute' | 'rollBack' | 'dispose'>;
 
@@ -46,7 +52,7 @@ const WITHOUT_TRACE: ReadonlySet<StatementType> = new Set([
  */
 export class CallSession implements Disposable {
   readonly #caller: Caller;
-  readonly #pool: ConnectionPool | Promise<ConnectionPool>;
+  readonly #connections: SessionConnections | Promise<SessionConnections>;
   readonly #onDisposed: () => void;
   readonly #ending = new AbortController();
   #isClean = true;
@@ -57,10 +63,10 @@ export class CallSession implements Disposable {
   #last: Promise<unknown> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
-  /** The pool is a promise while the database is not open yet; statements wait for it. */
-  constructor(caller: Caller, pool: ConnectionPool | Promise<ConnectionPool>, onDisposed: () => void) {
+  /** The connections are a promise while the database is not open yet; statements wait for it. */
+  constructor(caller: Caller, connections: SessionConnections | Promise<SessionConnections>, onDisposed: () => void) {
     this.#caller = caller;
-    this.#pool = pool;
+    this.#connections = connections;
     this.#onDisposed = onDisposed;
   }
 
@@ -104,7 +110,12 @@ export class CallSession implements Disposable {
     throwIfInterrupted(this.#ending.signal);
     this.#running += 1;
     try {
-      const run: ConnectionWork<void> = (native, signal) => this.#runOn(native, { sql, parameters, signal }, execution);
+      const { guard } = await this.#connections;
+      const run: ConnectionWork<void> = async (native, signal) => {
+        await guard?.check(native, { sql, parameters, caller: this.#caller, ofCaller: false });
+        const running = this.#runOn(native, { sql, parameters, signal }, execution);
+        await (guard === undefined ? running : guard.withhold(running));
+      };
       await connection.run(run, { caller: this.#caller, signal: execution.signal });
     } catch (error) {
       // A failed or interrupted query may have left anything behind.
@@ -146,8 +157,10 @@ export class CallSession implements Disposable {
 
   /** The end of the session does not wait for a database that may never open. */
   async #take(): Promise<PooledConnection> {
-    const pool = this.#pool instanceof Promise ? await raceSignal(this.#pool, this.#ending.signal) : this.#pool;
-    return pool.take();
+    const connections = this.#connections;
+    const { pool, guard } =
+      connections instanceof Promise ? await raceSignal(connections, this.#ending.signal) : connections;
+    return pool.take(guard?.setup);
   }
 
   async #end(): Promise<void> {
@@ -158,7 +171,7 @@ export class CallSession implements Disposable {
       await this.#last;
       const connection = await this.#opened();
       if (connection === undefined) return;
-      if (this.#isClean) (await this.#pool).giveBack(connection);
+      if (this.#isClean) (await this.#connections).pool.giveBack(connection);
       else connection.close();
     } finally {
       this.#onDisposed();

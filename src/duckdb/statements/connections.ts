@@ -1,15 +1,8 @@
-import {
-  type DuckDBConnection,
-  type DuckDBInstance,
-  DuckDBScalarFunction,
-  type DuckDBScalarMainFunction,
-  VARCHAR,
-} from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Caller } from '../../caller/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
-
-/** Callers by the id of the connection that runs their SQL. */
-type Callers = Map<number, Caller>;
+import type { SqlParameters } from '../values/sql-values.js';
+import { type Callers, registerCallerFunctions, registerSteadyCallerFunctions, SHIELD } from './caller-functions.js';
 
 /** Work on a connection. It ends early when the signal aborts, which then stays aborted. */
 export type ConnectionWork<T> = (connection: DuckDBConnection, interrupted: AbortSignal) => Promise<T>;
@@ -18,6 +11,29 @@ export interface RunOptions {
   /** Whose name the SQL functions return while the work runs. */
   readonly caller?: Caller;
   readonly signal?: AbortSignal | undefined;
+  /** What the connection must have been prepared with. */
+  readonly setup?: ConnectionSetup | undefined;
+}
+
+/** Prepares connections for one kind of work, which alone uses them; it also binds them to the caller functions. */
+export type ConnectionSetup = (connection: DuckDBConnection) => Promise<void>;
+
+/** A statement that is about to run. */
+export interface GuardedStatement {
+  readonly sql: string;
+  readonly parameters: SqlParameters;
+  readonly caller: Caller;
+  /** Whether a caller wrote the text, as opposed to the project. */
+  readonly ofCaller: boolean;
+}
+
+/** What a statement must pass before it runs on a connection that was prepared for this guard. */
+export interface StatementGuard {
+  readonly setup: ConnectionSetup;
+  /** Throws `query_failed` for a statement that must not run. The statement must run on the connection next. */
+  check(connection: DuckDBConnection, statement: GuardedStatement): Promise<void>;
+  /** Leaves out what the error of a statement must not show. */
+  withhold<T>(running: Promise<T>): Promise<T>;
 }
 
 /** Idle connections beyond this number are closed after use. */
@@ -31,7 +47,9 @@ export class ConnectionPool implements Disposable {
   readonly #instance: DuckDBInstance;
   readonly #callers: Callers = new Map();
   readonly #open = new Set<PooledConnection>();
-  readonly #idle: PooledConnection[] = [];
+  /** By what they were prepared with. */
+  readonly #idle = new Map<ConnectionSetup | undefined, PooledConnection[]>([[undefined, []]]);
+  #hasSteadyFunctions = false;
   #isDisposed = false;
   #onUnused: (() => void) | undefined;
 
@@ -40,28 +58,38 @@ export class ConnectionPool implements Disposable {
   }
 
   get used(): number {
-    return this.#open.size - this.#idle.length;
+    return this.#open.size - this.idle;
   }
 
   get idle(): number {
-    return this.#idle.length;
+    let count = 0;
+    for (const { length } of this.#idle.values()) count += length;
+    return count;
   }
 
   /** Registers the SQL functions that name the caller. Once per instance, before `open`. */
   async registerCallerFunctions(): Promise<void> {
     const connection = await this.#instance.connect();
-    for (const callerFunction of CALLER_FUNCTIONS) register(connection, callerFunction, this.#callers);
+    registerCallerFunctions(connection, this.#callers);
+    connection.closeSync();
+  }
+
+  /** Registers those that `shieldSteadily()` leads to. Does nothing the second time. */
+  async registerSteadyFunctions(): Promise<void> {
+    if (this.#hasSteadyFunctions) return;
+    this.#hasSteadyFunctions = true;
+    const connection = await this.#instance.connect();
+    registerSteadyCallerFunctions(connection, this.#callers);
     connection.closeSync();
   }
 
   /** Opens a connection. The caller closes it; the pool cannot be disposed before. */
-  async open(): Promise<PooledConnection> {
-    const connection = new PooledConnection(await this.#instance.connect(), this.#callers, () =>
-      this.#forget(connection),
-    );
+  async open(setup?: ConnectionSetup): Promise<PooledConnection> {
+    const native = await this.#instance.connect();
+    const connection = new PooledConnection(native, this.#callers, setup, () => this.#forget(connection));
     this.#open.add(connection);
     try {
-      await connection.native.run(SHIELD);
+      await (setup === undefined ? native.run(SHIELD) : setup(native));
       return connection;
     } catch (error) {
       connection.close();
@@ -71,7 +99,7 @@ export class ConnectionPool implements Disposable {
 
   /** Runs `work` on a connection of its own, which is closed after it. */
   async useNew<T>(work: ConnectionWork<T>, options?: RunOptions): Promise<T> {
-    const connection = await this.open();
+    const connection = await this.open(options?.setup);
     try {
       return await connection.run(work, options);
     } finally {
@@ -81,7 +109,7 @@ export class ConnectionPool implements Disposable {
 
   /** Runs `work`, which must leave nothing behind, on an idle connection. */
   async useIdle<T>(work: ConnectionWork<T>, options?: RunOptions): Promise<T> {
-    const connection = await this.take();
+    const connection = await this.take(options?.setup);
     try {
       const result = await connection.run(work, options);
       this.giveBack(connection);
@@ -94,13 +122,25 @@ export class ConnectionPool implements Disposable {
   }
 
   /** The caller gives the connection back if it is clean, and closes it otherwise. */
-  async take(): Promise<PooledConnection> {
-    return this.#idle.pop() ?? this.open();
+  async take(setup?: ConnectionSetup): Promise<PooledConnection> {
+    return this.#idle.get(setup)?.pop() ?? this.open(setup);
   }
 
   giveBack(connection: PooledConnection): void {
-    if (this.#isDisposed || this.#idle.length >= MAX_IDLE) connection.close();
-    else this.#idle.push(connection);
+    const idle = this.#idle.get(connection.setup);
+    if (this.#isDisposed || idle === undefined || idle.length >= MAX_IDLE) connection.close();
+    else idle.push(connection);
+  }
+
+  /** From now on, idle connections with this setup are kept, until `retire`. */
+  keep(setup: ConnectionSetup): void {
+    this.#idle.set(setup, []);
+  }
+
+  /** Closes the idle connections with this setup; the others close when they are given back. */
+  retire(setup: ConnectionSetup): void {
+    for (const connection of this.#idle.get(setup) ?? []) connection.close();
+    this.#idle.delete(setup);
   }
 
   interruptAll(): void {
@@ -110,7 +150,7 @@ export class ConnectionPool implements Disposable {
   /** Interrupts what runs and resolves when every connection is closed. */
   async dispose(): Promise<void> {
     this.#isDisposed = true;
-    for (const connection of this.#idle.splice(0)) connection.close();
+    for (const idle of this.#idle.values()) for (const connection of idle.splice(0)) connection.close();
     this.interruptAll();
     if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#onUnused = resolve));
   }
@@ -124,14 +164,16 @@ export class ConnectionPool implements Disposable {
 /** One open connection. It does one thing at a time. */
 export class PooledConnection {
   readonly native: DuckDBConnection;
+  readonly setup: ConnectionSetup | undefined;
   readonly #id: number;
   readonly #callers: Callers;
   readonly #onClosed: () => void;
   #interruption = new AbortController();
   #isClosed = false;
 
-  constructor(native: DuckDBConnection, callers: Callers, onClosed: () => void) {
+  constructor(native: DuckDBConnection, callers: Callers, setup: ConnectionSetup | undefined, onClosed: () => void) {
     this.native = native;
+    this.setup = setup;
     this.#id = native.clientContext.connectionId;
     this.#callers = callers;
     this.#onClosed = onClosed;
@@ -167,65 +209,4 @@ export class PooledConnection {
     this.native.closeSync();
     this.#onClosed();
   }
-}
-
-interface CallerFunction {
-  readonly name: string;
-  readonly parameter?: string;
-  readonly valueOf: (caller: Caller, argument: string | null) => string | null;
-}
-
-const CALLER_FUNCTIONS: readonly CallerFunction[] = [
-  { name: 'get_username', valueOf: (caller) => caller.username },
-  { name: 'get_user_email', valueOf: (caller) => caller.email },
-  { name: 'get_user_provider', valueOf: (caller) => caller.provider },
-  { name: 'get_user_external_token', valueOf: (caller) => caller.externalToken },
-  {
-    name: 'get_request_headers_json',
-    valueOf: ({ requestHeaders }) => (requestHeaders === undefined ? null : JSON.stringify(requestHeaders)),
-  },
-  { name: 'get_request_header', parameter: 'name', valueOf: headerOf },
-];
-
-/**
- * Binds a connection to our caller functions. A macro of the same name in the database file would otherwise come first, and
- * anyone who can write to the file could forge the identity of every caller. Temporary macros come before everything else
- * under every search path, and belong to this connection alone (DuckDB 1.5.6).
- */
-const SHIELD = CALLER_FUNCTIONS.map(
-  ({ name, parameter = '' }) => `CREATE TEMP MACRO ${name}(${parameter}) AS system.main.${name}(${parameter})`,
-).join('; ');
-
-/** Only the caller's own headers: every object has a `constructor`. */
-function headerOf({ requestHeaders = {} }: Caller, argument: string | null): string | null {
-  const name = argument?.toLowerCase() ?? '';
-  return Object.hasOwn(requestHeaders, name) ? (requestHeaders[name] ?? null) : null;
-}
-
-/**
- * A caller function finds the caller by the connection that runs it. It must be volatile: DuckDB evaluates any other
- * function when it prepares a statement, and a cached statement then returns the name of the previous caller (DuckDB 1.5.6).
- */
-function register(connection: DuckDBConnection, { name, parameter, valueOf }: CallerFunction, callers: Callers) {
-  const mainFunction: DuckDBScalarMainFunction = (info, input, output) => {
-    const state = info.getState();
-    const caller = state !== undefined && 'connectionId' in state ? callers.get(Number(state.connectionId)) : undefined;
-    const texts = parameter === undefined ? [] : input.getColumnValues(0);
-    for (let row = 0; row < input.rowCount; row += 1) {
-      const text = texts[row] ?? null;
-      output.setItem(row, caller === undefined ? null : valueOf(caller, text === null ? null : String(text)));
-    }
-    output.flush();
-  };
-  connection.registerScalarFunction(
-    DuckDBScalarFunction.create({
-      name,
-      returnType: VARCHAR,
-      parameterTypes: parameter === undefined ? [] : [VARCHAR],
-      volatile: true,
-      specialHandling: true,
-      initFunction: (info) => info.setState({ connectionId: info.clientContext.connectionId }),
-      mainFunction,
-    }),
-  );
 }

@@ -11,6 +11,7 @@ import {
 } from '@duckdb/node-api';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { EventLoopBudget, raceSignal } from '../../lifecycle/index.js';
+import { NAMES_A_RIGHT, shieldRights } from './caller-functions.js';
 import { columnReader, type ColumnReader, type ColumnValues } from '../values/chunk-columns.js';
 import { jsonReader, keepOrder, losesOrder, parseJsonText, toJson } from '../values/json-values.js';
 import { bindParameters, refuseExcess } from '../values/parameters.js';
@@ -62,6 +63,7 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   };
   query.signal.addEventListener('abort', interrupt);
   try {
+    if (NAMES_A_RIGHT.test(query.sql)) await shieldRights(connection);
     return await runStatements(connection, query);
   } catch (error) {
     if (error instanceof RowRefused) throw error.cause;

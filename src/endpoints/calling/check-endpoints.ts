@@ -9,12 +9,13 @@ import {
 } from '../../errors/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import { toSampleParameters, type TypeDefinition } from '../../values/index.js';
-import type {
-  EndpointCatalog,
-  EndpointFailure,
-  ResourceDefinition,
-  SqlSource,
-  ToolDefinition,
+import {
+  type EndpointCatalog,
+  type EndpointFailure,
+  endpointLabel,
+  type ResourceDefinition,
+  type SqlSource,
+  type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
 
 /** Statements prepared at once. Each occupies a thread of the pool, which file reads need as well. */
@@ -100,7 +101,8 @@ async function checkSql(
   database: InspectedDatabase,
 ): Promise<Problem[]> {
   try {
-    const shape = await database.inspect(sql.text, toSampleParameters(definition.parameters));
+    const endpoint = endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
+    const shape = await database.inspect(sql.text, toSampleParameters(definition.parameters), { endpoint });
     if (shape.isRefusedWrite === true) return [writeProblem(sql)];
     if (shape.comparedLists !== undefined) return shape.comparedLists.map((name) => comparedListProblem(sql, name));
     return [...compareParameters(sql, definition, shape.parameterNames), ...compareResult(definition, shape.columns)];

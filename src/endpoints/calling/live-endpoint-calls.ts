@@ -188,7 +188,8 @@ export class LiveEndpointCalls {
       const release = await gate.acquire(called.name, signal);
       try {
         const { caller } = context;
-        const hasMore = await generation.database.query(sql, parameters, { caller, signal, ...reading });
+        const access = { caller, signal, seesAllRows: true };
+        const hasMore = await generation.database.query(sql, parameters, { ...access, ...reading });
         return { result: collector.finish(), hasMore };
       } finally {
         release();
@@ -323,7 +324,9 @@ async function runStatement(
 ): Promise<ShapedResult> {
   const collector = new RowCollector(options);
   const { onRow, readingOf } = collector;
-  const execution = { caller, signal, maxRowBytes: options.maxResultBytes, onRow, readingOf };
+  const { endpoint, maxResultBytes: maxRowBytes } = options;
+  const seesAllRows = 'readsCatalog' in source && source.readsCatalog;
+  const execution = { caller, signal, maxRowBytes, onRow, readingOf, endpoint, seesAllRows };
   const { database } = generation;
   const isOwn = source.sql === undefined;
   const statement = isOwn ? String(values['sql']) : source.sql.text;
@@ -358,12 +361,12 @@ async function callFunction(
   if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
   const collector = new ValueCollector(options);
   const { onShape, onItem } = collector;
-  const { maxResultBytes } = options;
+  const { maxResultBytes, endpoint } = options;
   const phase = timing?.begin('python', { code: target.file, parameters: Object.keys(bindings).length });
   const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
   const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
-  const lineFields = { endpoint: options.endpoint, ...originFields(origin) };
-  const call = { caller, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields, onStatement };
+  const lineFields = { endpoint, ...originFields(origin) };
+  const call = { caller, endpoint, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields, onStatement };
   await python.call(target, bindings, call);
   phase?.end();
   return finish(collector, timing, phase);

@@ -13,6 +13,8 @@ export type SqlTool = Pick<
     readonly sql: { readonly text: string } | undefined;
     /** Of the argument: whether it may reach files, the network and settings of DuckDB. */
     readonly externalAccess?: boolean;
+    /** It reads names and types, but no rows. */
+    readonly readsCatalog?: boolean;
   };
 };
 
@@ -90,7 +92,7 @@ function toolOf(name: string, title: string, parameters: readonly ParameterDefin
       idempotentHint: isQuery,
       openWorldHint: false,
     },
-    source: { language: 'sql', sql: isQuery ? { text } : undefined },
     policies: undefined,
+    source: { language: 'sql', sql: isQuery ? { text } : undefined, readsCatalog: isQuery },
   } as const;
 }
