@@ -248,8 +248,17 @@ export const COMMANDS: readonly CommandEntry[] = [
         completes: 'file',
       },
     ],
-    options: [...PROJECT_SETTINGS, ...PYTHON, JSON_OUTPUT],
-    examples: ['mxcp validate', 'mxcp validate tools/sales.yml'],
+    options: [
+      {
+        flags: '--clients <names>',
+        doc: 'Also report what these clients would refuse or change: `claude`, `openai`, `gemini`, `vscode`, `cursor`, separated by commas, or `all`.',
+        completes: ['all', 'claude', 'openai', 'gemini', 'vscode', 'cursor'],
+      },
+      ...PROJECT_SETTINGS,
+      ...PYTHON,
+      JSON_OUTPUT,
+    ],
+    examples: ['mxcp validate', 'mxcp validate tools/sales.yml', 'mxcp validate --clients claude,openai'],
     load: () => import('./commands/validate.js'),
   },
   {

@@ -20,6 +20,8 @@ export {
   type EndpointKind,
   endpointLabel,
 } from './definitions/endpoint-definition.js';
+export { type Client, CLIENTS } from './definitions/client-rules.js';
+export { type ClientFinding, lintForClients } from './definitions/lint-for-clients.js';
 export { LINT_SEVERITIES, type LintFinding, type LintSeverity, lintEndpoints } from './definitions/lint-endpoints.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';
 export { explainMissing, selectEndpoint } from './definitions/select-endpoint.js';

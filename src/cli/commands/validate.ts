@@ -1,7 +1,17 @@
 import { relative, resolve } from 'node:path';
 import pc from 'picocolors';
+import { loadEndpointFolders } from '../../config/index.js';
 import type { ProjectReportRecord } from '../../contract/index.js';
-import { type ErrorCode, exitCodeOf, MxcpError, plural, visibleLines } from '../../errors/index.js';
+import { type Client, type ClientFinding, CLIENTS, lintForClients, loadEndpoints } from '../../endpoints/index.js';
+import {
+  type ErrorCode,
+  exitCodeOf,
+  formatProblem,
+  keySuggestion,
+  MxcpError,
+  plural,
+  visibleLines,
+} from '../../errors/index.js';
 import { checkProject, toProjectReport } from '../../project/index.js';
 import { type ServerSettings, SITE_FILE_NAME } from '../../settings/index.js';
 import type { CommandContext, CommandModule } from '../command/command.js';
@@ -14,6 +24,7 @@ type Verdict = ProjectReportRecord['verdicts'][number];
 
 /** Exits with 0 only when everything was checked and nothing is wrong. */
 export const run: CommandModule['run'] = async ([path], options, context) => {
+  const clients = readClients(options['clients']);
   const settings = loadProjectSettings(options, context);
   const { output, cwd } = context;
   const report = await withProgress(output, 'checking the project', checkOrAsk(settings, context));
@@ -22,6 +33,8 @@ export const run: CommandModule['run'] = async ([path], options, context) => {
     report.verdicts.filter(({ kind }) => kind === 'endpoint'),
     chosen,
   );
+  const found = await lintFor(clients, settings);
+  const findings = found?.filter(({ file }) => isAbout(file, chosen));
   const warnings = report.warnings.filter((text) => isAbout(text, chosen));
   const shown = {
     ...report,
@@ -29,12 +42,47 @@ export const run: CommandModule['run'] = async ([path], options, context) => {
     verdicts: [...report.verdicts.filter(({ kind }) => kind !== 'endpoint'), ...endpoints],
   };
   const failed = endpoints.filter(({ status }) => status === 'error').length;
-  if (options['jsonOutput'] === true) output.json(toJson(shown, failed));
-  else printReport(output, shown);
+  if (options['jsonOutput'] === true) output.json(toJson(shown, failed, findings));
+  else printReport(output, { ...shown, warnings: [...warnings, ...(findings ?? []).map(toWarning)] }, findings);
   if (report.error?.during !== 'configuration' && failed > 0) return exitCodeOf('endpoint_invalid');
   // The server that answered may be newer and have codes that this command does not know.
   return report.error === null ? 0 : exitCodeOf(report.error.error as ErrorCode);
 };
+
+/** Undefined if no client is asked about. */
+function readClients(given: unknown): readonly Client[] | undefined {
+  if (given === undefined) return undefined;
+  const names = String(given)
+    .split(',')
+    .map((name) => name.trim());
+  if (names.includes('all')) return CLIENTS;
+  return names.map((name) => {
+    const client = CLIENTS.find((each) => each === name);
+    if (client !== undefined) return client;
+    const known = ['all', ...CLIENTS];
+    const message = `--clients must be ${known.join(', ')}, not "${name}"${keySuggestion(name, known)}`;
+    throw new MxcpError('usage', message);
+  });
+}
+
+/** From the files on disk, also beside a running server: what clients refuse does not depend on a database. */
+async function lintFor(
+  clients: readonly Client[] | undefined,
+  settings: ServerSettings,
+): Promise<readonly ClientFinding[] | undefined> {
+  if (clients === undefined) return undefined;
+  try {
+    return lintForClients(await loadEndpoints(await loadEndpointFolders(settings)), clients);
+  } catch (error) {
+    // The folders are unknown because of an error in the site file, which the report has.
+    if (error instanceof MxcpError && error.code === 'config_invalid') return [];
+    throw error;
+  }
+}
+
+function toWarning({ message, suggestion, ...place }: ClientFinding): string {
+  return formatProblem({ ...place, message: `${message}; ${suggestion}` });
+}
 
 /** A server that has the database open checks the same files, in the same way. */
 async function checkOrAsk(settings: ServerSettings, context: CommandContext): Promise<ProjectReportRecord> {
@@ -60,7 +108,11 @@ function onlyUnder(verdicts: readonly Verdict[], path: string): readonly Verdict
   throw new MxcpError('usage', `there is no endpoint file at "${path}"; \`mxcp list\` shows all endpoint files`);
 }
 
-function toJson({ verdicts, warnings, error }: ProjectReportRecord, failed: number): unknown {
+function toJson(
+  { verdicts, warnings, error }: ProjectReportRecord,
+  failed: number,
+  findings: readonly ClientFinding[] | undefined,
+): unknown {
   const message = error?.message ?? (failed > 0 ? `${plural(failed, 'endpoint file')} with errors` : undefined);
   const status = message === undefined ? 'ok' : 'error';
   const validated = verdicts.map(({ kind: _kind, message: text, ...each }) => ({
@@ -69,13 +121,28 @@ function toJson({ verdicts, warnings, error }: ProjectReportRecord, failed: numb
   }));
   return {
     status,
-    result: { status, validated, ...(message !== undefined && { message }), ...(warnings.length > 0 && { warnings }) },
+    result: {
+      status,
+      validated,
+      ...(message !== undefined && { message }),
+      ...(warnings.length > 0 && { warnings }),
+      ...(findings && { clients: findings.map(toClientJson) }),
+    },
   };
+}
+
+function toClientJson({ client, rule, file, location, message, suggestion, line, column }: ClientFinding): unknown {
+  const place = { line: line ?? null, column: column ?? null };
+  return { client, rule, path: file, location: location ?? null, message, suggestion, ...place };
 }
 
 const PAINT = { ok: pc.green, error: pc.red, unchecked: pc.yellow, warning: pc.yellow };
 
-function printReport(output: Output, { verdicts, warnings, error }: ProjectReportRecord): void {
+function printReport(
+  output: Output,
+  { verdicts, warnings, error }: ProjectReportRecord,
+  findings: readonly ClientFinding[] | undefined,
+): void {
   const line = (label: keyof typeof PAINT, text: string): void => {
     const padded = label.padEnd(9);
     output.print(`${output.isTerminal ? PAINT[label](padded) : padded} ${visibleLines(text)}`);
@@ -91,7 +158,8 @@ function printReport(output: Output, { verdicts, warnings, error }: ProjectRepor
   // Problems that name a file are printed above, file by file.
   const isPrinted = error?.during === 'configuration' && verdicts.some(({ kind }) => kind === 'configuration');
   if (error !== null && !isPrinted) line('error', error.message);
-  output.print(summary(verdicts));
+  const forClients = findings === undefined ? '' : `, ${plural(findings.length, 'finding')} for clients`;
+  output.print(`${summary(verdicts)}${forClients}`);
 }
 
 function summary(verdicts: readonly Verdict[]): string {

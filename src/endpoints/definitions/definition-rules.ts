@@ -2,6 +2,7 @@ import { clip, suggestion } from '../../errors/index.js';
 import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
+import { PORTABLE_NAME } from './client-rules.js';
 import type { EndpointParts } from './definition-schema.js';
 import { checkType, type DefaultCheck, warnOfMembers, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
@@ -50,7 +51,7 @@ function warnOfNames({ kind, name, declared }: EndpointParts): Finding[] {
     const message = `parameter "${clip(parameter, 100)}" has more than 64 characters; some clients refuse all ${kind}s for that`;
     return [{ at: [kind, 'parameters', index, 'name'], message }];
   });
-  if (kind === 'resource' || name === undefined || /^[A-Za-z_][\w-]{0,63}$/.test(name)) return findings;
+  if (kind === 'resource' || name === undefined || PORTABLE_NAME.test(name)) return findings;
   const message = `some clients refuse all ${kind}s because of the name "${name}"; begin with a letter or "_", then use at most 63 letters, digits, "_" and "-"`;
   return [{ at: [kind, 'name'], message }, ...findings];
 }

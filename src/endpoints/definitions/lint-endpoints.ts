@@ -2,6 +2,7 @@ import { clip, type Problem, type SourcePosition } from '../../errors/index.js';
 import { SITE_FILE_NAME } from '../../settings/index.js';
 import { toInputSchema, toOutputSchema, type TypeDefinition } from '../../values/index.js';
 import { type KeyPath, toDotted } from '../../yaml/index.js';
+import { CLIENT_LIMITS } from './client-rules.js';
 import type { EndpointCatalog, EndpointDefinition } from './endpoint-definition.js';
 import { typesIn } from './type-rules.js';
 
@@ -78,13 +79,12 @@ function lintName({ kind, name }: EndpointDefinition): Note[] {
         'name it with a verb and its object, such as "get_customer"',
       ],
     ];
-  if (kind === 'prompt' || name.length <= 45) return [];
-  const message = `the name has ${name.length} characters; Cursor leaves out tools whose name and server name have more than 60`;
+  if (kind === 'prompt' || name.length <= CLIENT_LIMITS.nameBesideServer) return [];
+  const message = `the name has ${name.length} characters; Cursor leaves out tools whose name and server name have more than ${CLIENT_LIMITS.cursorName}`;
   return [['info', ['name'], message, 'choose a shorter name']];
 }
 
-/** OpenAI refuses longer descriptions of functions. */
-const MAX_DESCRIPTION = 1024;
+const MAX_DESCRIPTION = CLIENT_LIMITS.openaiDescription;
 
 function lintDescription({ kind, name, description = '' }: EndpointDefinition): Note[] {
   const text = description.trim();
@@ -306,10 +306,10 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMa
 function lintNumber(tools: number): LintFinding[] {
   if (tools <= 40) return [];
   const message =
-    tools <= 128
-      ? `the project has ${tools} tools; Cursor uses 40 at most, and models choose worse among many`
-      : `the project has ${tools} tools; OpenAI refuses more than 128`;
-  const severity = tools <= 128 ? 'info' : 'warning';
+    tools <= CLIENT_LIMITS.openaiTools
+      ? `the project has ${tools} tools; Cursor uses ${CLIENT_LIMITS.cursorTools} at most of all servers, and models choose worse among many`
+      : `the project has ${tools} tools; OpenAI refuses more than ${CLIENT_LIMITS.openaiTools}`;
+  const severity = tools <= CLIENT_LIMITS.openaiTools ? 'info' : 'warning';
   return [
     { file: SITE_FILE_NAME, severity, location: undefined, message, suggestion: 'divide it into several projects' },
   ];

@@ -4,6 +4,7 @@ import { components } from '../../../src/contract/components.js';
 import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/command/command.js';
+import { CLIENT_RULES, TOOL_COUNT_RULES } from '../../../src/endpoints/definitions/client-rules.js';
 import { reloadTable } from '../../../src/config/reload-effects.js';
 import { SETTINGS, type Setting } from '../../../src/settings/index.js';
 import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';
@@ -24,6 +25,18 @@ describe('the table of errors', () => {
       ERROR_CODES[name].doc,
     ]);
     expect(sorted(shown)).toEqual(sorted(real));
+  });
+});
+
+describe('the table of what clients refuse', () => {
+  it('has exactly the rules of the program, with source and date', () => {
+    const real = [...CLIENT_RULES, ...TOOL_COUNT_RULES].map(({ id, subject, consequence, source, date }) => [
+      code(id),
+      subject,
+      consequence,
+      `[${date}](${source})`,
+    ]);
+    expect(tableUnder('docs/reference/clients.md', 'Rules')).toEqual(real);
   });
 });
 

@@ -210,7 +210,7 @@ describe('linting', () => {
     ]);
     const last = (await lint(Object.fromEntries(files))).filter(({ file }) => file === 'mxcp-site.yml');
     expect(last.map(({ message }) => message)).toEqual([
-      'the project has 41 tools; Cursor uses 40 at most, and models choose worse among many',
+      'the project has 41 tools; Cursor uses 80 at most of all servers, and models choose worse among many',
     ]);
   });
 });
