@@ -23,6 +23,10 @@ export interface CallNotificationsOptions {
 /** Messages of one call that may wait to be written: a client that does not read must not exhaust the server's memory. */
 const MAX_UNWRITTEN = 256;
 
+/** Messages that a call may send at once, and how many a second after that. */
+const BURST = 100;
+const PER_SECOND = 20;
+
 const SEVERITY: Readonly<Record<LoggingLevel, number>> = {
   debug: 0,
   info: 1,
@@ -39,6 +43,12 @@ export class CallNotifications {
   readonly #options: CallNotificationsOptions;
   #unwritten = 0;
   #dropped = 0;
+  #allowance = BURST;
+  #filledAt = performance.now();
+  /** Log messages beyond the rate. */
+  #leftOut = 0;
+  /** The last progress that was beyond the rate: what the client needs to know at the end. */
+  #heldProgress: NotificationMessage | undefined;
 
   constructor(options: CallNotificationsOptions) {
     this.#options = options;
@@ -47,13 +57,39 @@ export class CallNotifications {
   send(notification: CallNotification): void {
     const message = notification.kind === 'log' ? this.#toLogMessage(notification) : this.#toProgress(notification);
     if (message === undefined) return;
-    if (this.#unwritten >= MAX_UNWRITTEN) this.#dropped += 1;
-    else this.#write(message);
+    const isProgress = notification.kind === 'progress';
+    if (this.#takeTurn()) {
+      if (isProgress) this.#heldProgress = undefined;
+      this.#writeIfRead(message);
+    } else if (isProgress) this.#heldProgress = message;
+    else this.#leftOut += 1;
   }
 
+  /** Sends the last progress if it was held back, and says how many messages were left out. A call that is not answered sends nothing more. */
   end(): void {
-    const { logger } = this.#options;
+    const { logger, context } = this.#options;
+    if (!context.mcpReq.signal.aborted) {
+      if (this.#heldProgress !== undefined) this.#writeIfRead(this.#heldProgress);
+      const text = `${this.#leftOut} more messages were left out: a call may send ${BURST} at once and ${PER_SECOND} a second after that`;
+      const message = this.#toLogMessage({ kind: 'log', level: 'warning', message: text });
+      if (this.#leftOut > 0 && message !== undefined) this.#writeIfRead(message);
+    }
+    if (this.#leftOut > 0) logger.debug({ left_out: this.#leftOut }, 'a call sent too many messages to its client');
     if (this.#dropped > 0) logger.debug({ dropped: this.#dropped }, 'a client did not read notifications of a call');
+  }
+
+  #takeTurn(): boolean {
+    const now = performance.now();
+    this.#allowance = Math.min(BURST, this.#allowance + ((now - this.#filledAt) / 1000) * PER_SECOND);
+    this.#filledAt = now;
+    if (this.#allowance < 1) return false;
+    this.#allowance -= 1;
+    return true;
+  }
+
+  #writeIfRead(message: NotificationMessage): void {
+    if (this.#unwritten >= MAX_UNWRITTEN) this.#dropped += 1;
+    else this.#write(message);
   }
 
   #write(message: NotificationMessage): void {

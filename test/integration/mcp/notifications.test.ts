@@ -94,6 +94,27 @@ describe('notifications of a call, over HTTP with a 2025 protocol', () => {
     expect(levelsOf((await exchange(url, callOf('talks'), other)).messages)).toHaveLength(5);
   });
 
+  it('are limited in their rate; the last progress and the number of those that were left out arrive all the same', async () => {
+    const floods = async (_: unknown, { notify }: CallContext) => {
+      for (let step = 1; step <= 1000; step += 1) {
+        notify?.({ kind: 'log', level: 'info', message: `step ${step}` });
+        notify?.({ kind: 'progress', progress: step });
+      }
+      return objectResult({ done: true });
+    };
+    const { url } = await startListener({ calls: new SampleCalls({ floods }), stateless: true });
+    const { messages } = await exchange(url, asking(callOf('floods'), { progressToken: 'p1' }), BOTH);
+    const logs = messages.filter(({ method }) => method === 'notifications/message').map(({ params }) => params);
+    const progress = progressOf(messages);
+    expect(progress[0]).toEqual({ progressToken: 'p1', progress: 1 });
+    expect(progress.at(-1)).toEqual({ progressToken: 'p1', progress: 1000 });
+    expect(logs.length + progress.length).toBeLessThan(1000);
+    const left = 1000 - (logs.length - 1);
+    const data = `${left} more messages were left out: a call may send 100 at once and 20 a second after that`;
+    expect(logs.at(-1)).toEqual({ level: 'warning', data });
+    expect(messages.at(-1)).toMatchObject({ result: { structuredContent: { done: true } } });
+  });
+
   it('also come without a session', async () => {
     const { url } = await startListener({ calls: withTalker(), stateless: true });
     const { messages } = await exchange(url, callOf('talks'), BOTH);
