@@ -21,12 +21,16 @@ export interface MetricsListenerOptions {
   /** Called with the `Accept` header of a request. */
   readonly expose: (accept: string) => Promise<Exposition>;
   readonly logger: Logger;
+  /** How long a client may leave an answer unread. */
+  readonly unreadMs?: number;
 }
 
 /** Scrapers are few, and each keeps a connection. */
 const MAX_CONNECTIONS = 32;
 /** Pipelined requests of one connection that are answered at the same time. */
 const MAX_ANSWERING = 16;
+/** A client that reads nothing for this long would only keep others from a connection. */
+const UNREAD_MS = 30_000;
 /** How long the end of the server waits for scrapes that are being answered. */
 const CLOSE_MS = 250;
 
@@ -61,7 +65,7 @@ export class MetricsListener implements Disposable {
   }
 
   async open(): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, unreadMs = UNREAD_MS } = this.#options;
     this.#servers = await bindHttpServers({
       host,
       port,
@@ -75,6 +79,8 @@ export class MetricsListener implements Disposable {
       },
       onError: (error) => this.#logger.error({ reason: messageOf(error) }, 'connection not accepted'),
     });
+    // Destroys a connection on which nothing moves; between two requests, the shorter limit of `bindHttpServers` applies.
+    for (const server of this.#servers) server.setTimeout(unreadMs);
     this.#logger.info(`metrics listening: ${this.url}`);
     if (isLoopbackHost(host)) return;
     this.#logger.warn(
