@@ -19,6 +19,7 @@ import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js'
 import { type CallLog, type CallOrigin, originFields } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallRates } from './rate-limits.js';
+import { throwWithoutStatement } from './sql-tools.js';
 import { type ResourceText, toResourceText } from './resource-text.js';
 
 /** What a transport knows about one call. */
@@ -334,7 +335,8 @@ async function runStatement(
   const staysWithin = isOwn && !('externalAccess' in source && source.externalAccess === true);
   const limits = isOwn && { staysWithin, maxRows: Number(values['limit']) };
   const phase = timing?.begin('duckdb', { statement, parameters: Object.keys(parameters).length });
-  const hasMore = await database.query(statement, parameters, { ...execution, ...limits });
+  const querying = database.query(statement, parameters, { ...execution, ...limits });
+  const hasMore = await (isOwn || 'file' in source.sql ? querying : querying.catch(throwWithoutStatement));
   phase?.end();
   const result = finish(collector, timing, phase);
   return isOwn ? { ...result, isTruncated: hasMore } : result;

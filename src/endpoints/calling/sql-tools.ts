@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from '../../config/index.js';
+import { MxcpError } from '../../errors/index.js';
 import type { ParameterDefinition } from '../../values/index.js';
 import type { ToolDefinition } from '../definitions/endpoint-definition.js';
 
@@ -95,4 +96,10 @@ function toolOf(name: string, title: string, parameters: readonly ParameterDefin
     policies: undefined,
     source: { language: 'sql', sql: isQuery ? { text } : undefined, readsCatalog: isQuery },
   } as const;
+}
+
+/** DuckDB quotes the statement, which the caller of such a tool has not written. */
+export function throwWithoutStatement(error: unknown): never {
+  if (!(error instanceof MxcpError) || error.code !== 'query_failed') throw error;
+  throw new MxcpError(error.code, error.message.replace(/\n+LINE \d+:[^]*$/, ''), { cause: error });
 }

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cleanEnv, MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, type Finished } from './mxcp-process.js';
@@ -78,12 +78,16 @@ describe('asking a server', () => {
       admin('loglevel', 'loud'),
       admin('loglevel', 'default', '--for', '3m'),
       admin('loglevel', 'debug', '--for', 'soon'),
+      admin('loglevel', 'debug', '--for', '25h'),
+      admin('events', '--types', 'foo'),
       admin('trace', '--slower-than', 'soon'),
     ]);
     expect(results.map(({ code, stderr }) => [code, stderr])).toEqual([
       [2, expect.stringContaining('unknown log level "loud"; expected debug, info, warn, error, default')],
       [2, expect.stringContaining('`--for` cannot be combined with `default`')],
       [2, expect.stringContaining('--for must be a time such as 90s')],
+      [2, expect.stringContaining('at most 24h, not "25h"')],
+      [2, expect.stringContaining('`--types` has no event "foo"; there are reload.')],
       [2, expect.stringContaining('--slower-than must be a time such as 30s')],
     ]);
   });
@@ -95,6 +99,16 @@ describe('asking a server', () => {
     expect(config.stdout).toContain('file://token.txt\tfile\t');
     expect(config.stdout).not.toContain('first-token');
     expect((await admin('endpoints')).stdout).toContain('ok\ttool\tadd\ttools/add.yml\t\n');
+  });
+
+  it('shows that an earlier version of a refused file is served', async () => {
+    const path = join(project.path, 'tools/add.yml');
+    const sound = readFileSync(path);
+    writeFileSync(path, 'tool: {}\n');
+    expect((await admin('reload', '--definitions')).code).not.toBe(0);
+    expect((await admin('endpoints')).stdout).toMatch(/^ok \(earlier version\)\ttool\tadd\ttools\/add.yml\t.*missing/m);
+    writeFileSync(path, sound);
+    expect((await admin('reload', '--definitions')).code).toBe(0);
   });
 
   it('prints the metrics as a scrape reads them, all or those with a prefix, and as JSON', async () => {

@@ -73,6 +73,7 @@ test.each([
     code: 'query_failed',
     message: expect.stringMatching(message),
   });
+  await expect(columnsOf(name)).rejects.not.toThrow(/LINE|pragma_table_info/);
   expect(await columnsOf('flights')).toHaveLength(1);
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminApiError, type AdminClient } from '../../../admin/client/index.js';
 import type { StreamedEvent } from '../../../contract/index.js';
-import { messageOf, toOneLine, visible, visibleLines } from '../../../errors/index.js';
+import { messageOf, MxcpError, toOneLine, visible, visibleLines } from '../../../errors/index.js';
 import { Backoff } from '../../../lifecycle/index.js';
 import type { CommandModule, Options } from '../../command/command.js';
 import type { Output } from '../../terminal/output.js';
@@ -23,13 +23,19 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
     try {
       if (await printer.printAll(client)) return 0;
     } catch (error) {
-      if (!printer.hasConnected || isRefusal(error)) throw error;
+      if (!printer.hasConnected || isRefusal(error)) throw namingOption(error);
       output.warn(`${visible(messageOf(error))}; connecting again`);
     }
     if (printer.lastId !== before) backoff.reset();
     await delay(backoff.next());
   }
 };
+
+/** The server names the query option of its route. */
+function namingOption(error: unknown): unknown {
+  if (!(error instanceof MxcpError) || error.code !== 'bad_request') return error;
+  return new MxcpError(error.code, error.message.replace('query option "types"', '`--types`'), { cause: error });
+}
 
 export const errorDetails = refusalDetails;
 

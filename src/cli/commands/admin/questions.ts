@@ -1,4 +1,4 @@
-import type { Config, LogLevelAnswer, ProbeOk, Rotation, Status } from '../../../contract/index.js';
+import type { Config, EndpointList, LogLevelAnswer, ProbeOk, Rotation, Status } from '../../../contract/index.js';
 import { MxcpError, plural } from '../../../errors/index.js';
 import { parseDuration } from '../../../lifecycle/index.js';
 import type { Output } from '../../terminal/output.js';
@@ -34,10 +34,15 @@ export const status = adminCommand({
 export const endpoints = adminCommand({
   ask: (client) => client.endpoints(),
   print: (answer, output) => {
-    const rows = answer.endpoints.map((each) => [each.status, each.type, each.name, each.path, each.error ?? '']);
+    const rows = answer.endpoints.map((each) => [shownStatus(each), each.type, each.name, each.path, each.error ?? '']);
     printTable(output, ['STATUS', 'TYPE', 'NAME', 'PATH', 'ERROR'], rows);
   },
 });
+
+/** A file that was refused while its earlier version is served, or stays switched off, is not simply `ok`. */
+function shownStatus({ status: known, error }: EndpointList['endpoints'][number]): string {
+  return error === null || known === 'error' ? known : `${known} (earlier version)`;
+}
 
 /** `mxcp admin drain`: exits with 0 once the server is out of rotation and, with `--wait`, has no calls left. */
 export const drain = adminCommand({
@@ -56,6 +61,9 @@ export const resume = adminCommand({
   print: (answer, output) => output.print(describeRotation(answer)),
 });
 
+/** As the server limits it. */
+const MIN_FOR_MS = 1;
+const MAX_FOR_MS = 24 * 60 * 60 * 1000;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'default'] as const;
 
 /** `mxcp admin loglevel [level]`: shows the level, or changes it, with `--for` for a limited time. */
@@ -70,9 +78,9 @@ export const loglevel = adminCommand({
       throw new MxcpError('usage', `unknown log level "${level}"; expected ${LOG_LEVELS.join(', ')}`);
     if (chosen === 'default' && time !== undefined)
       throw new MxcpError('usage', '`--for` cannot be combined with `default`, the configured level');
-    // The server checks the limit of 24 hours.
-    if (typeof time === 'string' && parseDuration(time) === undefined)
-      throw new MxcpError('usage', `--for must be a time such as 90s, 10m or 2h, at most 24h, not "${time}"`);
+    const forMs = typeof time === 'string' ? (parseDuration(time) ?? 0) : MIN_FOR_MS;
+    if (forMs < MIN_FOR_MS || forMs > MAX_FOR_MS)
+      throw new MxcpError('usage', `--for must be a time such as 90s, 10m or 2h, at most 24h, not "${String(time)}"`);
     return client.setLogLevel(chosen, typeof time === 'string' ? { for: time } : {});
   },
   print: (answer, output) => output.print(formatLogLevel(answer)),
