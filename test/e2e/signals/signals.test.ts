@@ -1,10 +1,21 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Gate } from '../../kit/gate.js';
-import { connectClient, MxcpProcess, runMxcp, SMALL_PROJECT, temporaryFolder, waitFor } from '../cli/mxcp-process.js';
+import {
+  cleanEnv,
+  connectClient,
+  LAUNCHER,
+  MxcpProcess,
+  runMxcp,
+  SMALL_PROJECT,
+  temporaryFolder,
+  waitFor,
+} from '../cli/mxcp-process.js';
 
 let project: ReturnType<typeof temporaryFolder>;
 let socket: string;
@@ -268,4 +279,24 @@ describe('a start that cannot succeed', () => {
     expect(existsSync(socket)).toBe(false);
     await client.close();
   });
+});
+
+it.each(['SIGHUP', 'SIGUSR1'] as const)('%s before Node has begun does not end the start', async (signal) => {
+  const folder = join(project.path, 'bin');
+  mkdirSync(folder);
+  // In the place of Node until the signal has arrived.
+  const wait = `touch ${folder}/begun; while [ ! -e ${folder}/go ]; do sleep 0.02; done`;
+  writeFileSync(join(folder, 'node'), `#!/bin/sh\n${wait}\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+  const env = { ...cleanEnv(project.path), PATH: `${folder}:${process.env['PATH'] ?? ''}` };
+  const args = ['serve', '--port', '0', '--admin-socket', socket];
+  const child = spawn(LAUNCHER, args, { cwd: project.path, env, stdio: 'ignore' });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await waitFor(() => existsSync(join(folder, 'begun')), 'the launcher to run');
+  child.kill(signal);
+  writeFileSync(join(folder, 'go'), '');
+  await waitFor(async () => (await runMxcp(['admin', 'ready', '--socket', socket])).code === 0, 'the server');
+  expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
 });
