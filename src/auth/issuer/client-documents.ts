@@ -30,8 +30,8 @@ const documentSchema = z.object({
   redirect_uris: z.array(z.string()).min(1).max(50),
   grant_types: z.array(z.string().max(100)).max(20).default(['authorization_code', 'refresh_token']),
   token_endpoint_auth_method: z.string().max(100).default('none'),
-  client_secret: z.undefined({ error: 'must not be there' }),
-  client_secret_expires_at: z.undefined({ error: 'must not be there' }),
+  client_secret: z.undefined({ error: 'must not be there' }).optional(),
+  client_secret_expires_at: z.undefined({ error: 'must not be there' }).optional(),
 });
 
 const MAX_URL_LENGTH = 2000;

@@ -73,6 +73,8 @@ const ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ];
+/** As `jose` 6.2 reports keys that it could not read: too late, with another status, or in another form. */
+const UNREAD_KEYS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID']);
 const CLOCK_TOLERANCE_S = 60;
 /** What a token says about itself, and not about the user. */
 const TOKEN_CLAIMS = new Set(
@@ -224,8 +226,10 @@ export class IdentityProvider {
       });
       return payload;
     } catch (error) {
-      const isUnanswered = error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError);
-      if (isUnanswered) throw unavailable(this.title, 'does not send its keys', error);
+      // A key may be newer than those that are known; its next request finds it.
+      const isKeyMissing = error instanceof errors.JWKSNoMatchingKey && audience !== undefined;
+      if (isKeyMissing || !(error instanceof errors.JOSEError) || UNREAD_KEYS.has(error.code))
+        throw unavailable(this.title, 'does not send its keys', error);
       throw refusedByProvider(this.title, 'sent a token that is not valid');
     }
   }

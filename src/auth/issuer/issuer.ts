@@ -104,6 +104,7 @@ export class Issuer implements Disposable {
 
   /** Whose an access token is. Throws `unauthenticated`. */
   verify(token: string): Caller {
+    void this.#useCurrentKey();
     const read = readToken(token);
     const grant = read?.kind === 'access' ? this.#store.grant(read.grantId) : undefined;
     const access = grant?.access.find(({ hash }) => hasHash(token, hash));
@@ -118,7 +119,18 @@ export class Issuer implements Disposable {
   }
 
   async dispose(): Promise<void> {
+    await this.#useCurrentKey();
     await this.#journal?.close();
+  }
+
+  /** A reload may have changed the key; then the file is encrypted anew. A failed attempt is repeated by the next write. */
+  async #useCurrentKey(): Promise<void> {
+    if (this.#options.readsOnly === true) return;
+    try {
+      await this.#journal?.changeKey(this.#options.secrets().encryptionKey);
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'the OAuth sessions could not be encrypted with the new key');
+    }
   }
 
   #routes(callbackPath: string): readonly WebRoute[] {
@@ -157,7 +169,7 @@ export class Issuer implements Disposable {
     answer: (http: Request, place: IssuerPlace) => Promise<Response>,
   ): Promise<Response> {
     try {
-      await this.#journal?.changeKey(this.#options.secrets().encryptionKey);
+      await this.#useCurrentKey();
       return await answer(request, this.#options.placeFor(host));
     } catch (error) {
       return this.#refuse(error, request);

@@ -25,7 +25,8 @@ export async function askProvider(title: string, url: string, init: RequestInit 
   let response: Response;
   let text: string;
   try {
-    const headers = { accept: 'application/json', 'user-agent': 'mxcp', ...init.headers };
+    // A connection that was kept may have been closed in between, and a code or a rotating token cannot be sent twice.
+    const headers = { accept: 'application/json', connection: 'close', 'user-agent': 'mxcp', ...init.headers };
     // A redirect would take the secret elsewhere.
     response = await fetch(url, { ...init, headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
     text = await readText(response);

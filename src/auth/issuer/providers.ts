@@ -163,8 +163,8 @@ export function discoveredProvider(name: IssuerProviderName, block: ProviderBloc
   };
 }
 
-/** The title on the page that asks the person, before anything was fetched. */
+/** For people, before anything was fetched. */
 export function providerTitle(name: IssuerProviderName, block: ProviderBlock): string {
   if (name === 'keycloak') return 'Keycloak';
-  return name === 'oidc' ? (block.provider_name ?? 'your identity provider') : FIXED[name].title;
+  return name === 'oidc' ? (block.provider_name ?? discoveryUrl(name, block).host) : FIXED[name].title;
 }
