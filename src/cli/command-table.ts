@@ -200,6 +200,20 @@ const HEADERS: OptionSpec = {
   doc: 'Headers of the call, as a JSON object or `@file.json`.',
 };
 
+const EXPLAIN_POLICIES: CommandEntry = {
+  name: 'explain',
+  doc: 'Show which rule of an endpoint decides about a call, and what it reads, without making the call',
+  arguments: [{ usage: '<name>', doc: 'The tool, resource or prompt.' }],
+  options: [
+    PARAMETERS,
+    { flags: '-u, --user-context <json>', doc: 'The caller, as a JSON object or `@file.json`.' },
+    { flags: '--response <json>', doc: 'The answer for output rules, as JSON or `@file.json`.' },
+    ...WHERE_THE_PROJECT_IS,
+    { flags: '--json', doc: 'Print the result as JSON.' },
+  ],
+  load: () => import('./commands/policy.js'),
+};
+
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
@@ -373,6 +387,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     examples: ["mxcp query 'SELECT 42 AS answer'", 'mxcp query --file report.sql -p year=2026'],
     load: () => import('./commands/query.js'),
   },
+  { name: 'policy', doc: 'Explain the policies of endpoints', subcommands: [EXPLAIN_POLICIES] },
   { name: 'admin', doc: 'Inspect and reload a running server over its admin socket', subcommands: ADMIN_COMMANDS },
   {
     name: 'completion',

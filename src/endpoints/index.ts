@@ -8,6 +8,7 @@ export {
   type ResourceListing,
   type ToolListing,
 } from './calling/endpoint-set.js';
+export { explainPolicies, type PolicyExplanation } from './calling/explain-policies.js';
 export { type CallContext, type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
 export type { ResourceText } from './calling/resource-text.js';
 export { callByName, type EndpointRun, findCalled, runEndpoint, toJson } from './calling/run-endpoint.js';

@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Decision } from '../caller/index.js';
 import { CALL_METHODS, type ObservedCall, type ServerObserver } from '../telemetry/index.js';
 
 type Kind = ObservedCall['kind'];
@@ -28,6 +29,9 @@ const NAME_LABELS = { tool: 'gen_ai_tool_name', resource: 'mcp_resource_uri', pr
 export class CallMetrics implements ServerObserver {
   readonly #total: Counter;
   readonly #duration: Histogram;
+  readonly #policyEvaluations: Counter;
+  readonly #policyDenials: Counter;
+  readonly #policyErrors: Counter;
   /** The outcomes with which each endpoint was counted, so that its series can be removed. */
   readonly #counted = new Map<string, { readonly endpoint: NamedEndpoint; readonly outcomes: Set<string> }>();
 
@@ -45,14 +49,42 @@ export class CallMetrics implements ServerObserver {
       buckets: DURATION_BUCKETS,
       registers: [registry],
     });
+    this.#policyEvaluations = new Counter({
+      name: 'mxcp_policy_evaluations_total',
+      help: 'Rules of policies that were evaluated, by the decision about their call: allow, warn or deny.',
+      labelNames: ['decision'],
+      registers: [registry],
+    });
+    this.#policyDenials = new Counter({
+      name: 'mxcp_policy_denials_total',
+      help: 'Calls that a policy has denied, by kind and name of the endpoint. enforce is log for calls that a rule would have denied or changed.',
+      labelNames: ['kind', 'name', 'enforce'],
+      registers: [registry],
+    });
+    this.#policyErrors = new Counter({
+      name: 'mxcp_policy_errors_total',
+      help: 'Conditions of policies that could not be evaluated, and so counted as applying.',
+      registers: [registry],
+    });
   }
 
-  callEnded({ kind, endpoint: declared, failure, durationMs }: ObservedCall): void {
+  callEnded({ kind, endpoint: declared, failure, durationMs, decision }: ObservedCall): void {
     const name = this.nameOf(kind, declared);
     const outcome = failure?.code ?? 'success';
     this.#outcomesOf({ kind, name }).add(outcome);
     this.#total.inc({ kind, name, outcome });
     this.#duration.observe(toOperation({ kind, name }, outcome), durationMs / 1000);
+    if (decision !== undefined) this.#countPolicies({ kind, name }, decision);
+  }
+
+  /** Other protections decide about calls too, without rules of this form. */
+  #countPolicies(endpoint: NamedEndpoint, { decision, policies, onlyLogged, failed }: Decision): void {
+    const rules = policies.filter((rule) => /^(?:in|out)put\[/.test(rule)).length;
+    if (rules === 0) return;
+    this.#policyEvaluations.inc({ decision }, rules);
+    if (decision === 'deny') this.#policyDenials.inc({ ...endpoint, enforce: 'on' });
+    if (onlyLogged !== undefined) this.#policyDenials.inc({ ...endpoint, enforce: 'log' });
+    this.#policyErrors.inc(Object.keys(failed ?? {}).length);
   }
 
   /** The name of an endpoint as a label. Only `callEnded` and `showOnly` give an endpoint series of its own. */
@@ -74,6 +106,7 @@ export class CallMetrics implements ServerObserver {
         this.#total.remove({ ...endpoint, outcome });
         this.#duration.remove(toOperation(endpoint, outcome));
       }
+      for (const enforce of ['on', 'log']) this.#policyDenials.remove({ ...endpoint, enforce });
     }
     // With more endpoints than that, those that are called get the room.
     if (served.length > MAX_ENDPOINTS) return;

@@ -1,5 +1,5 @@
 import type { Caller } from '../caller/index.js';
-import { toCelValue, toUserValue, unknownValue } from './cel/cel-values.js';
+import { toCelValue, toUserRecord, toUserValue, unknownValue } from './cel/cel-values.js';
 import type { Bindings, Condition, Verdict } from './cel/condition.js';
 import { type DeclaredType, hasSensitive } from './cel/declared-type.js';
 import type { GuardedEndpoint, PolicyAction } from './policy-rules.js';
@@ -64,6 +64,11 @@ export class EndpointPolicies {
     this.#input = rules.filter(({ direction }) => direction === 'input');
     this.#output = rules.filter(({ direction }) => direction === 'output');
     this.readsResponse = this.#output.some((rule) => readsBeyondUser(rule));
+  }
+
+  /** The user as conditions read it, for people. */
+  userOf(caller: Caller): Readonly<Record<string, unknown>> {
+    return toUserRecord(caller);
   }
 
   get hasInputRules(): boolean {

@@ -3,19 +3,13 @@ import type { Caller } from '../../caller/index.js';
 import type { DeclaredType } from './declared-type.js';
 
 /** The user of a call as conditions read it: every field is there, and what is not known is null. */
-export function toUserValue(caller: Caller): CelInput {
+export function toUserRecord(caller: Caller) {
   const { userId, username, email, provider, name, role, permissions, capabilities, scopes } = caller;
-  return new Map<string, CelInput>([
-    ['user_id', userId],
-    ['username', username],
-    ['email', email],
-    ['provider', provider],
-    ['name', name],
-    ['role', role],
-    ['permissions', permissions],
-    ['capabilities', capabilities],
-    ['scopes', scopes],
-  ]);
+  return { user_id: userId, username, email, provider, name, role, permissions, capabilities, scopes };
+}
+
+export function toUserValue(caller: Caller): CelInput {
+  return new Map<string, CelInput>(Object.entries(toUserRecord(caller)));
 }
 
 /**

@@ -2,35 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Caller, toCaller } from '../../../src/caller/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import type { ObservedCall } from '../../../src/telemetry/index.js';
-import { CallLog, runEndpoint } from '../../../src/endpoints/index.js';
+import { CallLog, explainPolicies, runEndpoint } from '../../../src/endpoints/index.js';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
-import { foldersOf, openProject, problemsOf, warningsOf } from '../../kit/projects/endpoint-project.js';
+import { foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
+import { EMPLOYEES } from './employee-endpoint.js';
 import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 
 const guest = toCaller({ role: 'guest' });
 const admin = toCaller({ username: 'ada', role: 'admin', permissions: ['hr.read'] });
-
-const EMPLOYEES = [
-  'mxcp: 1',
-  'tool:',
-  '  name: employees',
-  '  parameters:',
-  '    - { name: region, type: string, default: null }',
-  '    - { name: amount, type: integer, default: 1 }',
-  '  return:',
-  '    type: array',
-  '    items:',
-  '      type: object',
-  '      required: [id, name, salary]',
-  '      properties:',
-  '        id: { type: integer }',
-  '        name: { type: string }',
-  '        salary: { type: number, sensitive: true }',
-  '        home: { type: object, properties: { zip: { type: string, sensitive: true }, city: { type: string } } }',
-  '  source:',
-  '    code: |',
-  "      SELECT 1 AS id, 'Ada' AS name, 10.5 AS salary, {zip: '12345', city: 'Bern'} AS home, $region AS region, $amount AS amount",
-];
 
 describe('policies of endpoints', () => {
   let disposer: Disposer;
@@ -290,6 +269,49 @@ describe('policies of endpoints', () => {
     ]);
   });
 
+  it('can be explained without a call, with what each condition reads', async () => {
+    const { endpoints, catalog } = await employees(
+      '    input:',
+      '      - { condition: \'region == "eu" && user.role == "guest"\', action: deny, reason: not from here }',
+      "      - { condition: 'user.email.size() > 3', action: deny, enforce: log }",
+      '    output:',
+      "      - { condition: 'response.exists(row, row.salary > 10)', action: deny, reason: too much }",
+    );
+    const [definition] = catalog.endpoints;
+    if (definition === undefined) throw new Error('no endpoint');
+    const explain = (region: string | undefined, response?: unknown) =>
+      explainPolicies(endpoints, {
+        definition,
+        caller: guest,
+        parameters: region === undefined ? {} : { region },
+        response: response === undefined ? undefined : { value: response },
+      });
+    expect(explain('eu')).toMatchObject({
+      decision: 'deny',
+      reason: 'not from here',
+      decidedBy: 'input[0]',
+      rules: [
+        {
+          rule: 'input[0]',
+          place: 'tools/employees.yml:22:11',
+          result: 'applies',
+          values: { region: 'eu', 'user.role': 'guest' },
+        },
+        { rule: 'input[1]', enforce: 'log', result: 'not evaluated', values: { 'user.email': null } },
+        { rule: 'output[0]', result: 'not evaluated', values: {} },
+      ],
+    });
+    expect(explain(undefined, [{ salary: 11 }])).toMatchObject({
+      decidedBy: 'output[0]',
+      rules: [
+        { result: 'does not apply', values: { region: null } },
+        { result: 'failed', error: expect.stringContaining('no matching overload') },
+        { result: 'applies', values: { response: [{ salary: 11 }] } },
+      ],
+    });
+    expect(explain(undefined, [{ salary: 9 }])).toMatchObject({ decision: 'allow', decidedBy: null });
+  });
+
   it('tell clients in the schema of a result what may be missing or masked', async () => {
     const { calls } = await employees(
       '    output:',
@@ -301,98 +323,5 @@ describe('policies of endpoints', () => {
     const row = JSON.stringify(listing?.outputSchema);
     expect(row).toContain('"required":["id"]');
     expect(row).not.toContain('"id":{');
-  });
-});
-
-describe('policies with mistakes', () => {
-  const problems = (...policies: string[]) =>
-    problemsOf('tools/employees.yml', [...EMPLOYEES, '  policies:', ...policies]);
-  const warnings = (...policies: string[]) =>
-    warningsOf('tools/employees.yml', [...EMPLOYEES, '  policies:', ...policies]);
-
-  it.each<[string, string[], string]>([
-    [
-      'a name that does not exist',
-      ['    input:', '      - condition: user.rol == "admin"', '        action: deny'],
-      'tools/employees.yml:22:9: in the condition, "rol" does not exist here; did you mean "role"?',
-    ],
-    [
-      'a name on a line of its own',
-      [
-        '    input:',
-        '      - action: deny',
-        '        condition: |',
-        '          user.role == "a" ||',
-        '            regin == "b"',
-      ],
-      'tools/employees.yml:25: in the condition, "regin" is not known; did you mean "region"?',
-    ],
-    [
-      'an action that input policies do not have',
-      ['    input:', "      - { condition: 'amount > 1', action: filter_fields, fields: [id] }"],
-      'tools/employees.yml:22:36: `filter_fields` changes an answer; move the rule to `output`',
-    ],
-    [
-      'fields that are missing',
-      ['    output:', '      - { condition: \'user.role == "a"\', action: mask_fields }'],
-      'tools/employees.yml:22:9: `mask_fields` needs `fields`',
-    ],
-    [
-      'an unknown key',
-      ['    input:', "      - { when: 'amount > 1', action: deny }"],
-      'tools/employees.yml:22:11: unknown key `when` in `tool.policies.input[0]`; did you mean `condition`?',
-    ],
-    [
-      'a way to enforce that does not exist',
-      ['    enforce: off', '    input:', "      - { condition: 'amount > 1', action: deny }"],
-      'to switch a rule off, remove it',
-    ],
-    [
-      'a condition without quotes',
-      ['    input:', '      - { condition: true, action: deny }'],
-      'write it in quotes: "true"',
-    ],
-  ])('are refused: %s', async (_what, policies, message) => {
-    expect((await problems(...policies)).join('\n')).toContain(message);
-  });
-
-  it('are warned of when they cannot have been intended', async () => {
-    expect(
-      await warnings(
-        '    output:',
-        '      - { condition: \'user.role == "a"\', action: filter_fields, fields: [salery] }',
-      ),
-    ).toEqual([
-      'tools/employees.yml:22:74: `filter_fields` names "salery", which `return` does not declare; did you mean "salary"?',
-    ]);
-  });
-
-  it.each([
-    [
-      'return: { type: string }',
-      'filter_fields, fields: [a]',
-      '`filter_fields` needs an answer with fields, but `return` is string',
-    ],
-    [
-      'return: { type: array, items: { type: string } }',
-      'mask_fields, fields: [a]',
-      'but `return` is an array of string values',
-    ],
-    ['return: { type: object }', 'filter_sensitive_fields', 'nothing in `return` is marked `sensitive: true`'],
-    [
-      'return: { type: object, properties: { a: { type: string } }, additionalProperties: false }',
-      'filter_fields, fields: [b]',
-      '`filter_fields` names "b", which `return` does not declare; did you mean "a"?',
-    ],
-  ])('are refused where the answer is %s', async (returns, action, message) => {
-    const found = await problemsOf('tools/a.yml', [
-      'mxcp: 1',
-      'tool:',
-      '  name: a',
-      `  ${returns}`,
-      '  source: { code: SELECT 1 AS a }',
-      `  policies: { output: [{ condition: 'user.role == "a"', action: ${action} }] }`,
-    ]);
-    expect(found.join('\n')).toContain(message);
   });
 });

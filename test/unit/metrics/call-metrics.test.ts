@@ -99,3 +99,23 @@ test('endpoints that are removed make room for others', async () => {
   expect(names).toHaveLength(200);
   expect(names).not.toContain('(other)');
 });
+
+test('decisions of policies are counted, and those of other protections are not', async () => {
+  const { metrics, linesOf } = create();
+  const decided = { id: 'x', decision: 'allow', reason: null, policies: ['input[0]', 'output[0]'] } as const;
+  metrics.callEnded(ended('sales', { decision: decided }));
+  metrics.callEnded(ended('sales', { decision: { ...decided, decision: 'deny' }, ...failed('policy_denied') }));
+  metrics.callEnded(ended('sales', { decision: { ...decided, decision: 'warn', onlyLogged: ['input[0]'] } }));
+  metrics.callEnded(ended('sales', { decision: { ...decided, decision: 'deny', policies: ['rate limit'] } }));
+  expect(await linesOf('mxcp_policy_evaluations_total')).toEqual([
+    'mxcp_policy_evaluations_total{decision="allow"} 2',
+    'mxcp_policy_evaluations_total{decision="deny"} 2',
+    'mxcp_policy_evaluations_total{decision="warn"} 2',
+  ]);
+  expect(await linesOf('mxcp_policy_denials_total')).toEqual([
+    'mxcp_policy_denials_total{kind="tool",name="sales",enforce="on"} 1',
+    'mxcp_policy_denials_total{kind="tool",name="sales",enforce="log"} 1',
+  ]);
+  metrics.showOnly([]);
+  expect(await linesOf('mxcp_policy_denials_total')).toEqual([]);
+});

@@ -1,0 +1,117 @@
+import type { Caller } from '../../caller/index.js';
+import { formatPlace, MxcpError } from '../../errors/index.js';
+import type { EndpointPolicies, PolicyOutcome } from '../../policies/index.js';
+import type { EndpointDefinition } from '../definitions/endpoint-definition.js';
+import type { EndpointSet } from './endpoint-set.js';
+
+/** A call whose rules are to be explained. Nothing runs. */
+export interface ExplainedCall {
+  readonly definition: EndpointDefinition;
+  readonly caller: Caller;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** The answer that output rules are to be evaluated on; without one they are only listed. */
+  readonly response?: { readonly value: unknown } | undefined;
+}
+
+/** What one rule decided, and what it read. */
+export interface RuleExplanation {
+  readonly rule: string;
+  readonly place: string;
+  readonly condition: string;
+  readonly action: string;
+  readonly enforce: 'on' | 'log';
+  /** `failed` counts as `applies`. */
+  readonly result: 'applies' | 'does not apply' | 'failed' | 'not evaluated';
+  readonly error: string | null;
+  /** By the text of what the condition reads; what does not exist is absent. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+export interface PolicyExplanation {
+  readonly decision: 'allow' | 'deny';
+  readonly reason: string | null;
+  /** The rule that denies. */
+  readonly decidedBy: string | null;
+  readonly rules: readonly RuleExplanation[];
+}
+
+/** Evaluates the rules of an endpoint as a call would. Throws `params_invalid`. */
+export function explainPolicies(endpoints: EndpointSet, call: ExplainedCall): PolicyExplanation {
+  const { definition, caller, parameters, response } = call;
+  const { policies } = definition;
+  if (policies === undefined) return { decision: 'allow', reason: null, decidedBy: null, rules: [] };
+  const { values } = readerOf(endpoints, definition).read(parameters);
+  const bound = Object.fromEntries(definition.parameters.map(({ name }) => [name, values[name] ?? null]));
+  const input = policies.checkInput(caller, values);
+  const isAnswered = input.deniedBy === undefined && response !== undefined;
+  const output = isAnswered ? policies.checkOutput(caller, response.value) : undefined;
+  const user = policies.userOf(caller);
+  const rules = [
+    ...explainRules(definition, policies, { direction: 'input', outcome: input, values: { ...bound, user } }),
+    ...explainRules(definition, policies, {
+      direction: 'output',
+      outcome: output,
+      values: isAnswered ? { response: response.value, user } : { user },
+    }),
+  ];
+  const denied = input.deniedBy ?? output?.deniedBy;
+  if (denied === undefined) return { decision: 'allow', reason: null, decidedBy: null, rules };
+  return { decision: 'deny', reason: denied.rule.reason ?? null, decidedBy: denied.rule.name, rules };
+}
+
+function readerOf(endpoints: EndpointSet, { kind, name, ...definition }: EndpointDefinition) {
+  const uri = 'uri' in definition ? String(definition.uri) : name;
+  const found =
+    kind === 'resource'
+      ? endpoints.resources.find(uri)?.resource
+      : (kind === 'tool' ? endpoints.tools : endpoints.prompts).get(name);
+  if (found === undefined) throw new MxcpError('endpoint_not_found', `there is no ${kind} "${name}"`);
+  return found.arguments;
+}
+
+interface ExplainedRules {
+  readonly direction: 'input' | 'output';
+  readonly outcome: PolicyOutcome | undefined;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+function explainRules(
+  { positions }: EndpointDefinition,
+  { rules }: EndpointPolicies,
+  { direction, outcome, values }: ExplainedRules,
+): readonly RuleExplanation[] {
+  return rules
+    .filter((rule) => rule.direction === direction)
+    .map((rule) => {
+      const found = outcome?.outcomes.find((each) => each.rule === rule);
+      const read = rule.condition.reads.flatMap(({ text, keys }) => {
+        const value = valueAt(values, keys);
+        return value === undefined ? [] : [[text, value] as const];
+      });
+      return {
+        rule: rule.name,
+        place: formatPlace(positions.key('policies', direction, rule.index, 'condition')),
+        condition: rule.condition.text,
+        action: rule.action,
+        enforce: rule.isEnforced ? ('on' as const) : ('log' as const),
+        result: toResult(found),
+        error: found?.error ?? null,
+        values: Object.fromEntries(read),
+      };
+    });
+}
+
+function toResult(found: PolicyOutcome['outcomes'][number] | undefined): RuleExplanation['result'] {
+  if (found === undefined) return 'not evaluated';
+  if (found.error !== undefined) return 'failed';
+  return found.applies ? 'applies' : 'does not apply';
+}
+
+function valueAt(values: unknown, keys: readonly string[]): unknown {
+  let value = values;
+  for (const key of keys) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}

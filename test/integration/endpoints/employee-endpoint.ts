@@ -1,0 +1,22 @@
+/** An endpoint file, to which a test adds its policies. */
+export const EMPLOYEES = [
+  'mxcp: 1',
+  'tool:',
+  '  name: employees',
+  '  parameters:',
+  '    - { name: region, type: string, default: null }',
+  '    - { name: amount, type: integer, default: 1 }',
+  '  return:',
+  '    type: array',
+  '    items:',
+  '      type: object',
+  '      required: [id, name, salary]',
+  '      properties:',
+  '        id: { type: integer }',
+  '        name: { type: string }',
+  '        salary: { type: number, sensitive: true }',
+  '        home: { type: object, properties: { zip: { type: string, sensitive: true }, city: { type: string } } }',
+  '  source:',
+  '    code: |',
+  "      SELECT 1 AS id, 'Ada' AS name, 10.5 AS salary, {zip: '12345', city: 'Bern'} AS home, $region AS region, $amount AS amount",
+];
