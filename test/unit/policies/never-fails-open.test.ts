@@ -189,7 +189,7 @@ describe('no error lets a call through', { timeout: 300_000 }, () => {
     const tags = Array.from({ length: 10_000 }, (_, index) => `tag ${index}`);
     const { deniedBy } = policies.checkInput(ANONYMOUS, { ...someValues(random), tags });
     expect(deniedBy?.error).toBe('takes more than 100000 steps; look at fewer values');
-    const absorbed = await compile('tags.all(a, tags.all(b, a != "x" || b != "x")) && user.role == "nobody"');
+    const absorbed = await compile('tags.all(a, tags.all(b, a != "x" || b != "x")) && user.role == "other"');
     expect(absorbed.checkInput(ANONYMOUS, { ...someValues(random), tags }).deniedBy).toBeDefined();
     const within = await compile('tags.exists(a, a in tags && a == "x")');
     expect(within.checkInput(ANONYMOUS, { ...someValues(random), tags }).deniedBy?.error).toContain('steps');
