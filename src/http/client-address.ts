@@ -2,16 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { isIP, isIPv6 } from 'node:net';
 
 /**
- * Where a request came from. Behind a trusted proxy, that is the last address of `X-Forwarded-For`: the proxy adds it, and a client
- * can only write what comes before. Undefined once the connection has closed.
+ * Where a request came from that a trusted proxy has passed on: the last address of `X-Forwarded-For`, which the proxy adds. A client
+ * can only write what comes before it. Undefined once the connection has closed.
  */
-export function clientAddress({ headers, socket }: IncomingMessage, trustsProxy: boolean): string | undefined {
-  const { remoteAddress } = socket;
-  if (!trustsProxy) return remoteAddress;
+export function clientBehindProxy({ headers, socket }: IncomingMessage): string | undefined {
   const forwarded = headers['x-forwarded-for'];
   const [last = ''] = (Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? '')).split(',').slice(-1);
   const address = withoutPort(last.trim());
-  return isIP(address) === 0 ? remoteAddress : address;
+  return isIP(address) === 0 ? socket.remoteAddress : address;
 }
 
 /** Some proxies add the port: `192.0.2.1:5000`, `[2001:db8::1]:5000`. */

@@ -1,4 +1,4 @@
-export { clientAddress, networkOf } from './client-address.js';
+export { clientBehindProxy, networkOf } from './client-address.js';
 export {
   ClientGone,
   type Connection,

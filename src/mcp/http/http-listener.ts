@@ -3,7 +3,7 @@ import type { Authentication } from '../../auth/index.js';
 import {
   answerRoute,
   bindHttpServers,
-  clientAddress,
+  clientBehindProxy,
   ClientGone,
   hostOf,
   isLoopbackHost,
@@ -164,14 +164,14 @@ export class HttpListener implements ClientTransport {
   }
 
   readonly #onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {
-    const { health } = this.#options;
+    const { health, trustsProxy } = this.#options;
     if (health !== undefined && incoming.url?.split('?', 1)[0] === health.path) {
       void answerProbe(incoming, response, health.isReady);
       return;
     }
     const exchange = new HttpExchange(incoming, response, {
       accessLog: this.#accessLog,
-      client: clientAddress(incoming, this.#options.trustsProxy === true),
+      client: trustsProxy === true ? clientBehindProxy(incoming) : incoming.socket.remoteAddress,
     });
     const running = this.#serve(incoming, exchange)
       .catch((error: unknown) => this.#fail(exchange, error))
