@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { isMissing, messageOf, MxcpError } from '../../errors/index.js';
 import { createFolder } from '../../files/index.js';
+import { EventLoopBudget } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import { SealingKey } from './sealing.js';
 
@@ -175,7 +176,13 @@ export class Journal {
     const handle = await open(temporary, 'ax', 0o600);
     try {
       const file = await this.#startFile(handle);
-      const lines = [...this.#values()].map((entry) => this.#lineOf(file, entry));
+      const lines: string[] = [];
+      const budget = new EventLoopBudget();
+      for (const entry of this.#values()) {
+        lines.push(this.#lineOf(file, entry));
+        // What changes in the meantime waits for the next write, which comes after these lines.
+        await budget.spend();
+      }
       await handle.appendFile(lines.join(''));
       await handle.sync();
       await rename(temporary, path);
@@ -234,7 +241,9 @@ export class Journal {
     const header = readHeader(first, path);
     const { id } = header;
     const key = await this.#keyFor(header);
+    const budget = new EventLoopBudget();
     for (const [index, line] of lines.entries()) {
+      await budget.spend();
       const text = key === undefined ? line : key.open(line, contextOf(id, index));
       const entry = text === undefined ? undefined : parseEntry(text);
       if (entry === undefined) throw unreadable(path, `cannot be decrypted at line ${index + 2}`);
