@@ -18,6 +18,9 @@ function compareForms(from: JsonValue | undefined, to: JsonValue | undefined, at
   if (isDeepStrictEqual(withoutNotes(from), withoutNotes(to))) return memberNotes(from, to, at);
   const before = toForms(from);
   const after = toForms(to);
+  // Types that JSON Schema does not have, in a file that was written by hand.
+  if (![before, after].some((forms) => Object.values(forms).flat().length > 0))
+    return [{ at, effect: 'both', code: 'keyword:type' }];
   const typeChange = findTypeChange(from, to, at);
   const changes: SchemaChange[] = typeChange === undefined ? [] : [typeChange];
   for (const kind of VALUE_KINDS) {

@@ -154,6 +154,11 @@ describe('the parameters of a tool', () => {
       ['the description of parameter "a" changed', 'parameter "a" has `default` "y" instead of "x"'],
     ],
     [
+      object({ a: { type: 'file' } }),
+      object({ a: { type: 'image' } }),
+      ['! parameter "a" has another `type`; calls that were valid may be refused'],
+    ],
+    [
       object({ a: { type: 'string', oneOf: [{}] } }),
       object({ a: { type: 'string' } }),
       ['! parameter "a" has another `oneOf`; calls that were valid may be refused'],
