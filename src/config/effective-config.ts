@@ -217,7 +217,8 @@ function toSqlTools(tools: SiteConfig['sql_tools']) {
     listTables: tools.list_tables.description,
     getTableSchema: tools.get_table_schema.description,
   };
-  return { enabled: tools.enabled, externalAccess: tools.external_access, descriptions };
+  const { enabled, external_access: externalAccess, several_statements: severalStatements } = tools;
+  return { enabled, externalAccess, severalStatements, descriptions };
 }
 
 /**

@@ -94,6 +94,7 @@ export const siteSchema = z.strictObject({
   sql_tools: section({
     enabled: z.boolean().default(false).meta({ setting: 'sqlTools' }),
     external_access: z.boolean().default(false),
+    several_statements: z.boolean().default(false),
     execute_sql_query: description,
     list_tables: description,
     get_table_schema: description,

@@ -11,7 +11,7 @@ import {
   loadEndpoints,
   withFailures,
 } from '../endpoints/index.js';
-import { MxcpError, type Problem } from '../errors/index.js';
+import { MxcpError, type Problem, suggestion } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
 import type { SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
@@ -55,6 +55,7 @@ export async function checkProject(
     const unchecked = { databaseError: undefined, isSqlChecked: false, databasePath: undefined };
     return { catalog: found, configError, ...unchecked, warnings };
   }
+  warnings.push(...unknownEndpoints(config, found));
   const databasePath = config.duckdb.path;
   const onWarning = (text: string): void => void warnings.push(toWarning(text, config.paths.python));
   const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning, server });
@@ -125,6 +126,20 @@ async function orError<T>(work: Promise<T>): Promise<T | MxcpError> {
     if (error instanceof MxcpError && error.code !== 'internal') return error;
     throw error;
   }
+}
+
+/** What `protect.unfiltered` lists and the project does not have is most likely misspelt, and its endpoint is filtered. */
+function unknownEndpoints({ protection, configFiles }: ResolvedConfig, catalog: EndpointCatalog): Problem[] {
+  const known = catalog.endpoints.flatMap((each) =>
+    each.kind === 'prompt' ? [] : [`${each.kind}/${each.kind === 'resource' ? each.uri : each.name}`],
+  );
+  const failed = new Set(catalog.failures.map(({ kind, name }) => `${kind}/${name}`));
+  return protection.unfiltered
+    .filter((endpoint) => !known.includes(endpoint) && !failed.has(endpoint))
+    .map((endpoint) => ({
+      file: configFiles[0] ?? 'mxcp-site.yml',
+      message: `\`protect.unfiltered\` lists "${endpoint}", which this project does not have${suggestion(endpoint, known)}`,
+    }));
 }
 
 /** A warning of the Python workers begins with its position, if it has one. */

@@ -24,7 +24,7 @@ export const run: CommandModule['run'] = async ([name = ''], options, context) =
   const definition = findDefinition(catalog, name);
   const { user, headers } = readCaller(options, context);
   const explanation = explainPolicies(
-    new EndpointSet(catalog, { enabled: false, externalAccess: false, descriptions: {} }),
+    new EndpointSet(catalog, { enabled: false, externalAccess: false, severalStatements: false, descriptions: {} }),
     {
       definition,
       caller: { ...(user ?? ANONYMOUS), ...headers },

@@ -10,7 +10,7 @@ import { CallSession } from '../statements/call-session.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { type ColumnReading, executeQuery, jsonRows } from '../statements/query.js';
-import { refuseOpenTransaction } from '../statements/sql-text.js';
+import { refuseOpenTransaction, refuseSeveralStatements } from '../statements/sql-text.js';
 import type { JsonObject, SqlParameters } from '../values/sql-values.js';
 import { StagedAttachments } from './attachments.js';
 import type { DatabaseInstance, InstanceSpec } from './database-instance.js';
@@ -48,6 +48,8 @@ export interface QueryOptions extends RowAccess {
   readonly refusesExcess?: boolean;
   /** Whether the SQL comes from a caller and must not reach files, the network or settings of DuckDB. */
   readonly staysWithin?: boolean | undefined;
+  /** Whether more than one statement is an error. */
+  readonly isOneStatement?: boolean | undefined;
 }
 
 export type QueryableDatabase = Pick<GenerationDatabase, 'query' | 'inspect'>;
@@ -145,6 +147,7 @@ export class GenerationDatabase implements Disposable {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
     if (!isOneStatement) refuseOpenTransaction(sql);
+    if (options.isOneStatement === true) refuseSeveralStatements(sql);
     const { onRow, readingOf, maxRows, maxRowBytes, refusesExcess = false, staysWithin } = options;
     const rules = this.#rulesFor(options);
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);

@@ -95,6 +95,18 @@ export function refuseOpenTransaction(sql: string): void {
   throw new MxcpError('query_failed', message);
 }
 
+/** Throws `query_failed` for a text with more than one statement. DuckDB itself makes two of some, such as a `PIVOT`. */
+export function refuseSeveralStatements(sql: string): void {
+  let hasEnded = false;
+  for (const { kind, text } of tokensOf(sql)) {
+    if (hasEnded && kind !== 'comment' && text !== ';' && text.trim() !== '') {
+      const remedy = 'send one at a time, or set `sql_tools.several_statements: true` in mxcp-site.yml';
+      throw new MxcpError('query_failed', `the SQL has several statements; ${remedy}`);
+    }
+    if (text === ';') hasEnded = true;
+  }
+}
+
 /** Lists in which DuckDB accepts the cast of a parameter but no parameter (`ORDER BY $a`). */
 const KEY_LIST = /\bBY\b|\bDISTINCT\s+ON\b/i;
 /** The text before an item of a list. */

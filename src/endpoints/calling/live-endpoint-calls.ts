@@ -333,7 +333,8 @@ async function runStatement(
   const statement = isOwn ? String(values['sql']) : source.sql.text;
   const parameters = isOwn ? {} : bindings;
   const staysWithin = isOwn && !('externalAccess' in source && source.externalAccess === true);
-  const limits = isOwn && { staysWithin, maxRows: Number(values['limit']) };
+  const isOneStatement = !('severalStatements' in source && source.severalStatements === true);
+  const limits = isOwn && { staysWithin, isOneStatement, maxRows: Number(values['limit']) };
   const phase = timing?.begin('duckdb', { statement, parameters: Object.keys(parameters).length });
   const querying = database.query(statement, parameters, { ...execution, ...limits });
   const hasMore = await (isOwn || 'file' in source.sql ? querying : querying.catch(throwWithoutStatement));

@@ -14,6 +14,8 @@ export type SqlTool = Pick<
     readonly sql: { readonly text: string } | undefined;
     /** Of the argument: whether it may reach files, the network and settings of DuckDB. */
     readonly externalAccess?: boolean;
+    /** Of the argument: whether it may have more than one statement. */
+    readonly severalStatements?: boolean;
     /** It reads names and types, but no rows. */
     readonly readsCatalog?: boolean;
   };
@@ -37,11 +39,7 @@ ORDER BY is_current DESC, table_catalog, table_schema, table_name`;
 const COLUMNS = 'SELECT name, type, NOT "notnull" AS nullable FROM pragma_table_info($table_name)';
 
 /** The SQL tools, with the descriptions that the configuration gives them. Empty when they are switched off. */
-export function createSqlTools({
-  enabled,
-  externalAccess,
-  descriptions,
-}: ResolvedConfig['sqlTools']): readonly SqlTool[] {
+export function createSqlTools({ enabled, descriptions, ...limits }: ResolvedConfig['sqlTools']): readonly SqlTool[] {
   if (!enabled) return [];
   const sql: ParameterDefinition = { name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 };
   const limit: ParameterDefinition = {
@@ -59,7 +57,7 @@ export function createSqlTools({
   return [
     {
       ...toolOf('execute_sql_query', 'SQL Query Executor', [sql, limit], undefined),
-      source: { language: 'sql', sql: undefined, externalAccess },
+      source: { language: 'sql', sql: undefined, ...limits },
       description:
         descriptions.executeSqlQuery ??
         'Runs SQL of the DuckDB dialect on the database and returns the rows as objects.',

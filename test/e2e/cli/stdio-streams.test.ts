@@ -4,7 +4,8 @@ import { expect, it } from 'vitest';
 import { cleanEnv, LAUNCHER, temporaryFolder } from './mxcp-process.js';
 
 const PROJECT = {
-  'mxcp-site.yml': 'mxcp: 1\nproject: streams\nprofile: dev\nsql_tools: { enabled: true, external_access: true }\n',
+  'mxcp-site.yml':
+    'mxcp: 1\nproject: streams\nprofile: dev\nsql_tools: { enabled: true, external_access: true, several_statements: true }\n',
   'tools/prints.yml': [
     'mxcp: 1',
     'tool: { name: prints, language: python, return: { type: string }, source: { file: ../python/prints.py } }',

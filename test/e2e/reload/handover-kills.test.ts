@@ -17,7 +17,7 @@ const SITE = [
   'profiles:',
   '  dev:',
   '    duckdb: { path: shop.duckdb }',
-  'sql_tools: { enabled: true, external_access: true }',
+  'sql_tools: { enabled: true, external_access: true, several_statements: true }',
 ];
 
 function createProject(): TemporaryProject {

@@ -193,7 +193,7 @@ describe('calling endpoints of a project over a real database', () => {
     const call = expect(calls.callTool('slow', {}, { caller: ANONYMOUS, signal: slow.signal })).rejects.toThrow();
     const empty = new EndpointSet(
       { ...catalog, endpoints: [] },
-      { enabled: false, externalAccess: false, descriptions: {} },
+      { enabled: false, externalAccess: false, severalStatements: false, descriptions: {} },
     );
     const old = active.swap(
       new Generation(2, { endpoints: empty, database, python: undefined }, () => Promise.resolve()),

@@ -95,3 +95,17 @@ test('a statement that changes data is run to its end, however few of its rows a
   });
   expect(await rowsOf('execute_sql_query', { sql: 'SELECT count(*) AS n FROM numbers' })).toEqual([{ n: 5000 }]);
 });
+
+test.each(["SELECT ';' AS a; SELECT 2", 'SELECT 1;\n--;\n; SELECT 2', '/* ; */ SELECT 1; /* x */ ROLLBACK'])(
+  'a text with several statements is refused: %j',
+  async (sql) => {
+    await expect(rowsOf('execute_sql_query', { sql })).rejects.toThrow('the SQL has several statements');
+  },
+);
+
+test.each(['SELECT 1 AS a; -- ; SELECT 2', 'SELECT 1 AS a;;', "PIVOT (SELECT 1 AS a, 'x' AS b) ON b USING count(*)"])(
+  'a text that DuckDB splits, but that has one statement, is run: %j',
+  async (sql) => {
+    expect(await rowsOf('execute_sql_query', { sql })).toMatchObject([{ a: 1 }]);
+  },
+);

@@ -204,7 +204,7 @@ describe('a handover that cannot be completed', () => {
           'profiles:',
           '  dev:',
           `    duckdb: { path: ${name} }`,
-          'sql_tools: { enabled: true, external_access: true }',
+          'sql_tools: { enabled: true, external_access: true, several_statements: true }',
         ],
         'tools/price.yml': ['mxcp: 1', 'tool:', '  name: price', '  source: { code: SELECT 1 }'],
       },

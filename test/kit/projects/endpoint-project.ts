@@ -48,7 +48,12 @@ export async function openProject(
 ) {
   const database = await openDatabase(disposer);
   const catalog = await loadEndpoints(folders);
-  const endpoints = new EndpointSet(catalog, { enabled: true, externalAccess: true, descriptions: {} });
+  const endpoints = new EndpointSet(catalog, {
+    enabled: true,
+    externalAccess: true,
+    severalStatements: false,
+    descriptions: {},
+  });
   const generation = new Generation(1, { endpoints, database, python: undefined }, () => Promise.resolve());
   const active = new ActiveGeneration(generation);
   const calls = new LiveEndpointCalls(active, {

@@ -35,7 +35,7 @@ export const SITE = {
     'profiles:',
     '  dev:',
     '    duckdb: { path: shop.duckdb }',
-    'sql_tools: { enabled: true, external_access: true }',
+    'sql_tools: { enabled: true, external_access: true, several_statements: true }',
   ],
 };
 

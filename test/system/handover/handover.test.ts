@@ -13,7 +13,7 @@ const SITE = [
   'profiles:',
   '  dev:',
   '    duckdb: { path: shop.duckdb }',
-  'sql_tools: { enabled: true, external_access: true }',
+  'sql_tools: { enabled: true, external_access: true, several_statements: true }',
 ];
 const LONG_CALL_MS = 25_000;
 const CLIENTS = 10;

@@ -7,7 +7,12 @@ import type { ObservedCall } from '../../../src/telemetry/index.js';
 import { anonymous } from '../../kit/projects/endpoint-project.js';
 
 const CATALOG = { endpoints: [], failures: [], disabled: [], warnings: [], fingerprints: new Map() };
-const ENDPOINTS = new EndpointSet(CATALOG, { enabled: true, externalAccess: true, descriptions: {} });
+const ENDPOINTS = new EndpointSet(CATALOG, {
+  enabled: true,
+  externalAccess: true,
+  severalStatements: false,
+  descriptions: {},
+});
 
 function failed(name: string, code: ErrorCode, message = 'broken'): EndedCall {
   return { ...ended(name), error: new MxcpError(code, message) };
