@@ -271,7 +271,9 @@ function toTrace(trace: TraceContext | undefined): WorkerTrace | null {
 }
 
 /** Null for an anonymous caller. */
-function toUser({ provider, username, email, externalToken }: Caller): WorkerUser | null {
-  const isKnown = [provider, username, email, externalToken].some((part) => part !== null);
-  return isKnown ? { provider, username, email, external_token: externalToken } : null;
+function toUser(caller: Caller): WorkerUser | null {
+  const { userId, externalToken, profile, requestHeaders: _, ...shared } = caller;
+  const { provider, username, email } = caller;
+  const isKnown = [userId, provider, username, email, externalToken].some((part) => part !== null);
+  return isKnown ? { ...shared, user_id: userId, external_token: externalToken, raw_profile: profile } : null;
 }

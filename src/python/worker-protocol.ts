@@ -106,7 +106,19 @@ export interface ResultItem {
 }
 
 /** The caller, as `UserContext(**user)` takes it. */
-export type WorkerUser = Readonly<Record<'provider' | 'username' | 'email' | 'external_token', string | null>>;
+export interface WorkerUser {
+  readonly provider: string | null;
+  readonly user_id: string | null;
+  readonly username: string | null;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly role: string;
+  readonly permissions: readonly string[];
+  readonly capabilities: readonly string[];
+  readonly scopes: readonly string[];
+  readonly external_token: string | null;
+  readonly raw_profile: Readonly<Record<string, unknown>> | null;
+}
 
 /** The headers of W3C Trace Context, by which code continues the trace of its call. */
 export type WorkerTrace = Readonly<{ traceparent: string; tracestate?: string }>;

@@ -21,8 +21,8 @@ export function callerOfClaims(claims: Claims, { provider, mappings, externalTok
   // Anybody can give a provider the address of another person, until it has asked that person.
   const email = own(claims, 'email_verified') === false ? null : text('email');
   const userId = text('sub');
-  const username =
-    text('preferred_username') ?? text('username') ?? email?.split('@', 1)[0] ?? userId ?? text('client_id');
+  const localPart = email?.split('@', 1)[0] || null;
+  const username = text('preferred_username') ?? text('username') ?? localPart ?? userId ?? text('client_id');
   if (username === null) throw new MxcpError('unauthenticated', 'the token names no user');
   return {
     userId: userId ?? username,

@@ -190,7 +190,7 @@ export class HttpListener implements ClientTransport {
     const refused = this.#guard.refusalOf(incoming.headers);
     if (refused !== undefined) return refuse(exchange, { status: 403, code: REFUSED, message: refused });
     if (origin !== undefined) allowOrigin(response, origin);
-    if (exchange.method === 'OPTIONS' && origin !== undefined) return answerPreflight(response);
+    if (exchange.method === 'OPTIONS' && origin !== undefined) return answerPreflight(incoming, response);
     if (authentication !== undefined && !(await isLetIn(exchange, authentication))) return;
     if (!METHODS.has(exchange.method)) return refuse(exchange, METHOD_NOT_ALLOWED);
     await this.#answer(incoming, exchange);
@@ -306,9 +306,12 @@ function allowOrigin(response: ServerResponse, origin: string): void {
 }
 
 /** Answers the request that a browser sends before the request itself. */
-function answerPreflight(response: ServerResponse): void {
+function answerPreflight({ headers }: IncomingMessage, response: ServerResponse): void {
+  // A client of 2026-07-28 repeats arguments in headers, whose names are those of the project.
+  const asked = String(headers['access-control-request-headers'] ?? '').toLowerCase();
+  const ofArguments = asked.match(/\bmcp-param-[\w.-]+/g) ?? [];
   response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
-  response.setHeader('access-control-allow-headers', ['authorization', ...MCP_HEADERS].join(', '));
+  response.setHeader('access-control-allow-headers', ['authorization', ...MCP_HEADERS, ...ofArguments].join(', '));
   response.setHeader('access-control-max-age', '600');
   response.writeHead(204).end();
 }

@@ -48,6 +48,27 @@ describe('a server that verifies tokens', () => {
     await client.close();
   });
 
+  it('shows Python code the user, with the token and what the provider says', async () => {
+    const auth = authOf({ claim_mappings: { team: { sales: ['read_sales'] } } });
+    const project = protectedProject(auth, {
+      'config.yml': configWith(auth),
+      'python/who.py': [
+        'from mxcp.sdk.auth.context import get_user_context',
+        'def who():',
+        '    user = get_user_context()',
+        '    return [user.user_id, user.username, user.external_token[:3], user.raw_profile["team"], *user.capabilities]',
+      ],
+      'tools/who.yml': [
+        'mxcp: 1',
+        'tool: { name: who, language: python, source: { file: ../python/who.py }, return: { type: array, items: { type: string } } }',
+      ],
+    });
+    await using server = await InProcessServer.start(project, { env: { SECRET: identityProvider.clientSecret } });
+    const token = await tokenFor(server.url.replace('127.0.0.1', 'localhost'), { team: 'sales' });
+    const { text } = await postMessage(server.url, callOf('who'), bearer(token));
+    expect(JSON.parse(text).result.structuredContent).toEqual({ result: ['u-1', 'ada', 'eyJ', 'sales', 'read_sales'] });
+  });
+
   it('says in its metadata and its challenge where tokens come from', async () => {
     await using server = await start({ ...authOf(), authorization: { required_scopes: ['base'] } });
     const { status, headers } = await send(server.url);

@@ -53,9 +53,13 @@ describe('paths, methods and headers', () => {
     const answer = await withHeaders(url, { origin });
     expect(answer.status).toBe(200);
     expect(answer.headers['access-control-allow-origin']).toBe(origin);
-    const asked = await withHeaders(url, { origin, 'access-control-request-method': 'POST' }, 'OPTIONS');
+    const wanted = {
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'Mcp-Param-Region,x-any',
+    };
+    const asked = await withHeaders(url, { origin, ...wanted }, 'OPTIONS');
     expect(asked.status).toBe(204);
-    expect(asked.headers['access-control-allow-headers']).toContain('mcp-protocol-version');
+    expect(asked.headers['access-control-allow-headers']).toMatch(/mcp-protocol-version.*, mcp-param-region$/);
   });
 
   it.each(['*/*', 'application/json', 'application/json, text/event-stream', undefined])(

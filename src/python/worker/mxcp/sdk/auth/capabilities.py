@@ -1,4 +1,4 @@
-"""What the caller may do. This version has no authentication, so no caller has any capability."""
+"""What the caller may do: the capabilities that `claim_mappings` or a static token gives."""
 
 from __future__ import annotations
 

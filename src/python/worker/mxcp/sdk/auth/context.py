@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, FrozenSet, Optional
+from typing import Any, Dict, FrozenSet, Optional, Tuple
 
 from mxcp_worker.job import current_job
 
@@ -22,11 +22,10 @@ class UserContext:
     avatar_url: Optional[str] = None
     raw_profile: Optional[Dict[str, Any]] = None
     external_token: Optional[str] = dataclasses.field(default=None, repr=False)
-
-    @property
-    def capabilities(self) -> FrozenSet[str]:
-        """Empty in this version, which has no authentication."""
-        return frozenset()
+    role: Optional[str] = None
+    permissions: Tuple[str, ...] = ()
+    scopes: Tuple[str, ...] = ()
+    capabilities: FrozenSet[str] = frozenset()
 
 
 def get_user_context() -> Optional[UserContext]:
@@ -34,4 +33,5 @@ def get_user_context() -> Optional[UserContext]:
     job = current_job.get()
     if job is None or job.user is None:
         return None
-    return UserContext(**job.user)
+    lists = {name: tuple(job.user[name]) for name in ("permissions", "scopes")}
+    return UserContext(**{**job.user, **lists, "capabilities": frozenset(job.user["capabilities"])})
