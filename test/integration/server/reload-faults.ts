@@ -115,7 +115,7 @@ const LOAD_FAULTS: readonly ReloadFault[] = [
     fix: (project) => project.remove('tools/extra.yml'),
     stage: 'load',
     code: 'endpoint_invalid',
-    at: 'tools/extra.yml:4:67',
+    at: 'tools/extra.yml:4:59',
     says: ['nothing in `return` is marked `sensitive: true`, so the rule would remove nothing'],
   },
 ];
