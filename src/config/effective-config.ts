@@ -10,7 +10,7 @@ import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '
 import { toAuthSettings } from './auth-schema.js';
 import { type ActiveTemplate, chooseProfile, loadConfigTemplate } from './config-template.js';
 import { toRateRule } from './rate-limit.js';
-import { toProtection } from './protection.js';
+import { type Protection, toProtection, UNPROTECTED } from './protection.js';
 import {
   keyAt,
   overriddenBy,
@@ -134,6 +134,14 @@ export interface UnavailableSetting {
 
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
 
+function findProtection(
+  { siteSource, profile }: ActiveTemplate,
+  { protect }: EffectiveConfig['siteProfile'],
+): Protection {
+  const isEmpty = protect.tables.length === 0 && protect.unfiltered.length === 0;
+  return isEmpty ? UNPROTECTED : toProtection(protect, siteSource, profile);
+}
+
 /** Converts what the server itself uses from the keys of the files. Paths are absolute. */
 export function toServerParts(active: ActiveTemplate, { site, siteProfile, user, userProfile }: EffectiveConfig) {
   const { settings } = active;
@@ -150,7 +158,7 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     extensions: toExtensions(active),
     attachments: toAttachments(active),
     paths: toPaths(site.paths, settings.projectRoot),
-    protection: toProtection(siteProfile.protect, active.siteSource, active.profile),
+    protection: findProtection(active, siteProfile),
     sqlTools: toSqlTools(site.sql_tools),
     /** Over all endpoints. */
     rateLimit: siteProfile.rate_limit && toRateRule(siteProfile.rate_limit),

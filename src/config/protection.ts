@@ -60,6 +60,9 @@ export interface Protection {
   readonly unfiltered: readonly string[];
 }
 
+/** Everybody sees everything. */
+export const UNPROTECTED: Protection = { tables: [], unfiltered: [] };
+
 export function toProtection(
   { tables, unfiltered }: z.output<typeof protectSection>,
   source: YamlSource,

@@ -209,14 +209,15 @@ export class GenerationDatabase implements Disposable {
 
   async #checkRows(sql: string, parameters: SqlParameters = {}, access: RowAccess): Promise<void> {
     const rules = this.#rulesFor(access);
+    if (rules === undefined) return;
     const statement = { sql, parameters, caller: ANONYMOUS, ofCaller: false };
-    const running = { setup: rules?.setup, caller: ANONYMOUS };
-    await this.instance?.connections.useIdle(async (connection) => rules?.check(connection, statement), running);
+    const running = { setup: rules.setup, caller: ANONYMOUS };
+    await this.instance?.connections.useIdle(async (connection) => rules.check(connection, statement), running);
   }
 
   /** Undefined when the SQL sees all rows. */
-  #rulesFor({ endpoint, seesAllRows }: RowAccess): RowRules | undefined {
-    return seesAllRows === true || this.#rules?.isUnfiltered(endpoint) === true ? undefined : this.#rules;
+  #rulesFor(access: RowAccess): RowRules | undefined {
+    return access.seesAllRows === true || this.#rules?.isUnfiltered(access.endpoint) === true ? undefined : this.#rules;
   }
 
   /** Throws `database_failed` when the database does not answer. */

@@ -101,8 +101,12 @@ async function checkSql(
   database: InspectedDatabase,
 ): Promise<Problem[]> {
   try {
-    const endpoint = endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
-    const shape = await database.inspect(sql.text, toSampleParameters(definition.parameters), { endpoint });
+    const shape = await database.inspect(sql.text, toSampleParameters(definition.parameters), {
+      // Read only where tables have rules.
+      get endpoint() {
+        return endpointLabel(definition.kind, definition.kind === 'resource' ? definition.uri : definition.name);
+      },
+    });
     if (shape.isRefusedWrite === true) return [writeProblem(sql)];
     if (shape.comparedLists !== undefined) return shape.comparedLists.map((name) => comparedListProblem(sql, name));
     return [...compareParameters(sql, definition, shape.parameterNames), ...compareResult(definition, shape.columns)];

@@ -89,8 +89,10 @@ export class EndpointSet {
   readonly prompts: ReadonlyMap<string, CallablePrompt>;
   /** By the label of the endpoint that they guard. */
   readonly #policies: ReadonlyMap<string, EndpointPolicies>;
-  /** By label; undefined when no endpoint has a limit. */
-  readonly #limits: ReadonlyMap<string, LimitedEndpoint> | undefined;
+  /** Whether any endpoint limits how often it may be called. */
+  readonly hasLimits: boolean;
+  /** By label. */
+  readonly #limits: ReadonlyMap<string, LimitedEndpoint>;
   readonly #compiler = new SchemaCompiler();
 
   constructor(catalog: EndpointCatalog, sqlTools: ResolvedConfig['sqlTools']) {
@@ -128,17 +130,14 @@ export class EndpointSet {
       const label = labelOf(each);
       return rule === undefined ? [] : [[label, { label, rule }] as const];
     });
-    this.#limits = limits.length === 0 ? undefined : new Map(limits);
-  }
-
-  get hasLimits(): boolean {
-    return this.#limits !== undefined;
+    this.#limits = new Map(limits);
+    this.hasLimits = limits.length > 0;
   }
 
   /** How often the endpoint of this name, or the resource with this URI, may be called. */
   limitOf(kind: EndpointKind, called: string): LimitedEndpoint | undefined {
     const name = kind === 'resource' ? this.resources.find(called)?.resource.uri : called;
-    return name === undefined ? undefined : this.#limits?.get(endpointLabel(kind, name));
+    return name === undefined ? undefined : this.#limits.get(endpointLabel(kind, name));
   }
 
   /** Every scope that an endpoint needs, each one once. */
