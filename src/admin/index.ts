@@ -2,7 +2,9 @@ export { startAdminServer } from './admin-server.js';
 export type { AdminSocketSettings } from './socket/admin-socket.js';
 export { writeOwnerFile } from './client/owner-file.js';
 export {
+  type AdminAction,
   type AdminPorts,
+  type AuditPort,
   type EventPort,
   isReady,
   type TracePort,

@@ -1,4 +1,6 @@
 import type {
+  AuditRecordsRecord,
+  AuditStatsRecord,
   BodyOf,
   Check,
   ConfigRecord,
@@ -18,6 +20,7 @@ import type {
   SystemNetworkRecord,
   SystemProcessRecord,
 } from '../contract/index.js';
+import type { MxcpError } from '../errors/index.js';
 import type { LogLevel } from '../logging/index.js';
 
 /** What the admin API asks of the server, which implements it. */
@@ -42,6 +45,42 @@ export interface AdminPorts {
   readonly events: EventPort;
   readonly logLevel: LogLevelPort;
   readonly trace: TracePort;
+  /** Undefined without an audit log, and until the first generation serves. */
+  audit(): AuditPort | undefined;
+}
+
+/** Which records are wanted; all conditions must hold. */
+export interface AuditSelection {
+  readonly schemaName?: string | undefined;
+  readonly from?: Date | undefined;
+  readonly until?: Date | undefined;
+  readonly operationType?: string | undefined;
+  readonly operationName?: string | undefined;
+  readonly operationStatus?: string | undefined;
+  readonly userId?: string | undefined;
+  readonly traceId?: string | undefined;
+  readonly policyDecision?: string | undefined;
+}
+
+export interface AuditPort {
+  /** The newest first. Throws `query_failed`, `server_busy`, and the signal's reason when that aborts. */
+  records(
+    selection: AuditSelection,
+    page: { readonly limit: number; readonly offset: number },
+    signal: AbortSignal,
+  ): Promise<AuditRecordsRecord['records']>;
+  stats(selection: AuditSelection, signal: AbortSignal): Promise<AuditStatsRecord>;
+  /** Resolves when the action has its record, or when none can be written; it never rejects. */
+  actionEnded(action: AdminAction): Promise<void>;
+}
+
+/** Something that an operator did. */
+export interface AdminAction {
+  readonly name: string;
+  /** What the request asked for. */
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly error: MxcpError | undefined;
+  readonly durationMs: number;
 }
 
 /** The rest of the status is what the admin API knows itself. */

@@ -1,6 +1,7 @@
 import { FEATURES, check, openApiDocument, type StatusRecord, toWire } from '../contract/index.js';
 import { type ErrorCode, MxcpError, plural } from '../errors/index.js';
 import { endedWithin } from '../lifecycle/index.js';
+import { createAuditHandlers, recordingActions } from './audit-handlers.js';
 import { createPageHandlers } from './pages/page-handlers.js';
 import {
   type AdminPorts,
@@ -28,7 +29,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
   const { readiness, reloads, system } = ports;
   const showStatus = () => readStatus(ports, socketFacts());
   const getHealth = () => ok({ status: 'ok', timestamp: new Date() } as const);
-  return {
+  const handlers: RouteHandlers = {
     ...createPageHandlers(showStatus),
     getHealth,
     getLivez: getHealth,
@@ -46,6 +47,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     validateProject: async ({ signal }) => ok(await ports.project.validate(signal)),
     getLogs: ({ query }) => ok(ports.logs(query.lines ?? Number.POSITIVE_INFINITY)),
     ...createSystemHandlers(system),
+    ...createAuditHandlers(ports.audit),
     getLogLevel: () => ok(ports.logLevel.state),
     putLogLevel: ({ body: { level, for: forMs } }) =>
       ok(ports.logLevel.choose(level === 'default' ? undefined : level, forMs)),
@@ -59,6 +61,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     },
     getOpenApi: () => ok(openApiDocument()),
   };
+  return recordingActions(handlers, ports.audit);
 }
 
 async function readStatus(ports: AdminPorts, adminSocket: SocketFacts): Promise<StatusRecord> {

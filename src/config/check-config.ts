@@ -71,10 +71,6 @@ function findUnavailableProtections(active: ActiveTemplate, config: EffectiveCon
     refuse([...auth, 'mode'], 'authenticate without a provider', 'choose a `provider`, or remove the `auth` section');
   if (provider === 'none' && authorization.required_scopes.length > 0)
     refuse([...auth, 'authorization', 'required_scopes'], 'enforce scopes', 'remove `required_scopes`');
-  if (config.siteProfile.audit.enabled) {
-    const wayOut = 'switch it off if calls need no record';
-    refuse(['site', 'profiles', profile, 'audit', 'enabled'], 'write the audit log', wayOut);
-  }
   return problems;
 }
 

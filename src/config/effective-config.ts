@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { invalidConfig, type Problem, type SourcePosition } from '../errors/index.js';
 import { FileLedger, type ReadFile, resolveDatabasePath, resolvePath } from '../files/index.js';
 import { parseDuration } from '../lifecycle/index.js';
-import type { LoggingConfig } from '../logging/index.js';
 import { type Concealed, type ResolvedReference, Secret } from '../secrets/index.js';
 import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
@@ -24,6 +23,7 @@ import {
   userProfileSchema,
   userSchema,
 } from './schema.js';
+import { toAudit, toLogging, toSqlTools, toTelemetry } from './server-parts.js';
 
 /**
  * Both files as they apply to the active profile: with defaults, overridden by options and variables, with absolute paths.
@@ -31,7 +31,10 @@ import {
  */
 export interface EffectiveConfig {
   readonly site: SiteConfig;
-  readonly siteProfile: SiteProfile & { readonly duckdb: { readonly path: string } };
+  readonly siteProfile: SiteProfile & {
+    readonly duckdb: { readonly path: string };
+    readonly audit: { readonly path: string };
+  };
   readonly user: UserConfig;
   readonly userProfile: UserProfile;
 }
@@ -80,6 +83,12 @@ function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveCo
 export async function loadDatabasePath(settings: ServerSettings): Promise<string> {
   const active = chooseProfile(await loadConfigTemplate(settings), undefined);
   return settings.duckdbPath ?? toSiteProfile(active).duckdb.path;
+}
+
+/** The audit log of the active profile, without resolving anything. Throws as `loadDatabasePath`. */
+export async function loadAuditConfig(settings: ServerSettings) {
+  const { audit } = toSiteProfile(chooseProfile(await loadConfigTemplate(settings), undefined));
+  return toAudit({ ...audit, enabled: settings.auditEnabled ?? audit.enabled });
 }
 
 /** Names come from users: one may be that of a property that every object has. */
@@ -132,8 +141,6 @@ export interface UnavailableSetting {
   readonly problem: Problem;
 }
 
-const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
-
 function findProtection(
   { siteSource, profile }: ActiveTemplate,
   { protect }: EffectiveConfig['siteProfile'],
@@ -178,55 +185,15 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
       /** Whether the address of a client is what the proxy in front says. */
       trustsProxy: transport.http.trust_proxy,
     },
-    logging: {
-      enabled: logging.enabled,
-      path: logging.path ?? null,
-      level: LEVELS[logging.level],
-      maxBytes: logging.max_bytes,
-      backupCount: logging.backup_count,
-    } satisfies LoggingConfig,
+    logging: toLogging(logging),
     /** The interval at which references are resolved again without a request; null for never. */
     refreshMs: reload.refresh === undefined ? null : (parseDuration(String(reload.refresh)) ?? null),
     telemetry: toTelemetry(userProfile),
     /** Undefined when everybody who reaches the server may call. */
     auth: toAuthSettings(userProfile.auth),
+    audit: toAudit(siteProfile.audit),
     features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
   };
-}
-
-/** What is exported to an OpenTelemetry collector, before the variables of OpenTelemetry are applied. */
-function toTelemetry({ telemetry }: UserProfile) {
-  const { enabled, headers = {}, tracing, metrics, logs } = telemetry;
-  return {
-    enabled,
-    /** Without the path of a signal. */
-    endpoint: telemetry.endpoint,
-    /** A reload replaces them. */
-    headers: Object.entries(headers).map(([name, value]) => ({ name, value: new Secret(value) })),
-    serviceName: telemetry.service_name,
-    serviceVersion: telemetry.service_version,
-    environment: telemetry.environment,
-    resourceAttributes: telemetry.resource_attributes,
-    traces: enabled && tracing.enabled,
-    /** Whether spans are also written to the log. */
-    tracesToLog: tracing.console_export,
-    metrics: enabled && metrics.enabled,
-    metricsIntervalMs: metrics.export_interval * 1000,
-    logs: enabled && logs.enabled,
-  };
-}
-
-function toSqlTools(tools: SiteConfig['sql_tools']) {
-  /** Replace the built-in descriptions. */
-  const descriptions: {
-    readonly [Tool in 'executeSqlQuery' | 'listTables' | 'getTableSchema']?: string | undefined;
-  } = {
-    executeSqlQuery: tools.execute_sql_query.description,
-    listTables: tools.list_tables.description,
-    getTableSchema: tools.get_table_schema.description,
-  };
-  const { enabled, external_access: externalAccess, several_statements: severalStatements } = tools;
-  return { enabled, externalAccess, severalStatements, descriptions };
 }
 
 /**

@@ -8,6 +8,7 @@ export {
   type ResolvedConfig,
   type SecretDefinition,
   type SecretParameter,
+  loadAuditConfig,
   loadDatabasePath,
   loadEndpointFolders,
 } from './effective-config.js';

@@ -1,5 +1,14 @@
 export { check, reloadRecord } from './answers.js';
 export {
+  AUDIT_FIELDS,
+  type AuditFacts,
+  type AuditValues,
+  fromAuditLine,
+  readAuditHashes,
+  toAuditLine,
+  toReloadValues,
+} from './audit-records.js';
+export {
   EVENT_NAMES,
   type EventData,
   type EventName,

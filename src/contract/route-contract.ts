@@ -29,6 +29,7 @@ export interface RouteContract {
     | 'endpoints'
     | 'project'
     | 'system'
+    | 'audit'
     | 'contract';
   readonly doc: string;
   /** Whether the probe socket serves it too. */

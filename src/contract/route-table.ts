@@ -15,6 +15,7 @@ import {
   rotation,
   status,
 } from './answers.js';
+import { AUDIT_ROUTES } from './audit-routes.js';
 import { component } from './components.js';
 import { eventStream, eventTypes } from './events.js';
 import { logLevel, logLevelChange } from './log-level.js';
@@ -328,6 +329,7 @@ export const ROUTES = {
     tag: 'system',
     doc: 'CPU, memory, threads and descriptors of the server.',
   },
+  ...AUDIT_ROUTES,
   getLogLevel: {
     ...reading(logLevel, 'The level.'),
     path: '/loglevel',

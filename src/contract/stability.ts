@@ -12,6 +12,8 @@ export const EXPERIMENTAL_ROUTES: ReadonlySet<string> = new Set<RouteName>([
   'getSystemDisk',
   'getSystemNetwork',
   'getSystemProcess',
+  'getAuditRecords',
+  'getAuditStats',
   'getLogLevel',
   'putLogLevel',
   'getEvents',
@@ -24,6 +26,7 @@ export const EXPERIMENTAL_ROUTES: ReadonlySet<string> = new Set<RouteName>([
  * names instead of comparing versions. A name is never used again for anything else.
  */
 export const FEATURES = {
+  audit: 'getAuditRecords',
   config_etag: 'getConfig',
   docs: 'getDocs',
   drain: 'postDrain',

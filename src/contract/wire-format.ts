@@ -39,6 +39,23 @@ export const recordLimit = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+export const recordOffset = z.string().transform((text, context) => {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  context.addIssue('must be a whole number from 0');
+  return z.NEVER;
+});
+
+/** A moment in ISO 8601. */
+export const isoTime = z.string().transform((text, context) => {
+  const [, date, time = 'T00:00:00', zone = 'Z'] =
+    /^(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(Z|[+ -]\d\d:?\d\d)?$/.exec(text) ?? [];
+  // A plus sign in a query string that nothing has escaped is a blank.
+  const moment = new Date(`${date}${time.replace(' ', 'T')}${zone.replace(' ', '+')}`);
+  if (date !== undefined && !Number.isNaN(moment.getTime())) return moment;
+  context.addIssue('must be a time in ISO 8601 such as 2026-01-31T09:30:00Z');
+  return z.NEVER;
+});
+
 type CamelCase<Key> = Key extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : Key;
 
 type CamelKeys<T> = T extends Date

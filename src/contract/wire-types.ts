@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type * as answers from './answers.js';
+import type * as auditAnswers from './audit-records.js';
 import type { metrics } from './metrics-answer.js';
 import type { ROUTES } from './route-table.js';
 import type * as systemAnswers from './system-answers.js';
@@ -58,6 +59,8 @@ export type SystemNetwork = AnswerOf<'getSystemNetwork', 200>;
 export type SystemProcess = AnswerOf<'getSystemProcess', 200>;
 export type Metrics = AnswerOf<'getMetrics', 200>;
 export type LogLevelAnswer = AnswerOf<'getLogLevel', 200>;
+export type AuditRecords = AnswerOf<'getAuditRecords', 200>;
+export type AuditStats = AnswerOf<'getAuditStats', 200>;
 export type OpenApiDocument = AnswerOf<'getOpenApi', 200>;
 export type ErrorBody = AnswerOf<'getHealth', 400>;
 export type ReloadErrorBody = AnswerOf<'postReload', 500>;
@@ -80,6 +83,9 @@ export type SystemMemoryRecord = Inside<typeof systemAnswers.systemMemory>;
 export type SystemDiskRecord = Inside<typeof systemAnswers.systemDisk>;
 export type SystemNetworkRecord = Inside<typeof systemAnswers.systemNetwork>;
 export type SystemProcessRecord = Inside<typeof systemAnswers.systemProcess>;
+
+export type AuditRecordsRecord = Inside<typeof auditAnswers.auditRecords>;
+export type AuditStatsRecord = Inside<typeof auditAnswers.auditStats>;
 
 export type ProjectReportRecord = Inside<typeof answers.projectReport>;
 

@@ -9,6 +9,7 @@ export {
 export { type DatabaseFile, lockHolderOf, statDatabaseFile, wouldCreate } from './files/database-file.js';
 export { DatabaseHandover } from './handover/database-handover.js';
 export { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from './handover/preflight-database.js';
+export { quote, ScratchDatabase, type ScratchRow } from './scratch-database.js';
 export type { DatabaseSession } from './statements/call-session.js';
 export { reasonOf } from './statements/query.js';
 export type { ResultColumn, ResultType } from './statements/inspection.js';

@@ -1,4 +1,5 @@
 export { CallRates } from './calling/rate-limits.js';
+export { CallAudit } from './calling/call-audit.js';
 export { CallLog, declaredName } from './calling/call-log.js';
 export { checkEndpoints, findPythonTargets, withFailures } from './calling/check-endpoints.js';
 export {
@@ -9,7 +10,8 @@ export {
   type ToolListing,
 } from './calling/endpoint-set.js';
 export { explainPolicies, type PolicyExplanation } from './calling/explain-policies.js';
-export { type CallContext, type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
+export type { CallContext } from './calling/call-context.js';
+export { type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
 export type { ResourceText } from './calling/resource-text.js';
 export { callByName, type EndpointRun, findCalled, runEndpoint, toJson } from './calling/run-endpoint.js';
 export { findDefinitionChange, findDefinitionChanges } from './definitions/definition-files.js';

@@ -195,6 +195,10 @@ export const ERROR_CODES = {
   read_only_socket: { kind: 'forbidden', doc: 'The probe socket serves only probes.' },
   route_not_found: { kind: 'not_found', doc: 'No such admin route.' },
   metrics_off: { kind: 'not_found', doc: 'The server runs without metrics (`MXCP_METRICS=off`).' },
+  audit_failed: {
+    kind: 'unavailable',
+    doc: 'The audit log cannot be written, so calls are refused (`audit.on_failure: stop`); at a start, its folder cannot be created or written.',
+  },
   reload_not_found: { kind: 'not_found', doc: 'No reload with that id is remembered.' },
   method_not_allowed: {
     kind: 'user',

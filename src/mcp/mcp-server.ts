@@ -212,7 +212,8 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
     const scope = scopeOf(context);
     const { notify, requestHeaders } = scope;
     const parent = sentTrace(context, requestHeaders);
-    const timing = observers?.timeCall(() => ({ ...target, ...callStart(context, scope), parent }));
+    const start = callStart(context, scope);
+    const timing = observers?.timeCall(() => ({ ...target, ...start, parent }));
     let notifications: CallNotifications | undefined;
     let hasEnded = false;
     const send: CallContext['notify'] =
@@ -224,9 +225,8 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
       });
     try {
       const caller = callerOf(scope);
-      const { id: requestId, signal } = context.mcpReq;
-      const origin = { requestId, client: scope.client, access: scope.access, trace: timing?.trace ?? parent };
-      return await run({ caller, signal, notify: send, origin, timing }, scope);
+      const origin = { ...start, access: scope.access, trace: timing?.trace ?? parent };
+      return await run({ caller, signal: context.mcpReq.signal, notify: send, origin, timing }, scope);
     } catch (thrown) {
       // An error of the call itself is in the log already.
       if (!(thrown instanceof MxcpError))

@@ -8,40 +8,47 @@ export class BackgroundMetrics implements ServerObserver {
   readonly #lines: Counter;
   readonly #leftOut: Counter;
   readonly #authAttempts: Counter;
+  readonly #audited: Counter;
 
   constructor(registry: Registry) {
-    const registers = [registry];
     this.#replaced = new Counter({
       name: 'mxcp_python_workers_replaced_total',
       help: 'Python processes that ended and were replaced.',
-      registers,
+      registers: [registry],
     });
     this.#refreshes = new Counter({
       name: 'mxcp_secret_refreshes_total',
       help: 'How often the server resolved the references again by itself, by outcome: success or error.',
       labelNames: ['outcome'],
-      registers,
+      registers: [registry],
     });
     this.#lines = new Counter({
       name: 'mxcp_log_lines_total',
       help: 'Lines of the log, by level.',
       labelNames: ['level'],
-      registers,
+      registers: [registry],
     });
     this.#leftOut = new Counter({
       name: 'mxcp_log_lines_left_out_total',
       help: 'Lines that were not logged, because there were many like them in the same minute.',
-      registers,
+      registers: [registry],
     });
     this.#authAttempts = new Counter({
       name: 'mxcp_auth_attempts_total',
       help: 'Requests to the MCP port whose caller was looked for, by outcome. None while everybody may call.',
       labelNames: ['outcome'],
-      registers,
+      registers: [registry],
+    });
+    this.#audited = new Counter({
+      name: 'mxcp_audit_records_total',
+      help: 'Records of the audit log, by outcome: written, or lost because nothing could be written for too long.',
+      labelNames: ['outcome'],
+      registers: [registry],
     });
     // A series that begins with its first increment would hide it from `increase()`.
     for (const outcome of ['success', 'error']) this.#refreshes.inc({ outcome }, 0);
     for (const outcome of AUTH_OUTCOMES) this.#authAttempts.inc({ outcome }, 0);
+    for (const outcome of ['written', 'lost']) this.#audited.inc({ outcome }, 0);
     for (const level of ['info', 'warn', 'error']) this.#lines.inc({ level }, 0);
   }
 
@@ -59,6 +66,10 @@ export class BackgroundMetrics implements ServerObserver {
 
   lineLogged({ level }: LoggedLine): void {
     this.#lines.inc({ level });
+  }
+
+  recordsAudited(outcome: 'written' | 'lost', count: number): void {
+    this.#audited.inc({ outcome }, count);
   }
 
   lineLeftOut(): void {

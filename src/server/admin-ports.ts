@@ -1,4 +1,3 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { type AdminPorts, type AdminSocketSettings, type ServerStatus, startAdminServer } from '../admin/index.js';
 import type { ResolvedConfig } from '../config/index.js';
@@ -12,6 +11,7 @@ import type { ServerSettings } from '../settings/index.js';
 import { SystemProbe, type WatchedFolders } from '../system/index.js';
 import { CallTracer } from '../telemetry/index.js';
 import { version } from '../version/index.js';
+import { configTagOf } from './config-tag.js';
 import { LiveEvents } from './event-port.js';
 import { createProjectPort } from './project-port.js';
 import { findRefused } from './refused-definitions.js';
@@ -58,31 +58,9 @@ export function createAdminPorts(
     system: new SystemProbe(() => watchedFolders(running())),
     events: new LiveEvents(context),
     logLevel: context.logLevel,
+    audit: () => running()?.audit,
     trace: { follow: (selection, deliver) => context.observers.add(new CallTracer(selection, deliver)) },
   };
-}
-
-const TAG_KEY = randomBytes(32);
-const tags = new WeakMap<GenerationContents, string>();
-
-/**
- * The fingerprint of a configuration: the same for two generations if nothing that a reload applies differs, secret values and endpoint
- * files included. Its key is new in each process, so that nothing can be guessed from it.
- */
-function configTagOf(contents: GenerationContents): string {
-  const known = tags.get(contents);
-  if (known !== undefined) return known;
-  const { config, endpoints } = contents;
-  const parts = [
-    [config.project, config.profile, config.envFiles],
-    [...config.restartOnly].map(([setting, { identity }]) => [setting, identity]),
-    config.references.map((each) => [each.ref, each.version, each.fingerprint]),
-    config.secretValues.map((secret) => secret.reveal()),
-    [...endpoints.catalog.fingerprints],
-  ];
-  const tag = createHmac('sha256', TAG_KEY).update(JSON.stringify(parts)).digest('hex').slice(0, 32);
-  tags.set(contents, tag);
-  return tag;
 }
 
 /** Empty until the configuration is known. */
@@ -97,7 +75,7 @@ export function watchedFolders(running: Running | undefined): WatchedFolders {
 
 /** How the work goes that the server does by itself. */
 export function backgroundOf({ stores }: ServerContext, running: Running | undefined): ServerStatus['background'] {
-  return [...(running?.triggers.reports() ?? []), ...stores.reports()];
+  return [...(running?.triggers.reports() ?? []), ...stores.reports(), ...(running?.audit?.reports() ?? [])];
 }
 
 function toStatus(running: Running | undefined, context: ServerContext): ServerStatus {

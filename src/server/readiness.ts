@@ -12,15 +12,18 @@ export const DATABASE_ANSWER_MS = 800;
 export class ServerReadiness implements ReadinessSource {
   readonly #context: Pick<ServerContext, 'phase' | 'observers'>;
   readonly #active: () => ActiveGeneration<GenerationContents> | undefined;
+  readonly #audit: () => Check | undefined;
   #asking: Promise<Check> | undefined;
 
-  /** `active` is undefined until the first generation serves. */
+  /** `active` is undefined until the first generation serves, `audit` where calls do not depend on the audit log. */
   constructor(
     context: Pick<ServerContext, 'phase' | 'observers'>,
     active: () => ActiveGeneration<GenerationContents> | undefined,
+    audit: () => Check | undefined = () => undefined,
   ) {
     this.#context = context;
     this.#active = active;
+    this.#audit = audit;
   }
 
   async ready(): Promise<ReadinessReport> {
@@ -28,6 +31,7 @@ export class ServerReadiness implements ReadinessSource {
     const { current: phase, activity, drainingSince } = serverPhase;
     const active = this.#active();
     const number = active?.current.number;
+    const audit = this.#audit();
     const checks = [
       phase === 'serving' ? ok('phase', 'serving') : failed('phase', phase === 'closing' ? 'shutting down' : activity),
       active === undefined ? failed('listener', 'not open') : ok('listener', 'open'),
@@ -36,6 +40,7 @@ export class ServerReadiness implements ReadinessSource {
         : ok('generation', `generation ${number} serves`),
       active === undefined ? failed('database', 'not open yet') : await this.#checkDatabase(active),
       ...(active === undefined ? [] : checkPython(active.current.contents)),
+      ...(audit === undefined ? [] : [audit]),
       ...(drainingSince === undefined ? [] : [failed('rotation', outOfRotation(drainingSince))]),
     ];
     const report = { phase, checks };

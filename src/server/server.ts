@@ -74,7 +74,11 @@ export class Server {
       stores: disposer.own(new SecretStores({ logger, added: stores })),
       databases: new DatabaseRegistry(),
       phase,
-      readiness: new ServerReadiness({ phase, observers }, () => this.#running?.active),
+      readiness: new ServerReadiness(
+        { phase, observers },
+        () => this.#running?.active,
+        () => this.#running?.audit?.check(),
+      ),
       observers,
       logLevel: this.#log.level,
       ownerToken: randomBytes(32).toString('base64url'),
@@ -91,11 +95,15 @@ export class Server {
     return this.#log.logger;
   }
 
-  /** Opens the log file anew, after another program has renamed it. */
+  /** Opens the log file anew, after another program has renamed it, and begins a new segment of the audit log. */
   reopenLog(): void {
     const path = this.#log.reopen();
-    if (path === undefined) this.logger.warn('SIGUSR1 ignored: the configuration names no log file (`logging.path`)');
-    else this.logger.info({ path }, 'log file opened anew');
+    const audit = this.#running?.audit;
+    audit?.reopen();
+    if (path !== undefined) this.logger.info({ path }, 'log file opened anew');
+    if (audit !== undefined) this.logger.info({ path: audit.state.path }, 'the audit log continues in a new segment');
+    if (path === undefined && audit === undefined)
+      this.logger.warn('SIGUSR1 ignored: the configuration names no log file (`logging.path`)');
   }
 
   /** What a running start is doing, shown to a person who waits. */
@@ -191,6 +199,7 @@ export class Server {
    */
   abandon(): void {
     this.#running?.renderers.abandon();
+    this.#running?.audit?.abandon();
     this.#admin?.abandon();
   }
 

@@ -28,9 +28,11 @@ import type { PythonReloadRequest } from '../python/index.js';
 import { ReloadCoordinator } from '../reload/index.js';
 import { canHeal } from '../secrets/index.js';
 import { version } from '../version/index.js';
+import { configTagOf } from './config-tag.js';
 import { ServerReloadSteps } from './server-reload-steps.js';
 import { ReloadTriggers } from './reload-triggers.js';
 import { callerOfStdio, startAuthentication } from './start-authentication.js';
+import { openAudit, type ServerAudit } from './server-audit.js';
 import type { ServerContext } from './server-context.js';
 
 const SECRET_RETRIES = { firstMs: 500, longestMs: 10_000 } as const;
@@ -72,6 +74,8 @@ export interface Running {
   readonly calls: LiveEndpointCalls;
   readonly gate: CallGate;
   readonly callLog: CallLog;
+  /** Undefined without an audit log. */
+  readonly audit: ServerAudit | undefined;
   readonly coordinator: ReloadCoordinator<GenerationContents>;
   readonly transport: ClientTransport;
   readonly renderers: Renderers;
@@ -84,6 +88,7 @@ export interface Running {
  */
 export async function startServing(context: ServerContext, config: ResolvedConfig): Promise<Running> {
   const { settings, logger, observers, disposer, stopped } = context;
+  const audit = await openAudit(context, config);
   const builder = createBuilder(context);
   const active = new ActiveGeneration(await buildFirstGeneration(context, config, builder));
   disposer.defer(() => active.current.dispose());
@@ -94,7 +99,8 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const callLog = disposer.own(new CallLog(logger, observers));
   const gate = new CallGate(settings);
   const rates = new CallRates();
-  const options = { gate, renderers, rates, callTimeoutMs, maxResultBytes, log: callLog };
+  audit?.follow(() => ({ number: active.current.number, fingerprint: configTagOf(active.current.contents) }));
+  const options = { gate, renderers, rates, callTimeoutMs, maxResultBytes, log: callLog, audit: audit?.calls };
   const calls = new LiveEndpointCalls(active, options);
   const transport = await openTransport(context, config, calls, active);
   const triggers = new ReloadTriggers(context, active);
@@ -105,7 +111,7 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
     logger: logger.child({ component: 'reload' }),
     observer: observers,
   });
-  return { active, calls, gate, callLog, coordinator, transport, renderers, triggers };
+  return { active, calls, gate, callLog, audit, coordinator, transport, renderers, triggers };
 }
 
 function createBuilder(context: ServerContext): GenerationBuilder {

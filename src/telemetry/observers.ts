@@ -27,6 +27,8 @@ export interface ServerObserver {
   workerReplaced?(): void;
   /** The server has resolved the references again by itself. `reason` says why that failed. */
   refreshEnded?(reason: string | undefined): void;
+  /** Records of the audit log were written, or will never be. */
+  recordsAudited?(outcome: 'written' | 'lost', count: number): void;
   /** A line of the log was left out, because there are many like it. */
   lineLeftOut?(): void;
   /** A request to the MCP port was let in or refused. Never while everybody may call. */
@@ -135,6 +137,10 @@ export class Observers implements Required<ServerObserver> {
 
   refreshEnded(reason: string | undefined): void {
     this.#pass((observer) => observer.refreshEnded?.(reason));
+  }
+
+  recordsAudited(outcome: 'written' | 'lost', count: number): void {
+    this.#pass((observer) => observer.recordsAudited?.(outcome, count));
   }
 
   lineLeftOut(): void {

@@ -14,6 +14,7 @@ export interface CallArguments {
 
 /** Reads what callers send for the parameters of one endpoint. */
 export class ArgumentReader {
+  readonly parameters: readonly ParameterDefinition[];
   readonly #endpoint: string;
   readonly #check: SchemaCheck;
   readonly #declared: readonly (readonly [string, ParameterDefinition])[];
@@ -21,6 +22,7 @@ export class ArgumentReader {
 
   /** `endpoint` names the endpoint in errors, e.g. `tool "sales"`; `check` is the check of the same parameters. */
   constructor(endpoint: string, parameters: readonly ParameterDefinition[], check: SchemaCheck) {
+    this.parameters = parameters;
     this.#endpoint = endpoint;
     this.#check = check;
     this.#declared = parameters.map((parameter) => [parameter.name, parameter]);

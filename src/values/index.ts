@@ -13,6 +13,7 @@ export {
   tooLarge,
 } from './results.js';
 export { SchemaCompiler, compilePattern } from './schema-compiler.js';
+export { REDACTED, hasSensitive, redactArguments, redactSensitive } from './sensitive.js';
 export {
   type ParameterDefinition,
   type TypeDefinition,

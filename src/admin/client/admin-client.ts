@@ -1,6 +1,9 @@
 import type {
+  AuditRecords,
+  AuditStats,
   BodyOf,
   CallResult,
+  CallTraceEntry,
   Config,
   EndpointList,
   Health,
@@ -11,7 +14,6 @@ import type {
   ProbeFailed,
   ProbeOk,
   ProjectReport,
-  QueryOf,
   ReloadAccepted,
   ReloadList,
   ReloadRecord,
@@ -23,13 +25,26 @@ import type {
   SystemMemory,
   SystemNetwork,
   SystemProcess,
-  CallTraceEntry,
   StreamedEvent,
 } from '../../contract/index.js';
-import { MxcpError } from '../../errors/index.js';
 import { MAX_WAIT_MS } from '../../lifecycle/index.js';
 import { version } from '../../version/index.js';
 import { AdminApiError } from './admin-api-error.js';
+import {
+  type AdminClientOptions,
+  checkClientOptions,
+  type ClientAuditOptions,
+  type ClientEventOptions,
+  type ClientReloadOptions,
+  type ClientTraceOptions,
+  type QueuedReloadOptions,
+  type ReloadRequestOptions,
+  toAuditQuery,
+  toReloadQuery,
+  toWaitQuery,
+  type TraceEvent,
+  type WaitingReloadOptions,
+} from './client-options.js';
 import { readEvents } from './event-reader.js';
 import { sendRequest, type SocketRequest } from './socket-request.js';
 
@@ -219,6 +234,15 @@ export class AdminClient {
     return this.#get<Logs>(withQuery('/logs', lines === undefined ? {} : { lines: String(lines) }));
   }
 
+  /** Records of the audit log, the newest first. Throws `query_failed`. */
+  auditRecords(options: ClientAuditOptions = {}): Promise<AuditRecords> {
+    return this.#get<AuditRecords>(withQuery('/audit/query', toAuditQuery(options)));
+  }
+
+  auditStats(options: Pick<ClientAuditOptions, 'from' | 'until'> = {}): Promise<AuditStats> {
+    return this.#get<AuditStats>(withQuery('/audit/stats', toAuditQuery(options)));
+  }
+
   systemInfo(): Promise<SystemInfo> {
     return this.#get<SystemInfo>('/system/info');
   }
@@ -306,92 +330,4 @@ function withQuery(path: string, query: Readonly<Record<string, string>>): strin
 
 function isProbeFailed(body: unknown): body is ProbeFailed {
   return typeof body === 'object' && body !== null && 'checks' in body && Array.isArray(body.checks);
-}
-
-export interface AdminClientOptions {
-  readonly socketPath: string;
-  /** How long an answer may take, beside the time that a reload is waited for. Ten seconds unless given. */
-  readonly timeoutMs?: number;
-  /** What the record of a reload names as its trigger. */
-  readonly trigger?: 'api' | 'cli';
-  /** Of the file that the server keeps beside its database; for `run`, `query` and `validate`. */
-  readonly token?: string;
-  /** How answers are read; JSON.parse unless given. */
-  readonly parse?: (text: string) => unknown;
-}
-
-/** From JavaScript anything may come. Throws `usage`. */
-export function checkClientOptions(options: unknown): void {
-  const path =
-    typeof options === 'object' && options !== null && 'socketPath' in options ? options.socketPath : undefined;
-  if (typeof path === 'string' && path !== '') return;
-  throw new MxcpError(
-    'usage',
-    "AdminClient needs the path of a socket as `socketPath`: new AdminClient({ socketPath: '/run/mxcp/mxcp.sock' })",
-  );
-}
-
-export interface ClientEventOptions {
-  /** Names of events, or of groups such as `reload`; all unless given. */
-  readonly types?: readonly string[];
-  /** The id of the last event that was seen. */
-  readonly since?: string | undefined;
-  readonly signal?: AbortSignal;
-}
-
-export interface ClientTraceOptions {
-  /** As the project declares it. */
-  readonly endpoint?: string;
-  /** Only calls that took at least this long, such as `100ms`. */
-  readonly slowerThan?: string;
-  /** Only calls that failed. */
-  readonly errors?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-type TraceEvent =
-  | { readonly event: 'call'; readonly data: CallTraceEntry }
-  | { readonly event: 'stream.end'; readonly data: unknown };
-
-export interface ReloadRequestOptions {
-  /** Build and check a candidate, then throw it away. */
-  readonly dryRun?: boolean;
-  /** Read endpoint definitions again too; the server's setting unless given. */
-  readonly definitions?: boolean;
-  /** Interrupt running calls instead of waiting for them; not for a dry run. */
-  readonly force?: boolean;
-}
-
-export interface ClientReloadOptions extends ReloadRequestOptions {
-  /**
-   * How long to wait for the end of the reload, which continues when the time runs out: from 1 to 600000. Without it a
-   * dry run is waited for as long as it takes, and any other reload not at all.
-   */
-  readonly waitMs?: number;
-}
-
-/** What is waited for. */
-export type WaitingReloadOptions = ClientReloadOptions & ({ readonly waitMs: number } | { readonly dryRun: true });
-
-/** What is not. */
-export type QueuedReloadOptions = ClientReloadOptions & { readonly waitMs?: undefined; readonly dryRun?: false };
-
-export type ReloadQuery = Partial<Record<keyof QueryOf<'postReload'>, string>>;
-
-export function toReloadQuery({ dryRun, definitions, force }: ReloadRequestOptions): ReloadQuery {
-  return {
-    ...(dryRun === undefined ? {} : { dry_run: String(dryRun) }),
-    ...(definitions === undefined ? {} : { definitions: String(definitions) }),
-    ...(force === undefined ? {} : { force: String(force) }),
-  };
-}
-
-/** A wait of nothing is answered like a request without one. Throws `usage`. */
-export function toWaitQuery(waitMs: number | undefined): ReloadQuery {
-  if (waitMs === undefined) return {};
-  if (Number.isFinite(waitMs) && waitMs >= 1) return { wait: `${Math.round(waitMs)}ms` };
-  throw new MxcpError(
-    'usage',
-    `\`waitMs\` must be at least 1 ms, not ${waitMs}; use \`requestReload()\` to return at once`,
-  );
 }

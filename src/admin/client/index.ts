@@ -1,19 +1,22 @@
 export { MxcpError, type ErrorCode } from '../../errors/index.js';
 export { MAX_WAIT_MS } from '../../lifecycle/index.js';
 export { AdminApiError } from './admin-api-error.js';
-export {
-  AdminClient,
-  type AdminClientOptions,
-  type ClientEventOptions,
-  type ClientReloadOptions,
-  type ClientTraceOptions,
-  type QueuedReloadOptions,
-  type ReloadRequestOptions,
-  type WaitingReloadOptions,
-} from './admin-client.js';
+export { AdminClient } from './admin-client.js';
+export type {
+  AdminClientOptions,
+  ClientAuditOptions,
+  ClientEventOptions,
+  ClientReloadOptions,
+  ClientTraceOptions,
+  QueuedReloadOptions,
+  ReloadRequestOptions,
+  WaitingReloadOptions,
+} from './client-options.js';
 export { type OwnerFile, readOwnerFile } from './owner-file.js';
 export type {
   AnswerOf,
+  AuditRecords,
+  AuditStats,
   CallResult,
   CallTraceEntry,
   Config,

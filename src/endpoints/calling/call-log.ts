@@ -20,6 +20,8 @@ export interface CallOrigin {
   readonly client?: string | undefined;
   /** The span of the call, or the one that the client has open if this server records none. */
   readonly trace?: TraceContext | undefined;
+  readonly transport?: 'http' | 'stdio' | 'admin' | undefined;
+  readonly sessionId?: string | undefined;
   /** Of the access log: gets the endpoint that was called, if it exists, and how that ended. */
   readonly access?: AccessOutcome | undefined;
 }

@@ -1,10 +1,10 @@
 import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
 import type { ResolvedConfig } from '../../config/index.js';
-import type { QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
+import type { QueryableDatabase } from '../../duckdb/index.js';
 import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, CallDeadline, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
-import type { CallNotification, PythonTarget, PythonWorkers } from '../../python/index.js';
+import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
   type CallArguments,
@@ -16,39 +16,13 @@ import {
 import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { enforceInput, enforceMessages, enforceOutput } from './enforce-policies.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
-import { type CallLog, type CallOrigin, originFields } from './call-log.js';
+import type { AuditedCall, CallAudit, CallOutcome } from './call-audit.js';
+import type { CallContext, OwnQuery, SentArguments } from './call-context.js';
+import { type CallLog, originFields } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallRates } from './rate-limits.js';
 import { throwWithoutStatement } from './sql-tools.js';
 import { type ResourceText, toResourceText } from './resource-text.js';
-
-/** What a transport knows about one call. */
-export interface CallContext {
-  readonly caller: Caller;
-  /** Aborted when the client disconnects or cancels: the call then ends and its query is interrupted. */
-  readonly signal: AbortSignal;
-  /** Sends a notification to the client before the call is answered. Absent when the client takes none. Must not throw. */
-  readonly notify?: ((notification: CallNotification) => void) | undefined;
-  /** For the log. */
-  readonly origin?: CallOrigin | undefined;
-  /** Records where the time goes. Its transport ends it. */
-  readonly timing?: CallTiming | undefined;
-  /** Whether the call comes from the owner of the project, whom no rate limit concerns. */
-  readonly isOwner?: boolean | undefined;
-  /** For `mxcp run --skip-output-validation`. */
-  readonly skipOutputValidation?: boolean | undefined;
-}
-
-/** SQL that no endpoint has, from the owner of the project. */
-export interface OwnQuery {
-  readonly sql: string;
-  readonly parameters: SqlParameters;
-  /** How many rows are wanted. */
-  readonly limit?: number | undefined;
-}
-
-/** Arguments as the client sent them. */
-export type SentArguments = Readonly<Record<string, unknown>>;
 
 /** Everything that can be called on this server. */
 export type EndpointCalls = Pick<
@@ -75,6 +49,8 @@ export interface LiveEndpointCallsOptions {
   readonly rates?: CallRates | undefined;
   /** Learns of each call that has ended. */
   readonly log?: CallLog | undefined;
+  /** Records each call before it is answered. */
+  readonly audit?: CallAudit | undefined;
 }
 
 interface CalledEndpoint {
@@ -89,6 +65,23 @@ interface RunningCall {
   readonly deadline: CallDeadline;
   /** Set by the protections, which come one after the other. */
   decision?: Decision | undefined;
+  /** Set once the call has its result. */
+  outcome?: CallOutcome | undefined;
+}
+
+type PerformedCall = CalledEndpoint & { readonly sent: SentArguments; readonly isLogged?: boolean };
+
+/** One call from its arrival to its answer. */
+interface CallFrame {
+  readonly called: PerformedCall;
+  readonly context: CallContext;
+  readonly deadline: CallDeadline;
+  readonly holder: ReturnType<typeof toHolder>;
+  readonly startedAt: number;
+  lease?: Lease<CallableGeneration>;
+  call?: RunningCall;
+  /** Of a call that did not begin. */
+  refusal?: Decision;
 }
 
 /**
@@ -126,11 +119,13 @@ export class LiveEndpointCalls {
 
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
     const called: CalledEndpoint = { kind: 'tool', name };
-    return this.#perform({ ...called, sent }, context, (call) => {
+    return this.#perform({ ...called, sent }, context, async (call) => {
       const { tools } = call.generation.endpoints;
       const tool = tools.get(name);
       if (tool === undefined) throw notFound(called, tools.keys());
-      return this.#guard(tool, readArguments(tool, sent, context), call);
+      const result = await this.#guard(tool, readArguments(tool, sent, context), call);
+      call.outcome = { result };
+      return result;
     });
   }
 
@@ -146,6 +141,7 @@ export class LiveEndpointCalls {
         );
       const { resource, values } = match;
       const result = await this.#guard(resource, readArguments(resource, values, context), call);
+      call.outcome = { result };
       return toResourceText(uri, resource.mimeType, result);
     });
   }
@@ -165,6 +161,7 @@ export class LiveEndpointCalls {
       const messages = await prompt.renderer.render({ values, maxBytes }, renderers, call.deadline.signal);
       phase?.end();
       if (policies !== undefined) enforceMessages(policies, call, messages);
+      call.outcome = { messages };
       return messages;
     });
   }
@@ -174,8 +171,10 @@ export class LiveEndpointCalls {
     { sql, parameters, limit: maxRows }: OwnQuery,
     context: CallContext,
   ): Promise<{ readonly result: ShapedResult; readonly hasMore: boolean }> {
-    const called = { kind: 'tool', name: 'mxcp query', sent: {}, isLogged: false } as const;
-    return this.#perform(called, context, async ({ generation, deadline: { signal } }) => {
+    const sent = { sql, parameters, ...(maxRows !== undefined && { limit: maxRows }) };
+    const called = { kind: 'tool', name: 'mxcp query', sent, isLogged: false } as const;
+    return this.#perform(called, context, async (call) => {
+      const { signal } = call.deadline;
       const { gate, maxResultBytes } = this.#options;
       const collector = new RowCollector({
         endpoint: 'the query',
@@ -190,8 +189,10 @@ export class LiveEndpointCalls {
       try {
         const { caller } = context;
         const access = { caller, signal, seesAllRows: true };
-        const hasMore = await generation.database.query(sql, parameters, { ...access, ...reading });
-        return { result: collector.finish(), hasMore };
+        const hasMore = await call.generation.database.query(sql, parameters, { ...access, ...reading });
+        const result = collector.finish();
+        call.outcome = { result };
+        return { result, hasMore };
       } finally {
         release();
       }
@@ -199,48 +200,53 @@ export class LiveEndpointCalls {
   }
 
   /**
-   * The frame of every call: lease, deadline, error and log. A call whose work does not hear that it is to end is answered all the
-   * same. Its lease and its place in the gate are held until the work has ended: it still has a thread and a connection.
+   * The frame of every call: lease, deadline, error, record and log. A call whose work does not hear that it is to end is answered all the
+   * same.
    */
-  async #perform<T>(
-    called: CalledEndpoint & { readonly sent: SentArguments; readonly isLogged?: boolean },
-    context: CallContext,
-    run: (call: RunningCall) => Promise<T>,
-  ): Promise<T> {
+  async #perform<T>(called: PerformedCall, context: CallContext, run: (call: RunningCall) => Promise<T>): Promise<T> {
     const deadline = new CallDeadline(context.signal, this.#options.callTimeoutMs);
     const holder = toHolder(called, deadline);
-    const startedAt = performance.now();
+    const frame: CallFrame = { called, context, deadline, holder, startedAt: performance.now() };
+    const { audit, log } = this.#options;
     let error: MxcpError | undefined;
-    let lease: Lease<CallableGeneration> | undefined;
-    let call: RunningCall | undefined;
-    let refusal: Decision | undefined;
-    const work = async (): Promise<T> => {
-      this.#active.add(called);
-      try {
-        this.#assertRate(called, context, (decision) => (refusal = decision));
-        const hold = context.timing?.begin('hold');
-        lease = await this.#generations.acquire(holder, deadline.signal);
-        hold?.end();
-        call = { generation: lease.contents, context, deadline };
-        return await run(call);
-      } finally {
-        this.#active.delete(called);
-        lease?.release();
-      }
-    };
     try {
-      return await raceSignal(work(), deadline.unheard);
+      audit?.assertReady();
+      const result = await raceSignal(this.#work(frame, run), deadline.unheard);
+      await audit?.record(this.#toEnded(frame));
+      return result;
     } catch (thrown) {
       error = this.#toFailure(thrown, deadline, holder.label);
+      await audit?.record(this.#toEnded(frame, error)).catch((failure: unknown) => (error = toMxcpError(failure)));
       throw error;
     } finally {
       deadline.dispose();
-      const durationMs = performance.now() - startedAt;
-      const { endpoints } = lease?.contents ?? this.#generations.current.contents;
-      const decision = call?.decision ?? refusal;
-      if (called.isLogged !== false)
-        this.#options.log?.add({ ...called, context, endpoints, decision, error, durationMs });
+      if (called.isLogged !== false) log?.add(this.#toEnded(frame, error));
     }
+  }
+
+  /** The lease and the place in the gate are held until the work has ended: it still has a thread and a connection. */
+  async #work<T>(frame: CallFrame, run: (call: RunningCall) => Promise<T>): Promise<T> {
+    const { called, context, deadline, holder } = frame;
+    this.#active.add(called);
+    try {
+      this.#assertRate(called, context, (decision) => (frame.refusal = decision));
+      const hold = context.timing?.begin('hold');
+      frame.lease = await this.#generations.acquire(holder, deadline.signal);
+      hold?.end();
+      frame.call = { generation: frame.lease.contents, context, deadline };
+      return await run(frame.call);
+    } finally {
+      this.#active.delete(called);
+      frame.lease?.release();
+    }
+  }
+
+  #toEnded({ called, context, startedAt, lease, call, refusal }: CallFrame, error?: MxcpError): AuditedCall {
+    const generation = lease?.generation ?? this.#generations.current;
+    const { decision = refusal, outcome = {} } = call ?? {};
+    const { endpoints } = generation.contents;
+    const durationMs = performance.now() - startedAt;
+    return { ...called, context, endpoints, decision, error, durationMs, generation, outcome };
   }
 
   /** Answers within the limits of the policies, if the endpoint has any. */

@@ -6,13 +6,12 @@ import type { ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
 import type { EndpointSet } from './endpoint-set.js';
+import type { CallContext, SentArguments } from './call-context.js';
 import {
   type CallableGeneration,
-  type CallContext,
   LiveEndpointCalls,
   type LiveEndpointCallsOptions,
   notFound,
-  type SentArguments,
 } from './live-endpoint-calls.js';
 
 export interface EndpointRun {

@@ -73,6 +73,8 @@ describe('the OpenAPI document', () => {
       'get /system/disk',
       'get /system/network',
       'get /system/process',
+      'get /audit/query',
+      'get /audit/stats',
       'get /loglevel',
       'put /loglevel',
       'get /events',

@@ -70,6 +70,7 @@ export const OWNER_TOKEN = 'token-of-the-owner';
 
 export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
   return {
+    audit: () => undefined,
     readiness: {
       ready: () =>
         Promise.resolve({ phase: 'serving', checks: [{ name: 'database', status: 'ok', message: 'answers' }] }),

@@ -26,10 +26,9 @@ const BROKEN_PROJECTS = [
     ],
   },
   {
-    project: 'protection-audit',
-    code: 'protection_unavailable',
+    project: 'feature-plugin',
+    code: 'feature_unavailable',
     problems: [
-      'mxcp-site.yml:10:16: this version cannot write the audit log and does not serve without it; switch it off if calls need no record',
       'mxcp-site.yml:4:1: this version has no plugins, so endpoints that use them would fail; remove `plugin`',
     ],
   },

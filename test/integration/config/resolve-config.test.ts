@@ -211,18 +211,15 @@ describe('what an option or a variable says', () => {
 });
 
 describe('protections', () => {
-  it('switched on by a variable are refused by its name', async () => {
-    const error = await errorOf(loadProject(await makeProject({}), { env: { MXCP_AUDIT_ENABLED: 'yes' } }));
-    expect(error).toMatchObject({ code: 'protection_unavailable' });
-    expect(error.message).toContain('\n  MXCP_AUDIT_ENABLED: this version cannot write the audit log');
-  });
-
-  it('switched off by a variable are not asked for', async () => {
+  it('are switched on and off by a variable, as the audit log is', async () => {
     const root = await makeProject({
       'mxcp-site.yml': 'mxcp: 1\nproject: shop\nprofile: dev\nprofiles: {dev: {audit: {enabled: true}}}\n',
     });
-    await loadProject(root, { env: { MXCP_AUDIT_ENABLED: '0' } });
-    expect(await errorOf(loadProject(root))).toMatchObject({ code: 'protection_unavailable' });
+    const path = join(root, 'audit/logs-dev.jsonl');
+    expect(await loadProject(root)).toMatchObject({ audit: { enabled: true, redacts: true, log: { path } } });
+    expect(await loadProject(root, { env: { MXCP_AUDIT_ENABLED: '0' } })).toMatchObject({ audit: { enabled: false } });
+    const off = await makeProject({});
+    expect(await loadProject(off, { env: { MXCP_AUDIT_ENABLED: 'yes' } })).toMatchObject({ audit: { enabled: true } });
   });
 
   it('that hide behind a reference are seen', async () => {

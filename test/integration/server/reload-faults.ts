@@ -218,15 +218,6 @@ const RESOLVE_FAULTS: readonly ReloadFault[] = [
     at: 'config.yml:20:45',
     says: ['this version cannot enforce scopes'],
   },
-  {
-    what: 'the profile asks for an audit log',
-    damage: (project) => project.write('mxcp-site.yml', [...SITE, '    audit: { enabled: true }']),
-    fix: fixSite,
-    stage: 'resolve',
-    code: 'protection_unavailable',
-    at: 'mxcp-site.yml:7:23',
-    says: ['this version cannot write the audit log', 'switch it off if calls need no record'],
-  },
 ];
 
 export const RELOAD_FAULTS: readonly ReloadFault[] = [...LOAD_FAULTS, ...RESOLVE_FAULTS, ...DATABASE_FAULTS];

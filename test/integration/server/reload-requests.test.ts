@@ -132,20 +132,6 @@ describe('what is not enforced', () => {
       'this version cannot enforce scopes',
     ],
     [
-      'an audit log',
-      {
-        'mxcp-site.yml': [
-          'mxcp: 1',
-          'project: shop',
-          'profile: dev',
-          'profiles:',
-          '  dev:',
-          '    audit: { enabled: true }',
-        ],
-      },
-      'this version cannot write the audit log',
-    ],
-    [
       'a policy that would protect nothing',
       {
         'tools/extra.yml': sqlTool('extra', 'SELECT 1', [

@@ -1,0 +1,57 @@
+import type { LoggingConfig } from '../logging/index.js';
+import { Secret } from '../secrets/index.js';
+import type { SiteConfig, SiteProfile, UserConfig, UserProfile } from './schema.js';
+
+const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
+
+export function toLogging(logging: UserConfig['logging']): LoggingConfig {
+  return {
+    enabled: logging.enabled,
+    path: logging.path ?? null,
+    level: LEVELS[logging.level],
+    maxBytes: logging.max_bytes,
+    backupCount: logging.backup_count,
+  };
+}
+
+/** What the audit log holds, where it is, and what becomes of it. */
+export function toAudit({ enabled, path, durability, ...audit }: SiteProfile['audit'] & { readonly path: string }) {
+  const { max_file_size: maxFileBytes, on_failure: onFailure, retention_days: retentionDays } = audit;
+  const log = { path, durability, maxFileBytes, onFailure, retentionDays };
+  return { enabled, redacts: audit.redact, maxValueBytes: audit.max_value_size, log };
+}
+
+/** What is exported to an OpenTelemetry collector, before the variables of OpenTelemetry are applied. */
+export function toTelemetry({ telemetry }: UserProfile) {
+  const { enabled, headers = {}, tracing, metrics, logs } = telemetry;
+  return {
+    enabled,
+    /** Without the path of a signal. */
+    endpoint: telemetry.endpoint,
+    /** A reload replaces them. */
+    headers: Object.entries(headers).map(([name, value]) => ({ name, value: new Secret(value) })),
+    serviceName: telemetry.service_name,
+    serviceVersion: telemetry.service_version,
+    environment: telemetry.environment,
+    resourceAttributes: telemetry.resource_attributes,
+    traces: enabled && tracing.enabled,
+    /** Whether spans are also written to the log. */
+    tracesToLog: tracing.console_export,
+    metrics: enabled && metrics.enabled,
+    metricsIntervalMs: metrics.export_interval * 1000,
+    logs: enabled && logs.enabled,
+  };
+}
+
+export function toSqlTools(tools: SiteConfig['sql_tools']) {
+  /** Replace the built-in descriptions. */
+  const descriptions: {
+    readonly [Tool in 'executeSqlQuery' | 'listTables' | 'getTableSchema']?: string | undefined;
+  } = {
+    executeSqlQuery: tools.execute_sql_query.description,
+    listTables: tools.list_tables.description,
+    getTableSchema: tools.get_table_schema.description,
+  };
+  const { enabled, external_access: externalAccess, several_statements: severalStatements } = tools;
+  return { enabled, externalAccess, severalStatements, descriptions };
+}

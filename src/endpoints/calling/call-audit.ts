@@ -1,0 +1,203 @@
+import type { AuditLog } from '../../audit/index.js';
+import type { AuditFacts } from '../../contract/index.js';
+import { clip, isExecutionFailure, type MxcpError } from '../../errors/index.js';
+import type { Generation } from '../../lifecycle/index.js';
+import {
+  hasSensitive,
+  jsonListPieces,
+  type ParameterDefinition,
+  REDACTED,
+  redactArguments,
+  redactSensitive,
+  type ShapedResult,
+  type TypeDefinition,
+} from '../../values/index.js';
+import { declaredName, type EndedCall, withoutValues } from './call-log.js';
+import type { PromptMessage } from './render-prompt.js';
+
+/** What a call answers with, before it takes the form of its transport. */
+export interface CallOutcome {
+  readonly result?: ShapedResult | undefined;
+  readonly messages?: readonly PromptMessage[] | undefined;
+}
+
+export interface AuditedCall extends EndedCall {
+  /** False for SQL of the owner, which is no call of an endpoint. */
+  readonly isLogged?: boolean | undefined;
+  readonly generation: Pick<Generation<unknown>, 'number'>;
+  readonly outcome: CallOutcome;
+}
+
+export interface CallAuditOptions {
+  readonly log: Pick<AuditLog, 'append' | 'assertReady'>;
+  /** False to write arguments and results as they are. */
+  readonly redacts: boolean;
+  /** Of the arguments and of the result; the rest is left out of the record. */
+  readonly maxValueBytes: number;
+  /** What distinguishes generations. */
+  readonly identify: (generation: AuditedCall['generation']) => Pick<AuditFacts, 'reloadId' | 'configFingerprint'>;
+}
+
+/** What a call declares: undefined where there is no such endpoint. */
+interface Declared {
+  readonly name: string | undefined;
+  readonly sent: Readonly<Record<string, unknown>>;
+  readonly parameters: readonly ParameterDefinition[] | undefined;
+  readonly returns: TypeDefinition | undefined;
+}
+
+const MAX_NAME_LENGTH = 200;
+const MAX_ERROR_LENGTH = 2000;
+
+/** Turns each call that has ended into a record of the audit log. */
+export class CallAudit {
+  readonly #options: CallAuditOptions;
+
+  constructor(options: CallAuditOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `audit_failed`: the call must not run, because it could not be recorded. */
+  assertReady(): void {
+    this.#options.log.assertReady();
+  }
+
+  /** Resolves when the record is safe. Rejects with `audit_failed`. */
+  async record(call: AuditedCall): Promise<void> {
+    // The log counts these itself: there is nowhere to write them.
+    if (call.error?.code === 'audit_failed') return;
+    const declared = findDeclared(call);
+    const values = { input: this.#inputOf(call, declared), output: this.#outputOf(call, declared) };
+    await this.#options.log.append(this.#factsOf(call, declared), values);
+  }
+
+  #factsOf(call: AuditedCall, declared: Declared): AuditFacts {
+    const { kind, name, durationMs, error, decision, generation, isLogged } = call;
+    const { caller, origin = {} } = call.context;
+    const isQuery = isLogged === false;
+    return {
+      schemaName: isQuery ? 'mxcp.admin' : 'mxcp.endpoints',
+      schemaVersion: isQuery ? 1 : 2,
+      operationType: isQuery ? 'admin' : kind,
+      operationName: isQuery ? 'query' : (declared.name ?? clip(name, MAX_NAME_LENGTH)),
+      operationStatus: error === undefined ? 'success' : 'error',
+      durationMs: Math.round(durationMs * 1000) / 1000,
+      callerType: origin.transport ?? 'admin',
+      userId: caller.userId,
+      username: caller.username,
+      sessionId: origin.sessionId === undefined ? null : clip(origin.sessionId, MAX_NAME_LENGTH),
+      traceId: origin.trace?.traceId ?? null,
+      requestId: origin.requestId === undefined ? null : clip(String(origin.requestId), MAX_NAME_LENGTH),
+      client: origin.client ?? null,
+      error: error === undefined ? null : clip(this.#errorText(error, declared), MAX_ERROR_LENGTH),
+      errorCode: error?.code ?? null,
+      policiesEvaluated: decision === undefined || decision.policies.length === 0 ? null : decision.policies,
+      policyDecision: decision?.decision ?? null,
+      policyReason: decision?.reason ?? null,
+      decisionId: decision?.id ?? null,
+      businessContext: null,
+      executionEvents: null,
+      generation: generation.number,
+      ...this.#options.identify(generation),
+    };
+  }
+
+  /** Messages quote values: of arguments in any case, and of the result where code or SQL failed. */
+  #errorText({ code, message }: MxcpError, { sent, parameters, returns }: Declared): string {
+    if (!this.#options.redacts) return message;
+    if (hasSensitive(returns) && (isExecutionFailure(code) || code === 'tool_error'))
+      return 'the message is left out, because the result of this endpoint is sensitive';
+    const sensitive = parameters?.filter(hasSensitive).map(({ name }) => name) ?? [];
+    if (sensitive.length === 0) return message;
+    return withoutValues(message, Object.fromEntries(sensitive.map((name) => [name, sent[name]])));
+  }
+
+  #inputOf({ isLogged }: AuditedCall, { sent, parameters }: Declared): string {
+    const isShown = !this.#options.redacts || isLogged === false;
+    return this.#bounded(isShown ? sent : redactArguments(sent, parameters));
+  }
+
+  #outputOf({ outcome: { result, messages } }: AuditedCall, { parameters = [], returns }: Declared): string {
+    const { redacts, maxValueBytes } = this.#options;
+    if (messages !== undefined) {
+      // Any part of a text may be the value of any parameter.
+      const isHidden = redacts && parameters.some(hasSensitive);
+      return this.#bounded(messages.map(({ role, text }) => ({ role, text: isHidden ? REDACTED : text })));
+    }
+    if (result === undefined) return 'null';
+    const isRedacted = redacts && hasSensitive(returns);
+    if (result.shape !== 'array')
+      return this.#bounded(isRedacted ? redactSensitive(result.value, returns) : result.value);
+    const items = new FirstItems(maxValueBytes);
+    for (const text of result.texts) {
+      const item = isRedacted ? JSON.stringify(redactSensitive([JSON.parse(text)], returns)).slice(1, -1) : text;
+      if (!items.add(item)) break;
+    }
+    return items.toJson(result);
+  }
+
+  /** The JSON of a value, or what says that it is too large. */
+  #bounded(value: unknown): string {
+    const { maxValueBytes } = this.#options;
+    const text = toJsonText(value);
+    const bytes = Buffer.byteLength(text);
+    return bytes <= maxValueBytes ? text : JSON.stringify({ truncated: true, bytes, begins: clip(text, SHOWN_LENGTH) });
+  }
+}
+
+const SHOWN_LENGTH = 1000;
+
+function toJsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'null';
+  } catch {
+    // Arguments may be nested so deeply that the stack does not suffice; such a call is refused.
+    return JSON.stringify({ truncated: true, reason: 'nested too deeply' });
+  }
+}
+
+/** The first items of a list, as many as there is room for. */
+class FirstItems {
+  readonly #maxBytes: number;
+  readonly #items: string[] = [];
+  #bytes = 0;
+  #isWhole = true;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** False when there is no room. */
+  add(json: string): boolean {
+    this.#bytes += Buffer.byteLength(json) + 1;
+    this.#isWhole = this.#bytes < this.#maxBytes;
+    if (this.#isWhole) this.#items.push(json);
+    return this.#isWhole;
+  }
+
+  toJson({ texts, bytes }: ShapedResult): string {
+    const list = [...jsonListPieces(this.#items)].join('');
+    return this.#isWhole ? list : `{"truncated":true,"bytes":${bytes},"items":${texts.length},"first":${list}}`;
+  }
+}
+
+function findDeclared({ kind, name, sent, endpoints, isLogged }: AuditedCall): Declared {
+  if (isLogged === false) return { name, sent, parameters: [], returns: undefined };
+  if (kind === 'resource') {
+    const { resource, values = {} } = endpoints.resources.find(name) ?? {};
+    return {
+      name: resource?.uri,
+      sent: values,
+      parameters: resource?.arguments.parameters,
+      returns: resource?.returns,
+    };
+  }
+  const tool = kind === 'tool' ? endpoints.tools.get(name) : undefined;
+  const called = tool ?? (kind === 'prompt' ? endpoints.prompts.get(name) : undefined);
+  return {
+    name: declaredName(endpoints, kind, name),
+    sent,
+    parameters: called?.arguments.parameters,
+    returns: tool?.returns,
+  };
+}

@@ -1,0 +1,33 @@
+import type { Caller } from '../../caller/index.js';
+import type { SqlParameters } from '../../duckdb/index.js';
+import type { CallNotification } from '../../python/index.js';
+import type { CallTiming } from '../../telemetry/index.js';
+import type { CallOrigin } from './call-log.js';
+
+/** What a transport knows about one call. */
+export interface CallContext {
+  readonly caller: Caller;
+  /** Aborted when the client disconnects or cancels: the call then ends and its query is interrupted. */
+  readonly signal: AbortSignal;
+  /** Sends a notification to the client before the call is answered. Absent when the client takes none. Must not throw. */
+  readonly notify?: ((notification: CallNotification) => void) | undefined;
+  /** For the log. */
+  readonly origin?: CallOrigin | undefined;
+  /** Records where the time goes. Its transport ends it. */
+  readonly timing?: CallTiming | undefined;
+  /** Whether the call comes from the owner of the project, whom no rate limit concerns. */
+  readonly isOwner?: boolean | undefined;
+  /** For `mxcp run --skip-output-validation`. */
+  readonly skipOutputValidation?: boolean | undefined;
+}
+
+/** SQL that no endpoint has, from the owner of the project. */
+export interface OwnQuery {
+  readonly sql: string;
+  readonly parameters: SqlParameters;
+  /** How many rows are wanted. */
+  readonly limit?: number | undefined;
+}
+
+/** Arguments as the client sent them. */
+export type SentArguments = Readonly<Record<string, unknown>>;
