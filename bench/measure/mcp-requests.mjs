@@ -3,14 +3,14 @@ const LEGACY = '2025-11-25';
 const CLIENT = { name: 'mxcp-bench', version: '1' };
 
 /** The bytes of a tool call of protocol 2026-07-28, which needs no session. */
-export function modernCall(tool, args, id = 1) {
+export function modernCall(tool, args, id = 1, headers = {}) {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': MODERN,
     'io.modelcontextprotocol/clientInfo': CLIENT,
     'io.modelcontextprotocol/clientCapabilities': {},
   };
   const message = toolsCall(id, { name: tool, arguments: args, _meta: meta });
-  return post(message, { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/call', 'mcp-name': tool });
+  return post(message, { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/call', 'mcp-name': tool, ...headers });
 }
 
 /** The bytes of a tool call in a session of a 2025 protocol. Running calls must have different ids. */
