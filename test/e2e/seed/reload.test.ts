@@ -7,11 +7,9 @@ import type { Config, ReloadAccepted, ReloadRecord, Status } from '../../../src/
 import { verifies } from '../../contract/seed/requirements.js';
 import { VaultServer } from '../../kit/vault-server.js';
 import {
-  adminEnvironment,
   ask,
   callTool,
   createWorkplace,
-  spawnServer,
   startServer,
   until,
   type ServerProcess,
@@ -204,30 +202,22 @@ describe('what a reload applies', () => {
     const after = await callTool(server, 'get_user', { id: 1 });
     expect(after).toEqual({ version: 2, begun: ['mirror.example.com'], tokens: 30 });
   });
-
-  it.each([
-    {
-      what: verifies('SEED-KEEPS-OAUTH', 'an OAuth provider'),
-      edit: () => {
-        workplace.write(
-          'config.yml',
-          read('config.yml').replace(
-            'production: &secrets\n',
-            'production: &secrets\n        auth:\n          provider: github\n          github: { client_id: a, client_secret: b }\n',
-          ),
-        );
-      },
-      names: 'auth',
-    },
-  ])('$what is refused at start, never ignored', async ({ edit, names }) => {
-    edit();
-    const refused = spawnServer(workplace, adminEnvironment(workplace));
-    expect(await refused.ended, refused.log()).toBe(2);
-    expect(refused.log().toLowerCase()).toContain(names);
-  });
 });
 
 describe('what a reload leaves for a restart', () => {
+  it(verifies('SEED-KEEPS-OAUTH', 'the settings of an OAuth provider'), async () => {
+    const withProvider = (id: string) =>
+      `production: &secrets\n        auth:\n          provider: github\n          github: { client_id: ${id}, client_secret: b }\n`;
+    const plain = read('config.yml');
+    workplace.write('config.yml', plain.replace('production: &secrets\n', withProvider('a')));
+    server = await startServer(workplace);
+    workplace.write('config.yml', plain.replace('production: &secrets\n', withProvider('another')));
+    const record = await reload();
+    expect(record.restart_required.map(({ setting }) => setting)).toEqual([
+      expect.stringMatching(/\bauth\.github\.client_id$/),
+    ]);
+  });
+
   it(verifies('SEED-KEEPS-STRUCTURE', 'the structure of the configuration'), async () => {
     server = await startServer(workplace);
     workplace.write('mxcp-site.yml', read('mxcp-site.yml').replace('[json, parquet]', '[json, icu]'));
