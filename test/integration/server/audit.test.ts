@@ -169,6 +169,24 @@ describe('a server with an audit log', () => {
     expect(ran.map((line) => line['input_data'])).toEqual([{ a: 1 }, { a: 2 }, { a: 3 }]);
   });
 
+  it('has no sensitive value in a record, neither of arguments, results nor messages', async () => {
+    const project = createAudited();
+    const fields = [
+      'parameters: [{ name: ssn, type: string, sensitive: true, maxLength: 20 }]',
+      'return: { type: array, items: { type: object, properties: { ssn: { type: string, sensitive: true } } } }',
+    ];
+    project.write('tools/person.yml', sqlTool('person', 'SELECT $ssn AS ssn, 1 AS n', fields));
+    await using server = await InProcessServer.start(project);
+    const client = await connectTo(server.url);
+    await client.callTool({ name: 'person', arguments: { ssn: 'planted-1' } });
+    await client.callTool({ name: 'person', arguments: { ssn: 'planted-2-and-far-too-long-for-this' } });
+    await client.close();
+    const lines = await linesOf(project);
+    expect(JSON.stringify(lines)).not.toContain('planted');
+    expect(lines[0]).toMatchObject({ input_data: { ssn: '[redacted]' }, output_data: [{ ssn: '[redacted]', n: 1 }] });
+    expect(lines[1]).toMatchObject({ error_code: 'params_invalid', input_data: { ssn: '[redacted]' } });
+  });
+
   it('does not start when its folder cannot be written', async () => {
     const project = createAudited();
     writeFileSync(project.path('audit'), '');
