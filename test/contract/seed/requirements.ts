@@ -42,7 +42,7 @@ export const REQUIREMENTS = {
   'SEED-RELOADS-VAULT': 'Vault secrets are read again, and a Vault that is down changes nothing',
   'SEED-RELOADS-PYTHON': 'Python code, its hooks, its environment and its configuration are fresh',
   'SEED-KEEPS-STRUCTURE': 'the structure of the configuration files is not applied by a reload',
-  'SEED-KEEPS-OAUTH': 'OAuth settings are not applied by a reload: in this version they are refused',
+  'SEED-KEEPS-OAUTH': 'OAuth settings are not applied by a reload, which reports that they need a restart',
   'SEED-KEEPS-ADDRESS': 'host and port are not applied by a reload',
   'SEED-KEEPS-DEFINITIONS': 'endpoint definitions are not applied by a reload',
 
