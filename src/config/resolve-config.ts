@@ -37,6 +37,7 @@ import {
 } from './effective-config.js';
 import { collectRestartOnly } from './reload-effects.js';
 import { secretTexts, type UserConfig, userSchema } from './schema.js';
+import { compileSqlToolPolicies } from './sql-tool-policies.js';
 
 /** What a template is resolved with. */
 export interface ResolveInput {
@@ -59,7 +60,10 @@ export async function resolveConfig(template: ConfigTemplate, input: ResolveInpu
   const stores = input.stores ?? new SecretStores();
   try {
     const values = await resolveValues(active, { ...input, stores });
-    return deepFreeze(toResolvedConfig(active, values, stores));
+    const { policies, warnings } = await compileSqlToolPolicies(active);
+    const config = toResolvedConfig(active, values, stores);
+    const sqlTools = { ...config.sqlTools, policies };
+    return deepFreeze({ ...config, sqlTools, warnings: [...config.warnings, ...warnings] });
   } finally {
     if (input.stores === undefined) await stores.dispose();
   }

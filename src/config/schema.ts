@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../lifecycle/index.js';
 import { formatVersion, onepasswordSection, Secret, section, text, vaultSection } from '../secrets/index.js';
+import { policiesSchema } from '../policies/index.js';
 import type { ServerSettings, SettingName } from '../settings/index.js';
 import { isMapping, jsonSchemaOf } from '../yaml/index.js';
 import { authSchema } from './auth-schema.js';
@@ -100,6 +101,7 @@ export const siteSchema = z.strictObject({
     enabled: z.boolean().default(false).meta({ setting: 'sqlTools' }),
     external_access: z.boolean().default(false),
     several_statements: z.boolean().default(false),
+    policies: policiesSchema.optional(),
     execute_sql_query: description,
     list_tables: description,
     get_table_schema: description,

@@ -1,4 +1,5 @@
 import type { LoggingConfig } from '../logging/index.js';
+import type { EndpointPolicies } from '../policies/index.js';
 import { Secret } from '../secrets/index.js';
 import type { SiteConfig, SiteProfile, UserConfig, UserProfile } from './schema.js';
 
@@ -43,11 +44,20 @@ export function toTelemetry({ telemetry }: UserProfile) {
   };
 }
 
-export function toSqlTools(tools: SiteConfig['sql_tools']) {
+export interface SqlToolsConfig {
+  readonly enabled: boolean;
+  readonly externalAccess: boolean;
+  readonly severalStatements: boolean;
   /** Replace the built-in descriptions. */
-  const descriptions: {
+  readonly descriptions: {
     readonly [Tool in 'executeSqlQuery' | 'listTables' | 'getTableSchema']?: string | undefined;
-  } = {
+  };
+  /** Hold for each of the tools. `resolveConfig` compiles them. */
+  readonly policies?: EndpointPolicies | undefined;
+}
+
+export function toSqlTools(tools: SiteConfig['sql_tools']): SqlToolsConfig {
+  const descriptions = {
     executeSqlQuery: tools.execute_sql_query.description,
     listTables: tools.list_tables.description,
     getTableSchema: tools.get_table_schema.description,

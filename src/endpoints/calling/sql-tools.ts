@@ -21,10 +21,24 @@ export type SqlTool = Pick<
   };
 };
 
-/** Each name as SQL must write it from here: with schema and database where they are not the current ones, quoted where needed. */
 /** What a model can read, and about what a person looks at. */
 const DEFAULT_ROW_LIMIT = 1000;
 
+const SQL: ParameterDefinition = { name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 };
+const LIMIT: ParameterDefinition = {
+  name: 'limit',
+  type: 'integer',
+  description: 'The most rows to return. If there are more, the answer says `truncated`.',
+  minimum: 1,
+  default: DEFAULT_ROW_LIMIT,
+};
+const TABLE_NAME: ParameterDefinition = {
+  name: 'table_name',
+  type: 'string',
+  description: 'Name of the table or view as SQL writes it, also with schema and database.',
+};
+
+/** Each name as SQL must write it from here: with schema and database where they are not the current ones, quoted where needed. */
 const TABLES = `SELECT array_to_string(list_transform(
     CASE WHEN is_current THEN [table_name] WHEN table_catalog = current_database() THEN [table_schema, table_name]
       ELSE [table_catalog, table_schema, table_name] END,
@@ -39,24 +53,16 @@ ORDER BY is_current DESC, table_catalog, table_schema, table_name`;
 const COLUMNS = 'SELECT name, type, NOT "notnull" AS nullable FROM pragma_table_info($table_name)';
 
 /** The SQL tools, with the descriptions that the configuration gives them. Empty when they are switched off. */
-export function createSqlTools({ enabled, descriptions, ...limits }: ResolvedConfig['sqlTools']): readonly SqlTool[] {
+export function createSqlTools({
+  enabled,
+  descriptions,
+  policies,
+  ...limits
+}: ResolvedConfig['sqlTools']): readonly SqlTool[] {
   if (!enabled) return [];
-  const sql: ParameterDefinition = { name: 'sql', type: 'string', description: 'The SQL to run.', minLength: 1 };
-  const limit: ParameterDefinition = {
-    name: 'limit',
-    type: 'integer',
-    description: 'The most rows to return. If there are more, the answer says `truncated`.',
-    minimum: 1,
-    default: DEFAULT_ROW_LIMIT,
-  };
-  const tableName: ParameterDefinition = {
-    name: 'table_name',
-    type: 'string',
-    description: 'Name of the table or view as SQL writes it, also with schema and database.',
-  };
-  return [
+  const tools: readonly Omit<SqlTool, 'policies'>[] = [
     {
-      ...toolOf('execute_sql_query', 'SQL Query Executor', [sql, limit], undefined),
+      ...toolOf('execute_sql_query', 'SQL Query Executor', [SQL, LIMIT], undefined),
       source: { language: 'sql', sql: undefined, ...limits },
       description:
         descriptions.executeSqlQuery ??
@@ -68,12 +74,13 @@ export function createSqlTools({ enabled, descriptions, ...limits }: ResolvedCon
         descriptions.listTables ?? 'Lists the tables and views of the database and of attached ones, with their type.',
     },
     {
-      ...toolOf('get_table_schema', 'Table Schema Inspector', [tableName], COLUMNS),
+      ...toolOf('get_table_schema', 'Table Schema Inspector', [TABLE_NAME], COLUMNS),
       description:
         descriptions.getTableSchema ??
         'Lists the columns of a table or view: name, type, and whether they can be null.',
     },
   ];
+  return tools.map((tool) => ({ ...tool, policies }));
 }
 
 /** Without a text, the tool may change data. */
@@ -91,7 +98,6 @@ function toolOf(name: string, title: string, parameters: readonly ParameterDefin
       idempotentHint: isQuery,
       openWorldHint: false,
     },
-    policies: undefined,
     source: { language: 'sql', sql: isQuery ? { text } : undefined, readsCatalog: isQuery },
   } as const;
 }
