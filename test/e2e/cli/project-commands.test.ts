@@ -50,9 +50,9 @@ describe('mxcp validate', () => {
   });
 
   it('names a variable as it is, wherever it is run', async () => {
-    const env = { ...process.env, MXCP_AUDIT_ENABLED: 'true' };
+    const env = { ...process.env, MXCP_DUCKDB_PATH: ':memory:' };
     const { code, stdout } = await runMxcp(['validate'], { cwd: join(project.path, 'tools'), env });
-    expect(stdout).toMatch(/^error +MXCP_AUDIT_ENABLED: /m);
+    expect(stdout).toMatch(/^error +MXCP_DUCKDB_PATH: /m);
     expect(code).toBe(2);
   });
 
