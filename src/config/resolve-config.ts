@@ -37,7 +37,7 @@ import {
 } from './effective-config.js';
 import { collectRestartOnly } from './reload-effects.js';
 import { secretTexts, type UserConfig, userSchema } from './schema.js';
-import { compileSqlToolPolicies } from './sql-tool-policies.js';
+import { compileSqlToolPolicies } from './server-parts.js';
 
 /** What a template is resolved with. */
 export interface ResolveInput {
@@ -60,13 +60,18 @@ export async function resolveConfig(template: ConfigTemplate, input: ResolveInpu
   const stores = input.stores ?? new SecretStores();
   try {
     const values = await resolveValues(active, { ...input, stores });
-    const { policies, warnings } = await compileSqlToolPolicies(active);
     const config = toResolvedConfig(active, values, stores);
-    const sqlTools = { ...config.sqlTools, policies };
-    return deepFreeze({ ...config, sqlTools, warnings: [...config.warnings, ...warnings] });
+    return deepFreeze(await withSqlToolPolicies(config, active));
   } finally {
     if (input.stores === undefined) await stores.dispose();
   }
+}
+
+async function withSqlToolPolicies(config: ResolvedConfig, active: ActiveTemplate): Promise<ResolvedConfig> {
+  const written = active.site.sql_tools.policies;
+  if (written === undefined) return config;
+  const { policies, warnings } = await compileSqlToolPolicies(written, active);
+  return { ...config, sqlTools: { ...config.sqlTools, policies }, warnings: [...config.warnings, ...warnings] };
 }
 
 /**

@@ -52,7 +52,7 @@ export const ERROR_CODES = {
   reference_unresolved: { kind: 'user', doc: 'A `${NAME}`, `file://`, `vault://` or `op://` reference has no value.' },
   protection_unavailable: {
     kind: 'user',
-    doc: 'The configuration asks for a protection (`auth`, audit) that this version does not enforce. The server refuses to run without it.',
+    doc: 'The configuration asks for a protection that this version does not enforce, for example scopes without authentication. The server refuses to run without it.',
   },
   feature_unavailable: { kind: 'user', doc: 'The configuration asks for a feature that this version does not have.' },
   endpoint_invalid: { kind: 'user', doc: 'One or more endpoint files cannot be served; every one is listed.' },
