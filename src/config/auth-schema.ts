@@ -54,7 +54,7 @@ const oauthClient = z.strictObject({
 const registeredClient = z.strictObject({
   client_id: text,
   name: text,
-  client_secret: text.optional(),
+  client_secret: text.optional().meta({ secret: true }),
   redirect_uris: z.array(text).default([]),
   grant_types: z
     .array(z.enum(['authorization_code', 'refresh_token']))
@@ -85,7 +85,8 @@ const TOKEN = /^[\w.~+/-]+=*$/;
 const staticToken = z.strictObject({
   token: text
     .min(MIN_TOKEN_LENGTH, `must have at least ${MIN_TOKEN_LENGTH} characters; \`openssl rand -hex 32\` makes one`)
-    .regex(TOKEN, 'must consist of letters, digits and `-._~+/`, as a bearer token does'),
+    .regex(TOKEN, 'must consist of letters, digits and `-._~+/`, as a bearer token does')
+    .meta({ secret: true }),
   username: text,
   user_id: text.optional(),
   email: text.optional(),
@@ -138,7 +139,7 @@ const trustedProxy = z
 const shape = {
   mode: z.enum(['issuer', 'verifier']).optional(),
   provider: z.enum(PROVIDERS).default('none'),
-  clients: z.array(registeredClient).default([]).meta({ reload: 'live', secret: true }),
+  clients: z.array(registeredClient).default([]).meta({ reload: 'live' }),
   github: oauthClient.optional(),
   atlassian: oauthClient.optional(),
   salesforce: oauthClient.optional(),
@@ -153,7 +154,7 @@ const shape = {
     })
     .optional(),
   oidc: identityProvider.optional(),
-  static: z.strictObject({ tokens: staticTokens.meta({ reload: 'live', secret: true }) }).optional(),
+  static: z.strictObject({ tokens: staticTokens.meta({ reload: 'live' }) }).optional(),
   proxy: trustedProxy.optional(),
   authorization: section({ required_scopes: z.array(scope).default([]) }),
   /** How clients become known to the authorization server, besides `clients`. */

@@ -9,7 +9,7 @@ const AUTH = {
   provider: 'static',
   static: {
     tokens: [
-      { token: ADA, username: 'ada', role: 'admin' },
+      { token: ADA, username: 'ada', role: 'analyst' },
       { token: BOB, username: 'bob' },
     ],
   },
@@ -24,7 +24,7 @@ const siteWith = (...rules: readonly string[]) => [
   '  policies:',
   ...rules.map((rule) => `    ${rule}`),
 ];
-const ADMINS = ['input:', `  - { condition: 'user.role != "admin"', action: deny, reason: Only for admins }`];
+const ANALYSTS = ['input:', `  - { condition: 'user.role != "analyst"', action: deny, reason: SQL is for analysts }`];
 
 const projectWith = (...rules: readonly string[]) => protectedProject(AUTH, { 'mxcp-site.yml': siteWith(...rules) });
 
@@ -43,14 +43,14 @@ async function toolsOf(server: InProcessServer, token: string): Promise<readonly
 
 describe('policies of the SQL tools', () => {
   it('decide who may call them and who sees them', async () => {
-    await using server = await InProcessServer.start(projectWith(...ADMINS));
+    await using server = await InProcessServer.start(projectWith(...ANALYSTS));
     expect(await ask(server, ADA, queryOf('SELECT 42 AS n'))).toMatchObject({
       structuredContent: { result: [{ n: 42 }] },
     });
     for (const call of [queryOf('SELECT 42 AS n'), callOf('list_tables', {})]) {
       const refused = await ask(server, BOB, call);
       expect(refused).toMatchObject({ isError: true });
-      expect(JSON.stringify(refused)).toMatch(/Policy enforcement failed: Only for admins \(decision [\w-]{36}\)/);
+      expect(JSON.stringify(refused)).toMatch(/Policy enforcement failed: SQL is for analysts \(decision [\w-]{36}\)/);
     }
     expect(await toolsOf(server, ADA)).toContain('execute_sql_query');
     expect(await toolsOf(server, BOB)).not.toContain('execute_sql_query');
@@ -74,7 +74,7 @@ describe('policies of the SQL tools', () => {
   it.each([
     [
       'an unknown name',
-      'input: [{ condition: \'usr.role == "admin"\', action: deny }]',
+      'input: [{ condition: \'usr.role == "analyst"\', action: deny }]',
       '7:26: in the condition, "usr"',
     ],
     [
@@ -88,7 +88,7 @@ describe('policies of the SQL tools', () => {
   });
 
   it('stay when a reload finds them changed, which only a restart applies', async () => {
-    const project = projectWith(...ADMINS);
+    const project = projectWith(...ANALYSTS);
     await using server = await InProcessServer.start(project);
     project.write('mxcp-site.yml', siteWith('input: []'));
     const record = await server.admin.reload({ waitMs: 20_000 });
