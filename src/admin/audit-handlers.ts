@@ -1,6 +1,6 @@
-import type { RouteName } from '../contract/index.js';
+import type { AuditSelection, RouteName } from '../contract/index.js';
 import { toMxcpError } from '../errors/index.js';
-import type { AdminPorts, AuditSelection } from './ports.js';
+import type { AdminPorts } from './ports.js';
 import { ok, type RouteHandlers, type RouteRequest } from './route-answers.js';
 
 const DEFAULT_LIMIT = 100;

@@ -1,5 +1,6 @@
 import type {
   AuditRecordsRecord,
+  AuditSelection,
   AuditStatsRecord,
   BodyOf,
   Check,
@@ -47,19 +48,6 @@ export interface AdminPorts {
   readonly trace: TracePort;
   /** Undefined without an audit log, and until the first generation serves. */
   audit(): AuditPort | undefined;
-}
-
-/** Which records are wanted; all conditions must hold. */
-export interface AuditSelection {
-  readonly schemaName?: string | undefined;
-  readonly from?: Date | undefined;
-  readonly until?: Date | undefined;
-  readonly operationType?: string | undefined;
-  readonly operationName?: string | undefined;
-  readonly operationStatus?: string | undefined;
-  readonly userId?: string | undefined;
-  readonly traceId?: string | undefined;
-  readonly policyDecision?: string | undefined;
 }
 
 export interface AuditPort {

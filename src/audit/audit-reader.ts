@@ -1,20 +1,11 @@
 import { dirname } from 'node:path';
-import { AUDIT_FIELDS } from '../contract/index.js';
+import { AUDIT_FIELDS, type AuditSelection } from '../contract/index.js';
 import { quote, ScratchDatabase, type ScratchRow } from '../duckdb/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { type AuditSegment, listSegments } from './audit-segments.js';
 
-/** Which records are wanted; all conditions must hold. Values are bound, never part of the SQL. */
-export interface AuditFilter {
-  readonly schemaName?: string | undefined;
-  readonly from?: Date | undefined;
-  readonly until?: Date | undefined;
-  readonly operationType?: string | undefined;
-  readonly operationName?: string | undefined;
-  readonly operationStatus?: string | undefined;
-  readonly userId?: string | undefined;
-  readonly traceId?: string | undefined;
-  readonly policyDecision?: string | undefined;
+/** Which records are wanted. */
+export interface AuditFilter extends AuditSelection {
   /** Only records after this one. */
   readonly afterId?: string | undefined;
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCodeOf, isMissing } from '../errors/index.js';
+import { syncFolder } from '../files/index.js';
 
 /** A file of the audit log. Each server writes segments of its own, so that several may share a folder. */
 export interface AuditSegment {
@@ -96,14 +97,5 @@ async function openNew(path: string): Promise<FileHandle | undefined> {
   } catch (error) {
     if (errorCodeOf(error) === 'EEXIST') return undefined;
     throw error;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -158,3 +158,16 @@ export function readAuditHashes(
   const isIntact = createHash('sha256').update(hashed).digest('hex') === hash;
   return { hash, previous: PREVIOUS.exec(hashed)?.[1] ?? null, isIntact };
 }
+
+/** Which records are wanted; all conditions must hold. Values are bound, never part of SQL. */
+export interface AuditSelection {
+  readonly schemaName?: string | undefined;
+  readonly from?: Date | undefined;
+  readonly until?: Date | undefined;
+  readonly operationType?: string | undefined;
+  readonly operationName?: string | undefined;
+  readonly operationStatus?: string | undefined;
+  readonly userId?: string | undefined;
+  readonly traceId?: string | undefined;
+  readonly policyDecision?: string | undefined;
+}

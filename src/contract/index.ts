@@ -2,6 +2,7 @@ export { check, reloadRecord } from './answers.js';
 export {
   AUDIT_FIELDS,
   type AuditFacts,
+  type AuditSelection,
   type AuditValues,
   fromAuditLine,
   readAuditHashes,

@@ -14,4 +14,5 @@ export {
   readTextFile,
   resolveDatabasePath,
   resolvePath,
+  syncFolder,
 } from './project-files.js';

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
-import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
+import { mkdir, open as openFile, readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -309,4 +309,14 @@ function toReadError(error: unknown): FileReadError {
   if (error instanceof FileReadError) return error;
   const code = errorCodeOf(error) ?? 'unknown error';
   return new FileReadError(REASONS[code] ?? `cannot be read (${code})`, isMissing(error), { cause: error });
+}
+
+/** Puts the names in a folder on the disk: a new or renamed file is there when its folder is. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await openFile(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

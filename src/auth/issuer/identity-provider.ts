@@ -2,6 +2,7 @@ import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtV
 import { z } from 'zod';
 import { MxcpError } from '../../errors/index.js';
 import { isMapping } from '../../yaml/index.js';
+import { SIGNATURE_ALGORITHMS } from '../oidc/index.js';
 import type { ExternalTokens, SignedInUser } from './issuer-store.js';
 import {
   discoveredProvider,
@@ -60,19 +61,6 @@ const emailsSchema = z.array(z.object({ email: z.string(), primary: z.boolean(),
 const DISCOVERY_MS = 60 * 60_000;
 /** A token that ends this soon is replaced now. */
 const EARLY_MS = 5 * 60_000;
-const ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
 /** As `jose` 6.2 reports keys that it could not read: too late, with another status, or in another form. */
 const UNREAD_KEYS = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID']);
 const CLOCK_TOLERANCE_S = 60;
@@ -219,7 +207,7 @@ export class IdentityProvider {
     try {
       const { payload } = await jwtVerify(token, keys, {
         issuer: openId.issuer,
-        algorithms: ALGORITHMS,
+        algorithms: SIGNATURE_ALGORITHMS,
         clockTolerance: CLOCK_TOLERANCE_S,
         currentDate: new Date(this.#options.now()),
         ...(audience !== undefined && { audience }),

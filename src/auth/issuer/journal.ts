@@ -3,7 +3,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { isMissing, messageOf, MxcpError } from '../../errors/index.js';
-import { createFolder } from '../../files/index.js';
+import { createFolder, syncFolder } from '../../files/index.js';
 import { EventLoopBudget } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import { SealingKey } from './sealing.js';
@@ -303,15 +303,5 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
-  }
-}
-
-/** A rename is on disk when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -1,2 +1,2 @@
 export { IdentityProvider } from './identity-provider.js';
-export { OidcVerifier } from './oidc-verifier.js';
+export { OidcVerifier, SIGNATURE_ALGORITHMS } from './oidc-verifier.js';

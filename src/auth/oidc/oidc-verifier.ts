@@ -18,7 +18,7 @@ export interface OidcVerifierOptions {
 }
 
 /** Only signatures: with a shared key, or with none, any client that knows the public keys could sign. */
-const ALGORITHMS = [
+export const SIGNATURE_ALGORITHMS = [
   'RS256',
   'RS384',
   'RS512',
@@ -80,7 +80,12 @@ export class OidcVerifier {
   }
 
   async #verifyWith(keys: JWTVerifyGetKey, token: string, issuer: string): Promise<Claims> {
-    const options = { algorithms: ALGORITHMS, clockTolerance: CLOCK_SKEW_SECONDS, requiredClaims: ['exp'], issuer };
+    const options = {
+      algorithms: SIGNATURE_ALGORITHMS,
+      clockTolerance: CLOCK_SKEW_SECONDS,
+      requiredClaims: ['exp'],
+      issuer,
+    };
     const { payload, protectedHeader } = await jwtVerify(token, keys, options).catch((error: unknown) => {
       if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, token, options);
       throw error;
