@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ANONYMOUS, DatabaseRegistry, GenerationDatabase } from '../../dist/duckdb/index.js';
+import { ANONYMOUS } from '../../dist/caller/index.js';
+import { DatabaseRegistry, GenerationDatabase } from '../../dist/duckdb/index.js';
 import { PythonWorkers } from '../../dist/python/index.js';
 
 const CODE = `from mxcp.runtime import db

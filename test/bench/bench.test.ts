@@ -20,13 +20,14 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     ['handover', ['1 MB: pause', '1 MB, full log: longest call', '1 MB: calls that failed: 0']],
     ['metrics', ['CPU per call: on to off', 'counting one call', 'one scrape with 200 endpoints']],
     ['telemetry', ['recording one call']],
+    ['protection', ['audit log: CPU to off', 'everything: p50 to off']],
     ['memory', ['at rest', 'under load during reloads', 'results of 10 MiB']],
   ])('measure %s and print its figures beside their aims', (suite, figures) => {
     const { status, stdout, stderr } = runBench(suite, '--quick');
     expect(stderr).toBe('');
     expect(status).toBe(0);
     for (const figure of figures) expect(stdout).toContain(figure);
-    expect(stdout).toMatch(/aim ≤ /);
+    if (suite !== 'protection') expect(stdout).toMatch(/aim ≤ /);
     expect(stdout).toMatch(/^\d+ of \d+ aims met$/m);
   });
 
