@@ -1,4 +1,4 @@
-import type { AuditSelection, RouteName } from '../contract/index.js';
+import { type AuditSelection, NO_AUDIT_STATS, type RouteName } from '../contract/index.js';
 import { toMxcpError } from '../errors/index.js';
 import type { AdminPorts } from './ports.js';
 import { ok, type RouteHandlers, type RouteRequest } from './route-answers.js';
@@ -15,18 +15,10 @@ export function createAuditHandlers(
       const records = (await audit()?.records(toSelection(query), { limit, offset }, signal)) ?? [];
       return ok({ records, count: records.length });
     },
-    getAuditStats: async ({ query, signal }) => ok((await audit()?.stats(toSelection(query), signal)) ?? NO_STATS),
+    getAuditStats: async ({ query, signal }) =>
+      ok((await audit()?.stats(toSelection(query), signal)) ?? NO_AUDIT_STATS),
   };
 }
-
-const NO_STATS = {
-  totalRecords: 0,
-  byType: {},
-  byStatus: {},
-  byPolicy: {},
-  earliestTimestamp: null,
-  latestTimestamp: null,
-};
 
 type Query = RouteRequest<'getAuditRecords'>['query'];
 

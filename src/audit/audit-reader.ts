@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { AUDIT_FIELDS, type AuditSelection } from '../contract/index.js';
+import { AUDIT_FIELDS, type AuditSelection, NO_AUDIT_STATS } from '../contract/index.js';
 import { quote, ScratchDatabase, type ScratchRow } from '../duckdb/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import { type AuditSegment, listSegments } from './audit-segments.js';
@@ -71,7 +71,7 @@ export class AuditReader implements Disposable {
 
   async stats(filter: AuditFilter): Promise<FoundStats> {
     const segments = await listSegments(this.#basePath);
-    if (segments.length === 0) return NOTHING;
+    if (segments.length === 0) return NO_AUDIT_STATS;
     const { condition, parameters } = toCondition(filter);
     const rows = await this.#database.query(
       `SELECT operation_type AS type, operation_status AS status, policy_decision AS policy, count(*)::INTEGER AS number,
@@ -111,14 +111,6 @@ export class AuditReader implements Disposable {
 
 const NO_RECORDS = `SELECT ${AUDIT_FIELDS.map(([name, holds]) => `NULL::${SQL_TYPES[holds]} AS "${name}"`).join(', ')},
   NULL::TIMESTAMPTZ AS moment WHERE false`;
-const NOTHING: FoundStats = {
-  totalRecords: 0,
-  byType: {},
-  byStatus: {},
-  byPolicy: {},
-  earliestTimestamp: null,
-  latestTimestamp: null,
-};
 
 /**
  * All records of these segments, with their time as `moment`. A line that is not a record, such as the last one of a server that was killed in the

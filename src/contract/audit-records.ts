@@ -171,3 +171,13 @@ export interface AuditSelection {
   readonly traceId?: string | undefined;
   readonly policyDecision?: string | undefined;
 }
+
+/** The statistics of no records, also where there is no audit log. */
+export const NO_AUDIT_STATS = {
+  totalRecords: 0,
+  byType: {},
+  byStatus: {},
+  byPolicy: {},
+  earliestTimestamp: null,
+  latestTimestamp: null,
+} as const;

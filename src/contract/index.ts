@@ -5,6 +5,7 @@ export {
   type AuditSelection,
   type AuditValues,
   fromAuditLine,
+  NO_AUDIT_STATS,
   readAuditHashes,
   toAuditLine,
   toReloadValues,
