@@ -12,8 +12,8 @@ import {
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS, type Caller, InsufficientScope } from '../caller/index.js';
-import type { CallContext, EndpointCalls, EndpointListings } from '../endpoints/index.js';
-import { joinReasons, MxcpError, toMxcpError } from '../errors/index.js';
+import type { CallContext, EndpointCalls } from '../endpoints/index.js';
+import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
 import { type CallTiming, type Observers, parseTraceContext, type TraceContext } from '../telemetry/index.js';
 import { MAX_ARGUMENT_VALUES } from '../values/index.js';
@@ -26,7 +26,8 @@ import {
   toToolFailure,
 } from './call-errors.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
-import { type ListChanges, toPrompt, toResource, toResourceTemplate, toTool } from './listings.js';
+import { createListHandlers, type ListChanges, type ListHandlers } from './listings.js';
+import { toParamsError } from './refused-parameters.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
 
 /** The open transport: an HTTP port, or the streams of stdio. Its opener closes it. */
@@ -95,6 +96,7 @@ const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, pro
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
   const { calls, info, logger, scopeOf, refusals } = options;
+  const lists = createListHandlers((context) => calls.listingsFor(callerOf(scopeOf(context))));
   return () => {
     const { instructions, ...implementation } = info;
     const server = new CheckedServer(implementation, {
@@ -105,7 +107,7 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
     server.onRefused = (method, { message }) =>
       refusals.write('info', `refused requests of ${method}`, () => [{ method }, `refused: ${message}`]);
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
-    serveLists(server, (context) => calls.listingsFor(callerOf(scopeOf(context))));
+    serveLists(server, lists);
     serveCalls(server, options);
     return server;
   };
@@ -116,33 +118,11 @@ function callerOf({ caller = ANONYMOUS, requestHeaders }: MessageScope): Caller 
   return { ...caller, requestHeaders };
 }
 
-/** Lists show what their reader may call. */
-function serveLists(server: Server, listingsOf: (context: RequestContext) => EndpointListings): void {
-  const tools = unpaged((context) => ({ tools: listingsOf(context).tools.map(toTool) }));
-  const prompts = unpaged((context) => ({ prompts: listingsOf(context).prompts.map(toPrompt) }));
-  const resources = unpaged((context) => {
-    const fixed = listingsOf(context).resources.filter(({ isTemplate }) => !isTemplate);
-    return { resources: fixed.map(toResource) };
-  });
-  const templates = unpaged((context) => {
-    const found = listingsOf(context).resources.filter(({ isTemplate }) => isTemplate);
-    return { resourceTemplates: found.map(toResourceTemplate) };
-  });
+function serveLists(server: Server, { tools, prompts, resources, templates }: ListHandlers): void {
   server.setRequestHandler('tools/list', tools);
   server.setRequestHandler('prompts/list', prompts);
   server.setRequestHandler('resources/list', resources);
   server.setRequestHandler('resources/templates/list', templates);
-}
-
-/** A list is answered as a whole, so every cursor is unknown. */
-function unpaged<R>(list: (context: RequestContext) => R) {
-  return (
-    { params }: { readonly params?: { readonly cursor?: string | undefined } | undefined },
-    context: RequestContext,
-  ): R => {
-    if (params?.cursor === undefined) return list(context);
-    throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Unknown cursor: lists are answered whole');
-  };
 }
 
 function serveCalls(server: Server, options: McpServerFactoryOptions): void {
@@ -324,38 +304,6 @@ function refuseManyArguments({ params }: JSONRPCRequest): void {
   if (count <= MAX_ARGUMENT_VALUES) return;
   const message = `Invalid params: arguments: more than ${MAX_ARGUMENT_VALUES}`;
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
-}
-
-function toParamsError(error: unknown): ProtocolError | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const hasCode = error instanceof ProtocolError;
-  const report = hasCode ? /^Invalid tools\/call request: (.*)$/s.exec(error.message)?.[1] : error.message;
-  const issues = report === undefined ? [] : parseIssues(report);
-  if (issues.length === 0) return undefined;
-  return new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid params: ${toIssueTexts(issues)}`);
-}
-
-/** Empty when the text is no report of the schema library. */
-function parseIssues(report: string): readonly unknown[] {
-  try {
-    const issues: unknown = JSON.parse(report);
-    return Array.isArray(issues) ? issues : [];
-  } catch {
-    // Another error, with a readable message.
-    return [];
-  }
-}
-
-/** What is wrong with the parameters of a request, by their paths within it. */
-export function toIssueTexts(issues: readonly unknown[]): string {
-  return joinReasons(issues.flatMap(toIssueText));
-}
-
-function toIssueText(issue: unknown): readonly string[] {
-  if (typeof issue !== 'object' || issue === null || !('path' in issue) || !('message' in issue)) return [];
-  if (!Array.isArray(issue.path)) return [];
-  const [, ...path] = issue.path.map(String);
-  return [`${path.join('.') || 'params'}: ${String(issue.message).replace(/^Invalid \w+: /, '')}`];
 }
 
 /**

@@ -1,24 +1,26 @@
 import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
 import type { ResolvedConfig } from '../../config/index.js';
 import type { QueryableDatabase } from '../../duckdb/index.js';
-import { clip, MxcpError, nearSuggestion, toMxcpError } from '../../errors/index.js';
+import { type MxcpError, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, CallDeadline, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
-import type { PythonTarget, PythonWorkers } from '../../python/index.js';
+import type { PythonWorkers } from '../../python/index.js';
 import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
   type CallArguments,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
-  ValueCollector,
+  type ValueCollector,
 } from '../../values/index.js';
-import { type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
+import { endpointLabel } from '../definitions/endpoint-definition.js';
 import { enforceInput, enforceMessages, enforceOutput } from './enforce-policies.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import type { AuditedCall, CallAudit, CallOutcome } from './call-audit.js';
+import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
 import type { CallContext, OwnQuery, SentArguments } from './call-context.js';
-import { type CallLog, originFields } from './call-log.js';
+import { callFunction } from './call-function.js';
+import type { CallLog } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallRates } from './rate-limits.js';
 import { throwWithoutStatement } from './sql-tools.js';
@@ -51,12 +53,6 @@ export interface LiveEndpointCallsOptions {
   readonly log?: CallLog | undefined;
   /** Records each call before it is answered. */
   readonly audit?: CallAudit | undefined;
-}
-
-interface CalledEndpoint {
-  readonly kind: EndpointKind;
-  /** The name or URI as the client sent it. */
-  readonly name: string;
 }
 
 interface RunningCall {
@@ -215,7 +211,7 @@ export class LiveEndpointCalls {
       await audit?.record(this.#toEnded(frame));
       return result;
     } catch (thrown) {
-      error = this.#toFailure(thrown, deadline, holder.label);
+      error = toFailure(thrown, holder.label, { deadline, timeLimitMs: this.#options.callTimeoutMs });
       await audit?.record(this.#toEnded(frame, error)).catch((failure: unknown) => (error = toMxcpError(failure)));
       throw error;
     } finally {
@@ -275,27 +271,18 @@ export class LiveEndpointCalls {
     const release = await gate.acquire(endpoint, call.deadline.signal);
     queue?.end();
     try {
-      return source.language === 'sql'
-        ? await runStatement(source, callArguments, { ...call, options })
-        : await callFunction(source.python, callArguments, { ...call, options });
+      if (source.language === 'sql') return await runStatement(source, callArguments, { ...call, options });
+      const { generation, context, deadline } = call;
+      const { collector, phase } = await callFunction(source.python, callArguments, {
+        python: generation.python,
+        context,
+        signal: deadline.signal,
+        options,
+      });
+      return finish(collector, context.timing, phase);
     } finally {
       release();
     }
-  }
-
-  /** Only the deadline knows why work was interrupted. */
-  #toFailure(error: unknown, deadline: CallDeadline, label: string): MxcpError {
-    const isInterruption =
-      error === deadline.signal.reason || (error instanceof MxcpError && error.code === 'query_interrupted');
-    const { endedBy } = deadline;
-    if (endedBy === undefined || !isInterruption) return toMxcpError(error);
-    const reasons = {
-      caller: 'was cancelled',
-      server: 'was ended by a forced reload; call again',
-      'time limit': `took longer than ${this.#options.callTimeoutMs / 1000} s, waiting included, and was ended; raise --call-timeout if it needs more`,
-    };
-    const code = endedBy === 'time limit' ? 'call_timeout' : 'query_interrupted';
-    return new MxcpError(code, `the call of ${label} ${reasons[endedBy]}`, { cause: error });
   }
 }
 
@@ -360,31 +347,4 @@ function finish(
   check?.end();
   phase?.report(result.shape === 'array' ? result.texts.length : 1);
   return result;
-}
-
-async function callFunction(
-  target: PythonTarget,
-  { bindings }: CallArguments,
-  { generation: { python }, context: { caller, notify, origin, timing }, deadline: { signal }, options }: WorkingCall,
-): Promise<ShapedResult> {
-  if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
-  const collector = new ValueCollector(options);
-  const { onShape, onItem } = collector;
-  const { maxResultBytes, endpoint } = options;
-  const phase = timing?.begin('python', { code: target.file, parameters: Object.keys(bindings).length });
-  const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
-  const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
-  const lineFields = { endpoint, ...originFields(origin) };
-  const call = { caller, endpoint, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields, onStatement };
-  await python.call(target, bindings, call);
-  phase?.end();
-  return finish(collector, timing, phase);
-}
-
-const SHOWN_NAME_LENGTH = 200;
-
-/** `endpoint_not_found` */
-export function notFound({ kind, name }: CalledEndpoint, known: Iterable<string>): MxcpError {
-  const what = endpointLabel(kind, clip(name, SHOWN_NAME_LENGTH));
-  return new MxcpError('endpoint_not_found', `there is no ${what}${nearSuggestion(name, [...known])}`);
 }

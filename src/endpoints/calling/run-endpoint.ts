@@ -6,13 +6,9 @@ import type { ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
 import type { EndpointSet } from './endpoint-set.js';
+import { notFound } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
-import {
-  type CallableGeneration,
-  LiveEndpointCalls,
-  type LiveEndpointCallsOptions,
-  notFound,
-} from './live-endpoint-calls.js';
+import { type CallableGeneration, LiveEndpointCalls, type LiveEndpointCallsOptions } from './live-endpoint-calls.js';
 
 export interface EndpointRun {
   readonly kind: EndpointKind;

@@ -9,7 +9,8 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import { type ListChanges, sendListChanges } from '../listings.js';
-import { MODERN_VERSION, toIssueTexts } from '../mcp-server.js';
+import { MODERN_VERSION } from '../mcp-server.js';
+import { toIssueTexts } from '../refused-parameters.js';
 import { type ExchangeRequest, hasMethod } from './http-exchange.js';
 import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
 import { REFUSED, toResponse } from './refusals.js';

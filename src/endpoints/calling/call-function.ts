@@ -1,0 +1,40 @@
+import type { PythonTarget, PythonWorkers } from '../../python/index.js';
+import type { OpenPhase } from '../../telemetry/index.js';
+import { type CallArguments, type ResultOptions, ValueCollector } from '../../values/index.js';
+import type { CallContext } from './call-context.js';
+import { originFields } from './call-log.js';
+
+interface FunctionCall {
+  /** Undefined when the project has no Python; then no endpoint may need it. */
+  readonly python: Pick<PythonWorkers, 'call'> | undefined;
+  readonly context: CallContext;
+  /** Of the deadline of the call, which includes the signal of the client. */
+  readonly signal: AbortSignal;
+  readonly options: ResultOptions;
+}
+
+/** What a function has returned, not yet checked as a whole. */
+interface ReturnedValue {
+  readonly collector: ValueCollector;
+  readonly phase: OpenPhase | undefined;
+}
+
+/** Runs a Python function in a worker. Throws what `PythonWorkers.call` and `ValueCollector` throw. */
+export async function callFunction(
+  target: PythonTarget,
+  { bindings }: CallArguments,
+  { python, context: { caller, notify, origin, timing }, signal, options }: FunctionCall,
+): Promise<ReturnedValue> {
+  if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
+  const collector = new ValueCollector(options);
+  const { onShape, onItem } = collector;
+  const { maxResultBytes, endpoint } = options;
+  const phase = timing?.begin('python', { code: target.file, parameters: Object.keys(bindings).length });
+  const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
+  const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
+  const lineFields = { endpoint, ...originFields(origin) };
+  const call = { caller, endpoint, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields, onStatement };
+  await python.call(target, bindings, call);
+  phase?.end();
+  return { collector, phase };
+}
