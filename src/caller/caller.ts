@@ -116,6 +116,31 @@ function joined(earlier: readonly string[] = [], later: readonly string[] = []):
   return earlier.length + later.length === 0 ? undefined : [...earlier, ...later];
 }
 
+interface DenialDetails {
+  /** May quote what is refused. */
+  readonly detail?: string | undefined;
+  readonly advice: string;
+  /** Whether the caller has written what is refused, as opposed to the project. */
+  readonly isByCaller: boolean;
+}
+
+/** What a part that knows no call has refused to do for one. Nothing of it has run; who runs the call records the decision. */
+export class DeniedByRule extends MxcpError {
+  /** Without any word that the caller has sent. */
+  readonly reason: string;
+  /** As `Decision.policies` names it. */
+  readonly rule: string;
+  readonly isByCaller: boolean;
+
+  constructor(rule: string, reason: string, { detail, advice, isByCaller }: DenialDetails) {
+    const shown = detail === undefined ? reason : `${reason} (${detail})`;
+    super('policy_denied', `${shown}; ${advice}`, { logMessage: `${reason}; ${advice}` });
+    this.reason = reason;
+    this.rule = rule;
+    this.isByCaller = isByCaller;
+  }
+}
+
 /** A caller lacks scopes. */
 export class InsufficientScope extends MxcpError {
   /** Everything that the endpoint needs, and not only what is missing: a client asks for a token once. */

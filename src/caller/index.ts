@@ -4,6 +4,7 @@ export {
   assertScopes,
   type Caller,
   type Decision,
+  DeniedByRule,
   InsufficientScope,
   toCaller,
   toUserContext,

@@ -63,7 +63,7 @@ export const ERROR_CODES = {
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
   policy_denied: {
     kind: 'forbidden',
-    doc: 'A policy of the endpoint denied the call, or its answer; the message has the reason and the id of the decision.',
+    doc: 'A policy of the endpoint denied the call, or its answer, or its SQL would go around the rules for rows; the message has the reason and the id of the decision.',
   },
   tool_error: { kind: 'user', doc: 'A Python function refused the call with `ToolError`; the message is its text.' },
   not_found: { kind: 'not_found', doc: 'The endpoint found nothing for these arguments.' },

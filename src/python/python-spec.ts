@@ -54,6 +54,8 @@ export interface PythonCallOptions {
   readonly lineFields?: LineFields | undefined;
   /** Called when a statement of the code begins. */
   readonly onStatement?: ((sql: string) => { end(failure?: string): void }) | undefined;
+  /** Learns of each statement that the rules for rows refuse: the code may catch the error. */
+  readonly onDenied?: RowAccess['onDenied'];
   /** A result that is a list arrives item by item, anything else as one value. */
   readonly onShape: (shape: 'list' | 'value') => void;
   /** `text` is the JSON of the value as it arrived. An error that it throws ends the call and is thrown by it. */

@@ -118,7 +118,8 @@ export class WorkerJobs {
     const phase = listener?.onStatement?.(request.sql);
     // Hooks, payloads and imports run for the owner of the project; code that outlives its call has no caller, and is not trusted.
     const seesAllRows = listener !== undefined && listener.caller === undefined;
-    const user = { caller: listener?.caller ?? ANONYMOUS, endpoint: listener?.endpoint, seesAllRows };
+    const { caller = ANONYMOUS, endpoint, onDenied } = listener ?? {};
+    const user = { caller, endpoint, onDenied, seesAllRows };
     const hasWorked = await this.sessions.execute(request, user);
     phase?.end(hasWorked ? undefined : 'query_failed');
   }

@@ -1,5 +1,5 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, version as engineVersion } from '@duckdb/node-api';
-import { ANONYMOUS, type Caller } from '../../caller/index.js';
+import { ANONYMOUS, type Caller, type DeniedByRule } from '../../caller/index.js';
 import type { AttachmentDefinition, Protection, SecretDefinition } from '../../config/index.js';
 import { messageOf, MxcpError } from '../../errors/index.js';
 import { type Disposable, Disposer } from '../../lifecycle/index.js';
@@ -30,6 +30,8 @@ export interface RowAccess {
   readonly endpoint?: string | undefined;
   /** For SQL that runs for the owner of the project and not for a caller. */
   readonly seesAllRows?: boolean | undefined;
+  /** Learns of SQL that the rules for rows refuse, also where code catches the error. */
+  readonly onDenied?: ((denied: DeniedByRule) => void) | undefined;
 }
 
 export interface QueryOptions extends RowAccess {
@@ -141,29 +143,29 @@ export class GenerationDatabase implements Disposable {
   /**
    * Runs all statements of `sql`. One SELECT shares idle connections; any other text has a connection of its own, so no
    * temporary table, variable or open transaction of one caller reaches another. Returns whether there were more than `maxRows`
-   * rows. Throws `query_failed`, `query_interrupted`.
+   * rows. Throws `query_failed`, `query_interrupted`, `DeniedByRule`.
    */
   async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<boolean> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
     if (!isOneStatement) refuseOpenTransaction(sql);
     if (options.isOneStatement === true) refuseSeveralStatements(sql);
-    const { onRow, readingOf, maxRows, maxRowBytes, refusesExcess = false, staysWithin } = options;
+    const { caller, signal, onRow, readingOf, maxRows, maxRowBytes, refusesExcess = false, staysWithin } = options;
     const rules = this.#rulesFor(options);
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
-    const work = async (connection: DuckDBConnection, signal: AbortSignal): Promise<boolean> => {
+    const work = async (connection: DuckDBConnection, interrupted: AbortSignal): Promise<boolean> => {
       if (staysWithin === true) assertWithinDatabase(sql);
-      await rules?.check(connection, { sql, parameters, caller: options.caller, ofCaller: staysWithin === true });
+      const { onDenied } = options;
+      await rules?.check(connection, { sql, parameters, caller, ofCaller: staysWithin === true, onDenied });
       const reading = {
         openReader: jsonRows(onRow, readingOf),
         maxRows,
         maxRowBytes,
         ...(staysWithin === true && { beforeRun }),
       };
-      const query = { sql, parameters, signal, isOneStatement, refusesExcess, ...reading };
+      const query = { sql, parameters, signal: interrupted, isOneStatement, refusesExcess, ...reading };
       return rules === undefined ? executeQuery(connection, query) : rules.withhold(executeQuery(connection, query));
     };
-    const { caller, signal } = options;
     const running = { caller, signal, setup: rules?.setup };
     // The rules let a caller run nothing but one SELECT.
     const leavesNothing = isOneStatement || (rules !== undefined && staysWithin === true);
@@ -172,7 +174,8 @@ export class GenerationDatabase implements Disposable {
 
   /** The caller disposes the session; one that is left open ends with the database. */
   openSession(caller: Caller, access: RowAccess = {}): CallSession {
-    const of = ({ connections: pool }: DatabaseInstance) => ({ pool, guard: this.#rulesFor(access) });
+    const { onDenied } = access;
+    const of = ({ connections: pool }: DatabaseInstance) => ({ pool, guard: this.#rulesFor(access), onDenied });
     const connections =
       this.instance === undefined ? this.#whenOpen().then(({ instance }) => of(instance)) : of(this.instance);
     // The statements of the session report it.
@@ -184,7 +187,7 @@ export class GenerationDatabase implements Disposable {
 
   /**
    * Compiles a text, on a candidate with the secrets that are about to be committed. DuckDB stops at a parameter whose type
-   * it cannot infer; with a sample of each parameter, the rest of the statement is compiled too. Throws `query_failed`, also for
+   * it cannot infer; with a sample of each parameter, the rest of the statement is compiled too. Throws `query_failed`, and `DeniedByRule` for
    * SQL that reads protected tables around their rules.
    */
   async inspect(sql: string, samples?: SqlParameters, access: RowAccess = {}): Promise<StatementShape> {

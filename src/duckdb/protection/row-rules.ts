@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { ANONYMOUS, type Caller } from '../../caller/index.js';
+import { ANONYMOUS, type Caller, DeniedByRule } from '../../caller/index.js';
 import type { ColumnMask, Protection, TableRule } from '../../config/index.js';
 import { firstLineOf, messageOf, MxcpError, type Problem, problemsError } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
@@ -12,7 +12,7 @@ import type {
   PooledConnection,
   StatementGuard,
 } from '../statements/connections.js';
-import { reasonOf, toQueryError } from '../statements/query.js';
+import { toQueryError } from '../statements/query.js';
 import { castParameters } from '../statements/sql-text.js';
 import {
   changesNames,
@@ -24,6 +24,7 @@ import {
   plansOf,
 } from './plan-check.js';
 import { bindPlan, describeRelation, quoteName, readGovernedPlan, type Relation } from './governed-plans.js';
+import { explainWrite, refused, withoutValues } from './row-refusals.js';
 
 /**
  * What callers see of the tables of one generation. Its connections have a temporary view in place of each protected table; DuckDB
@@ -75,8 +76,20 @@ export class RowRules implements StatementGuard, Disposable {
     return endpoint !== undefined && this.#unfiltered.has(endpoint);
   }
 
-  /** Throws `query_failed` for a text that reads a protected table another way, that cannot be checked or that does not compile. */
+  /**
+   * Throws `DeniedByRule` for a text that reads a protected table another way or that cannot be checked, and `query_failed` for one that
+   * does not compile.
+   */
   async check(connection: DuckDBConnection, statement: GuardedStatement): Promise<void> {
+    try {
+      await this.#check(connection, statement);
+    } catch (error) {
+      if (error instanceof DeniedByRule) statement.onDenied?.(error);
+      throw error;
+    }
+  }
+
+  async #check(connection: DuckDBConnection, statement: GuardedStatement): Promise<void> {
     const plan = await planOf(connection, statement);
     const statements = plansOf(plan);
     if (statements.length === 0) throw refused('has no statement that can be checked', statement);
@@ -315,37 +328,8 @@ async function planOf(connection: DuckDBConnection, statement: GuardedStatement)
   }
   // DuckDB's own error, with the place in the text, if there is one.
   const prepared = await connection.prepare(sql).catch((error: unknown) => {
-    throw explain(toQueryError(error));
+    throw explainWrite(toQueryError(error), statement);
   });
   prepared.destroySync();
-  throw refused(`cannot be checked (${firstLineOf(String(plan['error_message']))})`, statement);
-}
-
-const WRITES_TO_VIEW = /Can only (?:update|delete from|merge into) base table|is not an? table/;
-
-function explain(error: MxcpError): MxcpError {
-  if (!WRITES_TO_VIEW.test(error.message)) return error;
-  const advice = 'the table has a rule for rows; only what `protect.unfiltered` lists may change it';
-  return new MxcpError('query_failed', `${firstLineOf(error.message)}; ${advice}`, { cause: error });
-}
-
-function refused(what: string, { ofCaller }: GuardedStatement): MxcpError {
-  const advice = ofCaller
-    ? 'write one SELECT that names tables without schema and database'
-    : 'name tables without their database, run such statements one by one, or list the endpoint in `protect.unfiltered` of mxcp-site.yml';
-  return new MxcpError('query_failed', `rows are protected, and this SQL ${what}; ${advice}`);
-}
-
-/** Errors of a text itself, which DuckDB finds before it reads a row. */
-const BEFORE_ROWS =
-  /^(?:Parser|Syntax|Binder|Catalog|Parameter Not Resolved|INTERRUPT|Permission|Dependency|TransactionContext) Error/;
-const CLASS = /^[A-Z][A-Za-z ]* Error/;
-
-function withoutValues(error: unknown): unknown {
-  if (!(error instanceof MxcpError) || error.code !== 'query_failed') return error;
-  const reason = reasonOf(error);
-  const [kind] = CLASS.exec(reason) ?? [];
-  if (kind === undefined || BEFORE_ROWS.test(reason)) return error;
-  const message = `${kind}; what DuckDB says is in the log of the server, because it may quote rows that the caller must not see`;
-  return new MxcpError('query_failed', message, { cause: error, logMessage: error.message });
+  throw refused('cannot be checked', statement, firstLineOf(String(plan['error_message'])));
 }

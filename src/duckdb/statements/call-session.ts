@@ -1,5 +1,5 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, DuckDBTypeId, StatementType } from '@duckdb/node-api';
-import type { Caller } from '../../caller/index.js';
+import type { Caller, DeniedByRule } from '../../caller/index.js';
 import { type Disposable, raceSignal } from '../../lifecycle/index.js';
 import { encodeWith, valueCodec } from '../values/python-results.js';
 import type { JsonValue, SqlParameters } from '../values/sql-values.js';
@@ -30,6 +30,8 @@ export interface SessionExecution {
 export interface SessionConnections {
   readonly pool: ConnectionPool;
   readonly guard: StatementGuard | undefined;
+  /** Learns of statements that the guard refuses. */
+  readonly onDenied?: ((denied: DeniedByRule) => void) | undefined;
 }
 
 /** The database of one call of a function. */
@@ -70,7 +72,7 @@ export class CallSession implements Disposable {
     this.#onDisposed = onDisposed;
   }
 
-  /** Throws `query_failed`, `query_interrupted`. Values lose nothing on their way: they are encoded by their column's type. */
+  /** Throws `query_failed`, `query_interrupted`, `DeniedByRule`. Values lose nothing on their way: they are encoded by their column's type. */
   execute(sql: string, parameters: SqlParameters, execution: SessionExecution): Promise<void> {
     const executed = this.#last.then(() => this.#execute(sql, parameters, execution));
     // The caller of `execute` receives the failure.
@@ -110,9 +112,9 @@ export class CallSession implements Disposable {
     throwIfInterrupted(this.#ending.signal);
     this.#running += 1;
     try {
-      const { guard } = await this.#connections;
+      const { guard, onDenied } = await this.#connections;
       const run: ConnectionWork<void> = async (native, signal) => {
-        await guard?.check(native, { sql, parameters, caller: this.#caller, ofCaller: false });
+        await guard?.check(native, { sql, parameters, caller: this.#caller, ofCaller: false, onDenied });
         const running = this.#runOn(native, { sql, parameters, signal }, execution);
         await (guard === undefined ? running : guard.withhold(running));
       };

@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type { Caller } from '../../caller/index.js';
+import type { Caller, DeniedByRule } from '../../caller/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import type { SqlParameters } from '../values/sql-values.js';
 import { type Callers, registerCallerFunctions, registerSteadyCallerFunctions, SHIELD } from './caller-functions.js';
@@ -25,12 +25,14 @@ export interface GuardedStatement {
   readonly caller: Caller;
   /** Whether a caller wrote the text, as opposed to the project. */
   readonly ofCaller: boolean;
+  /** Learns that the statement is refused, before `check` throws: code of the project may catch that. */
+  readonly onDenied?: ((denied: DeniedByRule) => void) | undefined;
 }
 
 /** What a statement must pass before it runs on a connection that was prepared for this guard. */
 export interface StatementGuard {
   readonly setup: ConnectionSetup;
-  /** Throws `query_failed` for a statement that must not run. The statement must run on the connection next. */
+  /** Throws `DeniedByRule` or `query_failed` for a statement that must not run. The statement must run on the connection next. */
   check(connection: DuckDBConnection, statement: GuardedStatement): Promise<void>;
   /** Leaves out what the error of a statement must not show. */
   withhold<T>(running: Promise<T>): Promise<T>;

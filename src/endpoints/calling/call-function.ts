@@ -1,3 +1,4 @@
+import type { DeniedByRule } from '../../caller/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import type { OpenPhase } from '../../telemetry/index.js';
 import { type CallArguments, type ResultOptions, ValueCollector } from '../../values/index.js';
@@ -11,6 +12,8 @@ interface FunctionCall {
   /** Of the deadline of the call, which includes the signal of the client. */
   readonly signal: AbortSignal;
   readonly options: ResultOptions;
+  /** Learns of SQL of the function that the rules for rows refuse. */
+  readonly onDenied: (denied: DeniedByRule) => void;
 }
 
 /** What a function has returned, not yet checked as a whole. */
@@ -23,7 +26,7 @@ interface ReturnedValue {
 export async function callFunction(
   target: PythonTarget,
   { bindings }: CallArguments,
-  { python, context: { caller, notify, origin, timing }, signal, options }: FunctionCall,
+  { python, context: { caller, notify, origin, timing }, signal, options, onDenied }: FunctionCall,
 ): Promise<ReturnedValue> {
   if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
   const collector = new ValueCollector(options);
@@ -33,8 +36,8 @@ export async function callFunction(
   const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
   const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
   const lineFields = { endpoint, ...originFields(origin) };
-  const call = { caller, endpoint, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields, onStatement };
-  await python.call(target, bindings, call);
+  const call = { caller, endpoint, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields };
+  await python.call(target, bindings, { ...call, onStatement, onDenied });
   phase?.end();
   return { collector, phase };
 }

@@ -112,6 +112,7 @@ async function checkSql(
     return [...compareParameters(sql, definition, shape.parameterNames), ...compareResult(definition, shape.columns)];
   } catch (thrown) {
     const error = toMxcpError(thrown);
+    if (error.code === 'policy_denied') return [{ ...placeOf(sql, 0), message: error.message }];
     if (error.code !== 'query_failed') throw error;
     return [
       explainSqlError(

@@ -1,4 +1,4 @@
-import { addDecision, type Caller, type Decision } from '../../caller/index.js';
+import { addDecision, type Caller, type Decision, DeniedByRule } from '../../caller/index.js';
 import { MxcpError } from '../../errors/index.js';
 import type { EndpointPolicies, PolicyOutcome } from '../../policies/index.js';
 import type { CallTiming } from '../../telemetry/index.js';
@@ -111,4 +111,37 @@ function refuse(call: GuardedCall, error: unknown): never {
   if (!(error instanceof UnfitAnswerError)) throw error;
   call.decision = addDecision(call.decision, { decision: 'deny', reason: WORDS.output.reason, policies: [] });
   throw denial('output', call.decision, `the rules cannot be applied: ${error.message}`);
+}
+
+/** A call whose SQL the rules for rows may have refused. */
+interface DecidedCall {
+  /** What they refused to code, which may have caught the error. */
+  denied?: DeniedByRule | undefined;
+  decision?: Decision | undefined;
+}
+
+/** Records on a call that has its answer that SQL of its code was refused. */
+export function recordDenied(call: DecidedCall | undefined): void {
+  if (call?.denied === undefined) return;
+  const { rule, reason } = call.denied;
+  call.decision = addDecision(call.decision, { decision: 'warn', reason, policies: [rule] });
+}
+
+/** The error of a call that has failed: with the id of the decision where the rules for rows are the reason. */
+export function toDenial(call: DecidedCall | undefined, error: MxcpError): MxcpError {
+  const denied = error instanceof DeniedByRule ? error : call?.denied;
+  if (call === undefined || denied === undefined) return error;
+  const { rule, reason, message, logMessage } = denied;
+  // Code that fails with an error of its own has caught this one.
+  const isCause = error === denied || error.code === 'python_failed';
+  call.decision = addDecision(call.decision, { decision: isCause ? 'deny' : 'warn', reason, policies: [rule] });
+  if (!isCause) return error;
+  const withId = (text: string): string => `${text} (decision ${call.decision?.id})`;
+  // The log warns of what the project has to correct.
+  const cause = denied.isByCaller ? undefined : denied;
+  if (error === denied)
+    return new MxcpError('policy_denied', withId(message), { logMessage: withId(logMessage), cause });
+  const { place } = error;
+  const logged = `${withId(logMessage)}; ${error.logMessage}`;
+  return new MxcpError('policy_denied', withId(logMessage), { logMessage: logged, place, cause });
 }

@@ -1,4 +1,4 @@
-import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
+import { assertScopes, type Caller, type Decision, type DeniedByRule } from '../../caller/index.js';
 import type { ResolvedConfig } from '../../config/index.js';
 import type { QueryableDatabase } from '../../duckdb/index.js';
 import { type MxcpError, toMxcpError } from '../../errors/index.js';
@@ -14,7 +14,7 @@ import {
   type ValueCollector,
 } from '../../values/index.js';
 import { endpointLabel } from '../definitions/endpoint-definition.js';
-import { enforceInput, enforceMessages, enforceOutput } from './enforce-policies.js';
+import { enforceInput, enforceMessages, enforceOutput, recordDenied, toDenial } from './enforce-policies.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import type { AuditedCall, CallAudit, CallOutcome } from './call-audit.js';
 import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
@@ -61,6 +61,8 @@ interface RunningCall {
   readonly deadline: CallDeadline;
   /** Set by the protections, which come one after the other. */
   decision?: Decision | undefined;
+  /** The last SQL of its code that the rules for rows have refused. */
+  denied?: DeniedByRule | undefined;
   /** Set once the call has its result. */
   outcome?: CallOutcome | undefined;
 }
@@ -208,11 +210,13 @@ export class LiveEndpointCalls {
     try {
       audit?.assertReady();
       const result = await raceSignal(this.#work(frame, run), deadline.unheard);
+      recordDenied(frame.call);
       await audit?.record(this.#toEnded(frame));
       return result;
     } catch (thrown) {
-      error = toFailure(thrown, holder.label, { deadline, timeLimitMs: this.#options.callTimeoutMs });
-      await audit?.record(this.#toEnded(frame, error)).catch((failure: unknown) => (error = toMxcpError(failure)));
+      const failure = toFailure(thrown, holder.label, { deadline, timeLimitMs: this.#options.callTimeoutMs });
+      error = toDenial(frame.call, failure);
+      await audit?.record(this.#toEnded(frame, error)).catch((unsaved: unknown) => (error = toMxcpError(unsaved)));
       throw error;
     } finally {
       deadline.dispose();
@@ -278,6 +282,7 @@ export class LiveEndpointCalls {
         context,
         signal: deadline.signal,
         options,
+        onDenied: (denied) => (call.denied = denied),
       });
       return finish(collector, context.timing, phase);
     } finally {

@@ -64,7 +64,11 @@ describe('a rule for rows', () => {
     "COPY shop.main.orders TO '/dev/null'",
     'CREATE OR REPLACE TEMP VIEW orders AS FROM shop.main.orders; FROM orders',
   ])('refuses %s', async (sql) => {
-    await expect(read(database, sql)).rejects.toMatchObject({ code: 'query_failed' });
+    const denied: string[] = [];
+    const refused = read(database, sql, { onDenied: ({ reason }) => void denied.push(reason) });
+    await expect(refused).rejects.toMatchObject({ code: 'policy_denied', rule: 'protect' });
+    expect(denied).toEqual([expect.stringMatching(/^rows are protected, and this SQL /)]);
+    expect(denied[0]).not.toMatch(/north/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { readAuditLines } from '../../kit/audit-lines.js';
 import { createSilentLogger } from '../../../src/logging/index.js';
 import { checkProject } from '../../../src/project/index.js';
 import { loadSettings } from '../../../src/settings/index.js';
@@ -82,6 +83,54 @@ test('SQL endpoints and the SQL tools see what the rules allow, listed endpoints
   await expect(run(`${COUNT}; ${COUNT}`)).rejects.toThrow('several statements');
   expect(await callOnce(server, 'list_tables')).toContain('orders');
   expect(await callOnce(server, 'get_table_schema', { table_name: 'orders' })).toContain('email');
+});
+
+const AUDIT = ['    audit: { enabled: true }'];
+const AROUND = 'SELECT count(*) AS n FROM shop.main.orders';
+
+test('a refusal has one id for the client, the log, the audit log and the metrics', async () => {
+  const { project, server } = await start({ 'mxcp-site.yml': siteOf("region = 'north'", AUDIT) });
+  const failed = await callOnce(server, 'execute_sql_query', { sql: AROUND }).catch(({ message }: Error) => message);
+  const [, id] = /rows are protected, .* reads orders around its rule; .* \(decision ([\w-]{36})\)$/.exec(failed) ?? [];
+  expect(id).toBeDefined();
+  expect(server.logLines.filter((line) => line.includes('execute_sql_query'))).toEqual([
+    expect.stringMatching(new RegExp(`INFO calls: .*code=policy_denied.* decision=${id} policy=protect`)),
+  ]);
+  expect(await readAuditLines(project.path('audit/logs-dev.jsonl'))).toMatchObject([
+    {
+      error_code: 'policy_denied',
+      policies_evaluated: ['protect'],
+      policy_decision: 'deny',
+      policy_reason: 'rows are protected, and this SQL reads orders around its rule',
+      decision_id: id,
+    },
+  ]);
+  expect(await server.admin.metricsText()).toMatch(/mxcp_policy_denials_total\{[^}]*name="execute_sql_query"[^}]*\} 1/);
+});
+
+test('code that catches a refusal is answered, and the record says so', async () => {
+  const project = await createShop({
+    ...PYTHON,
+    'mxcp-site.yml': siteOf("region = 'north'", AUDIT),
+    'python/careful.py': [
+      'from mxcp.runtime import db',
+      'def careful():',
+      '    try:',
+      `        return db.execute("${AROUND}")[0]["n"]`,
+      '    except Exception:',
+      '        return -1',
+    ],
+    'tools/careful.yml': pythonTool('careful', 'python/careful.py', INTEGER),
+  });
+  const server = await startPython(project);
+  expect(await callOnce(server, 'careful')).toBe('-1');
+  const failed = await callOnce(server, 'around', { text: AROUND }).catch(({ message }: Error) => message);
+  expect(failed).toMatch(/rows are protected, and this SQL reads orders around its rule; .* \(decision [\w-]{36}\)$/);
+  const lines = await readAuditLines(project.path('audit/logs-dev.jsonl'));
+  expect(lines.filter((line) => line['operation_type'] === 'tool')).toMatchObject([
+    { operation_status: 'success', policy_decision: 'warn', policies_evaluated: ['protect'] },
+    { error_code: 'policy_denied', policy_decision: 'deny', policies_evaluated: ['protect'] },
+  ]);
 });
 
 test('code sees what the rules allow, its hooks everything', async () => {
