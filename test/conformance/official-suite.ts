@@ -1,0 +1,105 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The lock file of the suite. */
+const LOCKED = join(import.meta.dirname, 'suite');
+/** Where it is installed: `npm ci` empties it, and nothing looks for sources there. */
+const INSTALLED = join(import.meta.dirname, '../../node_modules/.cache/mxcp-conformance');
+const PACKAGE = join(INSTALLED, 'node_modules/@modelcontextprotocol/conformance');
+/** The first release that the suite runs on: it imports `globSync` of `node:fs`. */
+const NODE_MAJOR = 22;
+
+export const REVISIONS = ['2025-11-25', '2026-07-28'] as const;
+export type Revision = (typeof REVISIONS)[number];
+
+interface Check {
+  readonly id: string;
+  readonly status: 'SUCCESS' | 'FAILURE' | 'WARNING' | 'SKIPPED' | 'INFO';
+  readonly errorMessage?: string;
+}
+
+/** What the suite found wrong, by scenario: the identifiers of the checks, each once and sorted. An empty list is a scenario that passed. */
+export type Findings = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * Checks whose time limit is in the suite, and shorter than a reload may take on a busy machine: whether a client learns about the
+ * changed list within 0.8 seconds. The suite counts them as warnings.
+ */
+const DEPENDS_ON_SPEED: ReadonlySet<string> = new Set([
+  'sep-2575-server-sends-prompts-list-changed-on-subscription',
+  'sep-2575-server-sends-tools-list-changed-on-subscription',
+]);
+
+/** The official suite at its pinned version, in a Node.js that can run it. */
+export class OfficialSuite {
+  readonly #node: string;
+
+  private constructor(node: string) {
+    this.#node = node;
+  }
+
+  /** Installs the packages of the suite, and Node.js into the cache of npm where this one is too old. */
+  static install(): OfficialSuite {
+    // npm writes this file at the end.
+    if (!existsSync(join(INSTALLED, 'node_modules/.package-lock.json')) || !isSameLock()) {
+      cpSync(LOCKED, INSTALLED, { recursive: true });
+      const options = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', INSTALLED];
+      execFileSync('npm', options, { stdio: ['ignore', 'ignore', 'inherit'] });
+    }
+    if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) return new OfficialSuite(process.execPath);
+    const print = ['-y', `node@${NODE_MAJOR}`, '-p', 'process.execPath'];
+    return new OfficialSuite(execFileSync('npx', print, { encoding: 'utf8' }).trim());
+  }
+
+  /** The scenarios that a revision requires, in the order of its frozen list. */
+  static requiredBy(revision: Revision): readonly string[] {
+    const text = readFileSync(join(PACKAGE, `requirements/${revision}.yaml`), 'utf8');
+    const [, server = ''] = /^server:\n((?: {2}- .*\n)+)/m.exec(text) ?? [];
+    return [...server.matchAll(/^ {2}- (\S+)$/gm)].map(([, name = '']) => name);
+  }
+
+  /** Runs all scenarios of a revision. */
+  async run(revision: Revision, url: string): Promise<Findings> {
+    const output = mkdtempSync(join(tmpdir(), 'mxcp-conformance-'));
+    try {
+      const said = await this.#start(['--url', url, '--requirements', revision, '--output-dir', output]);
+      const findings: Record<string, readonly string[]> = {};
+      for (const name of OfficialSuite.requiredBy(revision)) findings[name] = readFindings(output, name, said);
+      return findings;
+    } finally {
+      rmSync(output, { recursive: true, force: true });
+    }
+  }
+
+  /** The exit code says only whether everything passed, so it is not looked at: the results are. */
+  #start(options: readonly string[]): Promise<string> {
+    const args = [join(PACKAGE, 'dist/index.js'), 'server', ...options];
+    return new Promise((resolve) => {
+      execFile(this.#node, args, { maxBuffer: 64 * 1024 * 1024 }, (_error, stdout, stderr) => resolve(stdout + stderr));
+    });
+  }
+}
+
+/** The results of a scenario are in a folder with its name and the time. Without results, it has not run. */
+function readFindings(output: string, scenario: string, said: string): readonly string[] {
+  const folder = readdirSync(output).find(
+    (name) => /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(name)?.[1] === scenario,
+  );
+  if (folder === undefined)
+    throw new Error(`the suite has no result for "${scenario}"; it said:\n${said.slice(-4000)}`);
+  // The format of the suite, whose version is pinned.
+  const checks = JSON.parse(readFileSync(join(output, folder, 'checks.json'), 'utf8')) as readonly Check[];
+  const wrong = checks.filter(
+    ({ status, id }) => status === 'FAILURE' || (status === 'WARNING' && !DEPENDS_ON_SPEED.has(id)),
+  );
+  return [...new Set(wrong.map(({ id }) => id))].sort();
+}
+
+function isSameLock(): boolean {
+  const [locked, installed] = [LOCKED, INSTALLED].map((folder) =>
+    readFileSync(join(folder, 'package-lock.json'), 'utf8'),
+  );
+  return locked === installed;
+}
