@@ -28,6 +28,7 @@ import {
 import { CallNotifications, type Notify } from './call-notifications.js';
 import { createListHandlers, type ListChanges, type ListHandlers } from './listings.js';
 import { toParamsError } from './refused-parameters.js';
+import { toContentBlocks } from './content.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
 
 /** The open transport: an HTTP port, or the streams of stdio. Its opener closes it. */
@@ -135,7 +136,8 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
       run: async (call, { splices }) => {
         const result = await calls.callTool(params.name, params.arguments ?? {}, call);
         throwIfCancelled(context);
-        return toToolResult(result, splices);
+        if (result.shape !== 'content') return toToolResult(result, splices);
+        return { content: toContentBlocks(result.blocks, { splices, revision: revisionOf(server, context) }) };
       },
       onFailure: (error) => toToolFailure(params.name, error, scrubber),
     }),
@@ -162,6 +164,11 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
       },
     }),
   );
+}
+
+/** Undefined for a client of 2025 that has no session. */
+function revisionOf(server: Server, { mcpReq: { envelope } }: RequestContext): string | undefined {
+  return envelope === undefined ? server.getNegotiatedProtocolVersion() : MODERN_VERSION;
 }
 
 /** The answer to a cancelled request is never sent, so its placeholders must not be made: they would never be removed. */

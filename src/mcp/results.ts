@@ -5,13 +5,13 @@ import { losesOrder } from '../duckdb/index.js';
 import type { ResourceText } from '../endpoints/index.js';
 import { ClientGone } from '../http/index.js';
 import { EventLoopBudget } from '../lifecycle/index.js';
-import { jsonListPieces, type ShapedResult } from '../values/index.js';
+import { jsonListPieces, type JsonResult } from '../values/index.js';
 
 /**
  * Results of at least this size, and lists of which only the texts were kept, are written by the splicing writer. Smaller
  * results are faster the way of the SDK, which checks every block of a result against its schema.
  */
-const SPLICE_FROM_BYTES = 64 * 1024;
+export const SPLICE_FROM_BYTES = 64 * 1024;
 
 /** A longer list is one text block: clients make an object of each block, and models pay for what is around it. */
 const MAX_BLOCKS = 100;
@@ -21,7 +21,7 @@ const MAX_BLOCKS = 100;
  * and models read the blocks, so an item that is a string is shown without quotes. A list without items, or with too many for
  * blocks of their own, is one block of JSON.
  */
-export function toToolResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
+export function toToolResult(result: JsonResult, splices: ResultSplices): CallToolResult {
   const structuredContent = result.bytes >= SPLICE_FROM_BYTES ? null : toStructuredContent(result);
   if (structuredContent === null) return toSplicedResult(result, splices);
   const toBlockText = result.shape === 'array' ? itemText : (text: string): string => text;
@@ -33,11 +33,11 @@ export function toToolResult(result: ShapedResult, splices: ResultSplices): Call
 }
 
 /** What a model reads after the rows that it wanted. */
-function noteOf({ texts }: ShapedResult): string {
+function noteOf({ texts }: JsonResult): string {
   return `These are the first ${texts.length} rows; there are more. Narrow the query, or give a larger "limit".`;
 }
 
-function isOneBlock({ shape, texts }: ShapedResult): boolean {
+function isOneBlock({ shape, texts }: JsonResult): boolean {
   return shape === 'array' && (texts.length === 0 || texts.length > MAX_BLOCKS);
 }
 
@@ -47,7 +47,7 @@ function itemText(json: string): string {
 }
 
 /** Null when only the texts were kept, or only they have the fields in order. */
-function toStructuredContent(result: ShapedResult): Record<string, unknown> | null {
+function toStructuredContent(result: JsonResult): Record<string, unknown> | null {
   // The SDK copies the fields of this object in a session, and a copy would have other fields first.
   if (result.shape === 'object') return losesOrder(Object.keys(result.value)) ? null : result.value;
   if (result.shape === 'scalar') return { result: result.value };
@@ -56,7 +56,7 @@ function toStructuredContent(result: ShapedResult): Record<string, unknown> | nu
     : { result: result.items, ...(result.isTruncated === true && { truncated: true }) };
 }
 
-function toSplicedResult(result: ShapedResult, splices: ResultSplices): CallToolResult {
+function toSplicedResult(result: JsonResult, splices: ResultSplices): CallToolResult {
   const content = splices.addObject(() => textBlockPieces(result));
   const structured = splices.addObject(() => structuredPieces(result));
   const note = result.isTruncated === true ? [{ type: 'text' as const, text: noteOf(result) }] : [];
@@ -64,7 +64,7 @@ function toSplicedResult(result: ShapedResult, splices: ResultSplices): CallTool
 }
 
 /** The elements of `content`, without its brackets. */
-function* textBlockPieces(result: ShapedResult): Generator<string> {
+function* textBlockPieces(result: JsonResult): Generator<string> {
   const { shape, texts } = result;
   if (isOneBlock(result)) {
     yield '{"type":"text","text":';
@@ -82,7 +82,7 @@ function* textBlockPieces(result: ShapedResult): Generator<string> {
   yield '}';
 }
 
-function* structuredPieces(result: ShapedResult): Generator<string> {
+function* structuredPieces(result: JsonResult): Generator<string> {
   if (result.shape === 'object') return yield* result.texts;
   yield '{"result":';
   if (result.shape === 'array') yield* jsonListPieces(result.texts);
@@ -92,7 +92,7 @@ function* structuredPieces(result: ShapedResult): Generator<string> {
 }
 
 /** The JSON string whose value is all texts one after the other, in small pieces. */
-function* jsonStringPieces(texts: Iterable<string>): Generator<string> {
+export function* jsonStringPieces(texts: Iterable<string>): Generator<string> {
   yield '"';
   for (const text of texts) {
     for (const slice of slicesOf(text)) yield JSON.stringify(slice).slice(1, -1);

@@ -65,7 +65,7 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
   return z.discriminatedUnion('op', [
     z.object({ op: z.literal('importing'), file: z.string() }),
     z.object({ op: z.literal('started'), failures: z.array(importFailure) }),
-    z.object({ op: z.literal('shape'), job, shape: z.enum(['list', 'value']) }),
+    z.object({ op: z.literal('shape'), job, shape: z.enum(['list', 'value', 'content']) }),
     z.object({ op: z.literal('notify'), job, notification }),
     z.object({ op: z.literal('hook.shutdown') }),
     z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),

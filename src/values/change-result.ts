@@ -1,9 +1,11 @@
 import { type JsonObject, type JsonValue, parseOrdered } from '../duckdb/index.js';
 import { EventLoopBudget } from '../lifecycle/index.js';
-import { type ShapedResult, TextCollector } from './results.js';
+import { describeBlock } from './content-blocks.js';
+import { type JsonResult, type ShapedResult, TextCollector } from './results.js';
 
-/** The result as one JSON value. A long list is read in turns of the event loop. */
+/** The result as one JSON value, of content what describes it. A long list is read in turns of the event loop. */
 export async function toJsonValue(result: ShapedResult): Promise<JsonValue> {
+  if (result.shape === 'content') return result.blocks.map(describeBlock);
   if (result.shape !== 'array') return result.value;
   if (result.items !== null) return [...result.items];
   const budget = new EventLoopBudget();
@@ -17,9 +19,9 @@ export async function toJsonValue(result: ShapedResult): Promise<JsonValue> {
 
 /** The result with each item of a list, or anything else as a whole, changed. What becomes undefined is left out. */
 export async function changeResult(
-  result: ShapedResult,
+  result: JsonResult,
   change: (part: JsonValue) => JsonValue | undefined,
-): Promise<ShapedResult> {
+): Promise<JsonResult> {
   const texts = new TextCollector();
   const { isTruncated } = result;
   const text = () => ({

@@ -1,19 +1,23 @@
 export { ArgumentReader, type CallArguments, MAX_ARGUMENT_VALUES, coerce, toSampleParameters } from './arguments.js';
 export { changeResult, toJsonValue } from './change-result.js';
+export { type ContentBlock, describeBlock, describeHidden } from './content-blocks.js';
+export { type DeclaredContent, findContent, toContent } from './declared-content.js';
 export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, explainUnportable, toInputSchema, toOutputSchema } from './json-schema.js';
+export { isBinaryType, toBase64 } from './media-types.js';
+export { tooLarge } from './result-size.js';
 export {
+  type JsonResult,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
   ValueCollector,
   createResultChecks,
   jsonListPieces,
-  tooLarge,
 } from './results.js';
 export { SchemaCompiler, compilePattern } from './schema-compiler.js';
-export { REDACTED, hasSensitive, redactArguments, redactSensitive } from './sensitive.js';
+export { MASK, REDACTED, hasSensitive, redactArguments, redactSensitive } from './sensitive.js';
 export {
   type ParameterDefinition,
   type TypeDefinition,
@@ -21,6 +25,7 @@ export {
   count,
   flag,
   maybe,
+  mimeType,
   parameterSchema,
   parametersSchema,
   text,

@@ -1,6 +1,8 @@
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
 import { MxcpError } from '../errors/index.js';
 
+import { ContentCollector, type ContentParts } from './content-collector.js';
+import { tooLarge } from './result-size.js';
 import type { SchemaCompiler } from './schema-compiler.js';
 import type { TypeDefinition } from './type-definition.js';
 
@@ -14,15 +16,19 @@ export type ShapedResult = ResultText &
       }
     | { readonly shape: 'object'; readonly value: JsonObject }
     | { readonly shape: 'scalar'; readonly value: JsonValue }
+    | ContentParts
   );
+
+/** A result that is JSON. */
+export type JsonResult = Exclude<ShapedResult, ContentParts>;
 
 interface ResultText {
   /**
-   * One text for each item of an array, exactly one otherwise: its JSON, or the string itself for a string that is the
+   * One text for each item of an array, none for content, exactly one otherwise: its JSON, or the string itself for a string that is the
    * whole result. Made while the rows were read, so a large result is never serialised in one go.
    */
   readonly texts: ResultTexts;
-  /** UTF-8 bytes of all texts. */
+  /** UTF-8 bytes of all texts, or of what the content holds. */
   readonly bytes: number;
   /** Whether there were more rows than the caller wanted. */
   readonly isTruncated?: boolean;
@@ -90,7 +96,7 @@ export class RowCollector {
   };
 
   /** Throws `not_found`, `output_invalid`, `result_too_large`. */
-  finish(): ShapedResult {
+  finish(): JsonResult {
     if (this.#isList) return this.#parts.finishList();
     const row = this.#firstRow;
     if (row === undefined) {
@@ -122,6 +128,7 @@ export class ValueCollector {
   readonly #options: ResultOptions;
   readonly #parts: ResultParts;
   #isList = false;
+  #content: ContentCollector | undefined;
   #value: JsonValue = null;
 
   constructor(options: ResultOptions) {
@@ -130,19 +137,22 @@ export class ValueCollector {
   }
 
   /** Comes before the first item. Throws `output_invalid`, which ends the call. */
-  readonly onShape = (shape: 'list' | 'value'): void => {
+  readonly onShape = (shape: 'list' | 'value' | 'content'): void => {
+    if (shape === 'content') this.#content = new ContentCollector(this.#options);
     this.#isList = shape === 'list';
     if (this.#isList) this.#requireShape('array', 'a list');
   };
 
   /** `text` is the JSON of the value. Throws `output_invalid`, `result_too_large`: either ends the call. */
   readonly onItem = (value: JsonValue, text: string): void => {
-    if (this.#isList) this.#parts.addItem(value, text);
+    if (this.#content !== undefined) this.#content.add(value);
+    else if (this.#isList) this.#parts.addItem(value, text);
     else this.#value = value;
   };
 
   /** Throws `output_invalid`, `result_too_large`. */
   finish(): ShapedResult {
+    if (this.#content !== undefined) return this.#content.finish();
     if (this.#isList) return this.#parts.finishList();
     const value = this.#value;
     if (isObject(value)) {
@@ -198,19 +208,19 @@ class ResultParts {
     this.#addText(text, () => `${this.#part} ${this.#count}`);
   }
 
-  finishList(): ShapedResult {
+  finishList(): JsonResult {
     if (this.#options.checks !== undefined) this.#checkList();
     const items = this.#count > KEPT_ITEMS ? null : this.#items;
     return { shape: 'array', items, ...this.#resultText() };
   }
 
   /** `reached` says in the error of a result that is too large how far it came. */
-  finishObject(value: JsonObject, reached: string): ShapedResult {
+  finishObject(value: JsonObject, reached: string): JsonResult {
     this.#addWhole(value, JSON.stringify(value, null, 2), reached);
     return { shape: 'object', value, ...this.#resultText() };
   }
 
-  finishScalar(value: JsonValue, reached: string): ShapedResult {
+  finishScalar(value: JsonValue, reached: string): JsonResult {
     this.#addWhole(value, toText(value), reached);
     return { shape: 'scalar', value, ...this.#resultText() };
   }
@@ -259,14 +269,6 @@ export function* jsonListPieces(items: Iterable<string>): Generator<string> {
     separator = ',';
   }
   yield separator === '[' ? '[]' : ']';
-}
-
-/** `result_too_large`. `reached` says how far the result came: `at row 7`. */
-export function tooLarge(what: string, maxBytes: number, reached: string): MxcpError {
-  return new MxcpError(
-    'result_too_large',
-    `${what} is larger than ${maxBytes} bytes (reached ${reached}); ask for less, or raise --max-result-bytes`,
-  );
 }
 
 /** Texts stay strings up to this many bytes; later texts are packed. */

@@ -1,6 +1,8 @@
 import type { ParameterDefinition, TypeDefinition } from './type-definition.js';
 
 export const REDACTED = '[redacted]';
+/** What a policy puts in place of a field that its reader may not see. */
+export const MASK = '****';
 /** For what no definition describes, so that nothing says whether it is sensitive. */
 const UNDECLARED = '[undeclared]';
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { clip } from '../errors/index.js';
 import { hints, isMapping } from '../yaml/index.js';
+import { MIME_TYPE } from './media-types.js';
 
 const VALUE_TYPES = ['string', 'number', 'integer', 'boolean', 'array', 'object'] as const;
 const VALUE_FORMATS = ['email', 'uri', 'date', 'time', 'date-time', 'duration', 'timestamp'] as const;
@@ -13,6 +14,9 @@ export function maybe<T extends z.ZodType>(schema: T) {
 }
 
 export const text = maybe(z.string());
+export const mimeType = maybe(
+  z.string().regex(MIME_TYPE, 'must be a media type such as "application/json" or "text/markdown"'),
+);
 export const flag = maybe(z.boolean());
 const number = maybe(z.number());
 export const count = maybe(z.int().min(0, 'must not be negative'));
@@ -80,6 +84,10 @@ const KEYS_OF_TYPES = {
   columns: 'properties',
   members: 'properties',
   unique: 'uniqueItems',
+  mime: 'mime_type',
+  mimeType: 'mime_type',
+  media_type: 'mime_type',
+  contentMediaType: 'mime_type',
 };
 
 /** What JSON Schema has under the same names and with the same meaning, in the order in which clients get it. */
@@ -112,6 +120,8 @@ const fields = {
   examples: maybe(z.array(z.unknown()).readonly()),
   enum: maybe(z.array(z.unknown()).min(1, 'must list at least one value').readonly()),
   sensitive: flag,
+  // Of a result: the value is content of this type, and no JSON.
+  mime_type: mimeType,
   ...sharedFields,
 };
 

@@ -1,14 +1,12 @@
 import { type JsonObject, type JsonValue, toOrderedObject } from '../../duckdb/index.js';
 import { type AnswerChange, hasSensitive } from '../../policies/index.js';
-import type { TypeDefinition } from '../../values/index.js';
+import { MASK, type TypeDefinition } from '../../values/index.js';
 
 /** An answer that does not have the form that a rule needs. It is not passed on, because the rule protects something in it. */
 export class UnfitAnswerError extends Error {}
 
 /** Changes an item of a list, or an answer that is no list; undefined if nothing of it may be shown. */
 type PartChange = (part: JsonValue) => JsonValue | undefined;
-
-const MASK = '****';
 
 /** Makes the changes one after the other, until nothing is left. What it returns throws `UnfitAnswerError`. */
 export function toPartChange(

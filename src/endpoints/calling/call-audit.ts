@@ -3,6 +3,8 @@ import type { AuditFacts } from '../../contract/index.js';
 import { clip, isExecutionFailure, type MxcpError } from '../../errors/index.js';
 import type { Generation } from '../../lifecycle/index.js';
 import {
+  describeBlock,
+  describeHidden,
   hasSensitive,
   jsonListPieces,
   type ParameterDefinition,
@@ -126,6 +128,8 @@ export class CallAudit {
     }
     if (result === undefined) return 'null';
     const isRedacted = redacts && hasSensitive(returns);
+    if (result.shape === 'content')
+      return this.#bounded(result.blocks.map(isRedacted ? describeHidden : describeBlock));
     if (result.shape !== 'array')
       return this.#bounded(isRedacted ? redactSensitive(result.value, returns) : result.value);
     const items = new FirstItems(maxValueBytes);

@@ -4,6 +4,8 @@ import type { EndpointPolicies } from '../../policies/index.js';
 import {
   ArgumentReader,
   createResultChecks,
+  type DeclaredContent,
+  findContent,
   type ObjectSchema,
   type ParameterDefinition,
   type ResultOptions,
@@ -58,6 +60,8 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
   readonly scopes: readonly string[];
   readonly source: EndpointSource | SqlTool['source'];
   readonly policies: EndpointPolicies | undefined;
+  /** What of its result becomes content blocks. */
+  readonly content: DeclaredContent | undefined;
 }
 
 /** An endpoint that may be called only so often, and how messages name it. */
@@ -173,12 +177,17 @@ export class EndpointSet {
       allowsNull,
       source,
       policies,
+      content: findContent(returns, `mxcp://tools/${encodeURIComponent(definition.name)}`),
     };
   }
 
   #readerOf(label: string, parameters: readonly ParameterDefinition[]): ArgumentReader {
     return new ArgumentReader(label, parameters, this.#compiler.checkOfArguments(parameters));
   }
+}
+
+function isContent(returns: TypeDefinition): boolean {
+  return findContent(returns, '') !== undefined;
 }
 
 function takesEmptyText({ type, format, pattern, minLength = 0, enum: allowed }: ParameterDefinition): boolean {
@@ -199,7 +208,8 @@ function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
     title: ('title' in tool ? tool.title : undefined) ?? annotations?.title,
     description,
     inputSchema: toInputSchema(parameters),
-    outputSchema: advertised && toOutputSchema(advertised, { hasRowLimit }),
+    // Content has no structure that a schema could describe.
+    outputSchema: advertised && !isContent(advertised) ? toOutputSchema(advertised, { hasRowLimit }) : undefined,
     annotations,
     tags: 'tags' in tool ? tool.tags : undefined,
   };

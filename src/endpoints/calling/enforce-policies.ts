@@ -1,8 +1,8 @@
 import { addDecision, type Caller, type Decision, DeniedByRule } from '../../caller/index.js';
 import { MxcpError } from '../../errors/index.js';
-import type { EndpointPolicies, PolicyOutcome } from '../../policies/index.js';
+import type { AnswerChange, EndpointPolicies, PolicyOutcome } from '../../policies/index.js';
 import type { CallTiming } from '../../telemetry/index.js';
-import { changeResult, type ShapedResult, toJsonValue, type TypeDefinition } from '../../values/index.js';
+import { changeResult, hasSensitive, type ShapedResult, toJsonValue, type TypeDefinition } from '../../values/index.js';
 import { toPartChange, UnfitAnswerError } from './answer-changes.js';
 import type { PromptMessage } from './render-prompt.js';
 
@@ -36,11 +36,24 @@ export async function enforceOutput(
   const outcome = policies.checkOutput(call.context.caller, response);
   record('output', call, outcome);
   const changes = policies.changesOf(outcome);
-  const change = toPartChange(changes, { returns, isList: result.shape === 'array' });
-  const changed =
-    changes.length === 0 ? result : await changeResult(result, change).catch((error) => refuse(call, error));
+  const changed = changes.length === 0 ? result : await applyChanges(changes, call, { result, returns });
   phase?.end();
   return changed;
+}
+
+/** Content that a function made has no fields, and nothing says which of it is sensitive. */
+async function applyChanges(
+  changes: readonly AnswerChange[],
+  call: GuardedCall,
+  { result, returns }: { readonly result: ShapedResult; readonly returns: TypeDefinition | undefined },
+): Promise<ShapedResult> {
+  if (result.shape === 'content') {
+    const isOpen = changes.every(({ action }) => action === 'filter_sensitive_fields');
+    if (isOpen && returns !== undefined && !hasSensitive(returns)) return result;
+    return refuse(call, new UnfitAnswerError('the answer is content, which has no fields'));
+  }
+  const change = toPartChange(changes, { returns, isList: result.shape === 'array' });
+  return changeResult(result, change).catch((error: unknown) => refuse(call, error));
 }
 
 /** Rules of a prompt can only deny: it answers with messages. Throws `policy_denied`. */

@@ -11,6 +11,7 @@ import {
   type ResultOptions,
   RowCollector,
   type ShapedResult,
+  toContent,
   type ValueCollector,
 } from '../../values/index.js';
 import { endpointLabel } from '../definitions/endpoint-definition.js';
@@ -251,11 +252,12 @@ export class LiveEndpointCalls {
 
   /** Answers within the limits of the policies, if the endpoint has any. */
   async #guard(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
-    const { policies, returns } = callable;
-    if (policies === undefined) return this.#answer(callable, callArguments, call);
-    enforceInput(policies, call, callArguments.values);
-    const result = await this.#answer(callable, callArguments, call);
-    return enforceOutput(policies, call, { result, returns });
+    const { policies, returns, content, endpoint } = callable;
+    if (policies !== undefined) enforceInput(policies, call, callArguments.values);
+    const whole = await this.#answer(callable, callArguments, call);
+    const result = policies === undefined ? whole : await enforceOutput(policies, call, { result: whole, returns });
+    const { maxResultBytes } = this.#options;
+    return content === undefined ? result : toContent(result, content, { endpoint, maxResultBytes });
   }
 
   /** The first of all checks, so that a refused call costs nothing. Throws `rate_limited`. */
@@ -350,6 +352,11 @@ function finish(
   const check = timing?.begin('check');
   const result = collector.finish();
   check?.end();
-  phase?.report(result.shape === 'array' ? result.texts.length : 1);
+  phase?.report(countParts(result));
   return result;
+}
+
+function countParts(result: ShapedResult): number {
+  if (result.shape === 'content') return result.blocks.length;
+  return result.shape === 'array' ? result.texts.length : 1;
 }

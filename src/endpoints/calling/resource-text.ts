@@ -1,4 +1,5 @@
-import { jsonListPieces, type ShapedResult } from '../../values/index.js';
+import { MxcpError } from '../../errors/index.js';
+import { type ContentBlock, isBinaryType, jsonListPieces, type ShapedResult, toBase64 } from '../../values/index.js';
 
 export interface ResourceText {
   readonly uri: string;
@@ -11,31 +12,34 @@ export interface ResourceText {
   readonly isBinary: boolean;
 }
 
-/** The result of a resource as the one text that its clients read. */
+/** The result of a resource as the one text that its clients read. Throws `output_invalid`. */
 export function toResourceText(uri: string, mimeType: string, result: ShapedResult): ResourceText {
-  const binary = toBase64(result, mimeType);
-  if (binary !== undefined) return { uri, mimeType, texts: [binary], bytes: binary.length, isBinary: true };
+  if (result.shape === 'content') return toOneContent(uri, mimeType, result.blocks);
+  if (result.shape === 'scalar' && typeof result.value === 'string' && isBinaryType(mimeType)) {
+    const binary = toBase64(result.value, mimeType);
+    return { uri, mimeType, texts: [binary], bytes: binary.length, isBinary: true };
+  }
   const texts = result.shape === 'array' ? { [Symbol.iterator]: () => jsonListPieces(result.texts) } : result.texts;
   return { uri, mimeType, texts, bytes: result.bytes, isBinary: false };
 }
 
-/** Types whose content is not text. Contents of all other types are read as text by people and models. */
-const BINARY_TYPES =
-  /^(?:audio|font|image|video)\/(?!svg\+xml)|^application\/(?:epub\+zip|gzip|msword|octet-stream|pdf|wasm|zip|x-(?:7z-compressed|bzip2|sqlite3|tar)|vnd\.(?:apache\.(?:arrow|parquet)|ms-|openxmlformats-))/i;
-
-/**
- * The bytes of a resource in base 64, when its type is binary and its result a single text. Bytes arrive as text if they
- * are UTF-8, otherwise in base 64 already, as a function may also write them itself. No file of these types consists of
- * the letters of base 64 alone, so the two cannot be confused. Undefined when the result is text.
- */
-function toBase64(result: ShapedResult, mimeType: string): string | undefined {
-  if (result.shape !== 'scalar' || typeof result.value !== 'string' || !BINARY_TYPES.test(mimeType)) return undefined;
-  const { value } = result;
-  return isBase64(value) ? value : Buffer.from(value).toString('base64');
-}
-
-/** Not one expression for the whole text: over megabytes it would overflow the stack. */
-function isBase64(text: string): boolean {
-  const end = text.endsWith('==') ? -2 : text.endsWith('=') ? -1 : text.length;
-  return text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(text.slice(0, end));
+/** A function may say itself of which type its content is. */
+function toOneContent(uri: string, declaredType: string, blocks: readonly ContentBlock[]): ResourceText {
+  const [block] = blocks;
+  if (block === undefined || blocks.length > 1 || block.type === 'resource_link')
+    throw new MxcpError(
+      'output_invalid',
+      `resource ${uri} must return one image, recording, document or text, but its function returned ${
+        blocks.length === 1 ? 'a link' : `${blocks.length} parts of content`
+      }`,
+    );
+  const toResource = (text: string, isBinary: boolean, mimeType = declaredType): ResourceText => {
+    return { uri, mimeType, texts: [text], bytes: Buffer.byteLength(text), isBinary };
+  };
+  if (block.type === 'text') return toResource(block.text, false);
+  if (block.type !== 'resource') return toResource(block.data, true, block.mimeType);
+  const { resource } = block;
+  return 'blob' in resource
+    ? toResource(resource.blob, true, resource.mimeType)
+    : toResource(resource.text, false, resource.mimeType);
 }

@@ -2,7 +2,7 @@ import { parseOrdered } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { ActiveGeneration, CallGate, Generation } from '../../lifecycle/index.js';
 import { Renderers } from '../../prompts/index.js';
-import type { ShapedResult } from '../../values/index.js';
+import { describeBlock, type ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
 import type { EndpointSet } from './endpoint-set.js';
@@ -71,8 +71,9 @@ export function findCalled(
   );
 }
 
-/** A result as JSON, with its keys in their order. */
+/** A result as JSON, with its keys in their order; of content what describes it. */
 export function toJson(result: ShapedResult): unknown {
+  if (result.shape === 'content') return result.blocks.map(describeBlock);
   if (result.shape !== 'array') return result.value;
   return result.items ?? Array.from(result.texts, parseOrdered);
 }

@@ -3,6 +3,7 @@ import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
 import { PORTABLE_NAME } from './client-rules.js';
+import { checkContentTypes } from './content-rules.js';
 import type { EndpointParts } from './definition-schema.js';
 import { checkType, type DefaultCheck, warnOfMembers, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
@@ -14,7 +15,7 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     ...parameters.map((type, index): [KeyPath, typeof type] => [[kind, 'parameters', index], type]),
     [[kind, 'return'], returns],
   ];
-  const mistakes = [...findRepeatedNames(parts), ...checkUri(parts)];
+  const mistakes = [...findRepeatedNames(parts), ...checkUri(parts), ...checkContentTypes(parts)];
   const warnings = [...warnOfNames(parts), ...warnOfUnused(parts)];
   for (const [at, type] of types) {
     if (type === undefined) continue;

@@ -2,7 +2,16 @@ import { z } from 'zod';
 import { rateLimitSchema } from '../../config/index.js';
 import { clip } from '../../errors/index.js';
 import { policiesSchema } from '../../policies/index.js';
-import { count, flag, maybe, parameterSchema, parametersSchema, text, typeSchema } from '../../values/index.js';
+import {
+  count,
+  flag,
+  maybe,
+  mimeType,
+  parameterSchema,
+  parametersSchema,
+  text,
+  typeSchema,
+} from '../../values/index.js';
 import { hints, isMapping } from '../../yaml/index.js';
 
 const sourceSchema = z
@@ -92,8 +101,6 @@ const nameSchema = z.string().regex(/^[\w.-]{1,128}$/, {
   },
 });
 
-const MIME_TYPE = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+/-]+|"[^"]*"))*$/;
-
 const toolSchema = z
   .strictObject({
     name: nameSchema,
@@ -115,7 +122,7 @@ const resourceSchema = z
   .strictObject({
     uri: z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:/, 'must begin with a scheme, as in "sales://regions"'),
     name: maybe(z.string().min(1, 'must not be empty')),
-    mime_type: maybe(z.string().regex(MIME_TYPE, 'must be a media type such as "application/json" or "text/markdown"')),
+    mime_type: mimeType,
     ...sharedFields,
     ...sqlFields,
   })

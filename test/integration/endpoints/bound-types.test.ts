@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toJson } from '../../../src/endpoints/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import { anonymous, foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
 import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
@@ -68,7 +69,7 @@ describe('the SQL type of an argument', () => {
     expect(catalog.failures).toEqual([]);
     call = async (name, v) => {
       const result = await calls.callTool(name, v === undefined ? {} : { v }, anonymous());
-      return result.shape === 'array' ? result.items : result.value;
+      return toJson(result);
     };
   });
   afterAll(() => disposer.dispose());

@@ -38,6 +38,44 @@ describe('a type that nothing can satisfy is refused', () => {
   });
 });
 
+describe('a `mime_type` that would make no content is refused', () => {
+  const DEEP = '`mime_type` may be on the result, on its items, or on fields of either, and no deeper';
+  const TYPED = '{ type: string, mime_type: image/png }';
+  it.each([
+    [
+      '{ type: string, mime_type: png }',
+      '27: `tool.return.mime_type` must be a media type such as "application/json" or "text/markdown"',
+    ],
+    [
+      '{ type: object, mime_type: image/png }',
+      '27: `mime_type` is for type string, not object: bytes of SQL and Python are strings here',
+    ],
+    [`{ type: array, items: { type: array, items: ${TYPED} } }`, `71: ${DEEP}`],
+    [`{ type: object, properties: { items: { type: object, properties: { a: ${TYPED} } } } }`, `97: ${DEEP}`],
+    [`{ type: object, properties: { items: ${TYPED}, properties: ${TYPED} } }`],
+    [`{ type: array, items: { type: object, properties: { a: ${TYPED} } } }`],
+    [`{ type: object, properties: { properties: { type: array, items: ${TYPED} } } }`, `91: ${DEEP}`],
+    [`{ type: array, items: ${TYPED} }`],
+    [TYPED],
+  ])('%s', async (type, ...problems) => {
+    const lines = ['tool:', '  name: t', `  return: ${type}`, '  source: { code: SELECT 1 }'];
+    const expected = problems.map((problem) => `tools/a.yml:3:${problem}`);
+    expect(await problemsOf('tools/a.yml', lines)).toEqual(expected);
+  });
+
+  it('of a parameter and of a resource', async () => {
+    const typed = 'type: string, mime_type: image/png';
+    const tool = ['tool:', '  name: t', `  parameters: [{ name: a, ${typed} }]`, '  source: { code: SELECT $a }'];
+    expect(await problemsOf('tools/a.yml', tool)).toEqual([
+      'tools/a.yml:3:41: `mime_type` is for results; a parameter is always JSON',
+    ]);
+    const resource = ['resource:', '  uri: a://b', `  return: { ${typed} }`, '  source: { code: SELECT 1 }'];
+    expect(await problemsOf('resources/a.yml', resource)).toEqual([
+      'resources/a.yml:3:27: the `mime_type` of a resource belongs beside its `uri`',
+    ]);
+  });
+});
+
 it('a keyword of another type is reported as a warning', async () => {
   const lines = [
     'tool:',

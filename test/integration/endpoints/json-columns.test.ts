@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EndpointRun } from '../../../src/endpoints/calling/run-endpoint.js';
-import { runEndpoint } from '../../../src/endpoints/index.js';
+import { runEndpoint, toJson } from '../../../src/endpoints/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import { anonymous, foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
 import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
@@ -55,7 +55,7 @@ describe('a result of SQL', () => {
     expect(catalog.failures).toEqual([]);
     call = async (name) => {
       const result = await calls.callTool(name, {}, anonymous());
-      return result.shape === 'array' ? result.items : result.value;
+      return toJson(result);
     };
     read = async (uri) => [...(await calls.readResource(uri, anonymous())).texts].join('');
   });

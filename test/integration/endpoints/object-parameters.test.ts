@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { toJson } from '../../../src/endpoints/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { anonymous, foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
@@ -59,7 +60,7 @@ describe('objects for SQL', () => {
     const { calls } = await openProject(foldersOf(project.root), disposer);
     return async (name, o) => {
       const result = await calls.callTool(name, { o }, anonymous());
-      return result.shape === 'array' ? result.items : result.value;
+      return toJson(result);
     };
   }
 

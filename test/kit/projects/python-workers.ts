@@ -29,7 +29,7 @@ export interface PythonProjectOptions {
 
 /** One call's result: a list, or one value. */
 export interface PythonResult {
-  readonly shape: 'list' | 'value' | undefined;
+  readonly shape: 'list' | 'value' | 'content' | undefined;
   readonly items: readonly JsonValue[];
   readonly texts: readonly string[];
 }

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ShapedResult } from '../../../src/values/index.js';
+import type { JsonResult } from '../../../src/values/index.js';
 import type { JsonObject, JsonValue } from '../../../src/duckdb/index.js';
 import { ResultSplices, toResourceResult, toToolResult, writeMessage } from '../../../src/mcp/results.js';
 
@@ -34,18 +34,18 @@ function unspliced(result: object): string {
   return JSON.stringify({ jsonrpc: '2.0', id: 1, result });
 }
 
-function shaped(shape: ShapedResult['shape'], value: JsonValue, bytes: number): ShapedResult {
+function shaped(shape: JsonResult['shape'], value: JsonValue, bytes: number): JsonResult {
   // The generators below give each shape its own kind of value.
   return {
     shape,
     texts: textsOf(shape, value),
     bytes,
     ...(shape === 'array' ? { items: value } : { value }),
-  } as ShapedResult;
+  } as JsonResult;
 }
 
 /** Items are compact, an object is indented, and the text of a string is the string itself. */
-function textsOf(shape: ShapedResult['shape'], value: JsonValue): string[] {
+function textsOf(shape: JsonResult['shape'], value: JsonValue): string[] {
   if (shape === 'array' && Array.isArray(value)) return value.map((item) => JSON.stringify(item));
   if (shape === 'scalar' && typeof value === 'string') return [value];
   return [JSON.stringify(value, null, shape === 'object' ? 2 : 0)];

@@ -9,6 +9,7 @@ import math
 import warnings
 from typing import Any, Callable, ContextManager, Dict, List, Optional, TypeVar
 
+from mxcp_worker import content as _content
 from mxcp_worker import worker as _worker
 from mxcp_worker.failures import DatabaseError, NotFound, ToolError
 from mxcp_worker.job import CallCancelled, current_job
@@ -86,7 +87,16 @@ class _Plugins:
 
 
 class _Client:
-    """Messages to the client of the running call. Outside a call, and in forked processes, they are dropped."""
+    """Content for the client, which functions return, and messages to the client of the running call.
+
+    Outside a call, and in forked processes, messages are dropped.
+    """
+
+    Text = _content.Text
+    Image = _content.Image
+    Audio = _content.Audio
+    Link = _content.Link
+    Resource = _content.Resource
 
     async def debug(self, message: str, data: Any = None) -> None:
         _notify({"kind": "log", "level": "debug", "message": str(message), "data": data})

@@ -223,7 +223,7 @@ def _send_result(job: Job, value: Any, limit: int) -> None:
         size += len(line) - overhead
         waiting += len(line)
         if size > limit:
-            raise TooLarge("reached at item %d" % count if shape == "list" else "")
+            raise TooLarge("" if shape == "value" else "reached at item %d" % count)
         if len(line) > MAX_LINE_BYTES:
             raise ValueError("one item of a result must not be larger than %d bytes" % MAX_LINE_BYTES)
         if waiting >= _BATCH_BYTES:

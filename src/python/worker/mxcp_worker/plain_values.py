@@ -15,6 +15,7 @@ import pathlib
 import uuid
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
+from .content import explain_misplaced
 from .foreign import fields_of, is_missing, items_of, package_of, records_of, to_python
 from .scalar_texts import bytes_text, datetime_text, decimal_value, duration_text, numpy_time_text, time_text
 
@@ -144,8 +145,9 @@ def _convert_items(value: Any, above: Above) -> List[Any]:
     items = iterate(value)
     if items is None:
         raise NotJson(
-            f'is of type "{type(value).__qualname__}"; return dicts, lists, strings, numbers, booleans, None, dates and '
-            "times, bytes, dataclasses or models with model_dump()"
+            explain_misplaced(type(value))
+            or f'is of type "{type(value).__qualname__}"; return dicts, lists, strings, numbers, booleans, None, dates and '
+            "times, bytes, dataclasses, models with model_dump() or content such as mcp.Image"
         )
     if id(value) in above:
         raise NotJson("contains itself")

@@ -11,8 +11,9 @@ import datetime
 import decimal
 import json
 import re
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
+from .content import Content, content_of, is_content_type
 from .plain_values import NotJson, iterate, to_plain
 from .scalar_texts import well_formed
 
@@ -29,10 +30,14 @@ def decode_arguments(arguments: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def encode_result(value: Any) -> Tuple[str, Iterator[str]]:
-    """Returns 'list' with the JSON text of each item, created on demand, or 'value' with one text.
+    """Returns 'list' with the JSON text of each item, created on demand, or 'value' with one text, or 'content' with blocks.
 
     The iterator raises TypeError for a value that cannot be JSON, with its path, and the errors of a generator of the project.
     """
+    if is_content_type(type(value)):
+        return "content", _blocks([value])
+    if isinstance(value, (list, tuple)) and any(map(is_content_type, set(map(type, value)))):
+        return "content", _blocks(value)
     items = iterate(value)
     if items is None:
         return "value", _texts(iter([value]), None)
@@ -47,6 +52,27 @@ def _texts(values: Iterator[Any], container: Any) -> Iterator[str]:
             if container is not None:
                 problem.keys.append(index)
             raise TypeError(str(problem)) from problem.__cause__
+
+
+def _blocks(items: Sequence[Any]) -> Iterator[str]:
+    """The content blocks of MCP: a string is text, any other value is its JSON, and None is nothing."""
+    for index, item in enumerate(items):
+        if item is None:
+            continue
+        try:
+            yield well_formed(_WRITER.encode(_block(item)))
+        except NotJson as problem:
+            problem.keys.append(index)
+            raise TypeError(str(problem)) from problem.__cause__
+
+
+def _block(item: Any) -> Dict[str, Any]:
+    content: Optional[Content] = content_of(item)
+    if content is not None:
+        return content.to_block()
+    if isinstance(item, (bytes, bytearray, memoryview)):
+        raise NotJson('is bytes without a MIME type: return mcp.Image(data, "image/png"), mcp.Audio or mcp.Resource')
+    return {"type": "text", "text": item if isinstance(item, str) else _dump(item, None)}
 
 
 def _dump(value: Any, container: Any) -> str:

@@ -20,7 +20,7 @@ def test_audio_content():
 
 
 def test_embedded_resource():
-    return mcp.Resource("test://embedded-resource", text="This is an embedded resource.", mime_type="text/plain")
+    return mcp.Resource("test://embedded-resource", "This is an embedded resource.", "text/plain")
 
 
 def test_multiple_content_types():
@@ -28,5 +28,5 @@ def test_multiple_content_types():
     return [
         "Multiple content types test:",
         mcp.Image(PIXEL, "image/png"),
-        mcp.Resource("test://mixed-content-resource", text=data, mime_type="application/json"),
+        mcp.Resource("test://mixed-content-resource", data, "application/json"),
     ]

@@ -1,0 +1,53 @@
+import type { ContentBlock as McpBlock } from '@modelcontextprotocol/server';
+import type { ContentBlock } from '../values/index.js';
+import { jsonStringPieces, type ResultSplices, SPLICE_FROM_BYTES } from './results.js';
+
+/** The revisions of MCP in which a kind of block was new. Names of revisions are dates, so they compare as texts. */
+const FIRST_WITH_AUDIO = '2025-03-26';
+const FIRST_WITH_LINKS = '2025-06-18';
+
+/**
+ * Blocks as a client of this revision knows them: an older one refuses a whole answer for a kind that it does not know. Without
+ * a revision, the client is taken for a current one.
+ */
+export function toContentBlocks(
+  blocks: readonly ContentBlock[],
+  { splices, revision }: { readonly splices: ResultSplices; readonly revision: string | undefined },
+): McpBlock[] {
+  return blocks.map((block, index) => withSplices(toRevision(block, revision, index), splices));
+}
+
+function toRevision(block: ContentBlock, revision: string | undefined, index: number): ContentBlock {
+  if (revision === undefined) return block;
+  const { annotations } = block;
+  if (block.type === 'resource_link' && revision < FIRST_WITH_LINKS) {
+    const { name, uri, description } = block;
+    const text = [name === uri ? uri : `${name}: ${uri}`, description].filter((each) => each !== undefined).join('\n');
+    return { type: 'text', text, annotations };
+  }
+  if (block.type === 'audio' && revision < FIRST_WITH_AUDIO) {
+    const { mimeType, data: blob } = block;
+    return { type: 'resource', resource: { uri: `mxcp://content/${index}`, mimeType, blob }, annotations };
+  }
+  return block;
+}
+
+/** What is long is written piece by piece, and the SDK gets a placeholder for it. */
+function withSplices(block: ContentBlock, splices: ResultSplices): McpBlock {
+  const short = (text: string): string =>
+    text.length < SPLICE_FROM_BYTES ? text : splices.addString(() => jsonStringPieces([text]));
+  switch (block.type) {
+    case 'text':
+      return { ...block, text: short(block.text) };
+    case 'image':
+    case 'audio':
+      return { ...block, data: short(block.data) };
+    case 'resource_link':
+      return block;
+    case 'resource': {
+      const { resource } = block;
+      const content = 'blob' in resource ? { blob: short(resource.blob) } : { text: short(resource.text) };
+      return { ...block, resource: { ...resource, ...content } };
+    }
+  }
+}
