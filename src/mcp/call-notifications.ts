@@ -1,4 +1,5 @@
 import { LOG_LEVEL_META_KEY, type LoggingLevel, type ServerContext } from '@modelcontextprotocol/server';
+import { clip } from '../errors/index.js';
 import type { Logger, Scrubber } from '../logging/index.js';
 import type { CallNotification } from '../python/index.js';
 
@@ -13,6 +14,8 @@ export type Notify = (message: NotificationMessage) => void | Promise<void>;
 
 export interface CallNotificationsOptions {
   readonly context: ServerContext;
+  /** The name or URI that was called: log messages carry it as their logger. */
+  readonly target: string;
   readonly notify: Notify;
   /** What the client asked for with `logging/setLevel`; undefined when it never did, and then it gets everything. */
   readonly level: LoggingLevel | undefined;
@@ -22,6 +25,9 @@ export interface CallNotificationsOptions {
 
 /** Messages of one call that may wait to be written: a client that does not read must not exhaust the server's memory. */
 const MAX_UNWRITTEN = 256;
+
+/** A URI may be longer. */
+const MAX_LOGGER_LENGTH = 200;
 
 /** Messages that a call may send at once, and how many a second after that. */
 const BURST = 100;
@@ -49,6 +55,8 @@ export class CallNotifications {
   #leftOut = 0;
   /** The last progress that was beyond the rate: what the client needs to know at the end. */
   #heldProgress: NotificationMessage | undefined;
+  /** The protocol requires that progress increases. */
+  #progress = -Infinity;
 
   constructor(options: CallNotificationsOptions) {
     this.#options = options;
@@ -111,17 +119,19 @@ export class CallNotifications {
     const { scrubber } = this.#options;
     const text = scrubber.scrub(message);
     const isPlain = data === undefined || data === null;
-    const params = { level, data: isPlain ? text : { message: text, data: scrubber.scrubData(data) } };
+    const logger = clip(this.#options.target, MAX_LOGGER_LENGTH);
+    const params = { level, logger, data: isPlain ? text : { message: text, data: scrubber.scrubData(data) } };
     return { method: 'notifications/message', params };
   }
 
-  /** Without a token the client could not assign the progress to a call. */
+  /** Without a token the client could not assign the progress to a call. Progress that is no further than the last one is left out. */
   #toProgress(notification: CallNotification & { kind: 'progress' }): NotificationMessage | undefined {
     const { progress, total, message } = notification;
     const { context, scrubber } = this.#options;
     const { _meta: meta } = context.mcpReq;
     const progressToken = meta?.progressToken;
-    if (progressToken === undefined) return undefined;
+    if (progressToken === undefined || progress <= this.#progress) return undefined;
+    this.#progress = progress;
     const params = {
       progressToken,
       progress,

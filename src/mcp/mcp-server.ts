@@ -207,7 +207,7 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
       notify &&
       ((notification) => {
         if (hasEnded) return;
-        notifications ??= new CallNotifications({ context, notify, level, logger, scrubber });
+        notifications ??= new CallNotifications({ context, target: target.name, notify, level, logger, scrubber });
         notifications.send(notification);
       });
     try {

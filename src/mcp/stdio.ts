@@ -4,10 +4,9 @@ import {
   isJSONRPCRequest,
   isJSONRPCResultResponse,
   type JSONRPCMessage,
-  parseJSONRPCMessage,
+  type JSONRPCRequest,
   ProtocolErrorCode,
   type RequestId,
-  serializeMessage,
   type Server,
   type ServerContext,
   type Transport,
@@ -19,14 +18,16 @@ import { LimitedLog } from '../logging/index.js';
 import { AccessLog, type AccessRecord } from './access-log.js';
 import { isCall, OUT_OF_ROTATION } from './draining.js';
 import { sendListChanges } from './listings.js';
-import {
-  type ClientTransport,
-  createMcpServerFactory,
-  type McpOptions,
-  type MessageScope,
-  parseMessageText,
-} from './mcp-server.js';
+import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
 import { ResultSplices, writeMessage } from './results.js';
+import {
+  AnswerList,
+  LineReader,
+  MAX_MESSAGE_BYTES,
+  type ReadMessage,
+  readLine,
+  type UnreadableMessage,
+} from './stdio-lines.js';
 
 interface StdioOptions extends McpOptions {
   readonly input: Readable;
@@ -80,8 +81,6 @@ export function startStdio(options: StdioOptions): ClientTransport {
   };
 }
 
-/** A longer message ends the connection, because the start of the next message could not be found. */
-const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 /** How long requests may still run after the end of the input: `printf … | mxcp serve` expects answers. */
 const END_OF_INPUT_GRACE_MS = 5_000;
 /** How long a client may take to read the last answers when the connection ends. */
@@ -107,6 +106,7 @@ class StdioTransport implements Transport {
   readonly ended: Promise<void>;
   #end: () => void = () => undefined;
   #reading = false;
+  #takesLists = false;
   #closed: Promise<void> | undefined;
   /** Settles when all messages so far are written: messages must not mix. */
   #written: Promise<void> = Promise.resolve();
@@ -148,12 +148,28 @@ class StdioTransport implements Transport {
     const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
     const request = isAnswer && message.id !== undefined ? this.#unanswered.get(message.id) : undefined;
     if (request !== undefined && 'error' in message) request.access.outcome ??= String(message.error.code);
+    if (request?.access.method === 'initialize' && 'result' in message)
+      this.#takesLists = message.result['protocolVersion'] === VERSION_WITH_LISTS;
+    const written = this.#writeAnswer(message, request);
+    if (isAnswer) this.#answered(message.id);
+    return written;
+  }
+
+  #writeAnswer(message: JSONRPCMessage, request: OpenRequest | undefined): Promise<void> {
+    if (request?.list === undefined) return this.#enqueue(message, request);
+    request.list.add(message);
+    return request.list.written.finally(() => {
+      request.end?.(0);
+      request.whenAnswered?.();
+    });
+  }
+
+  #enqueue(message: JSONRPCMessage | readonly JSONRPCMessage[], request?: OpenRequest): Promise<void> {
     this.#written = this.#written
       .then(() => this.#write(message))
       .then((bytes) => request?.end?.(bytes))
       .catch(this.#onStreamError)
       .finally(() => request?.whenAnswered?.());
-    if (isAnswer) this.#answered(message.id);
     return this.#written;
   }
 
@@ -201,35 +217,58 @@ class StdioTransport implements Transport {
 
   readonly #onData = (chunk: Buffer): void => {
     for (const line of this.#lines.read(chunk)) {
-      const read = readMessage(line);
-      if ('message' in read) this.#receive(read.message);
+      const read = readLine(line, this.#takesLists);
+      if (isList(read)) this.#receiveList(read);
+      else if ('message' in read) this.#receive(read.message);
       else this.#refuse(read);
     }
     if (this.#lines.isOverLimit) this.#onStreamError(new Error(`a message is larger than ${MAX_MESSAGE_BYTES} bytes`));
   };
 
   /** A line that is no message is answered, because its client may wait for ever otherwise; an answer of the client is not. */
-  #refuse({ code, reason, id, isAnswer }: UnreadableLine): void {
-    // The error of the parser would quote the line, which may hold anything.
-    this.onerror?.(new Error(reason));
-    const error = { code, message: reason };
-    if (!isAnswer) void this.send(id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error });
+  #refuse(unreadable: UnreadableMessage): void {
+    this.onerror?.(new Error(unreadable.reason));
+    if (!unreadable.isAnswer) void this.send(toRefusal(unreadable));
+  }
+
+  /** Requests are counted before the first one is delivered, because it may be answered at once. */
+  #receiveList(list: readonly ReadMessage[]): void {
+    const { accepted, refused } = sortList(list, (id) => this.#unanswered.has(id));
+    const requests = accepted.filter(isJSONRPCRequest);
+    const answers = new AnswerList(requests.length + refused.length, (messages) => this.#enqueue(messages));
+    for (const request of requests) this.#begin(request, answers);
+    for (const unreadable of refused) {
+      this.onerror?.(new Error(unreadable.reason));
+      answers.add(toRefusal(unreadable));
+    }
+    for (const message of accepted) this.#deliver(message);
   }
 
   #receive(message: JSONRPCMessage): void {
+    if (isJSONRPCRequest(message)) this.#begin(message);
+    this.#deliver(message);
+  }
+
+  #begin({ id, method }: JSONRPCRequest, list?: AnswerList): void {
+    const access: AccessRecord = { method, request: id };
+    const end = this.#accessLog?.begin(access, 'stdio');
+    // A subscription is answered when the connection ends, so the end must not wait for it.
+    if (method !== 'subscriptions/listen') this.#unanswered.set(id, { access, end, list });
+  }
+
+  #deliver(message: JSONRPCMessage): void {
     if (isJSONRPCRequest(message)) {
       const { id, method } = message;
-      const access: AccessRecord = { method, request: id };
-      const end = this.#accessLog?.begin(access, 'stdio');
-      // A subscription is answered when the connection ends, so the end must not wait for it.
-      if (method !== 'subscriptions/listen') this.#unanswered.set(id, { access, end });
       if (this.#rotation?.drainingSince !== undefined && isCall(method)) {
         void this.send({ jsonrpc: '2.0', id, error: { code: SERVER_ERROR, message: OUT_OF_ROTATION } });
         return;
       }
     } else if ('method' in message && message.method === 'notifications/cancelled') {
       const id = message.params?.['requestId'];
-      if (typeof id === 'string' || typeof id === 'number') this.#answered(id);
+      if (typeof id === 'string' || typeof id === 'number') {
+        this.#unanswered.get(id)?.list?.leaveOut();
+        this.#answered(id);
+      }
     }
     this.onmessage?.(message);
   }
@@ -250,10 +289,44 @@ class StdioTransport implements Transport {
     void this.close();
   };
 
-  async #write(message: JSONRPCMessage): Promise<number> {
-    const parts = this.#splices.partsOf(serializeMessage(message));
+  async #write(message: JSONRPCMessage | readonly JSONRPCMessage[]): Promise<number> {
+    const parts = this.#splices.partsOf(`${JSON.stringify(message)}\n`);
     return writeMessage(parts, this.#output);
   }
+}
+
+/** The only revision whose messages may come as a list. `initialize` must not be in one. */
+const VERSION_WITH_LISTS = '2025-03-26';
+
+function isList(read: ReadMessage | readonly ReadMessage[]): read is readonly ReadMessage[] {
+  return Array.isArray(read);
+}
+
+/** The answer to a request whose identifier is in use could be taken for the answer to the other one. */
+function sortList(list: readonly ReadMessage[], isInUse: (id: RequestId) => boolean) {
+  const accepted: JSONRPCMessage[] = [];
+  const refused: UnreadableMessage[] = [];
+  const ids = new Set<RequestId>();
+  for (const read of list) {
+    const message = 'message' in read ? read.message : undefined;
+    const request = message !== undefined && isJSONRPCRequest(message) ? message : undefined;
+    const isTwice = request !== undefined && (ids.has(request.id) || isInUse(request.id));
+    if (request !== undefined) ids.add(request.id);
+    if (isTwice) refused.push(notInList(request, 'the id of a request in a list is in use'));
+    else if (request?.method === 'initialize') refused.push(notInList(request, '`initialize` must not be in a list'));
+    else if (message !== undefined) accepted.push(message);
+    else if (!('message' in read) && !read.isAnswer) refused.push(read);
+  }
+  return { accepted, refused };
+}
+
+function notInList({ id }: JSONRPCRequest, why: string): UnreadableMessage {
+  return { code: ProtocolErrorCode.InvalidRequest, reason: `Invalid request: ${why}`, id, isAnswer: false };
+}
+
+function toRefusal({ code, reason, id }: UnreadableMessage): JSONRPCMessage {
+  const error = { code, message: reason };
+  return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error };
 }
 
 /** The code JSON-RPC leaves to servers, for refusals that have none of their own. */
@@ -263,61 +336,7 @@ const SERVER_ERROR = -32_000;
 interface OpenRequest {
   readonly access: AccessRecord;
   readonly end: ((bytes: number) => void) | undefined;
+  /** Where its answer goes, if it came in a list. */
+  readonly list: AnswerList | undefined;
   whenAnswered?: () => void;
-}
-
-/** Cuts what arrives into lines. */
-class LineReader {
-  #chunks: Buffer[] = [];
-  #size = 0;
-
-  /** Whether a line is longer than a message may be. Nothing can be read after it. */
-  get isOverLimit(): boolean {
-    return this.#size > MAX_MESSAGE_BYTES;
-  }
-
-  *read(chunk: Buffer): Generator<string> {
-    let start = 0;
-    for (let end = chunk.indexOf(LINE_END); end !== -1; end = chunk.indexOf(LINE_END, start)) {
-      const line = Buffer.concat([...this.#chunks, chunk.subarray(start, end)]).toString('utf8');
-      start = end + 1;
-      this.#chunks = [];
-      this.#size = 0;
-      if (line.trim() !== '') yield line;
-    }
-    this.#chunks.push(chunk.subarray(start));
-    this.#size += chunk.length - start;
-  }
-}
-
-const LINE_END = 0x0a;
-
-interface UnreadableLine {
-  readonly code: number;
-  readonly reason: string;
-  readonly id: RequestId | undefined;
-  readonly isAnswer: boolean;
-}
-
-function readMessage(line: string): { readonly message: JSONRPCMessage } | UnreadableLine {
-  let parsed: unknown;
-  try {
-    parsed = parseMessageText(line);
-  } catch {
-    const reason = 'Parse error: a line of the input is not valid JSON';
-    return { code: ProtocolErrorCode.ParseError, reason, id: undefined, isAnswer: false };
-  }
-  try {
-    return { message: parseJSONRPCMessage(parsed) };
-  } catch {
-    const reason = 'Invalid request: a line of the input is not a JSON-RPC message';
-    const fields: object = typeof parsed === 'object' && parsed !== null ? parsed : {};
-    const id: unknown = 'id' in fields ? fields.id : undefined;
-    return {
-      code: ProtocolErrorCode.InvalidRequest,
-      reason,
-      id: typeof id === 'string' || typeof id === 'number' ? id : undefined,
-      isAnswer: !('method' in fields) && ('result' in fields || 'error' in fields),
-    };
-  }
 }

@@ -177,12 +177,17 @@ function fieldsOf(call: FailedCall, error: MxcpError) {
   const definition = definitionOf(kind, declared, endpoints);
   const place = (policy === undefined ? undefined : placeOfPolicy(policy, definition)) ?? placeOf(error, definition);
   const { userId } = context.caller;
+  const cancelReason: unknown = error.code === 'query_interrupted' ? context.signal.reason : undefined;
   return {
     kind,
     name: declared ?? clip(name, MAX_NAME_LENGTH),
     code: error.code,
     ...(place !== undefined && { place: formatPlace(place) }),
     duration_ms: Math.round(durationMs),
+    // Only a client that cancels by a message can say why.
+    ...(typeof cancelReason === 'string' && {
+      cancel_reason: clip(withoutValues(cancelReason, call.sent), MAX_TEXT_LENGTH),
+    }),
     ...(decision !== undefined && { decision: decision.id }),
     ...(policy !== undefined && { policy }),
     ...originFields(context.origin),

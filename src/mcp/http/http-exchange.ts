@@ -4,7 +4,7 @@ import { isJsonContentType } from '@modelcontextprotocol/server';
 import type { Caller } from '../../caller/index.js';
 import { headerValues, readBody } from '../../http/index.js';
 import type { AccessLog, AccessRecord } from '../access-log.js';
-import { parseMessageText } from '../mcp-server.js';
+import { MODERN_VERSION, parseMessageText } from '../mcp-server.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
 import { MALFORMED, type MessageId, NOT_JSON, NOT_UTF8, type Refusal, TOO_LARGE, toResponse } from './refusals.js';
@@ -85,6 +85,12 @@ export class HttpExchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
+  /** A header of the protocol that has other characters than visible ASCII, spaces and tabs; others must be encoded. */
+  get unreadableHeader(): string | undefined {
+    const { headers } = this.#incoming;
+    return Object.keys(headers).find((name) => name.startsWith('mcp-') && /[^\t -~]/.test(String(headers[name])));
+  }
+
   /** Whether events were sent: the answer is then the last event. */
   get isStreaming(): boolean {
     return this.#isStreaming;
@@ -108,7 +114,8 @@ export class HttpExchange {
 
   #startStream(): void {
     this.#isStreaming = true;
-    const session = this.header('mcp-session-id');
+    const isModern = this.header('mcp-protocol-version') === MODERN_VERSION;
+    const session = isModern ? undefined : this.header('mcp-session-id');
     this.response.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-cache, no-transform',

@@ -44,6 +44,11 @@ export class MessageRouter {
   async route(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     if (request.method !== 'POST') return this.#routeSessionRequest(request);
     if (await this.#isLegacy(request, parsedBody)) return this.#routeLegacy(request, parsedBody);
+    const header = request.exchange.unreadableHeader;
+    if (header !== undefined) {
+      const message = `Bad Request: the header \`${header}\` has characters other than ASCII; encode its value as =?base64?…?=`;
+      return toResponse({ status: 400, code: HEADER_MISMATCH, message });
+    }
     const handler = hasMethod(parsedBody, (method) => method === 'subscriptions/listen')
       ? this.#subscriptions
       : this.#modern;
@@ -134,6 +139,9 @@ export class MessageRouter {
     return response;
   }
 }
+
+/** What 2026-07-28 answers for headers that are missing, malformed or other than the body. */
+const HEADER_MISMATCH = -32_020;
 
 /** What is wrong with the parameters; the SDK says only that the server is not initialized. Undefined for a valid message or a list. */
 function problemsOfInitialize(parsedBody: unknown): string | undefined {

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, vi } from 'vitest';
 import { callOf, openSession, post, postModern, startListener } from './http-fixture.js';
+import { objectResult, SampleCalls } from './sample-calls.js';
 
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
@@ -83,6 +84,28 @@ describe('paths, methods and headers', () => {
       jsonrpc: '2.0',
       error: { code: -32700, message: 'Parse error: the body is not valid JSON' },
     });
+  });
+
+  it.each([
+    ['mcp-name', 'rätsel', 'rätsel'],
+    ['mcp-name', 'echo\u0080', 'echo'],
+    ['mcp-param-region', 'Zürich', 'echo'],
+  ])('refuses the header %s: %s, whose bytes are no ASCII, in 2026-07-28', async (name, value, tool) => {
+    const calls = new SampleCalls({ rätsel: async () => objectResult({ done: true }) });
+    const { url } = await startListener({ calls });
+    const { status, body: refused } = await postModern(url, callOf(tool, {}, 5), { headers: { [name]: value } });
+    expect(status).toBe(400);
+    expect(refused).toEqual({
+      jsonrpc: '2.0',
+      id: 5,
+      error: {
+        code: -32020,
+        message: expect.stringContaining(`the header \`${name}\` has characters other than ASCII`),
+      },
+    });
+    const encoded = `=?base64?${Buffer.from('rätsel').toString('base64')}?=`;
+    const { body } = await postModern(url, callOf('rätsel'), { headers: { 'mcp-name': encoded } });
+    expect(body.result.structuredContent).toEqual({ done: true });
   });
 
   it('refuses a body that is not UTF-8, whose bytes could mean anything', async () => {

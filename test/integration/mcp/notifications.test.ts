@@ -73,8 +73,12 @@ describe('notifications of a call, over HTTP with a 2025 protocol', () => {
     expect(type).toBe('text/event-stream');
     expect(headers.get('mcp-session-id')).toBe(session['mcp-session-id']);
     expect(levelsOf(messages)).toEqual(['debug', 'info', 'warning', 'error', 'info']);
-    expect(messages[0]?.params).toEqual({ level: 'debug', data: 'debug of [secret]' });
-    expect(messages[4]?.params).toEqual({ level: 'info', data: { message: 'with data', data: { rows: 3 } } });
+    expect(messages[0]?.params).toEqual({ level: 'debug', logger: 'talks', data: 'debug of [secret]' });
+    expect(messages[4]?.params).toEqual({
+      level: 'info',
+      logger: 'talks',
+      data: { message: 'with data', data: { rows: 3 } },
+    });
     expect(progressOf(messages)).toEqual([
       { progressToken: 'p1', progress: 1, total: 2, message: 'half' },
       { progressToken: 'p1', progress: 2 },
@@ -111,8 +115,18 @@ describe('notifications of a call, over HTTP with a 2025 protocol', () => {
     expect(logs.length + progress.length).toBeLessThan(1000);
     const left = 1000 - (logs.length - 1);
     const data = `${left} more messages were left out: a call may send 100 at once and 20 a second after that`;
-    expect(logs.at(-1)).toEqual({ level: 'warning', data });
+    expect(logs.at(-1)).toEqual({ level: 'warning', logger: 'floods', data });
     expect(messages.at(-1)).toMatchObject({ result: { structuredContent: { done: true } } });
+  });
+
+  it('leave out progress that does not increase', async () => {
+    const wanders = async (_: unknown, { notify }: CallContext) => {
+      for (const progress of [-2, 0.5, 0.5, 0.25, 0.75, 0, 3]) notify?.({ kind: 'progress', progress });
+      return objectResult({ done: true });
+    };
+    const { url } = await startListener({ calls: new SampleCalls({ wanders }), stateless: true });
+    const { messages } = await exchange(url, asking(callOf('wanders'), { progressToken: 'p1' }), BOTH);
+    expect(progressOf(messages).map((params) => params?.['progress'])).toEqual([-2, 0.5, 0.75, 3]);
   });
 
   it('also come without a session', async () => {
@@ -205,8 +219,10 @@ describe('notifications of a call, over HTTP with protocol 2026-07-28', () => {
   it('come from the level on that the request asks for', async () => {
     const { url } = await startListener({ calls: withTalker() });
     const meta = { ...MODERN_META, 'io.modelcontextprotocol/logLevel': 'warning', progressToken: 7 };
-    const { type, messages } = await exchange(url, asking(callOf('talks'), meta), headers);
+    const stray = { 'mcp-session-id': 'of-another-time' };
+    const { type, messages, ...answer } = await exchange(url, asking(callOf('talks'), meta), { ...headers, ...stray });
     expect(type).toBe('text/event-stream');
+    expect(answer.headers.has('mcp-session-id')).toBe(false);
     expect(levelsOf(messages)).toEqual(['warning', 'error']);
     expect(progressOf(messages)).toHaveLength(2);
     expect(messages.at(-1)).toMatchObject({ result: { structuredContent: { done: true } } });

@@ -189,6 +189,96 @@ describe('over stdio', () => {
     ]);
   });
 
+  describe('with 2025-03-26, whose messages may come as a list', () => {
+    const connectWithLists = async () => {
+      const client = connect();
+      client.send({ ...INITIALIZE, params: { ...INITIALIZE.params, protocolVersion: '2025-03-26' } });
+      await client.answer(1);
+      client.lines.length = 0;
+      return client;
+    };
+    const firstLine = (client: StdioClient) =>
+      vi.waitFor(() => {
+        const [line] = client.lines;
+        if (line === undefined) throw new Error('not yet');
+        return line;
+      });
+    const pong = (id: string) => ({ jsonrpc: '2.0', id, result: {} });
+    const refusal = (id: unknown, message: string) => ({ jsonrpc: '2.0', id, error: { code: -32_600, message } });
+
+    it('answers a list by one list, with everything in it that is no message', async () => {
+      const client = await connectWithLists();
+      const note = { jsonrpc: '2.0', method: 'notifications/initialized' };
+      client.send([
+        request('ping', {}, 'a'),
+        1,
+        note,
+        callOf('large', { rows: 9_000 }, 'b'),
+        { id: 'c', method: 'ping' },
+      ]);
+      const answers = await firstLine(client);
+      const invalid = 'Invalid request: a line of the input is not a JSON-RPC message';
+      expect(answers).toHaveLength(4);
+      expect(answers).toEqual(
+        expect.arrayContaining([
+          pong('a'),
+          expect.objectContaining({
+            id: 'b',
+            result: expect.objectContaining({ structuredContent: expect.anything() }),
+          }),
+          { jsonrpc: '2.0', error: { code: -32_600, message: invalid } },
+          refusal('c', invalid),
+        ]),
+      );
+    });
+
+    it('leaves out what was cancelled, and does not answer a list without requests', async () => {
+      const client = await connectWithLists();
+      const cancel = (requestId: string) => ({
+        jsonrpc: '2.0',
+        method: 'notifications/cancelled',
+        params: { requestId },
+      });
+      client.send([cancel('z'), { jsonrpc: '2.0', id: 1, result: {} }]);
+      client.send([callOf('wait', {}, 'a'), callOf('wait', {}, 'b'), request('ping', {}, 'c')]);
+      await vi.waitFor(() => expect(client.calls.running).toBe(2));
+      client.send(cancel('a'), [cancel('b')]);
+      expect(await firstLine(client)).toEqual([pong('c')]);
+      client.send([callOf('wait', {}, 'd')], cancel('d'), request('ping', {}, 'e'));
+      await client.answer('e');
+      expect(client.lines).toEqual([[pong('c')], pong('e')]);
+    });
+
+    it('refuses `initialize` and an id that is in use within a list', async () => {
+      const client = await connectWithLists();
+      client.send([{ ...INITIALIZE, id: 'a' }, request('ping', {}, 'b'), request('ping', {}, 'b')], []);
+      expect(await firstLine(client)).toEqual({ jsonrpc: '2.0', error: expect.objectContaining({ code: -32_600 }) });
+      await vi.waitFor(() => expect(client.lines).toHaveLength(2));
+      expect(client.lines[1]).toEqual([
+        refusal('a', 'Invalid request: `initialize` must not be in a list'),
+        refusal('b', 'Invalid request: the id of a request in a list is in use'),
+        pong('b'),
+      ]);
+    });
+
+    it('writes what is complete before it ends', async () => {
+      const client = await connectWithLists();
+      client.send([request('ping', {}, 'a'), callOf('echo', {}, 'b')]);
+      client.input.end();
+      await client.connection.clientGone;
+      expect(client.lines).toMatchObject([[{ id: 'a' }, { id: 'b' }]]);
+    });
+  });
+
+  it.each(['2024-11-05', '2025-06-18', '2025-11-25'])('refuses lists in %s', async (protocolVersion) => {
+    const client = connect();
+    client.send({ ...INITIALIZE, params: { ...INITIALIZE.params, protocolVersion } });
+    await client.answer(1);
+    client.send([request('ping', {}, 2)], request('ping', {}, 3));
+    await client.answer(3);
+    expect(client.lines.slice(1)).toMatchObject([{ error: { code: -32_600 } }, { id: 3, result: {} }]);
+  });
+
   it('reads over a byte order mark, in any pieces', async () => {
     const client = connect();
     const bytes = Buffer.from(`\u{feff}${JSON.stringify({ ...INITIALIZE, id: 'ä' })}\r\n`);

@@ -73,6 +73,17 @@ describe('the log of calls', () => {
     ]);
   });
 
+  test('says why a client cancelled a call, without the values of arguments and in bounded length', () => {
+    const signal = AbortSignal.abort(`not hunter2 after all ${'x'.repeat(5000)}`);
+    const context = { ...anonymous(), signal };
+    log.add({ ...failed('list_tables', 'query_interrupted', 'was cancelled'), sent: { table: 'hunter2' }, context });
+    expect(lines[0]).toMatch(/^INFO calls: .* cancel_reason="not \[argument\] after all x/);
+    expect(lines[0]?.length).toBeLessThan(1000);
+    log.add({ ...failed('list_tables', 'query_interrupted'), context: { ...context, signal: AbortSignal.abort() } });
+    log.add({ ...failed('list_tables', 'query_failed'), context });
+    expect(lines.slice(1).join('')).not.toContain('cancel_reason');
+  });
+
   test.each<[ErrorCode, string]>([
     ['params_invalid', 'INFO'],
     ['not_found', 'INFO'],

@@ -1,0 +1,114 @@
+import {
+  type JSONRPCMessage,
+  parseJSONRPCMessage,
+  ProtocolErrorCode,
+  type RequestId,
+} from '@modelcontextprotocol/server';
+import { parseMessageText } from './mcp-server.js';
+
+/** A longer message ends the connection, because the start of the next message could not be found. */
+export const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+
+const LINE_END = 0x0a;
+
+/** Cuts what arrives into lines. */
+export class LineReader {
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  /** Whether a line is longer than a message may be. Nothing can be read after it. */
+  get isOverLimit(): boolean {
+    return this.#size > MAX_MESSAGE_BYTES;
+  }
+
+  *read(chunk: Buffer): Generator<string> {
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_END); end !== -1; end = chunk.indexOf(LINE_END, start)) {
+      const line = Buffer.concat([...this.#chunks, chunk.subarray(start, end)]).toString('utf8');
+      start = end + 1;
+      this.#chunks = [];
+      this.#size = 0;
+      if (line.trim() !== '') yield line;
+    }
+    this.#chunks.push(chunk.subarray(start));
+    this.#size += chunk.length - start;
+  }
+}
+
+/** A message, or why something is none. */
+export type ReadMessage = { readonly message: JSONRPCMessage } | UnreadableMessage;
+
+export interface UnreadableMessage {
+  readonly code: number;
+  readonly reason: string;
+  readonly id: RequestId | undefined;
+  /** Whether it looks like an answer of the client, which is not answered. */
+  readonly isAnswer: boolean;
+}
+
+const NOT_JSON: UnreadableMessage = {
+  code: ProtocolErrorCode.ParseError,
+  reason: 'Parse error: a line of the input is not valid JSON',
+  id: undefined,
+  isAnswer: false,
+};
+
+/** What a line has: one message, or a list of them where the revision of the connection allows lists and this is one with items. */
+export function readLine(line: string, takesLists: boolean): ReadMessage | readonly ReadMessage[] {
+  let parsed: unknown;
+  try {
+    parsed = parseMessageText(line);
+  } catch {
+    // The error of the parser would quote the line, which may hold anything.
+    return NOT_JSON;
+  }
+  return takesLists && Array.isArray(parsed) && parsed.length > 0 ? parsed.map(readMessage) : readMessage(parsed);
+}
+
+function readMessage(parsed: unknown): ReadMessage {
+  try {
+    return { message: parseJSONRPCMessage(parsed) };
+  } catch {
+    const reason = 'Invalid request: a line of the input is not a JSON-RPC message';
+    const fields: object = typeof parsed === 'object' && parsed !== null ? parsed : {};
+    const id: unknown = 'id' in fields ? fields.id : undefined;
+    return {
+      code: ProtocolErrorCode.InvalidRequest,
+      reason,
+      id: typeof id === 'string' || typeof id === 'number' ? id : undefined,
+      isAnswer: !('method' in fields) && ('result' in fields || 'error' in fields),
+    };
+  }
+}
+
+/**
+ * The answers to a list of messages, which 2025-03-26 wants as a list too. It is complete, and written, when each request of the
+ * list is answered or has been cancelled.
+ */
+export class AnswerList {
+  readonly #answers: JSONRPCMessage[] = [];
+  readonly #onComplete: (answers: readonly JSONRPCMessage[]) => Promise<void>;
+  #waiting: number;
+  #written: (written: Promise<void>) => void = () => undefined;
+  /** Settles when the list is written. */
+  readonly written = new Promise<void>((resolve) => {
+    this.#written = resolve;
+  });
+
+  /** `expected` requests must be answered. The last `add` or `leaveOut` passes the answers on, if there are any. */
+  constructor(expected: number, onComplete: (answers: readonly JSONRPCMessage[]) => Promise<void>) {
+    this.#waiting = expected;
+    this.#onComplete = onComplete;
+  }
+
+  add(answer: JSONRPCMessage): void {
+    this.#answers.push(answer);
+    this.leaveOut();
+  }
+
+  leaveOut(): void {
+    this.#waiting -= 1;
+    if (this.#waiting > 0) return;
+    this.#written(this.#answers.length === 0 ? Promise.resolve() : this.#onComplete(this.#answers));
+  }
+}
