@@ -40,6 +40,8 @@ function toSelection(query: Query): AuditSelection {
 const ACTIONS = {
   postReload: 'reload',
   deleteReload: 'cancel_reload',
+  deleteSession: 'end_session',
+  deleteSessions: 'end_sessions',
   postDrain: 'drain',
   postResume: 'resume',
   putLogLevel: 'loglevel',

@@ -14,4 +14,5 @@ export {
   type RotationPort,
   type RotationState,
   type ServerStatus,
+  type SessionPort,
 } from './ports.js';

@@ -13,6 +13,8 @@ import type {
   ProjectReportRecord,
   RunRecord,
   SchemaOf,
+  SessionListRecord,
+  SessionRecord,
   StatusRecord,
   SystemCpuRecord,
   SystemDiskRecord,
@@ -48,6 +50,22 @@ export interface AdminPorts {
   readonly trace: TracePort;
   /** Undefined without an audit log, and until the first generation serves. */
   audit(): AuditPort | undefined;
+  /** Throws `sessions_off`, and `server_starting` until the first generation serves. */
+  sessions(): SessionPort;
+}
+
+/** The people who have signed in at the server. */
+export interface SessionPort {
+  /** The one that was used last first. `user` is a user id, a username or an address. */
+  list(selection: {
+    readonly user?: string | undefined;
+    readonly limit: number;
+    readonly offset: number;
+  }): SessionListRecord;
+  /** Throws `session_not_found`, `persistence_failed`. */
+  end(id: string): Promise<SessionRecord>;
+  /** Those of one user, or all. Returns their number. Throws `persistence_failed`. */
+  endAll(user: string | undefined): Promise<number>;
 }
 
 export interface AuditPort {

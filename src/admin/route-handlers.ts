@@ -48,6 +48,7 @@ export function createRouteHandlers(ports: AdminPorts, socketFacts: () => Socket
     getLogs: ({ query }) => ok(ports.logs(query.lines ?? Number.POSITIVE_INFINITY)),
     ...createSystemHandlers(system),
     ...createAuditHandlers(ports.audit),
+    ...createSessionHandlers(ports.sessions),
     getLogLevel: () => ok(ports.logLevel.state),
     putLogLevel: ({ body: { level, for: forMs } }) =>
       ok(ports.logLevel.choose(level === 'default' ? undefined : level, forMs)),
@@ -79,6 +80,23 @@ function createSystemHandlers(system: SystemPort) {
     getSystemDisk: async () => ok(await system.disk()),
     getSystemNetwork: async () => ok(await system.network()),
     getSystemProcess: async () => ok(await system.process()),
+  };
+}
+
+const SESSIONS_SHOWN = 100;
+
+function createSessionHandlers(
+  sessions: AdminPorts['sessions'],
+): Pick<RouteHandlers, 'listSessions' | 'deleteSession' | 'deleteSessions'> {
+  return {
+    listSessions: ({ query: { user, limit = SESSIONS_SHOWN, offset = 0 } }) =>
+      ok(sessions().list({ user, limit, offset })),
+    deleteSession: async ({ pathParameters: { id = '' } }) => ok(await sessions().end(id)),
+    deleteSessions: async ({ query: { user, all = false } }) => {
+      if ((user === undefined) === !all)
+        throw new MxcpError('bad_request', 'give either `user`, or `all=true` for the sessions of all users');
+      return ok({ ended: await sessions().endAll(user) });
+    },
   };
 }
 

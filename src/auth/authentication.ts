@@ -1,11 +1,21 @@
-import type { Caller } from '../caller/index.js';
 import type { AuthSettings } from '../config/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
 import type { WebRoute } from '../http/index.js';
 import { LimitedLog, type Logger } from '../logging/index.js';
 import type { AuthAttempt, Observers } from '../telemetry/index.js';
-import { type Authenticator, type AuthRequest, MalformedCredentials, NoCredentials } from './authenticator.js';
+import {
+  type Admission,
+  type Authenticator,
+  type AuthRequest,
+  EndedToken,
+  FailedAttempts,
+  MalformedCredentials,
+  NoCredentials,
+  TooManyFailures,
+} from './credentials/index.js';
 import { toChallenge } from './bearer-token.js';
+import { OpenAccess } from './open-access.js';
+import type { Sessions } from './issuer/index.js';
 import type { ProtectedResource } from './protected-resource.js';
 
 /** A refused request, as HTTP answers it. */
@@ -22,6 +32,12 @@ export interface AuthenticationParts {
   readonly resource: ProtectedResource | undefined;
   /** What is answered beside `/mcp`, besides the metadata of the resource. */
   readonly routes?: readonly WebRoute[];
+  /** Shared with what is asked on the way, if anything is. */
+  readonly failures?: FailedAttempts;
+  /** Of people who have signed in at this server; undefined if it gives no tokens. */
+  readonly sessions?: Sessions;
+  /** Calls the listener when access tokens have lost their access before their time. */
+  readonly onAccessEnded?: (listener: () => void) => void;
   readonly logger: Logger;
   readonly observers: Pick<Observers, 'authenticated' | 'lineLeftOut'>;
   readonly dispose?: () => Promise<void> | void;
@@ -34,10 +50,13 @@ export interface AuthenticationParts {
 export class Authentication {
   readonly mode: AuthSettings['mode'];
   readonly provider: AuthSettings['provider'];
+  readonly sessions: Sessions | undefined;
   /** By path. */
   readonly routes: ReadonlyMap<string, WebRoute>;
   readonly secretHeaders: ReadonlySet<string>;
   readonly #parts: AuthenticationParts;
+  readonly #failures: FailedAttempts;
+  readonly #open: OpenAccess;
   readonly #refusals: LimitedLog;
 
   constructor(parts: AuthenticationParts) {
@@ -45,9 +64,19 @@ export class Authentication {
     this.#parts = parts;
     this.mode = settings.mode;
     this.provider = settings.provider;
+    this.sessions = parts.sessions;
     this.secretHeaders = authenticator.secretHeaders;
     this.routes = new Map([...(resource?.routes ?? []), ...routes].map((route) => [route.path, route]));
-    this.#refusals = new LimitedLog(logger.child({ component: 'auth' }), () => observers.lineLeftOut());
+    this.#failures = parts.failures ?? new FailedAttempts();
+    const log = logger.child({ component: 'auth' });
+    this.#refusals = new LimitedLog(log, () => observers.lineLeftOut());
+    this.#open = new OpenAccess({
+      authenticator,
+      hasScopes: (admission) => this.#hasScopes(admission),
+      onEnded: ({ caller }, { client }) =>
+        log.debug({ client, user: caller.userId ?? undefined }, 'an open stream has ended with its credentials'),
+    });
+    parts.onAccessEnded?.(() => void this.recheck());
   }
 
   /** The origin of this server as its clients write it. */
@@ -55,18 +84,27 @@ export class Authentication {
     return this.#parts.resource?.originFor(host) ?? '';
   }
 
-  async authenticate(request: AuthRequest): Promise<{ readonly caller: Caller } | { readonly refused: AuthRefusal }> {
-    const { settings, authenticator } = this.#parts;
-    let caller: Caller | undefined;
+  async authenticate(request: AuthRequest): Promise<Admission | { readonly refused: AuthRefusal }> {
+    let admission: Admission | undefined;
     try {
-      caller = await authenticator.authenticate(request);
+      admission = await this.#parts.authenticator.authenticate(request);
     } catch (error) {
       return { refused: this.#refuse(error, request) };
     }
-    const isMissing = settings.requiredScopes.some((scope) => !caller.scopes.includes(scope));
-    if (isMissing) return { refused: this.#refuseScopes(caller, request) };
+    const { caller } = admission;
+    if (!this.#hasScopes(admission)) return { refused: this.#refuseScopes(caller, request) };
     this.#report({ outcome: 'success', caller, client: request.client });
-    return { caller };
+    return admission;
+  }
+
+  /** Calls `end` once the credentials of an admitted request give no access any more. Returns what stops that. */
+  watch(request: AuthRequest, admission: Admission, end: () => void): () => void {
+    return this.#open.watch(request, admission, end);
+  }
+
+  /** To be called when credentials may have been taken away. Never rejects. */
+  recheck(): Promise<void> {
+    return this.#open.recheck();
   }
 
   /** The challenge for an operation that needs scopes which the caller lacks. It names all that the operation needs at once. */
@@ -76,11 +114,32 @@ export class Authentication {
   }
 
   async dispose(): Promise<void> {
+    this.#open.dispose();
     this.#refusals.dispose();
     await this.#parts.dispose?.();
   }
 
+  #hasScopes({ caller }: Admission): boolean {
+    return this.#parts.settings.requiredScopes.every((scope) => caller.scopes.includes(scope));
+  }
+
   #refuse(thrown: unknown, request: AuthRequest): AuthRefusal {
+    const tooMany = thrown instanceof TooManyFailures ? thrown : this.#count(thrown, request);
+    return tooMany === undefined ? this.#refuseWithReason(thrown, request) : this.#refuseLimited(tooMany, request);
+  }
+
+  #count(thrown: unknown, { client }: AuthRequest): TooManyFailures | undefined {
+    const isRefused = thrown instanceof MalformedCredentials || toMxcpError(thrown).code === 'unauthenticated';
+    return isRefused && !(thrown instanceof EndedToken) ? this.#failures.count(client) : undefined;
+  }
+
+  /** Without a challenge: to get another token would not help. */
+  #refuseLimited({ message, retryAfterSeconds }: TooManyFailures, { client }: AuthRequest): AuthRefusal {
+    this.#report({ outcome: 'limited', client, reason: message });
+    return { status: 429, message, headers: { 'retry-after': String(retryAfterSeconds) } };
+  }
+
+  #refuseWithReason(thrown: unknown, request: AuthRequest): AuthRefusal {
     const { client } = request;
     if (thrown instanceof NoCredentials) {
       this.#report({ outcome: 'no_credentials', client, reason: thrown.message });
@@ -108,7 +167,7 @@ export class Authentication {
     return { status: 503, message: reason, headers: { 'retry-after': String(retryAfterSeconds) } };
   }
 
-  #refuseScopes(caller: Caller, request: AuthRequest): AuthRefusal {
+  #refuseScopes(caller: Admission['caller'], request: AuthRequest): AuthRefusal {
     const { client } = request;
     const { requiredScopes: scopes } = this.#parts.settings;
     const reason = `the token lacks one of the scopes ${scopes.join(' ')}`;

@@ -1,11 +1,11 @@
-import type { Caller } from '../caller/index.js';
 import {
+  type Admission,
   type Authenticator,
   type AuthRequest,
   MalformedCredentials,
   NoCredentials,
   type TokenVerifier,
-} from './authenticator.js';
+} from './credentials/index.js';
 
 /** Longer ones do not occur, and every byte of a token costs work before its sender is known. */
 const MAX_TOKEN_LENGTH = 8 * 1024;
@@ -32,7 +32,7 @@ export class BearerAuthenticator implements Authenticator {
     this.#verifier = verifier;
   }
 
-  async authenticate(request: AuthRequest): Promise<Caller> {
+  async authenticate(request: AuthRequest): Promise<Admission> {
     const [authorization, second] = request.valuesOf('authorization');
     if (second !== undefined) throw new MalformedCredentials('the request has two `Authorization` headers');
     const sent = readBearerToken(authorization);

@@ -6,6 +6,7 @@ import type { Observers } from '../telemetry/index.js';
 import type { IssuerProject } from './issuer/index.js';
 import { Authentication, type AuthenticationParts } from './authentication.js';
 import { BearerAuthenticator } from './bearer-token.js';
+import { FailedAttempts } from './credentials/index.js';
 import type { IdentityProvider } from './oidc/index.js';
 import { ProtectedResource, type ProtectedResourceOptions } from './protected-resource.js';
 import { StaticTokens } from './static-tokens.js';
@@ -27,7 +28,7 @@ export interface AuthenticationSpec {
   /** The scopes that endpoints of the current generation need. */
   readonly endpointScopes: () => readonly string[];
   readonly logger: Logger;
-  readonly observers: Pick<Observers, 'authenticated' | 'lineLeftOut'>;
+  readonly observers: Pick<Observers, 'authenticated' | 'oauthAnswered' | 'lineLeftOut'>;
   /** Ends what is waited for. */
   readonly signal: AbortSignal;
 }
@@ -38,7 +39,10 @@ export async function createAuthentication(spec: AuthenticationSpec): Promise<Au
   return new Authentication({ settings, logger, observers, ...(await partsOf(spec)) });
 }
 
-type Parts = Pick<AuthenticationParts, 'authenticator' | 'resource' | 'routes' | 'dispose'>;
+type Parts = Pick<
+  AuthenticationParts,
+  'authenticator' | 'resource' | 'routes' | 'failures' | 'sessions' | 'onAccessEnded' | 'dispose'
+>;
 
 async function partsOf(spec: AuthenticationSpec): Promise<Parts> {
   const { settings, current } = spec;
@@ -84,8 +88,9 @@ async function partsOfOidc(spec: AuthenticationSpec): Promise<Parts> {
     );
   await warnIfAway(provider, log);
   const resource = createResource(spec, async () => [await issuer()]);
-  const verifier = new OidcVerifier({ provider, section, names: () => resource.names });
-  return { authenticator: new BearerAuthenticator(verifier), resource };
+  const failures = new FailedAttempts();
+  const verifier = new OidcVerifier({ provider, section, names: () => resource.names, failures });
+  return { authenticator: new BearerAuthenticator(verifier), resource, failures };
 }
 
 /** Tokens that this server gives itself, once a person has signed in at a provider. */
@@ -93,6 +98,7 @@ async function partsOfIssuer(spec: AuthenticationSpec): Promise<Parts> {
   const { createIssuer, issuerOf } = await import('./issuer/index.js');
   const { settings, current, transport, endpointScopes, project, hasPort } = spec;
   const resource = createResource(spec, (host) => [issuerOf(resource.urlFor(host))]);
+  const failures = new FailedAttempts();
   const issuer = await createIssuer({
     settings,
     current,
@@ -101,10 +107,22 @@ async function partsOfIssuer(spec: AuthenticationSpec): Promise<Parts> {
     endpointScopes,
     project,
     readsOnly: !hasPort,
+    failures,
+    onAnswered: (answer) => spec.observers.oauthAnswered(answer),
     logger: spec.logger.child({ component: 'auth' }),
   });
   const authenticator = new BearerAuthenticator({ verify: async (token) => issuer.verify(token) });
-  return { authenticator, resource, routes: issuer.routes, dispose: () => issuer.dispose() };
+  const { routes, sessions } = issuer;
+  return {
+    authenticator,
+    resource,
+    routes,
+    failures,
+    onAccessEnded: (listener) => issuer.onAccessEnded(listener),
+    // Where another process gives the tokens, it also ends the sessions.
+    ...(hasPort && { sessions }),
+    dispose: () => issuer.dispose(),
+  };
 }
 
 /** A server starts without its provider, and refuses all calls until it answers. */

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Caller } from '../caller/index.js';
 import type { AuthSettings } from '../config/index.js';
 import { MxcpError } from '../errors/index.js';
-import type { TokenVerifier } from './authenticator.js';
+import type { Admission, TokenVerifier } from './credentials/index.js';
 
 interface KnownToken {
   readonly digest: Buffer;
@@ -18,13 +18,13 @@ export class StaticTokens implements TokenVerifier {
     this.#current = current;
   }
 
-  async verify(token: string): Promise<Caller> {
+  async verify(token: string): Promise<Admission> {
     const digest = digestOf(token);
     let caller: Caller | undefined;
     // All of them, so that the time does not show which one is near.
     for (const known of this.#tokens()) if (timingSafeEqual(known.digest, digest)) caller = known.caller;
     if (caller === undefined) throw new MxcpError('unauthenticated', 'the token is not known');
-    return caller;
+    return { caller };
   }
 
   #tokens(): readonly KnownToken[] {

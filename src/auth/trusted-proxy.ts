@@ -3,7 +3,13 @@ import { BlockList, isIP } from 'node:net';
 import type { Caller } from '../caller/index.js';
 import type { AuthSettings } from '../config/index.js';
 import { MxcpError } from '../errors/index.js';
-import { type Authenticator, type AuthRequest, MalformedCredentials, NoCredentials } from './authenticator.js';
+import {
+  type Admission,
+  type Authenticator,
+  type AuthRequest,
+  MalformedCredentials,
+  NoCredentials,
+} from './credentials/index.js';
 
 type ProxySection = NonNullable<ReturnType<AuthSettings['section']['reveal']>['proxy']>;
 
@@ -27,7 +33,7 @@ export class TrustedProxy implements Authenticator {
     this.#addresses = addresses.length === 0 ? undefined : toBlockList(addresses);
   }
 
-  async authenticate(request: AuthRequest): Promise<Caller> {
+  async authenticate(request: AuthRequest): Promise<Admission> {
     const section = this.#current();
     const { peer } = request;
     if (this.#addresses !== undefined && !contains(this.#addresses, peer))
@@ -38,7 +44,7 @@ export class TrustedProxy implements Authenticator {
     // Without either, a configuration that was checked before has become another one: refuse.
     if (this.#addresses === undefined && secret === undefined)
       throw new MxcpError('unauthenticated', 'nothing shows that the request comes from the proxy');
-    return toCaller(section, request);
+    return { caller: toCaller(section, request) };
   }
 }
 

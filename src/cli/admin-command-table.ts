@@ -59,6 +59,22 @@ export const ADMIN_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/admin/reloads.js')).reloads,
   },
   {
+    name: 'sessions',
+    doc: 'List the people who have signed in at this server, or end their sessions',
+    arguments: [
+      { usage: '[action]', doc: '`end`, to end sessions.', choices: ['end'] },
+      { usage: '[id]', doc: 'After `end`, the id of the session.' },
+    ],
+    options: [
+      { flags: '--user <name>', doc: 'Only sessions of this user: a user id, a username or an address.' },
+      { flags: '--all', doc: 'After `end`, the sessions of all users.' },
+      { flags: '--limit <number>', doc: 'How many to list, at most 1000; default: 100.' },
+      ...CONNECTION,
+    ],
+    examples: ['mxcp admin sessions --user ada', 'mxcp admin sessions end --user ada'],
+    load: async () => (await import('./commands/admin/sessions.js')).sessions,
+  },
+  {
     name: 'loglevel',
     doc: 'Show the log level, or change it, with `--for` for a limited time',
     arguments: [

@@ -30,6 +30,7 @@ export interface RouteContract {
     | 'project'
     | 'system'
     | 'audit'
+    | 'auth'
     | 'contract';
   readonly doc: string;
   /** Whether the probe socket serves it too. */

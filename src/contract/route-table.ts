@@ -30,6 +30,7 @@ import {
   systemNetwork,
   systemProcess,
 } from './system-answers.js';
+import { SESSION_ROUTES } from './session-routes.js';
 import { flag, recordLimit, waitDuration } from './wire-format.js';
 import { traceStream } from './trace-answers.js';
 
@@ -330,6 +331,7 @@ export const ROUTES = {
     doc: 'CPU, memory, threads and descriptors of the server.',
   },
   ...AUDIT_ROUTES,
+  ...SESSION_ROUTES,
   getLogLevel: {
     ...reading(logLevel, 'The level.'),
     path: '/loglevel',

@@ -14,6 +14,9 @@ export const EXPERIMENTAL_ROUTES: ReadonlySet<string> = new Set<RouteName>([
   'getSystemProcess',
   'getAuditRecords',
   'getAuditStats',
+  'listSessions',
+  'deleteSession',
+  'deleteSessions',
   'getLogLevel',
   'putLogLevel',
   'getEvents',
@@ -37,6 +40,7 @@ export const FEATURES = {
   reload_cancel: 'deleteReload',
   reload_if_match: 'postReload',
   reload_rate_limit: 'postReload',
+  sessions: 'listSessions',
   system: 'getSystemInfo',
   trace: 'getTrace',
 } as const satisfies Readonly<Record<string, RouteName>>;

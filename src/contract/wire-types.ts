@@ -3,6 +3,7 @@ import type * as answers from './answers.js';
 import type * as auditAnswers from './audit-records.js';
 import type { metrics } from './metrics-answer.js';
 import type { ROUTES } from './route-table.js';
+import type { session, sessionList } from './session-routes.js';
 import type * as systemAnswers from './system-answers.js';
 import type { callTrace } from './trace-answers.js';
 import type { Inside } from './wire-format.js';
@@ -61,6 +62,9 @@ export type Metrics = AnswerOf<'getMetrics', 200>;
 export type LogLevelAnswer = AnswerOf<'getLogLevel', 200>;
 export type AuditRecords = AnswerOf<'getAuditRecords', 200>;
 export type AuditStats = AnswerOf<'getAuditStats', 200>;
+export type Session = AnswerOf<'deleteSession', 200>;
+export type SessionList = AnswerOf<'listSessions', 200>;
+export type EndedSessions = AnswerOf<'deleteSessions', 200>;
 export type OpenApiDocument = AnswerOf<'getOpenApi', 200>;
 export type ErrorBody = AnswerOf<'getHealth', 400>;
 export type ReloadErrorBody = AnswerOf<'postReload', 500>;
@@ -86,6 +90,9 @@ export type SystemProcessRecord = Inside<typeof systemAnswers.systemProcess>;
 
 export type AuditRecordsRecord = Inside<typeof auditAnswers.auditRecords>;
 export type AuditStatsRecord = Inside<typeof auditAnswers.auditStats>;
+
+export type SessionRecord = Inside<typeof session>;
+export type SessionListRecord = Inside<typeof sessionList>;
 
 export type ProjectReportRecord = Inside<typeof answers.projectReport>;
 

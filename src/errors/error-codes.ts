@@ -144,6 +144,14 @@ export const ERROR_CODES = {
     kind: 'forbidden',
     doc: 'The token of the caller lacks a scope that the endpoint needs; the message names all that it needs.',
   },
+  sessions_off: {
+    kind: 'not_found',
+    doc: 'This server gives out no tokens, or another process does, so it has no sessions of people who have signed in.',
+  },
+  session_not_found: {
+    kind: 'not_found',
+    doc: 'No session has this id; it may have ended. `mxcp admin sessions` lists all.',
+  },
   persistence_failed: {
     kind: 'environment',
     doc: 'The file of OAuth sessions cannot be read or written: its disk, its permissions, or another `auth_encryption_key`.',

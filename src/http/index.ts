@@ -15,5 +15,5 @@ export {
   UNFRAMED_HEADERS,
   writeReply,
 } from './http-server.js';
-export { answerRoute, type WebRequest, type WebRoute } from './web-route.js';
+export { answerRoute, type WebRoute } from './web-route.js';
 export { bindHttpServers, hostOf, portOf } from './port-binding.js';

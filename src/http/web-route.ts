@@ -20,7 +20,7 @@ export interface WebRequest {
   readonly request: Request;
   /** Lower-case, as the client sent it. */
   readonly host: string;
-  /** The address of the connection. */
+  /** The address that the request came from. */
   readonly client: string | undefined;
 }
 
@@ -34,6 +34,8 @@ export interface RouteContext {
   readonly origin: string;
   /** Whether the `Origin` of the request may use this listener. */
   readonly isAllowedOrigin: boolean;
+  /** The address that the request came from; the listener knows whether a proxy may say that. */
+  readonly client: string | undefined;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +45,7 @@ export async function answerRoute(
   route: WebRoute,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { origin, isAllowedOrigin, signal }: RouteContext,
+  { origin, isAllowedOrigin, client, signal }: RouteContext,
 ): Promise<void> {
   const { method = 'GET', headers } = incoming;
   const open = route.isOpenToPages && headers.origin !== undefined;
@@ -64,7 +66,6 @@ export async function answerRoute(
       : Buffer.alloc(0);
   if (body === undefined) return send(plain(413), incoming, outgoing);
   const request = toRequest(incoming, origin, { body, signal });
-  const client = incoming.socket.remoteAddress;
   await send(await route.answer({ request, host: headers.host?.toLowerCase() ?? '', client }), incoming, outgoing);
 }
 

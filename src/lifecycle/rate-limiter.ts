@@ -65,6 +65,14 @@ export class RateLimiter {
     return undefined;
   }
 
+  /** For how long a call would be refused; 0 if it would not be. Counts nothing and remembers no key. */
+  waitMs({ name, key, limit }: CountedLimit, now: number = performance.now()): number {
+    const table = this.#fullAt.get(name);
+    const isShared = table?.has(key) === false && table.size >= this.#maxKeysOfOneLimit;
+    const fullAt = table?.get(isShared ? OTHERS : key) ?? now;
+    return toWait(fullAt + limit.perMs / limit.calls - now - limit.perMs);
+  }
+
   /** What the call does to one bucket. */
   #use<Counted extends CountedLimit>(counted: Counted, now: number) {
     const { name, limit } = counted;
@@ -77,8 +85,7 @@ export class RateLimiter {
     if (kept > now + limit.perMs) table.set(key, now + limit.perMs);
     const before = Math.min(Math.max(kept, now), now + limit.perMs);
     const fullAt = before + msPerCall;
-    // A part of a nanosecond is the error of the sums.
-    const retryAfterMs = fullAt - now - limit.perMs > 1e-6 ? fullAt - now - limit.perMs : 0;
+    const retryAfterMs = toWait(fullAt - now - limit.perMs);
     return { counted, table, key, fullAt, retryAfterMs };
   }
 
@@ -110,4 +117,9 @@ export class RateLimiter {
       if (key !== OTHERS) this.#size -= 1;
     }
   }
+}
+
+/** A part of a nanosecond is the error of the sums. */
+function toWait(ms: number): number {
+  return ms > 1e-6 ? ms : 0;
 }

@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import { AUTH_OUTCOMES, type AuthAttempt, type LoggedLine, type ServerObserver } from '../telemetry/index.js';
+import type { LoggedLine, ServerObserver } from '../telemetry/index.js';
 
 /** Counts what a server does by itself, beside calls and reloads. */
 export class BackgroundMetrics implements ServerObserver {
@@ -7,7 +7,6 @@ export class BackgroundMetrics implements ServerObserver {
   readonly #refreshes: Counter;
   readonly #lines: Counter;
   readonly #leftOut: Counter;
-  readonly #authAttempts: Counter;
   readonly #audited: Counter;
 
   constructor(registry: Registry) {
@@ -33,12 +32,6 @@ export class BackgroundMetrics implements ServerObserver {
       help: 'Lines that were not logged, because there were many like them in the same minute.',
       registers: [registry],
     });
-    this.#authAttempts = new Counter({
-      name: 'mxcp_auth_attempts_total',
-      help: 'Requests to the MCP port whose caller was looked for, by outcome. None while everybody may call.',
-      labelNames: ['outcome'],
-      registers: [registry],
-    });
     this.#audited = new Counter({
       name: 'mxcp_audit_records_total',
       help: 'Records of the audit log, by outcome: written, or lost because nothing could be written for too long.',
@@ -47,13 +40,8 @@ export class BackgroundMetrics implements ServerObserver {
     });
     // A series that begins with its first increment would hide it from `increase()`.
     for (const outcome of ['success', 'error']) this.#refreshes.inc({ outcome }, 0);
-    for (const outcome of AUTH_OUTCOMES) this.#authAttempts.inc({ outcome }, 0);
     for (const outcome of ['written', 'lost']) this.#audited.inc({ outcome }, 0);
     for (const level of ['info', 'warn', 'error']) this.#lines.inc({ level }, 0);
-  }
-
-  authenticated({ outcome }: AuthAttempt): void {
-    this.#authAttempts.inc({ outcome });
   }
 
   workerReplaced(): void {

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { MetricFamily } from '../contract/index.js';
 import type { ServerObserver } from '../telemetry/index.js';
+import { AuthMetrics } from './auth-metrics.js';
 import { BackgroundMetrics } from './background-metrics.js';
 import { CallMetrics } from './call-metrics.js';
 import { type Exposition, expose, isOpenMetricsWanted, toFamilies } from './exposition.js';
@@ -36,7 +37,7 @@ export class ServerMetrics {
       labelNames: ['kind', 'name'],
       registers: [own],
     });
-    this.observers = [this.#calls, new ReloadMetrics(own), new BackgroundMetrics(own)];
+    this.observers = [this.#calls, new ReloadMetrics(own), new BackgroundMetrics(own), new AuthMetrics(own)];
     this.#registry = Registry.merge([own, processRegistry()]);
   }
 

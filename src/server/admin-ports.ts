@@ -1,5 +1,11 @@
 import { dirname } from 'node:path';
-import { type AdminPorts, type AdminSocketSettings, type ServerStatus, startAdminServer } from '../admin/index.js';
+import {
+  type AdminPorts,
+  type AdminSocketSettings,
+  type ServerStatus,
+  type SessionPort,
+  startAdminServer,
+} from '../admin/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import type { ConfigRecord, EndpointRecord, RefusedDefinition } from '../contract/index.js';
 import { firstLineOf, messageOf, MxcpError, toMxcpError, toOneLine } from '../errors/index.js';
@@ -59,8 +65,18 @@ export function createAdminPorts(
     events: new LiveEvents(context),
     logLevel: context.logLevel,
     audit: () => running()?.audit,
+    sessions: () => sessionsOf(serving()),
     trace: { follow: (selection, deliver) => context.observers.add(new CallTracer(selection, deliver)) },
   };
+}
+
+/** Throws `sessions_off`. */
+function sessionsOf({ authentication }: Running): SessionPort {
+  if (authentication?.sessions !== undefined) return authentication.sessions;
+  throw new MxcpError(
+    'sessions_off',
+    'this server gives out no tokens, so no person has signed in here; `auth.provider: github` and its like let people sign in',
+  );
 }
 
 /** Empty until the configuration is known. */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Authentication } from '../auth/index.js';
 import {
   assertProtections,
   compareFailedReferences,
@@ -53,6 +54,7 @@ export interface ReloadedParts {
   readonly builder: GenerationBuilder;
   readonly transport: Pick<ClientTransport, 'notifyListChanged'>;
   readonly triggers: ReloadTriggers;
+  readonly authentication: Pick<Authentication, 'recheck'> | undefined;
 }
 
 /** What each stage of a reload does in this server. `reload/` decides the order and what a failure means. */
@@ -130,10 +132,11 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
     { contents: next }: Generation<GenerationContents>,
     { contents: previous }: Generation<GenerationContents>,
   ): void {
-    const { transport, triggers } = this.#parts;
+    const { transport, triggers, authentication } = this.#parts;
     const { logger, keptThreads } = this.#context;
     lowerThreads(keptThreads);
     triggers.update(next);
+    void authentication?.recheck();
     const changes = findListChanges(previous.endpoints.listings, next.endpoints.listings);
     if (changes === undefined) return;
     transport.notifyListChanged(changes).catch((error: unknown) => {

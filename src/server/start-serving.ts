@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isReady } from '../admin/index.js';
+import type { Authentication } from '../auth/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import {
   CallLog,
@@ -76,6 +77,8 @@ export interface Running {
   readonly callLog: CallLog;
   /** Undefined without an audit log. */
   readonly audit: ServerAudit | undefined;
+  /** Undefined while everybody may call. */
+  readonly authentication: Authentication | undefined;
   readonly coordinator: ReloadCoordinator<GenerationContents>;
   readonly transport: ClientTransport;
   readonly renderers: Renderers;
@@ -102,16 +105,18 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   audit?.follow(() => ({ number: active.current.number, fingerprint: configTagOf(active.current.contents) }));
   const options = { gate, renderers, rates, callTimeoutMs, maxResultBytes, log: callLog, audit: audit?.calls };
   const calls = new LiveEndpointCalls(active, options);
-  const transport = await openTransport(context, config, calls, active);
+  const listening = { port: config.transport.port };
+  const authentication = await startAuthentication(context, config, active, () => listening.port);
+  const transport = await openTransport(context, config, { calls, authentication, listening });
   const triggers = new ReloadTriggers(context, active);
   const coordinator = new ReloadCoordinator({
     active,
-    steps: new ServerReloadSteps(context, { active, builder, transport, triggers }),
+    steps: new ServerReloadSteps(context, { active, builder, transport, triggers, authentication }),
     limits: { pauseTimeoutMs: settings.reloadHoldTimeoutMs, drainTimeoutMs: settings.reloadDrainTimeoutMs },
     logger: logger.child({ component: 'reload' }),
     observer: observers,
   });
-  return { active, calls, gate, callLog, audit, coordinator, transport, renderers, triggers };
+  return { active, calls, gate, callLog, audit, authentication, coordinator, transport, renderers, triggers };
 }
 
 function createBuilder(context: ServerContext): GenerationBuilder {
@@ -160,20 +165,24 @@ async function buildFirstGeneration(
   return first;
 }
 
+interface OpenedFor {
+  readonly calls: EndpointCalls;
+  readonly authentication: Authentication | undefined;
+  /** Learns the port that was taken. */
+  readonly listening: { port: number };
+}
+
 /** Throws `port_in_use`. The server closes it. */
 async function openTransport(
   context: ServerContext,
   config: ResolvedConfig,
-  calls: EndpointCalls,
-  active: ActiveGeneration<GenerationContents>,
+  { calls, authentication, listening }: OpenedFor,
 ): Promise<ClientTransport> {
   const { project, transport, presentation } = config;
   const { logger, scrubber, observers, settings, openStreams, phase, readiness, sockets } = context;
   const { accessLog, healthPath } = settings;
   const info = { name: project, version, ...presentation };
   const options = { calls, logger, scrubber, observers, accessLog, info, rotation: phase.rotation };
-  const listening: { port: number } = { port: transport.port };
-  const authentication = await startAuthentication(context, config, active, () => listening.port);
   if (transport.provider === 'stdio') {
     const caller = await callerOfStdio(authentication, context);
     return startStdio({ ...options, ...openStreams(), caller });

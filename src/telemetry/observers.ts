@@ -33,6 +33,8 @@ export interface ServerObserver {
   lineLeftOut?(): void;
   /** A request to the MCP port was let in or refused. Never while everybody may call. */
   authenticated?(attempt: AuthAttempt): void;
+  /** The authorization server of this process has answered a request. */
+  oauthAnswered?(answer: OAuthAnswer): void;
 }
 
 export const AUTH_OUTCOMES = [
@@ -40,6 +42,7 @@ export const AUTH_OUTCOMES = [
   'no_credentials',
   'malformed',
   'invalid',
+  'limited',
   'insufficient_scope',
   'unavailable',
 ] as const;
@@ -53,6 +56,18 @@ export interface AuthAttempt {
   readonly client: string | undefined;
   /** Why it was refused, without the credentials. */
   readonly reason?: string | undefined;
+}
+
+export const OAUTH_ENDPOINTS = ['authorize', 'consent', 'callback', 'token', 'revoke', 'register'] as const;
+export const OAUTH_OUTCOMES = ['success', 'refused', 'limited', 'failed'] as const;
+
+/** What the authorization server of this process has answered. */
+export interface OAuthAnswer {
+  readonly endpoint: (typeof OAUTH_ENDPOINTS)[number];
+  /** `refused`: the request was wrong; `limited`: there were too many such requests; `failed`: it could not be answered now. */
+  readonly outcome: (typeof OAUTH_OUTCOMES)[number];
+  /** The address that the request came from. */
+  readonly client: string | undefined;
 }
 
 export type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
@@ -149,6 +164,10 @@ export class Observers implements Required<ServerObserver> {
 
   authenticated(attempt: AuthAttempt): void {
     this.#pass((observer) => observer.authenticated?.(attempt));
+  }
+
+  oauthAnswered(answer: OAuthAnswer): void {
+    this.#pass((observer) => observer.oauthAnswered?.(answer));
   }
 
   logLevelChanged(state: LogLevelState): void {

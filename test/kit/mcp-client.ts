@@ -1,4 +1,5 @@
-import { Client, StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport, type Transport, UnauthorizedError } from '@modelcontextprotocol/client';
+import type { SigningClient } from './identity/signing-client.js';
 
 /** `today` speaks the current protocol, `session` one of 2025 with a session. */
 export type Era = 'today' | 'session';
@@ -26,6 +27,18 @@ export async function connectOver(transport: Transport, options: ClientOptions =
 
 export function connectTo(url: string, options: ClientOptions = {}): Promise<Client> {
   return connectOver(new StreamableHTTPClientTransport(new URL(url)), options);
+}
+
+/** As an application does it: the first attempt leads to the sign-in, the second one works. */
+export async function connectSigningIn(url: string, memory: SigningClient, era: Era = 'today'): Promise<Client> {
+  const transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: memory });
+  try {
+    return await connectOver(transport, { era });
+  } catch (error) {
+    if (!(error instanceof UnauthorizedError)) throw error;
+    await transport.finishAuth(memory.answer);
+    return connectOver(new StreamableHTTPClientTransport(new URL(url), { authProvider: memory }), { era });
+  }
 }
 
 /** The result of a tool as its text; throws when the call failed in whichever way. */

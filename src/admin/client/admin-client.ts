@@ -19,6 +19,9 @@ import type {
   ReloadRecord,
   Rotation,
   Status,
+  EndedSessions,
+  Session,
+  SessionList,
   SystemCpu,
   SystemDisk,
   SystemInfo,
@@ -36,6 +39,7 @@ import {
   type ClientAuditOptions,
   type ClientEventOptions,
   type ClientReloadOptions,
+  type ClientSessionOptions,
   type ClientTraceOptions,
   type QueuedReloadOptions,
   type ReloadRequestOptions,
@@ -241,6 +245,31 @@ export class AdminClient {
 
   auditStats(options: Pick<ClientAuditOptions, 'from' | 'until'> = {}): Promise<AuditStats> {
     return this.#get<AuditStats>(withQuery('/audit/stats', toAuditQuery(options)));
+  }
+
+  /** The people who have signed in, the session that was used last first. Throws `sessions_off`. */
+  sessions(options: ClientSessionOptions = {}): Promise<SessionList> {
+    const { user, limit, offset } = options;
+    return this.#get<SessionList>(
+      withQuery('/auth/sessions', {
+        ...(user !== undefined && { user }),
+        ...(limit !== undefined && { limit: String(limit) }),
+        ...(offset !== undefined && { offset: String(offset) }),
+      }),
+    );
+  }
+
+  /** Ends one session. Throws `session_not_found`, `sessions_off`. */
+  async endSession(id: string): Promise<Session> {
+    // What the contract lists.
+    return (await this.#send('DELETE', `/auth/sessions/${encodeURIComponent(id)}`)) as Session;
+  }
+
+  /** Ends the sessions of one user, or with `all` those of all users. Throws `sessions_off`. */
+  async endSessions(whose: { readonly user: string } | { readonly all: true }): Promise<EndedSessions> {
+    const query = 'user' in whose ? { user: whose.user } : { all: 'true' };
+    // What the contract lists.
+    return (await this.#send('DELETE', withQuery('/auth/sessions', query))) as EndedSessions;
   }
 
   systemInfo(): Promise<SystemInfo> {

@@ -114,3 +114,11 @@ export function toAuditQuery({ from, until, ...options }: ClientAuditOptions): R
   const given = [...Object.entries(times), ...others].filter(([, value]) => value !== undefined);
   return Object.fromEntries(given);
 }
+
+export interface ClientSessionOptions {
+  /** A user id, a username or an address. */
+  readonly user?: string;
+  /** 100 unless given, at most 1000. */
+  readonly limit?: number;
+  readonly offset?: number;
+}

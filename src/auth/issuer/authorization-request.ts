@@ -52,16 +52,16 @@ const MAX_STATE_LENGTH = 4096;
 const CHALLENGE = /^[\w-]{43}$/;
 
 /**
- * Reads the query of `/authorize`. Throws `OAuthRefusal` as long as it is unknown where an answer may go, which the person then sees,
+ * Reads the query of `/authorize`, which comes from the address `from`. Throws `OAuthRefusal` as long as it is unknown where an answer may go, which the person then sees,
  * and `RefusedRequest` after that.
  */
 export async function readAuthorizationRequest(
   query: URLSearchParams,
-  clients: OAuthClients,
+  { clients, from }: { readonly clients: OAuthClients; readonly from: string | undefined },
   rules: AuthorizationRules,
   { resource }: IssuerPlace,
 ): Promise<{ readonly client: OAuthClient; readonly request: AuthorizationRequest }> {
-  const client = await clients.find(one(query, 'client_id') ?? '');
+  const client = await clients.find(one(query, 'client_id') ?? '', from);
   const given = one(query, 'redirect_uri');
   const redirectUri = readRedirect(client, given);
   const state = one(query, 'state') ?? null;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { messageOf } from '../../errors/index.js';
 import { fetchPublic, type PublicFetchOptions } from './public-fetch.js';
 import { OAuthRefusal } from './oauth-refusal.js';
-import { RateWindow } from './rate-window.js';
+import { NetworkRate } from './network-rate.js';
 import { isSameRedirect, redirectUriProblem } from './redirect-uris.js';
 
 /** A client, however this server knows it. */
@@ -38,7 +38,8 @@ const MAX_URL_LENGTH = 2000;
 const LIMITS = { timeoutMs: 5_000, maxBytes: 64 * 1024 };
 const MAX_DOCUMENTS = 500;
 const MAX_RUNNING = 8;
-const FETCHES_PER_MINUTE = 60;
+/** In a minute. */
+const FETCHES = { ofAll: 60, ofNetwork: 20 };
 const SHORTEST_MS = 60_000;
 const LONGEST_MS = 24 * 60 * 60_000;
 const FAILED_MS = 30_000;
@@ -57,21 +58,21 @@ export class ClientDocuments {
   readonly #cached = new Map<string, Cached>();
   readonly #now: () => number;
   readonly #fetchOptions: PublicFetchOptions;
-  readonly #fetches: RateWindow;
+  readonly #fetches: NetworkRate;
   #running = 0;
 
   constructor(now: () => number, fetchOptions: Partial<PublicFetchOptions> = {}) {
     this.#now = now;
     this.#fetchOptions = { ...LIMITS, ...fetchOptions };
-    this.#fetches = new RateWindow(FETCHES_PER_MINUTE, now);
+    this.#fetches = new NetworkRate(FETCHES, now);
   }
 
-  /** Throws `OAuthRefusal`. */
-  async find(id: string): Promise<OAuthClient> {
+  /** `from` is the address that asks. Throws `OAuthRefusal`. */
+  async find(id: string, from?: string): Promise<OAuthClient> {
     const cached = this.#cached.get(id);
     if (cached !== undefined && cached.freshUntil > this.#now()) return cached.document;
     const url = readClientUrl(id);
-    if (this.#running >= MAX_RUNNING || !this.#fetches.take())
+    if (this.#running >= MAX_RUNNING || !this.#fetches.take(from))
       throw new OAuthRefusal('temporarily_unavailable', 'too many client documents are being fetched; try again', {
         retryAfterSeconds: 10,
       });

@@ -25,6 +25,8 @@ export interface IssuerSpec {
   readonly project: IssuerProject;
   /** Only checks tokens that another process gives, and leaves its sessions alone. */
   readonly readsOnly: boolean;
+  readonly failures: IssuerOptions['failures'];
+  readonly onAnswered: IssuerOptions['onAnswered'];
   readonly logger: Logger;
 }
 
@@ -54,6 +56,8 @@ export async function createIssuer(spec: IssuerSpec): Promise<Issuer> {
     supportedScopes: endpointScopes,
     basePath: publicUrl === undefined ? '' : new URL(issuerOf(publicUrl)).pathname.replace(/\/$/, ''),
     isSecure: publicUrl?.startsWith('https:') === true,
+    failures: spec.failures,
+    onAnswered: spec.onAnswered,
     logger,
   });
 }

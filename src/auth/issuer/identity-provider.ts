@@ -18,6 +18,7 @@ import {
   type ProviderTokens,
   refusedByProvider,
   requestTokens,
+  revokeToken,
   unavailable,
 } from './provider-requests.js';
 import { type ClaimMappings, toSignedInUser } from './signed-in-user.js';
@@ -52,6 +53,7 @@ const discoverySchema = z.object({
   token_endpoint: z.url(),
   userinfo_endpoint: z.url(),
   jwks_uri: z.url(),
+  revocation_endpoint: z.url().optional(),
   code_challenge_methods_supported: z.array(z.string()).optional(),
   token_endpoint_auth_methods_supported: z.array(z.string()).optional(),
   authorization_response_iss_parameter_supported: z.boolean().optional(),
@@ -143,6 +145,17 @@ export class IdentityProvider {
     // A provider may leave out what has not changed.
     const all = { ...tokens, refresh_token: tokens.refresh_token ?? refreshToken };
     return this.#signIn(found, all, { nonce: undefined, identity });
+  }
+
+  /** False where the provider has nothing for that. Throws `identity_provider_unavailable`. */
+  async revoke({ accessToken, refreshToken }: ExternalTokens): Promise<boolean> {
+    const { provider } = await this.#find();
+    const { revocation, secretIn } = provider;
+    if (revocation === undefined) return false;
+    const { client_id: clientId, client_secret: clientSecret } = this.#options.block();
+    const request = { title: this.title, ...revocation, clientId, clientSecret, secretIn };
+    await revokeToken(request, { accessToken, refreshToken });
+    return true;
   }
 
   async #signIn(

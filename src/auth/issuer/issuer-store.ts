@@ -139,6 +139,10 @@ export class IssuerStore {
   readonly #now: () => number;
   #journal: Pick<Journal, 'append'> | undefined;
   #sweptAt = 0;
+  /** Ids of grants that were taken away; the newest last. */
+  readonly #taken = new Set<string>();
+  /** Learns that a grant was taken away before its time. */
+  onGrantEnded: () => void = () => undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -199,14 +203,25 @@ export class IssuerStore {
     return grant === undefined || this.#hasGrantEnded(grant) ? undefined : grant;
   }
 
-  get grantCount(): number {
-    return this.#grants.values.size;
+  /** Whether there was a grant with this id that was taken away lately. */
+  hadGrant(id: string): boolean {
+    return this.#taken.has(id);
+  }
+
+  /** The one that was used last comes last. */
+  *grants(): Generator<Grant> {
+    for (const grant of this.#grants.values.values()) if (!this.#hasGrantEnded(grant)) yield grant;
+  }
+
+  hasGrantOf(user: SignedInUser): boolean {
+    for (const grant of this.grants()) if (isSameUser(grant.user, user)) return true;
+    return false;
   }
 
   async addGrant(grant: Grant): Promise<void> {
     const others = [...this.#grants.values.values()].filter(({ user }) => isSameUser(user, grant.user));
     const oldest = others.slice(0, Math.max(0, others.length - MAX_GRANTS_OF_USER + 1));
-    const removed = oldest.map(({ id }) => this.#forget(this.#grants, id));
+    const removed = oldest.map(({ id }) => this.#takeAway(id));
     await Promise.all([this.#write(removed), this.saveGrant(grant)]);
   }
 
@@ -215,7 +230,8 @@ export class IssuerStore {
   }
 
   async endGrant(id: string): Promise<void> {
-    if (this.#grants.values.has(id)) await this.#write([this.#forget(this.#grants, id)]);
+    if (!this.#grants.values.has(id)) return;
+    await this.#write([this.#takeAway(id)]);
   }
 
   /** Memory changes before the first wait, so that two requests never both see the old value. */
@@ -231,6 +247,15 @@ export class IssuerStore {
     table.values.set(id, value);
     const isDue = this.#now() - this.#sweptAt >= SWEEP_MS;
     await this.#write([[`${table.kind}/${id}`, value], ...excess, ...(isDue ? this.#sweep() : [])]);
+  }
+
+  #takeAway(id: string): JournalEntry {
+    this.#taken.add(id);
+    const [oldest] = this.#taken;
+    if (this.#taken.size > MAX_GRANTS && oldest !== undefined) this.#taken.delete(oldest);
+    const entry = this.#forget(this.#grants, id);
+    this.onGrantEnded();
+    return entry;
   }
 
   #forget(table: Pick<Table<unknown>, 'kind' | 'values'>, id: string): JournalEntry {

@@ -1,8 +1,9 @@
-import type { Caller } from '../../caller/index.js';
 import { MxcpError } from '../../errors/index.js';
-import type { WebRequest, WebRoute } from '../../http/index.js';
+import type { WebRoute } from '../../http/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
+import type { OAuthAnswer } from '../../telemetry/index.js';
+import { type Admission, EndedToken, type FailedAttempts } from '../credentials/index.js';
 import type { IssuerPlace } from './authorization-request.js';
 import { BrowserSession } from './browser-session.js';
 import { ClientDocuments } from './client-documents.js';
@@ -14,8 +15,9 @@ import { OAuthRefusal } from './oauth-refusal.js';
 import type { IssuerProviderName } from './providers.js';
 import type { PublicFetchOptions } from './public-fetch.js';
 import { SealingKey } from './sealing.js';
+import { Sessions } from './sessions.js';
 import { CONSENT_PATH, SignIns } from './sign-in.js';
-import { TokenEndpoint } from './token-endpoint.js';
+import { TokenEndpoint, type TokenForm } from './token-endpoint.js';
 import { hasHash, readToken } from './tokens.js';
 
 /** What a reload may replace. */
@@ -44,6 +46,8 @@ export interface IssuerOptions {
   /** The path of the public URL, without a slash at its end. */
   readonly basePath: string;
   readonly isSecure: boolean;
+  readonly failures: FailedAttempts;
+  readonly onAnswered: (answer: OAuthAnswer) => void;
   readonly logger: Logger;
   readonly now?: () => number;
   /** Tests reach documents on this machine. */
@@ -54,12 +58,21 @@ export interface IssuerOptions {
 const BROWSER_SALT = Buffer.from('mxcp sign-in');
 const METADATA_PATH = '/.well-known/oauth-authorization-server';
 
+type RouteSpec = readonly [
+  endpoint: OAuthAnswer['endpoint'],
+  method: 'GET' | 'POST',
+  path: string,
+  /** `from` is the address that the request came from. */
+  answer: (http: Request, place: IssuerPlace, from: string | undefined) => Promise<Response>,
+];
+
 /**
  * An OAuth 2.1 authorization server for the clients of this server, which lets people sign in at an identity provider. It lives as long as
  * the process, and so do the sessions; secrets come from the current generation.
  */
 export class Issuer implements Disposable {
   readonly routes: readonly WebRoute[];
+  readonly sessions: Sessions;
   readonly #options: IssuerOptions;
   readonly #store: IssuerStore;
   readonly #journal: Journal | undefined;
@@ -95,7 +108,8 @@ export class Issuer implements Disposable {
     const provider = new IdentityProvider({ name, block: () => secrets().block, now });
     const rules = { resources, requiredScopes, supportedScopes };
     const browser = new BrowserSession({ key: browserKey, isSecure, now });
-    const parts = { clients, provider, store, logger, now };
+    this.sessions = new Sessions({ store, clients, provider, logger });
+    const parts = { clients, provider, store, logger, now, sessions: this.sessions };
     const callbackPath = secrets().block.callback_path ?? `/${name}/callback`;
     this.#signIns = new SignIns({ ...parts, callbackPath, rules, browser });
     this.#tokens = new TokenEndpoint({ ...parts, resources });
@@ -103,22 +117,29 @@ export class Issuer implements Disposable {
   }
 
   /** Whose an access token is. Throws `unauthenticated`. */
-  verify(token: string): Caller {
+  verify(token: string): Admission {
     void this.#useCurrentKey();
     const read = readToken(token);
     const grant = read?.kind === 'access' ? this.#store.grant(read.grantId) : undefined;
     const access = grant?.access.find(({ hash }) => hasHash(token, hash));
-    if (grant === undefined || access === undefined)
-      throw new MxcpError('unauthenticated', 'the access token is unknown or was revoked');
-    if (access.expiresAt <= this.#now()) throw new MxcpError('unauthenticated', 'the access token has expired');
+    if (read !== undefined && this.#store.hadGrant(read.grantId)) throw new EndedToken('the access token was revoked');
+    if (grant === undefined) throw new MxcpError('unauthenticated', 'the access token is unknown or was revoked');
+    if (access === undefined || access.expiresAt <= this.#now()) throw new EndedToken('the access token has expired');
     if (!this.#options.resources().includes(grant.resource))
       throw new MxcpError('unauthenticated', 'the access token is for another server');
     if (!this.#clients.isKnown(grant.clientId))
       throw new MxcpError('unauthenticated', 'the client of the access token is no longer known');
-    return { ...grant.user, scopes: access.scopes, externalToken: grant.external.accessToken };
+    const caller = { ...grant.user, scopes: access.scopes, externalToken: grant.external.accessToken };
+    return { caller, endsAt: access.expiresAt };
+  }
+
+  /** Says when an access token may have lost its access before its time. */
+  onAccessEnded(listener: () => void): void {
+    this.#store.onGrantEnded = listener;
   }
 
   async dispose(): Promise<void> {
+    await this.sessions.dispose();
     await this.#useCurrentKey();
     await this.#journal?.close();
   }
@@ -135,45 +156,68 @@ export class Issuer implements Disposable {
 
   #routes(callbackPath: string): readonly WebRoute[] {
     const { basePath } = this.#options;
-    const page = (
-      method: 'GET' | 'POST',
-      path: string,
-      answer: (http: Request, place: IssuerPlace) => Promise<Response>,
-    ) => this.#route([method], `${basePath}${path}`, false, answer);
-    const api = (path: string, answer: (http: Request, place: IssuerPlace) => Promise<Response>) =>
-      this.#route(['POST'], `${basePath}${path}`, true, answer);
-    const metadata = async (_: Request, place: IssuerPlace): Promise<Response> => Response.json(this.#metadata(place));
+    const pages: readonly RouteSpec[] = [
+      ['authorize', 'GET', '/authorize', (http, place, from) => this.#signIns.authorize(http, place, from)],
+      ['consent', 'POST', CONSENT_PATH, (http, place) => this.#signIns.decide(http, place)],
+      ['callback', 'GET', callbackPath, (http, place, from) => this.#signIns.callback(http, place, from)],
+    ];
+    const interfaces: readonly RouteSpec[] = [
+      ['token', 'POST', '/token', (http, _, from) => this.#issue(http, from)],
+      ['revoke', 'POST', '/revoke', (http, _, from) => this.#revoke(http, from)],
+      ...(this.#clients.allowsRegistration
+        ? [['register', 'POST', '/register', (http, _, from) => this.#register(http, from)] satisfies RouteSpec]
+        : []),
+    ];
     return [...new Set([`${METADATA_PATH}${basePath}`, METADATA_PATH])]
-      .map((path) => this.#route(['GET'], path, true, metadata))
-      .concat([
-        page('GET', '/authorize', (http, place) => this.#signIns.authorize(http, place)),
-        page('POST', CONSENT_PATH, (http, place) => this.#signIns.decide(http, place)),
-        page('GET', callbackPath, (http, place) => this.#signIns.callback(http, place)),
-        api('/token', (http) => this.#issue(http)),
-        api('/revoke', (http) => this.#revoke(http)),
-        ...(this.#clients.allowsRegistration ? [api('/register', (http) => this.#register(http))] : []),
-      ]);
+      .map(
+        (path): WebRoute => ({
+          path,
+          methods: ['GET'],
+          isOpenToPages: true,
+          answer: ({ host }) => Response.json(this.#metadata(this.#options.placeFor(host))),
+        }),
+      )
+      .concat(pages.map((spec) => this.#route(spec, false)))
+      .concat(interfaces.map((spec) => this.#route(spec, true)));
   }
 
-  #route(
-    methods: WebRoute['methods'],
-    path: string,
-    isOpenToPages: boolean,
-    answer: (http: Request, place: IssuerPlace) => Promise<Response>,
-  ): WebRoute {
-    return { path, methods, isOpenToPages, answer: (web) => this.#answer(web, answer) };
+  #route([endpoint, method, path, answer]: RouteSpec, isOpenToPages: boolean): WebRoute {
+    return {
+      path: `${this.#options.basePath}${path}`,
+      methods: [method],
+      isOpenToPages,
+      answer: async ({ request, host, client }) => {
+        const response = await this.#answer(request, () => answer(request, this.#options.placeFor(host), client));
+        return this.#counted(response, { endpoint, client });
+      },
+    };
   }
 
-  async #answer(
-    { request, host }: WebRequest,
-    answer: (http: Request, place: IssuerPlace) => Promise<Response>,
-  ): Promise<Response> {
+  async #answer(request: Request, answer: () => Promise<Response>): Promise<Response> {
     try {
       await this.#useCurrentKey();
-      return await answer(request, this.#options.placeFor(host));
+      return await answer();
     } catch (error) {
       return this.#refuse(error, request);
     }
+  }
+
+  /** Counts the answer, and limits refusals. What is right is answered however much of the same network was wrong. */
+  #counted(response: Response, { endpoint, client }: Pick<OAuthAnswer, 'endpoint' | 'client'>): Response {
+    const { failures, onAnswered } = this.#options;
+    const { status } = response;
+    const isRefused = status >= 400 && status < 500;
+    const tooMany = isRefused && status !== 429 ? failures.count(client) : undefined;
+    const isLimited = tooMany !== undefined || status === 429;
+    onAnswered({
+      endpoint,
+      client,
+      outcome: isLimited ? 'limited' : isRefused ? 'refused' : status < 400 ? 'success' : 'failed',
+    });
+    if (tooMany === undefined) return response;
+    const { message, retryAfterSeconds } = tooMany;
+    const headers = { 'retry-after': String(retryAfterSeconds), 'cache-control': 'no-store' };
+    return Response.json({ error: 'invalid_request', error_description: message }, { status: 429, headers });
   }
 
   #refuse(error: unknown, request: Request): Response {
@@ -190,24 +234,24 @@ export class Issuer implements Disposable {
     return Response.json(body, { status: refusal.status, headers });
   }
 
-  async #issue(http: Request): Promise<Response> {
-    const tokens = await this.#tokens.issue(await readForm(http), http.headers.get('authorization'));
+  async #issue(http: Request, from: string | undefined): Promise<Response> {
+    const tokens = await this.#tokens.issue(await readForm(http, from));
     return Response.json(tokens, { headers: { 'cache-control': 'no-store' } });
   }
 
-  async #revoke(http: Request): Promise<Response> {
-    await this.#tokens.revoke(await readForm(http), http.headers.get('authorization'));
+  async #revoke(http: Request, from: string | undefined): Promise<Response> {
+    await this.#tokens.revoke(await readForm(http, from));
     return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } });
   }
 
-  async #register(http: Request): Promise<Response> {
+  async #register(http: Request, from: string | undefined): Promise<Response> {
     let metadata: unknown;
     try {
       metadata = await http.json();
     } catch {
       throw new OAuthRefusal('invalid_client_metadata', 'the body is not JSON');
     }
-    const client = await this.#clients.register(metadata);
+    const client = await this.#clients.register(metadata, from);
     return Response.json(client, { status: 201, headers: { 'cache-control': 'no-store' } });
   }
 
@@ -246,8 +290,8 @@ function unexpected(error: unknown): OAuthRefusal {
     : new OAuthRefusal('server_error', 'internal error', { cause: error });
 }
 
-async function readForm(http: Request): Promise<URLSearchParams> {
+async function readForm(http: Request, from: string | undefined): Promise<TokenForm> {
   if (!/^application\/x-www-form-urlencoded\b/i.test(http.headers.get('content-type') ?? ''))
     throw new OAuthRefusal('invalid_request', 'the body must be `application/x-www-form-urlencoded`');
-  return new URLSearchParams(await http.text());
+  return { form: new URLSearchParams(await http.text()), authorization: http.headers.get('authorization'), from };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ClientDocuments, isClientUrl, type OAuthClient } from './client-documents.js';
 import type { IssuerStore, RegisteredClient } from './issuer-store.js';
 import { OAuthRefusal } from './oauth-refusal.js';
-import { RateWindow } from './rate-window.js';
+import { NetworkRate } from './network-rate.js';
 import { redirectUriProblem } from './redirect-uris.js';
 import { equalTexts, hashOf, hasHash, randomId } from './tokens.js';
 
@@ -26,7 +26,8 @@ export interface OAuthClientsOptions {
   readonly now: () => number;
 }
 
-const REGISTRATIONS_PER_MINUTE = 60;
+/** In a minute. Registered clients take memory. */
+const REGISTRATIONS = { ofAll: 60, ofNetwork: 20 };
 const MAX_REDIRECT_URIS = 20;
 
 const registrationSchema = z.object({
@@ -44,11 +45,11 @@ const registrationSchema = z.object({
 /** Every client that may ask for tokens. */
 export class OAuthClients {
   readonly #options: OAuthClientsOptions;
-  readonly #registrations: RateWindow;
+  readonly #registrations: NetworkRate;
 
   constructor(options: OAuthClientsOptions) {
     this.#options = options;
-    this.#registrations = new RateWindow(REGISTRATIONS_PER_MINUTE, options.now);
+    this.#registrations = new NetworkRate(REGISTRATIONS, options.now);
   }
 
   get allowsRegistration(): boolean {
@@ -69,19 +70,24 @@ export class OAuthClients {
     );
   }
 
-  /** Throws `OAuthRefusal`. */
-  async find(id: string): Promise<OAuthClient> {
+  /** What the client calls itself, as far as that is known without asking anyone. */
+  nameOf(id: string): string | undefined {
+    return this.#configured(id)?.name ?? this.#options.store.client(id)?.name;
+  }
+
+  /** `from` is the address that asks. Throws `OAuthRefusal`. */
+  async find(id: string, from: string | undefined): Promise<OAuthClient> {
     const { store, documents } = this.#options;
     const configured = this.#configured(id);
     if (configured !== undefined) return fromConfiguration(configured);
-    if (isClientUrl(id) && documents !== undefined) return documents.find(id);
+    if (isClientUrl(id) && documents !== undefined) return documents.find(id, from);
     const registered = store.client(id);
     if (registered !== undefined) return fromRegistration(registered);
     throw new OAuthRefusal('invalid_client', 'the client is unknown; register it again');
   }
 
   /** Registers a client (RFC 7591) and returns what it gets. Throws `OAuthRefusal`. */
-  async register(metadata: unknown): Promise<Readonly<Record<string, unknown>>> {
+  async register(metadata: unknown, from: string | undefined): Promise<Readonly<Record<string, unknown>>> {
     const parsed = registrationSchema.safeParse(metadata);
     if (!parsed.success)
       throw new OAuthRefusal('invalid_client_metadata', z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' '));
@@ -90,7 +96,7 @@ export class OAuthClients {
       const problem = redirectUriProblem(uri);
       if (problem !== undefined) throw new OAuthRefusal('invalid_redirect_uri', `a redirect URI ${problem}`);
     }
-    if (!this.#registrations.take())
+    if (!this.#registrations.take(from))
       throw new OAuthRefusal('invalid_request', 'too many clients register at the moment; try again in a minute', {
         retryAfterSeconds: 60,
       });

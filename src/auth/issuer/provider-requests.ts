@@ -66,26 +66,22 @@ const errorSchema = z.object({ error: z.string() });
 /** What the provider calls a code or refresh token that it does not take any more. GitHub has names of its own, with status 200. */
 const FINAL_ERRORS = new Set(['invalid_grant', 'bad_verification_code', 'bad_refresh_token']);
 
-export interface TokenRequest {
+interface ClientRequest {
   readonly title: string;
   readonly url: string;
   readonly clientId: string;
   readonly clientSecret: string;
   readonly secretIn: 'body' | 'header';
+}
+
+export interface TokenRequest extends ClientRequest {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** Throws `unauthenticated` if the provider does not accept the code or refresh token, `identity_provider_unavailable` for all else. */
 export async function requestTokens(request: TokenRequest): Promise<ProviderTokens> {
-  const { title, url, clientId, clientSecret, secretIn, parameters } = request;
-  const isInBody = secretIn === 'body';
-  const body = new URLSearchParams({
-    ...parameters,
-    ...(isInBody && { client_id: clientId, client_secret: clientSecret }),
-  });
-  const credentials = [clientId, clientSecret].map(encodeURIComponent).join(':');
-  const headers = isInBody ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
-  const { status, json } = await askProvider(title, url, { method: 'POST', body, headers });
+  const { title } = request;
+  const { status, json } = await askAsClient(request, request.parameters);
   const code = errorSchema.safeParse(json).data?.error;
   if (code !== undefined && FINAL_ERRORS.has(code)) throw refusedByProvider(title, 'no longer accepts the sign-in');
   // Anything else, such as a wrong client secret, is not the fault of the person.
@@ -94,6 +90,47 @@ export async function requestTokens(request: TokenRequest): Promise<ProviderToke
   if (status !== 200 || tokens === undefined || tokens.token_type.toLowerCase() !== 'bearer')
     throw unavailable(title, `answered the request for tokens with status ${status} and without a bearer token`);
   return tokens;
+}
+
+/** The token of a sign-in that has ended here: with the refresh token, if there is one, everything that came of it. */
+export async function revokeToken(
+  request: ClientRequest & { readonly by: 'oauth' | 'github' },
+  { accessToken, refreshToken }: { readonly accessToken: string; readonly refreshToken: string | null },
+): Promise<void> {
+  const { title, url, by } = request;
+  const kind = refreshToken === null ? 'access_token' : 'refresh_token';
+  const { status, json } =
+    by === 'oauth'
+      ? await askAsClient(request, { token: refreshToken ?? accessToken, token_type_hint: kind })
+      : await askProvider(title, url, {
+          method: 'DELETE',
+          body: JSON.stringify({ access_token: accessToken }),
+          headers: { authorization: basicOf(request), 'content-type': 'application/json' },
+        });
+  // What GitHub and Google say of a token that has ended already.
+  const hadEnded = by === 'github' ? status === 404 : errorSchema.safeParse(json).data?.error === 'invalid_token';
+  if (status !== 200 && status !== 204 && !hadEnded)
+    throw unavailable(title, `answered the revocation with status ${status}`);
+}
+
+/** A form with the credentials of this server. */
+function askAsClient(request: ClientRequest, parameters: Readonly<Record<string, string>>): Promise<ProviderAnswer> {
+  const { title, url, clientId, clientSecret, secretIn } = request;
+  const isInBody = secretIn === 'body';
+  const body = new URLSearchParams({
+    ...parameters,
+    ...(isInBody && { client_id: clientId, client_secret: clientSecret }),
+  });
+  return askProvider(title, url, {
+    method: 'POST',
+    body,
+    headers: isInBody ? {} : { authorization: basicOf(request) },
+  });
+}
+
+function basicOf({ clientId, clientSecret }: ClientRequest): string {
+  const credentials = [clientId, clientSecret].map(encodeURIComponent).join(':');
+  return `Basic ${Buffer.from(credentials).toString('base64')}`;
 }
 
 function parseJson(text: string): unknown {

@@ -16,6 +16,8 @@ export interface Provider {
   readonly emailsUrl?: string | undefined;
   /** With an issuer, an ID token is expected and checked. */
   readonly openId?: { readonly issuer: string; readonly jwksUrl: string; readonly sendsIssuer: boolean } | undefined;
+  /** Where a token is revoked; undefined where the provider has nothing for that. GitHub has a way of its own. */
+  readonly revocation?: { readonly url: string; readonly by: 'oauth' | 'github' } | undefined;
   readonly usesPkce: boolean;
   readonly secretIn: 'body' | 'header';
   readonly scope: string;
@@ -43,7 +45,8 @@ export type IssuerProviderName = 'github' | 'google' | 'atlassian' | 'salesforce
 
 const OPENID_PROFILE: ProfileKeys = { userId: ['sub'], username: ['preferred_username', 'username'] };
 
-type Fixed = Omit<Provider, 'name' | 'userinfoUrl'> & {
+type Fixed = Omit<Provider, 'name' | 'userinfoUrl' | 'revocation'> & {
+  readonly revocationOf?: (tokenUrl: URL, clientId: string) => Provider['revocation'];
   /** By the token URL, because an installation of one's own has both at the same place. */
   readonly userinfoOf: (tokenUrl: URL) => string;
 };
@@ -54,8 +57,11 @@ const FIXED: Readonly<Record<'github' | 'google' | 'atlassian' | 'salesforce', F
     title: 'GitHub',
     authorizeUrl: 'https://github.com/login/oauth/authorize',
     tokenUrl: 'https://github.com/login/oauth/access_token',
-    // GitHub Enterprise Server has its API below its own address.
-    userinfoOf: ({ origin, host }) => (host === 'github.com' ? 'https://api.github.com/user' : `${origin}/api/v3/user`),
+    userinfoOf: (tokenUrl) => `${githubApi(tokenUrl)}/user`,
+    revocationOf: (tokenUrl, clientId) => ({
+      url: `${githubApi(tokenUrl)}/applications/${encodeURIComponent(clientId)}/token`,
+      by: 'github',
+    }),
     usesPkce: true,
     secretIn: 'body',
     scope: 'read:user user:email',
@@ -70,6 +76,7 @@ const FIXED: Readonly<Record<'github' | 'google' | 'atlassian' | 'salesforce', F
       host === 'oauth2.googleapis.com'
         ? 'https://www.googleapis.com/oauth2/v2/userinfo'
         : `${origin}/oauth2/v2/userinfo`,
+    revocationOf: ({ origin }) => ({ url: `${origin}/revoke`, by: 'oauth' }),
     usesPkce: true,
     secretIn: 'body',
     scope: 'openid email profile',
@@ -93,6 +100,7 @@ const FIXED: Readonly<Record<'github' | 'google' | 'atlassian' | 'salesforce', F
     authorizeUrl: 'https://login.salesforce.com/services/oauth2/authorize',
     tokenUrl: 'https://login.salesforce.com/services/oauth2/token',
     userinfoOf: ({ origin }) => `${origin}/services/oauth2/userinfo`,
+    revocationOf: ({ origin }) => ({ url: `${origin}/services/oauth2/revoke`, by: 'oauth' }),
     usesPkce: false,
     secretIn: 'body',
     scope: 'openid profile email refresh_token',
@@ -101,10 +109,15 @@ const FIXED: Readonly<Record<'github' | 'google' | 'atlassian' | 'salesforce', F
   },
 };
 
+/** GitHub Enterprise Server has its API below its own address. */
+function githubApi({ origin, host }: URL): string {
+  return host === 'github.com' ? 'https://api.github.com' : `${origin}/api/v3`;
+}
+
 /** Of a provider that has everything at fixed addresses; undefined for those that publish them. */
 export function fixedProvider(name: IssuerProviderName, block: ProviderBlock): Provider | undefined {
   if (name === 'keycloak' || name === 'oidc') return undefined;
-  const { userinfoOf, ...fixed } = FIXED[name];
+  const { userinfoOf, revocationOf, ...fixed }: Fixed = FIXED[name];
   const tokenUrl = block.token_url ?? fixed.tokenUrl;
   const userinfoUrl = block.userinfo_url ?? userinfoOf(new URL(tokenUrl));
   return {
@@ -113,6 +126,7 @@ export function fixedProvider(name: IssuerProviderName, block: ProviderBlock): P
     authorizeUrl: block.auth_url ?? fixed.authorizeUrl,
     tokenUrl,
     userinfoUrl,
+    revocation: revocationOf?.(new URL(tokenUrl), block.client_id),
     ...(name === 'github' && { emailsUrl: `${userinfoUrl}/emails` }),
     scope: block.scope ?? fixed.scope,
     authorizeParams: { ...fixed.authorizeParams, ...block.extra_authorize_params },
@@ -136,6 +150,7 @@ export interface Discovery {
   readonly token_endpoint: string;
   readonly userinfo_endpoint: string;
   readonly jwks_uri: string;
+  readonly revocation_endpoint?: string | undefined;
   readonly code_challenge_methods_supported?: readonly string[] | undefined;
   readonly token_endpoint_auth_methods_supported?: readonly string[] | undefined;
   readonly authorization_response_iss_parameter_supported?: boolean | undefined;
@@ -154,6 +169,7 @@ export function discoveredProvider(name: IssuerProviderName, block: ProviderBloc
       jwksUrl: found.jwks_uri,
       sendsIssuer: found.authorization_response_iss_parameter_supported === true,
     },
+    ...(found.revocation_endpoint !== undefined && { revocation: { url: found.revocation_endpoint, by: 'oauth' } }),
     // A provider that does not know PKCE ignores it.
     usesPkce: true,
     secretIn: methods.includes('client_secret_post') ? 'body' : 'header',

@@ -59,11 +59,11 @@ export class SignIns {
   }
 
   /** `GET /authorize`: shows the question. */
-  async authorize(http: Request, place: IssuerPlace): Promise<Response> {
+  async authorize(http: Request, place: IssuerPlace, from: string | undefined): Promise<Response> {
     const { clients, rules, provider, browser } = this.#options;
     return this.#answer(place, async () => {
       const query = new URL(http.url).searchParams;
-      const { client, request } = await readAuthorizationRequest(query, clients, rules, place);
+      const { client, request } = await readAuthorizationRequest(query, { clients, from }, rules, place);
       const ticket = randomId();
       const { redirectUri, scopes, resource } = request;
       const page = consentPage({
@@ -109,7 +109,7 @@ export class SignIns {
   }
 
   /** `GET` of the callback path: the provider sends the person back. */
-  async callback(http: Request, place: IssuerPlace): Promise<Response> {
+  async callback(http: Request, place: IssuerPlace, from: string | undefined): Promise<Response> {
     const { browser, store, now } = this.#options;
     const query = new URL(http.url).searchParams;
     return this.#answer(place, async () => {
@@ -123,7 +123,7 @@ export class SignIns {
         );
       const { request, ...proof } = pending;
       const answer = await this.#orReturn(place, request, () =>
-        this.#finish(query, request, { place, proof: { ...proof, state } }),
+        this.#finish(query, request, { place, from, proof: { ...proof, state } }),
       );
       answer.headers.append('set-cookie', browser.cookie(stateCookie(state), '', 0));
       return answer;
@@ -133,7 +133,11 @@ export class SignIns {
   async #finish(
     query: URLSearchParams,
     request: AuthorizationRequest,
-    { place, proof }: { readonly place: IssuerPlace; readonly proof: SignInProof },
+    {
+      place,
+      from,
+      proof,
+    }: { readonly place: IssuerPlace; readonly from: string | undefined; readonly proof: SignInProof },
   ): Promise<Response> {
     const { provider, store, clients, logger, now } = this.#options;
     const code = one(query, 'code');
@@ -144,7 +148,7 @@ export class SignIns {
     const own = newCode();
     const expiresAt = now() + CODE_MS;
     // The client may have been removed while the person signed in.
-    await clients.find(request.clientId);
+    await clients.find(request.clientId, from);
     await store.saveCode(hashOf(own), { ...consent, user, external, expiresAt, grantId: null });
     await store.touchClient(request.clientId);
     logger.info({ client: request.clientId, user: user.userId }, 'a person signed in');

@@ -1,4 +1,6 @@
 import { MxcpError } from '../../errors/index.js';
+import { networkOf } from '../../http/index.js';
+import { RateLimiter } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import { one, readResource, splitScopes } from './authorization-request.js';
 import type { OAuthClient } from './client-documents.js';
@@ -6,6 +8,7 @@ import type { IdentityProvider, SignIn } from './identity-provider.js';
 import { type AuthorizationCode, type Grant, type IssuerStore, MINUTE_MS } from './issuer-store.js';
 import type { OAuthClients } from './oauth-clients.js';
 import { OAuthRefusal } from './oauth-refusal.js';
+import type { Sessions } from './sessions.js';
 import {
   challengeOf,
   equalTexts,
@@ -24,8 +27,17 @@ export interface TokenEndpointOptions {
   readonly clients: OAuthClients;
   readonly provider: IdentityProvider;
   readonly store: IssuerStore;
+  readonly sessions: Pick<Sessions, 'endGrant'>;
   readonly logger: Logger;
   readonly now: () => number;
+}
+
+/** A request to one of the two. */
+export interface TokenForm {
+  readonly form: URLSearchParams;
+  readonly authorization: string | null;
+  /** The address that it came from. */
+  readonly from: string | undefined;
 }
 
 export interface TokenAnswer {
@@ -44,6 +56,8 @@ const CONFIRMED_MS = 5 * MINUTE_MS;
 /** Older ones end early. */
 const MAX_ACCESS_TOKENS = 8;
 const MAX_RETIRED_TOKENS = 8;
+/** Of one client, from one network. */
+const WRONG_SECRETS = { calls: 10, perMs: 5 * MINUTE_MS };
 const VERIFIER = /^[\w.~-]{43,128}$/;
 
 /** `/token` and `/revoke`. */
@@ -51,14 +65,16 @@ export class TokenEndpoint {
   readonly #options: TokenEndpointOptions;
   /** Refreshes of one grant, one after the other. */
   readonly #refreshing = new Map<string, Promise<unknown>>();
+  readonly #wrongSecrets = new RateLimiter();
 
   constructor(options: TokenEndpointOptions) {
     this.#options = options;
   }
 
   /** Throws `OAuthRefusal`. */
-  async issue(form: URLSearchParams, authorization: string | null): Promise<TokenAnswer> {
-    const client = await this.#authenticate(form, authorization);
+  async issue(request: TokenForm): Promise<TokenAnswer> {
+    const { form } = request;
+    const client = await this.#authenticate(request);
     const grantType = one(form, 'grant_type');
     if (grantType !== 'authorization_code' && grantType !== 'refresh_token')
       throw new OAuthRefusal('unsupported_grant_type', '`grant_type` must be `authorization_code` or `refresh_token`');
@@ -69,26 +85,40 @@ export class TokenEndpoint {
   }
 
   /** Ends the grant of the token. An unknown token is as good as revoked (RFC 7009). Throws `OAuthRefusal`. */
-  async revoke(form: URLSearchParams, authorization: string | null): Promise<void> {
-    const { store } = this.#options;
-    const client = await this.#authenticate(form, authorization);
+  async revoke(request: TokenForm): Promise<void> {
+    const { store, sessions } = this.#options;
+    const { form } = request;
+    const client = await this.#authenticate(request);
     const token = one(form, 'token') ?? '';
     const grant = store.grant(readToken(token)?.grantId ?? '');
     if (grant === undefined || grant.clientId !== client.id || !isTokenOf(grant, token)) return;
-    await store.endGrant(grant.id);
+    await sessions.endGrant(grant);
   }
 
-  async #authenticate(form: URLSearchParams, authorization: string | null): Promise<OAuthClient> {
+  async #authenticate({ form, authorization, from }: TokenForm): Promise<OAuthClient> {
     const basic = readBasic(authorization);
     const id = basic?.id ?? one(form, 'client_id');
     const secret = basic?.secret ?? one(form, 'client_secret');
     if (basic !== undefined && (one(form, 'client_secret') ?? basic.secret) !== basic.secret)
       throw new OAuthRefusal('invalid_request', 'the client authenticates in two ways');
     if (id === undefined) throw new OAuthRefusal('invalid_client', '`client_id` is missing');
-    const client = await this.#options.clients.find(id);
-    if (client.hasSecret && !client.isSecret(secret ?? ''))
-      throw new OAuthRefusal('invalid_client', 'the secret of the client is wrong or missing');
+    const client = await this.#options.clients.find(id, from);
+    if (client.hasSecret) this.#checkSecret(client, secret ?? '', from);
     return client;
+  }
+
+  /** The configuration may have a secret that can be guessed, so too many wrong ones of a network also refuse the right one for a while. */
+  #checkSecret(client: OAuthClient, secret: string, from: string | undefined): void {
+    const { now } = this.#options;
+    const guesses = { name: 'secrets', key: `${hashOf(client.id)} ${networkOf(from)}`, limit: WRONG_SECRETS };
+    const waitMs = this.#wrongSecrets.waitMs(guesses, now());
+    if (waitMs > 0)
+      throw new OAuthRefusal('invalid_client', 'the secret of the client was wrong too often; try again later', {
+        retryAfterSeconds: Math.ceil(waitMs / 1000),
+      });
+    if (client.isSecret(secret)) return;
+    this.#wrongSecrets.take([guesses], now());
+    throw new OAuthRefusal('invalid_client', 'the secret of the client is wrong or missing');
   }
 
   async #redeem(form: URLSearchParams, client: OAuthClient): Promise<TokenAnswer> {

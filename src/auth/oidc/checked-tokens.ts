@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Caller } from '../../caller/index.js';
 import type { MxcpError } from '../../errors/index.js';
+import type { Admission } from '../credentials/index.js';
 
 /** What the provider said of a token, and how long that counts. */
 export interface CheckedToken {
-  readonly answer: { readonly caller: Caller } | { readonly refused: MxcpError };
+  readonly answer: Admission | { readonly refused: MxcpError };
   readonly lastsMs: number;
 }
 
@@ -28,17 +28,22 @@ export class CheckedTokens {
     this.#now = now;
   }
 
-  /** Throws what the provider refused the token with, and what `check` throws. */
-  async callerOf(token: string): Promise<Caller> {
-    const { answer } = await this.#find(createHash('sha256').update(token).digest('base64'), token);
+  /**
+   * Throws what the provider refused the token with, and what `check` throws. `assertMayAsk` decides whether the provider is asked about a
+   * token that it has not accepted before.
+   */
+  async admit(token: string, assertMayAsk: () => void): Promise<Admission> {
+    const { answer } = await this.#find(createHash('sha256').update(token).digest('base64'), token, assertMayAsk);
     if ('refused' in answer) throw answer.refused;
-    return answer.caller;
+    return answer;
   }
 
-  async #find(key: string, token: string): Promise<CheckedToken> {
+  async #find(key: string, token: string, assertMayAsk: () => void): Promise<CheckedToken> {
     const kept = this.#kept.get(key);
+    const isFresh = kept !== undefined && this.#now() - kept.at < kept.lastsMs;
+    if (!isFresh && !this.#asking.has(key) && (kept === undefined || 'refused' in kept.answer)) assertMayAsk();
     this.#kept.delete(key);
-    if (kept !== undefined && this.#now() - kept.at < kept.lastsMs) {
+    if (isFresh) {
       this.#kept.set(key, kept);
       return kept;
     }

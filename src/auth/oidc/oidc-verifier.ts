@@ -2,6 +2,7 @@ import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVeri
 import type { Caller } from '../../caller/index.js';
 import type { AuthSettings } from '../../config/index.js';
 import { MxcpError } from '../../errors/index.js';
+import { type Admission, type AuthRequest, EndedToken, type FailedAttempts } from '../credentials/index.js';
 import { callerOfClaims } from './caller-of-claims.js';
 import { type CheckedToken, CheckedTokens } from './checked-tokens.js';
 import { type IdentityProvider, unavailable } from './identity-provider.js';
@@ -14,6 +15,8 @@ export interface OidcVerifierOptions {
   readonly section: () => OidcSection;
   /** The names of this server. A token must be for one of them. */
   readonly names: () => readonly string[];
+  /** A network with too many of them causes no questions to the provider. */
+  readonly failures: Pick<FailedAttempts, 'assertFew'>;
   readonly now?: () => number;
 }
 
@@ -56,12 +59,11 @@ export class OidcVerifier {
   }
 
   /** As a `TokenVerifier` of the folder above. */
-  async verify(token: string): Promise<Caller> {
+  async verify(token: string, { client }: Pick<AuthRequest, 'client'>): Promise<Admission> {
     const metadata = await this.#options.provider.metadata();
     const isSigned = metadata.jwks_uri !== undefined && isJwt(token);
-    return isSigned
-      ? this.#toCaller(await this.#verifySigned(token, metadata.issuer), token)
-      : this.#opaque.callerOf(token);
+    if (!isSigned) return this.#opaque.admit(token, () => this.#options.failures.assertFew(client));
+    return this.#admit(await this.#verifySigned(token, metadata.issuer), token);
   }
 
   async #verifySigned(token: string, issuer: string): Promise<Claims> {
@@ -112,6 +114,11 @@ export class OidcVerifier {
       throw refusal(audiences.length === 0 ? 'it does not say for which server it is' : 'it is for another server');
   }
 
+  #admit(claims: Claims, externalToken: string): Admission {
+    const { exp } = claims;
+    return { caller: this.#toCaller(claims, externalToken), endsAt: typeof exp === 'number' ? exp * 1000 : undefined };
+  }
+
   #toCaller(claims: Claims, externalToken: string): Caller {
     const { provider_name: provider = 'oidc', claim_mappings: mappings } = this.#options.section();
     return callerOfClaims(claims, { provider, mappings, externalToken });
@@ -120,7 +127,7 @@ export class OidcVerifier {
   async #askProvider(token: string): Promise<CheckedToken> {
     try {
       const { claims, lastsMs } = await this.#askForClaims(token);
-      return { answer: { caller: this.#toCaller(claims, token) }, lastsMs };
+      return { answer: this.#admit(claims, token), lastsMs };
     } catch (error) {
       if (!(error instanceof MxcpError) || error.code !== 'unauthenticated') throw error;
       return { answer: { refused: error }, lastsMs: REFUSED_MS };
@@ -200,8 +207,10 @@ function isClaims(body: unknown): body is Claims {
   return typeof body === 'object' && body !== null && !Array.isArray(body);
 }
 
+const REFUSED = 'the token is not accepted';
+
 function refusal(reason: string): MxcpError {
-  return new MxcpError('unauthenticated', `the token is not accepted: ${reason}`);
+  return new MxcpError('unauthenticated', `${REFUSED}: ${reason}`);
 }
 
 const REASONS: Readonly<Record<keyof JWTPayload, string>> = {
@@ -214,7 +223,8 @@ const REASONS: Readonly<Record<keyof JWTPayload, string>> = {
 /** The messages of jose would quote claims. */
 function toRefusal(error: unknown): unknown {
   if (!(error instanceof errors.JOSEError)) return error;
-  if (error instanceof errors.JWTExpired) return refusal('it has expired');
+  // The signature was verified before.
+  if (error instanceof errors.JWTExpired) return new EndedToken(`${REFUSED}: it has expired`);
   if (error instanceof errors.JWTClaimValidationFailed) return refusal(REASONS[error.claim] ?? 'a claim is not valid');
   if (error instanceof errors.JWKSNoMatchingKey)
     return refusal('it is signed with a key that its issuer does not publish');

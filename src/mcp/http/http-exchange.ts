@@ -41,6 +41,8 @@ export class HttpExchange {
   #isStreaming = false;
   /** Who sends the request; undefined while everybody may. */
   caller: Caller | undefined;
+  /** When the credentials of the request end, in milliseconds since 1970. */
+  accessEndsAt: number | undefined;
   /** What the caller lacks, if that is why the request was refused. */
   missingScopes: readonly string[] | undefined;
   /** Headers that no endpoint sees. */

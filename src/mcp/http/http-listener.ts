@@ -205,6 +205,7 @@ export class HttpListener implements ClientTransport {
     const context = {
       origin: this.#options.authentication?.originFor(host ?? '') ?? '',
       isAllowedOrigin: this.#guard.refusalOf({ host, origin }) === undefined,
+      client: exchange.client,
       signal: exchange.signal,
     };
     await answerRoute(route, incoming, exchange.response, context);
@@ -219,12 +220,24 @@ export class HttpListener implements ClientTransport {
     if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
     if (this.#options.rotation?.drainingSince !== undefined && isNewWork(exchange, body.parsed))
       return refuse(exchange, { ...DRAINING, id });
+    if (isStream(exchange, body.parsed)) this.#endWithAccess(exchange);
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
     if (response !== undefined && response.status !== 499)
       return sendResponse(this.#withStepUp(await withRequestId(response, id), exchange), exchange);
     // Nothing was answered: the client is gone, or the deadline of a shutdown has passed.
     await refuse(exchange, { ...CLOSING, id });
+  }
+
+  /** A stream of notifications stays open for as long as its client likes, but no longer than the credentials that opened it. */
+  #endWithAccess(exchange: HttpExchange): void {
+    const { authentication } = this.#options;
+    const { caller, accessEndsAt: endsAt, response } = exchange;
+    if (authentication === undefined || caller === undefined || response.closed) return;
+    response.once(
+      'close',
+      authentication.watch(exchange, { caller, endsAt }, () => exchange.abort()),
+    );
   }
 
   /** Names the scopes to ask for by HTTP, because the answer of the protocol has no place for them. A stream of events has begun as a success. */
@@ -275,6 +288,11 @@ async function answerProbe(
   else reply(503, 'not ready\n', { 'retry-after': '1' });
 }
 
+/** A stream of notifications, which a GET opens in the 2025 protocols. */
+function isStream({ method }: HttpExchange, parsed: unknown): boolean {
+  return method === 'GET' || hasMethod(parsed, (each) => each === 'subscriptions/listen');
+}
+
 /** A GET opens a stream of notifications. */
 function isNewWork({ method }: HttpExchange, parsed: unknown): boolean {
   return method === 'GET' || hasMethod(parsed, beginsWork);
@@ -288,6 +306,7 @@ async function isLetIn(exchange: HttpExchange, authentication: Authentication): 
     return false;
   }
   exchange.caller = verdict.caller;
+  exchange.accessEndsAt = verdict.endsAt;
   exchange.secretHeaders = authentication.secretHeaders;
   Object.assign(exchange.access ?? {}, { user: verdict.caller.userId ?? undefined });
   return true;

@@ -20,6 +20,7 @@ it.each([
     ['mxcp', 'admin', 'relo'],
     ['reload', 'reloads'],
   ],
+  [['mxcp', 'admin', 'sessions', ''], ['end']],
   [
     ['mxcp', 'run', ''],
     ['tool', 'resource', 'prompt'],

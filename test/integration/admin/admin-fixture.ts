@@ -66,11 +66,31 @@ export const failedReload: RunRecord = {
   sharedWith: [],
 };
 
+const SESSION = {
+  id: '0b8f5c2e7a1d4e9f6c30',
+  userId: '7',
+  username: 'ada',
+  email: null,
+  provider: 'github',
+  clientId: 'mcp_client_1',
+  clientName: 'Claude',
+  scopes: ['read'],
+  signedInAt: new Date('2024-01-15T10:30:00Z'),
+  usedAt: new Date('2024-01-15T10:30:00Z'),
+  confirmedAt: new Date('2024-01-15T10:30:00Z'),
+  endsAt: new Date('2024-02-14T10:30:00Z'),
+};
+
 export const OWNER_TOKEN = 'token-of-the-owner';
 
 export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
   return {
     audit: () => undefined,
+    sessions: () => ({
+      list: () => ({ sessions: [SESSION], count: 1 }),
+      end: (id) => Promise.resolve({ ...SESSION, id }),
+      endAll: () => Promise.resolve(1),
+    }),
     readiness: {
       ready: () =>
         Promise.resolve({ phase: 'serving', checks: [{ name: 'database', status: 'ok', message: 'answers' }] }),

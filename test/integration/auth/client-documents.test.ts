@@ -43,7 +43,7 @@ test('a client that publishes a document needs no registration, and the person s
   const { code, verifier, page } = await harness.authorize(documents.id);
   expect(page.text).toContain(`<dt>Published by</dt><dd>${new URL(documents.id).host}</dd>`);
   const tokens = (await (await harness.redeem(documents.id, code, verifier)).json()) as { access_token: string };
-  expect(harness.issuer.verify(tokens.access_token).username).toBe('anna');
+  expect(harness.issuer.verify(tokens.access_token).caller.username).toBe('anna');
   expect(documents.requests).toHaveLength(1);
 });
 
@@ -139,9 +139,14 @@ test('a document is fetched once for as long as it says, and a failure for half 
 
 test('only so many documents are fetched in a minute', async () => {
   const documents = new ClientDocuments(Date.now, { ...FETCH, isAllowed: () => false });
-  const find = (index: number) => documents.find(`https://127.0.0.1/${index}`).catch((error: Error) => error.message);
-  for (let index = 0; index < 60; index += 1) expect(await find(index)).toContain('not a public address');
-  expect(await find(60)).toContain('too many client documents');
+  const find = (index: number, from: string) =>
+    documents.find(`https://127.0.0.1/${index}`, from).catch((error: Error) => error.message);
+  for (let index = 0; index < 20; index += 1) expect(await find(index, '192.0.2.1')).toContain('not a public address');
+  // A network does not use up what is there for all.
+  expect(await find(20, '192.0.2.1')).toContain('too many client documents');
+  for (let index = 20; index < 60; index += 1)
+    expect(await find(index, `192.0.2.${index}`)).toContain('not a public address');
+  expect(await find(60, '192.0.2.200')).toContain('too many client documents');
 });
 
 test.each([

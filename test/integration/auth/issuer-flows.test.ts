@@ -224,7 +224,7 @@ describe('scopes', () => {
     const { harness, clientId } = await openWithClient(scopes);
     const tokens = await harness.signIn(clientId, { parameters: { scope: 'reports:read unknown' } });
     expect(tokens.scope).toBe('base reports:read');
-    expect(harness.issuer.verify(tokens.access_token).scopes).toEqual(['base', 'reports:read']);
+    expect(harness.issuer.verify(tokens.access_token).caller.scopes).toEqual(['base', 'reports:read']);
   });
 
   test('can be given up at a refresh, and not added', async () => {
@@ -235,7 +235,7 @@ describe('scopes', () => {
     const less = (await (
       await harness.refresh(clientId, tokens.refresh_token, { scope: 'base' })
     ).json()) as typeof tokens;
-    expect(harness.issuer.verify(less.access_token).scopes).toEqual(['base']);
+    expect(harness.issuer.verify(less.access_token).caller.scopes).toEqual(['base']);
   });
 
   test('of a configured client are limited to what it may ask for', async () => {
@@ -293,7 +293,7 @@ test('a token that is revoked ends with everything that belongs to it', async ()
   const { harness, clientId } = await openWithClient();
   const tokens = await harness.signIn(clientId);
   expect((await harness.post('/revoke', { client_id: clientId, token: `mcp_${'0'.repeat(64)}` })).status).toBe(200);
-  expect(harness.issuer.verify(tokens.access_token).username).toBe('anna');
+  expect(harness.issuer.verify(tokens.access_token).caller.username).toBe('anna');
   expect((await harness.post('/revoke', { client_id: clientId, token: tokens.access_token })).status).toBe(200);
   expect(() => harness.issuer.verify(tokens.access_token)).toThrow('revoked');
   expect((await harness.refresh(clientId, tokens.refresh_token)).status).toBe(400);
@@ -330,8 +330,11 @@ test.each([
 
 test('registrations are limited', async () => {
   const { harness } = await open();
-  for (let count = 0; count < 60; count += 1) await harness.register();
-  await expect(harness.register()).rejects.toThrow('too many clients');
+  const register = (from: string) =>
+    harness.post('/register', JSON.stringify({ redirect_uris: [REDIRECT] }), 'application/json', { 'x-from': from });
+  for (let count = 0; count < 60; count += 1) expect((await register(`192.0.2.${count}`)).status).toBe(201);
+  const limited = await register('192.0.2.100');
+  expect([limited.status, await limited.text()]).toEqual([429, expect.stringContaining('too many clients')]);
 });
 
 test('the metadata says what clients need to know', async () => {

@@ -32,7 +32,7 @@ describe('a real OpenID provider', () => {
     const provider = await startProvider();
     const harness = await open(provider);
     const { tokens } = await signIn(harness, provider);
-    expect(harness.issuer.verify(tokens.access_token)).toMatchObject({
+    expect(harness.issuer.verify(tokens.access_token).caller).toMatchObject({
       userId: 'u-1',
       username: 'anna',
       email: 'anna@example.com',
@@ -52,7 +52,7 @@ describe('a real OpenID provider', () => {
     });
     const harness = await open(provider);
     const { tokens } = await signIn(harness, provider);
-    expect(harness.issuer.verify(tokens.access_token)).toMatchObject({ email: null, username: 'u-1' });
+    expect(harness.issuer.verify(tokens.access_token).caller).toMatchObject({ email: null, username: 'u-1' });
   });
 
   test('what it says of a person is up to date after the next refresh', async () => {
@@ -63,7 +63,7 @@ describe('a real OpenID provider', () => {
     provider.users[0] = { ...ANNA, groups: ['staff'] };
     now += 10 * 60_000;
     const next = (await (await harness.refresh(clientId, tokens.refresh_token)).json()) as typeof tokens;
-    expect(harness.issuer.verify(next.access_token).capabilities).toEqual([]);
+    expect(harness.issuer.verify(next.access_token).caller.capabilities).toEqual([]);
   });
 
   test('with keycloak as its name, the addresses follow from server and realm', async () => {
@@ -74,7 +74,7 @@ describe('a real OpenID provider', () => {
       block: () => ({ ...block, realm: 'shop', server_url: provider.address }),
     });
     const { tokens } = await signIn(harness, provider);
-    expect(harness.issuer.verify(tokens.access_token)).toMatchObject({ userId: 'u-1', provider: 'keycloak' });
+    expect(harness.issuer.verify(tokens.access_token).caller).toMatchObject({ userId: 'u-1', provider: 'keycloak' });
   });
 
   test('a sign-in fails for now while its keys cannot be read, and works afterwards', async () => {

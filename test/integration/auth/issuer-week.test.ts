@@ -29,7 +29,7 @@ test('for seven days of refreshes, restarts, rotations and outages, a person sig
   const seen = new Set<string>();
   for (let round = 1; round <= REFRESHES; round += 1) {
     vi.setSystemTime(Date.now() + 55 * MINUTE_MS);
-    expect(harness.issuer.verify(tokens.access_token).username).toBe('anna');
+    expect(harness.issuer.verify(tokens.access_token).caller.username).toBe('anna');
     vi.setSystemTime(Date.now() + 305 * MINUTE_MS);
     if (round % 6 === 1) await provider.rotateKeys();
     if (round % 12 === 2) {
@@ -61,5 +61,5 @@ test('for seven days of refreshes, restarts, rotations and outages, a person sig
     tokens = next;
   }
   expect(seen.size).toBe(REFRESHES);
-  expect(harness.issuer.verify(tokens.access_token)).toMatchObject({ userId: 'u-1', username: 'anna' });
+  expect(harness.issuer.verify(tokens.access_token).caller).toMatchObject({ userId: 'u-1', username: 'anna' });
 });

@@ -1,10 +1,10 @@
-import { type Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
+import { StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
 import { expect, onTestFinished, test } from 'vitest';
 import { Browser } from '../../kit/identity/browser.js';
 import { ProviderServer } from '../../kit/identity/provider-server.js';
 import { SigningClient } from '../../kit/identity/signing-client.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
-import { callText, connectOver, ERAS, type Era } from '../../kit/mcp-client.js';
+import { callText, connectOver, connectSigningIn as connect, ERAS } from '../../kit/mcp-client.js';
 import { configWith, protectedProject } from '../../kit/projects/protected-project.js';
 
 const ENCRYPTION_KEY = 'a key for the tests, long enough';
@@ -17,18 +17,6 @@ async function startProvider(): Promise<ProviderServer> {
 
 function authWith(provider: ProviderServer, more: object = {}) {
   return { provider: 'github', github: provider.block, persistence: { auth_encryption_key: ENCRYPTION_KEY }, ...more };
-}
-
-/** As an application does it: the first attempt leads to the sign-in, the second one works. */
-async function connect(url: string, memory: SigningClient, era: Era = 'today'): Promise<Client> {
-  const transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: memory });
-  try {
-    return await connectOver(transport, { era });
-  } catch (error) {
-    if (!(error instanceof UnauthorizedError)) throw error;
-    await transport.finishAuth(memory.answer);
-    return connectOver(new StreamableHTTPClientTransport(new URL(url), { authProvider: memory }), { era });
-  }
 }
 
 test.each(ERAS)('the official client signs a person in and calls (%s)', async (era) => {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { exportSPKI } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FailedAttempts } from '../../../src/auth/credentials/index.js';
 import { IdentityProvider, OidcVerifier } from '../../../src/auth/oidc/index.js';
 import type { Caller } from '../../../src/caller/index.js';
 import { IdentityProviderServer } from '../../kit/identity-provider-server.js';
@@ -42,9 +43,10 @@ function verifierWith(section: Section = {}): { verify: (token: string) => Promi
       ...section,
     }),
     names: () => [HERE],
+    failures: new FailedAttempts(),
     now: () => clock,
   });
-  return { verify: (token) => verifier.verify(token), stale };
+  return { verify: async (token) => (await verifier.verify(token, { client: '192.0.2.1' })).caller, stale };
 }
 
 type Claims = Readonly<Record<string, unknown>>;

@@ -143,6 +143,7 @@ describe('an operator', () => {
     expect(Object.fromEntries(attempts.map(({ labels, value }) => [labels['outcome'], value]))).toEqual({
       success: 1,
       no_credentials: 1,
+      limited: 0,
       malformed: 0,
       invalid: 0,
       insufficient_scope: 0,

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { onTestFinished } from 'vitest';
+import { FailedAttempts } from '../../../src/auth/credentials/index.js';
 import { Issuer, type IssuerOptions } from '../../../src/auth/issuer/issuer.js';
 import type { IssuerProviderBlock } from '../../../src/auth/issuer/identity-provider.js';
 import { createSilentLogger } from '../../../src/logging/index.js';
@@ -40,6 +41,8 @@ export class IssuerHarness {
       supportedScopes: () => [],
       basePath: '',
       isSecure: true,
+      failures: new FailedAttempts(),
+      onAnswered: () => undefined,
       logger: createSilentLogger(),
       ...rest,
       secrets: () => ({ block: block(), clients, encryptionKey: encryptionKey() }),
@@ -60,7 +63,9 @@ export class IssuerHarness {
       ({ path, methods }) => path === pathname && methods.some((each) => each === request.method),
     );
     if (route === undefined) return new Response(null, { status: 404 });
-    return route.answer({ request, host: 'mcp.example.com', client: '127.0.0.1' });
+    // As a test says where a request comes from.
+    const client = request.headers.get('x-from') ?? '127.0.0.1';
+    return route.answer({ request, host: 'mcp.example.com', client });
   };
 
   newBrowser(): Browser {

@@ -152,6 +152,7 @@ export class OidcServer {
         AuthorizationCode: 60,
       },
       rotateRefreshToken: true,
+      features: { revocation: { enabled: true } },
       findAccount: (_, id) => {
         const user = users.find(({ sub }) => sub === id);
         return user && { accountId: id, claims: () => ({ ...user }) };

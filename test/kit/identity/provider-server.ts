@@ -7,6 +7,8 @@ interface Behaviour {
   readonly authorizePath: string;
   readonly tokenPath: string;
   readonly userPath: string;
+  /** Method and path; undefined: it revokes nothing. */
+  readonly revocation?: string;
   /** Undefined: its tokens never end. */
   readonly tokenSeconds: number | undefined;
   readonly rotatesRefreshTokens: boolean;
@@ -27,6 +29,7 @@ const BEHAVIOURS: Readonly<Record<ProviderKind, Behaviour>> = {
     authorizePath: '/login/oauth/authorize',
     tokenPath: '/login/oauth/access_token',
     userPath: '/api/v3/user',
+    revocation: 'DELETE /api/v3/applications/app-1/token',
     tokenSeconds: undefined,
     rotatesRefreshTokens: false,
     codeError: [200, 'bad_verification_code'],
@@ -38,6 +41,7 @@ const BEHAVIOURS: Readonly<Record<ProviderKind, Behaviour>> = {
     authorizePath: '/o/oauth2/v2/auth',
     tokenPath: '/token',
     userPath: '/oauth2/v2/userinfo',
+    revocation: 'POST /revoke',
     tokenSeconds: 3599,
     rotatesRefreshTokens: false,
     codeError: INVALID_GRANT,
@@ -60,6 +64,7 @@ const BEHAVIOURS: Readonly<Record<ProviderKind, Behaviour>> = {
     authorizePath: '/services/oauth2/authorize',
     tokenPath: '/services/oauth2/token',
     userPath: '/services/oauth2/userinfo',
+    revocation: 'POST /services/oauth2/revoke',
     tokenSeconds: undefined,
     rotatesRefreshTokens: false,
     codeError: INVALID_GRANT,
@@ -83,6 +88,8 @@ export class ProviderServer extends LoopbackServer {
   emails: unknown = [];
   /** Of its access tokens, from now on; undefined: they never end. */
   tokenSeconds: number | undefined;
+  /** Tokens that were revoked. */
+  readonly revoked: string[] = [];
   readonly #behaviour: Behaviour;
   readonly #codes = new Map<string, Session>();
   readonly #refresh = new Map<string, Session>();
@@ -115,7 +122,7 @@ export class ProviderServer extends LoopbackServer {
 
   /** Forms are no JSON. */
   protected override parseBody(text: string): unknown {
-    return new URLSearchParams(text);
+    return text.startsWith('{') ? JSON.parse(text) : new URLSearchParams(text);
   }
 
   protected reply(request: SeenRequest): Reply {
@@ -123,6 +130,7 @@ export class ProviderServer extends LoopbackServer {
     if (request.path === authorizePath) return this.#authorize(request.query);
     if (request.path === tokenPath && request.body instanceof URLSearchParams) return this.#token(request.body);
     if (request.path === userPath) return this.#user(request, this.profile);
+    if (`${request.method} ${request.path}` === this.#behaviour.revocation) return this.#revoke(request);
     if (request.path === `${userPath}/emails`) return this.#user(request, this.emails);
     return { status: 404 };
   }
@@ -156,6 +164,19 @@ export class ProviderServer extends LoopbackServer {
       status: 200,
       body: { access_token: access, token_type: 'bearer', expires_in: this.tokenSeconds, refresh_token: next },
     };
+  }
+
+  /** GitHub has a way of its own. */
+  #revoke({ headers, body }: SeenRequest): Reply {
+    const isForm = body instanceof URLSearchParams;
+    const credentials = `Basic ${Buffer.from(`${this.clientId}:${this.clientSecret}`).toString('base64')}`;
+    const isKnown = isForm ? body.get('client_secret') === this.clientSecret : headers['authorization'] === credentials;
+    if (!isKnown) return { status: 401, body: { error: 'invalid_client' } };
+    const token = isForm ? body.get('token') : (body as { readonly access_token: string }).access_token;
+    this.revoked.push(token ?? '');
+    this.#access.delete(token ?? '');
+    this.#refresh.delete(token ?? '');
+    return { status: isForm ? 200 : 204 };
   }
 
   #user({ headers }: SeenRequest, body: unknown): Reply {

@@ -42,6 +42,11 @@ export class SigningClient implements OAuthClientProvider {
     this.stored.tokens = tokens;
   }
 
+  /** As applications do when the server has ended their session. */
+  invalidateCredentials(): void {
+    delete this.stored.tokens;
+  }
+
   saveCodeVerifier(verifier: string): void {
     this.stored.verifier = verifier;
   }

@@ -79,6 +79,14 @@ export function readWait(option: string, given: unknown): number | undefined {
   throw new MxcpError('usage', `${option} must be a time such as 30s or 2m, at most 10m, not "${String(given)}"`);
 }
 
+/** How many to list; undefined when it is not given. Throws `usage`. */
+export function readLimit({ limit: given }: Options): number | undefined {
+  if (given === undefined) return undefined;
+  const limit = Number(given);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
+  throw new MxcpError('usage', `--limit must be a whole number from 1 to 1000, not "${String(given)}"`);
+}
+
 /** `12 ms`, `3.4 s`. */
 export function formatMs(durationMs: number | null): string {
   if (durationMs === null) return '-';

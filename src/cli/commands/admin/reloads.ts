@@ -2,11 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminClient } from '../../../admin/client/index.js';
 import type { ReloadAccepted, ReloadRecord } from '../../../contract/index.js';
 import { MxcpError } from '../../../errors/index.js';
-import type { Options } from '../../command/command.js';
 import type { Output } from '../../terminal/output.js';
 import { startProgress } from '../../terminal/progress.js';
 import { printFields, printTable } from '../../terminal/tables.js';
-import { adminCommand, formatMs, readWait } from './admin-command.js';
+import { adminCommand, formatMs, readLimit, readWait } from './admin-command.js';
 import { printOutcome, printStages } from './reload-outcome.js';
 
 const DEFAULT_TIMEOUT_MS = 2 * 60_000;
@@ -45,7 +44,7 @@ export const reload = adminCommand({
 /** `mxcp admin reloads [id]` and `mxcp admin reloads cancel <id>` */
 export const reloads = adminCommand({
   ask: async (client, { args: [id, cancelled], options }) => {
-    if (id === undefined) return client.reloads({ limit: readLimit(options) });
+    if (id === undefined) return client.reloads({ limit: readLimit(options) ?? DEFAULT_LIMIT });
     if (id !== 'cancel' && cancelled === undefined) return client.reloadRecord(id);
     if (id === 'cancel' && cancelled !== undefined) return client.cancelReload(cancelled);
     throw new MxcpError('usage', 'to cancel a reload, give its id: `mxcp admin reloads cancel <id>`');
@@ -111,11 +110,4 @@ function printList(output: Output, records: readonly ReloadRecord[]): void {
 /** A message that lists problems, on one line. */
 export function toOneCell(message: string): string {
   return message.replaceAll(/\s*\n\s*(?:- )?/g, ' ');
-}
-
-function readLimit({ limit: given }: Options): number {
-  if (given === undefined) return DEFAULT_LIMIT;
-  const limit = Number(given);
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return limit;
-  throw new MxcpError('usage', `--limit must be a whole number from 1 to 1000, not "${String(given)}"`);
 }

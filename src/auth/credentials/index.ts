@@ -1,0 +1,10 @@
+export {
+  type Admission,
+  type Authenticator,
+  type AuthRequest,
+  EndedToken,
+  MalformedCredentials,
+  NoCredentials,
+  type TokenVerifier,
+} from './authenticator.js';
+export { FailedAttempts, TooManyFailures } from './failed-attempts.js';
