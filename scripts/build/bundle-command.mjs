@@ -18,6 +18,7 @@ export async function bundleCommand(compiled) {
     input: {
       main: join(compiled, 'cli/main.js'),
       // Forked by file name, from beside the bundled code that forks them.
+      'audit-index-main': join(compiled, 'audit/audit-index-main.js'),
       'audit-query-main': join(compiled, 'audit/audit-query-main.js'),
       'preflight-main': join(compiled, 'duckdb/handover/preflight-main.js'),
       'render-process': join(compiled, 'prompts/render-process.js'),

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AuditFilter, FoundRecord } from './audit-reader.js';
+import type { AuditSelection } from '../contract/index.js';
+import type { FoundRecord } from './audit-sql.js';
 import { listSegments } from './audit-segments.js';
 
 const INTERVAL_MS = 250;
@@ -22,7 +23,7 @@ export class AuditFollower {
   }
 
   /** Until the signal aborts. */
-  async *records(filter: AuditFilter, signal: AbortSignal): AsyncGenerator<FoundRecord> {
+  async *records(filter: AuditSelection, signal: AbortSignal): AsyncGenerator<FoundRecord> {
     while (!signal.aborted) {
       for (const { path, bytes } of await listSegments(this.#basePath)) {
         if (bytes > (this.#offsets.get(path) ?? 0)) yield* this.#newIn(path, filter);
@@ -32,7 +33,7 @@ export class AuditFollower {
     }
   }
 
-  async *#newIn(path: string, filter: AuditFilter): AsyncGenerator<FoundRecord> {
+  async *#newIn(path: string, filter: AuditSelection): AsyncGenerator<FoundRecord> {
     const handle = await open(path, 'r');
     try {
       const buffer = Buffer.alloc(CHUNK_BYTES);
@@ -68,7 +69,7 @@ function parseRecord(line: string): FoundRecord | undefined {
   }
 }
 
-function matches(record: FoundRecord, filter: AuditFilter): boolean {
+function matches(record: FoundRecord, filter: AuditSelection): boolean {
   const time = Date.parse(String(record['timestamp']));
   if (filter.from !== undefined && !(time >= filter.from.getTime())) return false;
   if (filter.until !== undefined && !(time <= filter.until.getTime())) return false;

@@ -12,6 +12,8 @@ export interface AuditLogOptions {
   readonly scrub: (text: string) => string;
   /** Learns of records that were written, and of those that are lost. */
   readonly onRecords?: ((outcome: 'written' | 'lost', count: number) => void) | undefined;
+  /** A segment that has records will not change any more. */
+  readonly onSegmentEnded?: (() => void) | undefined;
   /** How long a write may take before calls are answered with its failure. */
   readonly answerMs?: number;
 }
@@ -63,8 +65,8 @@ export class AuditLog implements Disposable {
 
   constructor(options: AuditLogOptions) {
     this.#options = options;
-    const { settings, logger, scrub } = options;
-    this.#writer = new AuditWriter(settings, { logger, scrub });
+    const { settings, logger, scrub, onSegmentEnded } = options;
+    this.#writer = new AuditWriter(settings, { logger, scrub, onSegmentEnded });
   }
 
   /** Throws `audit_failed` if the folder cannot be written and calls need their records. */

@@ -1,13 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { AuditSelection } from '../contract/index.js';
 import { type ErrorCode, messageOf, MxcpError } from '../errors/index.js';
 import { CallGate, type Disposable, raceSignal } from '../lifecycle/index.js';
-import type { AuditFilter, FoundRecord, FoundStats } from './audit-reader.js';
+import type { FoundStats } from './audit-reader.js';
+import type { FoundRecord } from './audit-sql.js';
 
 export interface AuditQuestion {
   readonly path: string;
   readonly threads: number;
-  readonly filter: AuditFilter;
+  readonly filter: AuditSelection;
   /** Undefined to count instead of reading. */
   readonly page: { readonly limit: number; readonly offset: number } | undefined;
 }
@@ -39,7 +41,7 @@ export class AuditQueries implements Disposable {
 
   /** The newest first. Throws `query_failed`, `server_busy`, `server_closing`. */
   async records(
-    filter: AuditFilter,
+    filter: AuditSelection,
     page: AuditQuestion['page'],
     signal: AbortSignal,
   ): Promise<readonly FoundRecord[]> {
@@ -47,7 +49,7 @@ export class AuditQueries implements Disposable {
     return records;
   }
 
-  async stats(filter: AuditFilter, signal: AbortSignal): Promise<FoundStats> {
+  async stats(filter: AuditSelection, signal: AbortSignal): Promise<FoundStats> {
     const { stats } = await this.#ask({ path: this.#path, threads: THREADS, filter, page: undefined }, signal);
     if (stats === undefined) throw new Error('the audit query process answered without counts');
     return stats;

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { toMxcpError } from '../errors/index.js';
 import { AuditReader } from './audit-reader.js';
 import type { AuditQuestion, AuditReply } from './audit-queries.js';
@@ -22,6 +23,8 @@ async function answer(question: AuditQuestion): Promise<AuditReply> {
   }
 }
 
+// Calls have the processor when they need it.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', end);
 process.on('message', (message) => {

@@ -1,17 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { AUDIT_FIELDS, type AuditSelection, NO_AUDIT_STATS } from '../contract/index.js';
+import { type AuditSelection, NO_AUDIT_STATS } from '../contract/index.js';
 import { quote, ScratchDatabase, type ScratchRow } from '../duckdb/index.js';
 import type { Disposable } from '../lifecycle/index.js';
-import { type AuditSegment, listSegments } from './audit-segments.js';
-
-/** Which records are wanted. */
-export interface AuditFilter extends AuditSelection {
-  /** Only records after this one. */
-  readonly afterId?: string | undefined;
-}
-
-/** Keys as in a line of the audit log. */
-export type FoundRecord = Readonly<Record<string, unknown>>;
+import { type ByteRange, listSegments, readRanges } from './audit-segments.js';
+import { KEY_COLUMNS, listOf, ORDER, recordsOf, recordsOfLines, toCondition, toRecord } from './audit-sql.js';
+import { type AuditSources, findSources, type SegmentIndex } from './segment-index.js';
 
 export interface FoundStats {
   readonly totalRecords: number;
@@ -22,19 +16,20 @@ export interface FoundStats {
   readonly latestTimestamp: Date | null;
 }
 
-const COLUMNS_OF: readonly (readonly [keyof AuditFilter, string])[] = [
-  ['schemaName', 'schema_name'],
-  ['operationType', 'operation_type'],
-  ['operationName', 'operation_name'],
-  ['operationStatus', 'operation_status'],
-  ['userId', 'user_id'],
-  ['traceId', 'trace_id'],
-  ['policyDecision', 'policy_decision'],
-];
+interface Page {
+  readonly limit: number;
+  readonly offset: number;
+}
 
-/** A record is far smaller; a line of another program may not be. */
-const MAX_LINE_BYTES = 64 * 1024 * 1024;
-const SQL_TYPES = { text: 'VARCHAR', number: 'DOUBLE', json: 'JSON' } as const;
+/** The times of the first and the last record of a page, in microseconds, and how many records the page has. */
+interface PageBounds {
+  readonly count: number;
+  readonly oldest: string;
+  readonly newest: string;
+}
+
+/** How many indexes are searched first; then four times as many. The newest records are usually in the newest segments. */
+const FIRST_INDEXES = 4;
 
 /** Reads the audit log of one profile, also while it is written. Every question sees the segments as they are then. */
 export class AuditReader implements Disposable {
@@ -56,43 +51,37 @@ export class AuditReader implements Disposable {
   }
 
   /** The newest first. */
-  async query(filter: AuditFilter, { limit, offset = 0 }: { readonly limit: number; readonly offset?: number }) {
-    const segments = await listSegments(this.#basePath);
-    if (segments.length === 0 || limit === 0) return [];
-    const { condition, parameters } = toCondition(filter);
-    const order = 'ORDER BY moment DESC, record_id DESC';
-    const source = toSource(segments);
-    const rows = await this.#database.query(
-      `SELECT * EXCLUDE (moment) FROM (${source}) WHERE ${condition} ${order} LIMIT ${limit} OFFSET ${offset}`,
-      parameters,
-    );
+  async query(filter: AuditSelection, { limit, offset = 0 }: { readonly limit: number; readonly offset?: number }) {
+    if (limit === 0) return [];
+    const rows = await this.#onSources((sources) => this.#page(sources, filter, { limit, offset }));
     return rows.map(toRecord);
   }
 
-  async stats(filter: AuditFilter): Promise<FoundStats> {
-    const segments = await listSegments(this.#basePath);
-    if (segments.length === 0) return NO_AUDIT_STATS;
-    const { condition, parameters } = toCondition(filter);
-    const rows = await this.#database.query(
-      `SELECT operation_type AS type, operation_status AS status, policy_decision AS policy, count(*)::INTEGER AS number,
-        epoch_ms(min(moment))::VARCHAR AS earliest, epoch_ms(max(moment))::VARCHAR AS latest
-      FROM (${toSource(segments)}) WHERE ${condition} GROUP BY ALL`,
-      parameters,
-    );
-    return toStats(rows);
+  stats(filter: AuditSelection): Promise<FoundStats> {
+    return this.#onSources(async ({ indexed, plain }) => {
+      if (indexed.length + plain.length === 0) return NO_AUDIT_STATS;
+      const { condition, parameters } = toCondition(filter);
+      const rows = await this.#database.query(
+        `SELECT operation_type AS type, operation_status AS status, policy_decision AS policy, count(*)::INTEGER AS number,
+          epoch_ms(min(moment))::VARCHAR AS earliest, epoch_ms(max(moment))::VARCHAR AS latest
+        FROM (${keysOf(within(indexed, filter))} UNION ALL SELECT ${KEY_COLUMNS} FROM (${recordsOf(plain)}))
+        WHERE ${condition} GROUP BY ALL`,
+        parameters,
+      );
+      return toStats(rows);
+    });
   }
 
   /** Writes what was found to a file: as CSV, or as the table `logs` of a DuckDB database. Returns the number of records. */
   async exportTo(
     { path, format }: { readonly path: string; readonly format: 'csv' | 'duckdb' },
-    filter: AuditFilter,
+    filter: AuditSelection,
     limit: number | undefined,
   ): Promise<number> {
-    const segments = await listSegments(this.#basePath);
+    const source = recordsOf(await listSegments(this.#basePath));
     const { condition, parameters } = toCondition(filter);
-    const source = segments.length === 0 ? NO_RECORDS : toSource(segments);
     const limited = limit === undefined ? '' : ` LIMIT ${limit}`;
-    const found = `SELECT * EXCLUDE (moment) FROM (${source}) WHERE ${condition} ORDER BY moment DESC, record_id DESC${limited}`;
+    const found = `SELECT * EXCLUDE (moment) FROM (${source}) WHERE ${condition} ${ORDER}${limited}`;
     if (format === 'csv') {
       const [row] = await this.#database.query(`COPY (${found}) TO ${quote(path)} (FORMAT csv, HEADER)`, parameters);
       return Number(row?.['Count']);
@@ -107,59 +96,123 @@ export class AuditReader implements Disposable {
   async dispose(): Promise<void> {
     await this.#database.dispose();
   }
-}
 
-const NO_RECORDS = `SELECT ${AUDIT_FIELDS.map(([name, holds]) => `NULL::${SQL_TYPES[holds]} AS "${name}"`).join(', ')},
-  NULL::TIMESTAMPTZ AS moment WHERE false`;
-
-/**
- * All records of these segments, with their time as `moment`. A line that is not a record, such as the last one of a server that was killed in the
- * middle of it, is left out; it costs no other line.
- */
-function toSource(segments: readonly AuditSegment[]): string {
-  const columns = AUDIT_FIELDS.map(([name, holds]) => `"${name}": ${quote(SQL_TYPES[holds])}`).join(', ');
-  const files = segments.map(({ path }) => quote(path)).join(', ');
-  return `SELECT *, TRY_CAST("timestamp" AS TIMESTAMPTZ) AS moment FROM read_ndjson([${files}], columns = {${columns}},
-    ignore_errors = true, maximum_object_size = ${MAX_LINE_BYTES})
-    WHERE record_id IS NOT NULL AND moment IS NOT NULL`;
-}
-
-function toCondition(filter: AuditFilter) {
-  const parameters: Record<string, string> = {};
-  const conditions = COLUMNS_OF.flatMap(([key, column]) => {
-    const value = filter[key];
-    if (typeof value !== 'string') return [];
-    parameters[key] = value;
-    return [`${column} = $${key}`];
-  });
-  for (const [key, operator] of [
-    ['from', '>='],
-    ['until', '<='],
-  ] as const) {
-    const time = filter[key];
-    if (time === undefined) continue;
-    parameters[key] = time.toISOString();
-    conditions.push(`moment ${operator} CAST($${key} AS TIMESTAMPTZ)`);
+  /** Does the work again if an index cannot be read or was removed meanwhile, and finally without indexes. */
+  async #onSources<Result>(work: (sources: AuditSources) => Promise<Result>): Promise<Result> {
+    const sources = await findSources(this.#basePath);
+    try {
+      return await work(sources);
+    } catch (error) {
+      if (sources.indexed.length === 0) throw error;
+      for (const { path } of sources.indexed) await this.#removeIfDamaged(path);
+    }
+    try {
+      return await work(await findSources(this.#basePath));
+    } catch {
+      // Without indexes, the same failure is reported.
+      return work({ indexed: [], plain: await listSegments(this.#basePath) });
+    }
   }
-  if (filter.afterId !== undefined) {
-    parameters['afterId'] = filter.afterId;
-    conditions.push('record_id > $afterId');
+
+  async #removeIfDamaged(path: string): Promise<void> {
+    try {
+      await this.#database.query(`SELECT max(COLUMNS(*)) FROM read_parquet(${quote(path)})`);
+    } catch {
+      // The server writes another one.
+      await rm(path, { force: true });
+    }
   }
-  return { condition: conditions.length === 0 ? 'true' : conditions.join(' AND '), parameters };
+
+  /** Finds by the indexes where the records of a page are, and then reads these only. */
+  async #page({ indexed, plain }: AuditSources, filter: AuditSelection, { limit, offset }: Page) {
+    const { condition, parameters } = toCondition(filter);
+    const newestOfPlain = `SELECT * FROM (${recordsOf(plain)}) WHERE ${condition} ${ORDER} LIMIT ${limit + offset}`;
+    await this.#database.query(`CREATE OR REPLACE TEMP TABLE plain AS ${newestOfPlain}`, parameters);
+    const { searched, bounds } = await this.#searchIndexes(within(indexed, filter), filter, { limit, offset });
+    if (bounds.count === 0) return [];
+    const between = `${condition} AND epoch_us(moment) BETWEEN ${bounds.oldest} AND ${bounds.newest}`;
+    const places = await this.#database.query(
+      `SELECT filename, position, bytes FROM ${readIndexes(searched)} WHERE ${between} ORDER BY filename, position`,
+      parameters,
+    );
+    await this.#readLines(searched, places);
+    const newer = await this.#database.query(
+      `SELECT count(*)::INTEGER AS number FROM (${keysWithPlain(searched)}) WHERE ${condition} AND epoch_us(moment) > ${bounds.newest}`,
+      parameters,
+    );
+    return this.#database.query(
+      `SELECT * EXCLUDE (moment) FROM (SELECT * FROM plain UNION ALL BY NAME ${recordsOfLines('lines')})
+      WHERE ${between} ${ORDER} LIMIT ${limit} OFFSET ${offset - Number(newer[0]?.['number'])}`,
+      parameters,
+    );
+  }
+
+  /** From the newest index on, until older ones cannot have a record of the page. */
+  async #searchIndexes(indexed: readonly SegmentIndex[], filter: AuditSelection, { limit, offset }: Page) {
+    const { condition, parameters } = toCondition(filter);
+    const newestFirst = indexed.toSorted((a, b) => b.latestMs - a.latestMs);
+    for (let count = FIRST_INDEXES; ; count *= 4) {
+      const searched = newestFirst.slice(0, count);
+      const [row] = await this.#database.query(
+        `SELECT count(*)::INTEGER AS count, epoch_us(min(moment))::VARCHAR AS oldest, epoch_us(max(moment))::VARCHAR AS newest FROM (
+          SELECT moment FROM (${keysWithPlain(searched)}) WHERE ${condition} ORDER BY moment DESC LIMIT ${limit} OFFSET ${offset})`,
+        parameters,
+      );
+      const bounds: PageBounds = {
+        count: Number(row?.['count']),
+        oldest: String(row?.['oldest']),
+        newest: String(row?.['newest']),
+      };
+      const next = newestFirst[count];
+      const isWhole = bounds.count === limit && Number(bounds.oldest) > (next?.latestMs ?? 0) * 1000;
+      if (next === undefined || isWhole) return { searched, bounds };
+    }
+  }
+
+  /** Fills the table `lines`. What is read is the segment, and the condition is asked again, so an index only says where to look. */
+  async #readLines(indexed: readonly SegmentIndex[], places: readonly ScratchRow[]): Promise<void> {
+    await this.#database.query('CREATE OR REPLACE TEMP TABLE lines (line VARCHAR)');
+    const rangesOf = new Map<unknown, ByteRange[]>(indexed.map(({ path }) => [path, []]));
+    for (const place of places) rangesOf.get(place['filename'])?.push(toRange(place));
+    for (const { path, segment } of indexed) {
+      const ranges = rangesOf.get(path) ?? [];
+      for (let first = 0; first < ranges.length; first += LINES_AT_ONCE) {
+        const lines = await readRanges(segment, ranges.slice(first, first + LINES_AT_ONCE));
+        if (lines === undefined) throw new Error(`${segment.path} has changed while it was read`);
+        await this.#database.append(
+          'lines',
+          lines.map((line) => [line]),
+        );
+      }
+    }
+  }
 }
 
-function toRecord(row: ScratchRow): FoundRecord {
-  const entries = AUDIT_FIELDS.map(([name, holds]) => {
-    const value = row[name] ?? null;
-    return [name, holds === 'json' && typeof value === 'string' ? withoutEmpty(JSON.parse(value)) : value];
-  });
-  return Object.fromEntries(entries);
+const LINES_AT_ONCE = 1000;
+
+function toRange(place: ScratchRow): ByteRange {
+  return { position: Number(place['position']), bytes: Number(place['bytes']) };
 }
 
-/** The Python implementation writes an empty list or mapping where there is nothing. */
-function withoutEmpty(value: unknown): unknown {
-  const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-  return isEmpty ? null : value;
+/** The indexes that may have records of these times. */
+function within(indexed: readonly SegmentIndex[], { from, until }: AuditSelection): readonly SegmentIndex[] {
+  return indexed.filter(
+    ({ earliestMs, latestMs }) =>
+      latestMs >= (from?.getTime() ?? -Infinity) && earliestMs <= (until?.getTime() ?? Infinity),
+  );
+}
+
+function readIndexes(indexed: readonly SegmentIndex[]): string {
+  if (indexed.length > 0) return `read_parquet(${listOf(indexed)}, filename = true)`;
+  return `(SELECT '' AS filename, 0 AS position, 0 AS bytes, ${KEY_COLUMNS} FROM (${recordsOf([])}))`;
+}
+
+function keysOf(indexed: readonly SegmentIndex[]): string {
+  return `SELECT ${KEY_COLUMNS} FROM ${readIndexes(indexed)}`;
+}
+
+function keysWithPlain(indexed: readonly SegmentIndex[]): string {
+  return `${keysOf(indexed)} UNION ALL SELECT ${KEY_COLUMNS} FROM plain`;
 }
 
 function toStats(rows: readonly ScratchRow[]): FoundStats {

@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCodeOf, isMissing } from '../errors/index.js';
@@ -8,6 +9,8 @@ export interface AuditSegment {
   readonly path: string;
   readonly bytes: number;
   readonly modifiedAt: Date;
+  /** Differs whenever the file does: any write changes its times, and only the kernel sets the second one. */
+  readonly stamp: string;
 }
 
 const EXTENSION = '.jsonl';
@@ -37,6 +40,11 @@ export async function listSegments(basePath: string): Promise<readonly AuditSegm
   return segments.filter((segment) => segment !== undefined);
 }
 
+/** Whether a file of this name belongs to the log that is configured as `basePath`. */
+export function isSegmentName(name: string, basePath: string): boolean {
+  return name === basename(basePath) || orderOf(name, stemOf(basePath)) !== undefined;
+}
+
 /** The text by which segments sort by time; undefined if the name is that of another file. */
 function orderOf(name: string, stem: string): string | undefined {
   if (!name.startsWith(`${stem}-`) || !name.endsWith(EXTENSION)) return undefined;
@@ -48,12 +56,45 @@ function orderOf(name: string, stem: string): string | undefined {
 /** Undefined for one that was removed meanwhile. */
 async function statSegment(path: string): Promise<AuditSegment | undefined> {
   try {
-    const { size, mtime } = await stat(path);
-    return size === 0 ? undefined : { path, bytes: size, modifiedAt: mtime };
+    const facts = await stat(path, { bigint: true });
+    if (facts.size === 0n) return undefined;
+    return { path, bytes: Number(facts.size), modifiedAt: facts.mtime, stamp: toStamp(facts) };
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+function toStamp({ size, mtimeNs, ctimeNs, ino }: BigIntStats): string {
+  return `${size}-${mtimeNs}-${ctimeNs}-${ino}`;
+}
+
+/** The text between two bytes of each of these ranges, or undefined if the segment is not the one of the stamp any longer. */
+export async function readRanges(
+  { path, stamp }: Pick<AuditSegment, 'path' | 'stamp'>,
+  ranges: readonly ByteRange[],
+): Promise<readonly string[] | undefined> {
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  if (handle === undefined) return undefined;
+  try {
+    if (toStamp(await handle.stat({ bigint: true })) !== stamp) return undefined;
+    const texts: string[] = [];
+    for (const { position, bytes } of ranges) {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, position);
+      texts.push(buffer.toString('utf8', 0, bytesRead));
+    }
+    return texts;
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface ByteRange {
+  readonly position: number;
+  readonly bytes: number;
 }
 
 /** Creates the folder of the log if there is none. Only its user may look into it. */

@@ -30,6 +30,8 @@ export interface AuditEntry {
 interface AuditWriterOptions {
   readonly logger: Logger;
   readonly scrub: (text: string) => string;
+  /** A segment that has records will not change any more. */
+  readonly onSegmentEnded?: (() => void) | undefined;
 }
 
 /** What a line has besides the values. */
@@ -193,6 +195,7 @@ export class AuditWriter {
       if (this.#settings.durability === 'window') await segment.handle.datasync();
     } finally {
       await segment.handle.close();
+      this.#options.onSegmentEnded?.();
     }
   }
 }

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type AuditSegment, listSegments } from './audit-segments.js';
+import { removeIndexesOf } from './segment-index.js';
 
 const DAY_MS = 24 * 60 * 60_000;
 /** A record is smaller, so the last line of a segment is within it. */
@@ -17,7 +18,11 @@ export async function findExpired(basePath: string, days: number, now = new Date
 
 /** Removes them; one that another program has removed meanwhile is no error. */
 export async function removeSegments(segments: readonly AuditSegment[]): Promise<void> {
-  for (const { path } of segments) await rm(path, { force: true });
+  for (const { path } of segments) {
+    // First, so that no names of callers stay behind if the process ends here.
+    await removeIndexesOf(path);
+    await rm(path, { force: true });
+  }
 }
 
 /** How many records of each schema they have. */

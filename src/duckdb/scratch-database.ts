@@ -1,4 +1,4 @@
-import type { DuckDBConnection, DuckDBInstance, Json } from '@duckdb/node-api';
+import type { DuckDBAppender, DuckDBConnection, DuckDBInstance, Json } from '@duckdb/node-api';
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,8 @@ export interface ScratchOptions {
   readonly folders: readonly string[];
   readonly files?: readonly string[];
   readonly threads: number;
+  /** Of what DuckDB counts; more than that goes to a temporary folder. */
+  readonly memoryMb?: number | undefined;
 }
 
 /** A row with its values as JSON; large numbers are text. */
@@ -29,7 +31,7 @@ export class ScratchDatabase implements Disposable {
     this.#folder = folder;
   }
 
-  static async open({ folders, files = [], threads }: ScratchOptions): Promise<ScratchDatabase> {
+  static async open({ folders, files = [], threads, memoryMb }: ScratchOptions): Promise<ScratchDatabase> {
     const native = await openNative(':memory:', { readonly: false });
     const connection = await native.connect();
     const folder = join(tmpdir(), `mxcp-scratch-${process.pid}-${randomUUID().slice(0, 8)}`);
@@ -37,6 +39,7 @@ export class ScratchDatabase implements Disposable {
     const settings = [
       `SET temp_directory = ${quote(folder)}`,
       `SET threads = ${threads}`,
+      ...(memoryMb === undefined ? [] : [`SET memory_limit = '${memoryMb}MB'`]),
       `SET allowed_directories = [${[...folders, folder].map(quote).join(', ')}]`,
       `SET allowed_paths = [${files.flatMap(withLogs).map(quote).join(', ')}]`,
       'SET enable_external_access = false',
@@ -58,6 +61,20 @@ export class ScratchDatabase implements Disposable {
     }
   }
 
+  /** Adds rows to a table whose columns are VARCHAR for strings and BIGINT for numbers. Throws `query_failed`. */
+  async append(table: string, rows: Iterable<readonly (string | number)[]>): Promise<void> {
+    try {
+      const appender = await this.#connection.createAppender(table);
+      for (const row of rows) {
+        for (const value of row) appendValue(appender, value);
+        appender.endRow();
+      }
+      appender.closeSync();
+    } catch (cause) {
+      throw new MxcpError('query_failed', messageOf(cause), { cause });
+    }
+  }
+
   /** Ends what runs. */
   interrupt(): void {
     this.#connection.interrupt();
@@ -68,6 +85,11 @@ export class ScratchDatabase implements Disposable {
     this.#native.closeSync();
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+function appendValue(appender: DuckDBAppender, value: string | number): void {
+  if (typeof value === 'string') appender.appendVarchar(value);
+  else appender.appendBigInt(BigInt(value));
 }
 
 /** A database file that is attached has its log and those of a checkpoint beside it (DuckDB 1.5.6). */

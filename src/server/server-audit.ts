@@ -1,4 +1,12 @@
-import { AuditLog, AuditQueries, type AuditState, findExpired, NO_FACTS, removeSegments } from '../audit/index.js';
+import {
+  AuditLog,
+  AuditQueries,
+  type AuditState,
+  findExpired,
+  IndexBuilder,
+  NO_FACTS,
+  removeSegments,
+} from '../audit/index.js';
 import type { AdminAction, AuditPort } from '../admin/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import {
@@ -16,7 +24,7 @@ import type { Logger } from '../logging/index.js';
 import type { AuthAttempt, ReloadChange, ServerObserver } from '../telemetry/index.js';
 import type { ServerContext } from './server-context.js';
 
-const CLEANING_MS = 60 * 60_000;
+const TIDYING_MS = 60 * 60_000;
 /** Calls of earlier ones have ended long ago. */
 const REMEMBERED_GENERATIONS = 100;
 
@@ -27,6 +35,8 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
   readonly #log: AuditLog;
   readonly #continues: boolean;
   readonly #queries: AuditQueries;
+  readonly #indexes: IndexBuilder;
+  readonly #retentionDays: number | undefined;
   /** By the number of the generation. */
   readonly #fingerprints = new Map<number, string>();
   #current: () => { readonly number: number; readonly fingerprint: string } | undefined = () => undefined;
@@ -46,10 +56,13 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
       settings,
       logger: this.#logger,
       scrub: (text) => scrubber.scrub(text),
+      onSegmentEnded: () => this.#indexes.request(),
       onRecords: (outcome, count) => observers.recordsAudited(outcome, count),
     });
     this.#continues = settings.onFailure === 'continue';
     this.#queries = new AuditQueries(settings.path);
+    this.#indexes = new IndexBuilder({ basePath: settings.path, logger: this.#logger });
+    this.#retentionDays = settings.retentionDays;
     const identify = ({ number }: { readonly number: number }) => this.#identify(number);
     this.calls = new CallAudit({ log: this.#log, redacts, maxValueBytes, identify });
   }
@@ -86,9 +99,10 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
     return [{ name: 'audit', status: 'failing', message }];
   }
 
-  /** Begins a new segment, for programs that have moved the current one. */
+  /** Begins a new segment, for programs that have moved the current one, and tidies up. */
   reopen(): void {
     this.#log.reopen();
+    this.#tidy();
   }
 
   readonly records: AuditPort['records'] = async (filter, page, signal) => {
@@ -146,23 +160,28 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
     if (generation.to !== null && !dryRun) remember(this.#reloadIds, generation.to, id);
   }
 
-  /** Removes segments whose records are all older than the configuration says, now and every hour. */
-  keepWithin(days: number): void {
-    const clean = (): void => {
-      this.#cleaning ??= this.#removeExpired(days).finally(() => (this.#cleaning = undefined));
-    };
-    clean();
-    this.#timer = setInterval(clean, CLEANING_MS).unref();
+  /** Removes segments whose records are all older than the configuration says, and writes missing indexes, now and every hour. */
+  keepTidy(): void {
+    this.#tidy();
+    this.#timer = setInterval(() => this.#tidy(), TIDYING_MS).unref();
+  }
+
+  #tidy(): void {
+    this.#indexes.request();
+    const days = this.#retentionDays;
+    if (days !== undefined) this.#cleaning ??= this.#removeExpired(days).finally(() => (this.#cleaning = undefined));
   }
 
   async dispose(): Promise<void> {
     clearInterval(this.#timer);
     await this.#cleaning;
+    await this.#indexes.dispose();
     await this.#queries.dispose();
     await this.#log.dispose();
   }
 
   abandon(): void {
+    this.#indexes.abandon();
     this.#queries.abandon();
   }
 
@@ -264,6 +283,6 @@ export async function openAudit(context: ServerContext, { audit }: ResolvedConfi
   const opened = context.disposer.own(new ServerAudit(context, audit));
   await opened.open();
   context.disposer.defer(context.observers.add(opened));
-  if (audit.log.retentionDays !== undefined) opened.keepWithin(audit.log.retentionDays);
+  opened.keepTidy();
   return opened;
 }

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { AuditFollower, type AuditFilter, AuditReader, checkChain, type FoundRecord } from '../../audit/index.js';
+import { AuditFollower, AuditReader, checkChain, type FoundRecord } from '../../audit/index.js';
 import { loadAuditConfig } from '../../config/index.js';
+import type { AuditSelection } from '../../contract/index.js';
 import { MxcpError, plural, visible } from '../../errors/index.js';
 import { parseDuration } from '../../lifecycle/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
@@ -42,7 +43,7 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
 };
 
 /** Throws `usage`. */
-function readFilter(options: Options): AuditFilter {
+function readFilter(options: Options): AuditSelection {
   const named = (['tool', 'resource', 'prompt'] as const).filter((kind) => options[kind] !== undefined);
   const [kind, second] = named;
   if (second !== undefined) throw new MxcpError('usage', `give either --${kind} or --${second}`);
@@ -134,7 +135,12 @@ function printOne(record: FoundRecord, isJson: boolean, output: Output): void {
 }
 
 /** Ends when the reader of the output has gone. */
-async function follow(follower: AuditFollower, filter: AuditFilter, options: Options, output: Output): Promise<void> {
+async function follow(
+  follower: AuditFollower,
+  filter: AuditSelection,
+  options: Options,
+  output: Output,
+): Promise<void> {
   const gone = new AbortController();
   for await (const record of follower.records(filter, gone.signal)) {
     printOne(record, options['json'] === true, output);
