@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UriTemplate } from '../endpoints/index.js';
+import { SITE_FILE_NAME } from '../settings/index.js';
 import { compareSchemas } from './compare-schemas.js';
 import type { Contract, PromptContract, ResourceContract, ToolContract } from './contract.js';
 import { breaksClients, describeChange, type Side } from './schema-changes.js';
@@ -9,8 +10,8 @@ import { withoutNotes } from './schema-forms.js';
 export interface ContractChange {
   /** Whether a client that worked with the old contract may fail with the new one. */
   readonly isBreaking: boolean;
-  readonly kind: 'tool' | 'resource' | 'prompt';
-  /** In the old contract if it was there: the name, or the URI of a resource. */
+  readonly kind: 'server' | 'tool' | 'resource' | 'prompt';
+  /** In the old contract if it was there: the name, or the URI of a resource; of the server, its file. */
   readonly name: string;
   readonly code: string;
   /** `parameters.address.zip`, `return.total`; null for the endpoint itself. */
@@ -23,11 +24,23 @@ type Finding = Omit<ContractChange, 'kind' | 'name'>;
 /** All differences, first those that break clients, then by kind and name. */
 export function compareContracts(from: Contract, to: Contract): ContractChange[] {
   const changes = [
+    ...compareServers(from.server, to.server),
     ...compareLists('tool', [from.tools, to.tools], TOOLS),
     ...compareLists('resource', [from.resources, to.resources], RESOURCES),
     ...compareLists('prompt', [from.prompts, to.prompts], PROMPTS),
   ];
   return changes.sort((a, b) => Number(b.isBreaking) - Number(a.isBreaking));
+}
+
+/** Only what people and models read. */
+function compareServers(from: Contract['server'], to: Contract['server']): ContractChange[] {
+  if (from === undefined || to === undefined) return [];
+  const texts = compareTexts(from, to);
+  const changed = (['instructions', 'websiteUrl'] as const).filter((key) => from[key] !== to[key]);
+  const more = changed.map((key) =>
+    compatible(key, key === 'instructions' ? 'has other instructions' : 'has another page'),
+  );
+  return [...texts, ...more].map((finding) => ({ ...finding, kind: 'server', name: SITE_FILE_NAME }));
 }
 
 /** How the endpoints of one kind are compared. */
@@ -71,6 +84,9 @@ const RESOURCES: Comparison<ResourceContract> = {
           ),
         ]),
     ...(from.uri === to.uri ? [] : [compatible('uri', `its URI is written "${to.uri}" now, for the same resources`)]),
+    ...(isDeepStrictEqual(from.annotations, to.annotations)
+      ? []
+      : [compatible('annotations', 'has other annotations')]),
     ...(from.name === to.name ? [] : [compatible('name', `its name is "${to.name}" instead of "${from.name}"`)]),
     ...compareTexts(from, to),
   ],
@@ -94,6 +110,7 @@ interface Described {
   readonly title?: string | undefined;
   readonly description?: string | undefined;
   readonly tags?: readonly string[] | undefined;
+  readonly icons?: readonly unknown[] | undefined;
 }
 
 function hasSameText(from: Described, to: Described): boolean {
@@ -182,9 +199,9 @@ function comparePromises(from: ToolContract, to: ToolContract): Finding[] {
 }
 
 function compareTexts(from: Described, to: Described): Finding[] {
-  const keys = ['title', 'description', 'tags'] as const;
+  const keys = ['title', 'description', 'tags', 'icons'] as const;
   const changed = keys.filter((key) => !isDeepStrictEqual(from[key], to[key]));
-  return changed.map((key) => compatible(key, key === 'tags' ? 'has other tags' : `has another ${key}`));
+  return changed.map((key) => compatible(key, `has ${key.endsWith('s') ? 'other' : 'another'} ${key}`));
 }
 
 function compareArguments(from: PromptContract, to: PromptContract): Finding[] {

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
+import type { Icon, ResolvedConfig } from '../config/index.js';
 import type { EndpointListings, PromptListing, ResourceListing, ToolListing } from '../endpoints/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { isMapping } from '../yaml/index.js';
@@ -8,16 +10,18 @@ import { isMapping } from '../yaml/index.js';
 const FORMAT = 1;
 
 const text = z.string().optional();
-const listing = { name: z.string(), title: text, description: text, tags: z.array(z.string()).optional() };
+const hints = z.record(z.string(), z.unknown()).optional();
+const icons = z.array(z.record(z.string(), z.unknown())).optional();
+const listing = { name: z.string(), title: text, description: text, tags: z.array(z.string()).optional(), icons };
 const jsonSchema = z.custom<JsonObject>(isMapping, 'must be a JSON Schema');
 
 const toolSchema = z.object({
   ...listing,
   inputSchema: jsonSchema,
   outputSchema: jsonSchema.optional(),
-  annotations: z.record(z.string(), z.unknown()).optional(),
+  annotations: hints,
 });
-const resourceSchema = z.object({ uri: z.string(), ...listing, mimeType: text });
+const resourceSchema = z.object({ uri: z.string(), ...listing, mimeType: text, annotations: hints });
 const promptSchema = z.object({
   ...listing,
   arguments: z.array(z.object({ name: z.string(), title: text, description: text, required: z.boolean() })),
@@ -25,6 +29,8 @@ const promptSchema = z.object({
 
 const contractSchema = z.object({
   mxcpContract: z.literal(FORMAT),
+  // Files of earlier versions have none.
+  server: z.object({ title: text, description: text, instructions: text, websiteUrl: text, icons }).optional(),
   tools: z.array(toolSchema),
   resources: z.array(resourceSchema),
   prompts: z.array(promptSchema),
@@ -32,14 +38,17 @@ const contractSchema = z.object({
 
 /** What a project offers to clients, as they see it before they call anything. Templates are among the resources. */
 export type Contract = z.infer<typeof contractSchema>;
+/** What clients show of a server, and tell their models about it. */
+export type ServerContract = Omit<ResolvedConfig['presentation'], 'cache'>;
 export type ToolContract = Contract['tools'][number];
 export type ResourceContract = Contract['resources'][number];
 export type PromptContract = Contract['prompts'][number];
 
 /** Sorted, so that it does not depend on the names and the order of files. */
-export function toContract({ tools, resources, prompts }: EndpointListings): Contract {
+export function toContract({ tools, resources, prompts }: EndpointListings, server?: ServerContract): Contract {
   const contract: Contract = {
     mxcpContract: FORMAT,
+    ...(server !== undefined && { server: { ...server, ...toIcons(server.icons) } }),
     tools: tools.map(toToolContract).sort(by(({ name }) => name)),
     resources: resources.map(toResourceContract).sort(by(({ uri }) => uri)),
     prompts: prompts.map(toPromptContract).sort(by(({ name }) => name)),
@@ -61,19 +70,33 @@ function toToolContract(tool: ToolListing): ToolContract {
     annotations: annotations && { ...annotations },
     inputSchema: toSorted(inputSchema),
     outputSchema: outputSchema && toSorted(outputSchema),
+    ...toIcons(tool.icons),
     ...toTags(tool),
   };
 }
 
 function toResourceContract(resource: ResourceListing): ResourceContract {
-  const { uri, name, title, description, mimeType } = resource;
-  return { uri, name, title, description, mimeType, ...toTags(resource) };
+  const { uri, name, title, description, mimeType, annotations } = resource;
+  const shown = { uri, name, title, description, mimeType, annotations: annotations && { ...annotations } };
+  return { ...shown, ...toIcons(resource.icons), ...toTags(resource) };
 }
 
 function toPromptContract(prompt: PromptListing): PromptContract {
   const { name, title, description } = prompt;
   const sorted = [...prompt.arguments].sort(by((argument) => argument.name));
-  return { name, title, description, arguments: sorted, ...toTags(prompt) };
+  return { name, title, description, arguments: sorted, ...toIcons(prompt.icons), ...toTags(prompt) };
+}
+
+/** Of an image in the list itself, only what distinguishes it from others. */
+function toIcons(shown: readonly Icon[] = []) {
+  if (shown.length === 0) return { icons: undefined };
+  return {
+    icons: shown.map(({ src, ...icon }) => {
+      const [type, data] = src.startsWith('data:') ? src.split(',', 2) : [];
+      if (data === undefined) return { src, ...icon };
+      return { src: `${type},sha256:${createHash('sha256').update(data).digest('hex')}`, ...icon };
+    }),
+  };
 }
 
 function toTags({ tags = [] }: { readonly tags?: readonly string[] | undefined }) {

@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import { invalidConfig, keySuggestion, MxcpError, nearestName, type Problem } from '../errors/index.js';
 import { DiskReader, FileLedger, FileReadError, type ReadFile, resolvePath } from '../files/index.js';
 import { findReferences, type ReferenceUse, refuseReferences, type SuspectText } from '../secrets/index.js';
 import { type ServerSettings, type Setting, SETTINGS } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath, loadYamlMapping, toDotted, type YamlSource } from '../yaml/index.js';
+import { type Icon, readIcons } from './presentation.js';
 import { keyAt, type SiteConfig, siteSchema, userSchema } from './schema.js';
 
 /** Both files, read and checked, with their references not resolved, and with the positions of all values. */
@@ -10,6 +12,8 @@ export interface ConfigTemplate {
   readonly settings: ServerSettings;
   readonly site: SiteConfig;
   readonly siteSource: YamlSource;
+  /** Of the server, as clients get them. */
+  readonly icons: readonly Icon[];
   /** `undefined` if there is no user configuration, which is fine. */
   readonly userSource: YamlSource | undefined;
   /** Every reference of the user configuration, of all profiles. */
@@ -61,7 +65,44 @@ async function loadSiteFile(settings: ServerSettings, ledger: FileLedger) {
   if (!check.ok) return { siteProblems: check.problems };
   const texts = refuseReferences(source, whyNoReference).filter(({ path = '' }) => !path.endsWith('.description'));
   const folders = await findMissingFolders(check.value.paths, source, settings.projectRoot);
-  return { site: check.value, siteSource: source, siteProblems: [...texts, ...folders] };
+  const { icons, problems: images } = await loadIcons(check.value, source, settings.projectRoot);
+  return { site: check.value, siteSource: source, icons, siteProblems: [...texts, ...folders, ...images] };
+}
+
+const shownKeys = { title: true, description: true, instructions: true, website_url: true, icons: true } as const;
+const presentationSchema = z.object(siteSchema.pick(shownKeys).shape);
+
+/** What clients show of a server, and tell their models about it. */
+export function toPresentation({
+  site: { title, description, instructions, website_url: websiteUrl },
+  icons,
+}: Pick<ConfigTemplate, 'icons'> & { readonly site: Omit<z.output<typeof presentationSchema>, 'icons'> }) {
+  return { title, description, instructions, websiteUrl, icons };
+}
+
+/** Reads only that of `mxcp-site.yml`. Throws `config_not_found` and `config_invalid`. */
+export async function loadPresentation({ siteFile, projectRoot }: ServerSettings) {
+  const { source, problems } = await loadYamlMapping(siteFile, {
+    whenMissing: 'put it back',
+    ledger: new FileLedger(),
+  });
+  if (source === undefined) throw invalidConfig(problems);
+  const check = checkSchema({ schema: presentationSchema, source, value: source.value });
+  if (!check.ok) throw invalidConfig(check.problems);
+  const images = await loadIcons(check.value, source, projectRoot);
+  if (images.problems.length > 0) throw invalidConfig(images.problems);
+  return toPresentation({ site: check.value, icons: images.icons });
+}
+
+async function loadIcons({ icons: written }: Pick<SiteConfig, 'icons'>, source: YamlSource, projectRoot: string) {
+  const disk = new DiskReader();
+  const read = (path: string, maxBytes: number) => disk.readFile(path, maxBytes);
+  const { icons, findings } = await readIcons(written, { projectRoot, folder: '', read });
+  const problems = findings.map(({ index, message }): Problem => {
+    const path = ['icons', index];
+    return { ...source.positionOf(path), path: toDotted(path), message: `\`${toDotted(path)}\`: ${message}` };
+  });
+  return { icons, problems };
 }
 
 /** The site file is the same everywhere, so what differs between machines comes from an option or a variable. */

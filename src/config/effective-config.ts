@@ -7,7 +7,8 @@ import { type Concealed, type ResolvedReference, Secret } from '../secrets/index
 import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import { toAuthSettings } from './auth-schema.js';
-import { type ActiveTemplate, chooseProfile, loadConfigTemplate } from './config-template.js';
+import { type ActiveTemplate, chooseProfile, loadConfigTemplate, toPresentation } from './config-template.js';
+import { toCacheRule } from './presentation.js';
 import { toRateRule } from './rate-limit.js';
 import { type Protection, toProtection, UNPROTECTED } from './protection.js';
 import {
@@ -161,7 +162,7 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
       limits: { memoryBytes: settings.duckdbMemoryLimit, tempBytes: settings.duckdbTempLimit },
     },
     /** What clients show of the server, and tell their models about it. */
-    presentation: { title: site.title, instructions: site.instructions },
+    presentation: { ...toPresentation(active), cache: toCacheRule(active.site.cache) },
     extensions: toExtensions(active),
     attachments: toAttachments(active),
     paths: toPaths(site.paths, settings.projectRoot),

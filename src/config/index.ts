@@ -1,6 +1,6 @@
 export type { AuthSettings } from './auth-schema.js';
 export { assertProtections, DUCKDB_TYPES } from './check-config.js';
-export { type ConfigTemplate, loadConfigTemplate, loadProfileNames } from './config-template.js';
+export { type ConfigTemplate, loadConfigTemplate, loadPresentation, loadProfileNames } from './config-template.js';
 export {
   type AttachmentDefinition,
   type ConfigObject,
@@ -12,6 +12,16 @@ export {
   loadDatabasePath,
   loadEndpointFolders,
 } from './effective-config.js';
+export {
+  type CacheRule,
+  type DeclaredCache,
+  cacheSchema,
+  type Icon,
+  iconFilesOf,
+  iconsSchema,
+  readIcons,
+  toCacheRule,
+} from './presentation.js';
 export { type RateRule, rateLimitSchema, toRateRule } from './rate-limit.js';
 export type { ColumnMask, Protection, TableRule } from './protection.js';
 export {

@@ -5,6 +5,7 @@ import { policiesSchema } from '../policies/index.js';
 import type { ServerSettings, SettingName } from '../settings/index.js';
 import { isMapping, jsonSchemaOf } from '../yaml/index.js';
 import { authSchema } from './auth-schema.js';
+import { cacheSchema, iconsSchema } from './presentation.js';
 import { rateLimitSchema } from './rate-limit.js';
 import { protectSection } from './protection.js';
 
@@ -85,12 +86,21 @@ export const siteProfileSchema = section({
   protect: protectSection,
 });
 
+const websiteUrl = text.refine(
+  (value) => /^https?:\/\/\S+$/i.test(value) && URL.canParse(value),
+  'must be the `https://` URL of a page about the server',
+);
+
 /** `mxcp-site.yml`. It has no references. `KeyMeaning` explains what `.meta()` says of a key. */
 export const siteSchema = z.strictObject({
   mxcp: formatVersion('move endpoint files into `tools/`, `resources/` and `prompts/`, then write'),
   project: text,
   title: text.optional(),
+  description: text.optional(),
   instructions: text.optional(),
+  website_url: websiteUrl.optional(),
+  icons: iconsSchema.default([]),
+  cache: cacheSchema.default({ ttl: '1m' }),
   profile: text.meta({ setting: 'profile' }),
   secrets: z.array(text).default([]),
   plugin: z.array(z.strictObject({ name: text, module: text, config: text.optional() })).default([]),

@@ -1,4 +1,4 @@
 export { startHttpListener } from './http/http-listener.js';
 export type { ListChanges } from './listings.js';
-export type { ClientTransport } from './mcp-server.js';
+export type { ClientTransport, McpOptions } from './mcp-server.js';
 export { startStdio } from './stdio.js';

@@ -8,24 +8,37 @@ import {
   type ServerContext as RequestContext,
   type Tool,
 } from '@modelcontextprotocol/server';
+import type { CacheRule } from '../config/index.js';
 import type { EndpointListings, PromptListing, ResourceListing, ToolListing } from '../endpoints/index.js';
 
 export type ListHandlers = ReturnType<typeof createListHandlers>;
 
-/** The handlers of the lists, which all connections share. Lists show what their reader may call. */
-export function createListHandlers(listingsOf: (context: RequestContext) => EndpointListings) {
+export interface ListSource {
+  /** What the sender of a request may call. */
+  readonly listingsOf: (context: RequestContext) => EndpointListings;
+  /** How long a client may keep a list, and for whom. */
+  readonly cacheOf: (context: RequestContext) => CacheRule;
+}
+
+/** The handlers of the lists, which all connections share. */
+export function createListHandlers({ listingsOf, cacheOf }: ListSource) {
+  const listOf = <R>(pick: (listings: EndpointListings) => R) =>
+    unpaged((context) => ({ ...pick(listingsOf(context)), ...cacheHint(context, cacheOf(context)) }));
   return {
-    tools: unpaged((context) => ({ tools: listingsOf(context).tools.map(toTool) })),
-    prompts: unpaged((context) => ({ prompts: listingsOf(context).prompts.map(toPrompt) })),
-    resources: unpaged((context) => {
-      const fixed = listingsOf(context).resources.filter(({ isTemplate }) => !isTemplate);
-      return { resources: fixed.map(toResource) };
-    }),
-    templates: unpaged((context) => {
-      const found = listingsOf(context).resources.filter(({ isTemplate }) => isTemplate);
-      return { resourceTemplates: found.map(toResourceTemplate) };
-    }),
+    tools: listOf(({ tools }) => ({ tools: tools.map(toTool) })),
+    prompts: listOf(({ prompts }) => ({ prompts: prompts.map(toPrompt) })),
+    resources: listOf(({ resources }) => ({
+      resources: resources.filter(({ isTemplate }) => !isTemplate).map(toResource),
+    })),
+    templates: listOf(({ resources }) => ({
+      resourceTemplates: resources.filter(({ isTemplate }) => isTemplate).map(toResourceTemplate),
+    })),
   };
+}
+
+/** The fields that say how long a result may be kept. The 2025 revisions do not have them. */
+export function cacheHint({ mcpReq: { envelope } }: RequestContext, rule: CacheRule | undefined) {
+  return envelope === undefined || rule === undefined ? {} : { ttlMs: rule.ttlMs, cacheScope: rule.scope };
 }
 
 /** A list is answered as a whole, so every cursor is unknown. */
@@ -39,8 +52,8 @@ function unpaged<R>(list: (context: RequestContext) => R) {
   };
 }
 
-export function toTool({ tags, ...listing }: ToolListing): Tool {
-  return { ...listing, ...toMeta(tags) };
+export function toTool({ tags, icons, ...listing }: ToolListing): Tool {
+  return { ...listing, ...toIcons(icons), ...toMeta(tags) };
 }
 
 export function toResource({ uri, ...listing }: ResourceListing): Resource {
@@ -51,12 +64,25 @@ export function toResourceTemplate({ uri, ...listing }: ResourceListing): Resour
   return { uriTemplate: uri, ...toResourceDetails(listing) };
 }
 
-function toResourceDetails({ name, title, description, mimeType, tags }: Omit<ResourceListing, 'uri'>) {
-  return { name, title, description, mimeType, ...toMeta(tags) };
+function toResourceDetails(listing: Omit<ResourceListing, 'uri'>) {
+  const { name, title, description, mimeType, annotations, icons, tags } = listing;
+  return { name, title, description, mimeType, ...toAnnotations(annotations), ...toIcons(icons), ...toMeta(tags) };
 }
 
-export function toPrompt({ tags, arguments: declared, ...listing }: PromptListing): Prompt {
-  return { ...listing, arguments: [...declared], ...toMeta(tags) };
+export function toPrompt({ tags, icons, arguments: declared, ...listing }: PromptListing): Prompt {
+  return { ...listing, arguments: [...declared], ...toIcons(icons), ...toMeta(tags) };
+}
+
+/** With `sizes` that the SDK may write to. */
+export function toIcons(icons: ToolListing['icons']): Pick<Tool, 'icons'> {
+  if (icons === undefined || icons.length === 0) return {};
+  return { icons: icons.map(({ sizes, ...icon }) => ({ ...icon, ...(sizes !== undefined && { sizes: [...sizes] }) })) };
+}
+
+function toAnnotations(annotations: ResourceListing['annotations']): Pick<Resource, 'annotations'> {
+  if (annotations === undefined) return {};
+  const { audience, ...others } = annotations;
+  return { annotations: { ...others, ...(audience !== undefined && { audience: [...audience] }) } };
 }
 
 function toMeta(tags: readonly string[] = []) {

@@ -12,6 +12,7 @@ import {
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS, type Caller, InsufficientScope } from '../caller/index.js';
+import type { CacheRule, Icon } from '../config/index.js';
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
@@ -26,7 +27,7 @@ import {
   toToolFailure,
 } from './call-errors.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
-import { createListHandlers, type ListChanges, type ListHandlers } from './listings.js';
+import { cacheHint, createListHandlers, type ListChanges, type ListHandlers, toIcons } from './listings.js';
 import { toParamsError } from './refused-parameters.js';
 import { toContentBlocks } from './content.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
@@ -45,13 +46,19 @@ export interface ClientTransport {
 /** What both transports need. */
 export interface McpOptions {
   readonly calls: EndpointCalls;
+  /** What clients show of the server. */
   readonly info: {
     readonly name: string;
     readonly version: string;
     readonly title?: string | undefined;
-    /** What a client should tell its model about the server. */
-    readonly instructions?: string | undefined;
+    readonly description?: string | undefined;
+    readonly websiteUrl?: string | undefined;
+    readonly icons?: readonly Icon[] | undefined;
   };
+  /** What a client should tell its model about the server. */
+  readonly instructions?: string | undefined;
+  /** How long clients may keep lists, and whether they may show them to others. */
+  readonly listCache?: CacheRule | undefined;
   readonly logger: Logger;
   readonly scrubber: Scrubber;
   /** Whether each request gets a line in the log. */
@@ -96,12 +103,18 @@ const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, pro
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
-  const { calls, info, logger, scopeOf, refusals } = options;
-  const lists = createListHandlers((context) => calls.listingsFor(callerOf(scopeOf(context))));
+  const { calls, info, instructions, listCache, logger, scopeOf, refusals } = options;
+  const { ttlMs = 0, scope = 'private' } = listCache ?? {};
+  const lists = createListHandlers({
+    listingsOf: (context) => calls.listingsFor(callerOf(scopeOf(context))),
+    cacheOf: () => ({ ttlMs, scope: calls.variesByCaller ? 'private' : scope }),
+  });
+  const { icons, ...names } = info;
+  const implementation = { ...names, ...toIcons(icons) };
   return () => {
-    const { instructions, ...implementation } = info;
     const server = new CheckedServer(implementation, {
       capabilities: CAPABILITIES,
+      cacheHints: { 'server/discover': { ttlMs, cacheScope: scope } },
       ...(instructions !== undefined && { instructions }),
     });
     server.accessOf = (context) => scopeOf(context).access;
@@ -149,7 +162,7 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
       run: async (call, { splices }) => {
         const resource = await calls.readResource(params.uri, call);
         throwIfCancelled(context);
-        return toResourceResult(resource, splices);
+        return { ...toResourceResult(resource, splices), ...cacheHint(context, resource.cache) };
       },
     }),
   );

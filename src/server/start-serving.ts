@@ -15,7 +15,7 @@ import {
 } from '../endpoints/index.js';
 import { formatProblem, messageOf, MxcpError, toOneLine } from '../errors/index.js';
 import { ActiveGeneration, Backoff, CallGate, type Generation, raceSignal } from '../lifecycle/index.js';
-import { type ClientTransport, startHttpListener, startStdio } from '../mcp/index.js';
+import { type ClientTransport, type McpOptions, startHttpListener, startStdio } from '../mcp/index.js';
 import {
   type CheckableContents,
   endpointReport,
@@ -178,11 +178,10 @@ async function openTransport(
   config: ResolvedConfig,
   { calls, authentication, listening }: OpenedFor,
 ): Promise<ClientTransport> {
-  const { project, transport, presentation } = config;
+  const { transport } = config;
   const { logger, scrubber, observers, settings, openStreams, phase, readiness, sockets } = context;
   const { accessLog, healthPath } = settings;
-  const info = { name: project, version, ...presentation };
-  const options = { calls, logger, scrubber, observers, accessLog, info, rotation: phase.rotation };
+  const options = { calls, logger, scrubber, observers, accessLog, ...toShown(config), rotation: phase.rotation };
   if (transport.provider === 'stdio') {
     const caller = await callerOfStdio(authentication, context);
     return startStdio({ ...options, ...openStreams(), caller });
@@ -198,6 +197,17 @@ async function openTransport(
   });
   listening.port = listener.port;
   return listener;
+}
+
+/** What clients show of the server. Lists that only authenticated callers get are not for everyone. */
+function toShown({
+  project,
+  presentation,
+  auth,
+}: ResolvedConfig): Pick<McpOptions, 'info' | 'instructions' | 'listCache'> {
+  const { instructions, cache, ...shown } = presentation;
+  const scope = auth === undefined ? (cache.scope ?? 'public') : 'private';
+  return { info: { name: project, version, ...shown }, instructions, listCache: { ttlMs: cache.ttlMs, scope } };
 }
 
 const CALLS_SHARE = 0.8;

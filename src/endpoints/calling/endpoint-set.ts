@@ -29,7 +29,7 @@ import { toAdvertisedType } from './advertised-result.js';
 import { PromptRenderer } from './render-prompt.js';
 import { createSqlTools, type SqlTool } from './sql-tools.js';
 
-interface Listing extends Readonly<Partial<Pick<EndpointDefinition, 'title' | 'description' | 'tags'>>> {
+interface Listing extends Readonly<Partial<Pick<EndpointDefinition, 'title' | 'description' | 'tags' | 'icons'>>> {
   readonly name: string;
 }
 
@@ -43,11 +43,12 @@ export interface ResourceListing extends Listing {
   /** A URI, or an RFC 6570 level 1 template when the resource has parameters. */
   readonly uri: string;
   readonly isTemplate: boolean;
+  readonly annotations?: ResourceDefinition['annotations'];
   readonly mimeType?: string | undefined;
 }
 
 export interface PromptListing extends Listing {
-  readonly arguments: readonly (Omit<Listing, 'tags'> & { readonly required: boolean })[];
+  readonly arguments: readonly (Omit<Listing, 'tags' | 'icons'> & { readonly required: boolean })[];
 }
 
 /** What clients see of the endpoints before they call one. */
@@ -70,6 +71,10 @@ export interface LimitedEndpoint {
   readonly rule: RateRule;
 }
 
+interface CallableResource extends Callable, Pick<ResourceDefinition, 'uri' | 'cache'> {
+  readonly mimeType: string;
+}
+
 interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes'> {
   /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
@@ -89,7 +94,7 @@ export class EndpointSet {
     readonly prompts: readonly PromptListing[];
   };
   readonly tools: ReadonlyMap<string, Callable>;
-  readonly resources: ResourceRouter<Callable & { readonly uri: string; readonly mimeType: string }>;
+  readonly resources: ResourceRouter<CallableResource>;
   readonly prompts: ReadonlyMap<string, CallablePrompt>;
   /** By the label of the endpoint that they guard. */
   readonly #policies: ReadonlyMap<string, EndpointPolicies>;
@@ -114,21 +119,12 @@ export class EndpointSet {
     };
     this.tools = new Map(tools.map((tool) => [tool.name, this.#toCallable(tool)]));
     this.resources = new ResourceRouter(
-      resources.map((each) => [each.uri, { ...this.#toCallable(each), mimeType: mimeTypeOf(each), uri: each.uri }]),
-    );
-    this.prompts = new Map(
-      prompts.map((prompt) => {
-        const endpoint = labelOf(prompt);
-        const reader = this.#readerOf(endpoint, prompt.parameters);
-        const optional = prompt.parameters.filter((each) => 'default' in each && !takesEmptyText(each));
-        const leftOutWhenEmpty = new Set(optional.map(({ name }) => name));
-        const { scopes, policies } = prompt;
-        return [
-          prompt.name,
-          { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt), policies },
-        ];
+      resources.map((each) => {
+        const { uri, cache } = each;
+        return [uri, { ...this.#toCallable(each), mimeType: mimeTypeOf(each), uri, cache }];
       }),
     );
+    this.prompts = new Map(prompts.map((prompt) => [prompt.name, this.#toCallablePrompt(prompt)]));
     const limits = catalog.endpoints.flatMap((each) => {
       const { rateLimit: rule } = each;
       const label = labelOf(each);
@@ -149,6 +145,11 @@ export class EndpointSet {
     return [...new Set(this.catalog.endpoints.flatMap(({ scopes }) => scopes))].sort();
   }
 
+  /** Whether some callers may call what others may not, as far as that does not depend on the arguments. */
+  get variesByCaller(): boolean {
+    return [...this.#policies.values()].some(({ hasInputRules }) => hasInputRules);
+  }
+
   /** What a caller may call, as far as that does not depend on the arguments. */
   listingsFor(caller: Caller): EndpointListings {
     if (this.#policies.size === 0) return this.listings;
@@ -159,6 +160,15 @@ export class EndpointSet {
       resources: resources.filter(({ uri }) => isOpen(endpointLabel('resource', uri))),
       prompts: prompts.filter(({ name }) => isOpen(endpointLabel('prompt', name))),
     };
+  }
+
+  #toCallablePrompt(prompt: PromptDefinition): CallablePrompt {
+    const endpoint = labelOf(prompt);
+    const { parameters, scopes, policies } = prompt;
+    const optional = parameters.filter((each) => 'default' in each && !takesEmptyText(each));
+    const leftOutWhenEmpty = new Set(optional.map(({ name }) => name));
+    const reader = this.#readerOf(endpoint, parameters);
+    return { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt), policies };
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {
@@ -212,13 +222,14 @@ function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
     outputSchema: advertised && !isContent(advertised) ? toOutputSchema(advertised, { hasRowLimit }) : undefined,
     annotations,
     tags: 'tags' in tool ? tool.tags : undefined,
+    icons: 'icons' in tool ? tool.icons : [],
   };
 }
 
 function toResourceListing(resource: ResourceDefinition): ResourceListing {
-  const { uri, name, title, description, tags } = resource;
+  const { uri, name, title, description, tags, icons, annotations } = resource;
   const { isTemplate } = new UriTemplate(uri);
-  return { uri, isTemplate, name, title, description, mimeType: mimeTypeOf(resource), tags };
+  return { uri, isTemplate, name, title, description, mimeType: mimeTypeOf(resource), annotations, tags, icons };
 }
 
 /** Without a declared type: a text is plain text, everything else is JSON. */
@@ -226,13 +237,13 @@ function mimeTypeOf({ mimeType, returns }: ResourceDefinition): string {
   return mimeType ?? (returns?.type === 'string' ? 'text/plain' : 'application/json');
 }
 
-function toPromptListing({ name, title, description, parameters, tags }: PromptDefinition): PromptListing {
+function toPromptListing({ name, title, description, parameters, tags, icons }: PromptDefinition): PromptListing {
   const listed = parameters.map((parameter) => ({
     name: parameter.name,
     description: describeArgument(parameter),
     required: !('default' in parameter),
   }));
-  return { name, title, description, arguments: listed, tags };
+  return { name, title, description, arguments: listed, tags, icons };
 }
 
 /** Arguments of MCP prompts are always strings, so the description says what a text must be. */

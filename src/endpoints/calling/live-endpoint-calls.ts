@@ -25,12 +25,12 @@ import type { CallLog } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallRates } from './rate-limits.js';
 import { throwWithoutStatement } from './sql-tools.js';
-import { type ResourceText, toResourceText } from './resource-text.js';
+import { type ResourceText, type SharedConfig, toCacheHint, toResourceText } from './resource-text.js';
 
 /** Everything that can be called on this server. */
 export type EndpointCalls = Pick<
   LiveEndpointCalls,
-  'listings' | 'listingsFor' | 'callTool' | 'readResource' | 'getPrompt'
+  'listings' | 'listingsFor' | 'variesByCaller' | 'callTool' | 'readResource' | 'getPrompt'
 >;
 
 /** What a generation must hold for its endpoints to be called. */
@@ -39,7 +39,7 @@ export interface CallableGeneration {
   readonly database: QueryableDatabase;
   /** Undefined when the project has no Python; then no endpoint may need it. */
   readonly python: Pick<PythonWorkers, 'call'> | undefined;
-  readonly config?: Pick<ResolvedConfig, 'rateLimit'> | undefined;
+  readonly config?: (Pick<ResolvedConfig, 'rateLimit'> & SharedConfig) | undefined;
 }
 
 export interface LiveEndpointCallsOptions {
@@ -116,6 +116,11 @@ export class LiveEndpointCalls {
     return this.#generations.current.contents.endpoints.listingsFor(caller);
   }
 
+  /** Whether the lists differ between callers. */
+  get variesByCaller(): boolean {
+    return this.#generations.current.contents.endpoints.variesByCaller;
+  }
+
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
     const called: CalledEndpoint = { kind: 'tool', name };
     return this.#perform({ ...called, sent }, context, async (call) => {
@@ -141,7 +146,8 @@ export class LiveEndpointCalls {
       const { resource, values } = match;
       const result = await this.#guard(resource, readArguments(resource, values, context), call);
       call.outcome = { result };
-      return toResourceText(uri, resource.mimeType, result);
+      const cache = toCacheHint(resource, call.generation.config);
+      return { ...toResourceText(uri, resource.mimeType, result), cache };
     });
   }
 

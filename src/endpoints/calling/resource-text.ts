@@ -1,5 +1,7 @@
+import type { CacheRule, DeclaredCache, ResolvedConfig } from '../../config/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { type ContentBlock, isBinaryType, jsonListPieces, type ShapedResult, toBase64 } from '../../values/index.js';
+import type { Callable } from './endpoint-set.js';
 
 export interface ResourceText {
   readonly uri: string;
@@ -10,6 +12,8 @@ export interface ResourceText {
   readonly bytes: number;
   /** Whether the text is bytes in base 64. */
   readonly isBinary: boolean;
+  /** How long a client may keep it, and whether it is the same for everyone; undefined when it may not be kept. */
+  readonly cache?: CacheRule | undefined;
 }
 
 /** The result of a resource as the one text that its clients read. Throws `output_invalid`. */
@@ -42,4 +46,18 @@ function toOneContent(uri: string, declaredType: string, blocks: readonly Conten
   return 'blob' in resource
     ? toResource(resource.blob, true, resource.mimeType)
     : toResource(resource.text, false, resource.mimeType);
+}
+
+/** What makes answers differ between callers, beside the endpoints. */
+export type SharedConfig = Partial<Pick<ResolvedConfig, 'auth' | 'protection'>>;
+
+/** Only what every caller gets is public, whatever the endpoint file says. */
+export function toCacheHint(
+  { cache, policies, scopes }: { readonly cache: DeclaredCache | undefined } & Pick<Callable, 'policies' | 'scopes'>,
+  { auth, protection }: SharedConfig = {},
+): ResourceText['cache'] {
+  if (cache === undefined) return undefined;
+  const isProtected = policies !== undefined || scopes.length > 0 || auth !== undefined;
+  const hasRowRules = protection !== undefined && protection.tables.length > 0;
+  return { ttlMs: cache.ttlMs, scope: isProtected || hasRowRules ? 'private' : (cache.scope ?? 'private') };
 }

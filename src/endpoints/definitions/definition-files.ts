@@ -82,7 +82,7 @@ export type DefinitionText = { readonly contentHash: string } & (
   | { readonly text?: undefined; readonly error: FileReadError }
 );
 
-/** Reads an endpoint file, or the SQL file that an endpoint names. */
+/** Reads an endpoint file, or a file that an endpoint names. Of a file that is no text, only the hash is known. */
 export async function readDefinitionText(
   path: string,
   disk: DiskReader,
@@ -149,7 +149,7 @@ export async function findDefinitionChange(
   return `${path}: ${error?.missing === true ? 'removed' : change}`;
 }
 
-/** How a definition file and the SQL file that it names differ from an earlier reading. Undefined if they do not. */
+/** How a definition file and the files that it names differ from an earlier reading. Undefined if they do not. */
 export async function findChange(
   found: FoundDefinition,
   known: DefinitionFingerprint | undefined,
@@ -157,9 +157,11 @@ export async function findChange(
 ): Promise<'unreadable' | 'added' | 'changed' | undefined> {
   if (found.folderError !== undefined) return known?.contentHash === UNREADABLE ? undefined : 'unreadable';
   if (known === undefined) return 'added';
-  const { contentHash, sqlFile } = known;
+  const { contentHash, sqlFile, images = [] } = known;
   if ((await readDefinitionText(found.path, disk)).contentHash !== contentHash) return 'changed';
-  if (sqlFile === undefined) return undefined;
-  const sql = await readDefinitionText(join(projectRoot, sqlFile.path), disk, MAX_FILE_BYTES);
-  return sql.contentHash === sqlFile.contentHash ? undefined : 'changed';
+  for (const named of sqlFile === undefined ? images : [sqlFile, ...images]) {
+    const now = await readDefinitionText(join(projectRoot, named.path), disk, MAX_FILE_BYTES);
+    if (now.contentHash !== named.contentHash) return 'changed';
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { rateLimitSchema } from '../../config/index.js';
+import { cacheSchema, iconsSchema, rateLimitSchema } from '../../config/index.js';
 import { clip } from '../../errors/index.js';
 import { policiesSchema } from '../../policies/index.js';
 import {
@@ -49,6 +49,7 @@ const sharedFields = {
   title: text,
   description: text,
   tags: maybe(z.array(z.string())),
+  icons: maybe(iconsSchema),
   parameters: maybe(parametersSchema),
   return: maybe(typeSchema),
   enabled: flag,
@@ -86,6 +87,7 @@ const KEYS_OF_ENDPOINTS = {
   rateLimit: 'rate_limit',
   rate_limits: 'rate_limit',
   labels: 'tags',
+  icon: 'icons',
 };
 
 /** What MCP allows (2025-11-25). Clients give a name to a model unchanged, and one bad name makes them drop all tools. */
@@ -118,23 +120,35 @@ const toolSchema = z
   })
   .register(hints, { keys: KEYS_OF_ENDPOINTS });
 
+/** Hints for clients about a resource, with the names that MCP gives them. */
+const annotationsSchema = z
+  .strictObject({
+    audience: maybe(z.array(z.enum(['user', 'assistant'])).min(1, 'must name whom the resource is for')),
+    priority: maybe(z.number().min(0, 'must be from 0 to 1').max(1, 'must be from 0 to 1')),
+    lastModified: maybe(
+      z.iso.datetime({ offset: true, error: 'must be a date and time in ISO 8601, as "2026-01-31T09:00:00Z"' }),
+    ),
+  })
+  .register(hints, { keys: { last_modified: 'lastModified' } });
+
 const resourceSchema = z
   .strictObject({
     uri: z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:/, 'must begin with a scheme, as in "sales://regions"'),
     name: maybe(z.string().min(1, 'must not be empty')),
+    annotations: maybe(annotationsSchema),
+    cache: maybe(cacheSchema),
     mime_type: mimeType,
     ...sharedFields,
     ...sqlFields,
   })
+  .superRefine(({ cache, policies, scopes }, context) => {
+    const isProtected = policies !== undefined || (scopes !== undefined && scopes.length > 0);
+    if (cache?.scope !== 'public' || !isProtected) return;
+    const message = 'must not be `public`, because not every caller may read this resource; remove `scope`';
+    context.addIssue({ code: 'custom', path: ['cache', 'scope'], message });
+  })
   .register(hints, {
-    keys: {
-      ...KEYS_OF_ENDPOINTS,
-
-      url: 'uri',
-      mime: 'mime_type',
-      mimeType: 'mime_type',
-      type: 'mime_type',
-    },
+    keys: { ...KEYS_OF_ENDPOINTS, url: 'uri', mime: 'mime_type', mimeType: 'mime_type', type: 'mime_type' },
   });
 
 const promptSchema = z
@@ -160,8 +174,9 @@ export const endpointFileSchema = z.strictObject({
 
 export type EndpointFileContents = z.infer<typeof endpointFileSchema>;
 export type ToolFields = z.infer<typeof toolSchema>;
+export type ResourceFields = z.infer<typeof resourceSchema>;
 export type MessageFields = z.infer<typeof messageSchema>;
-export type EndpointFields = ToolFields | z.infer<typeof resourceSchema> | z.infer<typeof promptSchema>;
+export type EndpointFields = ToolFields | ResourceFields | z.infer<typeof promptSchema>;
 export type EndpointTest = z.infer<typeof testSchema>;
 
 export type EndpointParts = ReturnType<typeof readParts>;
@@ -191,6 +206,7 @@ export function readParts(
     messages: toList(fields['messages']).map((each) => read(messageSchema, each)),
     /** Undefined for a prompt, which has no source. */
     run: kind === 'prompt' ? undefined : read(runSchema, fields),
+    icons: fields['icons'] === null ? undefined : read(iconsSchema, fields['icons']),
     name: read(anyText, fields['name']),
     /** Undefined for a resource: its Python file alone determines the function. */
     functionName: uri === undefined ? read(anyText, fields['name']) : undefined,

@@ -1,9 +1,9 @@
-import type { RateRule } from '../../config/index.js';
+import type { DeclaredCache, Icon, RateRule } from '../../config/index.js';
 import type { Problem, SourcePosition } from '../../errors/index.js';
 import type { EndpointPolicies } from '../../policies/index.js';
 import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
 import type { KeyPath } from '../../yaml/index.js';
-import type { EndpointTest, ToolFields } from './definition-schema.js';
+import type { EndpointTest, ResourceFields, ToolFields } from './definition-schema.js';
 
 /** In the order in which they are loaded and listed. */
 export const ENDPOINT_KINDS = ['tool', 'resource', 'prompt'] as const;
@@ -39,6 +39,7 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'descriptio
   readonly path: string;
   /** The name of a tool or prompt; the name of a resource, or its URI if it has none. */
   readonly name: string;
+  readonly icons: readonly Icon[];
   readonly parameters: readonly ParameterDefinition[];
   readonly returns: TypeDefinition | undefined;
   /** Of the access token: a call of a caller who lacks one is refused. */
@@ -65,11 +66,13 @@ export interface ToolDefinition extends DefinitionBase, Readonly<Pick<ToolFields
   readonly source: EndpointSource;
 }
 
-export interface ResourceDefinition extends DefinitionBase {
+export interface ResourceDefinition extends DefinitionBase, Readonly<Pick<ResourceFields, 'annotations'>> {
   readonly kind: 'resource';
   /** Normalized, as clients get it. */
   readonly uri: string;
   readonly mimeType: string | undefined;
+  /** How long clients may keep what they have read; undefined when they may not. */
+  readonly cache: DeclaredCache | undefined;
   readonly source: EndpointSource;
 }
 
@@ -110,11 +113,13 @@ export interface EndpointCatalog {
 export interface DefinitionFingerprint {
   readonly contentHash: string;
   /** Absent if the SQL is in the endpoint file itself. */
-  readonly sqlFile?: SqlFileFingerprint | undefined;
+  readonly sqlFile?: NamedFileFingerprint | undefined;
+  /** Of its icons that are images of the project. */
+  readonly images?: readonly NamedFileFingerprint[] | undefined;
 }
 
-/** An SQL file that an endpoint file names, even if it could not be read. `path` is relative to the project root. */
-export type SqlFileFingerprint = Pick<DefinitionFingerprint, 'contentHash'> & { readonly path: string };
+/** A file that an endpoint file names, even if it could not be read. `path` is relative to the project root. */
+export type NamedFileFingerprint = Pick<DefinitionFingerprint, 'contentHash'> & { readonly path: string };
 
 /** An endpoint as messages name it: `tool "sales"`, or `resource sales://regions`, which is known by its URI. */
 export function endpointLabel(kind: EndpointKind, name: string): string {

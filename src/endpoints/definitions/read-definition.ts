@@ -1,7 +1,9 @@
-import { toRateRule } from '../../config/index.js';
+import { dirname } from 'node:path';
+import { type Icon, iconFilesOf, readIcons, toCacheRule, toRateRule } from '../../config/index.js';
 import { clip, type Problem } from '../../errors/index.js';
 import { type CompiledPolicies, compilePolicies, hasRules } from '../../policies/index.js';
 import { explainMismatch, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
+import { MAX_FILE_BYTES, readDefinitionText, toProjectPath } from './definition-files.js';
 import { checkRules } from './definition-rules.js';
 import {
   type EndpointFields,
@@ -18,7 +20,7 @@ import {
   type EndpointKind,
   type EndpointSource,
   type PromptDefinition,
-  type SqlFileFingerprint,
+  type NamedFileFingerprint,
 } from './endpoint-definition.js';
 import { readSource, type SourceContext } from './read-source.js';
 import type { DefaultCheck } from './type-rules.js';
@@ -41,7 +43,8 @@ export interface DefinitionReading extends Omit<EndpointFailure, 'path'> {
   readonly enabled: boolean;
   readonly description: string | undefined;
   readonly definition?: EndpointDefinition | undefined;
-  readonly sqlFile?: SqlFileFingerprint | undefined;
+  readonly sqlFile?: NamedFileFingerprint | undefined;
+  readonly images?: readonly NamedFileFingerprint[] | undefined;
   readonly warnings: readonly Problem[];
 }
 
@@ -59,17 +62,21 @@ export async function readDefinition(file: DefinitionFile, context: DefinitionCo
   const rules = checkRules(parts, context.defaults);
   const read = await readSource(parts, source, context);
   const { policies, findings } = await readPolicies(parts);
+  const { icons, images, mistakes: imageMistakes } = await readImages(file, parts, context);
   const schemaFindings = parsed.success ? [] : explainMismatch(endpointFileSchema, source.value, true);
   // A definition without its protection must not come to exist.
   if (hasRules(parts.policies) && policies === undefined && findings.mistakes.length === 0 && parsed.success)
     throw new Error(`the policies of ${file.path} are lost`);
-  const problems = toProblems([...schemaFindings, ...rules.mistakes, ...read.findings, ...findings.mistakes], source);
+  const problems = toProblems(
+    [...schemaFindings, ...rules.mistakes, ...read.findings, ...imageMistakes, ...findings.mistakes],
+    source,
+  );
   const definition =
     parsed.success && problems.length === 0
-      ? toDefinition(file, parsed.data, { source, read: read.source, policies })
+      ? toDefinition(file, parsed.data, { source, read: read.source, policies, icons })
       : undefined;
   const warnings = toProblems([...rules.warnings, ...findings.warnings], source);
-  return { ...identity, definition, sqlFile: read.sqlFile, problems, warnings };
+  return { ...identity, definition, sqlFile: read.sqlFile, images, problems, warnings };
 }
 
 /** Rules are compiled only where everything that they may read could be read: otherwise a name would seem to be unknown. */
@@ -82,6 +89,24 @@ async function readPolicies({ kind, policies: written, parameters, returns, hasR
   const mistakes: Finding[] = findings.filter(({ isWarning }) => !isWarning);
   const warnings: Finding[] = findings.filter(({ isWarning }) => isWarning);
   return { policies, findings: { mistakes, warnings } };
+}
+
+/** Most endpoints have none. */
+async function readImages(
+  { path }: DefinitionFile,
+  { kind, icons: written = [] }: EndpointParts,
+  { projectRoot, disk }: DefinitionContext,
+) {
+  if (written.length === 0) return { icons: [], images: undefined, mistakes: [] };
+  const place = { projectRoot, folder: dirname(path) };
+  const read = (image: string, maxBytes: number) => disk.readFile(image, maxBytes);
+  const { icons, findings } = await readIcons(written, { ...place, read });
+  const images = iconFilesOf(written, place).map(async (image): Promise<NamedFileFingerprint> => {
+    const { contentHash } = await readDefinitionText(image, disk, MAX_FILE_BYTES);
+    return { path: toProjectPath(projectRoot, image), contentHash };
+  });
+  const mistakes = findings.map(({ index, message }): Finding => ({ at: [kind, 'icons', index], message }));
+  return { icons, images: await Promise.all(images), mistakes };
 }
 
 /** What a file says about itself, as far as it is readable, so that a file with problems is still reported by name. */
@@ -118,6 +143,7 @@ function checkKind(value: unknown, kind: EndpointKind): Finding | undefined {
 }
 
 interface ReadParts extends Pick<CompiledPolicies, 'policies'> {
+  readonly icons: readonly Icon[];
   readonly source: YamlSource;
   readonly read: EndpointSource | undefined;
 }
@@ -145,6 +171,7 @@ function toDefinition(
     title,
     description,
     tags,
+    icons: found.icons,
     parameters,
     returns: fields.return,
     scopes,
@@ -160,8 +187,9 @@ function toDefinition(
   if (source === undefined) return undefined;
   if (!('uri' in fields))
     return { kind: 'tool', ...shared, name: fields.name, annotations: fields.annotations, source };
-  const { uri, name = uri, mime_type: mimeType } = fields;
-  return { kind: 'resource', ...shared, name, uri: new UriTemplate(uri).text, mimeType, source };
+  const { uri, name = uri, mime_type: mimeType, annotations } = fields;
+  const cache = fields.cache && toCacheRule(fields.cache);
+  return { kind: 'resource', ...shared, name, uri: new UriTemplate(uri).text, mimeType, annotations, cache, source };
 }
 
 /** MCP has no other roles: `system` is delivered as `user`, with a warning. */

@@ -5,7 +5,7 @@ import { type DiskReader, FileReadError } from '../../files/index.js';
 import type { Finding, YamlSource } from '../../yaml/index.js';
 import { MAX_FILE_BYTES, readDefinitionText, toProjectPath } from './definition-files.js';
 import type { EndpointParts } from './definition-schema.js';
-import type { EndpointSource, SqlFileFingerprint } from './endpoint-definition.js';
+import type { EndpointSource, NamedFileFingerprint } from './endpoint-definition.js';
 
 export interface SourceContext {
   readonly projectRoot: string;
@@ -15,7 +15,7 @@ export interface SourceContext {
 interface SourceReading {
   /** Undefined if the endpoint has no source, or one with findings. */
   readonly source?: EndpointSource;
-  readonly sqlFile?: SqlFileFingerprint;
+  readonly sqlFile?: NamedFileFingerprint;
   readonly findings: readonly Finding[];
 }
 

@@ -52,6 +52,8 @@ export class SampleCalls implements EndpointCalls {
     this.#toolListings = [...this.#toolListings, this.#listing(name)];
   }
 
+  variesByCaller = false;
+
   listingsFor(): EndpointListings {
     return this.listings;
   }

@@ -148,3 +148,28 @@ describe('a contract file', () => {
     );
   });
 });
+
+describe('what people and models see', () => {
+  it('breaks no client', () => {
+    const server = {
+      title: 'Shop',
+      instructions: 'Call regions first.',
+      icons: [{ src: 'https://example.com/a.png' }],
+    };
+    const changed = { title: 'Shop', instructions: 'Call sales first.', icons: [] };
+    expect(compare({ server }, { server: changed })).toEqual([
+      'server mxcp-site.yml: icons: has other icons',
+      'server mxcp-site.yml: instructions: has other instructions',
+    ]);
+    expect(tools({ icons: [{ src: 'https://example.com/a.png' }] }, {})).toEqual([
+      'tool sales: icons: has other icons',
+    ]);
+    expect(compare({ resources: [report] }, { resources: [{ ...report, annotations: { priority: 1 } }] })).toEqual([
+      'resource sales://{region}/report: annotations: has other annotations',
+    ]);
+  });
+
+  it('is not compared with a file of a version that did not have it', () => {
+    expect(compare({}, { server: { title: 'Shop' } })).toEqual([]);
+  });
+});
