@@ -1,15 +1,16 @@
+import { sep } from 'node:path';
 import { keySuggestion, nearestName, type Problem, problemsError, type SourcePosition } from '../errors/index.js';
-import { isDatabaseFile } from '../files/index.js';
+import { isDatabaseFile, resolvePath } from '../files/index.js';
 import { isMapping, type KeyPath, toDotted } from '../yaml/index.js';
 import { type ActiveTemplate, likelyProfile, onlyActive, userProfiles } from './config-template.js';
 import { type EffectiveConfig, findDatabasePlace, type UnavailableSetting } from './effective-config.js';
 import { keyAt, overriddenBy, siteSchema, userSchema } from './schema.js';
 
-type Key = readonly [file: 'site' | 'user', ...path: string[]];
+type Key = readonly [file: 'site' | 'user', ...path: (string | number)[]];
 
 /** A problem at the value of a key: at the option or variable that gave it, else in the file. */
 function problemAt({ settings, ...active }: ActiveTemplate, [file, ...path]: Key, message: string): Problem {
-  const setting = overriddenBy(keyAt(file === 'site' ? siteSchema : userSchema, path), settings);
+  const setting = overriddenBy(keyAt(file === 'site' ? siteSchema : userSchema, path.map(String)), settings);
   const source = file === 'site' ? active.siteSource : active.userSource;
   const position: SourcePosition =
     setting === undefined ? (source?.positionOf(path) ?? { file: settings.userConfigFile }) : { file: setting };
@@ -38,6 +39,28 @@ export function findProtectionProblems(active: ActiveTemplate): readonly Problem
   const message =
     'SQL of callers that may read files could read the database file itself, so it cannot be combined with `protect`; set it to false, or remove the rules';
   return [problemAt(active, ['site', 'sql_tools', 'external_access'], message)];
+}
+
+/** Finds folders for SQL of callers that would show more than was meant. */
+export function findFolderProblems(active: ActiveTemplate): readonly Problem[] {
+  const { site, settings } = active;
+  const { allowed_folders: folders, external_access: isOpen } = site.sql_tools;
+  const problem = (index: number, message: string): Problem =>
+    problemAt(active, ['site', 'sql_tools', 'allowed_folders', index], message);
+  if (isOpen && folders.length > 0)
+    return [
+      problem(0, '`external_access: true` lets SQL of callers read all files, so this limits nothing; set it to false'),
+    ];
+  return folders.flatMap((folder, index) => {
+    const path = resolvePath(settings.projectRoot, folder);
+    const isWithin = (file: string): boolean =>
+      file === path || file.startsWith(path.endsWith(sep) ? path : path + sep);
+    if (isWithin(settings.projectRoot))
+      return [problem(index, 'the project is in this folder, with its code and its database; name a folder of data')];
+    if (isWithin(settings.userConfigFile))
+      return [problem(index, 'the user configuration, which holds secrets, is in this folder; name a folder of data')];
+    return [];
+  });
 }
 
 /** Finds what the configuration asks for and this version does not have, with its position and a way out. */

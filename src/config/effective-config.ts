@@ -167,7 +167,7 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     attachments: toAttachments(active),
     paths: toPaths(site.paths, settings.projectRoot),
     protection: findProtection(active, siteProfile),
-    sqlTools: toSqlTools(site.sql_tools),
+    sqlTools: toSqlTools(site.sql_tools, settings.projectRoot),
     /** Over all endpoints. */
     rateLimit: siteProfile.rate_limit && toRateRule(siteProfile.rate_limit),
     /** The interpreter is absolute or a name to find in `PATH`; undefined if the project decides. */
@@ -356,7 +356,7 @@ export async function loadEndpointFolders(settings: ServerSettings) {
   const folders = checkSchema({ schema: foldersSchema, source, value: source.value });
   if (!folders.ok) throw invalidConfig(folders.problems);
   const tools = checkSchema({ schema: sqlToolsSchema, source, value: source.value });
-  const sqlTools = toSqlTools((tools.ok ? tools.value : sqlToolsSchema.parse({})).sql_tools);
+  const sqlTools = toSqlTools((tools.ok ? tools.value : sqlToolsSchema.parse({})).sql_tools, projectRoot);
   const enabled = settings.sqlTools ?? sqlTools.enabled;
   return { projectRoot, paths: toPaths(folders.value.paths, projectRoot), sqlTools: { ...sqlTools, enabled } };
 }

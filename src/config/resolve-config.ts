@@ -20,7 +20,13 @@ import {
 } from '../secrets/index.js';
 import type { Environment } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath } from '../yaml/index.js';
-import { findDatabaseProblems, findProtectionProblems, findUnavailable, findWarnings } from './check-config.js';
+import {
+  findDatabaseProblems,
+  findFolderProblems,
+  findProtectionProblems,
+  findUnavailable,
+  findWarnings,
+} from './check-config.js';
 import {
   type ActiveTemplate,
   activeUserFile,
@@ -79,7 +85,8 @@ async function withSqlToolPolicies(config: ResolvedConfig, active: ActiveTemplat
  * only show once the rest is fixed; stores are not asked.
  */
 async function assertResolvable(active: ActiveTemplate, input: ResolveInput): Promise<void> {
-  const problems = [...findDatabaseProblems(active), ...findProtectionProblems(active), ...active.userProblems];
+  const found = [findDatabaseProblems, findProtectionProblems, findFolderProblems].flatMap((find) => find(active));
+  const problems = [...found, ...active.userProblems];
   if (problems.length === 0) return;
   const references = active.references.filter(
     ({ reference }) => reference.kind === 'template' || reference.scheme === 'file',

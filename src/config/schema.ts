@@ -110,6 +110,7 @@ export const siteSchema = z.strictObject({
   sql_tools: section({
     enabled: z.boolean().default(false).meta({ setting: 'sqlTools' }),
     external_access: z.boolean().default(false),
+    allowed_folders: z.array(text).default([]),
     several_statements: z.boolean().default(false),
     policies: policiesSchema.optional(),
     execute_sql_query: description,

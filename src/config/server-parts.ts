@@ -1,4 +1,5 @@
 import { invalidConfig, type Problem } from '../errors/index.js';
+import { resolvePath } from '../files/index.js';
 import type { LoggingConfig } from '../logging/index.js';
 import { compilePolicies, type EndpointPolicies } from '../policies/index.js';
 import { Secret } from '../secrets/index.js';
@@ -50,6 +51,8 @@ export function toTelemetry({ telemetry }: UserProfile) {
 export interface SqlToolsConfig {
   readonly enabled: boolean;
   readonly externalAccess: boolean;
+  /** Absolute paths of folders whose files it may read without that. */
+  readonly allowedFolders?: readonly string[];
   readonly severalStatements: boolean;
   /** Replace the built-in descriptions. */
   readonly descriptions: {
@@ -59,14 +62,16 @@ export interface SqlToolsConfig {
   readonly policies?: EndpointPolicies | undefined;
 }
 
-export function toSqlTools(tools: SiteConfig['sql_tools']): SqlToolsConfig {
+/** Relative folders are those of the project. */
+export function toSqlTools(tools: SiteConfig['sql_tools'], projectRoot: string): SqlToolsConfig {
   const descriptions = {
     executeSqlQuery: tools.execute_sql_query.description,
     listTables: tools.list_tables.description,
     getTableSchema: tools.get_table_schema.description,
   };
   const { enabled, external_access: externalAccess, several_statements: severalStatements } = tools;
-  return { enabled, externalAccess, severalStatements, descriptions };
+  const allowedFolders = tools.allowed_folders.map((folder) => resolvePath(projectRoot, folder));
+  return { enabled, externalAccess, allowedFolders, severalStatements, descriptions };
 }
 
 /** The arguments of all SQL tools. One that a tool does not take is null, which the default allows. */

@@ -57,7 +57,7 @@ export class CallMetrics implements ServerObserver {
     });
     this.#policyDenials = new Counter({
       name: 'mxcp_policy_denials_total',
-      help: 'Calls that a policy has denied, by kind and name of the endpoint. enforce is log for calls that a rule would have denied or changed.',
+      help: 'Calls that a policy or the rules for rows have denied, by kind and name of the endpoint. enforce is log for calls that a rule would have denied or changed.',
       labelNames: ['kind', 'name', 'enforce'],
       registers: [registry],
     });
@@ -77,11 +77,11 @@ export class CallMetrics implements ServerObserver {
     if (decision !== undefined) this.#countPolicies({ kind, name }, decision);
   }
 
-  /** Other protections decide about calls too, without rules of this form. */
+  /** Rate limits decide about calls too, without rules of this form. The rules for rows have no outcome but a refusal. */
   #countPolicies(endpoint: NamedEndpoint, { decision, policies, onlyLogged, failed }: Decision): void {
     const rules = policies.filter((rule) => /^(?:in|out)put\[/.test(rule)).length;
-    if (rules === 0) return;
-    this.#policyEvaluations.inc({ decision }, rules);
+    if (rules > 0) this.#policyEvaluations.inc({ decision }, rules);
+    else if (!policies.includes('protect')) return;
     if (decision === 'deny') this.#policyDenials.inc({ ...endpoint, enforce: 'on' });
     if (onlyLogged !== undefined) this.#policyDenials.inc({ ...endpoint, enforce: 'log' });
     this.#policyErrors.inc(Object.keys(failed ?? {}).length);

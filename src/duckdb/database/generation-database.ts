@@ -50,6 +50,8 @@ export interface QueryOptions extends RowAccess {
   readonly refusesExcess?: boolean;
   /** Whether the SQL comes from a caller and must not reach files, the network or settings of DuckDB. */
   readonly staysWithin?: boolean | undefined;
+  /** Absolute paths of folders whose files it may read all the same. */
+  readonly allowedFolders?: readonly string[] | undefined;
   /** Whether more than one statement is an error. */
   readonly isOneStatement?: boolean | undefined;
 }
@@ -154,9 +156,10 @@ export class GenerationDatabase implements Disposable {
     const rules = this.#rulesFor(options);
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
     const work = async (connection: DuckDBConnection, interrupted: AbortSignal): Promise<boolean> => {
-      if (staysWithin === true) assertWithinDatabase(sql);
-      const { onDenied } = options;
-      await rules?.check(connection, { sql, parameters, caller, ofCaller: staysWithin === true, onDenied });
+      const { onDenied, allowedFolders } = options;
+      const readsFiles = staysWithin === true && (await assertWithinDatabase(connection, { sql, allowedFolders }));
+      const ofCaller = staysWithin === true;
+      await rules?.check(connection, { sql, parameters, caller, ofCaller, readsFiles, onDenied });
       const reading = {
         openReader: jsonRows(onRow, readingOf),
         maxRows,

@@ -1,3 +1,5 @@
+import { READERS } from '../statements/allowed-files.js';
+
 /*
  * Reads the plan that DuckDB has bound for a text, as `json_serialize_plan` writes it, and finds every read of a protected table that
  * does not go through the rule of the table. Names, views, macros, CTEs and `query_table` are all resolved in a plan, so the spelling
@@ -101,6 +103,13 @@ const HIDDEN_COLUMNS: Readonly<Partial<Record<string, readonly string[]>>> = {
 /** Functions with effects beyond their result: one that runs once for each row counts rows. */
 const NOT_FOR_CALLERS: ReadonlySet<string> = new Set(['nextval', 'setseed', 'write_log', 'sleep_ms', 'getenv']);
 
+/** Who wrote a text, and what it is known to keep to. */
+export interface Author {
+  readonly ofCaller: boolean;
+  /** Whether a caller may read the files that the text names. */
+  readonly readsFiles?: boolean;
+}
+
 /** What a text does that cannot be allowed, or the protected tables that it reads around their rules. */
 export interface Evasion {
   readonly what: string;
@@ -108,9 +117,9 @@ export interface Evasion {
   readonly tables: ReadonlySet<string>;
 }
 
-/** Undefined if a statement keeps to the rules. `ofCaller` says that a caller wrote it. */
-export function findEvasion(plan: PlanNode, rules: PlanRules, ofCaller: boolean): Evasion | undefined {
-  const { scans, changed, refused } = survey(plan, ofCaller);
+/** Undefined if a statement keeps to the rules. */
+export function findEvasion(plan: PlanNode, rules: PlanRules, author: Author): Evasion | undefined {
+  const { scans, changed, refused } = survey(plan, author);
   if (refused !== undefined) return { what: refused, tables: new Set() };
   const target = changed.map((key) => rules.tables.get(key)).find((name) => name !== undefined);
   if (target !== undefined) return { what: `changes ${target}, which has a rule for rows`, tables: new Set() };
@@ -125,7 +134,7 @@ export function findEvasion(plan: PlanNode, rules: PlanRules, ofCaller: boolean)
 
 /** All scans of tables in a plan, with the number of operators above each. */
 export function depthsOf(root: PlanNode): GovernedPlan['depths'] {
-  return survey(root, false).scans.map(({ table, at }) => {
+  return survey(root, { ofCaller: false }).scans.map(({ table, at }) => {
     let depth = 0;
     for (let place = at.above; place !== undefined; place = place.above) depth += 1;
     return { table, depth };
@@ -140,7 +149,7 @@ interface Survey {
 }
 
 /** Looks at every node and expression once, without recursion: plans may be deep. */
-function survey(root: PlanNode, ofCaller: boolean): Survey {
+function survey(root: PlanNode, author: Author): Survey {
   const scans: Scan[] = [];
   const changed: string[] = [];
   const pending: { readonly value: unknown; readonly above: Place | undefined }[] = [{ value: root, above: undefined }];
@@ -149,7 +158,7 @@ function survey(root: PlanNode, ofCaller: boolean): Survey {
     const isOperator = isNode(value) && typeof value['type'] === 'string' && value['type'].startsWith('LOGICAL_');
     const at = isOperator ? { node: value, above } : above;
     if (isNode(value)) {
-      const refused = isOperator ? refusedOperator(value, ofCaller) : refusedExpression(value, ofCaller);
+      const refused = isOperator ? refusedOperator(value, author) : refusedExpression(value, author);
       if (refused !== undefined) return { scans, changed, refused };
     }
     const table = isOperator ? scannedBy(value) : undefined;
@@ -183,7 +192,7 @@ const CHANGES_TABLE = /^LOGICAL_(?:ALTER|DROP)$/;
 const CHANGES_ANYTHING =
   /^LOGICAL_(?:INSERT|DELETE|UPDATE|MERGE_INTO|COPY_TO_FILE|ALTER|CREATE_.*|DROP|TRANSACTION|ATTACH|DETACH|VACUUM|SET|RESET|LOAD)$/;
 
-function refusedOperator(node: PlanNode, ofCaller: boolean): string | undefined {
+function refusedOperator(node: PlanNode, { ofCaller, readsFiles = false }: Author): string | undefined {
   const type = String(node['type']);
   if (!SHOWN_NODES.has(type))
     return `uses ${type.slice('LOGICAL_'.length).replaceAll('_', ' ')}, whose reads cannot be checked`;
@@ -191,7 +200,8 @@ function refusedOperator(node: PlanNode, ofCaller: boolean): string | undefined 
   if (type !== 'LOGICAL_GET') return undefined;
   const name = String(node['name']);
   if (AROUND_THE_SCAN.has(name)) return `uses the function \`${name}\``;
-  if (ofCaller && !FOR_CALLERS.has(name)) return `uses the function \`${name}\``;
+  const isAllowed = FOR_CALLERS.has(name) || (readsFiles && READERS.has(name));
+  if (ofCaller && !isAllowed) return `uses the function \`${name}\``;
   const read = columnsReadBy(node);
   const column = HIDDEN_COLUMNS[name]?.find((each) => read.includes(each));
   return column && `reads the column \`${column}\` of \`${name}\``;
@@ -204,7 +214,7 @@ function columnsReadBy(node: PlanNode): readonly string[] {
   );
 }
 
-function refusedExpression(expression: PlanNode, ofCaller: boolean): string | undefined {
+function refusedExpression(expression: PlanNode, { ofCaller }: Author): string | undefined {
   if (expression['expression_class'] === 'BOUND_SUBQUERY') return 'has a subquery that cannot be checked';
   if (expression['expression_class'] !== 'BOUND_FUNCTION') return undefined;
   const name = String(expression['name']);

@@ -105,9 +105,9 @@ export class RowRules implements StatementGuard, Disposable {
    * caller to the next. It is then read again for this one, on a connection where nothing else has run.
    */
   async #checkPlan(plan: PlanNode, statement: GuardedStatement): Promise<void> {
-    const { caller, ofCaller } = statement;
+    const { caller } = statement;
     const tables = this.#names;
-    const evasion = findEvasion(plan, { tables, governed: this.#steadyPlans }, ofCaller);
+    const evasion = findEvasion(plan, { tables, governed: this.#steadyPlans }, statement);
     if (evasion === undefined) return;
     if (evasion.tables.size === 0) throw refused(evasion.what, statement);
     const concerned = this.#plans.filter(({ depths }) => depths.some(({ table }) => evasion.tables.has(table)));
@@ -119,7 +119,7 @@ export class RowRules implements StatementGuard, Disposable {
         ),
       { setup: this.setup, caller },
     );
-    const proven = findEvasion(plan, { tables, governed: [...this.#steadyPlans, ...governed] }, ofCaller);
+    const proven = findEvasion(plan, { tables, governed: [...this.#steadyPlans, ...governed] }, statement);
     if (proven !== undefined) throw refused(proven.what, statement);
   }
 

@@ -25,6 +25,8 @@ export interface GuardedStatement {
   readonly caller: Caller;
   /** Whether a caller wrote the text, as opposed to the project. */
   readonly ofCaller: boolean;
+  /** Whether the text of a caller reads files, which are known to be allowed. */
+  readonly readsFiles?: boolean;
   /** Learns that the statement is refused, before `check` throws: code of the project may catch that. */
   readonly onDenied?: ((denied: DeniedByRule) => void) | undefined;
 }

@@ -340,7 +340,8 @@ async function runStatement(
   const parameters = isOwn ? {} : bindings;
   const staysWithin = isOwn && !('externalAccess' in source && source.externalAccess === true);
   const isOneStatement = !('severalStatements' in source && source.severalStatements === true);
-  const limits = isOwn && { staysWithin, isOneStatement, maxRows: Number(values['limit']) };
+  const allowedFolders = 'allowedFolders' in source ? source.allowedFolders : undefined;
+  const limits = isOwn && { staysWithin, allowedFolders, isOneStatement, maxRows: Number(values['limit']) };
   const phase = timing?.begin('duckdb', { statement, parameters: Object.keys(parameters).length });
   const querying = database.query(statement, parameters, { ...execution, ...limits });
   const hasMore = await (isOwn || 'file' in source.sql ? querying : querying.catch(throwWithoutStatement));

@@ -14,6 +14,8 @@ export type SqlTool = Pick<
     readonly sql: { readonly text: string } | undefined;
     /** Of the argument: whether it may reach files, the network and settings of DuckDB. */
     readonly externalAccess?: boolean;
+    /** Of the argument: the folders whose files it may read. */
+    readonly allowedFolders?: readonly string[];
     /** Of the argument: whether it may have more than one statement. */
     readonly severalStatements?: boolean;
     /** It reads names and types, but no rows. */

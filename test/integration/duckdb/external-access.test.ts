@@ -11,7 +11,10 @@ beforeEach(async () => {
   writeFileSync(join(folder, 'a.csv'), 'a,b\n1,2\n');
   writeFileSync(join(folder, 'token.txt'), 'a-secret-token');
   database = await buildGeneration(createRegistry(), specOf(join(folder, 'data.duckdb')));
-  await rowsOf(database, `CREATE TABLE t(a INTEGER, note TEXT); CREATE VIEW v AS FROM '${folder}/a.csv'`);
+  await rowsOf(
+    database,
+    `CREATE TABLE t(a INTEGER, note TEXT); CREATE VIEW v AS FROM '${folder}/a.csv'; CREATE TABLE "in/out" (a INTEGER)`,
+  );
 });
 
 const run = (sql: string) => rowsOf(database, sql.replaceAll('@', folder), {}, { staysWithin: true });
@@ -58,6 +61,36 @@ describe('SQL of a caller', () => {
     "SELECT 1; FROM '@/a.csv'",
     "FROM e'@/a\\x2ecsv'",
     'FROM $$@/a.csv$$',
+    ...['\u200b', '\u2060', '\ufeff', '\u00a0'].flatMap((space) => [
+      `FROM read_text${space}('@/token.txt')`,
+      `DELETE FROM t USING read_text${space}('@/token.txt')`,
+      `DELETE FROM t USING${space}'@/a.csv' x`,
+    ]),
+    "FROM '@/a.c' -- x\n'sv'",
+    "FROM '@/a.c'\r'sv'",
+    "DELETE FROM t USING '@/a.c' -- x\n'sv' y",
+    "DELETE FROM t USING '@/a.c'\r -- x\r\n'sv' y",
+    "DELETE FROM t USING t u -- x\r, '@/a.csv' y",
+    "SELECT * FROM t JOIN t u ON true, '@/a.csv'",
+    "SELECT * FROM t JOIN t u ON CASE WHEN true THEN true END, '@/a.csv'",
+    "SELECT * FROM t JOIN t u ON EXISTS (SELECT 1 WHERE true), '@/a.csv'",
+    "SELECT * FROM t ASOF JOIN t u ON t.a >= u.a, '@/a.csv'",
+    "UPDATE t SET a = 1 FROM t u JOIN t v ON true, '@/a.csv' x",
+    "DELETE FROM t USING t u JOIN t v ON CASE WHEN true THEN true END, '@/a.csv' x",
+    "INSERT INTO t SELECT * FROM t JOIN t u ON true, '@/a.csv'",
+    "FROM '@/token'",
+    "FROM './token'",
+    "FROM 'https://127.0.0.1:1/x'",
+    "DELETE FROM t USING 'https://127.0.0.1:1/x' y",
+    "COPY t FROM '@/none.csv'",
+    "EXPLAIN COPY t FROM '@/none.csv'",
+    "EXPLAIN ANALYZE /* x */ COPY t FROM '@/none.csv'",
+    "PREPARE p AS COPY t FROM '@/none.csv'",
+    "PREPARE p (TEXT) AS -- x\n COPY t FROM '@/none.csv'",
+    "COPY t FROM 's3://bucket/a.csv'",
+    "SELECT 1; COPY t FROM '@/none.csv'",
+    "EXPORT DATABASE '@/out.csv'",
+    "\u200bEXPORT\u200bDATABASE '@/out.csv'",
     "UNPIVOT '@/a.csv' ON a",
     "PIVOT '@/a.csv' ON a",
     "FROM (PIVOT '@/a.csv' ON a)",
@@ -135,6 +168,11 @@ describe('SQL of a caller', () => {
     "UPDATE t SET note = 'a.csv' WHERE note = 'b.csv'",
     "DELETE FROM t WHERE note = 'a.csv'",
     "SELECT json_extract(note, '$.a'), json_extract(note, '$.b') FROM t WHERE note IN ('x', 'e', 'a$') -- of t",
+    'FROM "in/out"',
+    "UPDATE t SET note = 'https://example.com/a' WHERE note LIKE '%/%'",
+    "SELECT e'a\\tb' AS x, $$it's$$ AS y FROM t",
+    'SELECT note AS copy, a AS export FROM t',
+    "INSERT INTO t SELECT a, 'copy' AS copy FROM t",
     'DESCRIBE t',
     'SUMMARIZE t',
     'SHOW TABLES',
