@@ -24,7 +24,7 @@ import {
 } from '../endpoints/index.js';
 import { formatProblem, messageOf, type Problem } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
-import type { ClientTransport, ListChanges } from '../mcp/index.js';
+import { type ClientTransport, type ListChanges, ListNotices } from '../mcp/index.js';
 import {
   type CheckableContents,
   endpointReport,
@@ -61,10 +61,18 @@ export interface ReloadedParts {
 export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, GenerationContents> {
   readonly #context: ServerContext;
   readonly #parts: ReloadedParts;
+  readonly #notices: ListNotices;
 
   constructor(context: ServerContext, parts: ReloadedParts) {
     this.#context = context;
     this.#parts = parts;
+    this.#notices = new ListNotices(
+      (changes) => parts.transport.notifyListChanged(changes),
+      (error) => {
+        const facts = { component: 'mcp', reason: messageOf(error) };
+        context.logger.warn(facts, 'clients could not be notified of changed lists');
+      },
+    );
   }
 
   async load(reload: ReloadContext): Promise<Loaded> {
@@ -132,17 +140,12 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
     { contents: next }: Generation<GenerationContents>,
     { contents: previous }: Generation<GenerationContents>,
   ): void {
-    const { transport, triggers, authentication } = this.#parts;
-    const { logger, keptThreads } = this.#context;
-    lowerThreads(keptThreads);
+    const { triggers, authentication } = this.#parts;
+    lowerThreads(this.#context.keptThreads);
     triggers.update(next);
     void authentication?.recheck();
     const changes = findListChanges(previous.endpoints.listings, next.endpoints.listings);
-    if (changes === undefined) return;
-    transport.notifyListChanged(changes).catch((error: unknown) => {
-      const facts = { component: 'mcp', reason: messageOf(error) };
-      logger.warn(facts, 'clients could not be notified of changed lists');
-    });
+    if (changes !== undefined) this.#notices.announce(changes);
   }
 
   get #current(): GenerationContents {
