@@ -1,7 +1,8 @@
+import type { Caller } from '../caller/index.js';
 import type { AuthSettings } from '../config/index.js';
 import { type MxcpError, toMxcpError } from '../errors/index.js';
 import type { WebRoute } from '../http/index.js';
-import { LimitedLog, type Logger } from '../logging/index.js';
+import { LimitedLog, type Logger, type Scrubber } from '../logging/index.js';
 import type { AuthAttempt, Observers } from '../telemetry/index.js';
 import {
   type Admission,
@@ -16,6 +17,7 @@ import {
 import { toChallenge } from './bearer-token.js';
 import { OpenAccess } from './open-access.js';
 import type { Sessions } from './issuer/index.js';
+import { HiddenTokens } from './hidden-tokens.js';
 import type { ProtectedResource } from './protected-resource.js';
 
 /** A refused request, as HTTP answers it. */
@@ -39,6 +41,7 @@ export interface AuthenticationParts {
   /** Calls the listener when access tokens have lost their access before their time. */
   readonly onAccessEnded?: (listener: () => void) => void;
   readonly logger: Logger;
+  readonly scrubber: Pick<Scrubber, 'register'>;
   readonly observers: Pick<Observers, 'authenticated' | 'lineLeftOut'>;
   readonly dispose?: () => Promise<void> | void;
 }
@@ -57,6 +60,7 @@ export class Authentication {
   readonly #parts: AuthenticationParts;
   readonly #failures: FailedAttempts;
   readonly #open: OpenAccess;
+  readonly #hidden: HiddenTokens;
   readonly #refusals: LimitedLog;
 
   constructor(parts: AuthenticationParts) {
@@ -67,6 +71,7 @@ export class Authentication {
     this.sessions = parts.sessions;
     this.secretHeaders = authenticator.secretHeaders;
     this.routes = new Map([...(resource?.routes ?? []), ...routes].map((route) => [route.path, route]));
+    this.#hidden = new HiddenTokens(parts.scrubber);
     this.#failures = parts.failures ?? new FailedAttempts();
     const log = logger.child({ component: 'auth' });
     this.#refusals = new LimitedLog(log, () => observers.lineLeftOut());
@@ -102,6 +107,11 @@ export class Authentication {
     return this.#open.watch(request, admission, end);
   }
 
+  /** Keeps the external token of a caller out of the log for as long as a request uses it. Returns what ends that. */
+  hide({ externalToken }: Caller): () => void {
+    return externalToken === null ? () => undefined : this.#hidden.hold(externalToken);
+  }
+
   /** To be called when credentials may have been taken away. Never rejects. */
   recheck(): Promise<void> {
     return this.#open.recheck();
@@ -115,6 +125,7 @@ export class Authentication {
 
   async dispose(): Promise<void> {
     this.#open.dispose();
+    this.#hidden.dispose();
     this.#refusals.dispose();
     await this.#parts.dispose?.();
   }
@@ -167,7 +178,7 @@ export class Authentication {
     return { status: 503, message: reason, headers: { 'retry-after': String(retryAfterSeconds) } };
   }
 
-  #refuseScopes(caller: Admission['caller'], request: AuthRequest): AuthRefusal {
+  #refuseScopes(caller: Caller, request: AuthRequest): AuthRefusal {
     const { client } = request;
     const { requiredScopes: scopes } = this.#parts.settings;
     const reason = `the token lacks one of the scopes ${scopes.join(' ')}`;

@@ -1,7 +1,7 @@
 import type { AuthSettings } from '../config/index.js';
 import { MxcpError, toMxcpError } from '../errors/index.js';
 import { isLoopbackHost } from '../http/index.js';
-import type { Logger } from '../logging/index.js';
+import type { Logger, Scrubber } from '../logging/index.js';
 import type { Observers } from '../telemetry/index.js';
 import type { IssuerProject } from './issuer/index.js';
 import { Authentication, type AuthenticationParts } from './authentication.js';
@@ -28,6 +28,7 @@ export interface AuthenticationSpec {
   /** The scopes that endpoints of the current generation need. */
   readonly endpointScopes: () => readonly string[];
   readonly logger: Logger;
+  readonly scrubber: Pick<Scrubber, 'register'>;
   readonly observers: Pick<Observers, 'authenticated' | 'oauthAnswered' | 'lineLeftOut'>;
   /** Ends what is waited for. */
   readonly signal: AbortSignal;
@@ -35,8 +36,8 @@ export interface AuthenticationSpec {
 
 /** Makes what the configuration asks for. The caller disposes it. Throws `config_invalid`, `protection_unavailable`. */
 export async function createAuthentication(spec: AuthenticationSpec): Promise<Authentication> {
-  const { settings, logger, observers } = spec;
-  return new Authentication({ settings, logger, observers, ...(await partsOf(spec)) });
+  const { settings, logger, scrubber, observers } = spec;
+  return new Authentication({ settings, logger, scrubber, observers, ...(await partsOf(spec)) });
 }
 
 type Parts = Pick<

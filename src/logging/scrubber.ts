@@ -172,6 +172,7 @@ const PIECE = /.{1,1000}(?:.{0,5}$)?/gsu;
 export class Scrubber {
   readonly #held = new Map<string, { readonly hidden: HiddenValue; holders: number }>();
   #index: ScrubberIndex | undefined;
+  #isStale = false;
 
   /** Returns a function that forgets these values again. */
   register(values: Iterable<string>): () => void {
@@ -179,21 +180,22 @@ export class Scrubber {
     const pieces = new Map(long.flatMap(linesOf).flatMap(piecesOf));
     for (const [value, bytes] of pieces) this.#hold(value, bytes);
     const held = [...pieces.keys()];
-    this.#rebuild();
+    this.#isStale = true;
     let forgotten = false;
     return () => {
       if (forgotten) return;
       forgotten = true;
       for (const value of held) this.#forget(value);
-      this.#rebuild();
+      this.#isStale = true;
     };
   }
 
   scrub(text: string): string {
-    if (this.#index === undefined) return text;
+    const index = this.#currentIndex();
+    if (index === undefined) return text;
     // Only the text between the secrets is searched further: another value could be part of the replacement.
     let between: readonly string[] = [text];
-    for (const { pattern } of this.#index.find(text)) between = between.flatMap((part) => part.split(pattern));
+    for (const { pattern } of index.find(text)) between = between.flatMap((part) => part.split(pattern));
     return between.join('[secret]');
   }
 
@@ -211,7 +213,7 @@ export class Scrubber {
 
   /** A complete value that a cut at this place would split. */
   #matchAround(text: string, place: number): { readonly start: number; readonly end: number } | undefined {
-    for (const { pattern } of this.#index?.find(text) ?? []) {
+    for (const { pattern } of this.#currentIndex()?.find(text) ?? []) {
       for (const { 0: match, index: start } of text.matchAll(new RegExp(pattern, 'g'))) {
         const end = start + match.length;
         if (start < place && place < end) return { start, end };
@@ -244,10 +246,14 @@ export class Scrubber {
     if (known.holders === 0) this.#held.delete(value);
   }
 
-  #rebuild(): void {
+  /** Built when the next text needs it: values come and go with calls, and most calls log nothing. */
+  #currentIndex(): ScrubberIndex | undefined {
+    if (!this.#isStale) return this.#index;
+    this.#isStale = false;
     // Longest first, so that a value that contains another one is replaced completely.
     const values = [...this.#held.values()].map(({ hidden }) => hidden).sort((a, b) => b.length - a.length);
     this.#index = values.length === 0 ? undefined : new ScrubberIndex(values);
+    return this.#index;
   }
 }
 

@@ -8,7 +8,7 @@ import type { ServerContext } from './server-context.js';
 
 /** Undefined if everybody may call; nothing of it is loaded then. The disposer of the context ends it. */
 export async function startAuthentication(
-  { env, logger, observers, disposer, stopped }: ServerContext,
+  { env, logger, scrubber, observers, disposer, stopped }: ServerContext,
   { auth: settings, project, profile, projectRoot, presentation, transport }: ResolvedConfig,
   active: ActiveGeneration<GenerationContents>,
   port: () => number,
@@ -27,6 +27,7 @@ export async function startAuthentication(
       hasPort: transport.provider !== 'stdio',
       endpointScopes: () => active.current.contents.endpoints.scopes,
       logger,
+      scrubber,
       observers,
       signal: stopped,
     }),
@@ -51,6 +52,9 @@ export async function callerOfStdio(
   scrubber.register([token]);
   const valuesOf = (header: string) => (header === 'authorization' ? [`Bearer ${token}`] : []);
   const verdict = await authentication.authenticate({ valuesOf, client: undefined, peer: undefined });
-  if ('caller' in verdict) return verdict.caller;
+  if ('caller' in verdict) {
+    authentication.hide(verdict.caller);
+    return verdict.caller;
+  }
   throw new MxcpError('unauthenticated', `\`MXCP_AUTH_TOKEN\` gives no access: ${verdict.refused.message}`);
 }

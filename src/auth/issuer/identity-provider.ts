@@ -2,6 +2,7 @@ import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtV
 import { z } from 'zod';
 import { MxcpError } from '../../errors/index.js';
 import { isMapping } from '../../yaml/index.js';
+import { type ClaimMappings, userOfClaims } from '../claims/index.js';
 import { SIGNATURE_ALGORITHMS } from '../oidc/index.js';
 import type { ExternalTokens, SignedInUser } from './issuer-store.js';
 import {
@@ -21,7 +22,6 @@ import {
   revokeToken,
   unavailable,
 } from './provider-requests.js';
-import { type ClaimMappings, toSignedInUser } from './signed-in-user.js';
 import { challengeOf } from './tokens.js';
 
 export type IssuerProviderBlock = ProviderBlock & { readonly claim_mappings?: ClaimMappings | undefined };
@@ -181,10 +181,11 @@ export class IdentityProvider {
   }
 
   #toUser({ provider }: Found, profile: Readonly<Record<string, unknown>>): SignedInUser {
-    const { claim_mappings: mappings = {} } = this.#options.block();
-    const user = toSignedInUser(aboutUser(profile), { keys: provider.profile, provider: provider.name, mappings });
-    if (user === undefined) throw unavailable(this.title, 'sent a profile that names no user');
-    return user;
+    const { claim_mappings: mappings } = this.#options.block();
+    const claims = aboutUser(profile);
+    const { userId, username = null, ...user } = userOfClaims(claims, provider.profile, mappings);
+    if (userId === undefined) throw unavailable(this.title, 'sent a profile that names no user');
+    return { ...user, userId, username, provider: provider.name, profile: claims };
   }
 
   async #request({ provider }: Found, parameters: Readonly<Record<string, string>>): Promise<ProviderTokens> {

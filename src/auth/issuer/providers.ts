@@ -1,8 +1,4 @@
-/** What a profile of an identity provider says, as far as a provider's own names differ from those of OpenID Connect. */
-export interface ProfileKeys {
-  readonly userId: readonly string[];
-  readonly username: readonly string[];
-}
+import type { ClaimNames } from '../claims/index.js';
 
 /** Where an identity provider is and what is particular about it. */
 export interface Provider {
@@ -22,7 +18,7 @@ export interface Provider {
   readonly secretIn: 'body' | 'header';
   readonly scope: string;
   readonly authorizeParams: Readonly<Record<string, string>>;
-  readonly profile: ProfileKeys;
+  readonly profile: ClaimNames;
 }
 
 /** The block of a provider, with the keys of the file. */
@@ -43,7 +39,7 @@ export interface ProviderBlock {
 
 export type IssuerProviderName = 'github' | 'google' | 'atlassian' | 'salesforce' | 'keycloak' | 'oidc';
 
-const OPENID_PROFILE: ProfileKeys = { userId: ['sub'], username: ['preferred_username', 'username'] };
+const OPENID_PROFILE: ClaimNames = { userId: ['sub'], username: ['preferred_username', 'username'] };
 
 type Fixed = Omit<Provider, 'name' | 'userinfoUrl' | 'revocation'> & {
   readonly revocationOf?: (tokenUrl: URL, clientId: string) => Provider['revocation'];

@@ -2,8 +2,8 @@ import { decodeProtectedHeader, errors, jwtVerify, type JWTPayload, type JWTVeri
 import type { Caller } from '../../caller/index.js';
 import type { AuthSettings } from '../../config/index.js';
 import { MxcpError } from '../../errors/index.js';
+import { claimValues, type Claims, userOfClaims } from '../claims/index.js';
 import { type Admission, type AuthRequest, EndedToken, type FailedAttempts } from '../credentials/index.js';
-import { callerOfClaims } from './caller-of-claims.js';
 import { type CheckedToken, CheckedTokens } from './checked-tokens.js';
 import { type IdentityProvider, unavailable } from './identity-provider.js';
 
@@ -39,11 +39,10 @@ const CLOCK_SKEW_SECONDS = 30;
 const TYPES = new Set(['', 'jwt', 'at+jwt']);
 /** How Keycloak names what is no access token. */
 const OTHER_PAYLOADS = new Set(['id', 'refresh', 'offline', 'logout']);
+const NAMES = { userId: ['sub'], username: ['preferred_username', 'username'] };
 /** A revoked token is refused after this time. */
 const ACCEPTED_MS = 60_000;
 const REFUSED_MS = 10_000;
-
-type Claims = Readonly<Record<string, unknown>>;
 
 /**
  * Verifies tokens of an OpenID Connect provider: signed ones with its keys, opaque ones by asking it. A signed token that is not
@@ -121,7 +120,10 @@ export class OidcVerifier {
 
   #toCaller(claims: Claims, externalToken: string): Caller {
     const { provider_name: provider = 'oidc', claim_mappings: mappings } = this.#options.section();
-    return callerOfClaims(claims, { provider, mappings, externalToken });
+    const { userId, username = firstOf(claims, 'client_id'), ...user } = userOfClaims(claims, NAMES, mappings);
+    if (username === undefined) throw new MxcpError('unauthenticated', 'the token names no user');
+    const scopes = [...new Set([...claimValues(claims, 'scope'), ...claimValues(claims, 'scp')])];
+    return { ...user, userId: userId ?? username, username, provider, scopes, externalToken, profile: claims };
   }
 
   async #askProvider(token: string): Promise<CheckedToken> {
@@ -191,6 +193,11 @@ async function verifyWithAny(
     }
   }
   throw new errors.JWSSignatureVerificationFailed();
+}
+
+/** A program that calls for itself has no user. */
+function firstOf(claims: Claims, name: string): string | undefined {
+  return claimValues(claims, name)[0];
 }
 
 function isJwt(token: string): boolean {

@@ -220,7 +220,7 @@ export class HttpListener implements ClientTransport {
     if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
     if (this.#options.rotation?.drainingSince !== undefined && isNewWork(exchange, body.parsed))
       return refuse(exchange, { ...DRAINING, id });
-    if (isStream(exchange, body.parsed)) this.#endWithAccess(exchange);
+    if (exchange.caller !== undefined && isStream(exchange, body.parsed)) this.#endWithAccess(exchange);
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
     if (response !== undefined && response.status !== 499)
@@ -306,6 +306,7 @@ async function isLetIn(exchange: HttpExchange, authentication: Authentication): 
     return false;
   }
   exchange.caller = verdict.caller;
+  exchange.whenAnswered(authentication.hide(verdict.caller));
   exchange.accessEndsAt = verdict.endsAt;
   exchange.secretHeaders = authentication.secretHeaders;
   Object.assign(exchange.access ?? {}, { user: verdict.caller.userId ?? undefined });

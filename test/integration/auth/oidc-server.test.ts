@@ -69,6 +69,26 @@ describe('a server that verifies tokens', () => {
     expect(JSON.parse(text).result.structuredContent).toEqual({ result: ['u-1', 'ada', 'eyJ', 'sales', 'read_sales'] });
   });
 
+  it('removes the token of a caller from the failures of its calls', async () => {
+    const auth = authOf({ audience: 'shop' });
+    const project = protectedProject(auth, {
+      'config.yml': configWith(auth),
+      'python/fail.py': [
+        'from mxcp.sdk.auth.context import get_user_context',
+        'def fail():',
+        '    raise ValueError("cannot use " + get_user_context().external_token)',
+      ],
+      'tools/fail.yml': ['mxcp: 1', 'tool: { name: fail, language: python, source: { file: ../python/fail.py } }'],
+    });
+    await using server = await InProcessServer.start(project, { env: { SECRET: identityProvider.clientSecret } });
+    const token = await tokenFor('shop');
+    const { text } = await postMessage(server.url, callOf('fail'), bearer(token));
+    expect(JSON.parse(text).result.isError).toBe(true);
+    const log = server.logLines.join('\n');
+    expect(log).toContain('cannot use [secret]');
+    for (const part of token.split('.')) expect(log).not.toContain(part);
+  });
+
   it('says in its metadata and its challenge where tokens come from', async () => {
     await using server = await start({ ...authOf(), authorization: { required_scopes: ['base'] } });
     const { status, headers } = await send(server.url);

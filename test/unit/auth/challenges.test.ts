@@ -1,8 +1,10 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { toChallenge } from '../../../src/auth/bearer-token.js';
 import { ProtectedResource } from '../../../src/auth/protected-resource.js';
-import { callerOfClaims } from '../../../src/auth/oidc/caller-of-claims.js';
+import { claimValues, userOfClaims } from '../../../src/auth/claims/index.js';
+import { HiddenTokens } from '../../../src/auth/hidden-tokens.js';
+import { Scrubber } from '../../../src/logging/index.js';
 import { KeptValue } from '../../../src/auth/oidc/kept-value.js';
 
 /** As a client reads it (RFC 9110, 11.6.1), without escapes: the server never writes any. */
@@ -60,23 +62,68 @@ describe('the names of a server', () => {
   });
 });
 
-it('any claims give a caller of plain texts, or none', () => {
-  const context = { provider: 'oidc', mappings: { 'a.b': { x: ['c'] } }, externalToken: 't' };
-  const names = fc.constantFrom('sub', 'email', 'scope', 'scp', 'permissions', 'role', 'a', 'a.b', '__proto__', 'name');
-  fc.assert(
-    fc.property(fc.dictionary(names, fc.jsonValue()), (claims) => {
-      const isText = (value: unknown) => typeof value === 'string' && /^[^@]/s.test(value);
-      const isNamed = (typeof claims['sub'] === 'string' && claims['sub'] !== '') || isText(claims['email']);
-      if (!isNamed) {
-        expect(() => callerOfClaims(claims, context)).toThrow('the token names no user');
-        return;
-      }
-      const caller = callerOfClaims(claims, context);
-      for (const each of [caller.userId, caller.username, caller.role]) expect(typeof each).toBe('string');
-      for (const list of [caller.scopes, caller.permissions, caller.capabilities])
-        for (const item of list) expect(typeof item).toBe('string');
-    }),
-  );
+describe('claims', () => {
+  const names = { userId: ['sub'], username: ['preferred_username'] };
+  const anyName = fc.constantFrom('sub', 'email', 'scope', 'permissions', 'role', 'a', 'a.b', '__proto__', 'name');
+
+  it('of any form give plain texts, or none', () => {
+    fc.assert(
+      fc.property(fc.dictionary(anyName, fc.jsonValue()), (claims) => {
+        const user = userOfClaims(claims, names, { 'a.b': { x: ['c'] } });
+        for (const each of [user.userId, user.username, user.role])
+          if (each !== undefined) expect(typeof each).toBe('string');
+        const isNamed = ['sub', 'email'].some(
+          (name) => typeof claims[name] === 'string' && /^[^@]/s.test(claims[name]),
+        );
+        if (isNamed) expect(user.username).toBeDefined();
+        for (const list of [claimValues(claims, 'scope'), user.permissions, user.capabilities])
+          for (const item of list) expect(typeof item).toBe('string');
+      }),
+    );
+  });
+
+  it('that say an address is not proven give neither an address nor a username by it', () => {
+    for (const flag of ['email_verified', 'verified_email'])
+      expect(
+        userOfClaims({ sub: '7', email: 'ceo@example.com', [flag]: false }, { userId: ['sub'], username: ['email'] }),
+      )
+        // The id is all that is left.
+        .toMatchObject({ email: null, username: '7', userId: '7' });
+  });
+});
+
+describe('the tokens of callers', () => {
+  it('are removed from texts while a request has them, and for a while after that', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const scrubber = new Scrubber();
+    const hidden = new HiddenTokens(scrubber);
+    const [first, second] = [hidden.hold('token-of-ada'), hidden.hold('token-of-ada')];
+    expect(scrubber.scrub('failed with token-of-ada')).toBe('failed with [secret]');
+    first();
+    first();
+    vi.advanceTimersByTime(3_600_000);
+    expect(scrubber.scrub('token-of-ada')).toBe('[secret]');
+    second();
+    vi.advanceTimersByTime(59_000);
+    expect(scrubber.scrub('token-of-ada')).toBe('[secret]');
+    vi.advanceTimersByTime(60_000);
+    expect(scrubber.scrub('token-of-ada')).toBe('token-of-ada');
+    expect(hidden.size).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('are forgotten early when there are too many, but never while a request has them', () => {
+    const scrubber = new Scrubber();
+    const hidden = new HiddenTokens(scrubber);
+    onTestFinished(() => hidden.dispose());
+    hidden.hold('token-in-use');
+    for (let index = 0; index < 2_000; index += 1) hidden.hold(`token-number-${index}`)();
+    expect(hidden.size).toBeLessThanOrEqual(501);
+    expect(scrubber.scrub('token-in-use')).toBe('[secret]');
+    hidden.dispose();
+    expect(scrubber.scrub('token-in-use')).toBe('token-in-use');
+  });
 });
 
 describe('a value of another server', () => {

@@ -1,0 +1,1 @@
+export { claimValues, type Claims, type ClaimMappings, type ClaimNames, userOfClaims } from './user-of-claims.js';
