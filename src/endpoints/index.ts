@@ -12,6 +12,7 @@ export {
 export { explainPolicies, type PolicyExplanation } from './calling/explain-policies.js';
 export type { CallContext } from './calling/call-context.js';
 export { type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
+export type { PromptMessage } from './calling/render-prompt.js';
 export type { ResourceText } from './calling/resource-text.js';
 export { callByName, type EndpointRun, findCalled, runEndpoint, toJson } from './calling/run-endpoint.js';
 export { findDefinitionChange, findDefinitionChanges } from './definitions/definition-files.js';

@@ -1,4 +1,5 @@
-import type { ContentBlock as McpBlock } from '@modelcontextprotocol/server';
+import type { ContentBlock as McpBlock, PromptMessage as McpMessage } from '@modelcontextprotocol/server';
+import type { PromptMessage } from '../endpoints/index.js';
 import type { ContentBlock } from '../values/index.js';
 import { jsonStringPieces, type ResultSplices, SPLICE_FROM_BYTES } from './results.js';
 
@@ -6,15 +7,26 @@ import { jsonStringPieces, type ResultSplices, SPLICE_FROM_BYTES } from './resul
 const FIRST_WITH_AUDIO = '2025-03-26';
 const FIRST_WITH_LINKS = '2025-06-18';
 
+interface Receiver {
+  readonly splices: ResultSplices;
+  /** Undefined where nothing says it. */
+  readonly revision: string | undefined;
+}
+
 /**
  * Blocks as a client of this revision knows them: an older one refuses a whole answer for a kind that it does not know. Without
  * a revision, the client is taken for a current one.
  */
-export function toContentBlocks(
-  blocks: readonly ContentBlock[],
-  { splices, revision }: { readonly splices: ResultSplices; readonly revision: string | undefined },
-): McpBlock[] {
+export function toContentBlocks(blocks: readonly ContentBlock[], { splices, revision }: Receiver): McpBlock[] {
   return blocks.map((block, index) => withSplices(toRevision(block, revision, index), splices));
+}
+
+/** The messages of a prompt. */
+export function toMcpMessages(messages: readonly PromptMessage[], { splices, revision }: Receiver): McpMessage[] {
+  return messages.map(({ role, content }, index) => ({
+    role,
+    content: withSplices(toRevision(content, revision, index), splices),
+  }));
 }
 
 function toRevision(block: ContentBlock, revision: string | undefined, index: number): ContentBlock {

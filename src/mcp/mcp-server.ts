@@ -29,7 +29,7 @@ import {
 import { CallNotifications, type Notify } from './call-notifications.js';
 import { cacheHint, createListHandlers, type ListChanges, type ListHandlers, toIcons } from './listings.js';
 import { toParamsError } from './refused-parameters.js';
-import { toContentBlocks } from './content.js';
+import { toContentBlocks, toMcpMessages } from './content.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
 
 /** The open transport: an HTTP port, or the streams of stdio. Its opener closes it. */
@@ -170,10 +170,11 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
     serve({
       target: { kind: 'prompt', name: params.name },
       context,
-      run: async (call) => {
+      run: async (call, { splices }) => {
         const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
         const { description } = calls.listings.prompts.find(({ name }) => name === params.name) ?? {};
-        return { description, messages: messages.map(({ role, text }) => ({ role, content: { type: 'text', text } })) };
+        throwIfCancelled(context);
+        return { description, messages: toMcpMessages(messages, { splices, revision: revisionOf(server, context) }) };
       },
     }),
   );

@@ -41,6 +41,8 @@ const blockSchema = z.discriminatedUnion('type', [
 /** One part of an answer or of a prompt, as MCP has it. */
 export type ContentBlock = z.infer<typeof blockSchema>;
 
+export type BlockAnnotations = ContentBlock['annotations'];
+
 /** Reads a block that the worker has written. */
 export function parseBlock(value: unknown): ContentBlock {
   return blockSchema.parse(value);
@@ -56,6 +58,12 @@ export function mimeTypeOf(block: ContentBlock): string | undefined {
 export function sizeOf(block: ContentBlock): number {
   const { text, base64 } = contentOf(block);
   return base64?.length ?? Buffer.byteLength(text ?? block.type);
+}
+
+/** What people and models read of a block: its text, or the URI of a link; empty for bytes. */
+export function textOf(block: ContentBlock): string {
+  if (block.type === 'resource_link') return block.uri;
+  return contentOf(block).text ?? '';
 }
 
 /** A block without what it holds: instead of it, the number of its bytes and their SHA-256. Text blocks and links stay as they are. */

@@ -1,11 +1,18 @@
 export { ArgumentReader, type CallArguments, MAX_ARGUMENT_VALUES, coerce, toSampleParameters } from './arguments.js';
 export { changeResult, toJsonValue } from './change-result.js';
-export { type ContentBlock, describeBlock, describeHidden } from './content-blocks.js';
+export {
+  type BlockAnnotations,
+  type ContentBlock,
+  describeBlock,
+  describeHidden,
+  sizeOf,
+  textOf,
+} from './content-blocks.js';
 export { type DeclaredContent, findContent, toContent } from './declared-content.js';
 export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, explainUnportable, toInputSchema, toOutputSchema } from './json-schema.js';
-export { isBinaryType, toBase64 } from './media-types.js';
+export { isBase64Text, isBinaryType, mimeTypeOfFile, toBase64 } from './media-types.js';
 export { tooLarge } from './result-size.js';
 export {
   type JsonResult,

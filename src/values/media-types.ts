@@ -24,6 +24,43 @@ function isBase64(text: string): boolean {
   return text.length % 4 === 0 && !/[^A-Za-z0-9+/]/.test(text.slice(0, end));
 }
 
+/** What the names of files end with. */
+const BY_EXTENSION: Readonly<Partial<Record<string, string>>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  svg: 'image/svg+xml',
+  wav: 'audio/wav',
+  mp3: 'audio/mpeg',
+  ogg: 'audio/ogg',
+  flac: 'audio/flac',
+  txt: 'text/plain',
+  md: 'text/markdown',
+  csv: 'text/csv',
+  html: 'text/html',
+  json: 'application/json',
+  yml: 'application/yaml',
+  yaml: 'application/yaml',
+  xml: 'application/xml',
+  sql: 'application/sql',
+  pdf: 'application/pdf',
+  zip: 'application/zip',
+  parquet: 'application/vnd.apache.parquet',
+};
+
+/** The type that the name of a file implies; undefined if it implies none. */
+export function mimeTypeOfFile(name: string): string | undefined {
+  const extension = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase();
+  return extension === undefined ? undefined : BY_EXTENSION[extension];
+}
+
+/** Whether a text is bytes in base 64. An empty one is no bytes, and no content. */
+export function isBase64Text(text: string): boolean {
+  return text !== '' && isBase64(text);
+}
+
 /** How many bytes a text in base 64 encodes. */
 export function base64Bytes(text: string): number {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;

@@ -74,7 +74,11 @@ function explainMissing(error: unknown, { kind }: Target, unrelated: readonly En
 }
 
 function toText(kind: EndpointKind, result: unknown): string {
-  if (kind === 'prompt' && Array.isArray(result))
-    return result.map(({ role, prompt }) => `${role}: ${prompt}`).join('\n');
+  if (kind === 'prompt' && Array.isArray(result)) return result.map(toMessageText).join('\n');
   return typeof result === 'string' ? result : JSON.stringify(result, null, 2);
+}
+
+/** Of anything but text, what describes it. */
+function toMessageText({ role, prompt, ...description }: Readonly<Record<string, unknown>>): string {
+  return `${String(role)}: ${typeof prompt === 'string' ? prompt : JSON.stringify(description)}`;
 }

@@ -124,7 +124,7 @@ export class CallAudit {
     if (messages !== undefined) {
       // Any part of a text may be the value of any parameter.
       const isHidden = redacts && parameters.some(hasSensitive);
-      return this.#bounded(messages.map(({ role, text }) => ({ role, text: isHidden ? REDACTED : text })));
+      return this.#bounded(messages.map((message) => describeMessage(message, isHidden)));
     }
     if (result === undefined) return 'null';
     const isRedacted = redacts && hasSensitive(returns);
@@ -147,6 +147,12 @@ export class CallAudit {
     const bytes = Buffer.byteLength(text);
     return bytes <= maxValueBytes ? text : JSON.stringify({ truncated: true, bytes, begins: clip(text, SHOWN_LENGTH) });
   }
+}
+
+/** Text as it is, and of any other content what describes it. */
+function describeMessage({ role, content, isSensitive = false }: PromptMessage, isHidden: boolean) {
+  if (content.type === 'text') return { role, text: isHidden ? REDACTED : content.text };
+  return { role, ...(isHidden || isSensitive ? describeHidden(content) : describeBlock(content)) };
 }
 
 const SHOWN_LENGTH = 1000;

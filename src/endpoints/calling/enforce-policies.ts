@@ -2,7 +2,14 @@ import { addDecision, type Caller, type Decision, DeniedByRule } from '../../cal
 import { MxcpError } from '../../errors/index.js';
 import type { AnswerChange, EndpointPolicies, PolicyOutcome } from '../../policies/index.js';
 import type { CallTiming } from '../../telemetry/index.js';
-import { changeResult, hasSensitive, type ShapedResult, toJsonValue, type TypeDefinition } from '../../values/index.js';
+import {
+  changeResult,
+  textOf,
+  hasSensitive,
+  type ShapedResult,
+  toJsonValue,
+  type TypeDefinition,
+} from '../../values/index.js';
 import { toPartChange, UnfitAnswerError } from './answer-changes.js';
 import type { PromptMessage } from './render-prompt.js';
 
@@ -64,7 +71,7 @@ export function enforceMessages(
 ): void {
   if (!policies.hasOutputRules) return;
   const phase = call.context.timing?.begin('policy');
-  const response = messages.map(({ role, text }) => ({ prompt: text, role, type: 'text' }));
+  const response = messages.map(({ role, content }) => ({ prompt: textOf(content), role, type: content.type }));
   record('output', call, policies.checkOutput(call.context.caller, response));
   phase?.end();
 }

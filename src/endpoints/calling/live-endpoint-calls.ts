@@ -8,6 +8,7 @@ import type { PythonWorkers } from '../../python/index.js';
 import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
   type CallArguments,
+  hasSensitive,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
@@ -22,6 +23,7 @@ import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
 import type { CallContext, OwnQuery, SentArguments } from './call-context.js';
 import { callFunction } from './call-function.js';
 import type { CallLog } from './call-log.js';
+import { embedResources, type ReadResource } from './embed-resource.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallRates } from './rate-limits.js';
 import { throwWithoutStatement } from './sql-tools.js';
@@ -136,19 +138,30 @@ export class LiveEndpointCalls {
   readResource(uri: string, context: CallContext): Promise<ResourceText> {
     const called: CalledEndpoint = { kind: 'resource', name: uri };
     return this.#perform({ ...called, sent: {} }, context, async (call) => {
-      const { resources, listings } = call.generation.endpoints;
-      const match = resources.find(uri);
-      if (match === undefined)
-        throw notFound(
-          called,
-          listings.resources.map((listing) => listing.uri),
-        );
-      const { resource, values } = match;
-      const result = await this.#guard(resource, readArguments(resource, values, context), call);
+      const { resource, result } = await this.#read(uri, call);
       call.outcome = { result };
       const cache = toCacheHint(resource, call.generation.config);
       return { ...toResourceText(uri, resource.mimeType, result), cache };
     });
+  }
+
+  async #read(uri: string, call: RunningCall) {
+    const { resources, listings } = call.generation.endpoints;
+    const match = resources.find(uri);
+    if (match === undefined) {
+      const known = listings.resources.map((listing) => listing.uri);
+      throw notFound({ kind: 'resource', name: uri }, known);
+    }
+    const { resource, values } = match;
+    const result = await this.#guard(resource, readArguments(resource, values, call.context), call);
+    return { resource, result };
+  }
+
+  /** For a prompt: with the rate limits of the resource, in the same generation, and without a record of its own. */
+  async #embed(uri: string, call: RunningCall): Promise<ReadResource> {
+    this.#assertRate({ kind: 'resource', name: uri }, call.context, (decision) => (call.decision = decision));
+    const { resource, result } = await this.#read(uri, call);
+    return { resource: toResourceText(uri, resource.mimeType, result), isSensitive: hasSensitive(resource.returns) };
   }
 
   getPrompt(name: string, sent: SentArguments, context: CallContext): Promise<readonly PromptMessage[]> {
@@ -163,8 +176,10 @@ export class LiveEndpointCalls {
       const { policies } = prompt;
       if (policies !== undefined) enforceInput(policies, call, values);
       const phase = context.timing?.begin('render');
-      const messages = await prompt.renderer.render({ values, maxBytes }, renderers, call.deadline.signal);
+      const rendered = await prompt.renderer.render({ values, maxBytes }, renderers, call.deadline.signal);
       phase?.end();
+      const read = (uri: string): Promise<ReadResource> => this.#embed(uri, call);
+      const messages = await embedResources(rendered, { endpoint: prompt.endpoint, maxResultBytes: maxBytes, read });
       if (policies !== undefined) enforceMessages(policies, call, messages);
       call.outcome = { messages };
       return messages;

@@ -52,11 +52,9 @@ export async function callByName(
       return parseText([...texts].join(''), mimeType);
     }
     case 'prompt':
-      return (await calls.getPrompt(name, parameters, context)).map(({ role, text }) => ({
-        prompt: text,
-        role,
-        type: 'text',
-      }));
+      return (await calls.getPrompt(name, parameters, context)).map(({ role, content }) =>
+        content.type === 'text' ? { prompt: content.text, role, type: 'text' } : { role, ...describeBlock(content) },
+      );
   }
 }
 

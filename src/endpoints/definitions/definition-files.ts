@@ -82,6 +82,29 @@ export type DefinitionText = { readonly contentHash: string } & (
   | { readonly text?: undefined; readonly error: FileReadError }
 );
 
+/** A file that an endpoint names. */
+export type NamedBytes =
+  | { readonly contentHash: string; readonly bytes: Buffer }
+  | { readonly contentHash: string; readonly bytes?: undefined; readonly error: FileReadError };
+
+export async function readNamedBytes(path: string, disk: DiskReader): Promise<NamedBytes> {
+  try {
+    const bytes = await disk.readFile(path, MAX_FILE_BYTES);
+    return { contentHash: hashOf(bytes), bytes };
+  } catch (error) {
+    if (error instanceof FileReadError) return { contentHash: UNREADABLE, error };
+    throw error;
+  }
+}
+
+async function hashFile(path: string, disk: DiskReader): Promise<string> {
+  return (await readNamedBytes(path, disk)).contentHash;
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
 /** Reads an endpoint file, or a file that an endpoint names. Of a file that is no text, only the hash is known. */
 export async function readDefinitionText(
   path: string,
@@ -91,7 +114,7 @@ export async function readDefinitionText(
   let contentHash = UNREADABLE;
   try {
     const bytes = await disk.readFile(path, maxBytes);
-    contentHash = createHash('sha256').update(bytes).digest('hex');
+    contentHash = hashOf(bytes);
     return { contentHash, text: decodeText(bytes) };
   } catch (error) {
     if (error instanceof FileReadError) return { contentHash, error };
@@ -157,11 +180,9 @@ export async function findChange(
 ): Promise<'unreadable' | 'added' | 'changed' | undefined> {
   if (found.folderError !== undefined) return known?.contentHash === UNREADABLE ? undefined : 'unreadable';
   if (known === undefined) return 'added';
-  const { contentHash, sqlFile, images = [] } = known;
+  const { contentHash, files = [] } = known;
   if ((await readDefinitionText(found.path, disk)).contentHash !== contentHash) return 'changed';
-  for (const named of sqlFile === undefined ? images : [sqlFile, ...images]) {
-    const now = await readDefinitionText(join(projectRoot, named.path), disk, MAX_FILE_BYTES);
-    if (now.contentHash !== named.contentHash) return 'changed';
-  }
+  for (const file of files)
+    if ((await hashFile(join(projectRoot, file.path), disk)) !== file.contentHash) return 'changed';
   return undefined;
 }

@@ -1,10 +1,10 @@
 import { clip, suggestion } from '../../errors/index.js';
-import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
 import { PORTABLE_NAME } from './client-rules.js';
 import { checkContentTypes } from './content-rules.js';
 import type { EndpointParts } from './definition-schema.js';
+import { checkMessage } from './message-rules.js';
 import { checkType, type DefaultCheck, warnOfMembers, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
 
@@ -26,8 +26,11 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     warnings.push(...warnOfType(type, at), ...(type === returns ? [] : warnOfMembers(type, at)));
   }
   for (const [index, message] of messages.entries()) {
-    const found = message === undefined ? [] : checkMessage(message, parts, index);
-    for (const { isWarning, ...finding } of found) (isWarning === true ? warnings : mistakes).push(finding);
+    const found = message === undefined ? [] : checkMessage(message, (name) => undeclaredReason(name, parts));
+    for (const { isWarning, at, ...rest } of found) {
+      const finding = { at: [kind, 'messages', index, ...at], ...rest };
+      (isWarning === true ? warnings : mistakes).push(finding);
+    }
   }
   return { mistakes, warnings };
 }
@@ -59,8 +62,8 @@ function warnOfNames({ kind, name, declared }: EndpointParts): Finding[] {
 
 /** A parameter that no message of a prompt reads. Other endpoints are refused for that; prompts of this kind are served. */
 function warnOfUnused({ kind, declared, messages }: EndpointParts): Finding[] {
-  const texts = messages.flatMap((message) => message?.prompt ?? []);
-  if (kind !== 'prompt' || texts.length < messages.length) return [];
+  if (kind !== 'prompt' || messages.includes(undefined)) return [];
+  const texts = messages.flatMap((message) => [message?.prompt ?? [], message?.uri ?? []].flat());
   const tags = texts.flatMap((text) => text.split(/\{\{|\{%/).slice(1));
   const used = new Set(tags.flatMap((tag) => tag.split(/\}\}|%\}/, 1)[0]?.match(/\w+/g) ?? []));
   return declared.flatMap((name, index) => {
@@ -99,30 +102,11 @@ function isDeclared(name: string, declared: EndpointParts['declared']): boolean 
   return declared.includes(name) || declared.includes(undefined);
 }
 
+function undeclaredReason(name: string, { declared }: EndpointParts): (() => string) | undefined {
+  return isDeclared(name, declared) ? undefined : () => explainUndeclared(name, declared);
+}
+
 function explainUndeclared(name: string, declared: EndpointParts['declared']): string {
   const known = declared.filter((each) => each !== undefined);
   return `is not a declared parameter${suggestion(name, known)}`;
-}
-
-/** Templates must be valid and read only declared parameters; the roles of MCP are user and assistant. */
-function checkMessage(
-  { prompt, role = 'user', type = 'text' }: NonNullable<EndpointParts['messages'][number]>,
-  { kind, declared }: EndpointParts,
-  index: number,
-): (Finding & { readonly isWarning?: boolean })[] {
-  const at = (key: string): KeyPath => [kind, 'messages', index, key];
-  const { mistakes, variables } = checkTemplate(prompt);
-  const undeclared = variables.flatMap(({ name, line }) => {
-    if (isDeclared(name, declared)) return [];
-    return [{ line, message: () => `the template reads "${name}", which ${explainUndeclared(name, declared)}` }];
-  });
-  const found = [...mistakes, ...undeclared].sort((a, b) => a.line - b.line);
-  const findings: (Finding & { readonly isWarning?: boolean })[] = found.map((each) => ({ at: at('prompt'), ...each }));
-  if (role === 'system') {
-    const message = 'MCP has no role "system"; the message is delivered as "user"';
-    findings.push({ at: at('role'), message, isWarning: true });
-  } else if (role !== 'user' && role !== 'assistant')
-    findings.push({ at: at('role'), message: `\`role\` must be user or assistant, not "${role}"` });
-  if (type !== 'text') findings.push({ at: at('type'), message: `\`type\` must be text, not "${type}"` });
-  return findings;
 }

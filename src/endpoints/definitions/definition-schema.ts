@@ -62,9 +62,35 @@ const sharedFields = {
 const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema };
 
 const messageSchema = z
-  .strictObject({ prompt: z.string(), role: text, type: text })
+  .strictObject({
+    prompt: text,
+    role: text,
+    type: text,
+    file: text,
+    uri: text,
+    mime_type: mimeType,
+    name: text,
+    title: text,
+    description: text,
+    annotations: maybe(
+      z.strictObject({
+        audience: maybe(z.array(z.enum(['user', 'assistant'])).min(1, 'must have at least one of user and assistant')),
+        priority: maybe(z.number().min(0, 'must not be negative').max(1, 'must be at most 1')),
+      }),
+    ),
+  })
   .register(hints, {
-    keys: { content: 'prompt', text: 'prompt', template: 'prompt', message: 'prompt' },
+    keys: {
+      content: 'prompt',
+      text: 'prompt',
+      template: 'prompt',
+      message: 'prompt',
+      path: 'file',
+      url: 'uri',
+      resource: 'uri',
+      mime: 'mime_type',
+      mimeType: 'mime_type',
+    },
     hint: (written) => (typeof written === 'string' ? 'write the text as `- prompt: …`' : undefined),
   });
 

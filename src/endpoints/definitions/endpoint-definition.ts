@@ -1,9 +1,9 @@
 import type { DeclaredCache, Icon, RateRule } from '../../config/index.js';
 import type { Problem, SourcePosition } from '../../errors/index.js';
 import type { EndpointPolicies } from '../../policies/index.js';
-import type { ParameterDefinition, TypeDefinition } from '../../values/index.js';
+import type { BlockAnnotations, ParameterDefinition, TypeDefinition } from '../../values/index.js';
 import type { KeyPath } from '../../yaml/index.js';
-import type { EndpointTest, ResourceFields, ToolFields } from './definition-schema.js';
+import type { EndpointTest, MessageFields, ResourceFields, ToolFields } from './definition-schema.js';
 
 /** In the order in which they are loaded and listed. */
 export const ENDPOINT_KINDS = ['tool', 'resource', 'prompt'] as const;
@@ -78,7 +78,29 @@ export interface ResourceDefinition extends DefinitionBase, Readonly<Pick<Resour
 
 export interface PromptDefinition extends DefinitionBase {
   readonly kind: 'prompt';
-  readonly messages: readonly { readonly template: string; readonly role: 'user' | 'assistant' }[];
+  readonly messages: readonly MessageDefinition[];
+}
+
+export const MESSAGE_TYPES = ['text', 'image', 'audio', 'resource', 'resource_link'] as const;
+
+/** One message of a prompt. What it holds is `file`, else `template`, else what the resource `uri` answers, or the link to it. */
+export interface MessageDefinition extends Readonly<Pick<MessageFields, 'name' | 'title' | 'description'>> {
+  readonly role: 'user' | 'assistant';
+  readonly type: (typeof MESSAGE_TYPES)[number];
+  readonly template: string | undefined;
+  /** A template too. */
+  readonly uri: string | undefined;
+  readonly mimeType: string | undefined;
+  readonly file: MessageFile | undefined;
+  readonly annotations: BlockAnnotations;
+}
+
+/** A file of the project as it was when the definition was read. */
+export interface MessageFile {
+  /** Relative to the project root. */
+  readonly path: string;
+  readonly mimeType: string;
+  readonly content: { readonly text: string } | { readonly blob: string };
 }
 
 /** An endpoint as it was read from disk. Deeply frozen, so later changes on disk do not affect it. */
@@ -107,18 +129,16 @@ export interface EndpointCatalog {
 }
 
 /**
- * What an endpoint file contained when it was read, so that a change is found without parsing. Python files are not included:
+ * What an endpoint file and the files that it names contained when they were read, so that a change is found without parsing. Python files are not included:
  * their code is not part of the definition, and every reload reads it again.
  */
 export interface DefinitionFingerprint {
   readonly contentHash: string;
-  /** Absent if the SQL is in the endpoint file itself. */
-  readonly sqlFile?: NamedFileFingerprint | undefined;
-  /** Of its icons that are images of the project. */
-  readonly images?: readonly NamedFileFingerprint[] | undefined;
+  /** Absent if it names none. */
+  readonly files?: readonly NamedFileFingerprint[] | undefined;
 }
 
-/** A file that an endpoint file names, even if it could not be read. `path` is relative to the project root. */
+/** A file that an endpoint file names, even if it could not be read: its SQL, an icon, or a file of a message. `path` is relative to the project root. */
 export type NamedFileFingerprint = Pick<DefinitionFingerprint, 'contentHash'> & { readonly path: string };
 
 /** An endpoint as messages name it: `tool "sales"`, or `resource sales://regions`, which is known by its URI. */

@@ -96,11 +96,7 @@ async function loadFile(
   // The texts of several files may arrive in the same turn of the event loop.
   await budget.spend();
   const reading = await readDefinition({ path, text: read.text, kind }, context);
-  return {
-    path,
-    reading,
-    fingerprint: { contentHash: read.contentHash, sqlFile: reading.sqlFile, images: reading.images },
-  };
+  return { path, reading, fingerprint: { contentHash: read.contentHash, files: reading.files } };
 }
 
 /** A definition depends on nothing but its files. A Python file may have disappeared, so such an endpoint is read again. */

@@ -10,7 +10,6 @@ import {
   type EndpointFileContents,
   endpointFileSchema,
   type EndpointParts,
-  type MessageFields,
   readParts,
 } from './definition-schema.js';
 import {
@@ -22,6 +21,7 @@ import {
   type PromptDefinition,
   type NamedFileFingerprint,
 } from './endpoint-definition.js';
+import { readMessages } from './read-messages.js';
 import { readSource, type SourceContext } from './read-source.js';
 import type { DefaultCheck } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
@@ -43,12 +43,12 @@ export interface DefinitionReading extends Omit<EndpointFailure, 'path'> {
   readonly enabled: boolean;
   readonly description: string | undefined;
   readonly definition?: EndpointDefinition | undefined;
-  readonly sqlFile?: NamedFileFingerprint | undefined;
-  readonly images?: readonly NamedFileFingerprint[] | undefined;
+  /** Those that the file names. */
+  readonly files?: readonly NamedFileFingerprint[] | undefined;
   readonly warnings: readonly Problem[];
 }
 
-/** Reads one endpoint file and the SQL file that it names. What a person wrote wrong becomes a problem and never throws. */
+/** Reads one endpoint file and the files that it names. What a person wrote wrong becomes a problem and never throws. */
 export async function readDefinition(file: DefinitionFile, context: DefinitionContext): Promise<DefinitionReading> {
   const yaml = parseYaml(file.path, file.text);
   if (!yaml.ok) return { ...identityOf(null), problems: yaml.problems, warnings: [] };
@@ -61,6 +61,7 @@ export async function readDefinition(file: DefinitionFile, context: DefinitionCo
   const parts = readParts(parsed.success ? parsed.data : source.value, file.kind, parsed.success);
   const rules = checkRules(parts, context.defaults);
   const read = await readSource(parts, source, context);
+  const prompt = await readMessages(parts, source, context);
   const { policies, findings } = await readPolicies(parts);
   const { icons, images, mistakes: imageMistakes } = await readImages(file, parts, context);
   const schemaFindings = parsed.success ? [] : explainMismatch(endpointFileSchema, source.value, true);
@@ -68,15 +69,23 @@ export async function readDefinition(file: DefinitionFile, context: DefinitionCo
   if (hasRules(parts.policies) && policies === undefined && findings.mistakes.length === 0 && parsed.success)
     throw new Error(`the policies of ${file.path} are lost`);
   const problems = toProblems(
-    [...schemaFindings, ...rules.mistakes, ...read.findings, ...imageMistakes, ...findings.mistakes],
+    [
+      ...schemaFindings,
+      ...rules.mistakes,
+      ...read.findings,
+      ...prompt.findings,
+      ...imageMistakes,
+      ...findings.mistakes,
+    ],
     source,
   );
   const definition =
     parsed.success && problems.length === 0
-      ? toDefinition(file, parsed.data, { source, read: read.source, policies, icons })
+      ? toDefinition(file, parsed.data, { source, read: read.source, messages: prompt.messages, policies, icons })
       : undefined;
   const warnings = toProblems([...rules.warnings, ...findings.warnings], source);
-  return { ...identity, definition, sqlFile: read.sqlFile, images, problems, warnings };
+  const files = [...(read.sqlFile === undefined ? [] : [read.sqlFile]), ...images, ...prompt.files];
+  return { ...identity, definition, files, problems, warnings };
 }
 
 /** Rules are compiled only where everything that they may read could be read: otherwise a name would seem to be unknown. */
@@ -97,7 +106,7 @@ async function readImages(
   { kind, icons: written = [] }: EndpointParts,
   { projectRoot, disk }: DefinitionContext,
 ) {
-  if (written.length === 0) return { icons: [], images: undefined, mistakes: [] };
+  if (written.length === 0) return { icons: [], images: [], mistakes: [] };
   const place = { projectRoot, folder: dirname(path) };
   const read = (image: string, maxBytes: number) => disk.readFile(image, maxBytes);
   const { icons, findings } = await readIcons(written, { ...place, read });
@@ -146,6 +155,7 @@ interface ReadParts extends Pick<CompiledPolicies, 'policies'> {
   readonly icons: readonly Icon[];
   readonly source: YamlSource;
   readonly read: EndpointSource | undefined;
+  readonly messages: PromptDefinition['messages'];
 }
 
 function positionsIn(source: YamlSource, kind: EndpointKind, identity: 'uri' | 'name') {
@@ -181,8 +191,7 @@ function toDefinition(
     metadata: contents.metadata,
     positions: positionsIn(found.source, kind, 'uri' in fields ? 'uri' : 'name'),
   };
-  if ('messages' in fields)
-    return { kind: 'prompt', ...shared, name: fields.name, messages: fields.messages.map(toMessage) };
+  if ('messages' in fields) return { kind: 'prompt', ...shared, name: fields.name, messages: found.messages };
   const source = found.read;
   if (source === undefined) return undefined;
   if (!('uri' in fields))
@@ -190,9 +199,4 @@ function toDefinition(
   const { uri, name = uri, mime_type: mimeType, annotations } = fields;
   const cache = fields.cache && toCacheRule(fields.cache);
   return { kind: 'resource', ...shared, name, uri: new UriTemplate(uri).text, mimeType, annotations, cache, source };
-}
-
-/** MCP has no other roles: `system` is delivered as `user`, with a warning. */
-function toMessage({ prompt, role }: MessageFields): PromptDefinition['messages'][number] {
-  return { template: prompt, role: role === 'assistant' ? 'assistant' : 'user' };
 }

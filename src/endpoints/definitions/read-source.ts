@@ -109,7 +109,7 @@ function explainInlineCode(functionName = 'main'): string {
 }
 
 /** A path in an endpoint file: relative to that file, or to the project if it begins with "/". */
-function resolveNamedFile(projectRoot: string, endpointFile: string, named: string): string {
+export function resolveNamedFile(projectRoot: string, endpointFile: string, named: string): string {
   const fromRoot = isAbsolute(named) ? join('.', named) : join(dirname(endpointFile), named);
   return join(projectRoot, fromRoot);
 }
@@ -121,7 +121,7 @@ interface NamedFile extends SourceContext {
 }
 
 /** Why a file that a definition names cannot be read, as the end of a sentence about it. */
-async function explainNamedFile({ message, missing }: FileReadError, file: NamedFile): Promise<string> {
+export async function explainNamedFile({ message, missing }: FileReadError, file: NamedFile): Promise<string> {
   if (!missing) return message;
   const meant = await findMeant(file);
   const hint = '; paths are relative to the YAML file, or to the project if they begin with "/"';

@@ -86,9 +86,9 @@ describe('calling endpoints of a project over a real database', () => {
   it('renders a prompt, delivering the system role as user', async () => {
     const { calls } = await openProject(project, disposer);
     expect(await calls.getPrompt('summary', { topic: 'whales', points: '1' }, anonymous())).toEqual([
-      { role: 'user', text: 'Be brief.' },
-      { role: 'user', text: 'Sum up whales in 1 points, just one.' },
-      { role: 'assistant', text: 'Gladly.' },
+      { role: 'user', content: { type: 'text', text: 'Be brief.' } },
+      { role: 'user', content: { type: 'text', text: 'Sum up whales in 1 points, just one.' } },
+      { role: 'assistant', content: { type: 'text', text: 'Gladly.' } },
     ]);
   });
 

@@ -168,7 +168,7 @@ describe('one mistake in a file hides no other', () => {
       'prompts/a.yml:1:1: `prompt.name` is missing',
       expect.stringContaining('prompts/a.yml:2:29: `prompt.parameters[0].type` must be one of'),
       'prompts/a.yml:4:7: the template reads "cow", which is not a declared parameter; known: cat, dog',
-      'prompts/a.yml:5:7: `prompt.messages[1].prompt` is missing',
+      'prompts/a.yml:5:7: a message of type text needs `prompt`, its text',
     ]);
   });
 

@@ -42,7 +42,7 @@ describe('a prompt that may take long', () => {
 
   it('is rendered', async () => {
     const { calls } = await open();
-    const expected = [{ role: 'user', text: 'item 0 item 1 ' }];
+    const expected = [{ role: 'user', content: { type: 'text', text: 'item 0 item 1 ' } }];
     expect(await calls.getPrompt('loop', { n: 2 }, anonymous())).toEqual(expected);
     expect(await calls.getPrompt('loop', { n: '2' }, anonymous())).toEqual(expected);
   });
@@ -54,10 +54,16 @@ describe('a prompt that may take long', () => {
       code: 'call_timeout',
       message: expect.stringContaining('the call of prompt "endless" took longer than 3 s'),
     });
-    expect(await calls.getPrompt('line', { n: 5 }, anonymous())).toEqual([{ role: 'user', text: '5 items' }]);
-    expect(await calls.getPrompt('other', { n: 1 }, anonymous())).toEqual([{ role: 'user', text: 'item 0 ' }]);
+    expect(await calls.getPrompt('line', { n: 5 }, anonymous())).toEqual([
+      { role: 'user', content: { type: 'text', text: '5 items' } },
+    ]);
+    expect(await calls.getPrompt('other', { n: 1 }, anonymous())).toEqual([
+      { role: 'user', content: { type: 'text', text: 'item 0 ' } },
+    ]);
     await failure;
-    expect(await calls.getPrompt('loop', { n: 1 }, anonymous())).toEqual([{ role: 'user', text: 'item 0 ' }]);
+    expect(await calls.getPrompt('loop', { n: 1 }, anonymous())).toEqual([
+      { role: 'user', content: { type: 'text', text: 'item 0 ' } },
+    ]);
   });
 
   it('ends when its caller goes away', async () => {
@@ -131,7 +137,7 @@ it('an empty text for an optional argument that cannot be one was left out', asy
   const { calls } = await openProject(foldersOf(project.root), disposer);
   const empty = { day: '', kind: '', rows: '', note: '' };
   expect(await calls.getPrompt('empty', { ...empty, must: '2024-01-02' }, anonymous())).toEqual([
-    { role: 'user', text: 'None a 5 "" 2024-01-02' },
+    { role: 'user', content: { type: 'text', text: 'None a 5 "" 2024-01-02' } },
   ]);
   await expect(calls.getPrompt('empty', { must: '' }, anonymous())).rejects.toMatchObject({ code: 'params_invalid' });
 });

@@ -101,7 +101,8 @@ export class SampleCalls implements EndpointCalls {
     if (name !== 'greet') throw new MxcpError('endpoint_not_found', `no prompt ${name}`);
     if (parameters['who'] === undefined) throw new MxcpError('params_invalid', "parameter 'who' is missing");
     if (parameters['who'] === 'unknown') throw new MxcpError('not_found', 'this name is unknown');
-    return [{ role: 'user' as const, text: `Hello ${String(parameters['who'])}` }];
+    const text = `Hello ${String(parameters['who'])}`;
+    return [{ role: 'user' as const, content: { type: 'text' as const, text } }];
   }
 
   #listing(name: string): ToolListing {
