@@ -129,6 +129,8 @@ const LARGE_TOOL = `mxcp: 1
 tool:
   name: large
   description: Rows of one kilobyte each.
+  max_rows: 0
+  max_bytes: 0
   parameters:
     - { name: kilobytes, type: integer, description: How many. }
   source:

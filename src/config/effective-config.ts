@@ -24,6 +24,7 @@ import {
   userProfileSchema,
   userSchema,
 } from './schema.js';
+import { toAnswerLimits } from './answer-limits.js';
 import { toAudit, toLogging, toSqlTools, toTelemetry } from './server-parts.js';
 
 /**
@@ -168,6 +169,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     paths: toPaths(site.paths, settings.projectRoot),
     protection: findProtection(active, siteProfile),
     sqlTools: toSqlTools(site.sql_tools, settings.projectRoot),
+    /** How much of a list an answer has, where the endpoint does not say it. */
+    answers: site.answers && toAnswerLimits(site.answers),
     /** Over all endpoints. */
     rateLimit: siteProfile.rate_limit && toRateRule(siteProfile.rate_limit),
     /** The interpreter is absolute or a name to find in `PATH`; undefined if the project decides. */

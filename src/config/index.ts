@@ -1,3 +1,4 @@
+export { type AnswerLimits, answerLimitFields, toAnswerLimits } from './answer-limits.js';
 export type { AuthSettings } from './auth-schema.js';
 export { assertProtections, DUCKDB_TYPES } from './check-config.js';
 export { type ConfigTemplate, loadConfigTemplate, loadPresentation, loadProfileNames } from './config-template.js';

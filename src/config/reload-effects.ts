@@ -32,6 +32,7 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
     configFiles: candidate.configFiles,
     readFiles: candidate.readFiles,
     refreshMs: candidate.refreshMs,
+    answers: candidate.answers,
     rateLimit: candidate.rateLimit,
     secrets: candidate.secrets,
     protection: candidate.protection,

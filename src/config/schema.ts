@@ -4,6 +4,7 @@ import { formatVersion, onepasswordSection, Secret, section, text, vaultSection 
 import { policiesSchema } from '../policies/index.js';
 import type { ServerSettings, SettingName } from '../settings/index.js';
 import { isMapping, jsonSchemaOf } from '../yaml/index.js';
+import { answersSchema } from './answer-limits.js';
 import { authSchema } from './auth-schema.js';
 import { cacheSchema, iconsSchema } from './presentation.js';
 import { rateLimitSchema } from './rate-limit.js';
@@ -117,6 +118,7 @@ export const siteSchema = z.strictObject({
     list_tables: description,
     get_table_schema: description,
   }),
+  answers: answersSchema.optional().meta({ reload: 'live' }),
   paths: section({
     tools: text.default('tools'),
     resources: text.default('resources'),

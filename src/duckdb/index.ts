@@ -11,7 +11,7 @@ export { DatabaseHandover } from './handover/database-handover.js';
 export { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from './handover/preflight-database.js';
 export { quote, ScratchDatabase, type ScratchRow } from './scratch-database.js';
 export type { DatabaseSession } from './statements/call-session.js';
-export { reasonOf } from './statements/query.js';
+export { reasonOf, type RowsRead } from './statements/query.js';
 export type { ResultColumn, ResultType } from './statements/inspection.js';
 export { parseIsoDate, parseIsoTime, parseIsoTimestamp } from './values/iso-time.js';
 export { losesOrder, parseOrdered, toOrderedObject } from './values/json-values.js';

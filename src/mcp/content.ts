@@ -1,11 +1,13 @@
 import type { ContentBlock as McpBlock, PromptMessage as McpMessage } from '@modelcontextprotocol/server';
 import type { PromptMessage } from '../endpoints/index.js';
-import type { ContentBlock } from '../values/index.js';
-import { jsonStringPieces, type ResultSplices, SPLICE_FROM_BYTES } from './results.js';
+import type { ContentBlock, ShapedResult } from '../values/index.js';
+import { jsonStringPieces, noteBlocks, type ResultSplices, SPLICE_FROM_BYTES } from './results.js';
 
 /** The revisions of MCP in which a kind of block was new. Names of revisions are dates, so they compare as texts. */
 const FIRST_WITH_AUDIO = '2025-03-26';
 const FIRST_WITH_LINKS = '2025-06-18';
+
+type Content = Extract<ShapedResult, { readonly shape: 'content' }>;
 
 interface Receiver {
   readonly splices: ResultSplices;
@@ -15,10 +17,11 @@ interface Receiver {
 
 /**
  * Blocks as a client of this revision knows them: an older one refuses a whole answer for a kind that it does not know. Without
- * a revision, the client is taken for a current one.
+ * a revision, the client is taken for a current one. A note follows the blocks of a list that is not whole.
  */
-export function toContentBlocks(blocks: readonly ContentBlock[], { splices, revision }: Receiver): McpBlock[] {
-  return blocks.map((block, index) => withSplices(toRevision(block, revision, index), splices));
+export function toContentBlocks(content: Content, { splices, revision }: Receiver): McpBlock[] {
+  const blocks = content.blocks.map((block, index) => withSplices(toRevision(block, revision, index), splices));
+  return [...blocks, ...noteBlocks(content)];
 }
 
 /** The messages of a prompt. */

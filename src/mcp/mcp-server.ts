@@ -150,7 +150,7 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
         const result = await calls.callTool(params.name, params.arguments ?? {}, call);
         throwIfCancelled(context);
         if (result.shape !== 'content') return toToolResult(result, splices);
-        return { content: toContentBlocks(result.blocks, { splices, revision: revisionOf(server, context) }) };
+        return { content: toContentBlocks(result, { splices, revision: revisionOf(server, context) }) };
       },
       onFailure: (error) => toToolFailure(params.name, error, scrubber),
     }),
@@ -227,7 +227,7 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
     try {
       const caller = callerOf(scope);
       const origin = { ...start, access: scope.access, trace: timing?.trace ?? parent };
-      return await run({ caller, signal: context.mcpReq.signal, notify: send, origin, timing }, scope);
+      return await run({ caller, signal: context.mcpReq.signal, notify: send, origin, timing, fits: true }, scope);
     } catch (thrown) {
       // An error of the call itself is in the log already.
       if (!(thrown instanceof MxcpError))

@@ -5,7 +5,7 @@ import { losesOrder } from '../duckdb/index.js';
 import type { ResourceText } from '../endpoints/index.js';
 import { ClientGone } from '../http/index.js';
 import { EventLoopBudget } from '../lifecycle/index.js';
-import { jsonListPieces, type JsonResult } from '../values/index.js';
+import { jsonListPieces, type JsonResult, type LeftOut, type ShapedResult } from '../values/index.js';
 
 /**
  * Results of at least this size, and lists of which only the texts were kept, are written by the splicing writer. Smaller
@@ -28,13 +28,51 @@ export function toToolResult(result: JsonResult, splices: ResultSplices): CallTo
   const texts = isOneBlock(result)
     ? [[...jsonListPieces(result.texts)].join('')]
     : Array.from(result.texts, toBlockText);
-  if (result.isTruncated === true) texts.push(noteOf(result));
-  return { content: texts.map((text) => ({ type: 'text', text })), structuredContent };
+  const blocks = texts.map((text) => ({ type: 'text' as const, text }));
+  return { content: [...blocks, ...noteBlocks(result)], structuredContent };
 }
 
-/** What a model reads after the rows that it wanted. */
-function noteOf({ texts }: JsonResult): string {
-  return `These are the first ${texts.length} rows; there are more. Narrow the query, or give a larger "limit".`;
+type ShortenedList = Extract<JsonResult, { readonly shape: 'array' }> & { readonly leftOut: LeftOut };
+
+function isShortened(result: JsonResult): result is ShortenedList {
+  return result.shape === 'array' && result.leftOut !== undefined;
+}
+
+/** What a model reads after a list that is not whole. */
+export function noteBlocks(result: ShapedResult): { readonly type: 'text'; readonly text: string }[] {
+  const leftOut = 'leftOut' in result ? result.leftOut : undefined;
+  return leftOut === undefined ? [] : [{ type: 'text', text: noteOf(result, leftOut) }];
+}
+
+function noteOf({ texts, bytes }: ShapedResult, leftOut: LeftOut): string {
+  const { offset, nextOffset, total } = leftOut;
+  const count = texts.length || nextOffset - offset;
+  const which = offset === 0 ? `the first ${count} rows` : `rows ${offset + 1} to ${nextOffset}`;
+  const all = total === undefined ? '; there are more' : ` of ${total}`;
+  return `These are ${which}${all} (about ${toTokens(bytes)} tokens). ${adviceOf(leftOut)}`;
+}
+
+function adviceOf({ argument, because, nextOffset }: LeftOut): string {
+  if (argument === 'offset') return `Call again with "offset": ${nextOffset} for the next ones, or ask for fewer.`;
+  if (argument === undefined) return 'Other arguments may give fewer rows.';
+  return because === 'rows'
+    ? 'Narrow the query, or give a larger "limit".'
+    : 'No more fit into an answer: select fewer columns or rows, or aggregate.';
+}
+
+/** An estimate: JSON has about four bytes for each token of a model. */
+function toTokens(bytes: number): number {
+  return Math.ceil(bytes / 4);
+}
+
+/** What is beside `result`. */
+function factsOf(returned: number, { argument, nextOffset, total }: LeftOut): Record<string, unknown> {
+  return {
+    truncated: true,
+    returned,
+    ...(total !== undefined && { total }),
+    ...(argument === 'offset' && { next_offset: nextOffset }),
+  };
 }
 
 function isOneBlock({ shape, texts }: JsonResult): boolean {
@@ -53,14 +91,16 @@ function toStructuredContent(result: JsonResult): Record<string, unknown> | null
   if (result.shape === 'scalar') return { result: result.value };
   return result.items === null
     ? null
-    : { result: result.items, ...(result.isTruncated === true && { truncated: true }) };
+    : { result: result.items, ...(isShortened(result) && factsOf(result.texts.length, result.leftOut)) };
 }
 
 function toSplicedResult(result: JsonResult, splices: ResultSplices): CallToolResult {
   const content = splices.addObject(() => textBlockPieces(result));
   const structured = splices.addObject(() => structuredPieces(result));
-  const note = result.isTruncated === true ? [{ type: 'text' as const, text: noteOf(result) }] : [];
-  return { content: [{ type: 'text', text: content }, ...note], structuredContent: { [structured]: true } };
+  return {
+    content: [{ type: 'text', text: content }, ...noteBlocks(result)],
+    structuredContent: { [structured]: true },
+  };
 }
 
 /** The elements of `content`, without its brackets. */
@@ -88,7 +128,7 @@ function* structuredPieces(result: JsonResult): Generator<string> {
   if (result.shape === 'array') yield* jsonListPieces(result.texts);
   else if (typeof result.value === 'string') yield* jsonStringPieces([result.value]);
   else yield JSON.stringify(result.value);
-  yield result.isTruncated === true ? ',"truncated":true}' : '}';
+  yield isShortened(result) ? `,${JSON.stringify(factsOf(result.texts.length, result.leftOut)).slice(1)}` : '}';
 }
 
 /** The JSON string whose value is all texts one after the other, in small pieces. */
@@ -101,10 +141,13 @@ export function* jsonStringPieces(texts: Iterable<string>): Generator<string> {
 }
 
 export function toResourceResult(resource: ResourceText, splices: ResultSplices): ReadResourceResult {
-  const { uri, mimeType, texts, bytes, isBinary } = resource;
+  const { uri, mimeType, texts, bytes, isBinary, shortened } = resource;
   const isLarge = bytes >= SPLICE_FROM_BYTES;
   const text = isLarge ? splices.addString(() => jsonStringPieces(texts)) : [...texts].join('');
-  return { contents: [isBinary ? { uri, mimeType, blob: text } : { uri, mimeType, text }] };
+  if (isBinary) return { contents: [{ uri, mimeType, blob: text }] };
+  // A note in the text would make it invalid JSON.
+  const meta = shortened && { _meta: { 'mxcp/left-out': factsOf(shortened.returned, shortened.leftOut) } };
+  return { contents: [{ uri, mimeType, text, ...meta }] };
 }
 
 /** Makes the JSON that replaces a placeholder, in pieces. Line breaks between its values are removed when it is written. */

@@ -57,7 +57,11 @@ export interface PythonCallOptions {
   /** Learns of each statement that the rules for rows refuse: the code may catch the error. */
   readonly onDenied?: RowAccess['onDenied'];
   /** A result that is a list arrives item by item, anything else as one value. */
-  readonly onShape: (shape: 'list' | 'value' | 'content') => void;
+  readonly onShape: (shape: 'list' | 'value' | 'content', length?: number) => void;
+  /** Which items of a list are wanted; absent for all. One beyond them arrives too, if there is one. */
+  readonly part?:
+    | { readonly offset: number; readonly least: number; readonly maxRows: number; readonly maxBytes: number }
+    | undefined;
   /** `text` is the JSON of the value as it arrived. An error that it throws ends the call and is thrown by it. */
   readonly onItem: (value: JsonValue, text: string) => void;
 }

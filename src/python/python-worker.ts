@@ -125,6 +125,7 @@ export class PythonWorker {
       user: toUser(options.caller),
       trace: toTrace(options.trace),
       limit: options.maxResultBytes,
+      part: toListPart(options.part),
     }));
   }
 
@@ -211,7 +212,7 @@ export class PythonWorker {
       case 'item':
         return jobs.deliver(message.job, ({ onItem }) => onItem?.(message.value, message.text));
       case 'shape':
-        return jobs.deliver(message.job, ({ onShape }) => onShape?.(message.shape));
+        return jobs.deliver(message.job, ({ onShape }) => onShape?.(message.shape, message.length));
       case 'notify':
         return jobs.deliver(message.job, ({ notify }) => notify?.(message.notification));
       case 'hook.shutdown':
@@ -276,4 +277,12 @@ function toUser(caller: Caller): WorkerUser | null {
   const { provider, username, email } = caller;
   const isKnown = [userId, provider, username, email, externalToken].some((part) => part !== null);
   return isKnown ? { ...shared, user_id: userId, external_token: externalToken, raw_profile: profile } : null;
+}
+
+function toListPart(part: PythonCallOptions['part']) {
+  if (part === undefined) return null;
+  const { offset: skip, least, maxRows, maxBytes } = part;
+  // JSON has no infinity.
+  const bounded = (limit: number): number | null => (Number.isFinite(limit) ? limit : null);
+  return { skip, least, items: bounded(maxRows), size: bounded(maxBytes) };
 }

@@ -65,7 +65,12 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
   return z.discriminatedUnion('op', [
     z.object({ op: z.literal('importing'), file: z.string() }),
     z.object({ op: z.literal('started'), failures: z.array(importFailure) }),
-    z.object({ op: z.literal('shape'), job, shape: z.enum(['list', 'value', 'content']) }),
+    z.object({
+      op: z.literal('shape'),
+      job,
+      shape: z.enum(['list', 'value', 'content']),
+      length: optional(z.number()),
+    }),
     z.object({ op: z.literal('notify'), job, notification }),
     z.object({ op: z.literal('hook.shutdown') }),
     z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),
@@ -130,6 +135,14 @@ interface Target {
   readonly function: string | null;
 }
 
+/** Which items of a list a worker sends: so many at most, in at most so many bytes, but at least so many, and one beyond them. */
+interface ListPart {
+  readonly skip: number;
+  readonly least: number;
+  readonly items: number | null;
+  readonly size: number | null;
+}
+
 /** A message to a worker. */
 export type ServerMessage =
   | (Target & {
@@ -138,6 +151,7 @@ export type ServerMessage =
       readonly user: WorkerUser | null;
       readonly trace: WorkerTrace | null;
       readonly limit: number;
+      readonly part: ListPart | null;
     })
   | { readonly op: 'cancel'; readonly job: number }
   | { readonly op: 'hooks'; readonly job: number; readonly kind: 'init' | 'shutdown' }

@@ -6,4 +6,5 @@ export {
   loadAdminSettings,
   loadSettings,
 } from './load-settings.js';
+export { parseByteSize } from './setting-kinds.js';
 export { SETTINGS, type Setting, type SettingName } from './settings-table.js';

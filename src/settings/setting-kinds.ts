@@ -58,15 +58,18 @@ export const octalMode: SettingKind<number> = {
 const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
 export const bytes: SettingKind<number> = {
-  parse: (value) => {
-    const match = /^(\d{1,12})\s*([kmg]?)(?:i?b)?$/i.exec(value);
-    const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
-    if (match === null || unit === undefined) return undefined;
-    const size = Number(match[1]) * unit;
-    return size > 0 && Number.isSafeInteger(size) ? size : undefined;
-  },
+  parse: parseByteSize,
   allowed: 'a number of bytes above 0, like 10485760 or 10MiB',
 };
+
+/** A number of bytes above 0, like 10485760 or 10MiB; undefined for anything else. */
+export function parseByteSize(value: string): number | undefined {
+  const match = /^(\d{1,12})\s*([kmg]?)(?:i?b)?$/i.exec(value);
+  const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
+  if (match === null || unit === undefined) return undefined;
+  const size = Number(match[1]) * unit;
+  return size > 0 && Number.isSafeInteger(size) ? size : undefined;
+}
 
 export function integer(minimum: number, maximum: number): SettingKind<number> {
   return {

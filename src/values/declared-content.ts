@@ -2,8 +2,9 @@ import { type JsonObject, type JsonValue, parseOrdered, toOrderedObject } from '
 import type { ContentBlock } from './content-blocks.js';
 import { ContentCollector } from './content-collector.js';
 import { isBinaryType, toBase64 } from './media-types.js';
-import type { JsonResult, ResultOptions, ShapedResult } from './results.js';
+import type { ResultOptions } from './results.js';
 import { MASK } from './sensitive.js';
+import type { JsonResult, ShapedResult } from './shaped-result.js';
 import type { TypeDefinition } from './type-definition.js';
 
 /** Which parts of a result are content, because their declared type has a `mime_type`. */
@@ -40,7 +41,8 @@ export function toContent(
     if (whole !== undefined) collector.push(toBlock(value, whole, place));
     else for (const block of toBlocks(value, fields, place)) collector.push(block);
   }
-  return collector.finish();
+  const leftOut = result.shape === 'array' ? result.leftOut : undefined;
+  return { ...collector.finish(), ...(leftOut && { leftOut }) };
 }
 
 function* partsOf(result: JsonResult, uri: string): Generator<readonly [string, JsonValue]> {

@@ -1,5 +1,5 @@
 export { ArgumentReader, type CallArguments, MAX_ARGUMENT_VALUES, coerce, toSampleParameters } from './arguments.js';
-export { changeResult, toJsonValue } from './change-result.js';
+export { changeResult, shorten, toJsonValue } from './change-result.js';
 export {
   type BlockAnnotations,
   type ContentBlock,
@@ -15,16 +15,16 @@ export { type ObjectSchema, explainUnportable, toInputSchema, toOutputSchema } f
 export { isBase64Text, isBinaryType, mimeTypeOfFile, toBase64 } from './media-types.js';
 export { tooLarge } from './result-size.js';
 export {
-  type JsonResult,
   type ResultOptions,
   RowCollector,
-  type ShapedResult,
   ValueCollector,
   createResultChecks,
   jsonListPieces,
+  limitsOf,
 } from './results.js';
 export { SchemaCompiler, compilePattern } from './schema-compiler.js';
 export { MASK, REDACTED, hasSensitive, redactArguments, redactSensitive } from './sensitive.js';
+export type { AnswerRules, JsonResult, LeftOut, ListLimits, ShapedResult } from './shaped-result.js';
 export {
   type ParameterDefinition,
   type TypeDefinition,

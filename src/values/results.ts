@@ -1,43 +1,20 @@
-import type { JsonObject, JsonValue } from '../duckdb/index.js';
+import type { AnswerLimits } from '../config/index.js';
+import type { JsonObject, JsonValue, RowsRead } from '../duckdb/index.js';
 import { MxcpError } from '../errors/index.js';
 
-import { ContentCollector, type ContentParts } from './content-collector.js';
+import { ContentCollector } from './content-collector.js';
 import { tooLarge } from './result-size.js';
 import type { SchemaCompiler } from './schema-compiler.js';
+import type {
+  AnswerRules,
+  JsonResult,
+  LeftOut,
+  ListLimits,
+  ResultText,
+  ResultTexts,
+  ShapedResult,
+} from './shaped-result.js';
 import type { TypeDefinition } from './type-definition.js';
-
-/** A result in the shape its `return` type gives it. */
-export type ShapedResult = ResultText &
-  (
-    | {
-        readonly shape: 'array';
-        /** The items themselves while they are few. Of many items only the texts are kept: less work for the garbage collector. */
-        readonly items: readonly JsonValue[] | null;
-      }
-    | { readonly shape: 'object'; readonly value: JsonObject }
-    | { readonly shape: 'scalar'; readonly value: JsonValue }
-    | ContentParts
-  );
-
-/** A result that is JSON. */
-export type JsonResult = Exclude<ShapedResult, ContentParts>;
-
-interface ResultText {
-  /**
-   * One text for each item of an array, none for content, exactly one otherwise: its JSON, or the string itself for a string that is the
-   * whole result. Made while the rows were read, so a large result is never serialised in one go.
-   */
-  readonly texts: ResultTexts;
-  /** UTF-8 bytes of all texts, or of what the content holds. */
-  readonly bytes: number;
-  /** Whether there were more rows than the caller wanted. */
-  readonly isTruncated?: boolean;
-}
-
-/** Parts of a result as text, in order. Read them one at a time: the whole may be large. */
-export interface ResultTexts extends Iterable<string> {
-  readonly length: number;
-}
 
 export interface ResultOptions {
   /** Names the endpoint in errors, e.g. `tool "sales"`. */
@@ -46,8 +23,43 @@ export interface ResultOptions {
   /** The checks of `returns`; absent when output is not to be checked. */
   readonly checks: ResultChecks | undefined;
   readonly maxResultBytes: number;
+  /** Absent when a list is wanted whole. The items before its offset do not arrive. */
+  readonly limits?: ListLimits | undefined;
   /** Whether SQL without a row answers null; otherwise that is `not_found`. */
   readonly allowsNull?: boolean;
+}
+
+interface LimitedCall {
+  /** The arguments of the call. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Whether the answer is for a model. Others get all that they ask for. */
+  readonly fits: boolean;
+  /** `answers` of the current configuration. */
+  readonly server: AnswerLimits | undefined;
+  readonly maxResultBytes: number;
+}
+
+/** What a model can read in one answer beside everything else that it reads: about 25,000 tokens. */
+const DEFAULT_MAX_ROWS = 1000;
+const DEFAULT_MAX_BYTES = 100 * 1024;
+
+/** How much of a list a call is answered with; undefined for the whole one. */
+export function limitsOf(rules: AnswerRules, call: LimitedCall): ListLimits | undefined {
+  const { argument, hasDefaults } = rules;
+  const { values, fits, server, maxResultBytes } = call;
+  const asked = argument === undefined ? Number.POSITIVE_INFINITY : Number(values['limit'] ?? Number.POSITIVE_INFINITY);
+  const offset = argument === 'offset' ? Number(values['offset']) : 0;
+  if (!fits)
+    return offset === 0 && asked === Number.POSITIVE_INFINITY
+      ? undefined
+      : { offset, maxRows: asked, maxBytes: Number.POSITIVE_INFINITY, argument };
+  const usualRows = hasDefaults ? (server?.maxRows ?? DEFAULT_MAX_ROWS) : 0;
+  const usualBytes = hasDefaults ? (server?.maxBytes ?? DEFAULT_MAX_BYTES) : 0;
+  // The caller of an SQL tool may ask for more rows than is usual, but not for more than its operator has said.
+  const rows = argument === 'limit' ? server?.maxRows : (rules.maxRows ?? usualRows);
+  const bytes = rules.maxBytes ?? usualBytes;
+  const maxRows = rows ? Math.min(asked, rows) : asked;
+  return { offset, maxRows, maxBytes: bytes ? Math.min(bytes, maxResultBytes) : Number.POSITIVE_INFINITY, argument };
 }
 
 type ResultChecks = ReturnType<typeof createResultChecks>;
@@ -57,6 +69,8 @@ export function createResultChecks(returns: TypeDefinition, compiler: SchemaComp
   const { items } = returns;
   return { item: items && compiler.checkOf(items, 'output'), whole: compiler.checkOf(returns, 'output') };
 }
+
+const WHOLE: RowsRead = { hasMore: false, total: undefined };
 
 /** Rows beyond the one that a single result may have are counted up to here; then the query is ended. */
 const COUNTED_ROWS = 1000;
@@ -87,6 +101,9 @@ export class RowCollector {
     return type === 'array' || type === 'object' ? 'json' : undefined;
   };
 
+  /** False once a list has as much as it may. */
+  readonly takesMore = (): boolean => !this.#isList || this.#parts.takesMore;
+
   /** Throws `result_too_large`, `output_invalid`: either ends the query. */
   readonly onRow = (row: JsonObject): void => {
     this.#rowCount += 1;
@@ -96,8 +113,8 @@ export class RowCollector {
   };
 
   /** Throws `not_found`, `output_invalid`, `result_too_large`. */
-  finish(): JsonResult {
-    if (this.#isList) return this.#parts.finishList();
+  finish(read: RowsRead = WHOLE): JsonResult {
+    if (this.#isList) return this.#parts.finishList(read);
     const row = this.#firstRow;
     if (row === undefined) {
       if (this.#options.allowsNull === true) return this.#parts.finishScalar(null, 'its end');
@@ -129,6 +146,7 @@ export class ValueCollector {
   readonly #parts: ResultParts;
   #isList = false;
   #content: ContentCollector | undefined;
+  #length: number | undefined;
   #value: JsonValue = null;
 
   constructor(options: ResultOptions) {
@@ -136,10 +154,11 @@ export class ValueCollector {
     this.#parts = new ResultParts(options, 'item');
   }
 
-  /** Comes before the first item. Throws `output_invalid`, which ends the call. */
-  readonly onShape = (shape: 'list' | 'value' | 'content'): void => {
+  /** Comes before the first item, with the length of a list that has one. Throws `output_invalid`, which ends the call. */
+  readonly onShape = (shape: 'list' | 'value' | 'content', length?: number): void => {
     if (shape === 'content') this.#content = new ContentCollector(this.#options);
     this.#isList = shape === 'list';
+    this.#length = length;
     if (this.#isList) this.#requireShape('array', 'a list');
   };
 
@@ -153,7 +172,7 @@ export class ValueCollector {
   /** Throws `output_invalid`, `result_too_large`. */
   finish(): ShapedResult {
     if (this.#content !== undefined) return this.#content.finish();
-    if (this.#isList) return this.#parts.finishList();
+    if (this.#isList) return this.#parts.finishList({ hasMore: false, total: this.#length });
     const value = this.#value;
     if (isObject(value)) {
       this.#requireShape('object', 'a dict');
@@ -193,14 +212,25 @@ class ResultParts {
   readonly #part: 'row' | 'item';
   readonly #items: JsonValue[] = [];
   readonly #texts = new TextCollector();
+  /** So many items the list has in any case. */
+  readonly #least: number;
+  readonly #maxItems: number;
   #count = 0;
+  #because: LeftOut['because'] | undefined;
 
   constructor(options: ResultOptions, part: 'row' | 'item') {
     this.#options = options;
     this.#part = part;
+    this.#least = Math.max(1, options.returns?.minItems ?? 0);
+    this.#maxItems = Math.max(this.#least, options.limits?.maxRows ?? Number.POSITIVE_INFINITY);
+  }
+
+  get takesMore(): boolean {
+    return this.#because === undefined && this.#count < this.#maxItems;
   }
 
   addItem(value: JsonValue, text: string): void {
+    if (!this.#hasRoom(text)) return;
     this.#count += 1;
     const reasons = this.#options.checks?.item?.(value, 'it');
     if (reasons !== undefined) throw this.#mismatch(`${this.#part} ${this.#count}: ${reasons}`);
@@ -208,10 +238,14 @@ class ResultParts {
     this.#addText(text, () => `${this.#part} ${this.#count}`);
   }
 
-  finishList(): JsonResult {
+  finishList({ hasMore, total }: RowsRead): JsonResult {
     if (this.#options.checks !== undefined) this.#checkList();
     const items = this.#count > KEPT_ITEMS ? null : this.#items;
-    return { shape: 'array', items, ...this.#resultText() };
+    const list = { shape: 'array', items, ...this.#resultText() } as const;
+    const because = this.#because ?? (hasMore ? 'rows' : undefined);
+    if (because === undefined) return list;
+    const { offset = 0, argument } = this.#options.limits ?? {};
+    return { ...list, leftOut: { because, offset, nextOffset: offset + this.#count, total, argument } };
   }
 
   /** `reached` says in the error of a result that is too large how far it came. */
@@ -225,12 +259,23 @@ class ResultParts {
     return { shape: 'scalar', value, ...this.#resultText() };
   }
 
+  #hasRoom(text: string): boolean {
+    const { limits } = this.#options;
+    if (limits === undefined) return true;
+    if (!this.takesMore) this.#because ??= 'rows';
+    else if (this.#count >= this.#least && this.#texts.bytes + Buffer.byteLength(text) > limits.maxBytes)
+      this.#because = 'bytes';
+    return this.#because === undefined;
+  }
+
   /** Checks what only the list as a whole can break. Items are equal if their texts are. */
   #checkList(): void {
     const length = this.#count;
     const part = this.#part;
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems } = this.#options.returns ?? {};
-    if (length < minItems) throw this.#mismatch(`it has ${length} ${part}s, fewer than minItems (${minItems})`);
+    const isPage = this.#options.limits?.argument === 'offset';
+    if (length < minItems && !isPage)
+      throw this.#mismatch(`it has ${length} ${part}s, fewer than minItems (${minItems})`);
     if (length > maxItems) throw this.#mismatch(`it has ${length} ${part}s, more than maxItems (${maxItems})`);
     if (uniqueItems === true && new Set(this.#texts).size < length)
       throw this.#mismatch(`it has equal ${part}s, and uniqueItems is true`);

@@ -75,7 +75,7 @@ async function queryRows(
   }
   const rows: JsonObject[] = [];
   try {
-    const hasMore = await project.contents.database.query(sql, parameters, {
+    const { hasMore } = await project.contents.database.query(sql, parameters, {
       caller: ANONYMOUS,
       onRow: (row) => rows.push(row),
       maxRows: isLimited ? TERMINAL_ROWS : undefined,

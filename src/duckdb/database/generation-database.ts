@@ -9,7 +9,7 @@ import { RowRules } from '../protection/row-rules.js';
 import { CallSession } from '../statements/call-session.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
-import { type ColumnReading, executeQuery, jsonRows } from '../statements/query.js';
+import { type ColumnReading, executeQuery, jsonRows, type Query, type RowsRead } from '../statements/query.js';
 import { refuseOpenTransaction, refuseSeveralStatements } from '../statements/sql-text.js';
 import type { JsonObject, SqlParameters } from '../values/sql-values.js';
 import { StagedAttachments } from './attachments.js';
@@ -34,7 +34,9 @@ export interface RowAccess {
   readonly onDenied?: ((denied: DeniedByRule) => void) | undefined;
 }
 
-export interface QueryOptions extends RowAccess {
+export interface QueryOptions
+  extends RowAccess,
+    Pick<Query, 'maxRows' | 'maxRowBytes' | 'skippedRows' | 'takesMore' | 'countsRest'> {
   readonly caller: Caller;
   /** Aborting interrupts the query; the promise then rejects with `query_interrupted`. */
   readonly signal?: AbortSignal | undefined;
@@ -42,10 +44,6 @@ export interface QueryOptions extends RowAccess {
   readonly onRow: (row: JsonObject) => void;
   /** How to read the columns that have or may have JSON text. */
   readonly readingOf?: (column: string) => ColumnReading;
-  /** After so many rows, the query ends without an error. */
-  readonly maxRows?: number | undefined;
-  /** A row with a larger value ends the query with `result_too_large` before that value is made. */
-  readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error, thrown before the last statement runs. */
   readonly refusesExcess?: boolean;
   /** Whether the SQL comes from a caller and must not reach files, the network or settings of DuckDB. */
@@ -144,18 +142,19 @@ export class GenerationDatabase implements Disposable {
 
   /**
    * Runs all statements of `sql`. One SELECT shares idle connections; any other text has a connection of its own, so no
-   * temporary table, variable or open transaction of one caller reaches another. Returns whether there were more than `maxRows`
-   * rows. Throws `query_failed`, `query_interrupted`, `DeniedByRule`.
+   * temporary table, variable or open transaction of one caller reaches another. Throws `query_failed`, `query_interrupted`,
+   * `DeniedByRule`.
    */
-  async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<boolean> {
+  async query(sql: string, parameters: SqlParameters, options: QueryOptions): Promise<RowsRead> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     const isOneStatement = this.plainSelects.has(sql);
     if (!isOneStatement) refuseOpenTransaction(sql);
     if (options.isOneStatement === true) refuseSeveralStatements(sql);
-    const { caller, signal, onRow, readingOf, maxRows, maxRowBytes, refusesExcess = false, staysWithin } = options;
+    const { caller, signal, onRow, readingOf, refusesExcess = false, staysWithin } = options;
+    const { maxRows, maxRowBytes, skippedRows, takesMore, countsRest } = options;
     const rules = this.#rulesFor(options);
     const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
-    const work = async (connection: DuckDBConnection, interrupted: AbortSignal): Promise<boolean> => {
+    const work = async (connection: DuckDBConnection, interrupted: AbortSignal): Promise<RowsRead> => {
       const { onDenied, allowedFolders } = options;
       const readsFiles = staysWithin === true && (await assertWithinDatabase(connection, { sql, allowedFolders }));
       const ofCaller = staysWithin === true;
@@ -164,6 +163,9 @@ export class GenerationDatabase implements Disposable {
         openReader: jsonRows(onRow, readingOf),
         maxRows,
         maxRowBytes,
+        skippedRows,
+        takesMore,
+        countsRest,
         ...(staysWithin === true && { beforeRun }),
       };
       const query = { sql, parameters, signal: interrupted, isOneStatement, refusesExcess, ...reading };

@@ -25,14 +25,27 @@ export interface Query {
   readonly openReader: (columns: ResultColumns) => RowReader;
   /** Whether the text is known to be one statement, which saves splitting it. */
   readonly isOneStatement?: boolean;
+  /** So many rows are not read. */
+  readonly skippedRows?: number | undefined;
   /** After so many rows, the query ends without an error. */
   readonly maxRows?: number | undefined;
+  /** Asked before each row; when it is false, the query ends without an error. */
+  readonly takesMore?: (() => boolean) | undefined;
+  /** Whether the rows that are not read are counted, as far as that takes little. */
+  readonly countsRest?: boolean | undefined;
   /** A row with a larger value ends the query before that value is made. */
   readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error. */
   readonly refusesExcess?: boolean;
   /** Called before each statement: it may run others, which would end the rows of one that runs. */
   readonly beforeRun?: (statement: DuckDBPreparedStatement, isLast: boolean) => void | Promise<void>;
+}
+
+/** How far the rows of a result were read. */
+export interface RowsRead {
+  readonly hasMore: boolean;
+  /** How many there are in all, skipped and unread ones included; undefined where only more reading would tell. */
+  readonly total: number | undefined;
 }
 
 export interface ResultColumns {
@@ -51,10 +64,10 @@ class RowRefused extends Error {}
 const INTERRUPT_INTERVAL_MS = 10;
 
 /**
- * Runs all statements of a text and reads the rows of the last one as they arrive. Returns whether there were more than
- * `maxRows`. When it settles, nothing runs on the connection. Throws what the reader throws, `query_failed`, `query_interrupted`.
+ * Runs all statements of a text and reads the rows of the last one as they arrive. When it settles, nothing runs on the connection. Throws
+ * what the reader throws, `query_failed`, `query_interrupted`.
  */
-export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<boolean> {
+export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<RowsRead> {
   let repeated: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
     connection.interrupt();
@@ -75,12 +88,12 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   }
 }
 
-async function runStatements(connection: DuckDBConnection, query: Query): Promise<boolean> {
+async function runStatements(connection: DuckDBConnection, query: Query): Promise<RowsRead> {
   const { sql, parameters, signal } = query;
   const statements = query.isOneStatement === true ? undefined : await extractStatements(connection, sql);
   const count = statements?.count ?? 1;
   const used: string[] = [];
-  let hasMore = false;
+  let read: RowsRead = { hasMore: false, total: 0 };
   for (let index = 0; index < count; index += 1) {
     throwIfInterrupted(signal);
     const statement = await (statements?.prepare(index) ?? connection.prepare(sql));
@@ -89,23 +102,33 @@ async function runStatements(connection: DuckDBConnection, query: Query): Promis
     const isLast = index === count - 1;
     if (isLast && query.refusesExcess === true) refuseExcess(parameters, used);
     await query.beforeRun?.(statement, isLast);
-    if (isLast) hasMore = await streamRows(connection, statement, query);
+    if (isLast) read = await streamRows(connection, statement, query);
     else await statement.run();
     statement.destroySync();
   }
-  return hasMore;
+  return read;
 }
 
-async function streamRows(connection: DuckDBConnection, statement: DuckDBPreparedStatement, query: Query) {
+async function streamRows(
+  connection: DuckDBConnection,
+  statement: DuckDBPreparedStatement,
+  query: Query,
+): Promise<RowsRead> {
   const result = await statement.stream();
+  let fetched = 0;
   let hasMore = false;
   try {
-    hasMore = await readRows(result, query);
+    ({ hasMore, fetched } = await readRows(result, query));
     // Anything but a SELECT does all of its work.
-    const endsEarly = hasMore && statement.statementType === StatementType.SELECT;
-    if (endsEarly) connection.interrupt();
-    if (hasMore) await drain(result);
-    if (endsEarly) return true;
+    if (hasMore && statement.statementType === StatementType.SELECT) {
+      const rest = query.countsRest === true ? await countRest(result, connection) : undefined;
+      if (rest === undefined) {
+        connection.interrupt();
+        await drain(result);
+      }
+      return { hasMore, total: rest === undefined ? undefined : fetched + rest };
+    }
+    if (hasMore) fetched += await drain(result);
   } catch (error) {
     connection.interrupt();
     await drain(result);
@@ -113,27 +136,31 @@ async function streamRows(connection: DuckDBConnection, statement: DuckDBPrepare
   }
   // Otherwise a stream that failed or was interrupted looks complete (DuckDB 1.5.6).
   if (result.returnType === ResultReturnType.INVALID) await throwStreamError(statement, query.signal);
-  return hasMore;
+  return { hasMore, total: fetched };
 }
 
-/** Returns whether there were more rows than `maxRows`. */
-async function readRows(result: DuckDBResult, query: Query): Promise<boolean> {
-  const { signal, openReader, maxRows, maxRowBytes } = query;
+/** Reads until no more rows are wanted; `fetched` counts those of all chunks that have arrived. */
+async function readRows(result: DuckDBResult, query: Query): Promise<{ hasMore: boolean; fetched: number }> {
+  const { signal, openReader, skippedRows = 0, maxRows, maxRowBytes, takesMore } = query;
   const types = result.columnTypes();
   const readers = types.map((type, index) => columnReader(type, index, maxRowBytes));
   const columns = { names: toUniqueNames(result.columnNames()), types };
   const readRow = refusing(() => openReader(columns));
   const budget = new EventLoopBudget();
   let count = 0;
+  let fetched = 0;
   for (;;) {
     const chunk = await result.fetchChunk();
     throwIfInterrupted(signal);
-    if (chunk === null || chunk.rowCount === 0) return false;
+    if (chunk === null || chunk.rowCount === 0) return { hasMore: false, fetched };
+    const first = Math.max(0, skippedRows - fetched);
+    fetched += chunk.rowCount;
+    if (first >= chunk.rowCount) continue;
     const values = await readColumns(chunk, readers, budget);
-    for (let row = 0; row < chunk.rowCount; row += 1) {
+    for (let row = first; row < chunk.rowCount; row += 1) {
       if (budget.isSpent) await budget.renew();
       throwIfInterrupted(signal);
-      if (count === maxRows) return true;
+      if (count === maxRows || takesMore?.() === false) return { hasMore: true, fetched };
       count += 1;
       const pending = refusing(() => readRow(values, row));
       if (pending instanceof Promise) await untilTaken(pending, signal);
@@ -181,15 +208,47 @@ async function throwStreamError(statement: DuckDBPreparedStatement, signal: Abor
   throw new MxcpError('query_failed', `${PREFIX}the query failed after its first rows; try again`);
 }
 
-/** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and discarded. */
-async function drain(result: DuckDBResult): Promise<void> {
+/** Unread rows are counted up to here, and for so long. Reading a chunk without its values takes microseconds. */
+const COUNTED_ROWS = 100_000;
+const COUNTING_MS = 50;
+
+/** How many rows are left; undefined when they are too many or come too slowly. Then the stream is not at its end, or was interrupted. */
+async function countRest(result: DuckDBResult, connection: DuckDBConnection): Promise<number | undefined> {
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    connection.interrupt();
+  }, COUNTING_MS);
+  let count = 0;
+  try {
+    while (count < COUNTED_ROWS) {
+      const chunk = await result.fetchChunk();
+      // A stream that failed or was interrupted looks complete.
+      if (chunk === null || chunk.rowCount === 0)
+        return isLate || result.returnType === ResultReturnType.INVALID ? undefined : count;
+      count += chunk.rowCount;
+    }
+    return undefined;
+  } catch {
+    // The rows that were asked for have arrived. Whatever keeps the others from being counted is no failure of the call.
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** An unread stream keeps the database file open until it is garbage-collected, so the rest is read and discarded. Returns its rows. */
+async function drain(result: DuckDBResult): Promise<number> {
+  let count = 0;
   try {
     for (;;) {
       const chunk = await result.fetchChunk();
-      if (chunk === null || chunk.rowCount === 0) return;
+      if (chunk === null || chunk.rowCount === 0) return count;
+      count += chunk.rowCount;
     }
   } catch {
     // The interrupt arrived while reading and closed the stream, which is all that is wanted here.
+    return count;
   }
 }
 

@@ -15,6 +15,8 @@ export interface CallContext {
   readonly origin?: CallOrigin | undefined;
   /** Records where the time goes. Its transport ends it. */
   readonly timing?: CallTiming | undefined;
+  /** Whether the answer is for a model, so that a list is shortened to what the endpoint and the server allow. */
+  readonly fits?: boolean | undefined;
   /** Whether the call comes from the owner of the project, whom no rate limit concerns. */
   readonly isOwner?: boolean | undefined;
   /** For `mxcp run --skip-output-validation`. */

@@ -31,12 +31,13 @@ export async function callFunction(
   if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
   const collector = new ValueCollector(options);
   const { onShape, onItem } = collector;
-  const { maxResultBytes, endpoint } = options;
+  const { maxResultBytes, endpoint, limits, returns } = options;
+  const part = limits && { ...limits, least: Math.max(1, returns?.minItems ?? 0) };
   const phase = timing?.begin('python', { code: target.file, parameters: Object.keys(bindings).length });
   const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
   const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
   const lineFields = { endpoint, ...originFields(origin) };
-  const call = { caller, endpoint, signal, notify, maxResultBytes, onShape, onItem, trace, lineFields };
+  const call = { caller, endpoint, signal, notify, maxResultBytes, part, onShape, onItem, trace, lineFields };
   await python.call(target, bindings, { ...call, onStatement, onDenied });
   phase?.end();
   return { collector, phase };

@@ -2,6 +2,7 @@ import type { Caller } from '../../caller/index.js';
 import type { RateRule, ResolvedConfig } from '../../config/index.js';
 import type { EndpointPolicies } from '../../policies/index.js';
 import {
+  type AnswerRules,
   ArgumentReader,
   createResultChecks,
   type DeclaredContent,
@@ -27,6 +28,7 @@ import {
 import { ResourceRouter, UriTemplate } from '../definitions/uri-template.js';
 import { toAdvertisedType } from './advertised-result.js';
 import { PromptRenderer } from './render-prompt.js';
+import { PAGE_PARAMETERS } from './answer-limits.js';
 import { createSqlTools, type SqlTool } from './sql-tools.js';
 
 interface Listing extends Readonly<Partial<Pick<EndpointDefinition, 'title' | 'description' | 'tags' | 'icons'>>> {
@@ -55,7 +57,7 @@ export interface PromptListing extends Listing {
 export type EndpointListings = EndpointSet['listings'];
 
 /** Something that answers with a result when it is called: a tool, a resource, or an SQL tool. */
-export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
+export interface Callable extends Omit<ResultOptions, 'maxResultBytes' | 'limits'> {
   readonly arguments: ArgumentReader;
   /** What the token of a caller must have. */
   readonly scopes: readonly string[];
@@ -63,6 +65,7 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes'> {
   readonly policies: EndpointPolicies | undefined;
   /** What of its result becomes content blocks. */
   readonly content: DeclaredContent | undefined;
+  readonly rules: AnswerRules;
 }
 
 /** An endpoint that may be called only so often, and how messages name it. */
@@ -172,7 +175,7 @@ export class EndpointSet {
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {
-    const { returns, source, parameters, policies } = definition;
+    const { returns, source, policies } = definition;
     const endpoint = labelOf(definition);
     const checks = returns && createResultChecks(returns, this.#compiler);
     // A resource that does not exist is an error to its clients, and MCP has no null in place of an object.
@@ -181,7 +184,8 @@ export class EndpointSet {
     return {
       endpoint,
       scopes,
-      arguments: this.#readerOf(endpoint, parameters),
+      arguments: this.#readerOf(endpoint, parametersOf(definition)),
+      rules: toRules(definition),
       returns,
       checks,
       allowsNull,
@@ -200,6 +204,24 @@ function isContent(returns: TypeDefinition): boolean {
   return findContent(returns, '') !== undefined;
 }
 
+/** What callers send, with the arguments of paging. */
+function parametersOf(definition: ToolDefinition | ResourceDefinition | SqlTool): readonly ParameterDefinition[] {
+  return isPaged(definition) ? [...definition.parameters, ...PAGE_PARAMETERS] : definition.parameters;
+}
+
+function isPaged(definition: ToolDefinition | ResourceDefinition | SqlTool): boolean {
+  return 'isPaged' in definition && definition.isPaged;
+}
+
+function toRules(definition: ToolDefinition | ResourceDefinition | SqlTool): AnswerRules {
+  const limits = 'limits' in definition ? definition.limits : { maxRows: undefined, maxBytes: undefined };
+  const isQuery = definition.source.language === 'sql' && definition.source.sql === undefined;
+  const argument = isPaged(definition) ? 'offset' : isQuery ? 'limit' : undefined;
+  // The bytes of an image say little of what it costs a model.
+  const hasDefaults = definition.kind === 'tool' && !(definition.returns && isContent(definition.returns));
+  return { ...limits, hasDefaults, argument };
+}
+
 function takesEmptyText({ type, format, pattern, minLength = 0, enum: allowed }: ParameterDefinition): boolean {
   const isFree = type === 'string' && format === undefined && pattern === undefined && minLength === 0;
   return isFree && (allowed === undefined || allowed.includes(''));
@@ -210,16 +232,20 @@ function labelOf(definition: EndpointDefinition | SqlTool): string {
 }
 
 function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
-  const { name, description, parameters, returns, annotations, source, policies } = tool;
+  const { name, description, returns, annotations, policies } = tool;
   const advertised = returns && policies ? toAdvertisedType(returns, policies.fieldChanges) : returns;
-  const hasRowLimit = source.language === 'sql' && source.sql === undefined;
+  const { argument, maxRows, maxBytes } = toRules(tool);
+  const saysLeftOut = argument !== undefined || maxRows !== undefined || maxBytes !== undefined;
   return {
     name,
     title: ('title' in tool ? tool.title : undefined) ?? annotations?.title,
     description,
-    inputSchema: toInputSchema(parameters),
+    inputSchema: toInputSchema(parametersOf(tool)),
     // Content has no structure that a schema could describe.
-    outputSchema: advertised && !isContent(advertised) ? toOutputSchema(advertised, { hasRowLimit }) : undefined,
+    outputSchema:
+      advertised && !isContent(advertised)
+        ? toOutputSchema(isPaged(tool) ? { ...advertised, minItems: undefined } : advertised, { saysLeftOut })
+        : undefined,
     annotations,
     tags: 'tags' in tool ? tool.tags : undefined,
     icons: 'icons' in tool ? tool.icons : [],

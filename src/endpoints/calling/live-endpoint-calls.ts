@@ -9,13 +9,16 @@ import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
   type CallArguments,
   hasSensitive,
+  limitsOf,
+  type ListLimits,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
+  shorten,
   toContent,
-  type ValueCollector,
 } from '../../values/index.js';
 import { endpointLabel } from '../definitions/endpoint-definition.js';
+import { assertFits, withoutPaging } from './answer-limits.js';
 import { enforceInput, enforceMessages, enforceOutput, recordDenied, toDenial } from './enforce-policies.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import type { AuditedCall, CallAudit, CallOutcome } from './call-audit.js';
@@ -41,7 +44,7 @@ export interface CallableGeneration {
   readonly database: QueryableDatabase;
   /** Undefined when the project has no Python; then no endpoint may need it. */
   readonly python: Pick<PythonWorkers, 'call'> | undefined;
-  readonly config?: (Pick<ResolvedConfig, 'rateLimit'> & SharedConfig) | undefined;
+  readonly config?: (Pick<ResolvedConfig, 'rateLimit' | 'answers'> & SharedConfig) | undefined;
 }
 
 export interface LiveEndpointCallsOptions {
@@ -209,7 +212,7 @@ export class LiveEndpointCalls {
       try {
         const { caller } = context;
         const access = { caller, signal, seesAllRows: true };
-        const hasMore = await call.generation.database.query(sql, parameters, { ...access, ...reading });
+        const { hasMore } = await call.generation.database.query(sql, parameters, { ...access, ...reading });
         const result = collector.finish();
         call.outcome = { result };
         return { result, hasMore };
@@ -271,13 +274,23 @@ export class LiveEndpointCalls {
     return { ...called, context, endpoints, decision, error, durationMs, generation, outcome };
   }
 
-  /** Answers within the limits of the policies, if the endpoint has any. */
+  /** Answers what the policies allow, and as much of it as fits. */
   async #guard(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
-    const { policies, returns, content, endpoint } = callable;
-    if (policies !== undefined) enforceInput(policies, call, callArguments.values);
-    const whole = await this.#answer(callable, callArguments, call);
-    const result = policies === undefined ? whole : await enforceOutput(policies, call, { result: whole, returns });
+    const { policies, returns, rules, content, endpoint } = callable;
+    const { values } = callArguments;
+    if (policies !== undefined) enforceInput(policies, call, values);
+    const { fits = false } = call.context;
     const { maxResultBytes } = this.#options;
+    const limits = limitsOf(rules, { values, fits, server: call.generation.config?.answers, maxResultBytes });
+    const passed = rules.argument === 'offset' ? withoutPaging(callArguments) : callArguments;
+    // Policies that read the result need the whole one. The rows that an SQL tool leaves out were never asked for.
+    const needsWhole = policies?.readsResponse === true && rules.argument !== 'limit';
+    const readLimits = needsWhole ? undefined : limits;
+    const whole = await this.#answer(callable, passed, { ...call, limits: readLimits });
+    const allowed = policies === undefined ? whole : await enforceOutput(policies, call, { result: whole, returns });
+    if (fits && rules.maxBytes !== undefined) assertFits(endpoint, rules.maxBytes, allowed);
+    const hasChanged = policies?.hasOutputRules === true;
+    const result = hasChanged && limits !== undefined ? shorten(allowed, limits, returns?.minItems) : allowed;
     return content === undefined ? result : toContent(result, content, { endpoint, maxResultBytes });
   }
 
@@ -289,11 +302,11 @@ export class LiveEndpointCalls {
   }
 
   /** Waits for the call's turn, then runs its SQL or its function. */
-  async #answer(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
+  async #answer(callable: Callable, callArguments: CallArguments, call: LimitedCall): Promise<ShapedResult> {
     const { gate, maxResultBytes } = this.#options;
     const { endpoint, returns, allowsNull = false, source } = callable;
     const checks = call.context.skipOutputValidation === true ? undefined : callable.checks;
-    const options = { endpoint, returns, checks, allowsNull, maxResultBytes };
+    const options = { endpoint, returns, checks, allowsNull, maxResultBytes, limits: call.limits };
     const queue = call.context.timing?.begin('queue');
     const release = await gate.acquire(endpoint, call.deadline.signal);
     queue?.end();
@@ -307,7 +320,7 @@ export class LiveEndpointCalls {
         options,
         onDenied: (denied) => (call.denied = denied),
       });
-      return finish(collector, context.timing, phase);
+      return finish(() => collector.finish(), context.timing, phase);
     } finally {
       release();
     }
@@ -337,6 +350,7 @@ function readArguments(
 }
 
 type SqlSource = Extract<Callable['source'], { readonly language: 'sql' }>;
+type LimitedCall = RunningCall & { readonly limits: ListLimits | undefined };
 type WorkingCall = RunningCall & { readonly options: ResultOptions };
 
 async function runStatement(
@@ -345,10 +359,11 @@ async function runStatement(
   { generation, context: { caller, timing }, deadline: { signal }, options }: WorkingCall,
 ): Promise<ShapedResult> {
   const collector = new RowCollector(options);
-  const { onRow, readingOf } = collector;
-  const { endpoint, maxResultBytes: maxRowBytes } = options;
+  const { onRow, readingOf, takesMore } = collector;
+  const { endpoint, maxResultBytes: maxRowBytes, limits } = options;
   const seesAllRows = 'readsCatalog' in source && source.readsCatalog;
-  const execution = { caller, signal, maxRowBytes, onRow, readingOf, endpoint, seesAllRows };
+  const part = limits && { skippedRows: limits.offset, takesMore, countsRest: true };
+  const execution = { caller, signal, maxRowBytes, onRow, readingOf, endpoint, seesAllRows, ...part };
   const { database } = generation;
   const isOwn = source.sql === undefined;
   const statement = isOwn ? String(values['sql']) : source.sql.text;
@@ -356,23 +371,22 @@ async function runStatement(
   const staysWithin = isOwn && !('externalAccess' in source && source.externalAccess === true);
   const isOneStatement = !('severalStatements' in source && source.severalStatements === true);
   const allowedFolders = 'allowedFolders' in source ? source.allowedFolders : undefined;
-  const limits = isOwn && { staysWithin, allowedFolders, isOneStatement, maxRows: Number(values['limit']) };
+  const bounds = isOwn && { staysWithin, allowedFolders, isOneStatement };
   const phase = timing?.begin('duckdb', { statement, parameters: Object.keys(parameters).length });
-  const querying = database.query(statement, parameters, { ...execution, ...limits });
-  const hasMore = await (isOwn || 'file' in source.sql ? querying : querying.catch(throwWithoutStatement));
+  const querying = database.query(statement, parameters, { ...execution, ...bounds });
+  const read = await (isOwn || 'file' in source.sql ? querying : querying.catch(throwWithoutStatement));
   phase?.end();
-  const result = finish(collector, timing, phase);
-  return isOwn ? { ...result, isTruncated: hasMore } : result;
+  return finish(() => collector.finish(read), timing, phase);
 }
 
 /** Checks the result as a whole. Throws what the collector throws. */
 function finish(
-  collector: RowCollector | ValueCollector,
+  collected: () => ShapedResult,
   timing: CallTiming | undefined,
   phase: OpenPhase | undefined,
 ): ShapedResult {
   const check = timing?.begin('check');
-  const result = collector.finish();
+  const result = collected();
   check?.end();
   phase?.report(countParts(result));
   return result;

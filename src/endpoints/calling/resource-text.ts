@@ -1,6 +1,13 @@
 import type { CacheRule, DeclaredCache, ResolvedConfig } from '../../config/index.js';
 import { MxcpError } from '../../errors/index.js';
-import { type ContentBlock, isBinaryType, jsonListPieces, type ShapedResult, toBase64 } from '../../values/index.js';
+import {
+  type ContentBlock,
+  isBinaryType,
+  jsonListPieces,
+  type LeftOut,
+  type ShapedResult,
+  toBase64,
+} from '../../values/index.js';
 import type { Callable } from './endpoint-set.js';
 
 export interface ResourceText {
@@ -14,6 +21,8 @@ export interface ResourceText {
   readonly isBinary: boolean;
   /** How long a client may keep it, and whether it is the same for everyone; undefined when it may not be kept. */
   readonly cache?: CacheRule | undefined;
+  /** Of a list that is not whole, with the number of its items. */
+  readonly shortened?: { readonly returned: number; readonly leftOut: LeftOut } | undefined;
 }
 
 /** The result of a resource as the one text that its clients read. Throws `output_invalid`. */
@@ -24,7 +33,9 @@ export function toResourceText(uri: string, mimeType: string, result: ShapedResu
     return { uri, mimeType, texts: [binary], bytes: binary.length, isBinary: true };
   }
   const texts = result.shape === 'array' ? { [Symbol.iterator]: () => jsonListPieces(result.texts) } : result.texts;
-  return { uri, mimeType, texts, bytes: result.bytes, isBinary: false };
+  const text = { uri, mimeType, texts, bytes: result.bytes, isBinary: false };
+  if (result.shape !== 'array' || result.leftOut === undefined) return text;
+  return { ...text, shortened: { returned: result.texts.length, leftOut: result.leftOut } };
 }
 
 /** A function may say itself of which type its content is. */

@@ -15,7 +15,12 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     ...parameters.map((type, index): [KeyPath, typeof type] => [[kind, 'parameters', index], type]),
     [[kind, 'return'], returns],
   ];
-  const mistakes = [...findRepeatedNames(parts), ...checkUri(parts), ...checkContentTypes(parts)];
+  const mistakes = [
+    ...findRepeatedNames(parts),
+    ...checkUri(parts),
+    ...checkContentTypes(parts),
+    ...checkPaging(parts),
+  ];
   const warnings = [...warnOfNames(parts), ...warnOfUnused(parts)];
   for (const [at, type] of types) {
     if (type === undefined) continue;
@@ -43,6 +48,19 @@ function findRepeatedNames({ kind, declared }: EndpointParts): Finding[] {
     if (!isRepeated) return [];
     return [{ at: [kind, 'parameters', index, 'name'], message: `parameter "${name}" is declared twice` }];
   });
+}
+
+/** Only a list has parts, and its tool gets two more arguments. */
+function checkPaging({ kind, isPaged, returns, declared }: EndpointParts): Finding[] {
+  if (!isPaged) return [];
+  const mistakes = declared.flatMap((name, index) => {
+    if (name?.toLowerCase() !== 'limit' && name?.toLowerCase() !== 'offset') return [];
+    const message = `\`paging\` adds the parameter "${name.toLowerCase()}"; remove this one, or remove \`paging\` to page in the SQL or the function`;
+    return [{ at: [kind, 'parameters', index, 'name'], message }];
+  });
+  if (returns === undefined || returns.type === 'array') return mistakes;
+  const message = `\`paging\` is for lists, but \`return\` declares the type ${returns.type}`;
+  return [...mistakes, { at: [kind, 'paging'], message }];
 }
 
 /**

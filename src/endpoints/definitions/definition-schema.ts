@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cacheSchema, iconsSchema, rateLimitSchema } from '../../config/index.js';
+import { answerLimitFields, cacheSchema, iconsSchema, rateLimitSchema } from '../../config/index.js';
 import { clip } from '../../errors/index.js';
 import { policiesSchema } from '../../policies/index.js';
 import {
@@ -59,7 +59,7 @@ const sharedFields = {
   policies: maybe(policiesSchema),
 };
 
-const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema };
+const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema, ...answerLimitFields };
 
 const messageSchema = z
   .strictObject({
@@ -112,6 +112,10 @@ const KEYS_OF_ENDPOINTS = {
   ratelimit: 'rate_limit',
   rateLimit: 'rate_limit',
   rate_limits: 'rate_limit',
+  maxRows: 'max_rows',
+  row_limit: 'max_rows',
+  limit: 'max_rows',
+  maxBytes: 'max_bytes',
   labels: 'tags',
   icon: 'icons',
 };
@@ -141,10 +145,11 @@ const toolSchema = z
         openWorldHint: flag,
       }),
     ),
+    paging: flag,
     ...sharedFields,
     ...sqlFields,
   })
-  .register(hints, { keys: KEYS_OF_ENDPOINTS });
+  .register(hints, { keys: { ...KEYS_OF_ENDPOINTS, page: 'paging', pagination: 'paging', paged: 'paging' } });
 
 /** Hints for clients about a resource, with the names that MCP gives them. */
 const annotationsSchema = z
@@ -227,6 +232,7 @@ export function readParts(
     /** The names of the same parameters, even of refused ones; undefined for a parameter without a readable name. */
     declared: parameters.map((each) => read(named, each)?.name),
     returns: read(typeSchema, fields['return']),
+    isPaged: fields['paging'] === true,
     hasReturns: fields['return'] !== undefined && fields['return'] !== null,
     policies: fields['policies'] === null ? undefined : read(policiesSchema, fields['policies']),
     messages: toList(fields['messages']).map((each) => read(messageSchema, each)),

@@ -1,4 +1,4 @@
-import type { DeclaredCache, Icon, RateRule } from '../../config/index.js';
+import type { AnswerLimits, DeclaredCache, Icon, RateRule } from '../../config/index.js';
 import type { Problem, SourcePosition } from '../../errors/index.js';
 import type { EndpointPolicies } from '../../policies/index.js';
 import type { BlockAnnotations, ParameterDefinition, TypeDefinition } from '../../values/index.js';
@@ -64,6 +64,9 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'descriptio
 export interface ToolDefinition extends DefinitionBase, Readonly<Pick<ToolFields, 'annotations'>> {
   readonly kind: 'tool';
   readonly source: EndpointSource;
+  readonly limits: AnswerLimits;
+  /** Whether callers ask for the list in parts. */
+  readonly isPaged: boolean;
 }
 
 export interface ResourceDefinition extends DefinitionBase, Readonly<Pick<ResourceFields, 'annotations'>> {
@@ -74,6 +77,7 @@ export interface ResourceDefinition extends DefinitionBase, Readonly<Pick<Resour
   /** How long clients may keep what they have read; undefined when they may not. */
   readonly cache: DeclaredCache | undefined;
   readonly source: EndpointSource;
+  readonly limits: AnswerLimits;
 }
 
 export interface PromptDefinition extends DefinitionBase {

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { type Icon, iconFilesOf, readIcons, toCacheRule, toRateRule } from '../../config/index.js';
+import { type Icon, iconFilesOf, readIcons, toAnswerLimits, toCacheRule, toRateRule } from '../../config/index.js';
 import { clip, type Problem } from '../../errors/index.js';
 import { type CompiledPolicies, compilePolicies, hasRules } from '../../policies/index.js';
 import { explainMismatch, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
@@ -194,9 +194,13 @@ function toDefinition(
   if ('messages' in fields) return { kind: 'prompt', ...shared, name: fields.name, messages: found.messages };
   const source = found.read;
   if (source === undefined) return undefined;
-  if (!('uri' in fields))
-    return { kind: 'tool', ...shared, name: fields.name, annotations: fields.annotations, source };
-  const { uri, name = uri, mime_type: mimeType, annotations } = fields;
+  const limits = toAnswerLimits(fields);
+  if (!('uri' in fields)) {
+    const { name, annotations, paging: isPaged = false } = fields;
+    return { kind: 'tool', ...shared, name, annotations, source, limits, isPaged };
+  }
+  const { uri: written, name = written, mime_type: mimeType, annotations } = fields;
   const cache = fields.cache && toCacheRule(fields.cache);
-  return { kind: 'resource', ...shared, name, uri: new UriTemplate(uri).text, mimeType, annotations, cache, source };
+  const uri = new UriTemplate(written).text;
+  return { kind: 'resource', ...shared, name, uri, mimeType, annotations, cache, source, limits };
 }

@@ -8,8 +8,10 @@ describe('a query of which only the first rows are wanted', () => {
     const database = await openDatabase();
     const sql = 'SELECT i FROM range(100000000000) t(i)';
     const rows: JsonObject[] = [];
-    const read = (text: string, maxRows: number): Promise<boolean> =>
-      database.query(text, {}, { caller: ANONYMOUS, maxRows, onRow: (row) => rows.push(row) });
+    const read = async (text: string, maxRows: number): Promise<boolean> => {
+      const options = { caller: ANONYMOUS, maxRows, onRow: (row: JsonObject) => rows.push(row) };
+      return (await database.query(text, {}, options)).hasMore;
+    };
     await database.inspect(sql);
     for (let round = 1; round <= 20; round += 1) {
       expect(await read(sql, 3)).toBe(true);
@@ -26,7 +28,7 @@ describe('a query of which only the first rows are wanted', () => {
     await rowsOf(database, 'CREATE TABLE t (a INTEGER UNIQUE)');
     const insert = 'INSERT INTO t FROM range(100000) RETURNING a';
     const options = { caller: ANONYMOUS, maxRows: 1, onRow: () => undefined };
-    expect(await database.query(insert, {}, options)).toBe(true);
+    expect(await database.query(insert, {}, options)).toEqual({ hasMore: true, total: 100_000 });
     expect(await valueOf(database, 'SELECT count(*) FROM t')).toBe(100_000);
     await expect(database.query(insert, {}, options)).rejects.toMatchObject({ code: 'query_failed' });
   });

@@ -80,10 +80,13 @@ test.each([
 test('a query returns at most as many rows as the caller wants, 1000 by default, and says when there are more', async () => {
   const select = (rows: number, limit?: number) =>
     calls.callTool('execute_sql_query', { sql: `SELECT * FROM range(${rows})`, ...(limit && { limit }) }, anonymous());
-  expect(await select(1000)).toMatchObject({ texts: { length: 1000 }, isTruncated: false });
-  expect(await select(1_000_000_000_000)).toMatchObject({ texts: { length: 1000 }, isTruncated: true });
-  expect(await select(1001, 1001)).toMatchObject({ texts: { length: 1001 }, isTruncated: false });
-  expect(await select(3, 2)).toMatchObject({ texts: { length: 2 }, isTruncated: true });
+  expect(await select(1000)).not.toHaveProperty('leftOut');
+  expect(await select(1_000_000_000_000)).toMatchObject({
+    texts: { length: 1000 },
+    leftOut: { because: 'rows', nextOffset: 1000, total: undefined, argument: 'limit' },
+  });
+  expect(await select(1001, 1001)).not.toHaveProperty('leftOut');
+  expect(await select(3, 2)).toMatchObject({ texts: { length: 2 }, leftOut: { total: 3 } });
   await expect(select(1, -1)).rejects.toMatchObject({ code: 'params_invalid' });
 });
 
@@ -91,7 +94,7 @@ test('a statement that changes data is run to its end, however few of its rows a
   await execute('CREATE TABLE numbers (n INT)');
   const sql = 'INSERT INTO numbers SELECT * FROM range(5000) RETURNING n';
   expect(await calls.callTool('execute_sql_query', { sql, limit: 1 }, anonymous())).toMatchObject({
-    isTruncated: true,
+    leftOut: { nextOffset: 1, total: 5000 },
   });
   expect(await rowsOf('execute_sql_query', { sql: 'SELECT count(*) AS n FROM numbers' })).toEqual([{ n: 5000 }]);
 });

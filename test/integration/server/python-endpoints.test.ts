@@ -54,7 +54,7 @@ function typesProject() {
     'python/types_.py': TYPES,
     'tools/arguments.yml': pythonTool('arguments', 'python/types_.py', ARGUMENTS),
     'tools/values.yml': pythonTool('values', 'python/types_.py', ['return: { type: object }']),
-    'tools/rows.yml': pythonTool('rows', 'python/types_.py', COUNT),
+    'tools/rows.yml': pythonTool('rows', 'python/types_.py', [...COUNT, 'max_rows: 0', 'max_bytes: 0']),
     'tools/text.yml': pythonTool('text', 'python/types_.py', ['return: { type: string }']),
     'tools/words.yml': pythonTool('words', 'python/types_.py'),
     'tools/nothing.yml': pythonTool('nothing', 'python/types_.py'),

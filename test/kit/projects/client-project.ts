@@ -14,6 +14,8 @@ export const CLIENT_PROJECT: ProjectFiles = {
   ],
   'tools/rows.yml': sqlTool('rows', "SELECT i AS id, 'name ' || i AS name FROM range($n) t(i)", [
     'parameters: [{ name: n, type: integer, description: How many }]',
+    'max_rows: 0',
+    'max_bytes: 0',
   ]),
   'resources/all.yml': ['mxcp: 1', 'resource:', '  uri: notes://all', '  source: { code: SELECT 1 AS a }'],
   'resources/one.yml': [

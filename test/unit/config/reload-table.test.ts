@@ -41,11 +41,12 @@ describe.each([
   });
 });
 
-it('lets a reload apply rate limits, rules for rows, secrets, also those of authentication, their stores, plugin configuration, headers of telemetry and how often it happens by itself, and nothing else', () => {
+it('lets a reload apply the limits of answers, rate limits, rules for rows, secrets, also those of authentication, their stores, plugin configuration, headers of telemetry and how often it happens by itself, and nothing else', () => {
   const applied = reloadTable()
     .filter((row) => row.reload === 'live')
     .map((row) => row.path.join('.'));
   expect(applied).toEqual([
+    'answers',
     'profiles.*.rate_limit',
     'profiles.*.protect',
     'projects.*.profiles.*.secrets',

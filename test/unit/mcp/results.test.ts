@@ -110,13 +110,16 @@ describe('a result that is written in slices', () => {
 
   it.each([0, LARGE])('says when there were more rows (%i bytes)', async (bytes) => {
     const splices = new ResultSplices();
-    const result = { ...shaped('array', [{ n: 1 }, { n: 2 }], bytes), isTruncated: true };
+    const leftOut = { because: 'rows', offset: 0, nextOffset: 2, total: 7, argument: 'limit' } as const;
+    // The shape is that of an array.
+    const result = { ...shaped('array', [{ n: 1 }, { n: 2 }], bytes), leftOut } as JsonResult;
     const message = JSON.parse(await written(toToolResult(result, splices), splices));
-    expect(message.result.structuredContent).toEqual({ result: [{ n: 1 }, { n: 2 }], truncated: true });
+    const facts = { truncated: true, returned: 2, total: 7 };
+    expect(message.result.structuredContent).toEqual({ result: [{ n: 1 }, { n: 2 }], ...facts });
     expect(message.result.content.map((block: { text: string }) => block.text)).toEqual([
       '{"n":1}',
       '{"n":2}',
-      'These are the first 2 rows; there are more. Narrow the query, or give a larger "limit".',
+      `These are the first 2 rows of 7 (about ${bytes / 4} tokens). Narrow the query, or give a larger "limit".`,
     ]);
   });
 

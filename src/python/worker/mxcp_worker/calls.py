@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import itertools
 import sys
-from typing import Any, Awaitable, Callable
+from typing import Any, Awaitable, Callable, Iterator, NamedTuple, Optional
 
 from . import output, process, threads
 from .channel import MAX_LINE_BYTES, Channel
@@ -52,12 +53,12 @@ class Calls:
         if job is not None:
             job.cancel()
 
-    def call(self, job: Job, function: Callable[..., Any], arguments: Callable[[], Any], limit: int) -> None:
+    def call(self, job: Job, function: Callable[..., Any], arguments: Callable[[], Any], part: ResultPart) -> None:
         def prepare() -> Any:
             return function(**arguments())
 
         def finish(value: Any) -> None:
-            _send_result(job, value, limit)
+            _send_result(job, value, part)
 
         if inspect.iscoroutinefunction(function):
             self.start_async(job, prepare, finish)
@@ -211,18 +212,34 @@ def _is_small(value: Any) -> bool:
     return all(isinstance(part, _PLAIN) for part in (value.values() if isinstance(value, dict) else value))
 
 
-def _send_result(job: Job, value: Any, limit: int) -> None:
+class ResultPart(NamedTuple):
+    """How much of a result is sent. A larger one than `limit` is an error; the rest is about lists, which may be shortened."""
+
+    limit: int
+    skip: int = 0
+    #: At least so many items are sent, if there are so many.
+    least: int = 1
+    items: Optional[int] = None
+    size: Optional[int] = None
+
+    @property
+    def is_shortened(self) -> bool:
+        return self.items is not None or self.size is not None
+
+
+def _send_result(job: Job, value: Any, part: ResultPart) -> None:
     shape, texts = encode_result(value)
-    lines = [b'{"op":"shape","job":%d,"shape":"%s"}\n' % (job.number, shape.encode("ascii"))]
+    length = b',"length":%d' % len(value) if shape == "list" and isinstance(value, (list, tuple)) else b""
+    lines = [b'{"op":"shape","job":%d,"shape":"%s"%s}\n' % (job.number, shape.encode("ascii"), length)]
     overhead = len(b"%d \n" % job.number)
     waiting = 0
     size = 0
-    for count, text in enumerate(texts, 1):
+    for count, text in enumerate(_only(texts, part) if shape == "list" else texts, 1):
         line = b"%d %s\n" % (job.number, text.encode("utf-8"))
         lines.append(line)
         size += len(line) - overhead
         waiting += len(line)
-        if size > limit:
+        if size > part.limit and not (part.is_shortened and count > 1):
             raise TooLarge("" if shape == "value" else "reached at item %d" % count)
         if len(line) > MAX_LINE_BYTES:
             raise ValueError("one item of a result must not be larger than %d bytes" % MAX_LINE_BYTES)
@@ -232,3 +249,14 @@ def _send_result(job: Job, value: Any, limit: int) -> None:
             lines.clear()
             waiting = 0
     job.write(b"".join(lines))
+
+
+def _only(texts: Iterator[str], part: ResultPart) -> Iterator[str]:
+    """Ends behind the first item that is left out: it shows the server that there are more."""
+    size = 0
+    for count, text in enumerate(itertools.islice(texts, part.skip, None), 1):
+        yield text
+        size += len(text)
+        is_over = (part.items is not None and count > part.items) or (part.size is not None and size > part.size)
+        if is_over and count > part.least:
+            return

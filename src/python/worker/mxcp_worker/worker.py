@@ -12,7 +12,7 @@ import traceback
 from typing import Any, Callable
 
 from . import output, process, threads
-from .calls import Calls
+from .calls import Calls, ResultPart
 from .channel import Channel
 from .code_snapshot import CodeSnapshot
 from .database import Database
@@ -81,14 +81,14 @@ class Worker:
 
     def _call(self, message: dict[str, Any]) -> None:
         job = Job(self.channel, message["job"], message["user"], message["trace"])
-        limit = message["limit"]
+        part = ResultPart(message["limit"], **(message["part"] or {}))
         try:
             function = self._code.function(message["file"], message["function"])
         except NotCallable as error:
             problem = error.problem
             self.channel.send({"op": "done", "job": job.number, "failure": {"kind": "not_callable", **problem}})
             return
-        self._calls.call(job, function, lambda: decode_arguments(message["arguments"]), limit)
+        self._calls.call(job, function, lambda: decode_arguments(message["arguments"]), part)
 
     def _cancel(self, message: dict[str, Any]) -> None:
         self._calls.cancel(message["job"])

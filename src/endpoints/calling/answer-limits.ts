@@ -1,0 +1,23 @@
+import { MxcpError } from '../../errors/index.js';
+import type { CallArguments, ParameterDefinition, ShapedResult } from '../../values/index.js';
+
+/** The arguments that `paging: true` adds. They are never passed to the SQL or the function. */
+export const PAGE_PARAMETERS: readonly ParameterDefinition[] = [
+  { name: 'limit', type: 'integer', description: 'The most rows to return.', minimum: 1, default: null },
+  { name: 'offset', type: 'integer', description: 'How many rows to skip.', minimum: 0, default: 0 },
+];
+
+/** The arguments as the SQL or the function gets them. */
+export function withoutPaging({ values, bindings }: CallArguments): CallArguments {
+  const isOwn = (name: string): boolean => PAGE_PARAMETERS.some((parameter) => parameter.name === name);
+  return { values, bindings: Object.fromEntries(Object.entries(bindings).filter(([name]) => !isOwn(name))) };
+}
+
+/** A single value cannot be shortened. Throws `result_too_large` if the endpoint wants it smaller. */
+export function assertFits(endpoint: string, maxBytes: number, result: ShapedResult): void {
+  if (result.shape === 'array' || maxBytes === 0 || result.bytes <= maxBytes) return;
+  throw new MxcpError(
+    'result_too_large',
+    `the result of ${endpoint} has ${result.bytes} bytes, more than its \`max_bytes\` (${maxBytes}); ask for less`,
+  );
+}

@@ -1,0 +1,246 @@
+import type { Client } from '@modelcontextprotocol/client';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { AdminClient } from '../../../src/admin/client/index.js';
+import { readOwnerFile } from '../../../src/admin/client/owner-file.js';
+import { InProcessServer } from '../../kit/in-process-server.js';
+import { connectTo } from '../../kit/mcp-client.js';
+import { createProject, type ProjectFiles, sqlTool } from '../../kit/projects/temporary-project.js';
+
+const SITE = ['mxcp: 1', 'project: shop', 'profile: dev', 'sql_tools: { enabled: true }'];
+const COUNT = 'SELECT i FROM range($n) t(i)';
+const HOW_MANY = 'parameters: [{ name: n, type: integer }]';
+const LIST = 'return: { type: array, items: { type: object, properties: { i: { type: integer } } } }';
+
+const PYTHON = [
+  'import itertools',
+  'def numbers(n):',
+  '    return [{"i": i} for i in range(n)]',
+  'def endless():',
+  '    return ({"i": i} for i in itertools.count())',
+];
+
+function pythonTool(name: string, fields: readonly string[] = []): readonly string[] {
+  const shared = [
+    'mxcp: 1',
+    'tool:',
+    `  name: ${name}`,
+    '  language: python',
+    '  source: { file: ../python/lists.py }',
+  ];
+  return [...shared, ...fields.map((field) => `  ${field}`)];
+}
+
+async function serve(files: ProjectFiles) {
+  const project = createProject({ 'mxcp-site.yml': SITE, ...files });
+  const server = await InProcessServer.start(project);
+  const client = await connectTo(server.url);
+  onTestFinished(async () => {
+    await client.close();
+    await server[Symbol.asyncDispose]();
+  });
+  return { project, server, client };
+}
+
+interface Listed {
+  readonly result: readonly { readonly i: number }[];
+  readonly truncated?: boolean;
+  readonly returned?: number;
+  readonly total?: number;
+  readonly next_offset?: number;
+}
+
+async function call(client: Client, name: string, parameters: object = {}) {
+  const { content, structuredContent, isError } = await client.callTool({ name, arguments: { ...parameters } });
+  const texts = content.map((block) => (block.type === 'text' ? block.text : ''));
+  if (isError === true) throw new Error(texts.join('\n'));
+  // The tools of this file answer with lists.
+  return { list: structuredContent as unknown as Listed, note: texts.at(-1) ?? '', blocks: texts.length };
+}
+
+describe('a list that is longer than an answer', () => {
+  test('has 1000 rows by default, and says how many there are and that others are left out', async () => {
+    const { client } = await serve({ 'tools/count.yml': sqlTool('count', COUNT, [HOW_MANY, LIST]) });
+    const whole = await call(client, 'count', { n: 1000 });
+    expect(whole.list).not.toHaveProperty('truncated');
+    expect(whole.list.result).toHaveLength(1000);
+    // A machine that is too busy to count for 50 ms leaves the number out.
+    const { list, note } = await vi.waitFor(async () => {
+      const answer = await call(client, 'count', { n: 4321 });
+      expect(answer.list.total).toBe(4321);
+      return answer;
+    }, 10_000);
+    expect(list).toEqual({ result: whole.list.result, truncated: true, returned: 1000, total: 4321 });
+    expect(note).toMatch(/^These are the first 1000 rows of 4321 \(about \d+ tokens\)\. Other arguments may give/);
+    const endless = await call(client, 'count', { n: 1_000_000_000_000 });
+    expect(endless.list).toEqual({ result: whole.list.result, truncated: true, returned: 1000 });
+    expect(endless.note).toContain('the first 1000 rows; there are more');
+  });
+
+  test('has at most 100 KiB by default, but at least one row', async () => {
+    const sql = "SELECT repeat('x', $size) AS text FROM range(500)";
+    const size = 'parameters: [{ name: size, type: integer }]';
+    const { client } = await serve({ 'tools/wide.yml': sqlTool('wide', sql, [size]) });
+    const { list } = await call(client, 'wide', { size: 10_000 });
+    expect(list).toMatchObject({ truncated: true, returned: 10 });
+    const large = await call(client, 'wide', { size: 200_000 });
+    expect(large.list).toMatchObject({ truncated: true, returned: 1 });
+    expect(JSON.stringify(large.list.result)).toContain('x'.repeat(200_000));
+    expect(large.note).toContain('These are the first 1 rows');
+  });
+
+  test('keeps as many rows as its type declares with `minItems`, and is never below', async () => {
+    const returns = 'return: { type: array, minItems: 7, items: { type: object } }';
+    const { client } = await serve({
+      'tools/few.yml': sqlTool('few', COUNT, [HOW_MANY, returns, 'max_rows: 5', 'max_bytes: 20']),
+    });
+    expect((await call(client, 'few', { n: 100 })).list).toMatchObject({ returned: 7 });
+    await expect(call(client, 'few', { n: 6 })).rejects.toThrow('fewer than minItems (7)');
+  });
+
+  test('has the limits of its endpoint, or those of the project, which a reload applies', async () => {
+    const { client, project, server } = await serve({
+      'mxcp-site.yml': [...SITE, 'answers: { max_rows: 20 }'],
+      'tools/count.yml': sqlTool('count', COUNT, [HOW_MANY]),
+      'tools/own.yml': sqlTool('own', COUNT, [HOW_MANY, 'max_rows: 30']),
+      'tools/unlimited.yml': sqlTool('unlimited', COUNT, [HOW_MANY, 'max_rows: 0', 'max_bytes: 0']),
+    });
+    const returned = async (name: string) => (await call(client, name, { n: 20_000 })).list.result.length;
+    expect([await returned('count'), await returned('own'), await returned('unlimited')]).toEqual([20, 30, 20_000]);
+    const query = { sql: 'SELECT i FROM range(100) t(i)', limit: 50 };
+    expect((await call(client, 'execute_sql_query', query)).list).toMatchObject({ returned: 20 });
+    project.write('mxcp-site.yml', [...SITE, 'answers: { max_rows: 40, max_bytes: 1KiB }']);
+    expect(await server.admin.reload({ waitMs: 20_000 })).toMatchObject({ status: 'success' });
+    expect([await returned('count'), await returned('own'), await returned('unlimited')]).toEqual([40, 30, 20_000]);
+    expect((await call(client, 'execute_sql_query', query)).list).toMatchObject({ returned: 40 });
+    await expect(call(client, 'unlimited', { n: 2_000_000 })).rejects.toThrow('is larger than 10485760 bytes');
+  });
+
+  test('is whole for the owner of the project', async () => {
+    const { project } = await serve({ 'tools/count.yml': sqlTool('count', COUNT, [HOW_MANY, 'max_rows: 3']) });
+    const { token } = readOwnerFile(project.path('data/db-dev.duckdb')) ?? {};
+    const owner = new AdminClient({ socketPath: project.socketPath, ...(token !== undefined && { token }) });
+    const { result } = await owner.run({ type: 'tool', name: 'count', parameters: { n: 2000 } });
+    expect(result).toHaveLength(2000);
+  });
+
+  test('of a Python function is cut in its process, and a generator is read no further', async () => {
+    const { client } = await serve({
+      'python/lists.py': PYTHON,
+      'tools/numbers.yml': pythonTool('numbers', [HOW_MANY, 'paging: true', 'max_rows: 100']),
+      'tools/endless.yml': pythonTool('endless'),
+    });
+    const { list } = await call(client, 'numbers', { n: 250_000, offset: 249_850 });
+    expect(list).toMatchObject({ returned: 100, total: 250_000, next_offset: 249_950 });
+    expect(list.result[0]).toEqual({ i: 249_850 });
+    expect((await call(client, 'numbers', { n: 3, offset: 1 })).list).toEqual({ result: [{ i: 1 }, { i: 2 }] });
+    const endless = await call(client, 'endless');
+    expect(endless.list).toMatchObject({ truncated: true, returned: 1000 });
+    expect(endless.list).not.toHaveProperty('total');
+  });
+
+  test('of a resource is shortened where its file says so, beside valid JSON', async () => {
+    const resource = (name: string, ...fields: readonly string[]) => [
+      'mxcp: 1',
+      'resource:',
+      `  uri: numbers://${name}`,
+      ...fields.map((field) => `  ${field}`),
+      '  source: { code: SELECT i FROM range(5000) t(i) }',
+    ];
+    const { client } = await serve({
+      'resources/all.yml': resource('all'),
+      'resources/some.yml': resource('some', 'max_rows: 2'),
+    });
+    const read = async (uri: string) => (await client.readResource({ uri })).contents[0] ?? {};
+    const all = await read('numbers://all');
+    expect(JSON.parse('text' in all ? String(all.text) : '')).toHaveLength(5000);
+    expect(all).not.toHaveProperty('_meta');
+    expect(await read('numbers://some')).toMatchObject({
+      text: '[{"i":0},{"i":1}]',
+      _meta: { 'mxcp/left-out': { truncated: true, returned: 2 } },
+    });
+  });
+
+  test('is refused instead if it is one value that its endpoint wants smaller', async () => {
+    const { client } = await serve({
+      'tools/text.yml': sqlTool('text', "SELECT repeat('x', $n)", [
+        HOW_MANY,
+        'return: { type: string }',
+        'max_bytes: 1KiB',
+      ]),
+    });
+    expect((await call(client, 'text', { n: 1024 })).note).toHaveLength(1024);
+    await expect(call(client, 'text', { n: 1025 })).rejects.toThrow(
+      'the result of tool "text" has 1025 bytes, more than its `max_bytes` (1024); ask for less',
+    );
+  });
+});
+
+describe('paging', () => {
+  test('leads through the whole list, also while the author changes nothing', async () => {
+    const fields = [
+      LIST.replace('type: array,', 'type: array, minItems: 3,'),
+      HOW_MANY,
+      'paging: true',
+      'max_rows: 37',
+    ];
+    const { client } = await serve({ 'tools/pages.yml': sqlTool('pages', COUNT, fields) });
+    const found: number[] = [];
+    let offset: number | undefined = 0;
+    let pages = 0;
+    while (offset !== undefined) {
+      const { list } = await call(client, 'pages', { n: 5000, offset });
+      found.push(...list.result.map(({ i }) => i));
+      offset = list.next_offset;
+      pages += 1;
+    }
+    expect(found).toEqual(Array.from({ length: 5000 }, (_, i) => i));
+    expect(pages).toBe(Math.ceil(5000 / 37));
+    const { list, note } = await call(client, 'pages', { n: 5000, offset: 100, limit: 10 });
+    expect(list).toMatchObject({ returned: 10, next_offset: 110 });
+    expect(note).toContain('These are rows 101 to 110');
+    expect(note).toContain('Call again with "offset": 110');
+    expect((await call(client, 'pages', { n: 5, offset: 9 })).list).toEqual({ result: [] });
+    await expect(call(client, 'pages', { n: 5, offset: -1 })).rejects.toThrow('"offset" must be at least 0');
+  });
+
+  test('shows its arguments, and what an answer has beside its rows', async () => {
+    const { client } = await serve({ 'tools/pages.yml': sqlTool('pages', COUNT, [LIST, HOW_MANY, 'paging: true']) });
+    const tool = (await client.listTools()).tools.find(({ name }) => name === 'pages');
+    expect(tool?.inputSchema).toMatchObject({
+      properties: {
+        n: {},
+        limit: { type: 'integer', minimum: 1 },
+        offset: { type: 'integer', minimum: 0, default: 0 },
+      },
+      required: ['n'],
+    });
+    expect(Object.keys(tool?.outputSchema?.['properties'] ?? {})).toEqual([
+      'result',
+      'truncated',
+      'returned',
+      'total',
+      'next_offset',
+    ]);
+  });
+});
+
+describe('policies', () => {
+  const rules = (...output: readonly string[]) => ['policies:', '  output:', ...output.map((line) => `    ${line}`)];
+
+  test('that read the result decide on the whole of it, whatever page is asked for', async () => {
+    const deny = rules('- condition: size(response) > 100', '  action: deny', '  reason: too many');
+    const fields = [HOW_MANY, LIST, 'paging: true', 'max_rows: 10', ...deny];
+    const { client } = await serve({ 'tools/pages.yml': sqlTool('pages', COUNT, fields) });
+    expect((await call(client, 'pages', { n: 100, offset: 20 })).list).toMatchObject({ returned: 10, next_offset: 30 });
+    await expect(call(client, 'pages', { n: 101, offset: 20, limit: 1 })).rejects.toThrow('too many');
+  });
+
+  test('that mask fields do so in what is left, and hide how many rows there are', async () => {
+    const mask = rules('- condition: "true"', '  action: mask_fields', '  fields: [i]');
+    const { client } = await serve({
+      'tools/masked.yml': sqlTool('masked', COUNT, [HOW_MANY, 'max_rows: 2', ...mask]),
+    });
+    const { list } = await call(client, 'masked', { n: 5000 });
+    expect(list).toEqual({ result: [{ i: '****' }, { i: '****' }], truncated: true, returned: 2 });
+  });
+});
