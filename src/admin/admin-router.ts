@@ -31,6 +31,8 @@ export interface AdminRouterOptions {
   readonly debug: boolean;
   readonly limits: RouterLimits;
   readonly streams: EventStreams;
+  /** Learns of requests that may not be made in this way, or not by their sender. `request` is as it was sent. */
+  readonly onRefused?: ((request: string, error: MxcpError) => void) | undefined;
   readonly logger: Logger;
   /** Redacts error texts: an error may quote what it failed on. */
   readonly scrubber: Scrubber;
@@ -86,22 +88,37 @@ export class AdminRouter {
   }
 
   async #dispatch(request: IncomingMessage, { gone, answering }: Connection): Promise<Reply | StreamReply> {
-    const { access, limits, ownerToken } = this.#options;
+    const { limits } = this.#options;
     if (answering.size > limits.requestsPerConnection) throw tooManyRequests();
-    const { path, search, authority } = parseRequestTarget(request.url ?? '');
-    assertLocalCaller({
-      httpVersion: request.httpVersion,
-      host: headerValues(request, 'host'),
-      origin: headerValues(request, 'origin'),
-      referer: headerValues(request, 'referer'),
-      fetchSite: headerValues(request, 'sec-fetch-site'),
-      authority,
-    });
-    const { name, pathParameters } = matchRoute(request.method ?? '', path, access);
-    const { owner, bodyBytes = limits.bodyBytes }: RouteContract = ROUTES[name];
-    if (owner === true) assertOwner(headerValues(request, 'authorization'), ownerToken);
+    const { name, pathParameters, search } = this.#admit(request);
+    const { bodyBytes = limits.bodyBytes }: RouteContract = ROUTES[name];
     const body = hasBody(request) ? await readRequestBody(request, bodyBytes) : NO_BODY;
     return this.#call(name, { search, pathParameters, body, request, gone });
+  }
+
+  /** The route of a request that may be made. */
+  #admit(request: IncomingMessage): RouteMatch & { readonly search: string } {
+    const { access, ownerToken, onRefused } = this.#options;
+    try {
+      const { path, search, authority } = parseRequestTarget(request.url ?? '');
+      assertLocalCaller({
+        httpVersion: request.httpVersion,
+        host: headerValues(request, 'host'),
+        origin: headerValues(request, 'origin'),
+        referer: headerValues(request, 'referer'),
+        fetchSite: headerValues(request, 'sec-fetch-site'),
+        authority,
+      });
+      const match = matchRoute(request.method ?? '', path, access);
+      const { owner }: RouteContract = ROUTES[match.name];
+      if (owner === true) assertOwner(headerValues(request, 'authorization'), ownerToken);
+      return { ...match, search };
+    } catch (thrown) {
+      const error = toMxcpError(thrown);
+      const [path] = (request.url ?? '').split('?', 1);
+      if (REPORTED.has(error.code)) onRefused?.(`${request.method} ${path}`, error);
+      throw thrown;
+    }
   }
 
   async #call<Name extends RouteName>(name: Name, input: RouteInput): Promise<Reply | StreamReply> {
@@ -124,6 +141,9 @@ export class AdminRouter {
     return toReply(status, toWire(route.responses[status].schema, body), headers);
   }
 }
+
+/** Requests of those who may not make them; the others are mistakes. */
+const REPORTED: ReadonlySet<string> = new Set(['forbidden_origin', 'owner_only', 'read_only_socket']);
 
 interface RouteInput {
   readonly search: string;

@@ -118,9 +118,10 @@ export class AdminServer {
   }
 
   #createHttpServer(access: SocketAccess): HttpServer {
-    const { logger, debug, scrubber, ownerToken } = this.#options;
+    const { logger, debug, scrubber, ownerToken, ports } = this.#options;
     const limits = this.#limits;
-    const shared = { handlers: this.#handlers, streams: this.#streams, limits };
+    const onRefused = (request: string, error: MxcpError): void => ports.audit()?.actionRefused(request, error);
+    const shared = { handlers: this.#handlers, streams: this.#streams, limits, onRefused };
     const router = new AdminRouter({ ...shared, access, ownerToken, debug, logger, scrubber });
     const http = createAdminHttpServer(router, limits);
     // Steps run in reverse: the path goes first, while the server still listens and no other server can have taken it.

@@ -76,6 +76,8 @@ export interface AuditPort {
     signal: AbortSignal,
   ): Promise<AuditRecordsRecord['records']>;
   stats(selection: AuditSelection, signal: AbortSignal): Promise<AuditStatsRecord>;
+  /** A request was refused before its handler had it. */
+  actionRefused(request: string, error: MxcpError): void;
   /** Resolves when the action has its record, or when none can be written; it never rejects. */
   actionEnded(action: AdminAction): Promise<void>;
 }

@@ -24,7 +24,7 @@ export const AUDIT_ROUTES = {
       operation_type: z
         .string()
         .optional()
-        .describe('`tool`, `resource`, `prompt`, `admin`, `reload`, `auth` or `audit`.'),
+        .describe('`tool`, `resource`, `prompt`, `admin`, `reload`, `auth`, `request` or `audit`.'),
       operation_name: z.string().optional(),
       operation_status: z.string().optional().describe('`success` or `error`.'),
       user_id: z.string().optional(),

@@ -30,6 +30,7 @@ import { CallNotifications, type Notify } from './call-notifications.js';
 import { cacheHint, createListHandlers, type ListChanges, type ListHandlers, toIcons } from './listings.js';
 import { toParamsError } from './refused-parameters.js';
 import { toContentBlocks, toMcpMessages } from './content.js';
+import { toRefusedRequest } from './refused-requests.js';
 import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
 
 /** The open transport: an HTTP port, or the streams of stdio. Its opener closes it. */
@@ -65,8 +66,8 @@ export interface McpOptions {
   readonly accessLog?: boolean | undefined;
   /** While it has a time, the server is out of rotation: running calls end, and no new ones begin. */
   readonly rotation?: { readonly drainingSince: Date | undefined } | undefined;
-  /** Who may want to know where the calls spend their time, and of lines that are left out of the log. */
-  readonly observers?: Pick<Observers, 'timeCall' | 'lineLeftOut'> | undefined;
+  /** Who may want to know where the calls spend their time, of requests that are refused, and of lines that are left out of the log. */
+  readonly observers?: Pick<Observers, 'timeCall' | 'lineLeftOut' | 'requestRefused'> | undefined;
 }
 
 /** What a transport knows of the message that is being answered. */
@@ -103,7 +104,7 @@ const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, pro
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
-  const { calls, info, instructions, listCache, logger, scopeOf, refusals } = options;
+  const { calls, info, instructions, listCache, logger, scopeOf, refusals, observers } = options;
   const { ttlMs = 0, scope = 'private' } = listCache ?? {};
   const lists = createListHandlers({
     listingsOf: (context) => calls.listingsFor(callerOf(scopeOf(context))),
@@ -118,8 +119,14 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
       ...(instructions !== undefined && { instructions }),
     });
     server.accessOf = (context) => scopeOf(context).access;
-    server.onRefused = (method, { message }) =>
+    server.onRefused = (request, { message }, context) => {
+      const { method } = request;
       refusals.write('info', `refused requests of ${method}`, () => [{ method }, `refused: ${message}`]);
+      const { caller, client, requestHeaders } = scopeOf(context);
+      const surface = requestHeaders === undefined ? 'stdio' : 'http';
+      const from = { surface, caller, client, sessionId: requestHeaders?.['mcp-session-id'] } as const;
+      observers?.requestRefused(toRefusedRequest(request, { code: 'params_invalid', reason: message }, from));
+    };
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, lists);
     serveCalls(server, options);
@@ -281,7 +288,7 @@ export class CheckedServer extends Server {
   /** Finds what the access log says of a request. */
   accessOf: ((context: RequestContext) => AccessRecord | undefined) | undefined;
   /** Learns of parameters that do not fit their method. */
-  onRefused: ((method: string, error: ProtocolError) => void) | undefined;
+  onRefused: ((request: JSONRPCRequest, error: ProtocolError, context: RequestContext) => void) | undefined;
 
   override connect(transport: Transport): Promise<void> {
     const send = transport.send.bind(transport);
@@ -303,8 +310,8 @@ export class CheckedServer extends Server {
         access.outcome ??= 'success';
         return result;
       } catch (thrown) {
-        const refusal = toParamsError(thrown);
-        if (refusal !== undefined) this.onRefused?.(method, refusal);
+        const refusal = thrown instanceof TooManyArguments ? thrown : toParamsError(thrown);
+        if (refusal !== undefined) this.onRefused?.(request, refusal, context);
         const error = refusal ?? thrown;
         access.outcome ??= error instanceof ProtocolError ? String(error.code) : 'internal';
         throw error;
@@ -323,9 +330,13 @@ function checkRevision({ mcpReq: { envelope } }: RequestContext): void {
 function refuseManyArguments({ params }: JSONRPCRequest): void {
   const count = Object.keys(Object(params?.['arguments'])).length;
   if (count <= MAX_ARGUMENT_VALUES) return;
-  const message = `Invalid params: arguments: more than ${MAX_ARGUMENT_VALUES}`;
-  throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+  throw new TooManyArguments(
+    ProtocolErrorCode.InvalidParams,
+    `Invalid params: arguments: more than ${MAX_ARGUMENT_VALUES}`,
+  );
 }
+
+class TooManyArguments extends ProtocolError {}
 
 /**
  * Reads the JSON of a message or of a list of messages. A byte order mark is skipped: some shells write one. A `null` that a

@@ -19,6 +19,7 @@ import { AccessLog, type AccessRecord } from './access-log.js';
 import { isCall, OUT_OF_ROTATION } from './draining.js';
 import { sendListChanges } from './listings.js';
 import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
+import { toRefusedRequest } from './refused-requests.js';
 import { ResultSplices, writeMessage } from './results.js';
 import {
   AnswerList,
@@ -98,6 +99,7 @@ class StdioTransport implements Transport {
   readonly #output: Writable;
   readonly #splices: ResultSplices;
   readonly #accessLog: AccessLog | undefined;
+  readonly #options: Pick<StdioOptions, 'caller' | 'observers'>;
   readonly #rotation: StdioOptions['rotation'];
   readonly #lines = new LineReader();
   readonly #unanswered = new Map<RequestId, OpenRequest>();
@@ -111,7 +113,9 @@ class StdioTransport implements Transport {
   /** Settles when all messages so far are written: messages must not mix. */
   #written: Promise<void> = Promise.resolve();
 
-  constructor({ input, output, accessLog, logger, rotation }: StdioOptions, splices: ResultSplices) {
+  constructor(options: StdioOptions, splices: ResultSplices) {
+    const { input, output, accessLog, logger, rotation } = options;
+    this.#options = options;
     this.#input = input;
     this.#output = output;
     this.#splices = splices;
@@ -260,6 +264,7 @@ class StdioTransport implements Transport {
     if (isJSONRPCRequest(message)) {
       const { id, method } = message;
       if (this.#rotation?.drainingSince !== undefined && isCall(method)) {
+        this.#reportRefused(message);
         void this.send({ jsonrpc: '2.0', id, error: { code: SERVER_ERROR, message: OUT_OF_ROTATION } });
         return;
       }
@@ -271,6 +276,12 @@ class StdioTransport implements Transport {
       }
     }
     this.onmessage?.(message);
+  }
+
+  #reportRefused(message: JSONRPCRequest): void {
+    const { caller, observers } = this.#options;
+    const why = { code: 'server_closing', reason: OUT_OF_ROTATION } as const;
+    observers?.requestRefused(toRefusedRequest(message, why, { surface: 'stdio', caller }));
   }
 
   #answered(id: RequestId | undefined): void {

@@ -21,7 +21,8 @@ import { CallAudit } from '../endpoints/index.js';
 import { messageOf, plural } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import type { AuthAttempt, ReloadChange, ServerObserver } from '../telemetry/index.js';
+import type { ReloadChange, ServerObserver } from '../telemetry/index.js';
+import { AuditRefusals } from './audit-refusals.js';
 import type { ServerContext } from './server-context.js';
 
 const TIDYING_MS = 60 * 60_000;
@@ -31,6 +32,7 @@ const REMEMBERED_GENERATIONS = 100;
 /** The audit log of a server, with the records that do not come from calls. The disposer of the context owns it. */
 export class ServerAudit implements Disposable, ServerObserver, AuditPort {
   readonly calls: CallAudit;
+  readonly refusals: AuditRefusals;
   readonly #logger: Logger;
   readonly #log: AuditLog;
   readonly #continues: boolean;
@@ -42,7 +44,6 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
   #current: () => { readonly number: number; readonly fingerprint: string } | undefined = () => undefined;
   /** By the number of the generation. */
   readonly #reloadIds = new Map<number, string>();
-  readonly #refusals = new RefusalLimit();
   #running: RunRecord | undefined;
   #timer: NodeJS.Timeout | undefined;
   #cleaning: Promise<void> | undefined;
@@ -63,6 +64,7 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
     this.#queries = new AuditQueries(settings.path);
     this.#indexes = new IndexBuilder({ basePath: settings.path, logger: this.#logger });
     this.#retentionDays = settings.retentionDays;
+    this.refusals = new AuditRefusals(this.#log);
     const identify = ({ number }: { readonly number: number }) => this.#identify(number);
     this.calls = new CallAudit({ log: this.#log, redacts, maxValueBytes, identify });
   }
@@ -130,25 +132,9 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
     await this.#log.append(facts, { input: JSON.stringify(input), output: 'null' }).catch(() => undefined);
   };
 
-  /** Anyone can send requests without credentials, so only some of a minute get records, and the others are counted. */
-  authenticated({ outcome, caller, client, reason }: AuthAttempt): void {
-    if (outcome === 'success' || !this.#refusals.take()) return;
-    const facts: AuditFacts = {
-      ...NO_FACTS,
-      schemaName: 'mxcp.auth',
-      schemaVersion: 1,
-      operationType: 'auth',
-      operationName: outcome,
-      operationStatus: 'error',
-      callerType: 'http',
-      userId: caller?.userId ?? null,
-      username: caller?.username ?? null,
-      client: client ?? null,
-      error: reason ?? null,
-    };
-    const output = `{"left_out":${this.#refusals.takeLeftOut()}}`;
-    void this.#log.append(facts, { input: 'null', output }).catch(() => undefined);
-  }
+  readonly actionRefused: AuditPort['actionRefused'] = (request, { code, message }) => {
+    this.refusals.requestRefused({ surface: 'admin', request, code, reason: message });
+  };
 
   reloadChanged(record: RunRecord, change: ReloadChange): void {
     const { id, generation, dryRun } = record;
@@ -242,35 +228,6 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
   }
 }
 
-const REFUSALS_IN_MINUTE = 100;
-
-/** How many refused requests are recorded. */
-class RefusalLimit {
-  #minuteEnds = 0;
-  #inMinute = 0;
-  #leftOut = 0;
-
-  /** False if this one is only counted. */
-  take(): boolean {
-    const now = performance.now();
-    if (now >= this.#minuteEnds) {
-      this.#minuteEnds = now + 60_000;
-      this.#inMinute = 0;
-    }
-    this.#inMinute += 1;
-    if (this.#inMinute <= REFUSALS_IN_MINUTE) return true;
-    this.#leftOut += 1;
-    return false;
-  }
-
-  /** How many were only counted since the last record. */
-  takeLeftOut(): number {
-    const leftOut = this.#leftOut;
-    this.#leftOut = 0;
-    return leftOut;
-  }
-}
-
 function remember(texts: Map<number, string>, generation: number, text: string): void {
   texts.set(generation, text);
   const [oldest] = texts.keys();
@@ -283,6 +240,7 @@ export async function openAudit(context: ServerContext, { audit }: ResolvedConfi
   const opened = context.disposer.own(new ServerAudit(context, audit));
   await opened.open();
   context.disposer.defer(context.observers.add(opened));
+  context.disposer.defer(context.observers.add(opened.refusals));
   opened.keepTidy();
   return opened;
 }

@@ -13,6 +13,7 @@ export {
   OAUTH_OUTCOMES,
   type OAuthAnswer,
   Observers,
+  type RefusedRequest,
   type ReloadChange,
   type ServerObserver,
 } from './observers.js';

@@ -1,6 +1,6 @@
 import type { Caller } from '../caller/index.js';
 import type { Check, ReloadStage, RunRecord } from '../contract/index.js';
-import { messageOf } from '../errors/index.js';
+import { type ErrorCode, messageOf } from '../errors/index.js';
 import type { Logger, LogLevelState } from '../logging/index.js';
 import { type CallStart, CallTiming, type ObservedCall } from './call-timing.js';
 
@@ -33,6 +33,8 @@ export interface ServerObserver {
   lineLeftOut?(): void;
   /** A request to the MCP port was let in or refused. Never while everybody may call. */
   authenticated?(attempt: AuthAttempt): void;
+  /** A request was refused before it became a call of an endpoint or an action of an operator. */
+  requestRefused?(refused: RefusedRequest): void;
   /** The authorization server of this process has answered a request. */
   oauthAnswered?(answer: OAuthAnswer): void;
 }
@@ -68,6 +70,22 @@ export interface OAuthAnswer {
   readonly outcome: (typeof OAUTH_OUTCOMES)[number];
   /** The address that the request came from. */
   readonly client: string | undefined;
+}
+
+/** A request that was refused for another reason than its credentials. */
+export interface RefusedRequest {
+  readonly surface: 'http' | 'stdio' | 'admin';
+  /** A method of MCP; of the admin API, method and path. As it was sent. */
+  readonly request: string;
+  /** What the request wanted to call. */
+  readonly target?: { readonly kind: 'tool' | 'resource' | 'prompt'; readonly name: string } | undefined;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly caller?: Caller | undefined;
+  /** The address that the request came from. */
+  readonly client?: string | undefined;
+  readonly requestId?: string | number | undefined;
+  readonly sessionId?: string | undefined;
 }
 
 export type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
@@ -168,6 +186,10 @@ export class Observers implements Required<ServerObserver> {
 
   oauthAnswered(answer: OAuthAnswer): void {
     this.#pass((observer) => observer.oauthAnswered?.(answer));
+  }
+
+  requestRefused(refused: RefusedRequest): void {
+    this.#pass((observer) => observer.requestRefused?.(refused));
   }
 
   logLevelChanged(state: LogLevelState): void {

@@ -13,12 +13,14 @@ import {
   type WebRoute,
   writeReply,
 } from '../../http/index.js';
+import type { ErrorCode } from '../../errors/index.js';
 import { within } from '../../lifecycle/index.js';
 import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
 import type { ListChanges } from '../listings.js';
 import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
 import { beginsWork } from '../draining.js';
+import { toRefusedRequest } from '../refused-requests.js';
 import { ResultSplices } from '../results.js';
 import {
   ExchangeRequest,
@@ -33,7 +35,7 @@ import {
   withRequestId,
 } from './http-exchange.js';
 import { MessageRouter } from './message-router.js';
-import { CLOSING, DRAINING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, REFUSED } from './refusals.js';
+import { CLOSING, DRAINING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, type Refusal, REFUSED } from './refusals.js';
 
 export interface HttpListenerOptions extends McpOptions {
   readonly host: string;
@@ -188,7 +190,10 @@ export class HttpListener implements ClientTransport {
     }
     const { origin } = incoming.headers;
     const refused = this.#guard.refusalOf(incoming.headers);
-    if (refused !== undefined) return refuse(exchange, { status: 403, code: REFUSED, message: refused });
+    if (refused !== undefined) {
+      this.#report(exchange, { code: 'forbidden_origin', reason: refused });
+      return refuse(exchange, { status: 403, code: REFUSED, message: refused });
+    }
     if (origin !== undefined) allowOrigin(response, origin);
     if (exchange.method === 'OPTIONS' && origin !== undefined) return answerPreflight(incoming, response);
     if (authentication !== undefined && !(await isLetIn(exchange, authentication))) return;
@@ -217,9 +222,11 @@ export class HttpListener implements ClientTransport {
     if ('refused' in body) return refuse(exchange, body.refused);
     const id = refusedIdOf(body.parsed);
     Object.assign(exchange.access ?? {}, { method: methodOf(body.parsed), request: id });
-    if (this.#closed !== undefined) return refuse(exchange, { ...CLOSING, id });
-    if (this.#options.rotation?.drainingSince !== undefined && isNewWork(exchange, body.parsed))
-      return refuse(exchange, { ...DRAINING, id });
+    const refusal = this.#closed === undefined ? this.#outOfRotation(exchange, body.parsed) : CLOSING;
+    if (refusal !== undefined) {
+      this.#report(exchange, { code: 'server_closing', reason: refusal.message }, body.parsed);
+      return refuse(exchange, { ...refusal, id });
+    }
     if (exchange.caller !== undefined && isStream(exchange, body.parsed)) this.#endWithAccess(exchange);
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
@@ -238,6 +245,17 @@ export class HttpListener implements ClientTransport {
       'close',
       authentication.watch(exchange, { caller, endsAt }, () => exchange.abort()),
     );
+  }
+
+  #outOfRotation(exchange: HttpExchange, parsed: unknown): Refusal | undefined {
+    const isOut = this.#options.rotation?.drainingSince !== undefined;
+    return isOut && isNewWork(exchange, parsed) ? DRAINING : undefined;
+  }
+
+  #report(exchange: HttpExchange, why: { readonly code: ErrorCode; readonly reason: string }, parsed?: unknown): void {
+    const { caller, client } = exchange;
+    const from = { surface: 'http', caller, client, sessionId: exchange.header('mcp-session-id') } as const;
+    this.#options.observers?.requestRefused(toRefusedRequest(parsed, why, from));
   }
 
   /** Names the scopes to ask for by HTTP, because the answer of the protocol has no place for them. A stream of events has begun as a success. */

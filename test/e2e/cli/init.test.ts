@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -107,6 +108,24 @@ it('names the folder that cannot be made, also where nothing can be', async () =
   const refused = await runMxcp(['init', '/proc/mxcp-no-such-folder/shop'], { cwd: folder.path });
   expect(refused.stderr).toContain("mkdir '/proc/mxcp-no-such-folder'");
   expect(refused.code).toBe(2);
+});
+
+it('keeps what a server writes out of Git', async () => {
+  await runMxcp(['init'], { cwd: folder.path });
+  const written = [
+    'audit/logs-dev-20260101T000000.jsonl',
+    'data/db-dev.duckdb',
+    'db.duckdb.wal',
+    'data/.db-dev.duckdb.mxcp-owner',
+    '.db.duckdb.mxcp-owner',
+    'mxcp.sock',
+    'oauth.sessions',
+    'python/__pycache__/shop.cpython-311.pyc',
+    'secrets/token',
+  ];
+  execFileSync('git', ['init', '--quiet'], { cwd: folder.path });
+  const ignored = execFileSync('git', ['check-ignore', ...written], { cwd: folder.path, encoding: 'utf8' });
+  expect(ignored.trim().split('\n')).toEqual(written);
 });
 
 it('keeps a .gitignore that is there', async () => {

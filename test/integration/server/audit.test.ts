@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { readAuditLines } from '../../kit/audit-lines.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
@@ -185,6 +185,52 @@ describe('a server with an audit log', () => {
     expect(JSON.stringify(lines)).not.toContain('planted');
     expect(lines[0]).toMatchObject({ input_data: { ssn: '[redacted]' }, output_data: [{ ssn: '[redacted]', n: 1 }] });
     expect(lines[1]).toMatchObject({ error_code: 'params_invalid', input_data: { ssn: '[redacted]' } });
+  });
+
+  it('removes what is too old at its start and whenever a new file is begun', async () => {
+    const project = createAudited(', retention_days: 30');
+    const old = (path: string) => {
+      const line = { record_id: 'old', timestamp: '2020-01-01T00:00:00Z', schema_name: 'mxcp.endpoints' };
+      project.write(path, JSON.stringify(line));
+    };
+    old('audit/logs-dev-20200101T000000.jsonl');
+    await using server = await InProcessServer.start(project);
+    const recorded = async () => (await linesOf(project)).map((line) => line['operation_name']);
+    await vi.waitFor(async () => expect(await recorded()).toEqual([]));
+    const client = await connectTo(server.url);
+    await callText(client, 'add', { a: 1 });
+    await client.close();
+    old('audit/logs-dev-20200102T000000.jsonl');
+    server.server.reopenLog();
+    await vi.waitFor(async () => expect(await recorded()).toEqual(['add']));
+  });
+
+  it('writes an index of a finished file, and answers from both', async () => {
+    const project = createAudited();
+    const line = (number: number) =>
+      JSON.stringify({
+        record_id: `id-${number}`,
+        timestamp: '2026-01-01T00:00:00Z',
+        operation_type: 'tool',
+        error: 'x'.repeat(1000),
+      });
+    project.write(
+      'audit/logs-dev-20260101T000000.jsonl',
+      Array.from({ length: 1200 }, (_, number) => line(number)),
+    );
+    await using server = await InProcessServer.start(project);
+    const client = await connectTo(server.url);
+    await callText(client, 'add', { a: 1 });
+    await client.close();
+    const indexes = (): readonly string[] =>
+      existsSync(project.path('audit/.index')) ? readdirSync(project.path('audit/.index')) : [];
+    await vi.waitFor(() => expect(indexes().join()).toMatch(/^logs-dev-20260101T000000\.jsonl\..*\.parquet$/), {
+      timeout: 30_000,
+      interval: 100,
+    });
+    const { records } = await server.admin.auditRecords({ limit: 2 });
+    expect(records).toMatchObject([{ operation_name: 'add' }, { record_id: 'id-999' }]);
+    expect(await server.admin.auditStats()).toMatchObject({ total_records: 1201 });
   });
 
   it('does not start when its folder cannot be written', async () => {
