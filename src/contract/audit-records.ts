@@ -12,7 +12,9 @@ const headFields = {
   timestamp: timestampToMs.describe('When the record was made: at the end of the call.'),
   schema_name: z.string().describe('`mxcp.endpoints`, `mxcp.admin`, `mxcp.reloads` or `mxcp.auth`.'),
   schema_version: z.int(),
-  operation_type: z.string().describe('`tool`, `resource`, `prompt`, `admin`, `reload`, `auth`, `request` or `audit`.'),
+  operation_type: z
+    .string()
+    .describe('`tool`, `resource`, `prompt`, `completion`, `admin`, `reload`, `auth`, `request` or `audit`.'),
   operation_name: z.string().describe('A name; of a resource, its URI or template as declared.'),
   operation_status: z.string().describe('`success` or `error`; a refused call is an error.'),
   duration_ms: z.number().nullable(),

@@ -10,6 +10,7 @@ export {
   type ToolListing,
 } from './calling/endpoint-set.js';
 export { explainPolicies, type PolicyExplanation } from './calling/explain-policies.js';
+export type { Completion, CompletionRequest } from './calling/complete-argument.js';
 export type { CallContext } from './calling/call-context.js';
 export { type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
 export type { PromptMessage } from './calling/render-prompt.js';

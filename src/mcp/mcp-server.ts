@@ -100,7 +100,13 @@ export const MODERN_VERSION = '2026-07-28';
 
 /** Any client of the admin socket may reload definitions, so lists can change whatever the settings are. */
 const LISTED = { listChanged: true };
-const CAPABILITIES: ServerCapabilities = { tools: LISTED, resources: LISTED, prompts: LISTED, logging: {} };
+const CAPABILITIES: ServerCapabilities = {
+  tools: LISTED,
+  resources: LISTED,
+  prompts: LISTED,
+  completions: {},
+  logging: {},
+};
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
@@ -129,7 +135,9 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
     };
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, lists);
-    serveCalls(server, options);
+    const serve = createCallFrame(server, options);
+    serveCalls(server, options, serve);
+    serveCompletions(server, calls, serve);
     return server;
   };
 }
@@ -146,9 +154,7 @@ function serveLists(server: Server, { tools, prompts, resources, templates }: Li
   server.setRequestHandler('resources/templates/list', templates);
 }
 
-function serveCalls(server: Server, options: McpServerFactoryOptions): void {
-  const { calls, scrubber } = options;
-  const serve = createCallFrame(server, options);
+function serveCalls(server: Server, { calls, scrubber }: McpServerFactoryOptions, serve: CallFrame): void {
   server.setRequestHandler('tools/call', ({ params }, context) =>
     serve({
       target: { kind: 'tool', name: params.name },
@@ -187,6 +193,23 @@ function serveCalls(server: Server, options: McpServerFactoryOptions): void {
   );
 }
 
+function serveCompletions(server: Server, calls: EndpointCalls, serve: CallFrame): void {
+  server.setRequestHandler('completion/complete', ({ params: { ref, argument, context: known } }, context) => {
+    const target: CallTarget =
+      ref.type === 'ref/prompt' ? { kind: 'prompt', name: ref.name } : { kind: 'resource', name: ref.uri };
+    return serve({
+      target,
+      context,
+      isTimed: false,
+      run: async (call) => {
+        const request = { of: target, argument: argument.name, typed: argument.value, given: known?.arguments ?? {} };
+        const { values, total, hasMore } = await calls.completeArgument(request, call);
+        return { completion: { values: [...values], ...(total !== undefined && { total }), hasMore } };
+      },
+    });
+  });
+}
+
 /** Undefined for a client of 2025 that has no session. */
 function revisionOf(server: Server, { mcpReq: { envelope } }: RequestContext): string | undefined {
   return envelope === undefined ? server.getNegotiatedProtocolVersion() : MODERN_VERSION;
@@ -201,12 +224,16 @@ interface ServedCall<R> {
   readonly target: CallTarget;
   readonly context: RequestContext;
   readonly run: (call: CallContext, scope: MessageScope) => Promise<R>;
+  /** False for what is no call: it has no trace and is not measured. */
+  readonly isTimed?: false;
   /** What the client gets instead of an error of the protocol, when the endpoint exists. */
   readonly onFailure?: (error: MxcpError) => R;
 }
 
 /** What a client hears as an error of the protocol, also of a tool: its model can do nothing about it. */
 const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(['endpoint_not_found', 'insufficient_scope']);
+
+type CallFrame = ReturnType<typeof createCallFrame>;
 
 /** The protocol frame of every call: gives it its context, ends its notifications before its answer is sent, reports its error. */
 function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers }: McpServerFactoryOptions) {
@@ -216,12 +243,12 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
     level = params.level;
     return {};
   });
-  return async <R>({ target, context, run, onFailure }: ServedCall<R>): Promise<R> => {
+  return async <R>({ target, context, run, isTimed, onFailure }: ServedCall<R>): Promise<R> => {
     const scope = scopeOf(context);
     const { notify, requestHeaders } = scope;
     const parent = sentTrace(context, requestHeaders);
     const start = callStart(context, scope);
-    const timing = observers?.timeCall(() => ({ ...target, ...start, parent }));
+    const timing = isTimed === false ? undefined : observers?.timeCall(() => ({ ...target, ...start, parent }));
     let notifications: CallNotifications | undefined;
     let hasEnded = false;
     const send: CallContext['notify'] =

@@ -203,7 +203,7 @@ function coerceMembers(
 type Binder = (value: unknown) => ParameterValue;
 
 /** Every argument is bound as its declared type, whatever its value is; objects with all declared members. */
-function createBinder(type: TypeDefinition): Binder {
+export function createBinder(type: TypeDefinition): Binder {
   const sample = toParameterValue(type, sampleOf(type, null, null));
   return (value) => new DeclaredValue(toParameterValue(type, value), sample);
 }

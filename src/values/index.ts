@@ -1,4 +1,11 @@
-export { ArgumentReader, type CallArguments, MAX_ARGUMENT_VALUES, coerce, toSampleParameters } from './arguments.js';
+export {
+  ArgumentReader,
+  type CallArguments,
+  MAX_ARGUMENT_VALUES,
+  coerce,
+  createBinder,
+  toSampleParameters,
+} from './arguments.js';
 export { changeResult, shorten, toJsonValue } from './change-result.js';
 export {
   type BlockAnnotations,

@@ -137,6 +137,8 @@ export interface TypeDefinition extends Fields {
 
 export interface ParameterDefinition extends TypeDefinition {
   readonly name: string;
+  /** SQL that finds values while a person types one. */
+  readonly complete?: string | undefined;
 }
 
 export const typeSchema: z.ZodType<TypeDefinition> = z.lazy(() =>
@@ -161,11 +163,12 @@ export const parameterSchema = z
     name: z
       .string()
       .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must start with a letter or underscore, then letters, digits, underscores'),
+    complete: maybe(z.string().min(1, 'must be the SQL that finds values')),
     ...fields,
     ...memberFields,
   })
   .register(hints, {
-    keys: KEYS_OF_TYPES,
+    keys: { ...KEYS_OF_TYPES, completion: 'complete', suggest: 'complete', autocomplete: 'complete' },
     hint: (written) => (typeof written === 'string' ? `write \`{ name: ${clip(written, 40)}, type: … }\`` : undefined),
   });
 

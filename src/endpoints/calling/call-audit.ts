@@ -21,11 +21,14 @@ import type { PromptMessage } from './render-prompt.js';
 export interface CallOutcome {
   readonly result?: ShapedResult | undefined;
   readonly messages?: readonly PromptMessage[] | undefined;
+  readonly completed?: readonly string[] | undefined;
 }
 
 export interface AuditedCall extends EndedCall {
   /** False for SQL of the owner, which is no call of an endpoint. */
   readonly isLogged?: boolean | undefined;
+  /** Something else than a call. */
+  readonly operation?: 'completion' | undefined;
   readonly generation: Pick<Generation<unknown>, 'number'>;
   readonly outcome: CallOutcome;
 }
@@ -74,13 +77,13 @@ export class CallAudit {
   }
 
   #factsOf(call: AuditedCall, declared: Declared): AuditFacts {
-    const { kind, name, durationMs, error, decision, generation, isLogged } = call;
+    const { kind, name, durationMs, error, decision, generation, isLogged, operation = kind } = call;
     const { caller, origin = {} } = call.context;
     const isQuery = isLogged === false;
     return {
       schemaName: isQuery ? 'mxcp.admin' : 'mxcp.endpoints',
       schemaVersion: isQuery ? 1 : 2,
-      operationType: isQuery ? 'admin' : kind,
+      operationType: isQuery ? 'admin' : operation,
       operationName: isQuery ? 'query' : (declared.name ?? clip(name, MAX_NAME_LENGTH)),
       operationStatus: error === undefined ? 'success' : 'error',
       durationMs: Math.round(durationMs * 1000) / 1000,
@@ -119,11 +122,12 @@ export class CallAudit {
     return this.#bounded(isShown ? sent : redactArguments(sent, parameters));
   }
 
-  #outputOf({ outcome: { result, messages } }: AuditedCall, { parameters = [], returns }: Declared): string {
+  #outputOf({ outcome: { result, messages, completed } }: AuditedCall, { parameters = [], returns }: Declared): string {
     const { redacts, maxValueBytes } = this.#options;
+    // Any part of a text may be the value of any parameter.
+    const isHidden = redacts && parameters.some(hasSensitive);
+    if (completed !== undefined) return this.#bounded(isHidden ? REDACTED : completed);
     if (messages !== undefined) {
-      // Any part of a text may be the value of any parameter.
-      const isHidden = redacts && parameters.some(hasSensitive);
       return this.#bounded(messages.map((message) => describeMessage(message, isHidden)));
     }
     if (result === undefined) return 'null';

@@ -1,5 +1,4 @@
 import type { Caller } from '../../caller/index.js';
-import type { SqlParameters } from '../../duckdb/index.js';
 import type { CallNotification } from '../../python/index.js';
 import type { CallTiming } from '../../telemetry/index.js';
 import type { CallOrigin } from './call-log.js';
@@ -21,14 +20,6 @@ export interface CallContext {
   readonly isOwner?: boolean | undefined;
   /** For `mxcp run --skip-output-validation`. */
   readonly skipOutputValidation?: boolean | undefined;
-}
-
-/** SQL that no endpoint has, from the owner of the project. */
-export interface OwnQuery {
-  readonly sql: string;
-  readonly parameters: SqlParameters;
-  /** How many rows are wanted. */
-  readonly limit?: number | undefined;
 }
 
 /** Arguments as the client sent them. */

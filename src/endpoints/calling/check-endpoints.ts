@@ -1,16 +1,12 @@
 import type { InspectedDatabase, ResultColumn, ResultType } from '../../duckdb/index.js';
-import {
-  formatProblem,
-  type Problem,
-  type SourcePosition,
-  suggestion,
-  toMxcpError,
-  toOneLine,
-} from '../../errors/index.js';
+import { formatProblem, type Problem, type SourcePosition, suggestion, toMxcpError } from '../../errors/index.js';
+import { checkCompletions } from './check-completions.js';
+import { explainSqlError, findInSql, findSlip, placeOf } from './sql-places.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import { toSampleParameters, type TypeDefinition } from '../../values/index.js';
 import {
   type EndpointCatalog,
+  type EndpointDefinition,
   type EndpointFailure,
   endpointLabel,
   type ResourceDefinition,
@@ -33,11 +29,14 @@ export interface CheckedContents {
  * with the declared parameters. Returns the endpoints that fail. Throws when the cause is neither the SQL nor the code.
  */
 export async function checkEndpoints(catalog: EndpointCatalog, contents: CheckedContents): Promise<EndpointFailure[]> {
-  const pending = catalog.endpoints.filter((endpoint) => endpoint.kind !== 'prompt').values();
+  const pending = catalog.endpoints.filter(isCheckable).values();
   const failures: EndpointFailure[] = [];
   const checkPending = async (): Promise<void> => {
     for (const definition of pending) {
-      const problems = await checkDefinition(definition, contents);
+      const problems = [
+        ...(definition.kind === 'prompt' ? [] : await checkDefinition(definition, contents)),
+        ...(await checkCompletions(definition, contents.database)),
+      ];
       const { path, kind, name } = definition;
       if (problems.length > 0) failures.push({ path, kind, name, problems });
     }
@@ -131,16 +130,9 @@ export function findPythonTargets({ endpoints }: EndpointCatalog): readonly Pyth
   );
 }
 
-/** A problem that DuckDB found in the SQL, at the place that it names in an excerpt with a caret. */
-function explainSqlError(sql: SqlSource, message: string, declared: readonly string[]): Problem {
-  const [, number = '1', excerpt = '', caretLine] = /^LINE (\d+): (.*)(?:\n( *)\^)?/m.exec(message) ?? [];
-  const line = Number(number) - 1;
-  const caret = caretLine === undefined ? -1 : caretLine.length - `LINE ${number}: `.length;
-  return {
-    ...placeOf(sql, line, findColumn(sql.text, line, { excerpt, caret })),
-    // Our own checks say what is wrong in their own words.
-    message: `${message.startsWith('the SQL ') ? '' : 'the SQL does not compile: '}${reasonOf(message)}${hintOf(sql.text, message, declared)}`,
-  };
+/** A prompt runs no SQL of its own. */
+function isCheckable({ kind, parameters }: EndpointDefinition): boolean {
+  return kind !== 'prompt' || parameters.some(({ complete }) => complete !== undefined);
 }
 
 /** Compares the parameters that the SQL uses with those that its endpoint declares. */
@@ -153,12 +145,12 @@ function compareParameters(
   const positional = used.filter((name) => /^\d+$/.test(name));
   if (positional.length > 0) {
     const [example = 'name'] = declared;
-    return [{ ...find(sql, /\?|\$\d/), message: `parameters have names; write $${example} instead of ? or $1` }];
+    return [{ ...findInSql(sql, /\?|\$\d/), message: `parameters have names; write $${example} instead of ? or $1` }];
   }
   const undeclared = used
     .filter((name) => !declared.includes(name))
     .map((name) => ({
-      ...find(sql, new RegExp(`\\$${name}(?!\\w)`)),
+      ...findInSql(sql, new RegExp(`\\$${name}(?!\\w)`)),
       message: `the SQL uses $${name}, which is not a declared parameter${suggestion(name, declared)}`,
     }));
   const unused = definition.parameters.flatMap(({ name }, index) =>
@@ -169,7 +161,7 @@ function compareParameters(
 
 function comparedListProblem(sql: SqlSource, name: string): Problem {
   const message = `$${name} is a list, and IN ($${name}) compares with the list itself; write IN $${name}, or list_contains($${name}, …)`;
-  return { ...find(sql, new RegExp(`\\$${name}(?!\\w)`)), message };
+  return { ...findInSql(sql, new RegExp(`\\$${name}(?!\\w)`)), message };
 }
 
 function writeProblem(sql: SqlSource): Problem {
@@ -257,65 +249,9 @@ function explainUnused(sql: SqlSource, name: string, declaredAt: SourcePosition)
   const quoted = new RegExp(`'[^'\\n]*\\$${name}(?!\\w)[^'\\n]*'`);
   if (quoted.test(sql.text)) {
     const advice = `write $${name} without quotes, and join it to other text with ||`;
-    return { ...find(sql, quoted), message: `$${name} is text between quotes, not a parameter; ${advice}` };
+    return { ...findInSql(sql, quoted), message: `$${name} is text between quotes, not a parameter; ${advice}` };
   }
   const slip = findSlip(sql.text, [name]);
-  if (slip !== undefined) return { ...find(sql, slip.text), message: slip.advice };
+  if (slip !== undefined) return { ...findInSql(sql, slip.text), message: slip.advice };
   return { ...declaredAt, message: `parameter "${name}" is not used by the SQL; use $${name} or remove the parameter` };
-}
-
-/** Parameters as other databases and template languages write them. */
-const SLIPS = /\{\{\s*(\w+)\s*\}\}|[$#]?\{(\w+)\}|(?<![:\w]):(\w+)|%\((\w+)\)s|(?<!\w)@(\w+)|"\$(\w+)"/g;
-
-/** The first one that names a declared parameter. */
-function findSlip(
-  text: string,
-  declared: readonly string[],
-): { readonly text: string; readonly advice: string } | undefined {
-  for (const [written, ...names] of text.matchAll(SLIPS)) {
-    const name = names.find((each) => each !== undefined && declared.includes(each));
-    if (name !== undefined) return { text: written, advice: `a parameter is written $${name}, not ${written}` };
-  }
-  return undefined;
-}
-
-function hintOf(text: string, message: string, declared: readonly string[]): string {
-  if (!/syntax error at or near "[{}:%"]|'@\(|column "\$/.test(message)) return '';
-  const slip = findSlip(text, declared);
-  if (slip !== undefined) return `; ${slip.advice}`;
-  return /\{\{|%s/.test(text) ? '; SQL has no templates: declare a parameter "name" and write $name' : '';
-}
-
-/**
- * The column of the caret in a line of the text. DuckDB cuts long lines, measures other characters than printable ASCII as a
- * terminal shows them, and counts wrongly behind the first statement of a text (1.5.6): undefined in all these cases.
- */
-function findColumn(
-  text: string,
-  line: number,
-  { excerpt, caret }: { readonly excerpt: string; readonly caret: number },
-): number | undefined {
-  const lines = text.split('\n');
-  const cut = excerpt.startsWith('...') ? 3 : 0;
-  const start = (lines[line] ?? '').indexOf(excerpt.slice(cut).replace(/\.\.\.$/, ''));
-  const isMeasured = caret >= cut && start !== -1 && /^[ -~]*$/.test(excerpt);
-  if (!isMeasured || lines.slice(0, line).concat(excerpt.slice(0, caret)).join('').includes(';')) return undefined;
-  return start + caret - cut + 1;
-}
-
-/** The place of a part of the text. */
-function find(sql: SqlSource, part: string | RegExp): SourcePosition {
-  const index = Math.max(typeof part === 'string' ? sql.text.indexOf(part) : sql.text.search(part), 0);
-  const before = sql.text.slice(0, index).split('\n');
-  return placeOf(sql, before.length - 1, (before.at(-1) ?? '').length + 1);
-}
-
-function placeOf(sql: SqlSource, line: number, column?: number): SourcePosition {
-  return { file: sql.file, line: sql.lineInFile(line), column: column && sql.columnInFile(line, column) };
-}
-
-/** DuckDB's reason on one line, without the excerpt and its caret, which only make sense in a fixed-width terminal. */
-function reasonOf(message: string): string {
-  const reason = message.split(/\n+LINE \d+:/, 1)[0]?.trim() ?? message;
-  return toOneLine(reason.replace(/^Failed to execute SQL: (?:Failed to extract statements: )?/, ''));
 }

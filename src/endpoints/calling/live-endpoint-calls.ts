@@ -17,15 +17,16 @@ import {
   shorten,
   toContent,
 } from '../../values/index.js';
-import { endpointLabel } from '../definitions/endpoint-definition.js';
 import { assertFits, withoutPaging } from './answer-limits.js';
 import { enforceInput, enforceMessages, enforceOutput, recordDenied, toDenial } from './enforce-policies.js';
 import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
 import type { AuditedCall, CallAudit, CallOutcome } from './call-audit.js';
-import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
-import type { CallContext, OwnQuery, SentArguments } from './call-context.js';
+import { type CalledEndpoint, notFound, toFailure, toHolder } from './call-failures.js';
+import type { CallContext, SentArguments } from './call-context.js';
+import { completeArgument, type Completion, type CompletionRequest, readCompletion } from './complete-argument.js';
 import { callFunction } from './call-function.js';
 import type { CallLog } from './call-log.js';
+import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
 import { embedResources, type ReadResource } from './embed-resource.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallRates } from './rate-limits.js';
@@ -35,7 +36,7 @@ import { type ResourceText, type SharedConfig, toCacheHint, toResourceText } fro
 /** Everything that can be called on this server. */
 export type EndpointCalls = Pick<
   LiveEndpointCalls,
-  'listings' | 'listingsFor' | 'variesByCaller' | 'callTool' | 'readResource' | 'getPrompt'
+  'listings' | 'listingsFor' | 'variesByCaller' | 'callTool' | 'readResource' | 'getPrompt' | 'completeArgument'
 >;
 
 /** What a generation must hold for its endpoints to be called. */
@@ -73,7 +74,8 @@ interface RunningCall {
   outcome?: CallOutcome | undefined;
 }
 
-type PerformedCall = CalledEndpoint & { readonly sent: SentArguments; readonly isLogged?: boolean };
+type PerformedCall = CalledEndpoint &
+  Pick<AuditedCall, 'operation'> & { readonly sent: SentArguments; readonly isLogged?: boolean };
 
 /** One call from its arrival to its answer. */
 interface CallFrame {
@@ -189,36 +191,31 @@ export class LiveEndpointCalls {
     });
   }
 
-  /** Runs SQL as `mxcp query` does, within the limits of a call. Its failures are reported only to the caller. */
-  runQuery(
-    { sql, parameters, limit: maxRows }: OwnQuery,
-    context: CallContext,
-  ): Promise<{ readonly result: ShapedResult; readonly hasMore: boolean }> {
-    const sent = { sql, parameters, ...(maxRows !== undefined && { limit: maxRows }) };
-    const called = { kind: 'tool', name: 'mxcp query', sent, isLogged: false } as const;
+  /** Finds values for an argument while a person types it. This is no call: it has limits of its own, and only a failure is logged. */
+  completeArgument(request: CompletionRequest, context: CallContext): Promise<Completion> {
+    const { of, argument, typed, given } = request;
+    const called = { ...of, sent: { ...given, [argument]: typed }, operation: 'completion' } as const;
     return this.#perform(called, context, async (call) => {
-      const { signal } = call.deadline;
-      const { gate, maxResultBytes } = this.#options;
-      const collector = new RowCollector({
-        endpoint: 'the query',
-        returns: undefined,
-        checks: undefined,
-        allowsNull: false,
-        maxResultBytes,
-      });
-      const { onRow } = collector;
-      const reading = { onRow, maxRows, maxRowBytes: maxResultBytes, refusesExcess: true };
-      const release = await gate.acquire(called.name, signal);
-      try {
-        const { caller } = context;
-        const access = { caller, signal, seesAllRows: true };
-        const { hasMore } = await call.generation.database.query(sql, parameters, { ...access, ...reading });
-        const result = collector.finish();
-        call.outcome = { result };
-        return { result, hasMore };
-      } finally {
-        release();
-      }
+      const { generation, deadline } = call;
+      const { caller } = context;
+      const read = readCompletion(generation.endpoints.catalog.endpoints, request, caller);
+      if (read.policies !== undefined) enforceInput(read.policies, call, read.values);
+      const work = { caller, database: generation.database, gate: this.#options.gate, signal: deadline.signal };
+      const completion = await completeArgument(read, { ...work, onDenied: (denied) => (call.denied = denied) });
+      call.outcome = { completed: completion.values };
+      return completion;
+    });
+  }
+
+  /** Runs SQL as `mxcp query` does, within the limits of a call. Its failures are reported only to the caller. */
+  runQuery(query: OwnQuery, context: CallContext): Promise<OwnAnswer> {
+    const called = { kind: 'tool', name: 'mxcp query', sent: toSent(query), isLogged: false } as const;
+    return this.#perform(called, context, async (call) => {
+      const { database } = call.generation;
+      const limits = { ...this.#options, caller: context.caller, signal: call.deadline.signal };
+      const answer = await runOwnQuery(query, database, limits);
+      call.outcome = { result: answer.result };
+      return answer;
     });
   }
 
@@ -245,7 +242,8 @@ export class LiveEndpointCalls {
       throw error;
     } finally {
       deadline.dispose();
-      if (called.isLogged !== false) log?.add(this.#toEnded(frame, error));
+      const isLogged = called.operation === undefined ? called.isLogged !== false : error !== undefined;
+      if (isLogged) log?.add(this.#toEnded(frame, error));
     }
   }
 
@@ -295,9 +293,14 @@ export class LiveEndpointCalls {
   }
 
   /** The first of all checks, so that a refused call costs nothing. Throws `rate_limited`. */
-  #assertRate(called: CalledEndpoint, context: CallContext, onRefused: (decision: Decision) => void): void {
+  #assertRate(
+    called: Omit<PerformedCall, 'sent'>,
+    context: CallContext,
+    onRefused: (decision: Decision) => void,
+  ): void {
     const { contents } = this.#generations.current;
-    if (!contents.endpoints.hasLimits && contents.config?.rateLimit === undefined) return;
+    const isLimited = contents.endpoints.hasLimits || contents.config?.rateLimit !== undefined;
+    if (!isLimited && called.operation === undefined) return;
     if (context.isOwner !== true) this.#options.rates?.count({ ...called, context }, contents, onRefused);
   }
 
@@ -325,15 +328,6 @@ export class LiveEndpointCalls {
       release();
     }
   }
-}
-
-function toHolder({ kind, name }: CalledEndpoint, deadline: CallDeadline) {
-  return {
-    get label() {
-      return endpointLabel(kind, name);
-    },
-    interrupt: () => deadline.interrupt(),
-  };
 }
 
 /** Throws `insufficient_scope`, `params_invalid`. */

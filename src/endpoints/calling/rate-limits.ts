@@ -14,6 +14,7 @@ export interface LimitedGeneration {
 }
 
 interface LimitedCall {
+  readonly operation?: 'completion' | undefined;
   readonly kind: EndpointKind;
   readonly name: string;
   readonly context: { readonly caller: Caller; readonly origin?: { readonly client?: string | undefined } | undefined };
@@ -43,7 +44,11 @@ export class CallRates {
   }
 }
 
+/** Clients ask with each letter that a person types, so the limits of calls do not suit completions. */
+const COMPLETIONS: RateRule = { calls: 600, perMs: 60_000, by: 'caller', per: '1m' };
+
 function limitsOf(call: LimitedCall, { endpoints, config }: LimitedGeneration): readonly Limit[] {
+  if (call.operation === 'completion') return [toLimit(COMPLETIONS, 'completion of arguments', call)];
   const limits: Limit[] = [];
   const rule = config?.rateLimit;
   if (rule !== undefined) limits.push(toLimit(rule, 'the server', call));

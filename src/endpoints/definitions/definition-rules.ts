@@ -20,6 +20,7 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     ...checkUri(parts),
     ...checkContentTypes(parts),
     ...checkPaging(parts),
+    ...checkCompletions(parts),
   ];
   const warnings = [...warnOfNames(parts), ...warnOfUnused(parts)];
   for (const [at, type] of types) {
@@ -61,6 +62,21 @@ function checkPaging({ kind, isPaged, returns, declared }: EndpointParts): Findi
   if (returns === undefined || returns.type === 'array') return mistakes;
   const message = `\`paging\` is for lists, but \`return\` declares the type ${returns.type}`;
   return [...mistakes, { at: [kind, 'paging'], message }];
+}
+
+/** By this name, the SQL of a completion reads what a person has typed. */
+export const COMPLETED_TEXT = 'prefix';
+
+function checkCompletions({ kind, parameters, declared }: EndpointParts): Finding[] {
+  return parameters.flatMap((parameter, index) => {
+    if (parameter?.complete === undefined) return [];
+    const at = [kind, 'parameters', index, 'complete'];
+    if (kind === 'tool')
+      return [{ at, message: 'clients complete arguments of prompts and resources only; remove it' }];
+    if (!declared.some((name) => name === COMPLETED_TEXT && name !== parameter.name)) return [];
+    const message = `$${COMPLETED_TEXT} is what was typed, so no other parameter can have the name "${COMPLETED_TEXT}"`;
+    return [{ at, message }];
+  });
 }
 
 /**

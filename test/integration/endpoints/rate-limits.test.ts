@@ -128,3 +128,15 @@ describe('a rate limit of an endpoint', () => {
     expect(problems.join('\n')).toMatch(/^tools\/t\.yml:\d+:\d+: /);
   });
 });
+
+it('completions have a limit of their own for each caller', () => {
+  const rates = new CallRates();
+  const own = { label: 'prompt "p"', rule: { calls: 1, perMs: 3_600_000, per: '1h', by: 'all' } } as const;
+  const generation = { endpoints: { limitOf: () => own } };
+  const context = { caller: ANONYMOUS, origin: { client: '192.0.2.1' } };
+  const complete = () =>
+    rates.count({ kind: 'prompt', name: 'p', operation: 'completion', context }, generation, () => undefined);
+  for (let count = 0; count < 600; count += 1) complete();
+  expect(complete).toThrow('too many calls: completion of arguments allows 600 of each caller in 1m; try again in 1 s');
+  rates.count({ kind: 'prompt', name: 'p', context }, generation, () => undefined);
+});

@@ -1,5 +1,7 @@
 import type {
   CallContext,
+  Completion,
+  CompletionRequest,
   EndpointCalls,
   EndpointListings,
   ResourceText,
@@ -53,6 +55,10 @@ export class SampleCalls implements EndpointCalls {
   }
 
   variesByCaller = false;
+
+  completeArgument({ typed }: CompletionRequest): Promise<Completion> {
+    return Promise.resolve({ values: [`${typed}!`], total: 1, hasMore: false });
+  }
 
   listingsFor(): EndpointListings {
     return this.listings;
