@@ -40,6 +40,10 @@ async function showAnalysis(mcp) {
   const { b_value: b, standard_error: error, earthquakes } = await call(mcp, 'magnitude_distribution', {});
   say.fact('sizes', `b = ${b} ± ${error} (Gutenberg and Richter, ${earthquakes} earthquakes):`);
   say.fact('', `an earthquake of one magnitude more is ${(10 ** b).toFixed(0)} times as rare`);
+  const { content } = await mcp.callTool({ name: 'magnitude_chart', arguments: {} });
+  const chart = content.find(({ type }) => type === 'image');
+  const kilobytes = Buffer.from(chart.data, 'base64').length / 1000;
+  say.fact('chart', `${chart.mimeType}, ${kilobytes.toFixed(1)} kB, with the text "${content[0].text.slice(0, 55)}…"`);
   const { result: sequences } = await call(mcp, 'aftershock_sequences', { min_events: 3 }, (progress) =>
     say.fact('progress', `${progress.progress} of ${progress.total}: ${progress.message}`),
   );

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import asin, cos, exp, log10, radians, sin, sqrt
+from math import asin, ceil, cos, exp, log10, radians, sin, sqrt
 from typing import Optional
 
+from chart import BLACK, GREY, Canvas
 from mxcp.runtime import db, mcp
 
 EARTH_RADIUS_KM = 6371.0
@@ -86,6 +87,53 @@ def recurrence(magnitude: float, magnitudes: list, days: float, log_expected: fl
         expected=round(expected, 2),
         days_between=round(days / expected, 1),
     )
+
+
+# --- the same as a chart ----------------------------------------------------------------------------------------------
+
+BLUE, ORANGE = (76, 120, 168), (245, 133, 24)
+
+
+def magnitude_chart(complete_from: float) -> list:
+    """Bars for the earthquakes of each size or larger, on a logarithmic scale, and the line of the law."""
+    law = magnitude_distribution(complete_from)
+    magnitudes = [quake.magnitude for quake in read_catalogue(complete_from)]
+    steps = range(round((max(magnitudes) - complete_from) / MAGNITUDE_STEP) + 1)
+    counts = [sum(1 for m in magnitudes if m >= complete_from + step * MAGNITUDE_STEP - 0.01) for step in steps]
+    chart = draw(complete_from, counts, lambda magnitude: law.a_value - law.b_value * magnitude)
+    text = (
+        f"{law.earthquakes} earthquakes of magnitude {complete_from:g} or larger in {law.days:g} days. "
+        f"The bars count those of each magnitude or larger, on a logarithmic scale; the line is the law with b = {law.b_value:g}."
+    )
+    return [text, mcp.Image(chart, "image/png", audience=["user", "assistant"])]
+
+
+def draw(first: float, counts: list, log_of_law) -> bytes:
+    left, top, right, bottom = 70, 20, 690, 370
+    canvas = Canvas(720, 410)
+    # A little below 1, so that a single earthquake is seen.
+    low_log, top_log = -0.2, log10(counts[0]) + 0.1
+    width = (right - left) / len(counts)
+
+    def height(log: float) -> float:
+        return bottom - (bottom - top) * (log - low_log) / (top_log - low_log)
+
+    def across(magnitude: float) -> float:
+        return left + (magnitude - first) / MAGNITUDE_STEP * width
+
+    for power in range(int(top_log) + 1):
+        canvas.box(left, height(power), right, height(power) + 1, GREY)
+        canvas.number(10**power, left - 10, height(power) - 7)
+    for step, count in enumerate(counts):
+        canvas.box(left + step * width + 1, height(log10(count)), left + (step + 1) * width - 1, bottom, BLUE)
+    end = first + len(counts) * MAGNITUDE_STEP
+    falls_to_low = first + (log_of_law(first) - low_log) / (log_of_law(first) - log_of_law(first + 1))
+    last = min(end, falls_to_low)
+    canvas.line((left, height(log_of_law(first))), (across(last), height(max(low_log, log_of_law(last)))), ORANGE)
+    canvas.box(left, bottom, right, bottom + 2, BLACK)
+    for magnitude in range(ceil(first), int(end) + 1):
+        canvas.number(magnitude, across(magnitude) + 5, bottom + 12)
+    return canvas.to_png()
 
 
 # --- what belongs together -------------------------------------------------------------------------------------------
