@@ -35,6 +35,7 @@ export default defineConfig({
       project('fleet', { timeoutMs: 300_000, serial: true }),
       project('fleet-soak', { timeoutMs: 300_000, serial: true }),
       project('systemd', { timeoutMs: 180_000, serial: true, setup: 'test/systemd/preflight.ts' }),
+      project('figures', { timeoutMs: 120_000, serial: true, setup: 'test/figures/figure-packages.ts' }),
       project('conformance', { timeoutMs: 180_000, serial: true }),
       project('system', { timeoutMs: 120_000, serial: true, setup: 'test/system/preflight.ts' }),
     ],

@@ -55,7 +55,9 @@ describe('the demo', () => {
     expect(await demo.ended, demo.output()).toBe(0);
     expect(demo.output()).toMatch(/health +ok/);
     expect(demo.output()).toMatch(/M 6\.4 +2018-02-06 15:50 +22km NNE of Hualian, Taiwan/);
-    expect(demo.output()).toMatch(/chart +image\/png, \d\.\d kB, with the text "85 earthquakes of magnitude 4\.5 or larger/);
+    expect(demo.output()).toMatch(
+      /chart +image\/png, \d\.\d kB, with the text "85 earthquakes of magnitude 4\.5 or larger/,
+    );
     expect(demo.output()).toMatch(
       /sizes +b = 0\.8 ± 0\.07 \(Gutenberg and Richter, 85 earthquakes\):\n +an earthquake of one magnitude more is 6 times as rare/,
     );

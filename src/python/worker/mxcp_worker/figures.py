@@ -30,14 +30,18 @@ def _renderer(base: type) -> Optional[Render]:
     return _BASES.get((base.__module__, base.__name__))
 
 
+# What keeps most of the modes that PNG does not have. RGB is for all others.
+_PNG_MODES = {"I": "I;16", "F": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
+
+
 def _save_pillow(image: Any) -> Rendered:
     """A photograph that was read from a JPEG file stays one; anything else becomes PNG, which loses nothing."""
     buffer = io.BytesIO()
     if image.format == "JPEG" and image.mode in ("L", "RGB"):
         image.save(buffer, "JPEG", quality=90)
         return buffer.getvalue(), "image/jpeg"
-    if image.mode not in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"):
-        image = image.convert("RGBA" if image.mode in ("La", "PA", "RGBa") else "RGB")
+    if image.mode not in ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"):
+        image = image.convert(_PNG_MODES.get(image.mode, "RGB"))
     image.save(buffer, "PNG")
     return buffer.getvalue(), "image/png"
 
@@ -61,16 +65,9 @@ def _draw_axes(axes: Any) -> Rendered:
 
 
 def _draw_altair(chart: Any) -> Rendered:
+    """Altair itself explains which package it needs for that."""
     buffer = io.BytesIO()
-    try:
-        chart.save(buffer, format="png", scale_factor=2)
-    except (ImportError, ValueError) as error:
-        if "vl_convert" in sys.modules:
-            raise
-        raise RuntimeError(
-            "Altair needs the package vl-convert-python to draw a chart; install it, or return "
-            'mcp.Resource(uri, chart.to_json(), "application/vnd.vegalite.v5+json")'
-        ) from error
+    chart.save(buffer, format="png", scale_factor=2)
     return buffer.getvalue(), "image/png"
 
 
