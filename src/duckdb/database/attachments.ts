@@ -89,6 +89,7 @@ export class StagedAttachments implements Disposable {
   /** Lets the real names lead to the new databases. Throws `attach_failed`, after which they lead to the earlier ones. */
   async swap(): Promise<void> {
     const swapped: AttachmentDefinition[] = [];
+    const endChange = this.#instance.connections.beginChange();
     try {
       for (const definition of this.#hidden) {
         await this.#attach(definition, { secret: hiddenSecretOf(definition) });
@@ -97,6 +98,8 @@ export class StagedAttachments implements Disposable {
     } catch (error) {
       await this.#restore(swapped);
       throw new MxcpError('attach_failed', messageOf(error), { cause: error });
+    } finally {
+      endChange();
     }
   }
 

@@ -7,6 +7,7 @@ import type { DatabaseFile } from '../files/database-file.js';
 import { removeEarlierFiles } from '../files/earlier-files.js';
 import { RowRules } from '../protection/row-rules.js';
 import { CallSession } from '../statements/call-session.js';
+import { CHANGES_NAMES } from '../statements/connections.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { type ColumnReading, executeQuery, jsonRows, type Query, type RowsRead } from '../statements/query.js';
@@ -153,20 +154,28 @@ export class GenerationDatabase implements Disposable {
     const { caller, signal, onRow, readingOf, refusesExcess = false, staysWithin } = options;
     const { maxRows, maxRowBytes, skippedRows, takesMore, countsRest } = options;
     const rules = this.#rulesFor(options);
-    const beforeRun = (statement: DuckDBPreparedStatement): void => assertStatementWithin(statement, sql);
+    let confirm: (() => void) | undefined;
+    let endChange: (() => void) | undefined;
+    const beforeRun = (statement: DuckDBPreparedStatement): void => {
+      if (staysWithin === true) assertStatementWithin(statement, sql);
+      if (!CHANGES_NAMES.has(statement.statementType)) return;
+      confirm?.();
+      confirm = undefined;
+      endChange ??= connections.beginChange(statement.statementType);
+    };
     const work = async (connection: DuckDBConnection, interrupted: AbortSignal): Promise<RowsRead> => {
       const { onDenied, allowedFolders } = options;
       const readsFiles = staysWithin === true && (await assertWithinDatabase(connection, { sql, allowedFolders }));
       const ofCaller = staysWithin === true;
-      await rules?.check(connection, { sql, parameters, caller, ofCaller, readsFiles, onDenied });
+      confirm = await rules?.check(connection, { sql, parameters, caller, ofCaller, readsFiles, onDenied });
       const reading = {
-        openReader: jsonRows(onRow, readingOf),
+        openReader: jsonRows(onRow, readingOf, () => confirm?.()),
         maxRows,
         maxRowBytes,
         skippedRows,
         takesMore,
         countsRest,
-        ...(staysWithin === true && { beforeRun }),
+        ...(!(isOneStatement && staysWithin !== true) && { beforeRun }),
       };
       const query = { sql, parameters, signal: interrupted, isOneStatement, refusesExcess, ...reading };
       return rules === undefined ? executeQuery(connection, query) : rules.withhold(executeQuery(connection, query));
@@ -174,7 +183,8 @@ export class GenerationDatabase implements Disposable {
     const running = { caller, signal, setup: rules?.setup };
     // The rules let a caller run nothing but one SELECT.
     const leavesNothing = isOneStatement || (rules !== undefined && staysWithin === true);
-    return leavesNothing ? connections.useIdle(work, running) : connections.useNew(work, running);
+    const ended = leavesNothing ? connections.useIdle(work, running) : connections.useNew(work, running);
+    return isOneStatement ? ended : ended.finally(() => endChange?.());
   }
 
   /** The caller disposes the session; one that is left open ends with the database. */

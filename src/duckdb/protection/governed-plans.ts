@@ -54,6 +54,27 @@ export async function describeRelation(connection: DuckDBConnection, table: stri
   return { name: found.table, source, key: undefined, reads, columns };
 }
 
+interface ConnectionPair {
+  /** With the views. */
+  readonly connection: DuckDBConnection;
+  readonly plain: DuckDBConnection;
+}
+
+/** Whether the names still lead to the same tables, or to views on the same tables, and the rules still fit. */
+export async function areAsBefore(pair: ConnectionPair, relations: readonly Relation[]): Promise<boolean> {
+  for (const relation of relations) if (!(await isAsBefore(pair, relation))) return false;
+  return true;
+}
+
+async function isAsBefore({ connection, plain }: ConnectionPair, { name, source, key, reads }: Relation) {
+  const [plan] = plansOf(parsePlan(await bindPlan(plain, `FROM ${source}`)));
+  const [governed] = plansOf(parsePlan(await bindPlan(connection, `FROM ${quoteName(name)}`)));
+  if (plan === undefined || governed === undefined) return false;
+  const found = depthsOf(plan).map(({ table }) => table);
+  const before = key === undefined ? reads.map((each) => each.key) : [key];
+  return found.length === before.length && found.every((table, at) => table === before[at]);
+}
+
 async function columnsOf(connection: DuckDBConnection, table: string): Promise<Relation['columns']> {
   const statement = await connection.prepare(`SELECT * FROM ${table}`);
   try {

@@ -23,7 +23,14 @@ import {
   type PlanNode,
   plansOf,
 } from './plan-check.js';
-import { bindPlan, describeRelation, quoteName, readGovernedPlan, type Relation } from './governed-plans.js';
+import {
+  bindPlan,
+  describeRelation,
+  areAsBefore,
+  quoteName,
+  readGovernedPlan,
+  type Relation,
+} from './governed-plans.js';
 import { explainWrite, refused, withoutValues } from './row-refusals.js';
 
 /**
@@ -36,6 +43,9 @@ export class RowRules implements StatementGuard, Disposable {
   readonly #unfiltered: ReadonlySet<string>;
   readonly #names: ReadonlyMap<string, string>;
   readonly #plans: readonly GovernedPlan[];
+  readonly #relations: readonly Relation[];
+  /** The version of the catalog in which the relations were last found as they were. */
+  #verified: number | undefined;
   /** Those that are the same for every caller. */
   readonly #steadyPlans: readonly GovernedPlan[];
   /** Prepares the connections that see what callers may see. */
@@ -44,12 +54,13 @@ export class RowRules implements StatementGuard, Disposable {
   private constructor(
     pool: ConnectionPool,
     protection: Protection,
-    { views, names, plans, steadyPlans }: BuiltRules & { readonly steadyPlans: readonly GovernedPlan[] },
+    { views, relations, names, plans, steadyPlans }: BuiltRules & { readonly steadyPlans: readonly GovernedPlan[] },
   ) {
     this.#pool = pool;
     this.#unfiltered = new Set(protection.unfiltered);
     this.#names = names;
     this.#plans = plans;
+    this.#relations = relations;
     this.#steadyPlans = steadyPlans;
     this.setup = (connection) => shadow(connection, views);
     pool.keep(this.setup);
@@ -80,16 +91,33 @@ export class RowRules implements StatementGuard, Disposable {
    * Throws `DeniedByRule` for a text that reads a protected table another way or that cannot be checked, and `query_failed` for one that
    * does not compile.
    */
-  async check(connection: DuckDBConnection, statement: GuardedStatement): Promise<void> {
+  async check(connection: DuckDBConnection, statement: GuardedStatement): Promise<() => void> {
     try {
-      await this.#check(connection, statement);
+      return await this.#check(connection, statement);
     } catch (error) {
       if (error instanceof DeniedByRule) statement.onDenied?.(error);
       throw error;
     }
   }
 
-  async #check(connection: DuckDBConnection, statement: GuardedStatement): Promise<void> {
+  async #check(connection: DuckDBConnection, statement: GuardedStatement): Promise<() => void> {
+    const version = this.#pool.catalogVersion;
+    await this.#verify(connection, version);
+    await this.#checkText(connection, statement);
+    return () => {
+      if (version === undefined || this.#pool.catalogVersion !== version) throw changing();
+    };
+  }
+
+  /** Throws `database_failed` if another table, or none, is now where a protected one was. */
+  async #verify(connection: DuckDBConnection, version: number | undefined): Promise<void> {
+    if (version !== undefined && version === this.#verified) return;
+    const isAsBefore = await this.#pool.useIdle((plain) => areAsBefore({ connection, plain }, this.#relations));
+    if (!isAsBefore) throw noLongerFit('another table, or none, is where a protected one was');
+    this.#verified = version;
+  }
+
+  async #checkText(connection: DuckDBConnection, statement: GuardedStatement): Promise<void> {
     const plan = await planOf(connection, statement);
     const statements = plansOf(plan);
     if (statements.length === 0) throw refused('has no statement that can be checked', statement);
@@ -181,6 +209,7 @@ async function findSteadyPlans(
 interface BuiltRules {
   /** SQL that creates the temporary views. */
   readonly views: readonly string[];
+  readonly relations: readonly Relation[];
   readonly names: ReadonlyMap<string, string>;
   readonly plans: readonly GovernedPlan[];
 }
@@ -190,9 +219,20 @@ async function shadow(connection: DuckDBConnection, views: readonly string[]): P
   try {
     await shieldSteadily(connection, views);
   } catch (error) {
-    const message = 'the rules for rows no longer fit the tables of the database; reload to see which';
-    throw new MxcpError('database_failed', message, { cause: error, logMessage: `${message}: ${messageOf(error)}` });
+    throw noLongerFit(messageOf(error), error);
   }
+}
+
+function changing(): MxcpError {
+  return new MxcpError(
+    'database_failed',
+    'tables were changed while this SQL was checked against the rules for rows; call again',
+  );
+}
+
+function noLongerFit(reason: string, cause?: unknown): MxcpError {
+  const message = 'the rules for rows no longer fit the tables of the database; reload to see which';
+  return new MxcpError('database_failed', message, { cause, logMessage: `${message}: ${reason}` });
 }
 
 async function buildRules(connection: DuckDBConnection, tables: readonly TableRule[]): Promise<BuiltRules> {
@@ -227,7 +267,7 @@ async function buildRules(connection: DuckDBConnection, tables: readonly TableRu
     if (plan !== undefined) plans.push(plan);
   }
   problems.throwIfAny();
-  return { views, names, plans };
+  return { views, relations: found.map(({ relation }) => relation), names, plans };
 }
 
 /** In the view, an expression of the project is between parentheses, and a line ends before the second: it may end with a comment. */

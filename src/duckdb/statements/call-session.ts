@@ -3,7 +3,13 @@ import type { Caller, DeniedByRule } from '../../caller/index.js';
 import { type Disposable, raceSignal } from '../../lifecycle/index.js';
 import { encodeWith, valueCodec } from '../values/python-results.js';
 import type { JsonValue, SqlParameters } from '../values/sql-values.js';
-import type { ConnectionPool, ConnectionWork, PooledConnection, StatementGuard } from './connections.js';
+import {
+  CHANGES_NAMES,
+  type ConnectionPool,
+  type ConnectionWork,
+  type PooledConnection,
+  type StatementGuard,
+} from './connections.js';
 import {
   executeQuery,
   interrupted,
@@ -59,6 +65,7 @@ export class CallSession implements Disposable {
   readonly #ending = new AbortController();
   #isClean = true;
   #hasTransactions = false;
+  #hasChanged = false;
   #running = 0;
   #connection: Promise<PooledConnection> | undefined;
   /** Settles when the statement requested last has; never rejects. */
@@ -114,8 +121,14 @@ export class CallSession implements Disposable {
     try {
       const { guard, onDenied } = await this.#connections;
       const run: ConnectionWork<void> = async (native, signal) => {
-        await guard?.check(native, { sql, parameters, caller: this.#caller, ofCaller: false, onDenied });
-        const running = this.#runOn(native, { sql, parameters, signal }, execution);
+        const confirm = await guard?.check(native, {
+          sql,
+          parameters,
+          caller: this.#caller,
+          ofCaller: false,
+          onDenied,
+        });
+        const running = this.#runOn(native, { sql, parameters, signal }, { ...execution, confirm });
         await (guard === undefined ? running : guard.withhold(running));
       };
       await connection.run(run, { caller: this.#caller, signal: execution.signal });
@@ -131,19 +144,38 @@ export class CallSession implements Disposable {
   async #runOn(
     connection: DuckDBConnection,
     query: Pick<Query, 'sql' | 'parameters' | 'signal'>,
-    execution: SessionExecution,
+    execution: SessionExecution & { readonly confirm: (() => void) | undefined },
   ): Promise<void> {
     let timeZone = 'UTC';
-    await executeQuery(connection, {
+    const { pool } = await this.#connections;
+    let { confirm } = execution;
+    let endChange: (() => void) | undefined;
+    const running = executeQuery(connection, {
       ...query,
       refusesExcess: true,
       beforeRun: async (prepared, isLast) => {
         if (!WITHOUT_TRACE.has(prepared.statementType)) this.#isClean = false;
+        if (this.#mayChangeNames(prepared.statementType)) {
+          confirm?.();
+          confirm = undefined;
+          endChange ??= pool.beginChange(prepared.statementType);
+        }
         if (prepared.statementType === StatementType.TRANSACTION) this.#hasTransactions = true;
         if (isLast && mayHaveTimeZone(prepared)) timeZone = await readTimeZone(connection);
       },
-      openReader: (columns) => pythonRows(columns, execution, timeZone),
+      openReader: (columns) => {
+        confirm?.();
+        return pythonRows(columns, execution, timeZone);
+      },
     });
+    await running.finally(() => endChange?.());
+  }
+
+  /** What a transaction has changed shows when it ends. */
+  #mayChangeNames(type: StatementType): boolean {
+    if (type === StatementType.TRANSACTION) return this.#hasChanged;
+    this.#hasChanged ||= CHANGES_NAMES.has(type);
+    return CHANGES_NAMES.has(type);
   }
 
   async #connect(): Promise<PooledConnection> {

@@ -1,4 +1,4 @@
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBInstance, StatementType } from '@duckdb/node-api';
 import type { Caller, DeniedByRule } from '../../caller/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import type { SqlParameters } from '../values/sql-values.js';
@@ -34,11 +34,27 @@ export interface GuardedStatement {
 /** What a statement must pass before it runs on a connection that was prepared for this guard. */
 export interface StatementGuard {
   readonly setup: ConnectionSetup;
-  /** Throws `DeniedByRule` or `query_failed` for a statement that must not run. The statement must run on the connection next. */
-  check(connection: DuckDBConnection, statement: GuardedStatement): Promise<void>;
+  /**
+   * Throws `DeniedByRule` or `query_failed` for a statement that must not run. The statement must run on the connection next, and what this
+   * resolves with must be called before its first row: it throws if names may lead elsewhere since.
+   */
+  check(connection: DuckDBConnection, statement: GuardedStatement): Promise<() => void>;
   /** Leaves out what the error of a statement must not show. */
   withhold<T>(running: Promise<T>): Promise<T>;
 }
+
+/** After one of these, names may lead to other tables, views or databases. */
+export const CHANGES_NAMES: ReadonlySet<StatementType> = new Set([
+  StatementType.ALTER,
+  StatementType.ATTACH,
+  StatementType.COPY_DATABASE,
+  StatementType.CREATE,
+  StatementType.CREATE_FUNC,
+  StatementType.DETACH,
+  StatementType.DROP,
+  StatementType.EXECUTE,
+  StatementType.MULTI,
+]);
 
 /** Idle connections beyond this number are closed after use. */
 const MAX_IDLE = 16;
@@ -54,6 +70,8 @@ export class ConnectionPool implements Disposable {
   /** By what they were prepared with. */
   readonly #idle = new Map<ConnectionSetup | undefined, PooledConnection[]>([[undefined, []]]);
   #hasSteadyFunctions = false;
+  #changes = 0;
+  #runningChanges = 0;
   #isDisposed = false;
   #onUnused: (() => void) | undefined;
 
@@ -145,6 +163,24 @@ export class ConnectionPool implements Disposable {
   retire(setup: ConnectionSetup): void {
     for (const connection of this.#idle.get(setup) ?? []) connection.close();
     this.#idle.delete(setup);
+  }
+
+  /**
+   * Differs once tables, views or databases may have changed; undefined while they may be changing. Creating one may take long, and takes the
+   * name of no other.
+   */
+  get catalogVersion(): number | undefined {
+    return this.#runningChanges > 0 ? undefined : this.#changes;
+  }
+
+  /** Call it before a statement that may change tables, views or databases, and what it returns afterwards. */
+  beginChange(type?: StatementType): () => void {
+    const isLong = type === StatementType.CREATE;
+    if (!isLong) this.#runningChanges += 1;
+    return () => {
+      if (!isLong) this.#runningChanges -= 1;
+      this.#changes += 1;
+    };
   }
 
   interruptAll(): void {

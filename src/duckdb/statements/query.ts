@@ -255,12 +255,14 @@ async function drain(result: DuckDBResult): Promise<number> {
 /** How a column is read: its JSON as text, also text as JSON, or by default as DuckDB has it. */
 export type ColumnReading = 'text' | 'json' | undefined;
 
-/** Gives each row as a JSON object. */
+/** Gives each row as a JSON object. `onOpen` is called before the first one. */
 export function jsonRows(
   onRow: (row: JsonObject) => void,
   readingOf: (column: string) => ColumnReading = () => undefined,
+  onOpen?: () => void,
 ): Query['openReader'] {
   return ({ names, types }) => {
+    onOpen?.();
     const readers = types.map((type, at) => toJsonReader(type, readingOf(names[at] ?? '')));
     const toRow = (columns: readonly ColumnValues[], row: number): Record<string, JsonValue> => {
       const object: Record<string, JsonValue> = {};
