@@ -1,4 +1,5 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,17 @@ const DEPENDS_ON_SPEED: ReadonlySet<string> = new Set([
   'sep-2575-server-sends-prompts-list-changed-on-subscription',
   'sep-2575-server-sends-tools-list-changed-on-subscription',
 ]);
+
+const AUTHORIZATION_SCENARIOS = ['authorization-server-metadata-endpoint', 'authorization-code-grant'];
+
+interface AuthorizationRun {
+  readonly issuer: string;
+  /** Where the suite listens for the callback. */
+  readonly port: number;
+  readonly clientId: string;
+  readonly resource: string;
+  readonly visit: (url: string) => Promise<void>;
+}
 
 /** The official suite at its pinned version, in a Node.js that can run it. */
 export class OfficialSuite {
@@ -73,6 +85,36 @@ export class OfficialSuite {
     }
   }
 
+  /** Runs the scenarios of an authorization server. `visit` does what a person does who opens the URL that the suite prints. */
+  async runAuthorization({ issuer, port, clientId, resource, visit }: AuthorizationRun): Promise<Findings> {
+    const output = mkdtempSync(join(tmpdir(), 'mxcp-conformance-'));
+    const options = ['--url', issuer, '--client-id', clientId, '--resource', resource, '--port', String(port)];
+    const args = [join(PACKAGE, 'dist/index.js'), 'authorization', ...options, '--output-dir', output];
+    const child = spawn(this.#node, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    let visiting: Promise<void> | undefined;
+    const listen = (chunk: Buffer): void => {
+      said += chunk.toString();
+      const url = /^https?:\S+\/authorize\?\S+(?=\n)/m.exec(said)?.[0];
+      if (url !== undefined)
+        visiting ??= visit(url).catch((error: unknown) => {
+          child.kill();
+          throw error;
+        });
+    };
+    child.stdout.on('data', listen);
+    child.stderr.on('data', listen);
+    try {
+      await once(child, 'close');
+      await visiting;
+      return Object.fromEntries(
+        AUTHORIZATION_SCENARIOS.map((name) => [name, readFindings(output, name, said)] as const),
+      );
+    } finally {
+      rmSync(output, { recursive: true, force: true });
+    }
+  }
+
   /** The exit code says only whether everything passed, so it is not looked at: the results are. */
   #start(options: readonly string[]): Promise<string> {
     const args = [join(PACKAGE, 'dist/index.js'), 'server', ...options];
@@ -85,7 +127,7 @@ export class OfficialSuite {
 /** The results of a scenario are in a folder with its name and the time. Without results, it has not run. */
 function readFindings(output: string, scenario: string, said: string): readonly string[] {
   const folder = readdirSync(output).find(
-    (name) => /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(name)?.[1] === scenario,
+    (name) => /^(?:authorization-)?server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(name)?.[1] === scenario,
   );
   if (folder === undefined)
     throw new Error(`the suite has no result for "${scenario}"; it said:\n${said.slice(-4000)}`);
