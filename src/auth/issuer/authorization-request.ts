@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isLoopbackHost } from '../../http/index.js';
 import { findRedirect, type OAuthClient } from './client-documents.js';
 import { OAuthRefusal } from './oauth-refusal.js';
 import type { OAuthClients } from './oauth-clients.js';
@@ -40,12 +41,23 @@ export class RefusedRequest extends Error {
   override readonly name = 'RefusedRequest';
   readonly refusal: OAuthRefusal;
   readonly address: ReturnAddress;
+  /**
+   * Whether the browser may be led there although no person has agreed to anything. Anyone can register a page of theirs, and a link to
+   * this server must not lead there unseen (RFC 9700, 4.11.2).
+   */
+  readonly isTrusted: boolean;
 
-  constructor(refusal: OAuthRefusal, address: ReturnAddress) {
+  constructor(refusal: OAuthRefusal, address: ReturnAddress, client: OAuthClient) {
     super(refusal.message);
     this.refusal = refusal;
     this.address = address;
+    this.isTrusted = client.source === 'configuration' || leadsToOwnMachine(address.redirectUri);
   }
+}
+
+function leadsToOwnMachine(redirectUri: string): boolean {
+  const { protocol, hostname } = new URL(redirectUri);
+  return protocol === 'http:' && isLoopbackHost(hostname);
 }
 
 const MAX_STATE_LENGTH = 4096;
@@ -72,7 +84,7 @@ export async function readAuthorizationRequest(
     const named = readResource(query.getAll('resource'), rules.resources()) ?? resource;
     return { client, request: { clientId: client.id, redirectUri, redirectUriGiven, state, resource: named, ...rest } };
   } catch (error) {
-    if (error instanceof OAuthRefusal) throw new RefusedRequest(error, { redirectUri, state });
+    if (error instanceof OAuthRefusal) throw new RefusedRequest(error, { redirectUri, state }, client);
     throw error;
   }
 }
@@ -133,6 +145,8 @@ export function one(parameters: URLSearchParams, name: string): string | undefin
   return value === '' ? undefined : value;
 }
 
+const ANSWER_NAMES = ['code', 'state', 'iss', 'error', 'error_description', 'error_uri'];
+
 /** Where the browser takes an answer to the client. The issuer is named so that it is not taken for another one's (RFC 9207). */
 export function returnTo(
   { redirectUri, state }: ReturnAddress,
@@ -140,6 +154,8 @@ export function returnTo(
   answer: Readonly<Record<string, string>>,
 ): string {
   const url = new URL(redirectUri);
+  // The client may have registered a URI with names of an answer.
+  for (const name of ANSWER_NAMES) url.searchParams.delete(name);
   for (const [name, value] of Object.entries({ ...answer, ...(state !== null && { state }), iss: issuer }))
     url.searchParams.set(name, value);
   return url.href;

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { MxcpError } from '../../errors/index.js';
+import { isLoopbackHost } from '../../http/index.js';
 import { isMapping } from '../../yaml/index.js';
 import { type ClaimMappings, userOfClaims } from '../claims/index.js';
 import { SIGNATURE_ALGORITHMS } from '../oidc/index.js';
@@ -250,6 +251,17 @@ export class IdentityProvider {
     return email === undefined ? json : { ...json, email };
   }
 
+  /** What the provider says of itself could send people and secrets over an open network. */
+  #assertSafe(discovery: z.output<typeof discoverySchema>): void {
+    const { allow_http: allowsHttp = false } = this.#options.block();
+    for (const name of USED_ADDRESSES) {
+      const { protocol, hostname } = new URL(discovery[name] ?? 'https://unused');
+      const isPlain = protocol === 'http:' && (allowsHttp || isLoopbackHost(hostname));
+      if (protocol !== 'https:' && !isPlain)
+        throw unavailable(this.title, `names an address that does not begin with https:// (\`${name}\`)`);
+    }
+  }
+
   async #find(): Promise<Found> {
     const { name, now } = this.#options;
     if (this.#found !== undefined && now() - this.#found.at < DISCOVERY_MS) return this.#found;
@@ -262,6 +274,7 @@ export class IdentityProvider {
         this.title,
         `answered the request for its configuration with status ${status}, or without what it needs`,
       );
+    this.#assertSafe(discovery);
     const provider = discoveredProvider(name, this.#options.block(), discovery);
     const keys =
       this.#found?.provider.openId?.jwksUrl === discovery.jwks_uri
@@ -271,6 +284,14 @@ export class IdentityProvider {
     return this.#found;
   }
 }
+
+const USED_ADDRESSES = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'userinfo_endpoint',
+  'jwks_uri',
+  'revocation_endpoint',
+] as const satisfies readonly (keyof z.output<typeof discoverySchema>)[];
 
 function aboutUser(claims: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(claims).filter(([claim]) => !TOKEN_CLAIMS.has(claim)));

@@ -121,7 +121,15 @@ function plainTargets(redirectUri: string): readonly string[] {
 }
 
 /** What a person sees when no client can be given an answer. */
-export function errorPage(status: number, message: string): Response {
-  const body = `<p>${escapeHtml(message)}</p>\n<p>Go back to the application and try again.</p>`;
+export function errorPage(
+  status: number,
+  message: string,
+  back?: { readonly href: string; readonly to: string },
+): Response {
+  const link =
+    back === undefined
+      ? 'Go back to the application and try again.'
+      : `Go back to the application that has sent you: <a href="${escapeHtml(back.href)}" rel="noreferrer">${escapeHtml(targetOf(back.to))}</a>`;
+  const body = `<p>${escapeHtml(message)}</p>\n<p>${link}</p>`;
   return page('You could not be signed in', body, { status });
 }

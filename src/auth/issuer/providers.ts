@@ -33,6 +33,7 @@ export interface ProviderBlock {
   readonly realm?: string | undefined;
   readonly server_url?: string | undefined;
   readonly config_url?: string | undefined;
+  readonly allow_http?: boolean | undefined;
   readonly provider_name?: string | undefined;
   readonly extra_authorize_params?: Readonly<Record<string, string>> | undefined;
 }

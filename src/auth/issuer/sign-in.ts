@@ -172,7 +172,7 @@ export class SignIns {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof RefusedRequest) return refuse(place, error.refusal.code, error.message, error.address);
+      if (error instanceof RefusedRequest) return refuseUnasked(place, error);
       if (error instanceof OAuthRefusal) return errorPage(error.status === 401 ? 400 : error.status, error.message);
       throw error;
     }
@@ -188,8 +188,23 @@ function stateCookie(state: string): string {
   return `${STATE_COOKIE}-${state}`;
 }
 
-function refuse({ issuer }: IssuerPlace, error: OAuthErrorCode, description: string, address: ReturnAddress): Response {
-  return redirect(returnTo(address, issuer, { error, error_description: toAscii(description) }));
+/** Before the person was asked: a client that the operator has not listed is only offered. */
+function refuseUnasked(place: IssuerPlace, { refusal, message, address, isTrusted }: RefusedRequest): Response {
+  if (isTrusted) return refuse(place, refusal.code, message, address);
+  return errorPage(400, message, { href: refusalUrl(place, refusal.code, message, address), to: address.redirectUri });
+}
+
+function refuse(place: IssuerPlace, error: OAuthErrorCode, description: string, address: ReturnAddress): Response {
+  return redirect(refusalUrl(place, error, description, address));
+}
+
+function refusalUrl(
+  { issuer }: IssuerPlace,
+  error: OAuthErrorCode,
+  description: string,
+  address: ReturnAddress,
+): string {
+  return returnTo(address, issuer, { error, error_description: toAscii(description) });
 }
 
 function redirect(location: string, cookie?: string): Response {
