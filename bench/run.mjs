@@ -16,6 +16,7 @@ const SUITES = {
   handover: () => import('./suites/handover.mjs'),
   metrics: () => import('./suites/metrics.mjs'),
   telemetry: () => import('./suites/telemetry.mjs'),
+  audit: () => import('./suites/audit.mjs'),
   protection: () => import('./suites/protection.mjs'),
 };
 

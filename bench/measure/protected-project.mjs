@@ -32,6 +32,7 @@ const PARTS = {
   },
   limits: { site: '    rate_limit: { calls: 100000000, per: 1m }\n' },
   audit: { site: '    audit: { enabled: true, path: audit/log.jsonl }\n' },
+  auditDefault: { site: '    audit: { enabled: true }\n' },
   auditWindow: { site: '    audit: { enabled: true, path: audit/log.jsonl, durability: window }\n' },
 };
 

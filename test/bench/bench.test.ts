@@ -21,6 +21,7 @@ describe.skipIf(process.platform !== 'linux')('the benchmarks, quickly', () => {
     ['metrics', ['CPU per call: on to off', 'counting one call', 'one scrape with 200 endpoints']],
     ['telemetry', ['recording one call']],
     ['protection', ['audit log: CPU to off', 'everything: p50 to off']],
+    ['audit', ['newest 100', 'one trace', 'calls during questions: p99 to alone']],
     ['memory', ['at rest', 'under load during reloads', 'results of 10 MiB']],
   ])('measure %s and print its figures beside their aims', (suite, figures) => {
     const { status, stdout, stderr } = runBench(suite, '--quick');
