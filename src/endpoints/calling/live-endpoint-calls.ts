@@ -284,7 +284,7 @@ export class LiveEndpointCalls {
     // Policies that read the result need the whole one. The rows that an SQL tool leaves out were never asked for.
     const needsWhole = policies?.readsResponse === true && rules.argument !== 'limit';
     const readLimits = needsWhole ? undefined : limits;
-    const whole = await this.#answer(callable, passed, { ...call, limits: readLimits });
+    const whole = await this.#answer(callable, passed, { call, limits: readLimits });
     const allowed = policies === undefined ? whole : await enforceOutput(policies, call, { result: whole, returns });
     if (fits && rules.maxBytes !== undefined) assertFits(endpoint, rules.maxBytes, allowed);
     const hasChanged = policies?.hasOutputRules === true;
@@ -305,11 +305,12 @@ export class LiveEndpointCalls {
   }
 
   /** Waits for the call's turn, then runs its SQL or its function. */
-  async #answer(callable: Callable, callArguments: CallArguments, call: LimitedCall): Promise<ShapedResult> {
+  async #answer(callable: Callable, callArguments: CallArguments, of: LimitedCall): Promise<ShapedResult> {
+    const { call, limits } = of;
     const { gate, maxResultBytes } = this.#options;
     const { endpoint, returns, allowsNull = false, source } = callable;
     const checks = call.context.skipOutputValidation === true ? undefined : callable.checks;
-    const options = { endpoint, returns, checks, allowsNull, maxResultBytes, limits: call.limits };
+    const options = { endpoint, returns, checks, allowsNull, maxResultBytes, limits };
     const queue = call.context.timing?.begin('queue');
     const release = await gate.acquire(endpoint, call.deadline.signal);
     queue?.end();
@@ -344,7 +345,8 @@ function readArguments(
 }
 
 type SqlSource = Extract<Callable['source'], { readonly language: 'sql' }>;
-type LimitedCall = RunningCall & { readonly limits: ListLimits | undefined };
+/** The call itself and not a copy: refusals are noted on it. */
+type LimitedCall = Readonly<Record<'call', RunningCall> & Record<'limits', ListLimits | undefined>>;
 type WorkingCall = RunningCall & { readonly options: ResultOptions };
 
 async function runStatement(
