@@ -36,6 +36,7 @@ export default defineConfig({
       project('fleet-soak', { timeoutMs: 300_000, serial: true }),
       project('systemd', { timeoutMs: 180_000, serial: true, setup: 'test/systemd/preflight.ts' }),
       project('figures', { timeoutMs: 120_000, serial: true, setup: 'test/figures/figure-packages.ts' }),
+      project('clients', { timeoutMs: 300_000, serial: true }),
       project('conformance', { timeoutMs: 180_000, serial: true }),
       project('system', { timeoutMs: 120_000, serial: true, setup: 'test/system/preflight.ts' }),
     ],

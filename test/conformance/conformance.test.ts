@@ -92,6 +92,6 @@ describe.each(REVISIONS)('what revision %s requires', (revision) => {
   );
 
   it('has every scenario of the list', () => {
-    expect(OfficialSuite.requiredBy(revision)).toEqual(expect.arrayContaining(Object.keys(EXPECTED[revision] ?? {})));
+    expect(suite.requiredBy(revision)).toEqual(expect.arrayContaining(Object.keys(EXPECTED[revision] ?? {})));
   });
 });

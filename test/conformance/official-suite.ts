@@ -1,14 +1,10 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installLocked, nodeFrom } from '../kit/locked-packages.js';
 
-/** The lock file of the suite. */
-const LOCKED = join(import.meta.dirname, 'suite');
-/** Where it is installed: `npm ci` empties it, and nothing looks for sources there. */
-const INSTALLED = join(import.meta.dirname, '../../node_modules/.cache/mxcp-conformance');
-const PACKAGE = join(INSTALLED, 'node_modules/@modelcontextprotocol/conformance');
 /** The first release that the suite runs on: it imports `globSync` of `node:fs`. */
 const NODE_MAJOR = 22;
 
@@ -47,27 +43,23 @@ interface AuthorizationRun {
 /** The official suite at its pinned version, in a Node.js that can run it. */
 export class OfficialSuite {
   readonly #node: string;
+  readonly #folder: string;
 
-  private constructor(node: string) {
+  private constructor(node: string, folder: string) {
     this.#node = node;
+    this.#folder = folder;
   }
 
-  /** Installs the packages of the suite, and Node.js into the cache of npm where this one is too old. */
+  /** Installs the packages of the suite, and Node.js where this one is too old. */
   static install(): OfficialSuite {
-    // npm writes this file at the end.
-    if (!existsSync(join(INSTALLED, 'node_modules/.package-lock.json')) || !isSameLock()) {
-      cpSync(LOCKED, INSTALLED, { recursive: true });
-      const options = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', INSTALLED];
-      execFileSync('npm', options, { stdio: ['ignore', 'ignore', 'inherit'] });
-    }
-    if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) return new OfficialSuite(process.execPath);
-    const print = ['-y', `node@${NODE_MAJOR}`, '-p', 'process.execPath'];
-    return new OfficialSuite(execFileSync('npx', print, { encoding: 'utf8' }).trim());
+    const installed = installLocked(join(import.meta.dirname, 'suite'), 'mxcp-conformance');
+    const folder = join(installed, 'node_modules/@modelcontextprotocol/conformance');
+    return new OfficialSuite(nodeFrom(NODE_MAJOR), folder);
   }
 
   /** The scenarios that a revision requires, in the order of its frozen list. */
-  static requiredBy(revision: Revision): readonly string[] {
-    const text = readFileSync(join(PACKAGE, `requirements/${revision}.yaml`), 'utf8');
+  requiredBy(revision: Revision): readonly string[] {
+    const text = readFileSync(join(this.#folder, `requirements/${revision}.yaml`), 'utf8');
     const [, server = ''] = /^server:\n((?: {2}- .*\n)+)/m.exec(text) ?? [];
     return [...server.matchAll(/^ {2}- (\S+)$/gm)].map(([, name = '']) => name);
   }
@@ -78,7 +70,7 @@ export class OfficialSuite {
     try {
       const said = await this.#start(['--url', url, '--requirements', revision, '--output-dir', output]);
       const findings: Record<string, readonly string[]> = {};
-      for (const name of OfficialSuite.requiredBy(revision)) findings[name] = readFindings(output, name, said);
+      for (const name of this.requiredBy(revision)) findings[name] = readFindings(output, name, said);
       return findings;
     } finally {
       rmSync(output, { recursive: true, force: true });
@@ -89,7 +81,7 @@ export class OfficialSuite {
   async runAuthorization({ issuer, port, clientId, resource, visit }: AuthorizationRun): Promise<Findings> {
     const output = mkdtempSync(join(tmpdir(), 'mxcp-conformance-'));
     const options = ['--url', issuer, '--client-id', clientId, '--resource', resource, '--port', String(port)];
-    const args = [join(PACKAGE, 'dist/index.js'), 'authorization', ...options, '--output-dir', output];
+    const args = [join(this.#folder, 'dist/index.js'), 'authorization', ...options, '--output-dir', output];
     const child = spawn(this.#node, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     let visiting: Promise<void> | undefined;
@@ -117,7 +109,7 @@ export class OfficialSuite {
 
   /** The exit code says only whether everything passed, so it is not looked at: the results are. */
   #start(options: readonly string[]): Promise<string> {
-    const args = [join(PACKAGE, 'dist/index.js'), 'server', ...options];
+    const args = [join(this.#folder, 'dist/index.js'), 'server', ...options];
     return new Promise((resolve) => {
       execFile(this.#node, args, { maxBuffer: 64 * 1024 * 1024 }, (_error, stdout, stderr) => resolve(stdout + stderr));
     });
@@ -137,11 +129,4 @@ function readFindings(output: string, scenario: string, said: string): readonly 
     ({ status, id }) => status === 'FAILURE' || (status === 'WARNING' && !DEPENDS_ON_SPEED.has(id)),
   );
   return [...new Set(wrong.map(({ id }) => id))].sort();
-}
-
-function isSameLock(): boolean {
-  const [locked, installed] = [LOCKED, INSTALLED].map((folder) =>
-    readFileSync(join(folder, 'package-lock.json'), 'utf8'),
-  );
-  return locked === installed;
 }
