@@ -159,6 +159,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '-u, --user-context <json>', doc: 'The caller, as a JSON object or `@file.json`.' },
       HEADERS,
       { flags: '--skip-output-validation', doc: 'Do not check the result against the `return` type.' },
+      { flags: '--with-data', doc: 'Print images, audio and documents whole, bytes in base64.' },
       ...PROJECT_SETTINGS,
       ...PYTHON,
       ...toOptions(['callTimeout', 'maxResultBytes']),

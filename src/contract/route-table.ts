@@ -259,6 +259,7 @@ export const ROUTES = {
       user_context: values.optional().describe('The user that SQL and code see: `username`, `email`, `provider`.'),
       request_headers: z.record(z.string(), z.string()).optional(),
       skip_output_validation: z.boolean().optional(),
+      with_data: z.boolean().optional().describe('Whether images, audio and documents come whole, not described.'),
     }),
     responses: { ...callErrors, 200: { schema: callResult, doc: 'The result.' } },
   },

@@ -91,6 +91,7 @@ function toRun(body: BodyOf<'runEndpoint'>, signal: AbortSignal, timing: CallTim
     kind,
     name,
     parameters,
+    withData: body.with_data,
     context: { caller, signal, origin, timing, isOwner: true, skipOutputValidation: body.skip_output_validation },
   };
 }

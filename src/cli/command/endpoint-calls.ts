@@ -63,7 +63,8 @@ export async function openEndpoints(
   });
   const project = await orRunningServer(opening, config.duckdb.path, context.output);
   const skipOutputValidation = options['skipOutputValidation'] === true;
-  if (project instanceof RunningServer) return callRemotely(project, chosen, skipOutputValidation);
+  const withData = options['withData'] === true;
+  if (project instanceof RunningServer) return callRemotely(project, chosen, { skipOutputValidation, withData });
   const notify = (notification: CallNotification): void => printNotification(context.output, notification);
   const { catalog } = project.contents.endpoints;
   return {
@@ -72,7 +73,7 @@ export async function openEndpoints(
     refused: new Map(),
     call: async ({ caller, ...call }) => {
       const callContext = { caller, signal: new AbortController().signal, notify, skipOutputValidation };
-      return runEndpoint(project.contents, { ...call, context: callContext }, settings);
+      return runEndpoint(project.contents, { ...call, withData, context: callContext }, settings);
     },
     dispose: () => project.dispose(),
   };
@@ -82,7 +83,7 @@ export async function openEndpoints(
 async function callRemotely(
   server: RunningServer,
   chosen: EndpointCatalog,
-  skipOutputValidation: boolean,
+  { skipOutputValidation, withData }: Readonly<Record<'skipOutputValidation' | 'withData', boolean>>,
 ): Promise<OpenEndpoints> {
   return {
     catalog: chosen,
@@ -96,6 +97,8 @@ async function callRemotely(
         user_context: toUserContext(caller),
         ...(caller.requestHeaders && { request_headers: caller.requestHeaders }),
         skip_output_validation: skipOutputValidation,
+        // A server of an earlier version does not know it.
+        ...(withData && { with_data: true }),
       }),
     dispose: () => Promise.resolve(),
   };

@@ -16,6 +16,8 @@ export interface EndpointRun {
   readonly name: string;
   readonly parameters: SentArguments;
   readonly context: CallContext;
+  /** Whether images, audio and documents are wanted whole, instead of what describes them. */
+  readonly withData?: boolean | undefined;
 }
 
 /**
@@ -42,18 +44,22 @@ export async function runEndpoint(
 export async function callByName(
   calls: LiveEndpointCalls,
   endpoints: EndpointSet,
-  { kind, name, parameters, context }: EndpointRun,
+  { kind, name, parameters, context, withData = false }: EndpointRun,
 ): Promise<unknown> {
   switch (kind) {
-    case 'tool':
-      return toJson(await calls.callTool(name, parameters, context));
+    case 'tool': {
+      const result = await calls.callTool(name, parameters, context);
+      return withData && result.shape === 'content' ? result.blocks : toJson(result);
+    }
     case 'resource': {
       const { texts, mimeType } = await calls.readResource(toUri(endpoints, name, parameters), context);
       return parseText([...texts].join(''), mimeType);
     }
     case 'prompt':
       return (await calls.getPrompt(name, parameters, context)).map(({ role, content }) =>
-        content.type === 'text' ? { prompt: content.text, role, type: 'text' } : { role, ...describeBlock(content) },
+        content.type === 'text'
+          ? { prompt: content.text, role, type: 'text' }
+          : { role, ...(withData ? content : describeBlock(content)) },
       );
   }
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { AdminClient, readOwnerFile } from '../../../src/admin/client/index.js';
 import { readAuditLines } from '../../kit/audit-lines.js';
 import { connectTo, ERAS } from '../../kit/mcp-client.js';
+import { callOf, post, request } from '../mcp/http-fixture.js';
 import { startPython } from '../../kit/projects/python-server.js';
 import { createProject, pythonTool, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 
@@ -150,6 +152,38 @@ describe('content that a Python function returns', () => {
         'mcp.Resource() takes bytes or a pathlib.Path, not int',
       ],
     });
+  });
+});
+
+it('is described to the owner of the project, and whole on request', async () => {
+  const project = pythonProject();
+  await startPython(project);
+  const { token } = readOwnerFile(project.path('data/db-dev.duckdb')) ?? {};
+  const owner = new AdminClient({ socketPath: project.socketPath, ...(token !== undefined && { token }) });
+  const picture = { type: 'tool', name: 'file' } as const;
+  expect((await owner.run(picture)).result).toEqual([{ type: 'image', mimeType: 'image/png', bytes: 8, sha256 }]);
+  expect((await owner.run({ ...picture, with_data: true })).result).toEqual([image]);
+});
+
+describe('content for a client of an older revision', () => {
+  it.each([
+    ['2024-11-05', 'text', 'resource'],
+    ['2025-03-26', 'text', 'audio'],
+    ['2025-06-18', 'resource_link', 'audio'],
+  ])('has only kinds of blocks that %s knows', async (protocolVersion, link, audio) => {
+    const { url } = await startPython(pythonProject());
+    const params = { protocolVersion, capabilities: {}, clientInfo: { name: 'old', version: '1' } };
+    const opened = await post(url, request('initialize', params));
+    expect(opened.body.result.protocolVersion).toBe(protocolVersion);
+    const session = opened.headers.get('mcp-session-id');
+    const headers = session === null ? {} : { 'mcp-session-id': session };
+    const { body } = await post(url, callOf('mixed'), { headers });
+    const kinds = Array.isArray(body.result.content) ? body.result.content.map(({ type }) => type) : [];
+    expect(kinds).toEqual(['text', 'image', 'text', audio, link, 'resource', 'resource']);
+    const text = { type: 'text', text: 'report: report://2024' };
+    if (link === 'text') expect(body.result.content).toContainEqual(text);
+    const document = { uri: 'mxcp://content/3', mimeType: 'audio/wav', blob: WAV.toString('base64') };
+    if (audio === 'resource') expect(body.result.content).toContainEqual({ type: 'resource', resource: document });
   });
 });
 

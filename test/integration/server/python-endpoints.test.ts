@@ -195,7 +195,7 @@ describe('a Python endpoint', () => {
     client.setNotificationHandler('notifications/message', ({ params }) => void logged.push(params));
     const result = await client.callTool({ name: 'work' }, { onprogress: (each) => void progress.push(each) });
     expect(result.content).toEqual([{ type: 'text', text: 'done' }]);
-    expect(logged).toEqual([{ level: 'info', data: { message: 'begun', data: { items: 2 } } }]);
+    expect(logged).toEqual([{ level: 'info', logger: 'work', data: { message: 'begun', data: { items: 2 } } }]);
     expect(progress).toEqual([{ progress: 1, total: 2, message: 'half' }]);
     await client.close();
   });
