@@ -28,6 +28,7 @@ import {
 } from './call-errors.js';
 import { CallNotifications, type Notify } from './call-notifications.js';
 import { cacheHint, createListHandlers, type ListChanges, type ListHandlers, toIcons } from './listings.js';
+import { serveSubscriptions, type SubscribableServer, type UpdatedResources } from './resource-updates.js';
 import { toParamsError } from './refused-parameters.js';
 import { toContentBlocks, toMcpMessages } from './content.js';
 import { toRefusedRequest } from './refused-requests.js';
@@ -40,6 +41,8 @@ export interface ClientTransport {
   /** Resolves when the client of stdio has disconnected: the input ended, the output broke, or `close`. Never over HTTP. */
   readonly clientGone: Promise<void>;
   notifyListChanged(changes: ListChanges): Promise<void>;
+  /** Notifies the clients that subscribed to these. Returns at once. */
+  notifyResourcesUpdated(updated: UpdatedResources): void;
   /** Accepts nothing new, lets running calls end until the deadline, then cancels the rest. Later calls wait for the first. */
   close(options: { readonly deadlineMs: number }): Promise<void>;
 }
@@ -102,20 +105,27 @@ export const MODERN_VERSION = '2026-07-28';
 const LISTED = { listChanged: true };
 const CAPABILITIES: ServerCapabilities = {
   tools: LISTED,
-  resources: LISTED,
+  resources: { ...LISTED, subscribe: true },
   prompts: LISTED,
   completions: {},
   logging: {},
 };
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
-export function createMcpServerFactory(options: McpServerFactoryOptions): () => Server {
+export function createMcpServerFactory(options: McpServerFactoryOptions): () => SubscribableServer {
   const { calls, info, instructions, listCache, logger, scopeOf, refusals, observers } = options;
   const { ttlMs = 0, scope = 'private' } = listCache ?? {};
   const lists = createListHandlers({
     listingsOf: (context) => calls.listingsFor(callerOf(scopeOf(context))),
     cacheOf: () => ({ ttlMs, scope: calls.variesByCaller ? 'private' : scope }),
   });
+  const subscriptionRules = {
+    mayRead: (context: RequestContext, uri: string) => calls.declaredUri(uri, callerOf(scopeOf(context))) !== undefined,
+    hasSession: (context: RequestContext) => {
+      const { requestHeaders } = scopeOf(context);
+      return requestHeaders === undefined || 'mcp-session-id' in requestHeaders;
+    },
+  };
   const { icons, ...names } = info;
   const implementation = { ...names, ...toIcons(icons) };
   return () => {
@@ -138,12 +148,16 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
     const serve = createCallFrame(server, options);
     serveCalls(server, options, serve);
     serveCompletions(server, calls, serve);
+    serveSubscriptions(server, subscriptionRules);
     return server;
   };
 }
 
 /** Who sends a message. */
-function callerOf({ caller = ANONYMOUS, requestHeaders }: MessageScope): Caller {
+export function callerOf({
+  caller = ANONYMOUS,
+  requestHeaders,
+}: Pick<MessageScope, 'caller' | 'requestHeaders'>): Caller {
   return { ...caller, requestHeaders };
 }
 
@@ -312,6 +326,8 @@ type RequestHandler = (request: JSONRPCRequest, context: RequestContext) => Prom
  * only of the first message on stdio.
  */
 export class CheckedServer extends Server {
+  /** The URIs of resources that its client has subscribed to (2025 revisions). */
+  readonly subscriptions = new Set<string>();
   /** Finds what the access log says of a request. */
   accessOf: ((context: RequestContext) => AccessRecord | undefined) | undefined;
   /** Learns of parameters that do not fit their method. */

@@ -7,7 +7,6 @@ import {
   type JSONRPCRequest,
   ProtocolErrorCode,
   type RequestId,
-  type Server,
   type ServerContext,
   type Transport,
 } from '@modelcontextprotocol/server';
@@ -18,8 +17,15 @@ import { LimitedLog } from '../logging/index.js';
 import { AccessLog, type AccessRecord } from './access-log.js';
 import { isCall, OUT_OF_ROTATION } from './draining.js';
 import { sendListChanges } from './listings.js';
-import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from './mcp-server.js';
+import {
+  callerOf,
+  type ClientTransport,
+  createMcpServerFactory,
+  type McpOptions,
+  type MessageScope,
+} from './mcp-server.js';
 import { toRefusedRequest } from './refused-requests.js';
+import { ResourceUpdates, sendUpdates, type SubscribableServer, withAllowedUris } from './resource-updates.js';
 import { ResultSplices, writeMessage } from './results.js';
 import {
   AnswerList,
@@ -55,17 +61,14 @@ export function startStdio(options: StdioOptions): ClientTransport {
   });
   const createServer = createMcpServerFactory({ ...options, logger, scopeOf, refusals: problems });
   // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
-  const servers = new Set<Server>();
-  const createRemembered = (): Server => {
-    const server = createServer();
-    servers.add(server);
-    server.onclose = () => servers.delete(server);
-    return server;
-  };
-  const handle = serveStdio(createRemembered, {
+  const servers = new Set<SubscribableServer>();
+  const handle = serveStdio(() => remember(createServer(), servers), {
     transport,
     onerror: ({ message: detail }) =>
       problems.write('warn', 'messages that could not be handled', () => [{ detail }, 'message could not be handled']),
+  });
+  const updates = new ResourceUpdates(options.calls, logger, async (isUpdated) => {
+    await Promise.all([...servers].map((server) => sendUpdates(server, isUpdated, transport.listenedUris)));
   });
   return {
     url: undefined,
@@ -73,13 +76,24 @@ export function startStdio(options: StdioOptions): ClientTransport {
     notifyListChanged: async (changes) => {
       await Promise.all([...servers].map((server) => sendListChanges(server, changes)));
     },
+    notifyResourcesUpdated: (updated) => updates.add(updated),
     close: async ({ deadlineMs }) => {
+      updates.dispose();
       await transport.drain(deadlineMs);
       await handle.close();
       await transport.ended;
       problems.dispose();
     },
   };
+}
+
+/** As many as the SDK serves (2.4.0). */
+const MAX_STREAMS = 1024;
+/** In the set until it closes. */
+function remember(server: SubscribableServer, servers: Set<SubscribableServer>): SubscribableServer {
+  servers.add(server);
+  server.onclose = () => servers.delete(server);
+  return server;
 }
 
 /** How long requests may still run after the end of the input: `printf … | mxcp serve` expects answers. */
@@ -98,8 +112,9 @@ class StdioTransport implements Transport {
   readonly #input: Readable;
   readonly #output: Writable;
   readonly #splices: ResultSplices;
+  readonly #listened = new Map<RequestId, readonly string[]>();
   readonly #accessLog: AccessLog | undefined;
-  readonly #options: Pick<StdioOptions, 'caller' | 'observers'>;
+  readonly #options: Pick<StdioOptions, 'calls' | 'caller' | 'observers'>;
   readonly #rotation: StdioOptions['rotation'];
   readonly #lines = new LineReader();
   readonly #unanswered = new Map<RequestId, OpenRequest>();
@@ -124,6 +139,11 @@ class StdioTransport implements Transport {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+  }
+
+  /** The resources that streams of notifications are for. */
+  get listenedUris(): readonly string[] {
+    return [...this.#listened.values()].flat();
   }
 
   async start(): Promise<void> {
@@ -260,6 +280,17 @@ class StdioTransport implements Transport {
     if (method !== 'subscriptions/listen') this.#unanswered.set(id, { access, end, list });
   }
 
+  /** Notes the resources that a stream of notifications is for, of those that its reader may read. */
+  #withAllowedUris(message: JSONRPCMessage): JSONRPCMessage {
+    if (!isJSONRPCRequest(message) || message.method !== 'subscriptions/listen') return message;
+    const allowed = withAllowedUris(message, (uri) => {
+      const { calls, caller } = this.#options;
+      return calls.declaredUri(uri, callerOf({ caller })) !== undefined;
+    });
+    if (this.#listened.size < MAX_STREAMS) this.#listened.set(message.id, allowed.uris);
+    return allowed.message;
+  }
+
   #deliver(message: JSONRPCMessage): void {
     if (isJSONRPCRequest(message)) {
       const { id, method } = message;
@@ -271,11 +302,12 @@ class StdioTransport implements Transport {
     } else if ('method' in message && message.method === 'notifications/cancelled') {
       const id = message.params?.['requestId'];
       if (typeof id === 'string' || typeof id === 'number') {
+        this.#listened.delete(id);
         this.#unanswered.get(id)?.list?.leaveOut();
         this.#answered(id);
       }
     }
-    this.onmessage?.(message);
+    this.onmessage?.(this.#withAllowedUris(message));
   }
 
   #reportRefused(message: JSONRPCRequest): void {

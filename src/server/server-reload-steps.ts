@@ -24,7 +24,7 @@ import {
 } from '../endpoints/index.js';
 import { formatProblem, messageOf, type Problem } from '../errors/index.js';
 import type { ActiveGeneration, Generation } from '../lifecycle/index.js';
-import { type ClientTransport, type ListChanges, ListNotices } from '../mcp/index.js';
+import { type ClientTransport, type ListChanges, ListNotices, type UpdatedResources } from '../mcp/index.js';
 import {
   type CheckableContents,
   endpointReport,
@@ -52,7 +52,7 @@ interface Resolved extends Pick<Loaded, 'catalog'> {
 export interface ReloadedParts {
   readonly active: ActiveGeneration<GenerationContents>;
   readonly builder: GenerationBuilder;
-  readonly transport: Pick<ClientTransport, 'notifyListChanged'>;
+  readonly transport: Pick<ClientTransport, 'notifyListChanged' | 'notifyResourcesUpdated'>;
   readonly triggers: ReloadTriggers;
   readonly authentication: Pick<Authentication, 'recheck'> | undefined;
 }
@@ -140,12 +140,14 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
     { contents: next }: Generation<GenerationContents>,
     { contents: previous }: Generation<GenerationContents>,
   ): void {
-    const { triggers, authentication } = this.#parts;
+    const { transport, triggers, authentication } = this.#parts;
     lowerThreads(this.#context.keptThreads);
     triggers.update(next);
     void authentication?.recheck();
     const changes = findListChanges(previous.endpoints.listings, next.endpoints.listings);
     if (changes !== undefined) this.#notices.announce(changes);
+    const updated = findUpdatedResources(previous, next);
+    if (updated === 'all' || updated.size > 0) transport.notifyResourcesUpdated(updated);
   }
 
   get #current(): GenerationContents {
@@ -186,6 +188,18 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
       : catalog;
     return new EndpointSet(served, config.sqlTools);
   }
+}
+
+/** Another database may have other rows for any resource; otherwise, those whose files have changed. */
+function findUpdatedResources(previous: GenerationContents, next: GenerationContents): UpdatedResources {
+  if (previous.database.file !== next.database.file) return 'all';
+  const [before, after] = [previous.endpoints.catalog, next.endpoints.catalog];
+  if (before === after) return new Set();
+  const resources = after.endpoints.filter((each) => each.kind === 'resource');
+  const changed = resources.filter(
+    ({ path }) => !isDeepStrictEqual(before.fingerprints.get(path), after.fingerprints.get(path)),
+  );
+  return new Set(changed.map(({ uri }) => uri));
 }
 
 /** Which MCP lists changed, or undefined if none did, so that no spurious notification is sent. */

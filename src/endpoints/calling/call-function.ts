@@ -1,7 +1,7 @@
 import type { DeniedByRule } from '../../caller/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
-import type { OpenPhase } from '../../telemetry/index.js';
-import { type CallArguments, type ResultOptions, ValueCollector } from '../../values/index.js';
+import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
+import { type CallArguments, type ResultOptions, ValueCollector, type ShapedResult } from '../../values/index.js';
 import type { CallContext } from './call-context.js';
 import { originFields } from './call-log.js';
 
@@ -41,4 +41,22 @@ export async function callFunction(
   await python.call(target, bindings, { ...call, onStatement, onDenied });
   phase?.end();
   return { collector, phase };
+}
+
+/** Checks the result as a whole. Throws what the collector throws. */
+export function finishResult(
+  collected: () => ShapedResult,
+  timing: CallTiming | undefined,
+  phase: OpenPhase | undefined,
+): ShapedResult {
+  const check = timing?.begin('check');
+  const result = collected();
+  check?.end();
+  phase?.report(countParts(result));
+  return result;
+}
+
+function countParts(result: ShapedResult): number {
+  if (result.shape === 'content') return result.blocks.length;
+  return result.shape === 'array' ? result.texts.length : 1;
 }

@@ -153,6 +153,15 @@ export class EndpointSet {
     return [...this.#policies.values()].some(({ hasInputRules }) => hasInputRules);
   }
 
+  /** The URI or template of the resource that a URI leads to; only if the caller may read it, as far as that does not depend on the arguments. */
+  declaredUri(uri: string, caller?: Caller): string | undefined {
+    const { resource } = this.resources.find(uri) ?? {};
+    if (resource === undefined || caller === undefined) return resource?.uri;
+    const hasScopes = resource.scopes.every((scope) => caller.scopes.includes(scope));
+    const isOpen = this.#policies.get(endpointLabel('resource', resource.uri))?.mayCall(caller) ?? true;
+    return hasScopes && isOpen ? resource.uri : undefined;
+  }
+
   /** What a caller may call, as far as that does not depend on the arguments. */
   listingsFor(caller: Caller): EndpointListings {
     if (this.#policies.size === 0) return this.listings;

@@ -5,7 +5,6 @@ import { type MxcpError, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, CallDeadline, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
 import type { PythonWorkers } from '../../python/index.js';
-import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
   type CallArguments,
   hasSensitive,
@@ -24,7 +23,7 @@ import type { AuditedCall, CallAudit, CallOutcome } from './call-audit.js';
 import { type CalledEndpoint, notFound, toFailure, toHolder } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import { completeArgument, type Completion, type CompletionRequest, readCompletion } from './complete-argument.js';
-import { callFunction } from './call-function.js';
+import { callFunction, finishResult } from './call-function.js';
 import type { CallLog } from './call-log.js';
 import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
 import { embedResources, type ReadResource } from './embed-resource.js';
@@ -36,7 +35,14 @@ import { type ResourceText, type SharedConfig, toCacheHint, toResourceText } fro
 /** Everything that can be called on this server. */
 export type EndpointCalls = Pick<
   LiveEndpointCalls,
-  'listings' | 'listingsFor' | 'variesByCaller' | 'callTool' | 'readResource' | 'getPrompt' | 'completeArgument'
+  | 'listings'
+  | 'listingsFor'
+  | 'variesByCaller'
+  | 'declaredUri'
+  | 'callTool'
+  | 'readResource'
+  | 'getPrompt'
+  | 'completeArgument'
 >;
 
 /** What a generation must hold for its endpoints to be called. */
@@ -126,6 +132,11 @@ export class LiveEndpointCalls {
   /** Whether the lists differ between callers. */
   get variesByCaller(): boolean {
     return this.#generations.current.contents.endpoints.variesByCaller;
+  }
+
+  /** The URI or template of the resource that a URI leads to, if the caller may read it. */
+  declaredUri(uri: string, caller?: Caller): string | undefined {
+    return this.#generations.current.contents.endpoints.declaredUri(uri, caller);
   }
 
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
@@ -324,7 +335,7 @@ export class LiveEndpointCalls {
         options,
         onDenied: (denied) => (call.denied = denied),
       });
-      return finish(() => collector.finish(), context.timing, phase);
+      return finishResult(() => collector.finish(), context.timing, phase);
     } finally {
       release();
     }
@@ -372,23 +383,5 @@ async function runStatement(
   const querying = database.query(statement, parameters, { ...execution, ...bounds });
   const read = await (isOwn || 'file' in source.sql ? querying : querying.catch(throwWithoutStatement));
   phase?.end();
-  return finish(() => collector.finish(read), timing, phase);
-}
-
-/** Checks the result as a whole. Throws what the collector throws. */
-function finish(
-  collected: () => ShapedResult,
-  timing: CallTiming | undefined,
-  phase: OpenPhase | undefined,
-): ShapedResult {
-  const check = timing?.begin('check');
-  const result = collected();
-  check?.end();
-  phase?.report(countParts(result));
-  return result;
-}
-
-function countParts(result: ShapedResult): number {
-  if (result.shape === 'content') return result.blocks.length;
-  return result.shape === 'array' ? result.texts.length : 1;
+  return finishResult(() => collector.finish(read), timing, phase);
 }

@@ -18,9 +18,16 @@ import { within } from '../../lifecycle/index.js';
 import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
 import type { ListChanges } from '../listings.js';
-import { type ClientTransport, createMcpServerFactory, type McpOptions, type MessageScope } from '../mcp-server.js';
+import {
+  callerOf,
+  type ClientTransport,
+  createMcpServerFactory,
+  type McpOptions,
+  type MessageScope,
+} from '../mcp-server.js';
 import { beginsWork } from '../draining.js';
 import { toRefusedRequest } from '../refused-requests.js';
+import { ResourceUpdates, type UpdatedResources } from '../resource-updates.js';
 import { ResultSplices } from '../results.js';
 import {
   ExchangeRequest,
@@ -86,6 +93,7 @@ export class HttpListener implements ClientTransport {
   #guard: RequestGuard;
   #host: string;
   readonly #router: MessageRouter;
+  readonly #updates: ResourceUpdates;
   readonly #logger: Logger;
   /** What is being answered, until it is. */
   readonly #running = new Map<HttpExchange, Promise<void>>();
@@ -111,7 +119,11 @@ export class HttpListener implements ClientTransport {
       maxSessions: options.maxSessions ?? MAX_SESSIONS,
       sessionIdleMs: options.sessionIdleMs ?? SESSION_IDLE_MS,
       logger: this.#logger,
+      mayRead: (exchange, uri) => options.calls.declaredUri(uri, callerOf(exchange)) !== undefined,
     });
+    this.#updates = new ResourceUpdates(options.calls, this.#logger, (isUpdated) =>
+      this.#router.notifyResourcesUpdated(isUpdated),
+    );
   }
 
   get port(): number {
@@ -139,6 +151,10 @@ export class HttpListener implements ClientTransport {
     await this.#router.notifyListChanged(changes);
   }
 
+  notifyResourcesUpdated(updated: UpdatedResources): void {
+    this.#updates.add(updated);
+  }
+
   close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
     this.#closed ??= this.#close(deadlineMs);
     return this.#closed;
@@ -149,6 +165,7 @@ export class HttpListener implements ClientTransport {
    * connection is cut under a request.
    */
   async #close(deadlineMs: number): Promise<void> {
+    this.#updates.dispose();
     await this.#router.closeStreams();
     await this.#settled(deadlineMs);
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));

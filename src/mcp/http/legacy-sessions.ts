@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type Server, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
+import type { SubscribableServer } from '../resource-updates.js';
 import { cancelledIdsOf, type ExchangeRequest, requestIdsOf } from './http-exchange.js';
 import { type MessageId, REFUSED } from './refusals.js';
 
 export interface SessionOptions {
-  readonly createServer: () => Server;
+  readonly createServer: () => SubscribableServer;
   readonly maxSessions: number;
   /** A session without requests and streams for this long has ended; its client gets 404 and initializes again. */
   readonly sessionIdleMs: number;
@@ -43,7 +44,7 @@ export class LegacySessions {
     return session;
   }
 
-  async notifyListChanged(notify: (server: Server) => Promise<void>): Promise<void> {
+  async notify(notify: (server: SubscribableServer) => Promise<void>): Promise<void> {
     await Promise.all([...this.#sessions.values()].map(({ server }) => notify(server)));
   }
 
@@ -95,7 +96,7 @@ export class LegacySession {
   readonly id = randomUUID();
   /** Who opened it; only the same user may continue it. */
   readonly caller: Caller | undefined;
-  readonly server: Server;
+  readonly server: SubscribableServer;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
   readonly #unanswered = new Set<MessageId>();
   /** Requests and open streams. */
@@ -104,7 +105,7 @@ export class LegacySession {
   lastUsed = performance.now();
 
   /** `onInitialized` runs before the answer to a valid `initialize`. */
-  constructor(server: Server, caller: Caller | undefined, onInitialized: () => void) {
+  constructor(server: SubscribableServer, caller: Caller | undefined, onInitialized: () => void) {
     this.server = server;
     this.caller = caller;
     this.#transport = new WebStandardStreamableHTTPServerTransport({

@@ -11,11 +11,16 @@ import {
 import { type ListChanges, sendListChanges } from '../listings.js';
 import { MODERN_VERSION } from '../mcp-server.js';
 import { toIssueTexts } from '../refused-parameters.js';
-import { type ExchangeRequest, hasMethod } from './http-exchange.js';
+import { sendUpdates, withAllowedUris } from '../resource-updates.js';
+import { type ExchangeRequest, hasMethod, type HttpExchange } from './http-exchange.js';
 import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
 import { REFUSED, toResponse } from './refusals.js';
 
-type MessageRouterOptions = SessionOptions & { readonly stateless: boolean };
+type MessageRouterOptions = SessionOptions & {
+  readonly stateless: boolean;
+  /** Whether there is such a resource for the sender of a request. */
+  readonly mayRead: (exchange: HttpExchange, uri: string) => boolean;
+};
 
 /**
  * Sends each request to the handler of its protocol: 2026-07-28 needs no state; the 2025 protocols have sessions, unless
@@ -28,6 +33,8 @@ export class MessageRouter {
   /** Streams of notifications; separate from the calls, because they end first on shutdown. */
   readonly #subscriptions: McpHttpHandler;
   readonly #sessions: LegacySessions;
+  /** The resources that open streams are for. */
+  readonly #listened = new Map<HttpExchange, readonly string[]>();
 
   constructor(options: MessageRouterOptions) {
     const { createServer, logger } = options;
@@ -49,10 +56,19 @@ export class MessageRouter {
       const message = `Bad Request: the header \`${header}\` has characters other than ASCII; encode its value as =?base64?…?=`;
       return toResponse({ status: 400, code: HEADER_MISMATCH, message });
     }
-    const handler = hasMethod(parsedBody, (method) => method === 'subscriptions/listen')
-      ? this.#subscriptions
-      : this.#modern;
-    return handler.fetch(request, { parsedBody });
+    if (hasMethod(parsedBody, (method) => method === 'subscriptions/listen')) return this.#listen(request, parsedBody);
+    return this.#modern.fetch(request, { parsedBody });
+  }
+
+  /** Opens a stream of notifications, only of resources that its reader may read. */
+  #listen(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    const { exchange } = request;
+    const { message, uris } = withAllowedUris(parsedBody, (uri) => this.#options.mayRead(exchange, uri));
+    if (uris.length > 0 && !exchange.response.closed) {
+      this.#listened.set(exchange, uris);
+      exchange.response.once('close', () => this.#listened.delete(exchange));
+    }
+    return this.#subscriptions.fetch(request, { parsedBody: message });
   }
 
   async notifyListChanged(changes: ListChanges): Promise<void> {
@@ -60,7 +76,14 @@ export class MessageRouter {
     if (changes.tools === true) notify.toolsChanged();
     if (changes.resources === true) notify.resourcesChanged();
     if (changes.prompts === true) notify.promptsChanged();
-    await this.#sessions.notifyListChanged((server) => sendListChanges(server, changes));
+    await this.#sessions.notify((server) => sendListChanges(server, changes));
+  }
+
+  async notifyResourcesUpdated(isUpdated: (uri: string) => boolean): Promise<void> {
+    const { notify } = this.#modern;
+    const listened = new Set([...this.#listened.values()].flat());
+    for (const uri of listened) if (isUpdated(uri)) notify.resourceUpdated(uri);
+    await this.#sessions.notify((server) => sendUpdates(server, isUpdated));
   }
 
   /** Ends the streams, which would never end by themselves. Calls continue. */

@@ -56,6 +56,10 @@ export class SampleCalls implements EndpointCalls {
 
   variesByCaller = false;
 
+  declaredUri(uri: string): string | undefined {
+    return this.listings.resources.find((resource) => resource.uri === uri)?.uri;
+  }
+
   completeArgument({ typed }: CompletionRequest): Promise<Completion> {
     return Promise.resolve({ values: [`${typed}!`], total: 1, hasMore: false });
   }

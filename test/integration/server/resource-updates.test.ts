@@ -1,0 +1,116 @@
+import type { Client } from '@modelcontextprotocol/client';
+import { describe, expect, it, vi } from 'vitest';
+import { createDatabaseFile } from '../../kit/database-file.js';
+import { InProcessServer } from '../../kit/in-process-server.js';
+import { connectTo } from '../../kit/mcp-client.js';
+import { createProject, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { openSession, post, request } from '../mcp/http-fixture.js';
+
+const resource = (uri: string, sql: string, ...fields: readonly string[]): readonly string[] => [
+  'mxcp: 1',
+  'resource:',
+  `  uri: ${uri}`,
+  ...fields.map((field) => `  ${field}`),
+  `  source: { code: ${sql} }`,
+];
+
+async function createStock(): Promise<TemporaryProject> {
+  const project = createProject({
+    'mxcp-site.yml': [
+      'mxcp: 1',
+      'project: shop',
+      'profile: dev',
+      'profiles: { dev: { duckdb: { path: shop.duckdb, readonly: true } } }',
+    ],
+    'resources/all.yml': resource('stock://all', 'SELECT * FROM stock'),
+    'resources/one.yml': resource(
+      'stock://one/{name}',
+      'SELECT * FROM stock WHERE name = $name',
+      'parameters: [{ name: name, type: string }]',
+    ),
+    'resources/secret.yml': resource('stock://secret', 'SELECT 1 AS a', 'scopes: [secret]'),
+  });
+  await createDatabaseFile(project.path('shop.duckdb'), "CREATE TABLE stock AS SELECT 'tea' AS name");
+  return project;
+}
+
+async function replaceDatabase(project: TemporaryProject): Promise<void> {
+  await createDatabaseFile(project.path('next.duckdb'), "CREATE TABLE stock AS SELECT 'salt' AS name");
+  project.rename('next.duckdb', 'shop.duckdb');
+}
+
+const reload = (server: InProcessServer, definitions = false) => server.admin.reload({ definitions, waitMs: 20_000 });
+
+/** The URIs that the client learns of, in order. */
+function updatesOf(client: Client): string[] {
+  const uris: string[] = [];
+  client.setNotificationHandler('notifications/resources/updated', ({ params: { uri } }) => void uris.push(uri));
+  return uris;
+}
+
+describe('a client of a 2025 revision', () => {
+  it('learns that another database has what it subscribed to', async () => {
+    const project = await createStock();
+    await using server = await InProcessServer.start(project);
+    const client = await connectTo(server.url, { era: 'session' });
+    expect(client.getServerCapabilities()).toMatchObject({ resources: { subscribe: true } });
+    const uris = updatesOf(client);
+    for (const uri of ['stock://all', 'stock://one/tea', 'stock://one/salt']) await client.subscribeResource({ uri });
+    await client.unsubscribeResource({ uri: 'stock://one/tea' });
+    await reload(server);
+    await replaceDatabase(project);
+    await reload(server);
+    await vi.waitFor(() => expect(uris).toEqual(['stock://all', 'stock://one/salt']));
+    await client.close();
+  });
+
+  it('learns of a resource whose file has changed, and of no other', async () => {
+    const project = await createStock();
+    await using server = await InProcessServer.start(project);
+    const client = await connectTo(server.url, { era: 'session' });
+    const uris = updatesOf(client);
+    await client.subscribeResource({ uri: 'stock://all' });
+    await client.subscribeResource({ uri: 'stock://one/tea' });
+    const parameters = 'parameters: [{ name: name, type: string }]';
+    project.write('resources/one.yml', resource('stock://one/{name}', 'SELECT $name AS name', parameters));
+    await reload(server, true);
+    await vi.waitFor(() => expect(uris).toEqual(['stock://one/tea']));
+    await client.close();
+  });
+
+  it('cannot subscribe to what it may not read, to too much, or without a session', async () => {
+    await using server = await InProcessServer.start(await createStock());
+    const client = await connectTo(server.url, { era: 'session' });
+    await expect(client.subscribeResource({ uri: 'stock://none' })).rejects.toThrow('Resource not found: stock://none');
+    await expect(client.subscribeResource({ uri: 'stock://secret' })).rejects.toThrow('Resource not found');
+    for (let count = 0; count < 100; count += 1) await client.subscribeResource({ uri: `stock://one/${count}` });
+    await client.subscribeResource({ uri: 'stock://one/0' });
+    await expect(client.subscribeResource({ uri: 'stock://all' })).rejects.toThrow('at most 100 resources');
+    await client.unsubscribeResource({ uri: 'stock://one/0' });
+    await client.subscribeResource({ uri: 'stock://all' });
+    await client.close();
+    const { error } = (await post(server.url, request('resources/subscribe', { uri: 'stock://all' }))).body;
+    expect(error.message).toContain('Subscriptions need a session');
+    const headers = await openSession(server.url);
+    const { result } = (await post(server.url, request('resources/subscribe', { uri: 'stock://all' }), { headers }))
+      .body;
+    expect(result).toEqual({});
+  });
+});
+
+describe('a client of revision 2026-07-28', () => {
+  it('learns of the resources that it listens for and may read', async () => {
+    const project = await createStock();
+    await using server = await InProcessServer.start(project);
+    const client = await connectTo(server.url);
+    const uris = updatesOf(client);
+    const wanted = ['stock://all', 'stock://secret', 'stock://none', 'stock://one/tea'];
+    const stream = await client.listen({ resourceSubscriptions: wanted });
+    expect(stream.honoredFilter).toEqual({ resourceSubscriptions: ['stock://all', 'stock://one/tea'] });
+    await replaceDatabase(project);
+    await reload(server);
+    await vi.waitFor(() => expect(uris.toSorted()).toEqual(['stock://all', 'stock://one/tea']));
+    await stream.close();
+    await client.close();
+  });
+});
