@@ -25,7 +25,14 @@ import {
   userSchema,
 } from './schema.js';
 import { toAnswerLimits } from './answer-limits.js';
-import { toAudit, toLogging, toSqlTools, toTelemetry } from './server-parts.js';
+import {
+  compileSqlToolPolicies,
+  SQL_TOOL_ARGUMENTS,
+  toAudit,
+  toLogging,
+  toSqlTools,
+  toTelemetry,
+} from './server-parts.js';
 
 /**
  * Both files as they apply to the active profile: with defaults, overridden by options and variables, with absolute paths.
@@ -341,6 +348,16 @@ function childOf(parent: ConfigObject, key: string): ConfigObject {
 function asObject(value: unknown): ConfigObject {
   // The value was made by JSON.parse; infinities, which only YAML has, are null there.
   return isMapping(value) ? (value as ConfigObject) : {};
+}
+
+/** The rules of the SQL tools, with their places, without resolving anything. Throws as `loadDatabasePath`, and for a rule with a mistake. */
+export async function loadSqlToolPolicies(settings: ServerSettings) {
+  const { site, siteSource } = await loadConfigTemplate(settings);
+  const written = site.sql_tools.policies;
+  const compiled = written && (await compileSqlToolPolicies(written, { siteSource }));
+  const placeOf = (direction: 'input' | 'output', index: number) =>
+    siteSource.positionOf(['sql_tools', 'policies', direction, index, 'condition']);
+  return { policies: compiled?.policies, parameters: SQL_TOOL_ARGUMENTS, placeOf };
 }
 
 const { paths, sql_tools } = siteSchema.shape;

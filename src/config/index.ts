@@ -12,6 +12,7 @@ export {
   loadAuditConfig,
   loadDatabasePath,
   loadEndpointFolders,
+  loadSqlToolPolicies,
 } from './effective-config.js';
 export {
   type CacheRule,

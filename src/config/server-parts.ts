@@ -75,7 +75,7 @@ export function toSqlTools(tools: SiteConfig['sql_tools'], projectRoot: string):
 }
 
 /** The arguments of all SQL tools. One that a tool does not take is null, which the default allows. */
-const ARGUMENTS = [
+export const SQL_TOOL_ARGUMENTS = [
   { name: 'sql', type: 'string', default: null },
   { name: 'limit', type: 'integer', default: null },
   { name: 'table_name', type: 'string', default: null },
@@ -90,7 +90,11 @@ export async function compileSqlToolPolicies(
   { siteSource }: Pick<ActiveTemplate, 'siteSource'>,
 ): Promise<{ readonly policies: EndpointPolicies | undefined; readonly warnings: readonly Problem[] }> {
   const returns = { type: 'array', items: { type: 'object' } } as const;
-  const { policies, findings } = await compilePolicies(written, { kind: 'sql tool', parameters: ARGUMENTS, returns });
+  const { policies, findings } = await compilePolicies(written, {
+    kind: 'sql tool',
+    parameters: SQL_TOOL_ARGUMENTS,
+    returns,
+  });
   const problems = findings.map(({ at, message, line, isWarning }) => {
     const path: KeyPath = ['sql_tools', 'policies', ...at];
     const place = line === undefined ? siteSource.positionOf(path) : siteSource.positionInText(path, line);

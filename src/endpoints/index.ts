@@ -9,7 +9,13 @@ export {
   type ResourceListing,
   type ToolListing,
 } from './calling/endpoint-set.js';
-export { explainPolicies, type PolicyExplanation } from './calling/explain-policies.js';
+export { createSqlTools } from './calling/sql-tools.js';
+export {
+  type ExplainedEndpoint,
+  explainPolicies,
+  type PolicyExplanation,
+  toExplained,
+} from './calling/explain-policies.js';
 export type { Completion, CompletionRequest } from './calling/complete-argument.js';
 export type { CallContext } from './calling/call-context.js';
 export { type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';

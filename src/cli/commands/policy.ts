@@ -1,15 +1,18 @@
 import { ANONYMOUS } from '../../caller/index.js';
-import { loadEndpointFolders } from '../../config/index.js';
+import { loadEndpointFolders, loadSqlToolPolicies } from '../../config/index.js';
 import {
+  createSqlTools,
   type EndpointCatalog,
-  type EndpointDefinition,
   EndpointSet,
+  type ExplainedEndpoint,
   explainMissing,
   explainPolicies,
   loadEndpoints,
   type PolicyExplanation,
+  toExplained,
 } from '../../endpoints/index.js';
 import { visible } from '../../errors/index.js';
+import type { ServerSettings } from '../../settings/index.js';
 import { endpointReport } from '../../project/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { readCaller } from '../command/endpoint-calls.js';
@@ -20,30 +23,42 @@ import type { Output } from '../terminal/output.js';
 /** Opens no database and calls nothing, so it also works beside a running server. It explains the files on disk. */
 export const run: CommandModule['run'] = async ([name = ''], options, context) => {
   const settings = loadProjectSettings(options, context);
-  const catalog = await loadEndpoints(await loadEndpointFolders(settings));
-  const definition = findDefinition(catalog, name);
+  const folders = await loadEndpointFolders(settings);
+  const catalog = await loadEndpoints(folders);
+  const definition =
+    (await findSqlTool(settings, folders.sqlTools, name)) ?? findDefinition(catalog, name, folders.sqlTools.enabled);
   const { user, headers } = readCaller(options, context);
-  const explanation = explainPolicies(
-    new EndpointSet(catalog, { enabled: false, externalAccess: false, severalStatements: false, descriptions: {} }),
-    {
-      definition,
-      caller: { ...(user ?? ANONYMOUS), ...headers },
-      parameters: readParameters(options['param'], context.cwd),
-      response: readResponse(options, context),
-    },
-  );
+  const explanation = explainPolicies(new EndpointSet(catalog, folders.sqlTools), {
+    definition,
+    caller: { ...(user ?? ANONYMOUS), ...headers },
+    parameters: readParameters(options['param'], context.cwd),
+    response: readResponse(options, context),
+  });
   if (options['json'] === true) context.output.json({ status: 'ok', result: toJson(definition, explanation) });
   else print(definition, explanation, context.output);
   return 0;
 };
 
+type SqlTools = Awaited<ReturnType<typeof loadEndpointFolders>>['sqlTools'];
+
+async function findSqlTool(
+  settings: ServerSettings,
+  sqlTools: SqlTools,
+  name: string,
+): Promise<ExplainedEndpoint | undefined> {
+  const tool = createSqlTools(sqlTools).find((each) => each.name === name);
+  if (tool === undefined) return undefined;
+  const { policies, parameters, placeOf } = await loadSqlToolPolicies(settings);
+  return { ...tool, path: 'mxcp-site.yml', parameters, policies, scopes: [], rateLimit: undefined, placeOf };
+}
+
 /** A tool, a resource by its name or URI, or a prompt. Throws `endpoint_not_found`, and the problems of its file. */
-function findDefinition(catalog: EndpointCatalog, name: string): EndpointDefinition {
+function findDefinition(catalog: EndpointCatalog, name: string, hasSqlTools: boolean): ExplainedEndpoint {
   const found = catalog.endpoints.find((each) => each.name === name || (each.kind === 'resource' && each.uri === name));
-  if (found !== undefined) return found;
+  if (found !== undefined) return toExplained(found);
   const failures = catalog.failures.filter((each) => each.name === name);
   if (failures.length > 0) throw endpointReport(failures);
-  throw explainMissing(catalog, { kind: 'tool', name, hasSqlTools: false });
+  throw explainMissing(catalog, { kind: 'tool', name, hasSqlTools });
 }
 
 /** Any JSON value; the options read objects, so it is one member of an object here. */
@@ -55,17 +70,28 @@ function readResponse(options: Options, { cwd }: CommandContext): { readonly val
   return { value: wrapped?.['response'] ?? readJsonObject('--response', `{"value":${text}}`, cwd)?.['value'] };
 }
 
-function toJson({ kind, name, path }: EndpointDefinition, explanation: PolicyExplanation): unknown {
-  const { decision, reason, decidedBy, rules } = explanation;
-  return { type: kind, name, path, decision, reason, decided_by: decidedBy, rules };
+function toJson({ kind, name, path }: ExplainedEndpoint, explanation: PolicyExplanation): unknown {
+  const { decision, reason, decidedBy, rules, scopes, rateLimit } = explanation;
+  const limit = rateLimit && { calls: rateLimit.calls, per: rateLimit.per, by: rateLimit.by };
+  const beside = { scopes, rate_limit: limit ?? null };
+  return { type: kind, name, path, decision, reason, decided_by: decidedBy, rules, ...beside };
 }
 
-function print({ kind, name, policies }: EndpointDefinition, explanation: PolicyExplanation, output: Output): void {
+function print(
+  { kind, name, policies, scopes }: ExplainedEndpoint,
+  explanation: PolicyExplanation,
+  output: Output,
+): void {
   const { decision, reason, decidedBy, rules } = explanation;
   const label = `${kind} "${name}"`;
-  if (policies === undefined) return output.print(visible(`${label} has no policies: every caller may call it`));
+  if (policies === undefined && scopes.length === 0 && explanation.rateLimit === undefined)
+    return output.print(visible(`${label} has no policies: every caller may call it`));
   const why = reason === null ? '' : `: ${reason}`;
   output.print(visible(decision === 'deny' ? `${label} is denied by ${decidedBy}${why}` : `${label} is allowed`));
+  if (explanation.rateLimit !== undefined) {
+    const { calls, per, by } = explanation.rateLimit;
+    output.print(visible(`at most ${calls} calls in ${per} are allowed, counted by ${by}`));
+  }
   for (const rule of rules) {
     const effect = rule.enforce === 'log' ? `${rule.action}, only logged` : rule.action;
     output.print('');

@@ -1,12 +1,31 @@
 import type { Caller } from '../../caller/index.js';
-import { formatPlace, MxcpError } from '../../errors/index.js';
+import { formatPlace, MxcpError, type SourcePosition } from '../../errors/index.js';
 import type { EndpointPolicies, PolicyOutcome } from '../../policies/index.js';
 import type { EndpointDefinition } from '../definitions/endpoint-definition.js';
 import type { EndpointSet } from './endpoint-set.js';
 
+/** An endpoint or an SQL tool. */
+export type ExplainedEndpoint = Pick<
+  EndpointDefinition,
+  'kind' | 'name' | 'parameters' | 'policies' | 'scopes' | 'rateLimit'
+> & {
+  /** The file with its rules. */
+  readonly path: string;
+  /** Of a resource. */
+  readonly uri?: string | undefined;
+  /** Where a rule is written. */
+  readonly placeOf: (direction: 'input' | 'output', index: number) => SourcePosition;
+};
+
+export function toExplained(definition: EndpointDefinition): ExplainedEndpoint {
+  const { positions } = definition;
+  const placeOf: ExplainedEndpoint['placeOf'] = (...rule) => positions.key('policies', ...rule, 'condition');
+  return { ...definition, placeOf };
+}
+
 /** A call whose rules are to be explained. Nothing runs. */
 export interface ExplainedCall {
-  readonly definition: EndpointDefinition;
+  readonly definition: ExplainedEndpoint;
   readonly caller: Caller;
   readonly parameters: Readonly<Record<string, unknown>>;
   /** The answer that output rules are to be evaluated on; without one they are only listed. */
@@ -33,13 +52,25 @@ export interface PolicyExplanation {
   /** The rule that denies. */
   readonly decidedBy: string | null;
   readonly rules: readonly RuleExplanation[];
+  /** What the access token must have, before any rule is evaluated. */
+  readonly scopes: { readonly needed: readonly string[]; readonly missing: readonly string[] };
+  readonly rateLimit: EndpointDefinition['rateLimit'];
 }
 
 /** Evaluates the rules of an endpoint as a call would. Throws `params_invalid`. */
 export function explainPolicies(endpoints: EndpointSet, call: ExplainedCall): PolicyExplanation {
   const { definition, caller, parameters, response } = call;
-  const { policies } = definition;
-  if (policies === undefined) return { decision: 'allow', reason: null, decidedBy: null, rules: [] };
+  const { policies, scopes: needed, rateLimit } = definition;
+  const missing = needed.filter((scope) => !caller.scopes.includes(scope));
+  const beside = { scopes: { needed, missing }, rateLimit };
+  const allowed = { decision: 'allow', reason: null, decidedBy: null } as const;
+  const lacking = {
+    decision: 'deny',
+    reason: `the access token lacks ${missing.join(' ')}`,
+    decidedBy: 'scopes',
+  } as const;
+  const unruled = missing.length > 0 ? lacking : allowed;
+  if (policies === undefined) return { ...unruled, rules: [], ...beside };
   const { values } = readerOf(endpoints, definition).read(parameters);
   const bound = Object.fromEntries(definition.parameters.map(({ name }) => [name, values[name] ?? null]));
   const input = policies.checkInput(caller, values);
@@ -55,12 +86,11 @@ export function explainPolicies(endpoints: EndpointSet, call: ExplainedCall): Po
     }),
   ];
   const denied = input.deniedBy ?? output?.deniedBy;
-  if (denied === undefined) return { decision: 'allow', reason: null, decidedBy: null, rules };
-  return { decision: 'deny', reason: denied.rule.reason ?? null, decidedBy: denied.rule.name, rules };
+  if (denied === undefined || missing.length > 0) return { ...unruled, rules, ...beside };
+  return { decision: 'deny', reason: denied.rule.reason ?? null, decidedBy: denied.rule.name, rules, ...beside };
 }
 
-function readerOf(endpoints: EndpointSet, { kind, name, ...definition }: EndpointDefinition) {
-  const uri = 'uri' in definition ? String(definition.uri) : name;
+function readerOf(endpoints: EndpointSet, { kind, name, uri = name }: ExplainedEndpoint) {
   const found =
     kind === 'resource'
       ? endpoints.resources.find(uri)?.resource
@@ -76,7 +106,7 @@ interface ExplainedRules {
 }
 
 function explainRules(
-  { positions }: EndpointDefinition,
+  { placeOf }: ExplainedEndpoint,
   { rules }: EndpointPolicies,
   { direction, outcome, values }: ExplainedRules,
 ): readonly RuleExplanation[] {
@@ -90,7 +120,7 @@ function explainRules(
       });
       return {
         rule: rule.name,
-        place: formatPlace(positions.key('policies', direction, rule.index, 'condition')),
+        place: formatPlace(placeOf(direction, rule.index)),
         condition: rule.condition.text,
         action: rule.action,
         enforce: rule.isEnforced ? ('on' as const) : ('log' as const),

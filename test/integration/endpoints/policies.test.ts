@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Caller, toCaller } from '../../../src/caller/index.js';
 import { Disposer } from '../../../src/lifecycle/index.js';
 import type { ObservedCall } from '../../../src/telemetry/index.js';
-import { CallLog, explainPolicies, runEndpoint } from '../../../src/endpoints/index.js';
+import { CallLog, explainPolicies, runEndpoint, toExplained } from '../../../src/endpoints/index.js';
 import { createLogger, Scrubber } from '../../../src/logging/index.js';
 import { foldersOf, openProject } from '../../kit/projects/endpoint-project.js';
 import { EMPLOYEES } from './employee-endpoint.js';
@@ -281,7 +281,7 @@ describe('policies of endpoints', () => {
     if (definition === undefined) throw new Error('no endpoint');
     const explain = (region: string | undefined, response?: unknown) =>
       explainPolicies(endpoints, {
-        definition,
+        definition: toExplained(definition),
         caller: guest,
         parameters: region === undefined ? {} : { region },
         response: response === undefined ? undefined : { value: response },
@@ -310,6 +310,14 @@ describe('policies of endpoints', () => {
       ],
     });
     expect(explain(undefined, [{ salary: 9 }])).toMatchObject({ decision: 'allow', decidedBy: null });
+    const scoped = { ...toExplained(definition), scopes: ['hr.read', 'hr.write'] };
+    const caller = { ...guest, scopes: ['hr.read'] };
+    expect(explainPolicies(endpoints, { definition: scoped, caller, parameters: {} })).toMatchObject({
+      decision: 'deny',
+      reason: 'the access token lacks hr.write',
+      decidedBy: 'scopes',
+      scopes: { needed: ['hr.read', 'hr.write'], missing: ['hr.write'] },
+    });
   });
 
   it('tell clients in the schema of a result what may be missing or masked', async () => {
