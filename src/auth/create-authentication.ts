@@ -29,7 +29,7 @@ export interface AuthenticationSpec {
   readonly endpointScopes: () => readonly string[];
   readonly logger: Logger;
   readonly scrubber: Pick<Scrubber, 'register'>;
-  readonly observers: Pick<Observers, 'authenticated' | 'oauthAnswered' | 'lineLeftOut'>;
+  readonly observers: Pick<Observers, 'authenticated' | 'oauthAnswered' | 'signedIn' | 'lineLeftOut'>;
   /** Ends what is waited for. */
   readonly signal: AbortSignal;
 }
@@ -110,6 +110,7 @@ async function partsOfIssuer(spec: AuthenticationSpec): Promise<Parts> {
     readsOnly: !hasPort,
     failures,
     onAnswered: (answer) => spec.observers.oauthAnswered(answer),
+    onSignedIn: (signIn) => spec.observers.signedIn(signIn),
     logger: spec.logger.child({ component: 'auth' }),
   });
   const authenticator = new BearerAuthenticator({ verify: async (token) => issuer.verify(token) });

@@ -21,7 +21,7 @@ import { CallAudit } from '../endpoints/index.js';
 import { messageOf, plural } from '../errors/index.js';
 import type { Disposable } from '../lifecycle/index.js';
 import type { Logger } from '../logging/index.js';
-import type { ReloadChange, ServerObserver } from '../telemetry/index.js';
+import type { PersonSignIn, ReloadChange, ServerObserver } from '../telemetry/index.js';
 import { AuditRefusals } from './audit-refusals.js';
 import type { ServerContext } from './server-context.js';
 
@@ -135,6 +135,24 @@ export class ServerAudit implements Disposable, ServerObserver, AuditPort {
   readonly actionRefused: AuditPort['actionRefused'] = (request, { code, message }) => {
     this.refusals.requestRefused({ surface: 'admin', request, code, reason: message });
   };
+
+  /** As for refusals, the answer does not wait for it. */
+  signedIn({ userId, username, clientId, client }: PersonSignIn): void {
+    const facts: AuditFacts = {
+      ...NO_FACTS,
+      schemaName: 'mxcp.auth',
+      schemaVersion: 1,
+      operationType: 'auth',
+      operationName: 'sign_in',
+      operationStatus: 'success',
+      callerType: 'http',
+      userId,
+      username,
+      client: client ?? null,
+    };
+    const input = JSON.stringify({ ['client_id']: clientId });
+    void this.#log.append(facts, { input, output: 'null' }).catch(() => undefined);
+  }
 
   reloadChanged(record: RunRecord, change: ReloadChange): void {
     const { id, generation, dryRun } = record;

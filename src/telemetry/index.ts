@@ -12,6 +12,7 @@ export {
   OAUTH_ENDPOINTS,
   OAUTH_OUTCOMES,
   type OAuthAnswer,
+  type PersonSignIn,
   Observers,
   type RefusedRequest,
   type ReloadChange,

@@ -37,6 +37,8 @@ export interface ServerObserver {
   requestRefused?(refused: RefusedRequest): void;
   /** The authorization server of this process has answered a request. */
   oauthAnswered?(answer: OAuthAnswer): void;
+  /** A person has signed in at the authorization server of this process. */
+  signedIn?(signIn: PersonSignIn): void;
 }
 
 export const AUTH_OUTCOMES = [
@@ -86,6 +88,15 @@ export interface RefusedRequest {
   readonly client?: string | undefined;
   readonly requestId?: string | number | undefined;
   readonly sessionId?: string | undefined;
+}
+
+export interface PersonSignIn {
+  readonly userId: string;
+  readonly username: string | null;
+  /** The application that may act for the person from now on. */
+  readonly clientId: string;
+  /** The address of the browser. */
+  readonly client: string | undefined;
 }
 
 export type ReloadChange = 'queued' | 'started' | 'stage' | 'ended';
@@ -190,6 +201,10 @@ export class Observers implements Required<ServerObserver> {
 
   requestRefused(refused: RefusedRequest): void {
     this.#pass((observer) => observer.requestRefused?.(refused));
+  }
+
+  signedIn(signIn: PersonSignIn): void {
+    this.#pass((observer) => observer.signedIn?.(signIn));
   }
 
   logLevelChanged(state: LogLevelState): void {

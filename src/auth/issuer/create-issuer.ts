@@ -27,6 +27,7 @@ export interface IssuerSpec {
   readonly readsOnly: boolean;
   readonly failures: IssuerOptions['failures'];
   readonly onAnswered: IssuerOptions['onAnswered'];
+  readonly onSignedIn: IssuerOptions['onSignedIn'];
   readonly logger: Logger;
 }
 
@@ -58,6 +59,7 @@ export async function createIssuer(spec: IssuerSpec): Promise<Issuer> {
     isSecure: publicUrl?.startsWith('https:') === true,
     failures: spec.failures,
     onAnswered: spec.onAnswered,
+    onSignedIn: spec.onSignedIn,
     logger,
   });
 }

@@ -2,7 +2,7 @@ import { MxcpError } from '../../errors/index.js';
 import type { WebRoute } from '../../http/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
-import type { OAuthAnswer } from '../../telemetry/index.js';
+import type { OAuthAnswer, PersonSignIn } from '../../telemetry/index.js';
 import { type Admission, EndedToken, type FailedAttempts } from '../credentials/index.js';
 import type { IssuerPlace } from './authorization-request.js';
 import { BrowserSession } from './browser-session.js';
@@ -48,6 +48,7 @@ export interface IssuerOptions {
   readonly isSecure: boolean;
   readonly failures: FailedAttempts;
   readonly onAnswered: (answer: OAuthAnswer) => void;
+  readonly onSignedIn: (signIn: PersonSignIn) => void;
   readonly logger: Logger;
   readonly now?: () => number;
   /** Tests reach documents on this machine. */
@@ -111,7 +112,7 @@ export class Issuer implements Disposable {
     this.sessions = new Sessions({ store, clients, provider, logger });
     const parts = { clients, provider, store, logger, now, sessions: this.sessions };
     const callbackPath = secrets().block.callback_path ?? `/${name}/callback`;
-    this.#signIns = new SignIns({ ...parts, callbackPath, rules, browser });
+    this.#signIns = new SignIns({ ...parts, callbackPath, rules, browser, onSignedIn: options.onSignedIn });
     this.#tokens = new TokenEndpoint({ ...parts, resources });
     this.routes = this.#routes(callbackPath);
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MxcpError } from '../../errors/index.js';
 import type { Logger } from '../../logging/index.js';
+import type { PersonSignIn } from '../../telemetry/index.js';
 import {
   type AuthorizationRequest,
   authorizationRequestSchema,
@@ -46,6 +47,7 @@ export interface SignInOptions {
   readonly provider: IdentityProvider;
   readonly store: IssuerStore;
   readonly browser: BrowserSession;
+  readonly onSignedIn: (signIn: PersonSignIn) => void;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -151,7 +153,10 @@ export class SignIns {
     await clients.find(request.clientId, from);
     await store.saveCode(hashOf(own), { ...consent, user, external, expiresAt, grantId: null });
     await store.touchClient(request.clientId);
-    logger.info({ client: request.clientId, user: user.userId }, 'a person signed in');
+    const { clientId } = request;
+    const { userId, username } = user;
+    logger.info({ client: clientId, user: userId }, 'a person signed in');
+    this.#options.onSignedIn({ userId, username, clientId, client: from });
     return redirect(returnTo(request, place.issuer, { code: own }));
   }
 

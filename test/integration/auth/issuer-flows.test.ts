@@ -329,7 +329,8 @@ test.each([
 });
 
 test('registrations are limited', async () => {
-  const { harness } = await open();
+  const now = Date.now();
+  const { harness } = await open({ now: () => now });
   const register = (from: string) =>
     harness.post('/register', JSON.stringify({ redirect_uris: [REDIRECT] }), 'application/json', { 'x-from': from });
   for (let count = 0; count < 60; count += 1) expect((await register(`192.0.2.${count}`)).status).toBe(201);

@@ -70,6 +70,18 @@ it('an operator sees who has signed in, without any token, and ends a session', 
   expect(await statusWith(server.url, first)).toBe(401);
   expect(await statusWith(server.url, second)).toBe(200);
   await expect(server.admin.endSession(sessions[1]?.id ?? '')).rejects.toMatchObject({ code: 'session_not_found' });
+  const signIns = (await readAuditLines(project.path('audit.jsonl'))).filter(
+    ({ operation_name: name }) => name === 'sign_in',
+  );
+  expect(signIns).toHaveLength(2);
+  expect(signIns[1]).toMatchObject({
+    operation_type: 'auth',
+    operation_status: 'success',
+    user_id: '7',
+    username: 'anna',
+    client: '127.0.0.1',
+    input_data: { client_id: second.stored.client?.client_id },
+  });
   const records = (await readAuditLines(project.path('audit.jsonl'))).filter(
     ({ operation_name: name }) => name === 'end_session',
   );

@@ -43,6 +43,7 @@ export class IssuerHarness {
       isSecure: true,
       failures: new FailedAttempts(),
       onAnswered: () => undefined,
+      onSignedIn: () => undefined,
       logger: createSilentLogger(),
       ...rest,
       secrets: () => ({ block: block(), clients, encryptionKey: encryptionKey() }),

@@ -14,6 +14,8 @@ export interface OidcServerOptions {
   readonly users: readonly OidcUser[];
   /** Besides those of OpenID Connect. */
   readonly claims?: readonly string[];
+  /** Whether clients of other servers register themselves and get signed tokens for those. */
+  readonly servesClients?: boolean;
 }
 
 /** The real `oidc-provider`, with its own pages for development: a login of any name, and a consent page. */
@@ -22,6 +24,7 @@ export class OidcServer {
   clientSecret = 'oidc-secret-1';
   readonly users: OidcUser[];
   readonly #claims: readonly string[];
+  readonly #servesClients: boolean;
   readonly #store = new Map<string, Record<string, unknown>>();
   /** As if an attacker had signed its tokens. */
   publishForeignKeys = false;
@@ -30,8 +33,9 @@ export class OidcServer {
   #server: Server | undefined;
   #port = 0;
 
-  constructor({ users, claims = [] }: OidcServerOptions) {
+  constructor({ users, claims = [], servesClients = false }: OidcServerOptions) {
     this.users = [...users];
+    this.#servesClients = servesClients;
     this.#claims = claims;
   }
 
@@ -152,7 +156,11 @@ export class OidcServer {
         AuthorizationCode: 60,
       },
       rotateRefreshToken: true,
-      features: { revocation: { enabled: true } },
+      features: { revocation: { enabled: true }, ...(this.#servesClients && FOR_CLIENTS) },
+      ...(this.#servesClients && {
+        clientDefaults: { id_token_signed_response_alg: 'ES256' },
+        scopes: ['openid', 'offline_access', ...SCOPES],
+      }),
       findAccount: (_, id) => {
         const user = users.find(({ sub }) => sub === id);
         return user && { accountId: id, claims: () => ({ ...user }) };
@@ -196,6 +204,21 @@ export class OidcServer {
     };
   }
 }
+
+const SCOPES = ['vault:read', 'vault:list'];
+const FOR_CLIENTS: NonNullable<Configuration['features']> = {
+  registration: { enabled: true },
+  resourceIndicators: {
+    enabled: true,
+    useGrantedResource: () => true,
+    getResourceServerInfo: (_context, resource) => ({
+      scope: SCOPES.join(' '),
+      audience: resource,
+      accessTokenFormat: 'jwt',
+      jwt: { sign: { alg: 'ES256' } },
+    }),
+  },
+};
 
 function newKey(kid: string = randomUUID()): JWK {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
