@@ -173,6 +173,19 @@ describe('a reload', () => {
   });
 });
 
+test('a start refuses a rule for a table that does not exist, also if only `on_init` would create it', async () => {
+  const project = createProject({
+    'mxcp-site.yml': siteOf('true'),
+    'python/counts.py': [
+      'from mxcp.runtime import db, on_init',
+      '@on_init',
+      'def create():',
+      '    db.execute("CREATE TABLE IF NOT EXISTS orders (id INTEGER, email VARCHAR)")',
+    ],
+  });
+  await expect(startPython(project)).rejects.toThrow(/mxcp-site\.yml:10:\d+: .*Table with name orders does not exist/);
+});
+
 test('validate says which listed endpoint the project does not have', async () => {
   const project = await createShop({
     'mxcp-site.yml': siteOf('true').map((line) => line.replace('tool/audit', 'tool/audits')),
