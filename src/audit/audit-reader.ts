@@ -35,6 +35,7 @@ const FIRST_INDEXES = 4;
 export class AuditReader implements Disposable {
   readonly #basePath: string;
   readonly #database: ScratchDatabase;
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(basePath: string, database: ScratchDatabase) {
     this.#basePath = basePath;
@@ -97,8 +98,15 @@ export class AuditReader implements Disposable {
     await this.#database.dispose();
   }
 
+  /** Questions wait for each other: they use the same temporary tables. */
+  #onSources<Result>(work: (sources: AuditSources) => Promise<Result>): Promise<Result> {
+    const answer = this.#last.then(() => this.#tryOnSources(work));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
   /** Does the work again if an index cannot be read or was removed meanwhile, and finally without indexes. */
-  async #onSources<Result>(work: (sources: AuditSources) => Promise<Result>): Promise<Result> {
+  async #tryOnSources<Result>(work: (sources: AuditSources) => Promise<Result>): Promise<Result> {
     const sources = await findSources(this.#basePath);
     try {
       return await work(sources);
@@ -130,19 +138,20 @@ export class AuditReader implements Disposable {
     await this.#database.query(`CREATE OR REPLACE TEMP TABLE plain AS ${newestOfPlain}`, parameters);
     const { searched, bounds } = await this.#searchIndexes(within(indexed, filter), filter, { limit, offset });
     if (bounds.count === 0) return [];
-    const between = `${condition} AND epoch_us(moment) BETWEEN ${bounds.oldest} AND ${bounds.newest}`;
+    const [oldest, newest] = [bounds.oldest, bounds.newest].map((time) => `make_timestamptz(${time})`);
+    const between = `${condition} AND moment BETWEEN ${oldest} AND ${newest}`;
     const places = await this.#database.query(
       `SELECT filename, position, bytes FROM ${readIndexes(searched)} WHERE ${between} ORDER BY filename, position`,
       parameters,
     );
     await this.#readLines(searched, places);
-    const newer = await this.#database.query(
-      `SELECT count(*)::INTEGER AS number FROM (${keysWithPlain(searched)}) WHERE ${condition} AND epoch_us(moment) > ${bounds.newest}`,
+    const [newer] = await this.#database.query(
+      `SELECT count(*)::INTEGER AS number FROM (${keysWithPlain(searched)}) WHERE ${condition} AND moment > ${newest}`,
       parameters,
     );
     return this.#database.query(
       `SELECT * EXCLUDE (moment) FROM (SELECT * FROM plain UNION ALL BY NAME ${recordsOfLines('lines')})
-      WHERE ${between} ${ORDER} LIMIT ${limit} OFFSET ${offset - Number(newer[0]?.['number'])}`,
+      WHERE ${between} ${ORDER} LIMIT ${limit} OFFSET ${offset - Number(newer?.['number'])}`,
       parameters,
     );
   }

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../errors/index.js';
+import { isMissing, messageOf } from '../errors/index.js';
 import { quote, ScratchDatabase } from '../duckdb/index.js';
 import { type AuditSegment, listSegments } from './audit-segments.js';
 import { keysOfLines, MAX_LINE_BYTES } from './audit-sql.js';
@@ -58,9 +59,17 @@ export async function buildIndexes(work: IndexWork): Promise<IndexReport> {
 
 async function removeUnneeded(basePath: string): Promise<void> {
   for (const path of await findUnneeded(basePath)) {
-    const isBeginning = path.endsWith('.tmp');
-    const writtenMs = isBeginning ? (await stat(path)).mtimeMs : 0;
-    if (Date.now() - writtenMs > ABANDONED_MS) await rm(path, { force: true });
+    if (!path.endsWith('.tmp') || (await isAbandoned(path))) await rm(path, { force: true });
+  }
+}
+
+/** False also for one that has its name by now. */
+async function isAbandoned(path: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > ABANDONED_MS;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
   }
 }
 
@@ -71,7 +80,7 @@ async function buildIndex(segment: AuditSegment, basePath: string): Promise<void
   const database = await ScratchDatabase.open({ folders: [folder], threads: 1, memoryMb: MEMORY_MB });
   const times = { earliestMs: 0, latestMs: 0 };
   const whole = (): string => join(folder, indexNameOf(segment, times));
-  const beginning = whole().replace(/[^.]+\.parquet$/, `${process.pid}.tmp`);
+  const beginning = whole().replace(/[^.]+\.parquet$/, `${randomUUID()}.tmp`);
   try {
     await readKeys(segment, database);
     Object.assign(times, await timesOf(database));

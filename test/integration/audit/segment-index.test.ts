@@ -112,7 +112,7 @@ describe('an index of a segment', () => {
     const record = fc
       .record(
         {
-          record_id: fc.oneof({ weight: 5, arbitrary: fc.uuid() }, odd),
+          record_id: fc.oneof({ weight: 5, arbitrary: fc.constant('id') }, fc.constantFrom(['id'], 'id\u0000', null)),
           timestamp: time,
           operation_type: fc.oneof(fc.constantFrom('tool', 'admin'), odd),
           operation_status: fc.constantFrom('success', 'error'),
@@ -125,7 +125,7 @@ describe('an index of a segment', () => {
         },
         { requiredKeys: ['timestamp'] },
       )
-      .map((fields) => Buffer.from(JSON.stringify(fields)));
+      .map((fields) => JSON.stringify(fields));
     const garbage = fc.oneof(
       fc.constantFrom('', '[1]', 'null', '{"torn', '{"record_id": "x"}').map((text) => Buffer.from(text)),
       fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 10 && byte !== 13))),
@@ -148,7 +148,12 @@ describe('an index of a segment', () => {
     await fc.assert(
       fc.asyncProperty(segments, fc.array(filter, { maxLength: 2 }), page, async (written, filters, wanted) => {
         for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
-        for (const [index, lines] of written.entries()) write(`logs-dev-20260101T00000${index}.jsonl`, lines);
+        // Records of the same time and id would have no order.
+        let number = 0;
+        const numbered = (line: string | Buffer) =>
+          typeof line === 'string' ? line.replace('"id', () => `"${(number += 1)}`) : line;
+        for (const [index, lines] of written.entries())
+          write(`logs-dev-20260101T00000${index}.jsonl`, lines.map(numbered));
         const ask = async (): Promise<unknown> =>
           Promise.all(
             [{}, ...filters].map(async (each) => [
@@ -161,7 +166,7 @@ describe('an index of a segment', () => {
         expect((await findSources(base)).plain).toEqual([]);
         expect(await ask()).toEqual(plain);
       }),
-      { numRuns: 6 },
+      { numRuns: 6, endOnFailure: true },
     );
   });
 
