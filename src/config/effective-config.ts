@@ -29,6 +29,7 @@ import {
   compileSqlToolPolicies,
   SQL_TOOL_ARGUMENTS,
   toAudit,
+  toConfirmations,
   toLogging,
   toSqlTools,
   toTelemetry,
@@ -202,6 +203,7 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     telemetry: toTelemetry(userProfile),
     /** Undefined when everybody who reaches the server may call. */
     auth: toAuthSettings(userProfile.auth),
+    confirmations: toConfirmations(userProfile, settings.projectRoot),
     audit: toAudit(siteProfile.audit),
     features: { auditLogging: siteProfile.audit.enabled, telemetry: userProfile.telemetry.enabled },
   };

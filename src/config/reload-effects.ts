@@ -38,6 +38,7 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
     protection: candidate.protection,
     telemetry: { ...running.telemetry, headers: candidate.telemetry.headers },
     auth: withNewSecrets(running.auth, candidate.auth),
+    confirmations: withNewKeys(running.confirmations, candidate.confirmations),
     environment: candidate.environment,
     files: candidate.files,
     references: candidate.references,
@@ -52,6 +53,15 @@ function withNewSecrets(running: ResolvedConfig['auth'], onDisk: ResolvedConfig[
   const key = keyAt(userSchema, ['projects', '*', 'profiles', '*', 'auth']);
   const section = withLiveKeys(running.section.reveal(), onDisk.section.reveal(), key);
   return { ...running, section: new Concealed(section) };
+}
+
+/** The folder stays until a restart, and so does the section as a whole. */
+function withNewKeys(
+  running: ResolvedConfig['confirmations'],
+  onDisk: ResolvedConfig['confirmations'],
+): ResolvedConfig['confirmations'] {
+  if (running === undefined || onDisk === undefined) return running;
+  return new Concealed({ ...running.reveal(), keys: onDisk.reveal().keys });
 }
 
 /** The first value, with the keys that a reload applies from the second. */

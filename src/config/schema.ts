@@ -185,6 +185,24 @@ const telemetry = section({
   logs: section({ enabled: z.boolean().default(false) }),
 });
 
+const MIN_KEY_LENGTH = 32;
+
+/** What replicas share so that each takes the answer to a question that another one has asked. */
+const confirmations = z
+  .strictObject({
+    keys: z
+      .array(
+        text.min(
+          MIN_KEY_LENGTH,
+          `must have at least ${MIN_KEY_LENGTH} characters; \`openssl rand -base64 32\` makes one`,
+        ),
+      )
+      .min(1, 'must have at least one key')
+      .meta({ reload: 'live', secret: true }),
+    folder: text,
+  })
+  .optional();
+
 /** One profile of a project in the user configuration; of an empty mapping, its defaults. */
 export const userProfileSchema = section({
   secrets: secrets.default([]).meta({ reload: 'live' }),
@@ -193,6 +211,7 @@ export const userProfileSchema = section({
     config: z.record(z.string(), z.record(z.string(), z.string())).default({}).meta({ reload: 'live', secret: true }),
   }),
   auth: authSchema,
+  confirmations,
   telemetry,
 });
 

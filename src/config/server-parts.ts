@@ -2,7 +2,7 @@ import { invalidConfig, type Problem } from '../errors/index.js';
 import { resolvePath } from '../files/index.js';
 import type { LoggingConfig } from '../logging/index.js';
 import { compilePolicies, type EndpointPolicies } from '../policies/index.js';
-import { Secret } from '../secrets/index.js';
+import { Concealed, Secret } from '../secrets/index.js';
 import { type KeyPath, toDotted } from '../yaml/index.js';
 import type { ActiveTemplate } from './config-template.js';
 import type { SiteConfig, SiteProfile, UserConfig, UserProfile } from './schema.js';
@@ -46,6 +46,13 @@ export function toTelemetry({ telemetry }: UserProfile) {
     metricsIntervalMs: metrics.export_interval * 1000,
     logs: enabled && logs.enabled,
   };
+}
+
+/** Undefined where only this process takes the answers to its questions. A relative folder is below the project. */
+export function toConfirmations({ confirmations }: UserProfile, projectRoot: string) {
+  if (confirmations === undefined) return undefined;
+  const { keys, folder } = confirmations;
+  return new Concealed({ keys, folder: resolvePath(projectRoot, folder) });
 }
 
 export interface SqlToolsConfig {

@@ -65,6 +65,36 @@ export const ERROR_CODES = {
     kind: 'forbidden',
     doc: 'A policy of the endpoint denied the call, or its answer, or its SQL would go around the rules for rows; the message has the reason and the id of the decision.',
   },
+  input_required: {
+    kind: 'user',
+    doc: 'The call has asked its client a question, and continues when it is answered. Only records have this code; a client gets the question.',
+  },
+  confirmation_unsupported: {
+    kind: 'forbidden',
+    doc: 'The endpoint asks a person first, or its code asks its client, and this client cannot be asked.',
+  },
+  confirmation_declined: { kind: 'forbidden', doc: 'The person who was asked declined the call, so it was not made.' },
+  confirmation_cancelled: {
+    kind: 'forbidden',
+    doc: 'The question was closed without an answer, so the call was not made.',
+  },
+  confirmation_expired: {
+    kind: 'forbidden',
+    doc: 'The question was not answered within `--answer-timeout`, so the call was not made.',
+  },
+  confirmation_invalid: {
+    kind: 'forbidden',
+    doc: 'The answer does not belong to this call: its state was changed, or comes from another server, another caller, or a call with other arguments.',
+  },
+  confirmation_used: { kind: 'forbidden', doc: 'The answer was used already: an answer allows one call.' },
+  confirmation_outdated: {
+    kind: 'forbidden',
+    doc: 'The endpoint, or the question that its code asks, has changed since the question was asked.',
+  },
+  confirmation_store_failed: {
+    kind: 'unavailable',
+    doc: 'The folder of `confirmations` cannot be written, so an answer could be used twice; calls with an answer are refused, and a start fails.',
+  },
   tool_error: { kind: 'user', doc: 'A Python function refused the call with `ToolError`; the message is its text.' },
   not_found: { kind: 'not_found', doc: 'The endpoint found nothing for these arguments.' },
   params_invalid: { kind: 'user', doc: 'The arguments of a call do not match the declared parameters.' },

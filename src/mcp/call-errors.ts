@@ -1,6 +1,13 @@
-import { type CallToolResult, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import {
+  type CallToolResult,
+  MissingRequiredClientCapabilityError,
+  ProtocolError,
+  ProtocolErrorCode,
+} from '@modelcontextprotocol/server';
 import { clip, clipMiddle, isCallersMistake, type MxcpError } from '../errors/index.js';
 import type { Scrubber } from '../logging/index.js';
+import { CannotAsk } from '../questions/index.js';
+import { toCapabilities } from './client-questions.js';
 
 export interface CallTarget {
   readonly kind: 'tool' | 'resource' | 'prompt';
@@ -58,9 +65,31 @@ export function toProtocolError(
     const data = isModern ? { uri: name } : new MissingLegacyResource(name);
     return new ProtocolError(ProtocolErrorCode.InvalidParams, message, data);
   }
+  if (isModern && error instanceof CannotAsk)
+    return new MissingRequiredClientCapabilityError(
+      { requiredCapabilities: toCapabilities(error.kinds) },
+      shownMessage(error, scrubber),
+    );
   if (isUnknown) return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown ${kind}: ${clip(name, 200)}`);
   const code = isCallersMistake(error.code) ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
   const { retryAfterSeconds } = error;
   const data = { code: error.code, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
   return new ProtocolError(code, shownMessage(error, scrubber), data);
+}
+
+/** What a client hears as an error of the protocol, also of a tool: its model can do nothing about it. */
+const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(['endpoint_not_found', 'insufficient_scope']);
+
+/** What is wrong with a `requestState`, or what the client cannot do: a model knows nothing about that. */
+const STATE_ERRORS: ReadonlySet<string> = new Set([
+  'confirmation_invalid',
+  'confirmation_expired',
+  'confirmation_used',
+  'confirmation_outdated',
+  'confirmation_unsupported',
+]);
+
+/** Whether a client hears of the failure of a tool as an error of the protocol. */
+export function isOfProtocol({ code }: MxcpError, isModern: boolean): boolean {
+  return PROTOCOL_ERRORS.has(code) || (isModern && STATE_ERRORS.has(code));
 }

@@ -1,4 +1,5 @@
 import {
+  type InputRequiredResult,
   type JSONRPCRequest,
   type LoggingLevel,
   ProtocolError,
@@ -12,85 +13,31 @@ import {
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS, type Caller, InsufficientScope } from '../caller/index.js';
-import type { CacheRule, Icon } from '../config/index.js';
+
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { MxcpError, toMxcpError } from '../errors/index.js';
-import type { LimitedLog, Logger, Scrubber } from '../logging/index.js';
-import { type CallTiming, type Observers, parseTraceContext, type TraceContext } from '../telemetry/index.js';
+import type { LimitedLog } from '../logging/index.js';
+import { type Asking, QuestionsAsked } from '../questions/index.js';
+import { type CallTiming, parseTraceContext, type TraceContext } from '../telemetry/index.js';
 import { MAX_ARGUMENT_VALUES } from '../values/index.js';
 import type { AccessRecord } from './access-log.js';
 import {
   type CallTarget,
   MissingLegacyResource,
   RESOURCE_NOT_FOUND,
+  isOfProtocol,
   toProtocolError,
   toToolFailure,
 } from './call-errors.js';
-import { CallNotifications, type Notify } from './call-notifications.js';
-import { cacheHint, createListHandlers, type ListChanges, type ListHandlers, toIcons } from './listings.js';
-import { serveSubscriptions, type SubscribableServer, type UpdatedResources } from './resource-updates.js';
+import { CallNotifications } from './call-notifications.js';
+import { answerQuestions, askingOf, replyOf } from './client-questions.js';
+import { cacheHint, createListHandlers, type ListHandlers, toIcons } from './listings.js';
 import { toParamsError } from './refused-parameters.js';
 import { toContentBlocks, toMcpMessages } from './content.js';
 import { toRefusedRequest } from './refused-requests.js';
-import { type ResultSplices, toResourceResult, toToolResult } from './results.js';
-
-/** The open transport: an HTTP port, or the streams of stdio. Its opener closes it. */
-export interface ClientTransport {
-  /** Where clients connect, e.g. `http://localhost:8000/mcp`; undefined for stdio. */
-  readonly url: string | undefined;
-  /** Resolves when the client of stdio has disconnected: the input ended, the output broke, or `close`. Never over HTTP. */
-  readonly clientGone: Promise<void>;
-  notifyListChanged(changes: ListChanges): Promise<void>;
-  /** Notifies the clients that subscribed to these. Returns at once. */
-  notifyResourcesUpdated(updated: UpdatedResources): void;
-  /** Accepts nothing new, lets running calls end until the deadline, then cancels the rest. Later calls wait for the first. */
-  close(options: { readonly deadlineMs: number }): Promise<void>;
-}
-
-/** What both transports need. */
-export interface McpOptions {
-  readonly calls: EndpointCalls;
-  /** What clients show of the server. */
-  readonly info: {
-    readonly name: string;
-    readonly version: string;
-    readonly title?: string | undefined;
-    readonly description?: string | undefined;
-    readonly websiteUrl?: string | undefined;
-    readonly icons?: readonly Icon[] | undefined;
-  };
-  /** What a client should tell its model about the server. */
-  readonly instructions?: string | undefined;
-  /** How long clients may keep lists, and whether they may show them to others. */
-  readonly listCache?: CacheRule | undefined;
-  readonly logger: Logger;
-  readonly scrubber: Scrubber;
-  /** Whether each request gets a line in the log. */
-  readonly accessLog?: boolean | undefined;
-  /** While it has a time, the server is out of rotation: running calls end, and no new ones begin. */
-  readonly rotation?: { readonly drainingSince: Date | undefined } | undefined;
-  /** Who may want to know where the calls spend their time, of requests that are refused, and of lines that are left out of the log. */
-  readonly observers?: Pick<Observers, 'timeCall' | 'lineLeftOut' | 'requestRefused'> | undefined;
-}
-
-/** What a transport knows of the message that is being answered. */
-export interface MessageScope {
-  /** Lower-case names; absent when the message did not come over HTTP. */
-  readonly requestHeaders?: Readonly<Record<string, string>> | undefined;
-  /** The address that the message came from; absent when it did not come over HTTP. */
-  readonly client?: string | undefined;
-  /** Who sends the message; absent when nothing has authenticated the sender. */
-  readonly caller?: Caller | undefined;
-  /** What the access log says of the message; absent when there is no access log. */
-  readonly access?: AccessRecord | undefined;
-  /** Calls the listener once the answer is written, or cannot be. */
-  readonly whenAnswered: (listener: () => void) => void;
-  readonly splices: ResultSplices;
-  /** Set when a call is refused because its caller lacks these; a transport may tell its client. */
-  missingScopes?: readonly string[] | undefined;
-  /** Sends a notification before the answer; absent when this client takes nothing but the answer. */
-  readonly notify?: Notify | undefined;
-}
+import type { McpOptions, MessageScope } from './mcp-options.js';
+import { toResourceResult, toToolResult } from './results.js';
+import { serveSubscriptions, type SubscribableServer } from './resource-updates.js';
 
 type McpServerFactoryOptions = McpOptions & {
   readonly scopeOf: (context: RequestContext) => MessageScope;
@@ -173,12 +120,12 @@ function serveCalls(server: Server, { calls, scrubber }: McpServerFactoryOptions
     serve({
       target: { kind: 'tool', name: params.name },
       context,
-      run: async (call, { splices }) => {
+      run: asking(server, context, async (call, { splices }) => {
         const result = await calls.callTool(params.name, params.arguments ?? {}, call);
         throwIfCancelled(context);
         if (result.shape !== 'content') return toToolResult(result, splices);
         return { content: toContentBlocks(result, { splices, revision: revisionOf(server, context) }) };
-      },
+      }),
       onFailure: (error) => toToolFailure(params.name, error, scrubber),
     }),
   );
@@ -186,23 +133,23 @@ function serveCalls(server: Server, { calls, scrubber }: McpServerFactoryOptions
     serve({
       target: { kind: 'resource', name: params.uri },
       context,
-      run: async (call, { splices }) => {
+      run: asking(server, context, async (call, { splices }) => {
         const resource = await calls.readResource(params.uri, call);
         throwIfCancelled(context);
         return { ...toResourceResult(resource, splices), ...cacheHint(context, resource.cache) };
-      },
+      }),
     }),
   );
   server.setRequestHandler('prompts/get', ({ params }, context) =>
     serve({
       target: { kind: 'prompt', name: params.name },
       context,
-      run: async (call, { splices }) => {
+      run: asking(server, context, async (call, { splices }) => {
         const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
         const { description } = calls.listings.prompts.find(({ name }) => name === params.name) ?? {};
         throwIfCancelled(context);
         return { description, messages: toMcpMessages(messages, { splices, revision: revisionOf(server, context) }) };
-      },
+      }),
     }),
   );
 }
@@ -234,18 +181,32 @@ function throwIfCancelled(context: RequestContext): void {
   if (context.mcpReq.signal.aborted) throw new MxcpError('query_interrupted', 'the call was cancelled');
 }
 
+type Run<R> = (call: CallContext, scope: MessageScope) => Promise<R>;
+
 interface ServedCall<R> {
   readonly target: CallTarget;
   readonly context: RequestContext;
-  readonly run: (call: CallContext, scope: MessageScope) => Promise<R>;
+  readonly run: Run<R>;
   /** False for what is no call: it has no trace and is not measured. */
   readonly isTimed?: false;
   /** What the client gets instead of an error of the protocol, when the endpoint exists. */
   readonly onFailure?: (error: MxcpError) => R;
 }
 
-/** What a client hears as an error of the protocol, also of a tool: its model can do nothing about it. */
-const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(['endpoint_not_found', 'insufficient_scope']);
+/** Lets a call ask its client: makes one attempt at it, and further ones as the client answers. */
+function asking<R>(server: Server, context: RequestContext, run: Run<R>): Run<R | InputRequiredResult> {
+  const { inputResponses, requestState } = context.mcpReq;
+  const isFirst = inputResponses === undefined && requestState() === undefined;
+  return async (call, scope) => {
+    const asks = { ...call, asking: (): Asking => askingOf(server, context, scope.notify !== undefined) };
+    try {
+      return await run(isFirst ? asks : { ...asks, reply: replyOf(context) }, scope);
+    } catch (error) {
+      if (!(error instanceof QuestionsAsked)) throw error;
+      return answerQuestions(error, context, (reply) => run({ ...asks, reply }, scope));
+    }
+  };
+}
 
 type CallFrame = ReturnType<typeof createCallFrame>;
 
@@ -282,9 +243,9 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
         logger.error({ err: thrown }, `the answer of a ${target.kind} could not be made`);
       const error = toMxcpError(thrown);
       if (error instanceof InsufficientScope) scope.missingScopes = error.scopes;
-      if (onFailure === undefined || PROTOCOL_ERRORS.has(error.code))
-        throw toProtocolError(target, error, { scrubber, isModern: context.mcpReq.envelope !== undefined });
-      return onFailure(error);
+      const isModern = context.mcpReq.envelope !== undefined;
+      if (onFailure !== undefined && !isOfProtocol(error, isModern)) return onFailure(error);
+      throw toProtocolError(target, error, { scrubber, isModern });
     } finally {
       hasEnded = true;
       notifications?.end();

@@ -17,13 +17,8 @@ import { LimitedLog } from '../logging/index.js';
 import { AccessLog, type AccessRecord } from './access-log.js';
 import { isCall, OUT_OF_ROTATION } from './draining.js';
 import { sendListChanges } from './listings.js';
-import {
-  callerOf,
-  type ClientTransport,
-  createMcpServerFactory,
-  type McpOptions,
-  type MessageScope,
-} from './mcp-server.js';
+import type { ClientTransport, McpOptions, MessageScope } from './mcp-options.js';
+import { callerOf, createMcpServerFactory } from './mcp-server.js';
 import { toRefusedRequest } from './refused-requests.js';
 import { ResourceUpdates, sendUpdates, type SubscribableServer, withAllowedUris } from './resource-updates.js';
 import { ResultSplices, writeMessage } from './results.js';

@@ -1,4 +1,5 @@
 import { MxcpError } from '../errors/index.js';
+import { CannotAsk, QuestionsAsked } from '../questions/index.js';
 import type { PythonCallOptions, PythonSpec } from './python-spec.js';
 import type { CutText, PythonProblem, RaisedError, ReportedFailure } from './worker-protocol.js';
 
@@ -30,6 +31,9 @@ function positionOf(file: string, line: number | undefined): string {
 /** What the worker reports, or what the server finds at the end of a job. */
 export type JobFailure = ReportedFailure | { readonly kind: 'open_transaction' };
 
+const OPEN_TRANSACTION =
+  'the Python code failed: it left a transaction open, so the changes in it were rolled back; end it with COMMIT, or use `with db.transaction():`';
+
 /** The error of a failed job. The one of a call has a message for clients, and one for developers that the log shows. */
 export function toPythonError(
   failure: JobFailure,
@@ -45,11 +49,12 @@ export function toPythonError(
         `the result is larger than ${maxResultBytes} bytes${reached}; return less, or raise --max-result-bytes`,
       );
     }
+    case 'asks':
+    case 'asks_otherwise':
+    case 'unfit_answer':
+      return toQuestionError(failure);
     case 'open_transaction':
-      return new MxcpError(
-        'python_failed',
-        'the Python code failed: it left a transaction open, so the changes in it were rolled back; end it with COMMIT, or use `with db.transaction():`',
-      );
+      return new MxcpError('python_failed', OPEN_TRANSACTION);
     case 'not_callable': {
       const { message, file, line } = failure;
       const logMessage = describeProblem(failure);
@@ -59,15 +64,31 @@ export function toPythonError(
         problems: [{ file, line, message }],
       });
     }
-    case 'raised': {
-      const { code, clientMessage, type, message, file, line } = failure;
-      const problems = file === undefined ? [] : [{ file, line, message: `${type}: ${message}` }];
-      const logMessage = describeRaised(failure);
-      return caller === undefined
-        ? new MxcpError('python_failed', logMessage, { problems })
-        : new MxcpError(code, clientMessage, { logMessage, problems });
-    }
+    case 'raised':
+      return toRaisedError(failure, caller);
   }
+}
+
+function toRaisedError(failure: RaisedError, caller: PythonCallOptions['caller'] | undefined): MxcpError {
+  const { code, clientMessage, type, message, file, line, unsupported } = failure;
+  const logMessage = describeRaised(failure);
+  if (unsupported !== undefined) return new CannotAsk([unsupported], clientMessage, logMessage);
+  const problems = file === undefined ? [] : [{ file, line, message: `${type}: ${message}` }];
+  return caller === undefined
+    ? new MxcpError('python_failed', logMessage, { problems })
+    : new MxcpError(code, clientMessage, { logMessage, problems });
+}
+
+/** How code that asks its client ends. */
+function toQuestionError(
+  failure: Extract<JobFailure, { readonly kind: 'asks' | 'asks_otherwise' | 'unfit_answer' }>,
+): MxcpError {
+  if (failure.kind === 'asks') return new QuestionsAsked(failure.questions);
+  const { key } = failure;
+  if (failure.kind === 'unfit_answer')
+    return new MxcpError('params_invalid', `the answer to "${key}" does not fit the question: ${failure.reason}`);
+  const message = `the code asks something else for "${key}" than what was answered; call again to be asked again`;
+  return new MxcpError('confirmation_outdated', message);
 }
 
 export function interrupted(): MxcpError {

@@ -2,6 +2,7 @@ import type { Caller } from '../caller/index.js';
 import type { ConfigObject, SecretDefinition } from '../config/index.js';
 import type { DatabaseSession, JsonValue, RowAccess } from '../duckdb/index.js';
 import type { Scrubber } from '../logging/index.js';
+import type { GivenAnswers, QuestionKind } from '../questions/index.js';
 import type { TraceContext } from '../telemetry/index.js';
 import type { CallNotification } from './worker-protocol.js';
 
@@ -48,6 +49,8 @@ export interface PythonCallOptions {
   /** Enforced in the worker, before anything crosses the pipe. */
   readonly maxResultBytes: number;
   readonly notify?: ((notification: CallNotification) => void) | undefined;
+  /** What code can ask the client of the call for, and what it has asked and the client has answered in earlier attempts. */
+  readonly questions?: { readonly kinds: readonly QuestionKind[]; readonly answers: GivenAnswers } | undefined;
   /** What code may continue. */
   readonly trace?: TraceContext | undefined;
   /** What the lines that the code prints say about the call. */

@@ -19,6 +19,7 @@ import {
   type ImportFailure,
   type PythonProblem,
   type ResultItem,
+  type WorkerClient,
   type WorkerMessage,
   type WorkerTrace,
   type WorkerUser,
@@ -124,6 +125,7 @@ export class PythonWorker {
       arguments: callArguments,
       user: toUser(options.caller),
       trace: toTrace(options.trace),
+      client: toClient(options.questions),
       limit: options.maxResultBytes,
       part: toListPart(options.part),
     }));
@@ -269,6 +271,13 @@ function toMessageTarget({ file, functionName }: PythonTarget): { file: string; 
 function toTrace(trace: TraceContext | undefined): WorkerTrace | null {
   if (trace === undefined) return null;
   return { traceparent: toTraceparent(trace), ...(trace.state !== undefined && { tracestate: trace.state }) };
+}
+
+function toClient({
+  kinds = [],
+  answers = new Map(),
+}: Partial<NonNullable<PythonCallOptions['questions']>> = {}): WorkerClient {
+  return { asks: kinds, answers: Object.fromEntries(answers) };
 }
 
 /** Null for an anonymous caller. */

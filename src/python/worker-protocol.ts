@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type JsonObject, type JsonValue, parseOrdered } from '../duckdb/index.js';
+import type { GivenAnswer, QuestionKind } from '../questions/index.js';
 
 /** JSON.parse returns only JSON values, so just what surrounds such a value is checked. */
 const jsonValue = z.custom<JsonValue>((value) => value !== undefined);
@@ -15,6 +16,8 @@ function optional<T>(type: z.ZodType<T>) {
 /** A text that is too long: its beginning, how many characters were left out, its end. */
 export type CutText = readonly [head: string, leftOut: number, tail: string];
 
+const questionKind = z.enum(['elicitation', 'sampling', 'roots']);
+
 /** Failures of code. `text` parses a text that may be cut; `line` is missing where Python knows only the file. */
 function createFailures(text: z.ZodType<string>) {
   const line = optional(z.number());
@@ -26,15 +29,29 @@ function createFailures(text: z.ZodType<string>) {
     line,
     function: z.string().optional(),
     /** The code of the error, and what its client reads. */
-    code: z.enum(['python_failed', 'tool_error', 'not_found']),
+    code: z.enum(['python_failed', 'tool_error', 'not_found', 'confirmation_unsupported']),
     clientMessage: text,
+    /** What the client of the call cannot be asked for, if that is the reason. */
+    unsupported: questionKind.optional(),
   });
   const problem = z.object({ message: text, file: z.string(), line });
   /** `imported` is the file that was to be imported, `file` the one that failed. */
+  const question = z.object({
+    key: z.string(),
+    kind: questionKind,
+    params: z.record(z.string(), jsonValue),
+    digest: z.string(),
+  });
   const importFailure = problem.extend({ imported: z.string(), traceback: text });
   const failure = z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('cancelled') }),
     z.object({ kind: z.literal('too_large'), message: z.string() }),
+    /** The code has asked its client, which has not answered yet. */
+    z.object({ kind: z.literal('asks'), questions: z.array(question) }),
+    /** The code has asked something else under the key of an answer than before. */
+    z.object({ kind: z.literal('asks_otherwise'), key: z.string() }),
+    /** An answer does not fit its question. */
+    z.object({ kind: z.literal('unfit_answer'), key: z.string(), reason: text }),
     problem.extend({ kind: z.literal('not_callable') }),
     raised.extend({ kind: z.literal('raised') }),
   ]);
@@ -125,6 +142,12 @@ export interface WorkerUser {
   readonly raw_profile: Readonly<Record<string, unknown>> | null;
 }
 
+/** What the code of a call can ask its client for, and the answers to what it asked before, by key. */
+export interface WorkerClient {
+  readonly asks: readonly QuestionKind[];
+  readonly answers: Readonly<Record<string, GivenAnswer>>;
+}
+
 /** The headers of W3C Trace Context, by which code continues the trace of its call. */
 export type WorkerTrace = Readonly<{ traceparent: string; tracestate?: string }>;
 
@@ -150,6 +173,7 @@ export type ServerMessage =
       readonly arguments: JsonObject;
       readonly user: WorkerUser | null;
       readonly trace: WorkerTrace | null;
+      readonly client: WorkerClient;
       readonly limit: number;
       readonly part: ListPart | null;
     })

@@ -26,6 +26,7 @@ import {
 } from '../project/index.js';
 import { Renderers } from '../prompts/index.js';
 import type { PythonReloadRequest } from '../python/index.js';
+import { prepareFolder, QuestionStates } from '../questions/index.js';
 import { ReloadCoordinator } from '../reload/index.js';
 import { canHeal } from '../secrets/index.js';
 import { version } from '../version/index.js';
@@ -103,7 +104,17 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const gate = new CallGate(settings);
   const rates = new CallRates();
   audit?.follow(() => ({ number: active.current.number, fingerprint: configTagOf(active.current.contents) }));
-  const options = { gate, renderers, rates, callTimeoutMs, maxResultBytes, log: callLog, audit: audit?.calls };
+  const questions = await openQuestions(context, config);
+  const options = {
+    gate,
+    renderers,
+    rates,
+    questions,
+    callTimeoutMs,
+    maxResultBytes,
+    log: callLog,
+    audit: audit?.calls,
+  };
   const calls = new LiveEndpointCalls(active, options);
   const listening = { port: config.transport.port };
   const authentication = await startAuthentication(context, config, active, () => listening.port);
@@ -117,6 +128,13 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
     observer: observers,
   });
   return { active, calls, gate, callLog, audit, authentication, coordinator, transport, renderers, triggers };
+}
+
+/** Throws `confirmation_store_failed`. */
+async function openQuestions({ settings, logger }: ServerContext, config: ResolvedConfig): Promise<QuestionStates> {
+  const folder = config.confirmations?.reveal().folder;
+  if (folder !== undefined) await prepareFolder(folder);
+  return new QuestionStates(settings.answerTimeoutMs, (message) => logger.warn(message));
 }
 
 function createBuilder(context: ServerContext): GenerationBuilder {

@@ -253,6 +253,13 @@ export const SETTINGS = {
     fallback: '5m',
     doc: 'How long one call may take, including its time in the queue and pauses by a reload; 0 disables the limit.',
   },
+  answerTimeout: {
+    kind: duration,
+    flag: '--answer-timeout <time>',
+    variable: 'MXCP_ANSWER_TIMEOUT',
+    fallback: '10m',
+    doc: 'How long a client may take to answer a question of a call, such as that of `confirm`; the call itself does not run in the meantime.',
+  },
   maxResultBytes: {
     kind: bytes,
     flag: '--max-result-bytes <size>',

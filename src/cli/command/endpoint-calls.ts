@@ -72,7 +72,8 @@ export async function openEndpoints(
     failures: catalog.failures,
     refused: new Map(),
     call: async ({ caller, ...call }) => {
-      const callContext = { caller, signal: new AbortController().signal, notify, skipOutputValidation };
+      const { signal } = new AbortController();
+      const callContext = { caller, signal, notify, isOwner: true, skipOutputValidation };
       return runEndpoint(project.contents, { ...call, withData, context: callContext }, settings);
     },
     dispose: () => project.dispose(),

@@ -9,6 +9,7 @@ import { RowRules } from '../protection/row-rules.js';
 import { CallSession } from '../statements/call-session.js';
 import { CHANGES_NAMES } from '../statements/connections.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
+import { countChanges } from '../statements/count-changes.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { type ColumnReading, executeQuery, jsonRows, type Query, type RowsRead } from '../statements/query.js';
 import { refuseOpenTransaction, refuseSeveralStatements } from '../statements/sql-text.js';
@@ -55,7 +56,9 @@ export interface QueryOptions
   readonly isOneStatement?: boolean | undefined;
 }
 
-export type QueryableDatabase = Pick<GenerationDatabase, 'query' | 'inspect'>;
+type CountOptions = RowAccess & Pick<QueryOptions, 'caller' | 'signal'>;
+
+export type QueryableDatabase = Pick<GenerationDatabase, 'query' | 'inspect' | 'countChanges'>;
 
 /** Compiles statements without running them. */
 export type InspectedDatabase = Pick<GenerationDatabase, 'inspect'>;
@@ -185,6 +188,15 @@ export class GenerationDatabase implements Disposable {
     const leavesNothing = isOneStatement || (rules !== undefined && staysWithin === true);
     const ended = leavesNothing ? connections.useIdle(work, running) : connections.useNew(work, running);
     return isOneStatement ? ended : ended.finally(() => endChange?.());
+  }
+
+  /**
+   * How many rows the statements of a text would change: they run in a transaction that is rolled back. Throws `query_failed`, also for
+   * statements that do anything but change and read rows, and `query_interrupted`.
+   */
+  async countChanges(sql: string, parameters: SqlParameters, options: CountOptions): Promise<number> {
+    const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
+    return countChanges(connections, { sql, parameters }, { ...options, guard: this.#rulesFor(options) });
   }
 
   /** The caller disposes the session; one that is left open ends with the database. */

@@ -67,7 +67,19 @@ const INTERRUPT_INTERVAL_MS = 10;
  * Runs all statements of a text and reads the rows of the last one as they arrive. When it settles, nothing runs on the connection. Throws
  * what the reader throws, `query_failed`, `query_interrupted`.
  */
-export async function executeQuery(connection: DuckDBConnection, query: Query): Promise<RowsRead> {
+export function executeQuery(connection: DuckDBConnection, query: Query): Promise<RowsRead> {
+  return interruptibly(connection, query, () => runStatements(connection, query));
+}
+
+/**
+ * Runs statements that end when the signal aborts. When it settles, nothing runs on the connection. Throws what a reader throws,
+ * `query_failed`, `query_interrupted`.
+ */
+export async function interruptibly<T>(
+  connection: DuckDBConnection,
+  query: Pick<Query, 'sql' | 'signal'>,
+  run: () => Promise<T>,
+): Promise<T> {
   let repeated: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
     connection.interrupt();
@@ -77,7 +89,7 @@ export async function executeQuery(connection: DuckDBConnection, query: Query): 
   query.signal.addEventListener('abort', interrupt);
   try {
     if (NAMES_A_RIGHT.test(query.sql)) await shieldRights(connection);
-    return await runStatements(connection, query);
+    return await run();
   } catch (error) {
     if (error instanceof RowRefused) throw error.cause;
     // After an abort, any error is its consequence: an interrupt between two statements ends as our own error.

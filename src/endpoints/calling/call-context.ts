@@ -1,5 +1,6 @@
 import type { Caller } from '../../caller/index.js';
 import type { CallNotification } from '../../python/index.js';
+import type { Asking, Reply } from '../../questions/index.js';
 import type { CallTiming } from '../../telemetry/index.js';
 import type { CallOrigin } from './call-log.js';
 
@@ -10,6 +11,10 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Sends a notification to the client before the call is answered. Absent when the client takes none. Must not throw. */
   readonly notify?: ((notification: CallNotification) => void) | undefined;
+  /** What the client can be asked for; asked only by calls that have a question. Absent when it cannot be asked. */
+  readonly asking?: (() => Asking) | undefined;
+  /** How the client answers the questions of an earlier attempt at this call. */
+  readonly reply?: Reply | undefined;
   /** For the log. */
   readonly origin?: CallOrigin | undefined;
   /** Records where the time goes. Its transport ends it. */

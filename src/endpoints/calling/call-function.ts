@@ -1,5 +1,6 @@
 import type { DeniedByRule } from '../../caller/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
+import { type CallQuestions, QuestionsAsked } from '../../questions/index.js';
 import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import { type CallArguments, type ResultOptions, ValueCollector, type ShapedResult } from '../../values/index.js';
 import type { CallContext } from './call-context.js';
@@ -9,6 +10,8 @@ interface FunctionCall {
   /** Undefined when the project has no Python; then no endpoint may need it. */
   readonly python: Pick<PythonWorkers, 'call'> | undefined;
   readonly context: CallContext;
+  /** What the code may ask the client, and what it has answered. */
+  readonly questions: CallQuestions | undefined;
   /** Of the deadline of the call, which includes the signal of the client. */
   readonly signal: AbortSignal;
   readonly options: ResultOptions;
@@ -22,11 +25,11 @@ interface ReturnedValue {
   readonly phase: OpenPhase | undefined;
 }
 
-/** Runs a Python function in a worker. Throws what `PythonWorkers.call` and `ValueCollector` throw. */
+/** Runs a Python function in a worker. Throws `QuestionsAsked` when it asks its client, and what `PythonWorkers.call` and `ValueCollector` throw. */
 export async function callFunction(
   target: PythonTarget,
   { bindings }: CallArguments,
-  { python, context: { caller, notify, origin, timing }, signal, options, onDenied }: FunctionCall,
+  { python, context: { caller, notify, origin, timing }, questions, signal, options, onDenied }: FunctionCall,
 ): Promise<ReturnedValue> {
   if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
   const collector = new ValueCollector(options);
@@ -38,7 +41,12 @@ export async function callFunction(
   const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
   const lineFields = { endpoint, ...originFields(origin) };
   const call = { caller, endpoint, signal, notify, maxResultBytes, part, onShape, onItem, trace, lineFields };
-  await python.call(target, bindings, { ...call, onStatement, onDenied });
+  const known = { kinds: [...(questions?.kinds ?? [])], answers: questions?.answers ?? new Map() };
+  await python.call(target, bindings, { ...call, onStatement, onDenied, questions: known }).catch((error: unknown) => {
+    if (!(error instanceof QuestionsAsked) || questions === undefined) throw error;
+    phase?.end();
+    questions.ask(error.questions);
+  });
   phase?.end();
   return { collector, phase };
 }

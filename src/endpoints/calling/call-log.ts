@@ -77,7 +77,9 @@ export class CallLog implements Disposable {
     return this.#counts.toRecord();
   }
 
-  add(call: EndedCall): void {
+  add(ended: EndedCall): void {
+    // A call that has asked its client has done what it should.
+    const call = ended.error?.code === 'input_required' ? { ...ended, error: undefined } : ended;
     const { kind, name, sent, durationMs, endpoints, error, context, decision } = call;
     const match = kind === 'resource' ? endpoints.resources.find(name) : undefined;
     const declared = kind === 'resource' ? match?.resource.uri : declaredName(endpoints, kind, name);
@@ -85,7 +87,7 @@ export class CallLog implements Disposable {
     const { requestId, client, trace, access } = context.origin ?? {};
     if (access !== undefined) {
       access.endpoint = declared === undefined ? undefined : endpointLabel(kind, declared);
-      access.outcome = error?.code ?? 'success';
+      access.outcome = ended.error?.code ?? 'success';
       access.trace_id = trace?.traceId;
     }
     const failure =
@@ -95,9 +97,9 @@ export class CallLog implements Disposable {
     if (failure === undefined)
       this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
     const { caller, timing } = context;
-    const ended = { kind, endpoint: declared, caller, decision, failure, durationMs, requestId, client, timing };
-    timing?.end(ended);
-    this.#observer.callEnded?.(ended);
+    const observed = { kind, endpoint: declared, caller, decision, failure, durationMs, requestId, client, timing };
+    timing?.end(observed);
+    this.#observer.callEnded?.(observed);
   }
 
   dispose(): void {

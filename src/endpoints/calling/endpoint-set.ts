@@ -26,7 +26,9 @@ import {
   type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
 import { ResourceRouter, UriTemplate } from '../definitions/uri-template.js';
+import { digestOf } from '../../questions/index.js';
 import { toAdvertisedType } from './advertised-result.js';
+import { Confirmation } from './confirmation.js';
 import { PromptRenderer } from './render-prompt.js';
 import { PAGE_PARAMETERS } from './answer-limits.js';
 import { createSqlTools, type SqlTool } from './sql-tools.js';
@@ -66,6 +68,10 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes' | 'limits
   /** What of its result becomes content blocks. */
   readonly content: DeclaredContent | undefined;
   readonly rules: AnswerRules;
+  /** What a person is asked before it runs. */
+  readonly confirm: Confirmation | undefined;
+  /** Changes with everything that a person agrees to. Computed when it is needed. */
+  readonly digest: () => string;
 }
 
 /** An endpoint that may be called only so often, and how messages name it. */
@@ -78,7 +84,7 @@ interface CallableResource extends Callable, Pick<ResourceDefinition, 'uri' | 'c
   readonly mimeType: string;
 }
 
-interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes'> {
+interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes' | 'confirm' | 'digest'> {
   /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
   readonly renderer: PromptRenderer;
@@ -180,7 +186,9 @@ export class EndpointSet {
     const optional = parameters.filter((each) => 'default' in each && !takesEmptyText(each));
     const leftOutWhenEmpty = new Set(optional.map(({ name }) => name));
     const reader = this.#readerOf(endpoint, parameters);
-    return { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer: new PromptRenderer(prompt), policies };
+    const renderer = new PromptRenderer(prompt);
+    const asking = toAsking(endpoint, prompt);
+    return { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer, policies, ...asking };
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {
@@ -201,6 +209,7 @@ export class EndpointSet {
       source,
       policies,
       content: findContent(returns, `mxcp://tools/${encodeURIComponent(definition.name)}`),
+      ...toAsking(endpoint, definition),
     };
   }
 
@@ -229,6 +238,19 @@ function toRules(definition: ToolDefinition | ResourceDefinition | SqlTool): Ans
   // The bytes of an image say little of what it costs a model.
   const hasDefaults = definition.kind === 'tool' && !(definition.returns && isContent(definition.returns));
   return { ...limits, hasDefaults, argument };
+}
+
+function toAsking(endpoint: string, definition: EndpointDefinition | SqlTool): Pick<Callable, 'confirm' | 'digest'> {
+  const rule = 'confirm' in definition ? definition.confirm : undefined;
+  const sql = 'source' in definition && definition.source.language === 'sql' ? definition.source.sql?.text : undefined;
+  return {
+    confirm: rule && new Confirmation(endpoint, rule, sql),
+    // Functions, and policies, which are enforced at each attempt, are left out.
+    digest: () =>
+      digestOf(
+        JSON.parse(JSON.stringify({ ...definition, policies: undefined, metadata: undefined, tests: undefined })),
+      ),
+  };
 }
 
 function takesEmptyText({ type, format, pattern, minLength = 0, enum: allowed }: ParameterDefinition): boolean {

@@ -1,15 +1,13 @@
-import { assertScopes, type Caller, type Decision, type DeniedByRule } from '../../caller/index.js';
-import type { ResolvedConfig } from '../../config/index.js';
-import type { QueryableDatabase } from '../../duckdb/index.js';
+import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
 import { type MxcpError, toMxcpError } from '../../errors/index.js';
-import { type ActiveGeneration, CallDeadline, type CallGate, type Lease, raceSignal } from '../../lifecycle/index.js';
+import { type ActiveGeneration, CallDeadline, type CallGate, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
-import type { PythonWorkers } from '../../python/index.js';
+import type { QuestionStates } from '../../questions/index.js';
 import {
   type CallArguments,
   hasSensitive,
-  limitsOf,
   type ListLimits,
+  limitsOf,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
@@ -18,8 +16,9 @@ import {
 } from '../../values/index.js';
 import { assertFits, withoutPaging } from './answer-limits.js';
 import { enforceInput, enforceMessages, enforceOutput, recordDenied, toDenial } from './enforce-policies.js';
-import type { Callable, EndpointListings, EndpointSet } from './endpoint-set.js';
-import type { AuditedCall, CallAudit, CallOutcome } from './call-audit.js';
+import type { Callable, EndpointListings } from './endpoint-set.js';
+import type { AuditedCall, CallAudit } from './call-audit.js';
+import { askFirst, cannotEmbed, isContinued, openSentReply } from './ask-first.js';
 import { type CalledEndpoint, notFound, toFailure, toHolder } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import { completeArgument, type Completion, type CompletionRequest, readCompletion } from './complete-argument.js';
@@ -28,9 +27,10 @@ import type { CallLog } from './call-log.js';
 import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
 import { embedResources, type ReadResource } from './embed-resource.js';
 import type { PromptMessage } from './render-prompt.js';
+import type { CallableGeneration, CallFrame, PerformedCall, RunningCall } from './running-call.js';
 import type { CallRates } from './rate-limits.js';
 import { throwWithoutStatement } from './sql-tools.js';
-import { type ResourceText, type SharedConfig, toCacheHint, toResourceText } from './resource-text.js';
+import { type ResourceText, toCacheHint, toResourceText } from './resource-text.js';
 
 /** Everything that can be called on this server. */
 export type EndpointCalls = Pick<
@@ -45,15 +45,6 @@ export type EndpointCalls = Pick<
   | 'completeArgument'
 >;
 
-/** What a generation must hold for its endpoints to be called. */
-export interface CallableGeneration {
-  readonly endpoints: EndpointSet;
-  readonly database: QueryableDatabase;
-  /** Undefined when the project has no Python; then no endpoint may need it. */
-  readonly python: Pick<PythonWorkers, 'call'> | undefined;
-  readonly config?: (Pick<ResolvedConfig, 'rateLimit' | 'answers'> & SharedConfig) | undefined;
-}
-
 export interface LiveEndpointCallsOptions {
   readonly gate: CallGate;
   /** Their owner disposes them after the last call. */
@@ -62,44 +53,18 @@ export interface LiveEndpointCallsOptions {
   readonly maxResultBytes: number;
   /** Without it, no rate limit applies. Its owner keeps it as long as the process. */
   readonly rates?: CallRates | undefined;
+  /** Without it, no client is asked anything. Its owner keeps it as long as the process. */
+  readonly questions?: QuestionStates | undefined;
   /** Learns of each call that has ended. */
   readonly log?: CallLog | undefined;
   /** Records each call before it is answered. */
   readonly audit?: CallAudit | undefined;
 }
 
-interface RunningCall {
-  readonly generation: CallableGeneration;
-  readonly context: CallContext;
-  readonly deadline: CallDeadline;
-  /** Set by the protections, which come one after the other. */
-  decision?: Decision | undefined;
-  /** The last SQL of its code that the rules for rows have refused. */
-  denied?: DeniedByRule | undefined;
-  /** Set once the call has its result. */
-  outcome?: CallOutcome | undefined;
-}
-
-type PerformedCall = CalledEndpoint &
-  Pick<AuditedCall, 'operation'> & { readonly sent: SentArguments; readonly isLogged?: boolean };
-
-/** One call from its arrival to its answer. */
-interface CallFrame {
-  readonly called: PerformedCall;
-  readonly context: CallContext;
-  readonly deadline: CallDeadline;
-  readonly holder: ReturnType<typeof toHolder>;
-  readonly startedAt: number;
-  lease?: Lease<CallableGeneration>;
-  call?: RunningCall;
-  /** Of a call that did not begin. */
-  refusal?: Decision;
-}
-
 /**
  * Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. Calls throw
  * `rate_limited`, `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `policy_denied`, `server_busy`, `call_timeout`, `query_failed`,
- * `query_interrupted`, `result_too_large`, `output_invalid`, `prompt_failed`.
+ * `query_interrupted`, `result_too_large`, `output_invalid`, `prompt_failed`, the codes that begin with `confirmation_`, and `QuestionsAsked`.
  */
 export class LiveEndpointCalls {
   readonly #generations: ActiveGeneration<CallableGeneration>;
@@ -169,6 +134,7 @@ export class LiveEndpointCalls {
       throw notFound({ kind: 'resource', name: uri }, known);
     }
     const { resource, values } = match;
+    if (call.isEmbedding === true && resource.confirm !== undefined) throw cannotEmbed(resource.endpoint);
     const result = await this.#guard(resource, readArguments(resource, values, call.context), call);
     return { resource, result };
   }
@@ -188,12 +154,15 @@ export class LiveEndpointCalls {
       if (prompt === undefined) throw notFound(called, prompts.keys());
       const { maxResultBytes: maxBytes, renderers } = this.#options;
       const given = Object.entries(sent).filter(([key, value]) => value !== '' || !prompt.leftOutWhenEmpty.has(key));
-      const { values } = readArguments(prompt, Object.fromEntries(given), context);
+      const callArguments = readArguments(prompt, Object.fromEntries(given), context);
+      const { values } = callArguments;
       const { policies } = prompt;
       if (policies !== undefined) enforceInput(policies, call, values);
+      if (mayAsk(prompt, call)) await askFirst(prompt, callArguments, call, this.#options);
       const phase = context.timing?.begin('render');
       const rendered = await prompt.renderer.render({ values, maxBytes }, renderers, call.deadline.signal);
       phase?.end();
+      call.isEmbedding = true;
       const read = (uri: string): Promise<ReadResource> => this.#embed(uri, call);
       const messages = await embedResources(rendered, { endpoint: prompt.endpoint, maxResultBytes: maxBytes, read });
       if (policies !== undefined) enforceMessages(policies, call, messages);
@@ -249,12 +218,14 @@ export class LiveEndpointCalls {
     } catch (thrown) {
       const failure = toFailure(thrown, holder.label, { deadline, timeLimitMs: this.#options.callTimeoutMs });
       error = toDenial(frame.call, failure);
-      await audit?.record(this.#toEnded(frame, error)).catch((unsaved: unknown) => (error = toMxcpError(unsaved)));
+      frame.isContinued = isContinued(error, context);
+      if (!frame.isContinued)
+        await audit?.record(this.#toEnded(frame, error)).catch((unsaved: unknown) => (error = toMxcpError(unsaved)));
       throw error;
     } finally {
       deadline.dispose();
       const isLogged = called.operation === undefined ? called.isLogged !== false : error !== undefined;
-      if (isLogged) log?.add(this.#toEnded(frame, error));
+      if (isLogged && frame.isContinued !== true) log?.add(this.#toEnded(frame, error));
     }
   }
 
@@ -263,11 +234,15 @@ export class LiveEndpointCalls {
     const { called, context, deadline, holder } = frame;
     this.#active.add(called);
     try {
-      this.#assertRate(called, context, (decision) => (frame.refusal = decision));
+      const count = (): void => this.#assertRate(called, context, (decision) => (frame.refusal = decision));
+      const isFirst = context.reply?.state === undefined;
+      if (isFirst) count();
+      const { contents } = this.#generations.current;
+      const opened = isFirst ? undefined : openSentReply(frame, contents, { ...this.#options, onInvalid: count });
       const hold = context.timing?.begin('hold');
       frame.lease = await this.#generations.acquire(holder, deadline.signal);
       hold?.end();
-      frame.call = { generation: frame.lease.contents, context, deadline };
+      frame.call = { called, generation: frame.lease.contents, context, deadline, opened };
       return await run(frame.call);
     } finally {
       this.#active.delete(called);
@@ -288,6 +263,7 @@ export class LiveEndpointCalls {
     const { policies, returns, rules, content, endpoint } = callable;
     const { values } = callArguments;
     if (policies !== undefined) enforceInput(policies, call, values);
+    if (mayAsk(callable, call)) call.questions = await askFirst(callable, callArguments, call, this.#options);
     const { fits = false } = call.context;
     const { maxResultBytes } = this.#options;
     const limits = limitsOf(rules, { values, fits, server: call.generation.config?.answers, maxResultBytes });
@@ -327,10 +303,11 @@ export class LiveEndpointCalls {
     queue?.end();
     try {
       if (source.language === 'sql') return await runStatement(source, callArguments, { ...call, options });
-      const { generation, context, deadline } = call;
+      const { generation, context, deadline, questions } = call;
       const { collector, phase } = await callFunction(source.python, callArguments, {
         python: generation.python,
         context,
+        questions,
         signal: deadline.signal,
         options,
         onDenied: (denied) => (call.denied = denied),
@@ -340,6 +317,15 @@ export class LiveEndpointCalls {
       release();
     }
   }
+}
+
+/** Code may ask at any time. A reply that this call does not expect must be refused. */
+function mayAsk(
+  { confirm, source }: Pick<Callable, 'confirm'> & Partial<Pick<Callable, 'source'>>,
+  { opened, isEmbedding = false }: RunningCall,
+): boolean {
+  if (isEmbedding) return false;
+  return confirm !== undefined || source?.language === 'python' || opened !== undefined;
 }
 
 /** Throws `insufficient_scope`, `params_invalid`. */

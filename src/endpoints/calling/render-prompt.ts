@@ -64,9 +64,7 @@ export class PromptRenderer {
     signal: AbortSignal,
   ): Promise<readonly (PromptMessage | EmbeddingMessage)[]> {
     const request = { templates: this.#templates.map(({ text }) => text), values, maxBytes };
-    const answer = this.#isQuick(request)
-      ? renderAll(this.#prepared, request)
-      : await renderers.render(this.#label, request, signal);
+    const answer = await renderTexts(this.#label, this.#prepared, { request, renderers, signal });
     if (answer.kind !== 'rendered') throw this.#toError(answer, maxBytes);
     const rendered = this.#definition.messages.map((): RenderedTexts => ({}));
     for (const [index, { message, key }] of this.#templates.entries())
@@ -102,11 +100,6 @@ export class PromptRenderer {
     return new MxcpError('prompt_failed', `message ${index + 1} of ${this.#label} cannot be rendered: ${reason}`);
   }
 
-  #isQuick({ templates, values }: RenderRequest): boolean {
-    const isPredictable = this.#prepared.every((template) => template.isPredictable);
-    return isPredictable && templates.join('').length * JSON.stringify(values).length <= MAX_HERE;
-  }
-
   #toError(answer: Exclude<RenderAnswer, { kind: 'rendered' }>, maxResultBytes: number): MxcpError {
     if (answer.kind === 'ended')
       return new MxcpError('prompt_failed', `${this.#label} cannot be rendered: ${answer.reason}`);
@@ -114,4 +107,19 @@ export class PromptRenderer {
     if (answer.kind !== 'failed') return tooLarge(this.#label, maxResultBytes, `in message ${index + 1}`);
     return this.#failure(index, answer.reason);
   }
+}
+
+/** Renders the templates of one endpoint, here or in a process. Throws `server_busy`, and the signal's reason when that aborts. */
+export async function renderTexts(
+  label: string,
+  prepared: readonly PreparedTemplate[],
+  rendering: { readonly request: RenderRequest; readonly renderers: Renderers; readonly signal: AbortSignal },
+): Promise<RenderAnswer> {
+  const { request, renderers, signal } = rendering;
+  return isQuick(prepared, request) ? renderAll(prepared, request) : renderers.render(label, request, signal);
+}
+
+function isQuick(prepared: readonly PreparedTemplate[], { templates, values }: RenderRequest): boolean {
+  const isPredictable = prepared.every((template) => template.isPredictable);
+  return isPredictable && templates.join('').length * JSON.stringify(values).length <= MAX_HERE;
 }

@@ -8,7 +8,8 @@ import { UriTemplate } from '../definitions/uri-template.js';
 import type { EndpointSet } from './endpoint-set.js';
 import { notFound } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
-import { type CallableGeneration, LiveEndpointCalls, type LiveEndpointCallsOptions } from './live-endpoint-calls.js';
+import { LiveEndpointCalls, type LiveEndpointCallsOptions } from './live-endpoint-calls.js';
+import type { CallableGeneration } from './running-call.js';
 
 export interface EndpointRun {
   readonly kind: EndpointKind;

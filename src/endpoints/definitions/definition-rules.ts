@@ -1,9 +1,11 @@
 import { clip, suggestion } from '../../errors/index.js';
+import { checkTemplate } from '../../prompts/index.js';
 import type { TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
 import { PORTABLE_NAME } from './client-rules.js';
 import { checkContentTypes } from './content-rules.js';
-import type { EndpointParts } from './definition-schema.js';
+import type { ConfirmFields, EndpointParts } from './definition-schema.js';
+import type { ConfirmRule } from './endpoint-definition.js';
 import { checkMessage } from './message-rules.js';
 import { checkType, type DefaultCheck, warnOfMembers, warnOfType } from './type-rules.js';
 import { UriTemplate } from './uri-template.js';
@@ -21,6 +23,7 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     ...checkContentTypes(parts),
     ...checkPaging(parts),
     ...checkCompletions(parts),
+    ...checkConfirm(parts),
   ];
   const warnings = [...warnOfNames(parts), ...warnOfUnused(parts)];
   for (const [at, type] of types) {
@@ -143,4 +146,33 @@ function undeclaredReason(name: string, { declared }: EndpointParts): (() => str
 function explainUndeclared(name: string, declared: EndpointParts['declared']): string {
   const known = declared.filter((each) => each !== undefined);
   return `is not a declared parameter${suggestion(name, known)}`;
+}
+
+/** How many rows the SQL would change. A parameter of that name comes first. */
+const ROWS = 'rows';
+
+/** The question of an endpoint reads declared parameters, and `rows` where SQL may change some. */
+function checkConfirm({ kind, confirm, declared, run }: EndpointParts): Finding[] {
+  if (confirm === undefined) return [];
+  const at = [kind, 'confirm', ...(typeof confirm === 'string' ? [] : ['message'])];
+  const { mistakes, variables } = checkTemplate(textOf(confirm));
+  const undeclared = variables.flatMap(({ name, line }): Omit<Finding, 'at'>[] => {
+    if (isDeclared(name, declared)) return [];
+    if (name !== ROWS)
+      return [{ line, message: () => `the question reads "${name}", which ${explainUndeclared(name, declared)}` }];
+    if (run !== undefined && run.language !== 'python') return [];
+    return [{ line, message: 'the question reads "rows", which only an endpoint with SQL has' }];
+  });
+  return [...mistakes, ...undeclared].map((each) => ({ at, ...each }));
+}
+
+function textOf(confirm: ConfirmFields): string {
+  return typeof confirm === 'string' ? confirm : confirm.message;
+}
+
+export function toConfirmRule(confirm: ConfirmFields, parameters: readonly { readonly name: string }[]): ConfirmRule {
+  const message = textOf(confirm);
+  const readsRows = checkTemplate(message).variables.some(({ name }) => name === ROWS);
+  const whenUnsupported = (typeof confirm === 'string' ? undefined : confirm.when_unsupported) ?? 'refuse';
+  return { message, whenUnsupported, countsRows: readsRows && !parameters.some(({ name }) => name === ROWS) };
 }

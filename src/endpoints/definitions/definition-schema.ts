@@ -45,6 +45,19 @@ const testSchema = z.strictObject({
 /** RFC 6749, 3.3 */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
+const confirmSchema = z
+  .union([
+    z.string().min(1, 'must not be empty'),
+    z.strictObject({
+      message: z.string().min(1, 'must not be empty'),
+      when_unsupported: maybe(z.enum(['refuse', 'run'])),
+    }),
+  ])
+  .register(hints, {
+    keys: { text: 'message', prompt: 'message', question: 'message', unsupported: 'when_unsupported' },
+    hint: (written) => (written === true ? 'write the question, such as `confirm: "Delete {{ name }}?"`' : undefined),
+  });
+
 const sharedFields = {
   title: text,
   description: text,
@@ -57,6 +70,7 @@ const sharedFields = {
   rate_limit: maybe(rateLimitSchema),
   tests: maybe(z.array(testSchema)),
   policies: maybe(policiesSchema),
+  confirm: maybe(confirmSchema),
 };
 
 const sqlFields = { language: maybe(z.enum(['sql', 'python'])), source: sourceSchema, ...answerLimitFields };
@@ -118,6 +132,8 @@ const KEYS_OF_ENDPOINTS = {
   maxBytes: 'max_bytes',
   labels: 'tags',
   icon: 'icons',
+  confirmation: 'confirm',
+  ask: 'confirm',
 };
 
 /** What MCP allows (2025-11-25). Clients give a name to a model unchanged, and one bad name makes them drop all tools. */
@@ -206,6 +222,7 @@ export const endpointFileSchema = z.strictObject({
 export type EndpointFileContents = z.infer<typeof endpointFileSchema>;
 export type ToolFields = z.infer<typeof toolSchema>;
 export type ResourceFields = z.infer<typeof resourceSchema>;
+export type ConfirmFields = z.infer<typeof confirmSchema>;
 export type MessageFields = z.infer<typeof messageSchema>;
 export type EndpointFields = ToolFields | ResourceFields | z.infer<typeof promptSchema>;
 export type EndpointTest = z.infer<typeof testSchema>;
@@ -236,6 +253,7 @@ export function readParts(
     hasReturns: fields['return'] !== undefined && fields['return'] !== null,
     policies: fields['policies'] === null ? undefined : read(policiesSchema, fields['policies']),
     messages: toList(fields['messages']).map((each) => read(messageSchema, each)),
+    confirm: fields['confirm'] === null ? undefined : read(confirmSchema, fields['confirm']),
     /** Undefined for a prompt, which has no source. */
     run: kind === 'prompt' ? undefined : read(runSchema, fields),
     icons: fields['icons'] === null ? undefined : read(iconsSchema, fields['icons']),

@@ -34,6 +34,16 @@ export type EndpointSource =
   | { readonly language: 'sql'; readonly sql: SqlSource }
   | { readonly language: 'python'; readonly python: PythonSource };
 
+/** What a person is asked before a call runs. */
+export interface ConfirmRule {
+  /** A template over the arguments. */
+  readonly message: string;
+  /** What becomes of a call whose client cannot ask a person. */
+  readonly whenUnsupported: 'refuse' | 'run';
+  /** Whether the template reads how many rows the SQL would change. */
+  readonly countsRows: boolean;
+}
+
 interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'description' | 'tags'>> {
   /** The YAML file, relative to the project root, with forward slashes. */
   readonly path: string;
@@ -49,6 +59,8 @@ interface DefinitionBase extends Readonly<Pick<ToolFields, 'title' | 'descriptio
   readonly tests: readonly EndpointTest[];
   /** Undefined when every caller may call it and gets the whole answer. */
   readonly policies: EndpointPolicies | undefined;
+  /** Undefined when a call runs without being asked for. */
+  readonly confirm: ConfirmRule | undefined;
   readonly metadata: Readonly<Record<string, unknown>> | undefined;
   /** For problems. Functions, because finding a position takes much longer than reading the file. */
   readonly positions: {

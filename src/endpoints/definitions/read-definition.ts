@@ -4,7 +4,7 @@ import { clip, type Problem } from '../../errors/index.js';
 import { type CompiledPolicies, compilePolicies, hasRules } from '../../policies/index.js';
 import { explainMismatch, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
 import { MAX_FILE_BYTES, readDefinitionText, toProjectPath } from './definition-files.js';
-import { checkRules } from './definition-rules.js';
+import { checkRules, toConfirmRule } from './definition-rules.js';
 import {
   type EndpointFields,
   type EndpointFileContents,
@@ -188,6 +188,7 @@ function toDefinition(
     rateLimit: fields.rate_limit && toRateRule(fields.rate_limit),
     tests,
     policies: found.policies,
+    confirm: fields.confirm === undefined ? undefined : toConfirmRule(fields.confirm, parameters),
     metadata: contents.metadata,
     positions: positionsIn(found.source, kind, 'uri' in fields ? 'uri' : 'name'),
   };

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isJsonContentType } from '@modelcontextprotocol/server';
+import { isJsonContentType, type JSONRPCMessage } from '@modelcontextprotocol/server';
 import type { Caller } from '../../caller/index.js';
 import { headerValues, readBody } from '../../http/index.js';
 import type { AccessLog, AccessRecord } from '../access-log.js';
@@ -107,7 +107,13 @@ export class HttpExchange {
     return takesEvents && this.method === 'POST' ? this.#sendEvent : undefined;
   }
 
-  readonly #sendEvent = (message: NotificationMessage): void => {
+  /** Sends a request to the client, or a notification that belongs to one, in the same way. */
+  sendMessage(message: JSONRPCMessage): void {
+    if (this.notify === undefined) throw new Error('the client takes no event stream');
+    this.#sendEvent(message);
+  }
+
+  readonly #sendEvent = (message: NotificationMessage | JSONRPCMessage): void => {
     const { response } = this;
     if (response.writableEnded || response.destroyed || response.writableLength > MAX_UNREAD_BYTES) return;
     if (!this.#isStreaming) this.#startStream();

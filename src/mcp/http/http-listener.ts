@@ -18,13 +18,8 @@ import { within } from '../../lifecycle/index.js';
 import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
 import type { ListChanges } from '../listings.js';
-import {
-  callerOf,
-  type ClientTransport,
-  createMcpServerFactory,
-  type McpOptions,
-  type MessageScope,
-} from '../mcp-server.js';
+import type { ClientTransport, McpOptions, MessageScope } from '../mcp-options.js';
+import { callerOf, createMcpServerFactory } from '../mcp-server.js';
 import { beginsWork } from '../draining.js';
 import { toRefusedRequest } from '../refused-requests.js';
 import { ResourceUpdates, type UpdatedResources } from '../resource-updates.js';

@@ -3,7 +3,7 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { SubscribableServer } from '../resource-updates.js';
-import { cancelledIdsOf, type ExchangeRequest, requestIdsOf } from './http-exchange.js';
+import { cancelledIdsOf, type ExchangeRequest, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import { type MessageId, REFUSED } from './refusals.js';
 
 export interface SessionOptions {
@@ -98,7 +98,8 @@ export class LegacySession {
   readonly caller: Caller | undefined;
   readonly server: SubscribableServer;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
-  readonly #unanswered = new Set<MessageId>();
+  /** What is being answered, by the id of the request. */
+  readonly #unanswered = new Map<MessageId, HttpExchange>();
   /** Requests and open streams. */
   running = 0;
   /** On the clock of `performance.now()`. */
@@ -118,7 +119,19 @@ export class LegacySession {
   }
 
   async connect(): Promise<void> {
+    this.#sendQuestions();
     await this.server.connect(this.#transport);
+  }
+
+  /** What a call asks its client goes into the stream of that call. The SDK drops it, because all its answers are JSON. */
+  #sendQuestions(): void {
+    const transport = this.#transport;
+    const send = transport.send.bind(transport);
+    transport.send = async (message, options) => {
+      const related = options?.relatedRequestId;
+      if (!('method' in message) || related === undefined) return send(message, options);
+      this.#unanswered.get(related)?.sendMessage(message);
+    };
   }
 
   /** Never settles when the client goes away first. */
@@ -137,7 +150,7 @@ export class LegacySession {
     exchange.signal.addEventListener('abort', () => {
       for (const id of ids) this.#cancel(id);
     });
-    for (const id of ids) this.#unanswered.add(id);
+    for (const id of ids) this.#unanswered.set(id, exchange);
     const response = await this.#transport.handleRequest(request, { parsedBody });
     for (const id of ids) this.#unanswered.delete(id);
     for (const id of cancelledIdsOf(parsedBody)) this.#settle(id, 'The request was cancelled');
@@ -155,7 +168,7 @@ export class LegacySession {
   }
 
   #settleAll(): void {
-    for (const id of this.#unanswered) this.#settle(id, 'The session has ended');
+    for (const id of this.#unanswered.keys()) this.#settle(id, 'The session has ended');
   }
 
   #cancel(requestId: MessageId): void {

@@ -59,6 +59,8 @@ export interface RpcAnswer {
 }
 
 export interface RpcOptions {
+  /** What a client of 2026-07-28 declares. */
+  readonly capabilities?: object;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
 }
@@ -102,7 +104,7 @@ export async function postModern(url: string, message: ReturnType<typeof request
   const meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientCapabilities': options.capabilities ?? {},
   };
   const name = new Map(Object.entries(message.params)).get(message.method === 'resources/read' ? 'uri' : 'name');
   const headers = {

@@ -11,14 +11,18 @@ from typing import Any, Callable, ContextManager, Dict, List, Optional, TypeVar
 
 from mxcp_worker import content as _content
 from mxcp_worker import worker as _worker
-from mxcp_worker.failures import DatabaseError, NotFound, ToolError
+from mxcp_worker.failures import DatabaseError, NotFound, ToolError, Unsupported
 from mxcp_worker.job import CallCancelled, current_job
+from mxcp_worker.questions import QuestionAsked, Questions
 
 __all__ = [
+    "Answer",
     "CallCancelled",
     "DatabaseError",
     "NotFound",
+    "QuestionAsked",
     "ToolError",
+    "Unsupported",
     "add_execution_event",
     "begin_execution_event",
     "config",
@@ -86,10 +90,26 @@ class _Plugins:
         raise NotImplementedError("mxcp.runtime.plugins.list(): this version does not have plugins")
 
 
-class _Client:
-    """Content for the client, which functions return, and messages to the client of the running call.
+class Answer:
+    """What a person did with a form: `action` is accept, decline or cancel; `content` has the values if it was accepted."""
 
-    Outside a call, and in forked processes, messages are dropped.
+    def __init__(self, action: str, content: Optional[Dict[str, Any]]) -> None:
+        self.action = action
+        self.content = content
+
+    @property
+    def accepted(self) -> bool:
+        return self.action == "accept"
+
+    def __repr__(self) -> str:
+        return "Answer(action=%r)" % self.action
+
+
+class _Client:
+    """Content for the client, which functions return, messages to the client of the running call, and questions to it.
+
+    Outside a call, and in forked processes, messages are dropped. A question ends the function: it runs again from its start when the
+    client has answered, and the same question then returns the answer.
     """
 
     Text = _content.Text
@@ -97,6 +117,35 @@ class _Client:
     Audio = _content.Audio
     Link = _content.Link
     Resource = _content.Resource
+
+    def supports(self, kind: str) -> bool:
+        """Whether the client of this call can be asked: `elicitation`, `sampling` or `roots`."""
+        return _questions().supports(kind)
+
+    async def elicit(self, message: str, schema: Optional[Dict[str, Any]] = None, *, key: Optional[str] = None) -> Answer:
+        """Asks a person to fill in a form. Without a schema, the form only asks for agreement."""
+        return self.elicit_sync(message, schema, key=key)
+
+    def elicit_sync(self, message: str, schema: Optional[Dict[str, Any]] = None, *, key: Optional[str] = None) -> Answer:
+        """The same for functions that are not async."""
+        return Answer(*_questions().elicit(message, schema, key))
+
+    async def sample(
+        self, messages: Any, *, max_tokens: int = 1000, key: Optional[str] = None, **options: Any
+    ) -> str:
+        """The text that the model of the client answers. `messages` is a text, or messages of MCP; `options` are further parameters of MCP."""
+        if isinstance(messages, str):
+            messages = [{"role": "user", "content": {"type": "text", "text": messages}}]
+        params = {"messages": messages, "maxTokens": max_tokens, **options}
+        content = _questions().ask("sampling", params, key)[1].get("content")
+        blocks = content if isinstance(content, list) else [content]
+        texts = [block["text"] for block in blocks if isinstance(block, dict) and isinstance(block.get("text"), str)]
+        return "\n".join(texts)
+
+    async def list_roots(self, *, key: Optional[str] = None) -> List[Dict[str, Any]]:
+        """The folders that the client works on, each with `uri` and perhaps `name`."""
+        roots = _questions().ask("roots", {}, key)[1].get("roots")
+        return roots if isinstance(roots, list) else []
 
     async def debug(self, message: str, data: Any = None) -> None:
         _notify({"kind": "log", "level": "debug", "message": str(message), "data": data})
@@ -144,6 +193,13 @@ def _finite(name: str, value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError("mcp.progress(): `%s` must be a finite number, not %r" % (name, value))
     return number
+
+
+def _questions() -> Questions:
+    job = current_job.get()
+    if job is None or job.questions is None or job.has_ended or _worker.present().channel.is_forked:
+        raise RuntimeError("the client can be asked only by the code of a call, while it runs")
+    return job.questions
 
 
 def _notify(notification: Dict[str, Any]) -> None:

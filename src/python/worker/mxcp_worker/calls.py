@@ -58,7 +58,8 @@ class Calls:
             return function(**arguments())
 
         def finish(value: Any) -> None:
-            _send_result(job, value, part)
+            if not _has_questions(job):
+                _send_result(job, value, part)
 
         if inspect.iscoroutinefunction(function):
             self.start_async(job, prepare, finish)
@@ -135,6 +136,9 @@ class Calls:
 
     def _end(self, job: Job, failure: dict[str, Any] | None) -> None:
         job.end()
+        if job.questions is not None and not job.is_cancelled:
+            # Also when the function has caught what ended it, or failed because of that.
+            failure = job.questions.outcome or failure
         self._jobs.pop(job.number, None)
         try:
             output.end_job(job)
@@ -225,6 +229,10 @@ class ResultPart(NamedTuple):
     @property
     def is_shortened(self) -> bool:
         return self.items is not None or self.size is not None
+
+
+def _has_questions(job: Job) -> bool:
+    return job.questions is not None and job.questions.outcome is not None
 
 
 def _send_result(job: Job, value: Any, part: ResultPart) -> None:

@@ -27,6 +27,14 @@ class NotFound(ToolError):
     """There is nothing for the arguments of the call."""
 
 
+class Unsupported(ToolError):
+    """The client of the call cannot be asked for this."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("the client of this call cannot be asked (%s)" % kind)
+        self.kind = kind
+
+
 class DatabaseError(Exception):
     """A statement failed. The text is the error of DuckDB."""
 
@@ -57,6 +65,8 @@ class ProjectFiles:
         described = {"type": _type_name(error), "message": _bounded(text, _MAX_MESSAGE), **place}
         described["traceback"] = _bounded(trace, _MAX_TRACEBACK)
         described["code"] = _code_of(error)
+        if isinstance(error, Unsupported):
+            described["unsupported"] = error.kind
         described["clientMessage"] = _bounded(self._client_message(error, text), _MAX_MESSAGE)
         return described
 
@@ -97,6 +107,8 @@ class ProjectFiles:
 def _code_of(error: BaseException) -> str:
     if isinstance(error, NotFound):
         return "not_found"
+    if isinstance(error, Unsupported):
+        return "confirmation_unsupported"
     return "tool_error" if isinstance(error, ToolError) else "python_failed"
 
 

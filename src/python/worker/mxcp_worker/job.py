@@ -12,6 +12,7 @@ from typing import Any
 
 from .channel import Channel
 from .plain_values import to_plain
+from .questions import Questions
 from .scalar_texts import well_formed
 
 
@@ -31,8 +32,11 @@ class Job:
         number: int,
         user: dict[str, Any] | None = None,
         trace: dict[str, str] | None = None,
+        questions: Questions | None = None,
     ) -> None:
         self.number = number
+        #: None for what is no call: it has no client.
+        self.questions = questions
         self.user = user
         #: `traceparent` and `tracestate` of the span that the server has open for this code.
         self.trace = trace

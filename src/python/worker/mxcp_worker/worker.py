@@ -20,6 +20,7 @@ from .failures import ProjectFiles
 from .hooks import Hook, Hooks
 from .job import Job, current_job
 from .project_code import NotCallable, ProjectCode
+from .questions import Questions
 from .values import decode_arguments
 
 
@@ -80,7 +81,7 @@ class Worker:
         _HANDLERS[message["op"]](self, message)
 
     def _call(self, message: dict[str, Any]) -> None:
-        job = Job(self.channel, message["job"], message["user"], message["trace"])
+        job = Job(self.channel, message["job"], message["user"], message["trace"], Questions(message["client"]))
         part = ResultPart(message["limit"], **(message["part"] or {}))
         try:
             function = self._code.function(message["file"], message["function"])

@@ -20,7 +20,11 @@ def _titled(values: List[str], titles: List[str]) -> List[Dict[str, str]]:
 
 
 async def test_elicitation(message: str) -> str:
-    answer = await mcp.elicit(message, _form(response={"type": "string", "description": "User's response"}))
+    form = _form(
+        username={"type": "string", "description": "User's response"},
+        email={"type": "string", "description": "User's email address"},
+    )
+    answer = await mcp.elicit(message, form)
     return "User response: action=%s, content=%s" % (answer.action, json.dumps(answer.content or {}))
 
 

@@ -1,0 +1,78 @@
+import {
+  type Attempt,
+  type CallQuestions,
+  type OpenedState,
+  openReply,
+  QuestionsAsked,
+  type QuestionStates,
+  takeAnswers,
+} from '../../questions/index.js';
+import { MxcpError } from '../../errors/index.js';
+import type { CallArguments } from '../../values/index.js';
+import type { CallContext, SentArguments } from './call-context.js';
+import type { CalledEndpoint } from './call-failures.js';
+import type { ConfirmedCall, Confirmation, ConfirmationServices } from './confirmation.js';
+import type { Callable } from './endpoint-set.js';
+import type { ResolvedConfig } from '../../config/index.js';
+
+type AskedCall = ConfirmedCall & Called & { readonly opened: OpenedState | undefined };
+
+interface Called {
+  readonly called: CalledEndpoint & { readonly sent: SentArguments };
+  readonly context: CallContext;
+}
+
+interface AskingServices extends ConfirmationServices {
+  readonly questions?: QuestionStates | undefined;
+}
+
+type Configured = { readonly config?: Pick<ResolvedConfig, 'confirmations'> | undefined };
+
+/**
+ * Opens the reply to an earlier attempt, before the call leases anything. The earlier attempt was counted, so this one is only if the reply is not
+ * valid. Throws what `openReply` and `onInvalid` throw.
+ */
+export function openSentReply(
+  call: Called,
+  configured: Configured,
+  { questions, onInvalid }: AskingServices & { readonly onInvalid: () => void },
+): OpenedState | undefined {
+  try {
+    return openReply(toAttempt(call, configured, questions));
+  } catch (error) {
+    onInvalid();
+    throw error;
+  }
+}
+
+/** Takes the answers of the client and asks for what a person must agree to. Throws what `takeAnswers` and `Confirmation.require` throw. */
+export async function askFirst(
+  callable: Pick<Callable, 'endpoint' | 'digest'> & { readonly confirm: Confirmation | undefined },
+  callArguments: CallArguments,
+  call: AskedCall & { readonly generation: Configured },
+  services: AskingServices,
+): Promise<CallQuestions> {
+  const attempt = { ...toAttempt(call, call.generation, services.questions), opened: call.opened };
+  const questions = await takeAnswers(callable, attempt);
+  await callable.confirm?.require(callArguments, questions, call, services);
+  return questions;
+}
+
+function toAttempt(
+  { called, context: { caller, asking, reply } }: Called,
+  { config }: Configured,
+  states: QuestionStates | undefined,
+): Omit<Attempt, 'opened'> {
+  const { kind, name, sent } = called;
+  return { call: { caller, kind, name, sent }, asking, reply, states, shared: config?.confirmations?.reveal() };
+}
+
+/** Whether the transport asks the client now and makes the next attempt at the call itself. */
+export function isContinued(error: MxcpError, { asking }: CallContext): boolean {
+  return error instanceof QuestionsAsked && asking?.().waits === true;
+}
+
+/** A prompt that holds a resource shows it at once. */
+export function cannotEmbed(endpoint: string): MxcpError {
+  return new MxcpError('confirmation_unsupported', `${endpoint} asks before it is read, so no prompt can hold it`);
+}
