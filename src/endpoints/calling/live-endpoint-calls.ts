@@ -212,7 +212,7 @@ export class LiveEndpointCalls {
     try {
       audit?.assertReady();
       const result = await raceSignal(this.#work(frame, run), deadline.unheard);
-      recordDenied(frame.call);
+      if (frame.call?.denied !== undefined) recordDenied(frame.call);
       await audit?.record(this.#toEnded(frame));
       return result;
     } catch (thrown) {
