@@ -8,6 +8,7 @@ export const ABILITIES = {
   gets: 'prompts',
   progress: 'progress',
   logs: 'log messages',
+  asks: 'questions',
   changes: 'changed lists',
   reloads: 'across a reload',
 } as const;

@@ -30,7 +30,7 @@ class Driver:
             self.changed.set()
 
     async def on_question(self, message, response_type, params, context):
-        return {"response": "blue"}
+        return {"username": "blue", "email": "blue@example.com"}
 
     async def tools(self):
         return [tool.name for tool in await self.client.list_tools()]

@@ -27,7 +27,7 @@ class Driver:
             self.changed.set()
 
     async def on_question(self, context, params):
-        return ElicitResult(action="accept", content={"response": "blue"})
+        return ElicitResult(action="accept", content={"username": "blue", "email": "blue@example.com"})
 
     async def tools(self):
         return [tool.name for tool in (await self.session.list_tools()).tools]

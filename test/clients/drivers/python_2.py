@@ -31,7 +31,7 @@ class Driver:
             self.changed.set()
 
     async def on_question(self, context, params):
-        return ElicitResult(action="accept", content={"response": "blue"})
+        return ElicitResult(action="accept", content={"username": "blue", "email": "blue@example.com"})
 
     async def tools(self):
         return [tool.name for tool in (await self.client.list_tools(cache_mode="refresh")).tools]

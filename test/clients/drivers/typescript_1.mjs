@@ -25,7 +25,10 @@ const driver = {
   prompt: async (name, parameters) =>
     (await client.getPrompt({ name, arguments: parameters })).messages[0].content.text,
 };
-client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { response: 'blue' } }));
+client.setRequestHandler(ElicitRequestSchema, () => ({
+  action: 'accept',
+  content: { username: 'blue', email: 'blue@example.com' },
+}));
 client.setNotificationHandler(LoggingMessageNotificationSchema, (message) => driver.logs.push(message));
 client.setNotificationHandler(ToolListChangedNotificationSchema, () => (driver.changes += 1));
 const transport = new StreamableHTTPClientTransport(new URL(process.argv[2]));

@@ -27,7 +27,10 @@ const driver = {
   prompt: async (name, parameters) =>
     (await client.getPrompt({ name, arguments: parameters })).messages[0].content.text,
 };
-client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { response: 'blue' } }));
+client.setRequestHandler('elicitation/create', () => ({
+  action: 'accept',
+  content: { username: 'blue', email: 'blue@example.com' },
+}));
 client.setNotificationHandler('notifications/message', (message) => driver.logs.push(message));
 await client.connect(new StreamableHTTPClientTransport(new URL(url)));
 await tryEverything(driver, client.getNegotiatedProtocolVersion());

@@ -38,7 +38,7 @@ func main() {
 			d.progress.Add(1)
 		},
 		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"response": "blue"}}, nil
+			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{"username": "blue", "email": "blue@example.com"}}, nil
 		},
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "go", Version: "1"}, options)
@@ -105,7 +105,9 @@ func (d *driver) attempts() []attempt {
 
 func (d *driver) call(ctx context.Context, name string, arguments map[string]any) (answer, error) {
 	params := &mcp.CallToolParams{Name: name, Arguments: arguments}
-	params.Meta = mcp.Meta{"io.modelcontextprotocol/logLevel": "info"}
+	if d.isModern() {
+		params.Meta = mcp.Meta{"io.modelcontextprotocol/logLevel": "info"}
+	}
 	params.SetProgressToken(name)
 	result, err := d.session.CallTool(ctx, params)
 	if err != nil {
@@ -116,6 +118,10 @@ func (d *driver) call(ctx context.Context, name string, arguments map[string]any
 		return answer{}, fmt.Errorf("%s answered without text", name)
 	}
 	return answer{text.Text, result.IsError}, nil
+}
+
+func (d *driver) isModern() bool {
+	return d.session.InitializeResult().ProtocolVersion >= "2026-07-28"
 }
 
 func (d *driver) calls(ctx context.Context) (bool, error) {
@@ -177,7 +183,7 @@ func (d *driver) gets(ctx context.Context) (bool, error) {
 
 // Version 2026-07-28 has no level of the session: the level is in each call.
 func (d *driver) logMessages(ctx context.Context) (bool, error) {
-	if d.session.InitializeResult().ProtocolVersion < "2026-07-28" {
+	if !d.isModern() {
 		if err := d.session.SetLoggingLevel(ctx, &mcp.SetLoggingLevelParams{Level: "info"}); err != nil {
 			return false, err
 		}
