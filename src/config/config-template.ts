@@ -95,6 +95,7 @@ export async function loadPresentation({ siteFile, projectRoot }: ServerSettings
 }
 
 async function loadIcons({ icons: written }: Pick<SiteConfig, 'icons'>, source: YamlSource, projectRoot: string) {
+  if (written.length === 0) return { icons: [], problems: [] };
   const disk = new DiskReader();
   const read = (path: string, maxBytes: number) => disk.readFile(path, maxBytes);
   const { icons, findings } = await readIcons(written, { projectRoot, folder: '', read });

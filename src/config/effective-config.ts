@@ -8,7 +8,6 @@ import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import { toAuthSettings } from './auth-schema.js';
 import { type ActiveTemplate, chooseProfile, loadConfigTemplate, toPresentation } from './config-template.js';
-import { toCacheRule } from './presentation.js';
 import { toRateRule } from './rate-limit.js';
 import { type Protection, toProtection, UNPROTECTED } from './protection.js';
 import {
@@ -29,6 +28,7 @@ import {
   compileSqlToolPolicies,
   SQL_TOOL_ARGUMENTS,
   toAudit,
+  toCacheRule,
   toConfirmations,
   toLogging,
   toSqlTools,

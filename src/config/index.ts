@@ -22,7 +22,6 @@ export {
   iconFilesOf,
   iconsSchema,
   readIcons,
-  toCacheRule,
 } from './presentation.js';
 export { type RateRule, rateLimitSchema, toRateRule } from './rate-limit.js';
 export type { ColumnMask, Protection, TableRule } from './protection.js';
@@ -33,3 +32,4 @@ export {
   withReloadable,
 } from './reload-effects.js';
 export { resolveConfig } from './resolve-config.js';
+export { toCacheRule } from './server-parts.js';

@@ -37,7 +37,7 @@ import { toContentBlocks, toMcpMessages } from './content.js';
 import { toRefusedRequest } from './refused-requests.js';
 import type { McpOptions, MessageScope } from './mcp-options.js';
 import { toResourceResult, toToolResult } from './results.js';
-import { serveSubscriptions, type SubscribableServer } from './resource-updates.js';
+import type { SubscribableServer } from './resource-updates.js';
 
 type McpServerFactoryOptions = McpOptions & {
   readonly scopeOf: (context: RequestContext) => MessageScope;
@@ -66,13 +66,6 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
     listingsOf: (context) => calls.listingsFor(callerOf(scopeOf(context))),
     cacheOf: () => ({ ttlMs, scope: calls.variesByCaller ? 'private' : scope }),
   });
-  const subscriptionRules = {
-    mayRead: (context: RequestContext, uri: string) => calls.declaredUri(uri, callerOf(scopeOf(context))) !== undefined,
-    hasSession: (context: RequestContext) => {
-      const { requestHeaders } = scopeOf(context);
-      return requestHeaders === undefined || 'mcp-session-id' in requestHeaders;
-    },
-  };
   const { icons, ...names } = info;
   const implementation = { ...names, ...toIcons(icons) };
   return () => {
@@ -95,7 +88,6 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
     const serve = createCallFrame(server, options);
     serveCalls(server, options, serve);
     serveCompletions(server, calls, serve);
-    serveSubscriptions(server, subscriptionRules);
     return server;
   };
 }

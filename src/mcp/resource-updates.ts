@@ -1,9 +1,4 @@
-import {
-  ProtocolError,
-  ProtocolErrorCode,
-  type Server,
-  type ServerContext as RequestContext,
-} from '@modelcontextprotocol/server';
+import { ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprotocol/server';
 import type { EndpointCalls } from '../endpoints/index.js';
 import { messageOf } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
@@ -17,18 +12,10 @@ export type SubscribableServer = Server & { readonly subscriptions: Set<string> 
 /** Of one session, and of one stream of revision 2026-07-28. */
 const MAX_SUBSCRIPTIONS = 100;
 
-interface SubscriptionRules {
-  /** Whether there is such a resource for the sender of a request. */
-  readonly mayRead: (context: RequestContext, uri: string) => boolean;
-  /** Whether what a client subscribes to outlives its request. */
-  readonly hasSession: (context: RequestContext) => boolean;
-}
-
 /** The subscriptions of the 2025 revisions, which belong to a session. Its server object holds them. */
-export function serveSubscriptions(server: SubscribableServer, { mayRead, hasSession }: SubscriptionRules): void {
-  server.setRequestHandler('resources/subscribe', ({ params: { uri } }, context) => {
-    if (!hasSession(context)) throw refusal('Subscriptions need a session; send `initialize` first');
-    if (!mayRead(context, uri)) throw refusal(`Resource not found: ${uri.slice(0, 200)}`);
+export function serveSubscriptions(server: SubscribableServer, mayRead: (uri: string) => boolean): void {
+  server.setRequestHandler('resources/subscribe', ({ params: { uri } }) => {
+    if (!mayRead(uri)) throw refusal(`Resource not found: ${uri.slice(0, 200)}`);
     if (server.subscriptions.size >= MAX_SUBSCRIPTIONS && !server.subscriptions.has(uri))
       throw refusal(`A session may subscribe to at most ${MAX_SUBSCRIPTIONS} resources`);
     server.subscriptions.add(uri);

@@ -20,7 +20,13 @@ import { sendListChanges } from './listings.js';
 import type { ClientTransport, McpOptions, MessageScope } from './mcp-options.js';
 import { callerOf, createMcpServerFactory } from './mcp-server.js';
 import { toRefusedRequest } from './refused-requests.js';
-import { ResourceUpdates, sendUpdates, type SubscribableServer, withAllowedUris } from './resource-updates.js';
+import {
+  ResourceUpdates,
+  sendUpdates,
+  serveSubscriptions,
+  type SubscribableServer,
+  withAllowedUris,
+} from './resource-updates.js';
 import { ResultSplices, writeMessage } from './results.js';
 import {
   AnswerList,
@@ -57,7 +63,7 @@ export function startStdio(options: StdioOptions): ClientTransport {
   const createServer = createMcpServerFactory({ ...options, logger, scopeOf, refusals: problems });
   // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
   const servers = new Set<SubscribableServer>();
-  const handle = serveStdio(() => remember(createServer(), servers), {
+  const handle = serveStdio(() => remember(createServer(), { servers, mayRead: transport.mayRead }), {
     transport,
     onerror: ({ message: detail }) =>
       problems.write('warn', 'messages that could not be handled', () => [{ detail }, 'message could not be handled']),
@@ -84,8 +90,14 @@ export function startStdio(options: StdioOptions): ClientTransport {
 
 /** As many as the SDK serves (2.4.0). */
 const MAX_STREAMS = 1024;
+interface RememberedServers {
+  readonly servers: Set<SubscribableServer>;
+  readonly mayRead: (uri: string) => boolean;
+}
+
 /** In the set until it closes. */
-function remember(server: SubscribableServer, servers: Set<SubscribableServer>): SubscribableServer {
+function remember(server: SubscribableServer, { servers, mayRead }: RememberedServers): SubscribableServer {
+  serveSubscriptions(server, mayRead);
   servers.add(server);
   server.onclose = () => servers.delete(server);
   return server;
@@ -135,6 +147,12 @@ class StdioTransport implements Transport {
       this.#end = resolve;
     });
   }
+
+  /** Whether there is such a resource for the client. */
+  readonly mayRead = (uri: string): boolean => {
+    const { calls, caller } = this.#options;
+    return calls.declaredUri(uri, callerOf({ caller })) !== undefined;
+  };
 
   /** The resources that streams of notifications are for. */
   get listenedUris(): readonly string[] {
@@ -278,10 +296,7 @@ class StdioTransport implements Transport {
   /** Notes the resources that a stream of notifications is for, of those that its reader may read. */
   #withAllowedUris(message: JSONRPCMessage): JSONRPCMessage {
     if (!isJSONRPCRequest(message) || message.method !== 'subscriptions/listen') return message;
-    const allowed = withAllowedUris(message, (uri) => {
-      const { calls, caller } = this.#options;
-      return calls.declaredUri(uri, callerOf({ caller })) !== undefined;
-    });
+    const allowed = withAllowedUris(message, this.mayRead);
     if (this.#listened.size < MAX_STREAMS) this.#listened.set(message.id, allowed.uris);
     return allowed.message;
   }

@@ -35,7 +35,7 @@ export async function checkEndpoints(catalog: EndpointCatalog, contents: Checked
     for (const definition of pending) {
       const problems = [
         ...(definition.kind === 'prompt' ? [] : await checkDefinition(definition, contents)),
-        ...(await checkCompletions(definition, contents.database)),
+        ...(hasCompletions(definition) ? await checkCompletions(definition, contents.database) : []),
       ];
       const { path, kind, name } = definition;
       if (problems.length > 0) failures.push({ path, kind, name, problems });
@@ -131,8 +131,12 @@ export function findPythonTargets({ endpoints }: EndpointCatalog): readonly Pyth
 }
 
 /** A prompt runs no SQL of its own. */
-function isCheckable({ kind, parameters }: EndpointDefinition): boolean {
-  return kind !== 'prompt' || parameters.some(({ complete }) => complete !== undefined);
+function isCheckable(definition: EndpointDefinition): boolean {
+  return definition.kind !== 'prompt' || hasCompletions(definition);
+}
+
+function hasCompletions({ parameters }: EndpointDefinition): boolean {
+  return parameters.some(({ complete }) => complete !== undefined);
 }
 
 /** Compares the parameters that the SQL uses with those that its endpoint declares. */

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
-import type { SubscribableServer } from '../resource-updates.js';
+import { serveSubscriptions, type SubscribableServer } from '../resource-updates.js';
 import { cancelledIdsOf, type ExchangeRequest, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import { type MessageId, REFUSED } from './refusals.js';
 
 export interface SessionOptions {
   readonly createServer: () => SubscribableServer;
+  /** Whether there is such a resource for the sender of a request. */
+  readonly mayRead: (sender: { readonly caller: Caller | undefined }, uri: string) => boolean;
   readonly maxSessions: number;
   /** A session without requests and streams for this long has ended; its client gets 404 and initializes again. */
   readonly sessionIdleMs: number;
@@ -37,7 +39,9 @@ export class LegacySessions {
   /** A session for an `initialize`. It counts once the SDK has accepted that. `undefined` when there is no room. */
   async open(caller: Caller | undefined): Promise<LegacySession | undefined> {
     if (!this.#makeRoom()) return undefined;
-    const server = this.#options.createServer();
+    const { createServer, mayRead } = this.#options;
+    const server = createServer();
+    serveSubscriptions(server, (uri) => mayRead({ caller }, uri));
     const session = new LegacySession(server, caller, () => this.#sessions.set(session.id, session));
     server.onclose = () => this.#sessions.delete(session.id);
     await session.connect();

@@ -16,11 +16,7 @@ import { type ExchangeRequest, hasMethod, type HttpExchange } from './http-excha
 import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
 import { REFUSED, toResponse } from './refusals.js';
 
-type MessageRouterOptions = SessionOptions & {
-  readonly stateless: boolean;
-  /** Whether there is such a resource for the sender of a request. */
-  readonly mayRead: (exchange: HttpExchange, uri: string) => boolean;
-};
+type MessageRouterOptions = SessionOptions & { readonly stateless: boolean };
 
 /**
  * Sends each request to the handler of its protocol: 2026-07-28 needs no state; the 2025 protocols have sessions, unless

@@ -90,7 +90,7 @@ describe('a client of a 2025 revision', () => {
     await client.subscribeResource({ uri: 'stock://all' });
     await client.close();
     const { error } = (await post(server.url, request('resources/subscribe', { uri: 'stock://all' }))).body;
-    expect(error.message).toContain('Subscriptions need a session');
+    expect(error.message).toBe('Method not found');
     const headers = await openSession(server.url);
     const { result } = (await post(server.url, request('resources/subscribe', { uri: 'stock://all' }), { headers }))
       .body;
