@@ -72,6 +72,7 @@ function* toolFiles(endpoints) {
   yield ['sum', SUM_TOOL];
   yield ['rows', ROWS_TOOL];
   yield ['large', LARGE_TOOL];
+  yield ['million', MILLION_TOOL];
   yield ['slow', SLOW_TOOL];
   for (let number = 4; number < endpoints; number += 1) yield [`sales_${number}`, salesTool(number)];
 }
@@ -135,6 +136,14 @@ tool:
     - { name: kilobytes, type: integer, description: How many. }
   source:
     code: SELECT repeat('x', ${LARGE_ROW_CHARS - 16}) AS text FROM range($kilobytes)
+`;
+
+const MILLION_TOOL = `mxcp: 1
+tool:
+  name: million
+  description: A million rows, of which an answer has the first thousand.
+  source:
+    code: SELECT i AS id, 'row number ' || i AS name FROM range(1000000) t(i)
 `;
 
 const SLOW_TOOL = `mxcp: 1

@@ -49,6 +49,10 @@ async function measureWork(server, project, quick) {
   const reloading = await samplesDuring(server, () => reloads.during(call));
   const firstReloads = await samplesAfter(server, () => reloads.repeat(reloadCount));
   const secondReloads = await samplesAfter(server, () => reloads.repeat(reloadCount));
+  const million = () =>
+    runLoad({ target: server.mcp, requestOf: () => modernCall('million'), clients: 64, seconds }).then(requireSuccess);
+  const firstMillions = await samplesDuring(server, million);
+  const secondMillions = await samplesDuring(server, million);
   const firstResults = await samplesAfter(server, () => readLargeResults(server, resultCount));
   const secondResults = await samplesAfter(server, () => readLargeResults(server, resultCount));
   return [
@@ -56,6 +60,10 @@ async function measureWork(server, project, quick) {
     figure('under load during reloads', 'MiB', reloading),
     figure(`after ${2 * reloadCount} more reloads`, 'MiB', secondReloads),
     single('second half of these reloads to the first', '×', last(secondReloads) / last(firstReloads), {
+      aim: GROWTH_AIM,
+    }),
+    figure('while 64 clients call a tool of a million rows', 'MiB', secondMillions),
+    single('second half of these calls to the first', '×', Math.max(...secondMillions) / Math.max(...firstMillions), {
       aim: GROWTH_AIM,
     }),
     figure(`after ${2 * resultCount} results of 10 MiB`, 'MiB', secondResults),

@@ -1,6 +1,6 @@
 import type { ContentBlock as McpBlock, PromptMessage as McpMessage } from '@modelcontextprotocol/server';
 import type { PromptMessage } from '../endpoints/index.js';
-import type { ContentBlock, ShapedResult } from '../values/index.js';
+import type { ContentBlock, KeptLink, ShapedResult } from '../values/index.js';
 import { jsonStringPieces, noteBlocks, type ResultSplices, SPLICE_FROM_BYTES } from './results.js';
 
 /** The revisions of MCP in which a kind of block was new. Names of revisions are dates, so they compare as texts. */
@@ -9,7 +9,7 @@ const FIRST_WITH_LINKS = '2025-06-18';
 
 type Content = Extract<ShapedResult, { readonly shape: 'content' }>;
 
-interface Receiver {
+export interface Receiver {
   readonly splices: ResultSplices;
   /** Undefined where nothing says it. */
   readonly revision: string | undefined;
@@ -22,6 +22,17 @@ interface Receiver {
 export function toContentBlocks(content: Content, { splices, revision }: Receiver): McpBlock[] {
   const blocks = content.blocks.map((block, index) => withSplices(toRevision(block, revision, index), splices));
   return [...blocks, ...noteBlocks(content)];
+}
+
+/** Links to a whole list that was kept. */
+export function toLinks({ uri, rows }: KeptLink, receiver: Receiver): McpBlock[] {
+  const links = [
+    { uri, mimeType: 'application/json', description: `All ${rows} rows, in pages` },
+    { uri: `${uri}.csv`, mimeType: 'text/csv', description: `All ${rows} rows` },
+    { uri: `${uri}.parquet`, mimeType: 'application/vnd.apache.parquet', description: `All ${rows} rows` },
+  ];
+  const blocks = links.map((link) => ({ type: 'resource_link' as const, name: 'the whole result', ...link }));
+  return blocks.map((block, index) => withSplices(toRevision(block, receiver.revision, index), receiver.splices));
 }
 
 /** The messages of a prompt. */

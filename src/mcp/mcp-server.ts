@@ -1,5 +1,6 @@
 import {
   type InputRequiredResult,
+  type CallToolResult,
   type JSONRPCRequest,
   type LoggingLevel,
   ProtocolError,
@@ -19,7 +20,7 @@ import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog } from '../logging/index.js';
 import { type Asking, QuestionsAsked } from '../questions/index.js';
 import { type CallTiming, parseTraceContext, type TraceContext } from '../telemetry/index.js';
-import { MAX_ARGUMENT_VALUES } from '../values/index.js';
+import { MAX_ARGUMENT_VALUES, type ShapedResult } from '../values/index.js';
 import type { AccessRecord } from './access-log.js';
 import {
   type CallTarget,
@@ -33,7 +34,7 @@ import { CallNotifications } from './call-notifications.js';
 import { answerQuestions, askingOf, replyOf } from './client-questions.js';
 import { cacheHint, createListHandlers, type ListHandlers, toIcons } from './listings.js';
 import { toParamsError } from './refused-parameters.js';
-import { toContentBlocks, toMcpMessages } from './content.js';
+import { type Receiver, toContentBlocks, toLinks, toMcpMessages } from './content.js';
 import { toRefusedRequest } from './refused-requests.js';
 import type { McpOptions, MessageScope } from './mcp-options.js';
 import { toResourceResult, toToolResult } from './results.js';
@@ -115,8 +116,7 @@ function serveCalls(server: Server, { calls, scrubber }: McpServerFactoryOptions
       run: asking(server, context, async (call, { splices }) => {
         const result = await calls.callTool(params.name, params.arguments ?? {}, call);
         throwIfCancelled(context);
-        if (result.shape !== 'content') return toToolResult(result, splices);
-        return { content: toContentBlocks(result, { splices, revision: revisionOf(server, context) }) };
+        return toAnswer(result, { splices, revision: revisionOf(server, context) });
       }),
       onFailure: (error) => toToolFailure(params.name, error, scrubber),
     }),
@@ -161,6 +161,13 @@ function serveCompletions(server: Server, calls: EndpointCalls, serve: CallFrame
       },
     });
   });
+}
+
+function toAnswer(result: ShapedResult, receiver: Receiver): CallToolResult {
+  if (result.shape === 'content') return { content: toContentBlocks(result, receiver) };
+  const answer = toToolResult(result, receiver.splices);
+  const kept = result.shape === 'array' ? result.leftOut?.kept : undefined;
+  return kept === undefined ? answer : { ...answer, content: [...answer.content, ...toLinks(kept, receiver)] };
 }
 
 /** Undefined for a client of 2025 that has no session. */

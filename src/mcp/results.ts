@@ -5,7 +5,7 @@ import { losesOrder } from '../duckdb/index.js';
 import type { ResourceText } from '../endpoints/index.js';
 import { ClientGone } from '../http/index.js';
 import { EventLoopBudget } from '../lifecycle/index.js';
-import { jsonListPieces, type JsonResult, type LeftOut, type ShapedResult } from '../values/index.js';
+import { jsonListPieces, type JsonResult, type KeptLink, type LeftOut, type ShapedResult } from '../values/index.js';
 
 /**
  * Results of at least this size, and lists of which only the texts were kept, are written by the splicing writer. Smaller
@@ -49,7 +49,7 @@ function noteOf({ texts, bytes }: ShapedResult, leftOut: LeftOut): string {
   const count = texts.length || nextOffset - offset;
   const which = offset === 0 ? `the first ${count} rows` : `rows ${offset + 1} to ${nextOffset}`;
   const all = total === undefined ? '; there are more' : ` of ${total}`;
-  return `These are ${which}${all} (about ${toTokens(bytes)} tokens). ${adviceOf(leftOut)}`;
+  return `These are ${which}${all} (about ${toTokens(bytes)} tokens). ${adviceOf(leftOut)}${leftOut.kept === undefined ? '' : adviceOfKept(leftOut.kept)}`;
 }
 
 function adviceOf({ argument, because, nextOffset }: LeftOut): string {
@@ -60,18 +60,24 @@ function adviceOf({ argument, because, nextOffset }: LeftOut): string {
     : 'No more fit into an answer: select fewer columns or rows, or aggregate.';
 }
 
+function adviceOfKept({ uri, until }: KeptLink): string {
+  const time = until.toISOString().slice(11, 16);
+  return ` All rows are the resource ${uri} until ${time} UTC: in pages with "?offset=1000" and so on, or whole with ".csv" or ".parquet" behind it.`;
+}
+
 /** An estimate: JSON has about four bytes for each token of a model. */
 function toTokens(bytes: number): number {
   return Math.ceil(bytes / 4);
 }
 
 /** What is beside `result`. */
-function factsOf(returned: number, { argument, nextOffset, total }: LeftOut): Record<string, unknown> {
+function factsOf(returned: number, { argument, nextOffset, total, kept }: LeftOut): Record<string, unknown> {
   return {
     truncated: true,
     returned,
     ...(total !== undefined && { total }),
     ...(argument === 'offset' && { next_offset: nextOffset }),
+    ...(kept !== undefined && { full_result: kept.uri }),
   };
 }
 

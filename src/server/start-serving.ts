@@ -9,6 +9,7 @@ import {
   type EndpointCalls,
   EndpointSet,
   findPythonTargets,
+  KeptResults,
   LiveEndpointCalls,
   loadEndpoints,
   withFailures,
@@ -104,17 +105,10 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const gate = new CallGate(settings);
   const rates = new CallRates();
   audit?.follow(() => ({ number: active.current.number, fingerprint: configTagOf(active.current.contents) }));
+  const kept = disposer.own(createKeptResults(context, active));
   const questions = await openQuestions(context, config);
-  const options = {
-    gate,
-    renderers,
-    rates,
-    questions,
-    callTimeoutMs,
-    maxResultBytes,
-    log: callLog,
-    audit: audit?.calls,
-  };
+  const limits = { callTimeoutMs, maxResultBytes, gate, rates };
+  const options = { ...limits, renderers, kept, questions, log: callLog, audit: audit?.calls };
   const calls = new LiveEndpointCalls(active, options);
   const listening = { port: config.transport.port };
   const authentication = await startAuthentication(context, config, active, () => listening.port);
@@ -135,6 +129,17 @@ async function openQuestions({ settings, logger }: ServerContext, config: Resolv
   const folder = config.confirmations?.reveal().folder;
   if (folder !== undefined) await prepareFolder(folder);
   return new QuestionStates(settings.answerTimeoutMs, (message) => logger.warn(message));
+}
+
+function createKeptResults(
+  { settings, logger }: ServerContext,
+  active: ActiveGeneration<GenerationContents>,
+): KeptResults {
+  return new KeptResults({
+    databasePath: () => active.current.contents.database.path,
+    maxResultBytes: settings.maxResultBytes,
+    onFailure: (error) => logger.warn({ err: error }, 'a result could not be kept'),
+  });
 }
 
 function createBuilder(context: ServerContext): GenerationBuilder {

@@ -31,7 +31,14 @@ export {
 } from './results.js';
 export { SchemaCompiler, compilePattern } from './schema-compiler.js';
 export { MASK, REDACTED, hasSensitive, redactArguments, redactSensitive } from './sensitive.js';
-export type { AnswerRules, JsonResult, LeftOut, ListLimits, ShapedResult } from './shaped-result.js';
+export type {
+  AnswerRules,
+  JsonResult,
+  KeptLink,
+  LeftOut,
+  RowKeeper,
+  ShapedResult,
+} from './shaped-result.js';
 export {
   type ParameterDefinition,
   type TypeDefinition,

@@ -48,6 +48,7 @@ const LEFT_OUT: JsonObject = {
   returned: { type: 'integer', description: 'The number of these rows.' },
   total: { type: 'integer', description: 'The number of all rows, where it is known.' },
   next_offset: { type: 'integer', description: 'The `offset` of the next rows.' },
+  full_result: { type: 'string', description: 'The URI of a resource with all rows, if they were kept.' },
 };
 
 /** The schema with which the server itself checks a value. */

@@ -12,6 +12,7 @@ import type {
   ListLimits,
   ResultText,
   ResultTexts,
+  RowKeeper,
   ShapedResult,
 } from './shaped-result.js';
 import type { TypeDefinition } from './type-definition.js';
@@ -25,6 +26,8 @@ export interface ResultOptions {
   readonly maxResultBytes: number;
   /** Absent when a list is wanted whole. The items before its offset do not arrive. */
   readonly limits?: ListLimits | undefined;
+  /** Gets every row of a list, also those that the answer leaves out. */
+  readonly keeper?: RowKeeper | undefined;
   /** Whether SQL without a row answers null; otherwise that is `not_found`. */
   readonly allowsNull?: boolean;
 }
@@ -105,7 +108,7 @@ export class RowCollector {
   readonly takesMore = (): boolean => !this.#isList || this.#parts.takesMore;
 
   /** Throws `result_too_large`, `output_invalid`: either ends the query. */
-  readonly onRow = (row: JsonObject): void => {
+  readonly onRow = (row: JsonObject): void | Promise<void> => {
     this.#rowCount += 1;
     if (this.#isList) return this.#parts.addItem(row, JSON.stringify(row));
     this.#firstRow ??= row;
@@ -165,7 +168,8 @@ export class ValueCollector {
   /** `text` is the JSON of the value. Throws `output_invalid`, `result_too_large`: either ends the call. */
   readonly onItem = (value: JsonValue, text: string): void => {
     if (this.#content !== undefined) this.#content.add(value);
-    else if (this.#isList) this.#parts.addItem(value, text);
+    // The worker does not wait, and its result is limited anyway.
+    else if (this.#isList) void this.#parts.addItem(value, text);
     else this.#value = value;
   };
 
@@ -225,17 +229,24 @@ class ResultParts {
     this.#maxItems = Math.max(this.#least, options.limits?.maxRows ?? Number.POSITIVE_INFINITY);
   }
 
+  /** Whether another row is of use. */
   get takesMore(): boolean {
+    return this.#takesMore || this.#options.keeper?.takesMore() === true;
+  }
+
+  get #takesMore(): boolean {
     return this.#because === undefined && this.#count < this.#maxItems;
   }
 
-  addItem(value: JsonValue, text: string): void {
-    if (!this.#hasRoom(text)) return;
+  addItem(value: JsonValue, text: string): void | Promise<void> {
+    const kept = this.#options.keeper?.add(text);
+    if (!this.#hasRoom(text)) return kept;
     this.#count += 1;
     const reasons = this.#options.checks?.item?.(value, 'it');
     if (reasons !== undefined) throw this.#mismatch(`${this.#part} ${this.#count}: ${reasons}`);
     if (this.#count <= KEPT_ITEMS) this.#items.push(value);
     this.#addText(text, () => `${this.#part} ${this.#count}`);
+    return kept;
   }
 
   finishList({ hasMore, total }: RowsRead): JsonResult {
@@ -262,7 +273,7 @@ class ResultParts {
   #hasRoom(text: string): boolean {
     const { limits } = this.#options;
     if (limits === undefined) return true;
-    if (!this.takesMore) this.#because ??= 'rows';
+    if (!this.#takesMore) this.#because ??= 'rows';
     else if (this.#count >= this.#least && this.#texts.bytes + Buffer.byteLength(text) > limits.maxBytes)
       this.#because = 'bytes';
     return this.#because === undefined;

@@ -40,6 +40,26 @@ export interface LeftOut {
   readonly total: number | undefined;
   /** The argument by which a caller gets others. */
   readonly argument: 'limit' | 'offset' | undefined;
+  /** Where the whole list is, if it was kept. */
+  readonly kept?: KeptLink | undefined;
+}
+
+/** A whole list that its caller can read for a while. */
+export interface KeptLink {
+  readonly uri: string;
+  readonly rows: number;
+  readonly until: Date;
+}
+
+/** Takes all rows of one result, for the case that its answer is shortened. Ends with `keep` or `discard`. */
+export interface RowKeeper {
+  /** A returned promise resolves when there is room for more. */
+  add(text: string): Promise<void> | undefined;
+  /** False when the result is too large to be kept. */
+  takesMore(): boolean;
+  /** Undefined if the result could not be kept. */
+  keep(): Promise<KeptLink | undefined>;
+  discard(): Promise<void>;
 }
 
 /** What an endpoint says of the length of its answers. */

@@ -77,7 +77,7 @@ async function queryRows(
   try {
     const { hasMore } = await project.contents.database.query(sql, parameters, {
       caller: ANONYMOUS,
-      onRow: (row) => rows.push(row),
+      onRow: (row) => void rows.push(row),
       maxRows: isLimited ? TERMINAL_ROWS : undefined,
       refusesExcess: true,
     });

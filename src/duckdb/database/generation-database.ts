@@ -42,8 +42,8 @@ export interface QueryOptions
   readonly caller: Caller;
   /** Aborting interrupts the query; the promise then rejects with `query_interrupted`. */
   readonly signal?: AbortSignal | undefined;
-  /** Called for each row of the last statement, in order. What it throws ends the query and is what `query` throws. */
-  readonly onRow: (row: JsonObject) => void;
+  /** Called for each row of the last statement, in order; a returned promise delays the next one. What it throws ends the query and is what `query` throws. */
+  readonly onRow: (row: JsonObject) => void | Promise<void>;
   /** How to read the columns that have or may have JSON text. */
   readonly readingOf?: (column: string) => ColumnReading;
   /** Whether a parameter that no statement uses is an error, thrown before the last statement runs. */

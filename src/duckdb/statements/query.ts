@@ -269,7 +269,7 @@ export type ColumnReading = 'text' | 'json' | undefined;
 
 /** Gives each row as a JSON object. `onOpen` is called before the first one. */
 export function jsonRows(
-  onRow: (row: JsonObject) => void,
+  onRow: (row: JsonObject) => void | Promise<void>,
   readingOf: (column: string) => ColumnReading = () => undefined,
   onOpen?: () => void,
 ): Query['openReader'] {

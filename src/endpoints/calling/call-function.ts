@@ -34,8 +34,9 @@ export async function callFunction(
   if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
   const collector = new ValueCollector(options);
   const { onShape, onItem } = collector;
-  const { maxResultBytes, endpoint, limits, returns } = options;
-  const part = limits && { ...limits, least: Math.max(1, returns?.minItems ?? 0) };
+  const { maxResultBytes, endpoint, limits, keeper, returns } = options;
+  const least = Math.max(1, returns?.minItems ?? 0);
+  const part = keeper === undefined && limits !== undefined ? { ...limits, least } : undefined;
   const phase = timing?.begin('python', { code: target.file, parameters: Object.keys(bindings).length });
   const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
   const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));

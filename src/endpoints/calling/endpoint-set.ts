@@ -232,7 +232,8 @@ function isPaged(definition: ToolDefinition | ResourceDefinition | SqlTool): boo
 }
 
 function toRules(definition: ToolDefinition | ResourceDefinition | SqlTool): AnswerRules {
-  const limits = 'limits' in definition ? definition.limits : { maxRows: undefined, maxBytes: undefined };
+  const limits =
+    'limits' in definition ? definition.limits : { maxRows: undefined, maxBytes: undefined, keeps: undefined };
   const isQuery = definition.source.language === 'sql' && definition.source.sql === undefined;
   const argument = isPaged(definition) ? 'offset' : isQuery ? 'limit' : undefined;
   // The bytes of an image say little of what it costs a model.
@@ -265,8 +266,8 @@ function labelOf(definition: EndpointDefinition | SqlTool): string {
 function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
   const { name, description, returns, annotations, policies } = tool;
   const advertised = returns && policies ? toAdvertisedType(returns, policies.fieldChanges) : returns;
-  const { argument, maxRows, maxBytes } = toRules(tool);
-  const saysLeftOut = argument !== undefined || maxRows !== undefined || maxBytes !== undefined;
+  const { argument, maxRows, maxBytes, keeps } = toRules(tool);
+  const saysLeftOut = [argument, maxRows, maxBytes, keeps].some((each) => each !== undefined);
   return {
     name,
     title: ('title' in tool ? tool.title : undefined) ?? annotations?.title,

@@ -6,11 +6,11 @@ import type { QuestionStates } from '../../questions/index.js';
 import {
   type CallArguments,
   hasSensitive,
-  type ListLimits,
   limitsOf,
   type ResultOptions,
   RowCollector,
   type ShapedResult,
+  type RowKeeper,
   shorten,
   toContent,
 } from '../../values/index.js';
@@ -22,10 +22,11 @@ import { askFirst, cannotEmbed, isContinued, openSentReply } from './ask-first.j
 import { type CalledEndpoint, notFound, toFailure, toHolder } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import { completeArgument, type Completion, type CompletionRequest, readCompletion } from './complete-argument.js';
-import { callFunction, finishResult } from './call-function.js';
 import type { CallLog } from './call-log.js';
+import { callFunction, finishResult } from './call-function.js';
 import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
 import { embedResources, type ReadResource } from './embed-resource.js';
+import { type KeptResults, withLink } from './kept-results.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallableGeneration, CallFrame, PerformedCall, RunningCall } from './running-call.js';
 import type { CallRates } from './rate-limits.js';
@@ -53,6 +54,8 @@ export interface LiveEndpointCallsOptions {
   readonly maxResultBytes: number;
   /** Without it, no rate limit applies. Its owner keeps it as long as the process. */
   readonly rates?: CallRates | undefined;
+  /** Without it, nothing is kept. Its owner disposes it after the last call. */
+  readonly kept?: KeptResults | undefined;
   /** Without it, no client is asked anything. Its owner keeps it as long as the process. */
   readonly questions?: QuestionStates | undefined;
   /** Learns of each call that has ended. */
@@ -119,6 +122,8 @@ export class LiveEndpointCalls {
   readResource(uri: string, context: CallContext): Promise<ResourceText> {
     const called: CalledEndpoint = { kind: 'resource', name: uri };
     return this.#perform({ ...called, sent: {} }, context, async (call) => {
+      const kept = await this.#options.kept?.read(uri, context.caller);
+      if (kept !== undefined) return kept;
       const { resource, result } = await this.#read(uri, call);
       call.outcome = { result };
       const cache = toCacheHint(resource, call.generation.config);
@@ -270,13 +275,28 @@ export class LiveEndpointCalls {
     const passed = rules.argument === 'offset' ? withoutPaging(callArguments) : callArguments;
     // Policies that read the result need the whole one. The rows that an SQL tool leaves out were never asked for.
     const needsWhole = policies?.readsResponse === true && rules.argument !== 'limit';
-    const readLimits = needsWhole ? undefined : limits;
-    const whole = await this.#answer(callable, passed, { call, limits: readLimits });
-    const allowed = policies === undefined ? whole : await enforceOutput(policies, call, { result: whole, returns });
-    if (fits && rules.maxBytes !== undefined) assertFits(endpoint, rules.maxBytes, allowed);
-    const hasChanged = policies?.hasOutputRules === true;
-    const result = hasChanged && limits !== undefined ? shorten(allowed, limits, returns?.minItems) : allowed;
-    return content === undefined ? result : toContent(result, content, { endpoint, maxResultBytes });
+    const keeper = fits && limits?.offset === 0 ? this.#keeperFor(callable, call) : undefined;
+    const changes = policies?.hasOutputRules === true;
+    // What is kept is what the caller may see.
+    const isReadWhole = needsWhole || (keeper !== undefined && changes);
+    const reading = { call, limits: isReadWhole ? undefined : limits, keeper: changes ? undefined : keeper };
+    try {
+      const whole = await this.#answer(callable, passed, reading);
+      const allowed = policies === undefined ? whole : await enforceOutput(policies, call, { result: whole, returns });
+      if (fits && rules.maxBytes !== undefined) assertFits(endpoint, rules.maxBytes, allowed);
+      if (changes) for (const text of allowed.texts) await keeper?.add(text);
+      const result = changes && limits !== undefined ? shorten(allowed, limits, returns?.minItems) : allowed;
+      if (content !== undefined) return toContent(result, content, { endpoint, maxResultBytes });
+      return keeper === undefined ? result : await withLink(result, keeper);
+    } catch (error) {
+      await keeper?.discard();
+      throw error;
+    }
+  }
+
+  #keeperFor({ rules, endpoint, content }: Callable, { context, generation }: RunningCall): RowKeeper | undefined {
+    const keeps = rules.keeps ?? (rules.hasDefaults && generation.config?.answers?.keeps === true);
+    return keeps && content === undefined ? this.#options.kept?.keeperFor(endpoint, context.caller) : undefined;
   }
 
   /** The first of all checks, so that a refused call costs nothing. Throws `rate_limited`. */
@@ -293,11 +313,11 @@ export class LiveEndpointCalls {
 
   /** Waits for the call's turn, then runs its SQL or its function. */
   async #answer(callable: Callable, callArguments: CallArguments, of: LimitedCall): Promise<ShapedResult> {
-    const { call, limits } = of;
+    const { call, limits, keeper } = of;
     const { gate, maxResultBytes } = this.#options;
     const { endpoint, returns, allowsNull = false, source } = callable;
     const checks = call.context.skipOutputValidation === true ? undefined : callable.checks;
-    const options = { endpoint, returns, checks, allowsNull, maxResultBytes, limits };
+    const options = { endpoint, returns, checks, allowsNull, maxResultBytes, limits, keeper };
     const queue = call.context.timing?.begin('queue');
     const release = await gate.acquire(endpoint, call.deadline.signal);
     queue?.end();
@@ -343,7 +363,7 @@ function readArguments(
 
 type SqlSource = Extract<Callable['source'], { readonly language: 'sql' }>;
 /** The call itself and not a copy: refusals are noted on it. */
-type LimitedCall = Readonly<Record<'call', RunningCall> & Record<'limits', ListLimits | undefined>>;
+type LimitedCall = { readonly call: RunningCall } & Pick<ResultOptions, 'limits' | 'keeper'>;
 type WorkingCall = RunningCall & { readonly options: ResultOptions };
 
 async function runStatement(

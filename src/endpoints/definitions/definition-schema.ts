@@ -162,10 +162,13 @@ const toolSchema = z
       }),
     ),
     paging: flag,
+    keep_result: flag,
     ...sharedFields,
     ...sqlFields,
   })
-  .register(hints, { keys: { ...KEYS_OF_ENDPOINTS, page: 'paging', pagination: 'paging', paged: 'paging' } });
+  .register(hints, {
+    keys: { ...KEYS_OF_ENDPOINTS, page: 'paging', pagination: 'paging', paged: 'paging', keep_results: 'keep_result' },
+  });
 
 /** Hints for clients about a resource, with the names that MCP gives them. */
 const annotationsSchema = z

@@ -9,7 +9,7 @@ describe('a query of which only the first rows are wanted', () => {
     const sql = 'SELECT i FROM range(100000000000) t(i)';
     const rows: JsonObject[] = [];
     const read = async (text: string, maxRows: number): Promise<boolean> => {
-      const options = { caller: ANONYMOUS, maxRows, onRow: (row: JsonObject) => rows.push(row) };
+      const options = { caller: ANONYMOUS, maxRows, onRow: (row: JsonObject) => void rows.push(row) };
       return (await database.query(text, {}, options)).hasMore;
     };
     await database.inspect(sql);

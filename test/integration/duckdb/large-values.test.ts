@@ -27,7 +27,7 @@ test.each([
   const query = database.query(
     `SELECT ${expression} AS v`,
     {},
-    { caller: ANONYMOUS, maxRowBytes: MAX_ROW_BYTES, onRow: (row) => rows.push(row) },
+    { caller: ANONYMOUS, maxRowBytes: MAX_ROW_BYTES, onRow: (row) => void rows.push(row) },
   );
   await expect(query).rejects.toMatchObject({
     code: 'result_too_large',

@@ -68,7 +68,7 @@ export async function rowsOf(
   options: Partial<QueryOptions> = {},
 ): Promise<JsonObject[]> {
   const rows: JsonObject[] = [];
-  await database.query(sql, parameters, { caller: ANONYMOUS, onRow: (row) => rows.push(row), ...options });
+  await database.query(sql, parameters, { caller: ANONYMOUS, onRow: (row) => void rows.push(row), ...options });
   return rows;
 }
 

@@ -175,6 +175,63 @@ describe('a list that is longer than an answer', () => {
   });
 });
 
+describe('a kept result', () => {
+  const PEOPLE = "SELECT i, DATE '2024-01-01' + i::INTEGER AS day, 'a,\"' || i AS name FROM range($n) t(i)";
+  const textOf = async (client: Client, uri: string) => {
+    const [content] = (await client.readResource({ uri })).contents;
+    return { text: content !== undefined && 'text' in content ? String(content.text) : '', content };
+  };
+
+  test('is a resource in pages, as CSV and as Parquet, before and after a reload', async () => {
+    const { client, project, server } = await serve({
+      'tools/people.yml': sqlTool('people', PEOPLE, [HOW_MANY, 'max_rows: 10', 'keep_result: true']),
+    });
+    const { content, structuredContent } = await client.callTool({ name: 'people', arguments: { n: 250_000 } });
+    const links = content.flatMap((block) => (block.type === 'resource_link' ? [block.uri] : []));
+    const [uri = ''] = links;
+    expect(links).toEqual([uri, `${uri}.csv`, `${uri}.parquet`]);
+    expect(uri).toMatch(/^mxcp:\/\/results\/[0-9a-f-]{36}$/);
+    expect(structuredContent).toMatchObject({ returned: 10, total: 250_000, full_result: uri });
+    project.write('mxcp-site.yml', [...SITE, 'answers: { max_rows: 40 }']);
+    expect(await server.admin.reload({ waitMs: 20_000 })).toMatchObject({ status: 'success' });
+    const page = await textOf(client, `${uri}?offset=123456`);
+    const rows: readonly { readonly i: number }[] = JSON.parse(page.text);
+    expect(rows).toHaveLength(1000);
+    expect([rows[0]?.i, rows.at(-1)?.i]).toEqual([123_456, 124_455]);
+    expect(page.content).toMatchObject({ _meta: { 'mxcp/left-out': { total: 250_000, next_offset: 124_456 } } });
+    expect(JSON.parse((await textOf(client, uri)).text)[0]).toEqual({ i: 0, day: '2024-01-01', name: 'a,"0' });
+    expect(JSON.parse((await textOf(client, `${uri}?offset=249999`)).text)).toHaveLength(1);
+    expect(JSON.parse((await textOf(client, `${uri}?offset=250000`)).text)).toEqual([]);
+    const csv = (await textOf(client, `${uri}.csv`)).text.split('\n');
+    expect([csv[0], csv[1], csv.length]).toEqual(['i,day,name', '0,2024-01-01,"a,""0"', 250_002]);
+    const { content: parquet } = await textOf(client, `${uri}.parquet`);
+    const bytes = Buffer.from(parquet !== undefined && 'blob' in parquet ? String(parquet.blob) : '', 'base64');
+    expect([bytes.subarray(0, 4).toString(), bytes.subarray(-4).toString()]).toEqual(['PAR1', 'PAR1']);
+  });
+
+  test('holds what policies leave, and nothing is kept of a whole answer or without the key', async () => {
+    const mask = ['policies:', '  output:', '    - { condition: "true", action: mask_fields, fields: [name] }'];
+    const { client } = await serve({
+      'tools/masked.yml': sqlTool('masked', PEOPLE, [HOW_MANY, 'max_rows: 2', 'keep_result: true', ...mask]),
+      'tools/plain.yml': sqlTool('plain', PEOPLE, [HOW_MANY, 'max_rows: 2']),
+    });
+    const { structuredContent } = await client.callTool({ name: 'masked', arguments: { n: 5 } });
+    const { full_result: uri = '' } = structuredContent as { readonly full_result?: string };
+    const { text } = await textOf(client, uri);
+    expect(JSON.parse(text)).toHaveLength(5);
+    expect(text).not.toContain('a,');
+    expect((await call(client, 'masked', { n: 2 })).list).not.toHaveProperty('full_result');
+    expect((await call(client, 'plain', { n: 5 })).list).not.toHaveProperty('full_result');
+  });
+
+  test('is unknown without its id', async () => {
+    const { client } = await serve({ 'tools/people.yml': sqlTool('people', PEOPLE, [HOW_MANY]) });
+    const uri = 'mxcp://results/00000000-0000-4000-8000-000000000000';
+    for (const each of [uri, `${uri}.csv`, `${uri}?offset=5`])
+      await expect(client.readResource({ uri: each })).rejects.toThrow(/not found|there is no resource/i);
+  });
+});
+
 describe('paging', () => {
   test('leads through the whole list, also while the author changes nothing', async () => {
     const fields = [
@@ -220,6 +277,7 @@ describe('paging', () => {
       'returned',
       'total',
       'next_offset',
+      'full_result',
     ]);
   });
 });

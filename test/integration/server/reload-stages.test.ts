@@ -127,7 +127,7 @@ async function proxyOf(database: GenerationDatabase): Promise<string> {
   await database.query(
     'SELECT secret_string FROM duckdb_secrets()',
     {},
-    { caller: ANONYMOUS, onRow: (row) => rows.push(row) },
+    { caller: ANONYMOUS, onRow: (row) => void rows.push(row) },
   );
   return JSON.stringify(rows);
 }

@@ -1,0 +1,120 @@
+import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { ANONYMOUS, type Caller } from '../../../src/caller/index.js';
+import { KeptResults } from '../../../src/endpoints/index.js';
+
+const ada: Caller = { ...ANONYMOUS, provider: 'oidc', userId: 'ada', role: 'user' };
+const bob: Caller = { ...ada, userId: 'bob' };
+
+async function create(options: { readonly lifetimeMs?: number; readonly folder?: string } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'mxcp-kept-'));
+  const failures: unknown[] = [];
+  const { lifetimeMs, folder: other = folder } = options;
+  const kept = new KeptResults({
+    databasePath: () => join(other, 'data.duckdb'),
+    maxResultBytes: 1_000_000,
+    onFailure: (error) => failures.push(error),
+    ...(lifetimeMs !== undefined && { lifetimeMs }),
+  });
+  onTestFinished(async () => {
+    await kept.dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return { kept, folder, failures };
+}
+
+async function keep(kept: KeptResults, texts: readonly string[], caller: Caller = ada): Promise<string> {
+  const keeper = kept.keeperFor('tool "t"', caller);
+  for (const text of texts) await keeper.add(text);
+  const link = await keeper.keep();
+  if (link === undefined) throw new Error('it was not kept');
+  return link.uri;
+}
+
+const textOf = async (kept: KeptResults, uri: string, caller = ada) => {
+  const resource = await kept.read(uri, caller);
+  return [...(resource?.texts ?? [])].join('');
+};
+
+test('every page of any rows is the same as the rows themselves', async () => {
+  const { kept, folder } = await create();
+  const text = fc.oneof(
+    { weight: 30, arbitrary: fc.string({ unit: 'grapheme' }) },
+    { weight: 1, arbitrary: fc.constant('ä"\n'.repeat(20_000)) },
+  );
+  const few = fc.array(text, { minLength: 1, maxLength: 40 });
+  const rows = fc.tuple(fc.integer({ min: 0, max: 2100 }), few).map(([more, texts]) => {
+    return [...Array.from({ length: more }, (_, number) => `number ${number}`), ...texts];
+  });
+  await fc.assert(
+    fc.asyncProperty(rows, async (values) => {
+      const uri = await keep(
+        kept,
+        values.map((value) => JSON.stringify({ value })),
+      );
+      const found: string[] = [];
+      let offset: number | undefined = 0;
+      while (offset !== undefined) {
+        const page = await kept.read(`${uri}?offset=${offset}`, ada);
+        const items: { value: string }[] = JSON.parse([...(page?.texts ?? [])].join(''));
+        expect(items.length).toBeGreaterThan(0);
+        found.push(...items.map(({ value }) => value));
+        offset = page?.shortened?.leftOut.nextOffset;
+      }
+      expect(found).toEqual(values);
+    }),
+    { numRuns: 20 },
+  );
+  // The files have no names.
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('another caller finds what a stranger finds, and so does everyone after its time', async () => {
+  const { kept } = await create({ lifetimeMs: 500 });
+  const uri = await keep(kept, ['{"a":1}']);
+  const unknown = uri.replace(/[0-9a-f]{12}$/, '000000000000');
+  expect(await textOf(kept, uri)).toBe('[{"a":1}]');
+  for (const caller of [bob, ANONYMOUS, { ...ada, provider: 'other' }])
+    for (const each of [uri, `${uri}.csv`, `${uri}.parquet`])
+      await expect(kept.read(each, caller)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  await expect(kept.read(unknown, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  await vi.waitFor(() => expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' }), 5000);
+});
+
+test('the oldest of more than 100 go', async () => {
+  const { kept } = await create();
+  const uris: string[] = [];
+  for (let each = 0; each < 102; each += 1) uris.push(await keep(kept, [`{"a":${each}}`]));
+  for (const uri of uris.slice(0, 2)) await expect(kept.read(uri, ada)).rejects.toThrow('there is no resource');
+  expect(await textOf(kept, uris[2] ?? '')).toBe('[{"a":2}]');
+  expect(await textOf(kept, uris[101] ?? '')).toBe('[{"a":101}]');
+});
+
+test('a folder that cannot be written is replaced by the one of temporary files', async () => {
+  const { kept, failures } = await create({ folder: '/proc/nowhere' });
+  expect(await textOf(kept, await keep(kept, ['1', '2']))).toBe('[1,2]');
+  expect(failures).toEqual([]);
+});
+
+test('a file that is too large for an answer is refused, its pages are not', async () => {
+  const { kept } = await create();
+  const uri = await keep(
+    kept,
+    Array.from({ length: 5000 }, (_, i) => JSON.stringify({ i, text: 'x'.repeat(300) })),
+  );
+  await expect(kept.read(`${uri}.csv`, ada)).rejects.toMatchObject({
+    code: 'result_too_large',
+    message: expect.stringContaining('the result of tool "t" as CSV is larger than 1000000 bytes'),
+  });
+  expect(JSON.parse(await textOf(kept, `${uri}?offset=4999`))).toHaveLength(1);
+});
+
+test('URIs of other kinds are not its own', async () => {
+  const { kept } = await create();
+  for (const uri of ['mxcp://results/', 'mxcp://results/x', 'notes://all', 'mxcp://results/../x'])
+    expect(await kept.read(uri, ada)).toBeUndefined();
+});
