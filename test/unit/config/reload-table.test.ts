@@ -58,6 +58,7 @@ it('lets a reload apply the limits of answers, rate limits, rules for rows, secr
     'projects.*.profiles.*.auth.static.tokens',
     'projects.*.profiles.*.auth.proxy.shared_secret',
     'projects.*.profiles.*.auth.persistence.auth_encryption_key',
+    'projects.*.profiles.*.confirmations.keys',
     'projects.*.profiles.*.telemetry.headers',
     'vault',
     'onepassword',
