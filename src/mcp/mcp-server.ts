@@ -64,8 +64,8 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
   const { calls, info, instructions, listCache, logger, scopeOf, refusals, observers } = options;
   const { ttlMs = 0, scope = 'private' } = listCache ?? {};
   const lists = createListHandlers({
-    listingsOf: (context) => calls.listingsFor(callerOf(scopeOf(context))),
-    cacheOf: () => ({ ttlMs, scope: calls.variesByCaller ? 'private' : scope }),
+    listingsOf: (context) => calls.endpoints.listingsFor(callerOf(scopeOf(context))),
+    cacheOf: () => ({ ttlMs, scope: calls.endpoints.variesByCaller ? 'private' : scope }),
   });
   const { icons, ...names } = info;
   const implementation = { ...names, ...toIcons(icons) };
@@ -138,7 +138,7 @@ function serveCalls(server: Server, { calls, scrubber }: McpServerFactoryOptions
       context,
       run: asking(server, context, async (call, { splices }) => {
         const messages = await calls.getPrompt(params.name, params.arguments ?? {}, call);
-        const { description } = calls.listings.prompts.find(({ name }) => name === params.name) ?? {};
+        const { description } = calls.endpoints.listings.prompts.find(({ name }) => name === params.name) ?? {};
         throwIfCancelled(context);
         return { description, messages: toMcpMessages(messages, { splices, revision: revisionOf(server, context) }) };
       }),

@@ -64,14 +64,14 @@ const INTERVAL_MS = 1000;
 
 /** Sends updates at once, and those that follow within a second together at its end. Its owner disposes it. */
 export class ResourceUpdates {
-  readonly #calls: Pick<EndpointCalls, 'declaredUri'>;
+  readonly #calls: Pick<EndpointCalls, 'endpoints'>;
   readonly #logger: Logger;
   readonly #send: (isUpdated: (uri: string) => boolean) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #waiting: 'all' | Set<string> | undefined;
 
   constructor(
-    calls: Pick<EndpointCalls, 'declaredUri'>,
+    calls: Pick<EndpointCalls, 'endpoints'>,
     logger: Logger,
     send: (isUpdated: (uri: string) => boolean) => Promise<void>,
   ) {
@@ -99,7 +99,7 @@ export class ResourceUpdates {
   #start(updated: UpdatedResources): void {
     this.#timer = setTimeout(() => this.#continue(), INTERVAL_MS).unref();
     const isUpdated = (uri: string): boolean =>
-      updated === 'all' || updated.has(uri) || updated.has(this.#calls.declaredUri(uri) ?? uri);
+      updated === 'all' || updated.has(uri) || updated.has(this.#calls.endpoints.declaredUri(uri) ?? uri);
     this.#send(isUpdated).catch((error: unknown) => {
       this.#logger.warn({ reason: messageOf(error) }, 'clients could not be notified of updated resources');
     });

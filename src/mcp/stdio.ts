@@ -151,7 +151,7 @@ class StdioTransport implements Transport {
   /** Whether there is such a resource for the client. */
   readonly mayRead = (uri: string): boolean => {
     const { calls, caller } = this.#options;
-    return calls.declaredUri(uri, callerOf({ caller })) !== undefined;
+    return calls.endpoints.declaredUri(uri, callerOf({ caller })) !== undefined;
   };
 
   /** The resources that streams of notifications are for. */

@@ -25,6 +25,7 @@ export {
   type ResultOptions,
   RowCollector,
   ValueCollector,
+  countParts,
   createResultChecks,
   jsonListPieces,
   limitsOf,

@@ -385,3 +385,9 @@ export class TextCollector implements ResultTexts {
     this.#packed.push({ slab: this.#slab, start, end: this.#used });
   }
 }
+
+/** How many rows, items or blocks a result has. */
+export function countParts(result: ShapedResult): number {
+  if (result.shape === 'content') return result.blocks.length;
+  return result.shape === 'array' ? result.texts.length : 1;
+}

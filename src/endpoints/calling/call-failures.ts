@@ -8,16 +8,6 @@ export interface CalledEndpoint {
   readonly name: string;
 }
 
-/** How messages name the holder of a lease, and how a forced reload ends it. */
-export function toHolder({ kind, name }: CalledEndpoint, deadline: CallDeadline) {
-  return {
-    get label() {
-      return endpointLabel(kind, name);
-    },
-    interrupt: () => deadline.interrupt(),
-  };
-}
-
 /** Only the deadline knows why work was interrupted. */
 export function toFailure(
   error: unknown,

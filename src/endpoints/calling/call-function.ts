@@ -1,8 +1,8 @@
 import type { DeniedByRule } from '../../caller/index.js';
 import type { PythonTarget, PythonWorkers } from '../../python/index.js';
 import { type CallQuestions, QuestionsAsked } from '../../questions/index.js';
-import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
-import { type CallArguments, type ResultOptions, ValueCollector, type ShapedResult } from '../../values/index.js';
+import type { OpenPhase } from '../../telemetry/index.js';
+import { type CallArguments, type ResultOptions, ValueCollector } from '../../values/index.js';
 import type { CallContext } from './call-context.js';
 import { originFields } from './call-log.js';
 
@@ -50,22 +50,4 @@ export async function callFunction(
   });
   phase?.end();
   return { collector, phase };
-}
-
-/** Checks the result as a whole. Throws what the collector throws. */
-export function finishResult(
-  collected: () => ShapedResult,
-  timing: CallTiming | undefined,
-  phase: OpenPhase | undefined,
-): ShapedResult {
-  const check = timing?.begin('check');
-  const result = collected();
-  check?.end();
-  phase?.report(countParts(result));
-  return result;
-}
-
-function countParts(result: ShapedResult): number {
-  if (result.shape === 'content') return result.blocks.length;
-  return result.shape === 'array' ? result.texts.length : 1;
 }

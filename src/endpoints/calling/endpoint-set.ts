@@ -91,6 +91,9 @@ interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scop
   readonly policies: EndpointPolicies | undefined;
 }
 
+/** What lists show of the endpoints. */
+export type ListedEndpoints = Pick<EndpointSet, 'listings' | 'listingsFor' | 'variesByCaller' | 'declaredUri'>;
+
 /**
  * The endpoints of one generation, ready to be called: immutable, and dropped with the generation. Endpoints that failed
  * their checks are left out.

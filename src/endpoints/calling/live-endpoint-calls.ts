@@ -1,29 +1,32 @@
-import { assertScopes, type Caller, type Decision } from '../../caller/index.js';
+import { assertScopes, type Decision } from '../../caller/index.js';
 import { type MxcpError, toMxcpError } from '../../errors/index.js';
 import { type ActiveGeneration, CallDeadline, type CallGate, raceSignal } from '../../lifecycle/index.js';
 import type { Renderers } from '../../prompts/index.js';
 import type { QuestionStates } from '../../questions/index.js';
+import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
   type CallArguments,
+  countParts,
   hasSensitive,
   limitsOf,
   type ResultOptions,
   RowCollector,
-  type ShapedResult,
   type RowKeeper,
+  type ShapedResult,
   shorten,
   toContent,
 } from '../../values/index.js';
+import { endpointLabel } from '../definitions/endpoint-definition.js';
 import { assertFits, withoutPaging } from './answer-limits.js';
 import { enforceInput, enforceMessages, enforceOutput, recordDenied, toDenial } from './enforce-policies.js';
-import type { Callable, EndpointListings } from './endpoint-set.js';
+import type { Callable, ListedEndpoints } from './endpoint-set.js';
 import type { AuditedCall, CallAudit } from './call-audit.js';
 import { askFirst, cannotEmbed, isContinued, openSentReply } from './ask-first.js';
-import { type CalledEndpoint, notFound, toFailure, toHolder } from './call-failures.js';
+import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import { completeArgument, type Completion, type CompletionRequest, readCompletion } from './complete-argument.js';
 import type { CallLog } from './call-log.js';
-import { callFunction, finishResult } from './call-function.js';
+import { callFunction } from './call-function.js';
 import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
 import { embedResources, type ReadResource } from './embed-resource.js';
 import { type KeptResults, withLink } from './kept-results.js';
@@ -36,14 +39,7 @@ import { type ResourceText, toCacheHint, toResourceText } from './resource-text.
 /** Everything that can be called on this server. */
 export type EndpointCalls = Pick<
   LiveEndpointCalls,
-  | 'listings'
-  | 'listingsFor'
-  | 'variesByCaller'
-  | 'declaredUri'
-  | 'callTool'
-  | 'readResource'
-  | 'getPrompt'
-  | 'completeArgument'
+  'endpoints' | 'callTool' | 'readResource' | 'getPrompt' | 'completeArgument'
 >;
 
 export interface LiveEndpointCallsOptions {
@@ -89,22 +85,9 @@ export class LiveEndpointCalls {
     return [...this.#active];
   }
 
-  get listings(): EndpointListings {
-    return this.#generations.current.contents.endpoints.listings;
-  }
-
-  listingsFor(caller: Caller): EndpointListings {
-    return this.#generations.current.contents.endpoints.listingsFor(caller);
-  }
-
-  /** Whether the lists differ between callers. */
-  get variesByCaller(): boolean {
-    return this.#generations.current.contents.endpoints.variesByCaller;
-  }
-
-  /** The URI or template of the resource that a URI leads to, if the caller may read it. */
-  declaredUri(uri: string, caller?: Caller): string | undefined {
-    return this.#generations.current.contents.endpoints.declaredUri(uri, caller);
+  /** What a call that arrives now would find. */
+  get endpoints(): ListedEndpoints {
+    return this.#generations.current.contents.endpoints;
   }
 
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
@@ -339,6 +322,16 @@ export class LiveEndpointCalls {
   }
 }
 
+/** How messages name the holder of a lease, and how a forced reload ends it. */
+function toHolder({ kind, name }: CalledEndpoint, deadline: CallDeadline) {
+  return {
+    get label() {
+      return endpointLabel(kind, name);
+    },
+    interrupt: () => deadline.interrupt(),
+  };
+}
+
 /** Code may ask at any time. A reply that this call does not expect must be refused. */
 function mayAsk(
   { confirm, source }: Pick<Callable, 'confirm'> & Partial<Pick<Callable, 'source'>>,
@@ -390,4 +383,17 @@ async function runStatement(
   const read = await (isOwn || 'file' in source.sql ? querying : querying.catch(throwWithoutStatement));
   phase?.end();
   return finishResult(() => collector.finish(read), timing, phase);
+}
+
+/** Checks the result as a whole. Throws what the collector throws. */
+function finishResult(
+  collected: () => ShapedResult,
+  timing: CallTiming | undefined,
+  phase: OpenPhase | undefined,
+): ShapedResult {
+  const check = timing?.begin('check');
+  const result = collected();
+  check?.end();
+  phase?.report(countParts(result));
+  return result;
 }

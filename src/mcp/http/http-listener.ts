@@ -114,7 +114,7 @@ export class HttpListener implements ClientTransport {
       maxSessions: options.maxSessions ?? MAX_SESSIONS,
       sessionIdleMs: options.sessionIdleMs ?? SESSION_IDLE_MS,
       logger: this.#logger,
-      mayRead: (exchange, uri) => options.calls.declaredUri(uri, callerOf(exchange)) !== undefined,
+      mayRead: (exchange, uri) => options.calls.endpoints.declaredUri(uri, callerOf(exchange)) !== undefined,
     });
     this.#updates = new ResourceUpdates(options.calls, this.#logger, (isUpdated) =>
       this.#router.notifyResourcesUpdated(isUpdated),

@@ -94,7 +94,7 @@ describe('calling endpoints of a project over a real database', () => {
 
   it('lists the endpoints, with the SQL tools last', async () => {
     const { calls } = await openProject(project, disposer);
-    expect(calls.listings.tools.map(({ name }) => name)).toEqual([
+    expect(calls.endpoints.listings.tools.map(({ name }) => name)).toEqual([
       'add_numbers',
       'rows',
       'sales_by_region',
@@ -104,11 +104,11 @@ describe('calling endpoints of a project over a real database', () => {
       'list_tables',
       'get_table_schema',
     ]);
-    expect(calls.listings.resources.map(({ uri, isTemplate }) => [uri, isTemplate])).toEqual([
+    expect(calls.endpoints.listings.resources.map(({ uri, isTemplate }) => [uri, isTemplate])).toEqual([
       ['sales://regions/{region}', true],
       ['sales://regions', false],
     ]);
-    expect(calls.listings.prompts[0]?.arguments).toEqual([
+    expect(calls.endpoints.listings.prompts[0]?.arguments).toEqual([
       { name: 'topic', required: true },
       { name: 'points', description: 'a whole number.', required: false },
     ]);

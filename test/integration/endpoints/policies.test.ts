@@ -257,7 +257,7 @@ describe('policies of endpoints', () => {
         '  policies: { enforce: log, input: [{ condition: \'user.role == "guest"\', action: deny }] }',
       ],
     });
-    const namesFor = (caller: Caller) => calls.listingsFor(caller).tools.map(({ name }) => name);
+    const namesFor = (caller: Caller) => calls.endpoints.listingsFor(caller).tools.map(({ name }) => name);
     const own = (names: readonly string[]) => names.filter((name) => !/^(execute|list|get)_/.test(name));
     expect(own(namesFor(guest))).toEqual(['by_argument', 'logged']);
     expect(own(namesFor(toCaller({ role: 'admin', email: 'a@b' })))).toEqual([
@@ -327,7 +327,7 @@ describe('policies of endpoints', () => {
       '      - { condition: \'user.role != "admin"\', action: mask_fields, fields: [id] }',
       '      - { condition: \'user.role != "admin"\', action: filter_sensitive_fields }',
     );
-    const [listing] = calls.listings.tools.filter(({ name }) => name === 'employees');
+    const [listing] = calls.endpoints.listings.tools.filter(({ name }) => name === 'employees');
     const row = JSON.stringify(listing?.outputSchema);
     expect(row).toContain('"required":["id"]');
     expect(row).not.toContain('"id":{');

@@ -54,6 +54,9 @@ export class SampleCalls implements EndpointCalls {
     this.#toolListings = [...this.#toolListings, this.#listing(name)];
   }
 
+  /** Lists itself. */
+  readonly endpoints = this;
+
   variesByCaller = false;
 
   declaredUri(uri: string): string | undefined {
