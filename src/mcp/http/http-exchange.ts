@@ -23,6 +23,8 @@ export const MCP_HEADERS = [
 export const EVENT_START = 'event: message\ndata: ';
 export const EVENT_END = '\n\n';
 
+const KEEP_ALIVE = `: the call is running${EVENT_END}`;
+
 /** Bytes of events that may wait for a client that does not read them; further events are left out. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
@@ -39,6 +41,8 @@ export class HttpExchange {
   readonly #abort = new AbortController();
   #requestHeaders: Readonly<Record<string, string>> | undefined;
   #isStreaming = false;
+  /** By the clock of the process; undefined while no answer is awaited. */
+  #silentSince: number | undefined;
   /** Who sends the request; undefined while everybody may. */
   caller: Caller | undefined;
   /** When the credentials of the request end, in milliseconds since 1970. */
@@ -113,11 +117,32 @@ export class HttpExchange {
     this.#sendEvent(message);
   }
 
+  /** The server works on the answer from now on. */
+  awaitAnswer(): void {
+    this.#silentSince = performance.now();
+  }
+
+  /** Nothing may come between the bytes of the answer. */
+  beginAnswer(): void {
+    this.#silentSince = undefined;
+  }
+
+  /** Writes a comment, which clients ignore, if the client has got nothing for so long: proxies cut connections that are silent. */
+  breakSilence(afterMs: number): void {
+    const { response, notify } = this;
+    if (this.#silentSince === undefined || performance.now() - this.#silentSince < afterMs) return;
+    if (notify === undefined || response.destroyed || response.writableLength > 0) return;
+    if (!this.#isStreaming) this.#startStream();
+    response.write(KEEP_ALIVE);
+    this.#silentSince = performance.now();
+  }
+
   readonly #sendEvent = (message: NotificationMessage | JSONRPCMessage): void => {
     const { response } = this;
     if (response.writableEnded || response.destroyed || response.writableLength > MAX_UNREAD_BYTES) return;
     if (!this.#isStreaming) this.#startStream();
     response.write(`${EVENT_START}${JSON.stringify({ jsonrpc: '2.0', ...message })}${EVENT_END}`);
+    if (this.#silentSince !== undefined) this.awaitAnswer();
   };
 
   #startStream(): void {
@@ -223,6 +248,7 @@ const STALLED_MS = 60_000;
  */
 export async function sendResponse(response: Response, exchange: HttpExchange): Promise<void> {
   const { response: outgoing } = exchange;
+  exchange.beginAnswer();
   if (exchange.isStreaming) {
     await sendLastEvent(await response.text(), exchange);
     return;

@@ -51,6 +51,8 @@ export interface HttpListenerOptions extends McpOptions {
   readonly maxConnections?: number;
   readonly maxSessions?: number;
   readonly sessionIdleMs?: number;
+  /** After how much silence a client that waits for an answer gets a comment. */
+  readonly keepAliveMs?: number;
   /** Sockets that listen already, instead of host and port. */
   readonly descriptors?: readonly number[] | undefined;
   /** Refuses requests of unknown callers; undefined lets everybody call. Its owner disposes it. */
@@ -69,6 +71,8 @@ const METHODS = new Set(['GET', 'POST', 'DELETE']);
 const MAX_CONNECTIONS = 1024;
 const MAX_SESSIONS = 1000;
 const SESSION_IDLE_MS = 30 * 60 * 1000;
+/** Below the limits of common proxies, of which 30 and 60 seconds are the lowest. */
+const KEEP_ALIVE_MS = 15_000;
 /** How long cancelled requests may take to be answered before their connections are cut. */
 const CANCELLED_GRACE_MS = 250;
 
@@ -94,6 +98,7 @@ export class HttpListener implements ClientTransport {
   readonly #running = new Map<HttpExchange, Promise<void>>();
   #servers: readonly Server[] = [];
   #port = 0;
+  #keepAlive: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpListenerOptions) {
@@ -136,10 +141,19 @@ export class HttpListener implements ClientTransport {
     const onRequest = this.#onRequest;
     this.#servers = await bindHttpServers({ host, port, descriptors, maxConnections, onRequest, onError });
     this.#port = this.#servers[0] === undefined ? port : portOf(this.#servers[0]);
+    this.#keepSilentOnesAlive();
     if (descriptors === undefined || descriptors.length === 0) return;
     const addresses = this.#servers.map(hostOf);
     this.#host = addresses.find((address) => !isLoopbackHost(address)) ?? addresses[0] ?? host;
     this.#guard = new RequestGuard({ ...this.#options, host: this.#host });
+  }
+
+  #keepSilentOnesAlive(): void {
+    const { keepAliveMs = KEEP_ALIVE_MS } = this.#options;
+    const breakSilence = (): void => {
+      for (const exchange of this.#running.keys()) exchange.breakSilence(keepAliveMs);
+    };
+    this.#keepAlive = setInterval(breakSilence, keepAliveMs / 3).unref();
   }
 
   async notifyListChanged(changes: ListChanges): Promise<void> {
@@ -167,6 +181,7 @@ export class HttpListener implements ClientTransport {
     for (const exchange of this.#running.keys()) exchange.abort();
     await this.#router.close();
     await this.#settled(CANCELLED_GRACE_MS);
+    clearInterval(this.#keepAlive);
     for (const server of this.#servers) server.closeAllConnections();
     await Promise.all(closed);
     this.#refusals.dispose();
@@ -240,6 +255,7 @@ export class HttpListener implements ClientTransport {
       return refuse(exchange, { ...refusal, id });
     }
     if (exchange.caller !== undefined && isStream(exchange, body.parsed)) this.#endWithAccess(exchange);
+    exchange.awaitAnswer();
     const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
     if (response !== undefined && response.status !== 499)
