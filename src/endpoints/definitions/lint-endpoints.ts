@@ -108,7 +108,7 @@ function toWords(text: string): string {
 const LARGE_SCHEMA = 8_000;
 
 function lintTool(definition: EndpointDefinition & { readonly kind: 'tool' }): Note[] {
-  const { description, parameters, returns, annotations } = definition;
+  const { description, parameters, returns, annotations, confirm } = definition;
   const schemas = [description, toInputSchema(parameters), returns && toOutputSchema(returns)];
   const size = JSON.stringify(schemas).length;
   return [
@@ -129,6 +129,16 @@ function lintTool(definition: EndpointDefinition & { readonly kind: 'tool' }): N
             [],
             'the tool does not say whether it changes anything, so clients ask before each call',
             'add `annotations: { readOnlyHint: true }` if it only reads',
+          ] as const,
+        ]
+      : []),
+    ...(annotations?.destructiveHint === true && confirm === undefined
+      ? [
+          [
+            'info',
+            ['annotations', 'destructiveHint'],
+            'the tool destroys data, and whether a person is asked first depends on the client',
+            'add `confirm` with the question to ask',
           ] as const,
         ]
       : []),

@@ -67,6 +67,14 @@ describe('linting', () => {
       '',
       ['info tool: the tool does not say whether it changes anything, so clients ask before each call'],
     ],
+    [
+      'annotations',
+      '  annotations: { readOnlyHint: false, destructiveHint: true }',
+      [
+        'info tool.annotations.destructiveHint: the tool destroys data, and whether a person is asked first depends on the client',
+      ],
+    ],
+    ['annotations', '  annotations: { readOnlyHint: false, destructiveHint: true }\n  confirm: Count?', []],
     ['return', '', ['info tool: the tool has no `return`, so clients do not know the form of its result']],
     ['tests', '', ['info tool: the tool has no tests']],
     [
