@@ -23,7 +23,7 @@ export class AuthMetrics implements ServerObserver {
     });
     this.#oauthRequests = new Counter({
       name: 'mxcp_oauth_requests_total',
-      help: 'Requests to the authorization server of this server, by endpoint and outcome.',
+      help: 'Requests to the authorization server of this server, by endpoint (authorize, consent, callback, token, revoke, register) and outcome: success, refused, limited, or failed because it could not be answered then. Only where people sign in.',
       labelNames: ['endpoint', 'outcome'],
       registers: [registry],
     });

@@ -39,6 +39,7 @@ describe('settings without flags and variables', () => {
       maxConcurrentCalls: Math.max(8, Math.min(28, 4 * availableParallelism())),
       maxQueuedCalls: 1000,
       callTimeoutMs: 300_000,
+      answerTimeoutMs: 600_000,
       maxResultBytes: 10_485_760,
       reloadRateLimit: 60,
       reloadResolveTimeoutMs: 10_000,
