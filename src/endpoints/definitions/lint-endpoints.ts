@@ -3,7 +3,7 @@ import { SITE_FILE_NAME } from '../../settings/index.js';
 import { toInputSchema, toOutputSchema, type TypeDefinition } from '../../values/index.js';
 import { type KeyPath, toDotted } from '../../yaml/index.js';
 import { CLIENT_LIMITS } from './client-rules.js';
-import type { EndpointCatalog, EndpointDefinition } from './endpoint-definition.js';
+import type { EndpointCatalog, EndpointDefinition, ToolDefinition } from './endpoint-definition.js';
 import { typesIn } from './type-rules.js';
 
 /** `error`: the endpoint is not served. `warning`: models or clients fail with it. `info`: models use it better otherwise. */
@@ -107,8 +107,8 @@ function toWords(text: string): string {
 /** About 2,000 tokens, which every request of a client pays for. */
 const LARGE_SCHEMA = 8_000;
 
-function lintTool(definition: EndpointDefinition & { readonly kind: 'tool' }): Note[] {
-  const { description, parameters, returns, annotations, confirm } = definition;
+function lintTool(definition: ToolDefinition): Note[] {
+  const { description, parameters, returns } = definition;
   const schemas = [description, toInputSchema(parameters), returns && toOutputSchema(returns)];
   const size = JSON.stringify(schemas).length;
   return [
@@ -122,26 +122,7 @@ function lintTool(definition: EndpointDefinition & { readonly kind: 'tool' }): N
           ] as const,
         ]
       : lintOutput(returns)),
-    ...(annotations?.readOnlyHint === undefined
-      ? [
-          [
-            'info',
-            [],
-            'the tool does not say whether it changes anything, so clients ask before each call',
-            'add `annotations: { readOnlyHint: true }` if it only reads',
-          ] as const,
-        ]
-      : []),
-    ...(annotations?.destructiveHint === true && confirm === undefined
-      ? [
-          [
-            'info',
-            ['annotations', 'destructiveHint'],
-            'the tool destroys data, and whether a person is asked first depends on the client',
-            'add `confirm` with the question to ask',
-          ] as const,
-        ]
-      : []),
+    ...lintHints(definition),
     ...(size > LARGE_SCHEMA
       ? [
           [
@@ -153,6 +134,25 @@ function lintTool(definition: EndpointDefinition & { readonly kind: 'tool' }): N
         ]
       : []),
   ];
+}
+
+function lintHints({ annotations, confirm }: Pick<ToolDefinition, 'annotations' | 'confirm'>): Note[] {
+  const notes: Note[] = [];
+  if (annotations?.readOnlyHint === undefined)
+    notes.push([
+      'info',
+      [],
+      'the tool does not say whether it changes anything, so clients ask before each call',
+      'add `annotations: { readOnlyHint: true }` if it only reads',
+    ]);
+  if (annotations?.destructiveHint === true && confirm === undefined)
+    notes.push([
+      'info',
+      ['annotations', 'destructiveHint'],
+      'the tool destroys data, and whether a person is asked first depends on the client',
+      'add `confirm` with the question to ask',
+    ]);
+  return notes;
 }
 
 type TypePlace = ReturnType<typeof typesIn>[number];
