@@ -24,6 +24,7 @@ export default defineConfig({
       project('contract', { timeoutMs: 60_000 }),
       project('architecture', { timeoutMs: 20_000 }),
       project('e2e', { timeoutMs: 120_000, serial: true }),
+      project('kills', { timeoutMs: 120_000, serial: true }),
       project('soak', { timeoutMs: 120_000, serial: true }),
       project('bench', { timeoutMs: 120_000, serial: true }),
       project('faults', { timeoutMs: 180_000, serial: true, setup: 'test/faults/preflight.ts' }),

@@ -9,7 +9,7 @@ describe.each([
   ['endpoints', BROKEN_ENDPOINTS],
   ['reloads', BROKEN_RELOADS],
 ] as const)('broken %s: one command says what, where and how to fix it', (_kind, diagnoses) => {
-  it.each(diagnoses.map((diagnosis) => [diagnosis.broken, diagnosis.command, diagnosis] as const))(
+  it.concurrent.each(diagnoses.map((diagnosis) => [diagnosis.broken, diagnosis.command, diagnosis] as const))(
     '%s (%s)',
     async (_broken, _command, diagnosis) => {
       const { code, text } = await runDiagnosis(diagnosis);

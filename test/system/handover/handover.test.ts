@@ -4,7 +4,7 @@ import { createDatabaseFile } from '../../kit/database-file.js';
 import { Gate } from '../../kit/gate.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { killAtRandomMoments } from '../../e2e/reload/random-kills.js';
+import { killAtRandomMoments } from '../../kit/random-kills.js';
 
 const SITE = [
   'mxcp: 1',

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ChildServer } from '../../kit/child-server.js';
-import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { ChildServer } from '../kit/child-server.js';
+import { sqlTool, TemporaryProject } from '../kit/projects/temporary-project.js';
 
 /** Moments of a start and of a reload, spread evenly over longer than either takes. */
 const MOMENTS = Array.from({ length: 8 }, (_, index) => index / 8);

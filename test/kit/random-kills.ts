@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ChildServer } from '../../kit/child-server.js';
-import { createDatabaseFile } from '../../kit/database-file.js';
-import { MxcpError } from '../../../src/errors/index.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import { seededRandom } from '../../kit/random.js';
-import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { ChildServer } from './child-server.js';
+import { createDatabaseFile } from './database-file.js';
+import { MxcpError } from '../../src/errors/index.js';
+import { callText, connectTo } from './mcp-client.js';
+import { seededRandom } from './random.js';
+import type { TemporaryProject } from './projects/temporary-project.js';
 
 /** The current file, by the number inside it, and the rows that it has acknowledged. */
 interface Written {

@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import type { Client } from '@modelcontextprotocol/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ChildServer } from '../../kit/child-server.js';
-import { createDatabaseFile } from '../../kit/database-file.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import { TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { killAtRandomMoments } from './random-kills.js';
+import { ChildServer } from '../kit/child-server.js';
+import { createDatabaseFile } from '../kit/database-file.js';
+import { callText, connectTo } from '../kit/mcp-client.js';
+import { TemporaryProject } from '../kit/projects/temporary-project.js';
+import { killAtRandomMoments } from '../kit/random-kills.js';
 
-/** A few in each run of all tests; `MXCP_TEST_KILLS` asks for more. */
+/** `MXCP_TEST_KILLS` asks for more. */
 const KILLS = Number(process.env['MXCP_TEST_KILLS'] ?? 6);
 
 const SITE = [
