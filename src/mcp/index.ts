@@ -1,5 +1,5 @@
 export { startHttpListener } from './http/http-listener.js';
-export { ListNotices } from './list-notices.js';
+export { ListNotices } from './notices.js';
 export type { ListChanges } from './listings.js';
 export type { ClientTransport, McpOptions } from './mcp-options.js';
 export type { UpdatedResources } from './resource-updates.js';

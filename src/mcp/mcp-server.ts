@@ -14,7 +14,6 @@ import {
   UnsupportedProtocolVersionError,
 } from '@modelcontextprotocol/server';
 import { ANONYMOUS, type Caller, InsufficientScope } from '../caller/index.js';
-
 import type { CallContext, EndpointCalls } from '../endpoints/index.js';
 import { MxcpError, toMxcpError } from '../errors/index.js';
 import type { LimitedLog } from '../logging/index.js';

@@ -2,6 +2,7 @@ import { ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprot
 import type { EndpointCalls } from '../endpoints/index.js';
 import { messageOf } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
+import { SpacedNotices } from './notices.js';
 
 /** Resources whose content may be another one: all, or these URIs and templates. */
 export type UpdatedResources = 'all' | ReadonlySet<string>;
@@ -59,58 +60,29 @@ export async function sendUpdates(
     if (isUpdated(uri)) await server.sendResourceUpdated({ uri });
 }
 
-/** How often clients are notified. */
-const INTERVAL_MS = 1000;
+/** Code may name any number of URIs; beyond this many, a notice is about all. */
+const MAX_WAITING = 10_000;
 
 /** Sends updates at once, and those that follow within a second together at its end. Its owner disposes it. */
-export class ResourceUpdates {
-  readonly #calls: Pick<EndpointCalls, 'endpoints'>;
-  readonly #logger: Logger;
-  readonly #send: (isUpdated: (uri: string) => boolean) => Promise<void>;
-  #timer: NodeJS.Timeout | undefined;
-  #waiting: 'all' | Set<string> | undefined;
-
+export class ResourceUpdates extends SpacedNotices<UpdatedResources> {
   constructor(
     calls: Pick<EndpointCalls, 'endpoints'>,
     logger: Logger,
     send: (isUpdated: (uri: string) => boolean) => Promise<void>,
   ) {
-    this.#calls = calls;
-    this.#logger = logger;
-    this.#send = send;
-  }
-
-  add(updated: UpdatedResources): void {
-    if (this.#timer === undefined) {
-      this.#start(updated);
-      return;
-    }
-    if (updated === 'all' || this.#waiting === 'all') this.#waiting = 'all';
-    else this.#waiting = new Set([...(this.#waiting ?? []), ...updated]);
-    // Code may name any number of URIs.
-    if (this.#waiting !== 'all' && this.#waiting.size > MAX_WAITING) this.#waiting = 'all';
-  }
-
-  dispose(): void {
-    clearTimeout(this.#timer);
-    this.#waiting = undefined;
-  }
-
-  #start(updated: UpdatedResources): void {
-    this.#timer = setTimeout(() => this.#continue(), INTERVAL_MS).unref();
-    const isUpdated = (uri: string): boolean =>
-      updated === 'all' || updated.has(uri) || updated.has(this.#calls.endpoints.declaredUri(uri) ?? uri);
-    this.#send(isUpdated).catch((error: unknown) => {
-      this.#logger.warn({ reason: messageOf(error) }, 'clients could not be notified of updated resources');
+    super({
+      quietMs: 1000,
+      merge,
+      send: (updated) =>
+        send((uri) => updated === 'all' || updated.has(uri) || updated.has(calls.endpoints.declaredUri(uri) ?? uri)),
+      onFailure: (error) =>
+        logger.warn({ reason: messageOf(error) }, 'clients could not be notified of updated resources'),
     });
-  }
-
-  #continue(): void {
-    const waiting = this.#waiting;
-    this.#timer = undefined;
-    this.#waiting = undefined;
-    if (waiting !== undefined) this.#start(waiting);
   }
 }
 
-const MAX_WAITING = 10_000;
+function merge(waiting: UpdatedResources | undefined, updated: UpdatedResources): UpdatedResources {
+  if (waiting === 'all' || updated === 'all') return 'all';
+  const both = new Set([...(waiting ?? []), ...updated]);
+  return both.size > MAX_WAITING ? 'all' : both;
+}

@@ -77,7 +77,7 @@ export function startStdio(options: StdioOptions): ClientTransport {
     notifyListChanged: async (changes) => {
       await Promise.all([...servers].map((server) => sendListChanges(server, changes)));
     },
-    notifyResourcesUpdated: (updated) => updates.add(updated),
+    notifyResourcesUpdated: (updated) => updates.announce(updated),
     close: async ({ deadlineMs }) => {
       updates.dispose();
       await transport.drain(deadlineMs);

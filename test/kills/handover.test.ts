@@ -4,24 +4,15 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { ChildServer } from '../kit/child-server.js';
 import { createDatabaseFile } from '../kit/database-file.js';
 import { callText, connectTo } from '../kit/mcp-client.js';
+import { SITE } from '../kit/projects/shop.js';
 import { TemporaryProject } from '../kit/projects/temporary-project.js';
 import { killAtRandomMoments } from '../kit/random-kills.js';
 
 /** `MXCP_TEST_KILLS` asks for more. */
 const KILLS = Number(process.env['MXCP_TEST_KILLS'] ?? 6);
 
-const SITE = [
-  'mxcp: 1',
-  'project: shop',
-  'profile: dev',
-  'profiles:',
-  '  dev:',
-  '    duckdb: { path: shop.duckdb }',
-  'sql_tools: { enabled: true, external_access: true, several_statements: true }',
-];
-
 function createProject(): TemporaryProject {
-  const project = new TemporaryProject({ 'mxcp-site.yml': SITE, 'home/.keep': '' });
+  const project = new TemporaryProject({ 'mxcp-site.yml': SITE.readwrite, 'home/.keep': '' });
   onTestFinished(() => project[Symbol.dispose]());
   return project;
 }

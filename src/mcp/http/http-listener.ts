@@ -161,7 +161,7 @@ export class HttpListener implements ClientTransport {
   }
 
   notifyResourcesUpdated(updated: UpdatedResources): void {
-    this.#updates.add(updated);
+    this.#updates.announce(updated);
   }
 
   close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {

@@ -3,24 +3,16 @@ import { ChildServer } from '../../kit/child-server.js';
 import { createDatabaseFile } from '../../kit/database-file.js';
 import { Gate } from '../../kit/gate.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
+import { SITE } from '../../kit/projects/shop.js';
 import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { killAtRandomMoments } from '../../kit/random-kills.js';
 
-const SITE = [
-  'mxcp: 1',
-  'project: shop',
-  'profile: dev',
-  'profiles:',
-  '  dev:',
-  '    duckdb: { path: shop.duckdb }',
-  'sql_tools: { enabled: true, external_access: true, several_statements: true }',
-];
 const LONG_CALL_MS = 25_000;
 const CLIENTS = 10;
 
 function createProject(): TemporaryProject {
   const project = new TemporaryProject({
-    'mxcp-site.yml': SITE,
+    'mxcp-site.yml': SITE.readwrite,
     'home/.keep': '',
     'tools/one.yml': sqlTool('one', 'SELECT 1 AS one'),
   });

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ListNotices } from '../../../src/mcp/list-notices.js';
+import { ListNotices } from '../../../src/mcp/notices.js';
 import type { ListChanges } from '../../../src/mcp/index.js';
 
 beforeEach(() => {
