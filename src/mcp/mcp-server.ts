@@ -301,9 +301,17 @@ export class CheckedServer extends Server {
     return super.connect(transport);
   }
 
+  /** The SDK finds an envelope in any message that has one of its keys in `_meta` (2.4.0), where clients of 2025 may put whatever they like. */
+  #ofItsEra(context: RequestContext): RequestContext {
+    const { envelope, ...mcpReq } = context.mcpReq;
+    const isModern = this.getNegotiatedProtocolVersion() === MODERN_VERSION;
+    return envelope === undefined || isModern ? context : { ...context, mcpReq };
+  }
+
   protected override _wrapHandler(method: string, handler: RequestHandler): RequestHandler {
     const wrapped = super._wrapHandler(method, handler);
-    return async (request, context) => {
+    return async (request, sent) => {
+      const context = this.#ofItsEra(sent);
       const access = this.accessOf?.(context) ?? {};
       try {
         checkRevision(context);

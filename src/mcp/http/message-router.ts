@@ -93,10 +93,16 @@ export class MessageRouter {
     await Promise.all([this.#subscriptions.close(), this.#modern.close(), this.#sessions.close()]);
   }
 
-  /** Asks the SDK, which has to read the message, only when the version header does not decide it. */
+  /**
+   * Asks the SDK, which has to read the message, only when the headers do not decide it. In a session, its revision is agreed: `_meta` may then contain
+   * anything, even the keys of 2026-07-28.
+   */
   async #isLegacy(request: ExchangeRequest, parsedBody: unknown): Promise<boolean> {
-    if (request.exchange.header('mcp-protocol-version') === MODERN_VERSION) return false;
-    return isLegacyRequest(request, parsedBody);
+    const { exchange } = request;
+    if (exchange.header('mcp-protocol-version') === MODERN_VERSION) return false;
+    const id = exchange.header('mcp-session-id');
+    const isInSession = id !== undefined && this.#sessions.find(id, exchange.caller) !== undefined;
+    return isInSession || isLegacyRequest(request, parsedBody);
   }
 
   /** GET opens a session's stream of notifications, DELETE ends the session. */

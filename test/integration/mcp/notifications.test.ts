@@ -52,6 +52,7 @@ const MODERN_META = {
   'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
   'io.modelcontextprotocol/clientCapabilities': {},
 };
+const OWN_ENVELOPE = { ...MODERN_META, 'io.modelcontextprotocol/protocolVersion': '2025-06-18' };
 const MODERN_HEADERS = { ...BOTH, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call' };
 
 function levelsOf(messages: readonly Received[]): unknown[] {
@@ -84,6 +85,21 @@ describe('notifications of a call, over HTTP with a 2025 protocol', () => {
       { progressToken: 'p1', progress: 2 },
     ]);
     expect(messages.at(-1)).toMatchObject({ id: 1, result: { structuredContent: { done: true } } });
+  });
+
+  it.each<[string, object, Record<string, string>]>([
+    ['the name of its client', { 'io.modelcontextprotocol/clientInfo': { name: 'stray', version: '1' } }, {}],
+    ['a level', { 'io.modelcontextprotocol/logLevel': 'alert' }, { 'mcp-protocol-version': '2025-06-18' }],
+    ['a whole envelope', MODERN_META, {}],
+    ['the envelope of its own revision', OWN_ENVELOPE, { 'mcp-protocol-version': '2025-06-18' }],
+  ])('come to a session whose request has %s of 2026-07-28 in `_meta`', async (_, meta, version) => {
+    const { url } = await startListener({ calls: withTalker() });
+    const headers = { ...BOTH, ...(await openSession(url)), ...version };
+    const { messages } = await exchange(url, asking(callOf('talks'), meta), headers);
+    expect(levelsOf(messages)).toHaveLength(5);
+    expect(messages.at(-1)).toMatchObject({ result: { structuredContent: { done: true } } });
+    const lists = await exchange(url, asking(request('tools/list'), meta), headers);
+    expect(lists.messages[0]?.result).not.toHaveProperty('ttlMs');
   });
 
   it('leave out progress without a token, and levels below the one that was set', async () => {
@@ -162,26 +178,6 @@ describe('notifications of a call, over HTTP with a 2025 protocol', () => {
     expect(large.messages[1]).toMatchObject({ result: { structuredContent: { result: { length: 5000 } } } });
     const broken = await exchange(url, callOf('broken_after'), BOTH);
     expect(broken.messages[1]).toMatchObject({ result: { isError: true } });
-  });
-
-  it('end with the call when the client disconnects in the middle of the events', async () => {
-    const calls = withTalker();
-    calls.addTool('talk_and_wait', (parameters, context) => {
-      context.notify?.({ kind: 'log', level: 'info', message: 'soon' });
-      return calls.callTool('wait', parameters, context);
-    });
-    const { url } = await startListener({ calls });
-    const session = await openSession(url);
-    const leave = new AbortController();
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...BOTH, ...session },
-      body: JSON.stringify(callOf('talk_and_wait')),
-      signal: leave.signal,
-    });
-    expect(response.headers.get('content-type')).toBe('text/event-stream');
-    leave.abort();
-    await vi.waitFor(() => expect(calls.cancelled).toBe(1));
   });
 
   it('do not accumulate for a client that does not read', async () => {

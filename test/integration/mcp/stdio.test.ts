@@ -314,6 +314,13 @@ describe('over stdio', () => {
     await client.notification('notifications/prompts/list_changed');
   });
 
+  it('takes a client of 2025 for one, whatever is in `_meta`', async () => {
+    const client = connect();
+    client.send(...ERAS[0].open, modern(request('tools/list', {}, 'l')), modern(callOf('missing', {}, 'm')));
+    expect((await client.answer('l')).result).not.toHaveProperty('ttlMs');
+    expect((await client.answer('m')).result.isError).toBe(true);
+  });
+
   it('notifies a subscribed 2026-07-28 client that lists changed', async () => {
     const client = connect();
     client.send(modern(request('subscriptions/listen', { notifications: { toolsListChanged: true } }, 's')));

@@ -1,10 +1,13 @@
+import { PassThrough } from 'node:stream';
 import type { Client } from '@modelcontextprotocol/client';
 import { describe, expect, it, vi } from 'vitest';
 import { createDatabaseFile } from '../../kit/database-file.js';
+import { Server } from '../../../src/server/index.js';
+import { loadSettings } from '../../../src/settings/index.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { connectTo } from '../../kit/mcp-client.js';
 import { createProject, type TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { openSession, post, request } from '../mcp/http-fixture.js';
+import { INITIALIZE, openSession, post, request } from '../mcp/http-fixture.js';
 
 const resource = (uri: string, sql: string, ...fields: readonly string[]): readonly string[] => [
   'mxcp: 1',
@@ -112,5 +115,59 @@ describe('a client of revision 2026-07-28', () => {
     await vi.waitFor(() => expect(uris.toSorted()).toEqual(['stock://all', 'stock://one/tea']));
     await stream.close();
     await client.close();
+  });
+});
+
+const META = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+const { params: HELLO } = INITIALIZE;
+const WANTED = ['stock://one/tea', 'stock://all'];
+
+describe.each([
+  [
+    '2025',
+    [request('initialize', HELLO, 'i')],
+    WANTED.map((uri) => request('resources/subscribe', { uri }, uri)),
+    WANTED,
+  ],
+  [
+    '2026-07-28',
+    [request('server/discover', { _meta: META }, 'd')],
+    [
+      request(
+        'subscriptions/listen',
+        { notifications: { resourceSubscriptions: [...WANTED, 'stock://secret'] }, _meta: META },
+        's',
+      ),
+    ],
+    [],
+  ],
+] as const)('a client over stdio, revision %s', (_, opening, subscriptions, answered) => {
+  it('learns of what it subscribed to, when another database is opened', async () => {
+    const project = await createStock();
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    let text = '';
+    output.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const lines = () => text.split('\n').filter((line) => line !== '');
+    const flags = { transport: 'stdio', adminSocket: project.socketPath };
+    const settings = loadSettings({ flags, env: { HOME: project.root }, cwd: project.root });
+    const server = new Server({ settings, env: {}, logSinks: [], openStreams: () => ({ input, output }) });
+    await server.start();
+    const { admin } = InProcessServer.create(project);
+    for (const message of [...opening, ...subscriptions]) input.write(`${JSON.stringify(message)}\n`);
+    const last = answered.at(-1) ?? 'notifications/subscriptions/acknowledged';
+    await vi.waitFor(() => expect(lines().some((line) => line.includes(`"${last}"`))).toBe(true));
+    text = '';
+    await replaceDatabase(project);
+    await admin.reload({ definitions: false, waitMs: 20_000 });
+    const uris = () =>
+      lines()
+        .map((line) => JSON.parse(line))
+        .flatMap(({ method, params }) => (method === 'notifications/resources/updated' ? [params.uri] : []));
+    await vi.waitFor(() => expect(uris().toSorted()).toEqual(WANTED.toSorted()));
+    await server.close();
   });
 });
