@@ -7,6 +7,7 @@ import type { AccessLog, AccessRecord } from '../access-log.js';
 import { MODERN_VERSION, parseMessageText } from '../mcp-server.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
 import { ResultSplices, writeMessage } from '../results.js';
+import { EVENT_STREAM_HEADERS, EventStream, sendEventsOf, STALLED_MS, StreamResponse } from './event-stream.js';
 import { MALFORMED, type MessageId, NOT_JSON, NOT_UTF8, type Refusal, TOO_LARGE, toResponse } from './refusals.js';
 
 /** The headers of the protocol, which the SDK reads besides `accept`. Tools read all headers through `requestHeaders`. */
@@ -19,16 +20,10 @@ export const MCP_HEADERS = [
   'mcp-session-id',
 ];
 
-/** An event of a stream holds one message, between these two. */
-export const EVENT_START = 'event: message\ndata: ';
-export const EVENT_END = '\n\n';
-
-const KEEP_ALIVE = `: the call is running${EVENT_END}`;
-
-/** Bytes of events that may wait for a client that does not read them; further events are left out. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
-
-/** One HTTP request and its response. Its signal aborts when the client goes away too early, or the server may wait no longer. */
+/**
+ * One HTTP request and its response. Its signal aborts when the client goes away too early and cannot come back for its answer, or the server may wait
+ * no longer.
+ */
 export class HttpExchange {
   readonly response: ServerResponse;
   readonly splices = new ResultSplices();
@@ -40,7 +35,8 @@ export class HttpExchange {
   readonly #incoming: IncomingMessage;
   readonly #abort = new AbortController();
   #requestHeaders: Readonly<Record<string, string>> | undefined;
-  #isStreaming = false;
+  /** What the answer is written to once there are events before it. */
+  #stream: EventStream | undefined;
   /** By the clock of the process; undefined while no answer is awaited. */
   #silentSince: number | undefined;
   /** Who sends the request; undefined while everybody may. */
@@ -51,6 +47,8 @@ export class HttpExchange {
   missingScopes: readonly string[] | undefined;
   /** Headers that no endpoint sees. */
   secretHeaders: ReadonlySet<string> | undefined;
+  /** Opens a stream that its client may come back to; undefined where streams end with their connection. */
+  openKeptStream: (() => EventStream) | undefined;
 
   constructor(
     incoming: IncomingMessage,
@@ -63,7 +61,7 @@ export class HttpExchange {
     this.client = client;
     this.access = accessLog && this.#recordAccess(accessLog);
     response.once('close', () => {
-      if (!response.writableFinished) this.#abort.abort();
+      if (!response.writableFinished && this.isGone) this.#abort.abort();
     });
   }
 
@@ -99,7 +97,7 @@ export class HttpExchange {
 
   /** Whether events were sent: the answer is then the last event. */
   get isStreaming(): boolean {
-    return this.#isStreaming;
+    return this.#stream !== undefined;
   }
 
   /**
@@ -131,40 +129,63 @@ export class HttpExchange {
   breakSilence(afterMs: number): void {
     const { response, notify } = this;
     if (this.#silentSince === undefined || performance.now() - this.#silentSince < afterMs) return;
-    if (notify === undefined || response.destroyed || response.writableLength > 0) return;
-    if (!this.#isStreaming) this.#startStream();
-    response.write(KEEP_ALIVE);
+    if (response.destroyed || response.writableLength > 0) return;
+    if (notify === undefined && this.#stream === undefined) return;
+    this.#startedStream().keepAlive();
     this.#silentSince = performance.now();
   }
 
   readonly #sendEvent = (message: NotificationMessage | JSONRPCMessage): void => {
-    const { response } = this;
-    if (response.writableEnded || response.destroyed || response.writableLength > MAX_UNREAD_BYTES) return;
-    if (!this.#isStreaming) this.#startStream();
-    response.write(`${EVENT_START}${JSON.stringify({ jsonrpc: '2.0', ...message })}${EVENT_END}`);
+    if (this.#stream === undefined && (this.response.writableEnded || this.response.destroyed)) return;
+    this.#startedStream().send(message);
     if (this.#silentSince !== undefined) this.awaitAnswer();
   };
 
-  #startStream(): void {
-    this.#isStreaming = true;
-    const isModern = this.header('mcp-protocol-version') === MODERN_VERSION;
-    const session = isModern ? undefined : this.header('mcp-session-id');
-    this.response.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-cache, no-transform',
-      // Asks a proxy not to collect the events.
-      'x-accel-buffering': 'no',
-      ...(session !== undefined && { 'mcp-session-id': session }),
-    });
+  #startedStream(): EventStream {
+    if (this.#stream !== undefined) return this.#stream;
+    const stream = this.openKeptStream?.() ?? new EventStream();
+    void this.follow(stream);
+    return stream;
   }
 
+  /** Makes the answer a stream of events, from the event after this one on. Settles when the stream or the connection has ended. */
+  follow(stream: EventStream, after?: number): Promise<void> {
+    this.#stream = stream;
+    const isModern = this.header('mcp-protocol-version') === MODERN_VERSION;
+    const session = isModern ? undefined : this.header('mcp-session-id');
+    const { response } = this;
+    response.writeHead(200, { ...EVENT_STREAM_HEADERS, ...(session !== undefined && { 'mcp-session-id': session }) });
+    return stream.connect(response, after);
+  }
+
+  /** The last event: the answer of a call that has sent others before. */
+  async endStream(message: string): Promise<void> {
+    await this.#stream?.end(message === '' ? [] : this.splices.partsOf(message));
+  }
+
+  /** Calls the listener once the answer is written, or kept for a client that may come back, or cannot be. */
   readonly whenAnswered = (listener: () => void): void => {
-    if (this.response.destroyed) listener();
-    else this.response.once('close', listener);
+    const onClose = (): void => {
+      if (this.#stream?.canResume === true && this.method === 'POST') this.#stream.whenEnded(listener);
+      else listener();
+    };
+    if (this.response.destroyed) onClose();
+    else this.response.once('close', onClose);
   };
+
+  /** Whether no client can get the answer any more. */
+  get isGone(): boolean {
+    return this.response.destroyed && this.#stream?.canResume !== true;
+  }
 
   abort(): void {
     this.#abort.abort();
+  }
+
+  /** There will be no answer. */
+  destroy(): void {
+    this.#stream?.drop();
+    this.response.destroy();
   }
 
   /** The bytes are those of the connection in the meantime: head and body. */
@@ -239,9 +260,6 @@ function acceptedTypes(exchange: HttpExchange): string {
   return takesJson && exchange.method === 'POST' ? 'application/json, text/event-stream' : accept;
 }
 
-/** A client that reads nothing of a large result for this long is cut off: the result is kept in memory until it is written. */
-const STALLED_MS = 60_000;
-
 /**
  * Writes the answer of the SDK. Each message is serialised in one piece: a JSON body is one message, and each chunk of an
  * event stream is one event with one message, so no placeholder is cut in two.
@@ -249,10 +267,8 @@ const STALLED_MS = 60_000;
 export async function sendResponse(response: Response, exchange: HttpExchange): Promise<void> {
   const { response: outgoing } = exchange;
   exchange.beginAnswer();
-  if (exchange.isStreaming) {
-    await sendLastEvent(await response.text(), exchange);
-    return;
-  }
+  if (exchange.isStreaming) return exchange.endStream(await response.text());
+  if (response instanceof StreamResponse) return sendStream(response, exchange);
   for (const [name, value] of response.headers) {
     // Node decides whether the connection stays open: it knows whether the server is closing.
     if (name !== 'connection' || value === 'close') outgoing.setHeader(name, value);
@@ -261,7 +277,7 @@ export async function sendResponse(response: Response, exchange: HttpExchange): 
   if (response.body === null) {
     outgoing.end();
   } else if (response.headers.get('content-type') === 'text/event-stream') {
-    await sendEvents(response.body, exchange);
+    await sendEventsOf(response.body, exchange);
   } else {
     await sendMessage(await response.text(), exchange);
   }
@@ -278,29 +294,15 @@ async function sendMessage(message: string, { response, splices }: HttpExchange)
   response.end();
 }
 
-/** The answer of a call that has sent notifications. */
-async function sendLastEvent(message: string, { response, splices }: HttpExchange): Promise<void> {
-  response.setTimeout(STALLED_MS, () => response.destroy());
-  if (message !== '') await writeMessage([EVENT_START, ...splices.partsOf(message), EVENT_END], response);
-  response.end();
-}
-
-async function sendEvents(body: ReadableStream<Uint8Array>, exchange: HttpExchange): Promise<void> {
-  const { response, splices, signal } = exchange;
-  const reader = body.getReader();
-  const decoder = new TextDecoder();
-  const cancel = () => {
-    reader.cancel().catch(() => {
-      // The stream has failed already; the loop below throws its error.
-    });
-  };
-  signal.addEventListener('abort', cancel);
+/** A stream of the session, which may have begun on another connection. */
+async function sendStream({ stream, after }: StreamResponse, exchange: HttpExchange): Promise<void> {
+  const { response, signal } = exchange;
+  if (response.destroyed) return;
+  const followed = exchange.follow(stream, after);
   response.flushHeaders();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    const parts = splices.partsOf(decoder.decode(next.value));
-    await writeMessage(parts, response);
-  }
-  response.end();
+  exchange.awaitAnswer();
+  signal.addEventListener('abort', () => stream.disconnect(response));
+  await followed;
 }
 
 export async function refuse(exchange: HttpExchange, reason: Refusal): Promise<void> {

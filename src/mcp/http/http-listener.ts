@@ -36,6 +36,7 @@ import {
   sendResponse,
   withRequestId,
 } from './http-exchange.js';
+import { isOfCall, type KeptStreamLimits } from './kept-streams.js';
 import { MessageRouter } from './message-router.js';
 import { CLOSING, DRAINING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, type Refusal, REFUSED } from './refusals.js';
 
@@ -51,6 +52,7 @@ export interface HttpListenerOptions extends McpOptions {
   readonly maxConnections?: number;
   readonly maxSessions?: number;
   readonly sessionIdleMs?: number;
+  readonly keptStreams?: KeptStreamLimits;
   /** After how much silence a client that waits for an answer gets a comment. */
   readonly keepAliveMs?: number;
   /** Sockets that listen already, instead of host and port. */
@@ -118,6 +120,7 @@ export class HttpListener implements ClientTransport {
       stateless: options.stateless,
       maxSessions: options.maxSessions ?? MAX_SESSIONS,
       sessionIdleMs: options.sessionIdleMs ?? SESSION_IDLE_MS,
+      keptStreams: options.keptStreams,
       logger: this.#logger,
       mayRead: (exchange, uri) => options.calls.endpoints.declaredUri(uri, callerOf(exchange)) !== undefined,
     });
@@ -249,7 +252,8 @@ export class HttpListener implements ClientTransport {
     if ('refused' in body) return refuse(exchange, body.refused);
     const id = refusedIdOf(body.parsed);
     Object.assign(exchange.access ?? {}, { method: methodOf(body.parsed), request: id });
-    const refusal = this.#closed === undefined ? this.#outOfRotation(exchange, body.parsed) : CLOSING;
+    const isOpen = this.#closed === undefined || resumesCall(exchange);
+    const refusal = isOpen ? this.#outOfRotation(exchange, body.parsed) : CLOSING;
     if (refusal !== undefined) {
       this.#report(exchange, { code: 'server_closing', reason: refusal.message }, body.parsed);
       return refuse(exchange, { ...refusal, id });
@@ -298,11 +302,11 @@ export class HttpListener implements ClientTransport {
 
   #fail(exchange: HttpExchange, error: unknown): void {
     const { response } = exchange;
-    const clientGone = error instanceof ClientGone || response.destroyed;
+    const clientGone = error instanceof ClientGone || exchange.isGone;
     if (clientGone) this.#logger.debug({ client: exchange.client }, 'the client left before its request was answered');
     else this.#logger.error({ err: error }, 'request failed: internal error');
     if (response.headersSent || clientGone) {
-      response.destroy();
+      exchange.destroy();
       return;
     }
     refuse(exchange, INTERNAL_ERROR).catch(() => response.destroy());
@@ -339,9 +343,13 @@ function isStream({ method }: HttpExchange, parsed: unknown): boolean {
   return method === 'GET' || hasMethod(parsed, (each) => each === 'subscriptions/listen');
 }
 
-/** A GET opens a stream of notifications. */
-function isNewWork({ method }: HttpExchange, parsed: unknown): boolean {
-  return method === 'GET' || hasMethod(parsed, beginsWork);
+/** A GET opens a stream of notifications, unless its client comes back for the answer of a call. */
+function isNewWork(exchange: HttpExchange, parsed: unknown): boolean {
+  return exchange.method === 'GET' ? !resumesCall(exchange) : hasMethod(parsed, beginsWork);
+}
+
+function resumesCall(exchange: HttpExchange): boolean {
+  return exchange.method === 'GET' && isOfCall(exchange.header('last-event-id'));
 }
 
 /** Gives the exchange its caller, or refuses it. Its body is not read before. */

@@ -3,8 +3,10 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
 import { serveSubscriptions, type SubscribableServer } from '../resource-updates.js';
+import { type EventStream, StreamResponse } from './event-stream.js';
 import { cancelledIdsOf, type ExchangeRequest, type HttpExchange, requestIdsOf } from './http-exchange.js';
-import { type MessageId, REFUSED } from './refusals.js';
+import { KeptStreams, type KeptStreamLimits, SessionStreams } from './kept-streams.js';
+import { type MessageId, type Refusal, REFUSED, toResponse } from './refusals.js';
 
 export interface SessionOptions {
   readonly createServer: () => SubscribableServer;
@@ -13,6 +15,8 @@ export interface SessionOptions {
   readonly maxSessions: number;
   /** A session without requests and streams for this long has ended; its client gets 404 and initializes again. */
   readonly sessionIdleMs: number;
+  /** What is kept for clients whose connection breaks. */
+  readonly keptStreams?: KeptStreamLimits | undefined;
   readonly logger: Logger;
 }
 
@@ -23,10 +27,12 @@ export interface SessionOptions {
 export class LegacySessions {
   readonly #options: SessionOptions;
   readonly #sessions = new Map<string, LegacySession>();
+  readonly #kept: KeptStreams;
   readonly #expiry: NodeJS.Timeout;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#kept = new KeptStreams(options.keptStreams);
     this.#expiry = setInterval(() => this.#expire(), Math.max(10, options.sessionIdleMs / 10)).unref();
   }
 
@@ -42,7 +48,8 @@ export class LegacySessions {
     const { createServer, mayRead } = this.#options;
     const server = createServer();
     serveSubscriptions(server, (uri) => mayRead({ caller }, uri));
-    const session = new LegacySession(server, caller, () => this.#sessions.set(session.id, session));
+    const onInitialized = (): void => void this.#sessions.set(session.id, session);
+    const session = new LegacySession(server, { caller, kept: this.#kept, onInitialized });
     server.onclose = () => this.#sessions.delete(session.id);
     await session.connect();
     return session;
@@ -91,6 +98,29 @@ function isSameUser(one: Caller | undefined, other: Caller | undefined): boolean
   return isSame('provider') && isSame('userId') && isSame('username');
 }
 
+interface LegacySessionOptions {
+  readonly caller: Caller | undefined;
+  readonly kept: KeptStreams;
+  /** Runs before the answer to a valid `initialize`. */
+  readonly onInitialized: () => void;
+}
+
+/** The first revision in which an event may have an id and no message. */
+const FIRST_TO_PRIME = '2025-11-25';
+
+const NOT_KEPT: Refusal = {
+  status: 400,
+  code: REFUSED,
+  message:
+    'The events after `Last-Event-ID` are not kept any more: messages may be missing; repeat the request, or open a new stream',
+};
+
+const ONE_STREAM: Refusal = {
+  status: 409,
+  code: REFUSED,
+  message: 'Conflict: Only one SSE stream is allowed per session',
+};
+
 /**
  * One client of a 2025 protocol, from `initialize` to DELETE, expiry or the end of the listener. Holds the SDK's server
  * and transport, for which every answer is JSON: the exchange writes the notifications of a call itself.
@@ -104,37 +134,46 @@ export class LegacySession {
   readonly #transport: WebStandardStreamableHTTPServerTransport;
   /** What is being answered, by the id of the request. */
   readonly #unanswered = new Map<MessageId, HttpExchange>();
-  /** Requests and open streams. */
+  readonly #kept: KeptStreams;
+  #streams: SessionStreams | undefined;
+  /** The stream that a GET opens: for what belongs to no call. */
+  #notices: EventStream | undefined;
+  /** Requests and open streams, and calls that continue although their connection has ended. */
   running = 0;
   /** On the clock of `performance.now()`. */
   lastUsed = performance.now();
 
-  /** `onInitialized` runs before the answer to a valid `initialize`. */
-  constructor(server: SubscribableServer, caller: Caller | undefined, onInitialized: () => void) {
+  constructor(server: SubscribableServer, { caller, kept, onInitialized }: LegacySessionOptions) {
     this.server = server;
     this.caller = caller;
+    this.#kept = kept;
     this.#transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => this.id,
       onsessioninitialized: onInitialized,
       // Before the SDK closes the session: it would leave the requests that run without an answer.
-      onsessionclosed: () => this.#settleAll(),
+      onsessionclosed: () => this.#end(),
       enableJsonResponse: true,
     });
   }
 
   async connect(): Promise<void> {
-    this.#sendQuestions();
+    this.#sendIntoStreams();
     await this.server.connect(this.#transport);
   }
 
-  /** What a call asks its client goes into the stream of that call. The SDK drops it, because all its answers are JSON. */
-  #sendQuestions(): void {
+  /**
+   * What a call asks its client goes into the stream of that call; the SDK drops it, because all its answers are JSON. What belongs to no call goes into
+   * the stream of notices, which the SDK does not know.
+   */
+  #sendIntoStreams(): void {
     const transport = this.#transport;
     const send = transport.send.bind(transport);
     transport.send = async (message, options) => {
       const related = options?.relatedRequestId;
-      if (!('method' in message) || related === undefined) return send(message, options);
-      this.#unanswered.get(related)?.sendMessage(message);
+      if (!('method' in message)) return send(message, options);
+      if (related !== undefined) this.#unanswered.get(related)?.sendMessage(message);
+      // A client that misses a notice must learn of it: it cannot resume this stream.
+      else if (this.#notices?.send(message) === false) this.#notices.drop();
     };
   }
 
@@ -142,15 +181,13 @@ export class LegacySession {
   async handle(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const { exchange } = request;
     const ids = requestIdsOf(parsedBody);
-    this.lastUsed = performance.now();
-    // A response that is closed already emits no further event.
-    if (!exchange.response.closed) {
-      this.running += 1;
-      exchange.response.once('close', () => {
-        this.running -= 1;
-        this.lastUsed = performance.now();
-      });
-    }
+    this.running += 1;
+    exchange.whenAnswered(() => {
+      this.running -= 1;
+      this.lastUsed = performance.now();
+    });
+    if (exchange.method === 'GET') return this.#openStream(request);
+    if (ids.length > 0) exchange.openKeptStream = () => this.#keepStream('call', () => exchange.abort());
     exchange.signal.addEventListener('abort', () => {
       for (const id of ids) this.#cancel(id);
     });
@@ -161,14 +198,49 @@ export class LegacySession {
     return response;
   }
 
-  /** Ends the stream of notifications, which would otherwise stay open for as long as the client likes. */
+  /** A new stream of notices, or the rest of a stream whose connection has ended. */
+  async #openStream(request: ExchangeRequest): Promise<Response> {
+    const { exchange } = request;
+    // Checks the headers; its own stream is not needed.
+    const checked = await this.#transport.handleRequest(request);
+    if (checked.status !== 200) return checked;
+    await checked.body?.cancel();
+    const lastId = exchange.header('last-event-id');
+    if (lastId !== undefined && lastId !== '') {
+      const found = this.#streams?.find(lastId);
+      return found === undefined ? toResponse(NOT_KEPT) : new StreamResponse(found.stream, found.after);
+    }
+    if (this.#notices?.isConnected === true) return toResponse(ONE_STREAM);
+    this.#notices?.drop();
+    this.#notices = this.#keepStream('notices', () => undefined);
+    return new StreamResponse(this.#notices);
+  }
+
+  #keepStream(kind: 'call' | 'notices', onLost: () => void): EventStream {
+    this.#streams ??= new SessionStreams(this.#kept);
+    return this.#streams.open({
+      kind,
+      primes: (this.server.getNegotiatedProtocolVersion() ?? '') >= FIRST_TO_PRIME,
+      onLost,
+    });
+  }
+
+  /** Ends the stream of notices, which would otherwise stay open for as long as the client likes. */
   closeStream(): void {
-    this.#transport.closeStandaloneSSEStream();
+    this.#notices?.end().catch(() => {
+      // Without a last message, there is nothing that could fail.
+    });
   }
 
   async close(): Promise<void> {
-    this.#settleAll();
+    this.#end();
     await this.server.close();
+  }
+
+  #end(): void {
+    this.closeStream();
+    this.#settleAll();
+    this.#streams?.close();
   }
 
   #settleAll(): void {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { request, startListener } from './http-fixture.js';
 import { SampleCalls } from './sample-calls.js';
 
-const COMMENT = ': the call is running\n\n';
+const COMMENT = ': nothing to send yet\n\n';
 const EVENT = 'event: message\ndata: ';
 
 /** One call as a client sends it that takes these types; its answer as text, part by part. */
