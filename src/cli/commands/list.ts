@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { loadEndpointFolders, loadProfileNames } from '../../config/index.js';
 import { loadEndpoints } from '../../endpoints/index.js';
-import { formatProblem, visible } from '../../errors/index.js';
+import { formatProblem, visible, visibleLines } from '../../errors/index.js';
 import type { CommandModule } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import type { Output } from '../terminal/output.js';
 import { printTable } from '../terminal/tables.js';
+
+const DISABLED = 'disabled';
 
 /** Opens no database and resolves no reference, so it also works beside a running server. */
 export const run: CommandModule['run'] = async (_args, options, context) => {
@@ -40,7 +42,7 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
     context.output.json({ status: 'ok', result });
     return 0;
   }
-  const all = [...listed, ...disabled.map((each) => ({ ...each, uri: null, tags: [], error: 'disabled' }))];
+  const all = [...listed, ...disabled.map((each) => ({ ...each, uri: null, tags: [], error: DISABLED }))];
   const rows = all.map(({ kind, name, path, error, uri, tags }) => {
     return [kind, name, path, error ?? '', uri ?? '', tags.join(', ')];
   });
@@ -49,14 +51,27 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
 };
 
 const COLUMNS = ['KIND', 'NAME', 'PATH', 'ERROR', 'URI', 'TAGS'];
+const ERROR = COLUMNS.indexOf('ERROR');
 
-/** The last two columns are left out where no endpoint has them. They are last because scripts may take the others by number. */
-function printRows(output: Output, rows: readonly (readonly (string | null)[])[]): void {
-  const used = COLUMNS.map((_, index) => index < 4 || rows.some((row) => row[index] !== ''));
-  const shown = rows.map((row) => row.filter((_, index) => used[index]));
+type Row = readonly (string | null)[];
+
+/**
+ * Columns that no endpoint fills are left out; in a pipe only the last two, because scripts may take the others by number. On a
+ * terminal, the errors follow the table, where they do not make its columns narrow.
+ */
+function printRows(output: Output, rows: readonly Row[]): void {
+  const errors = rows.flatMap((row) => row[ERROR] || []).filter((error) => error !== DISABLED);
+  const shorten = (error: string | null): string | null => (error === '' || error === DISABLED ? error : 'see below');
+  const shown = output.isTerminal
+    ? rows.map((row) => row.map((cell, column) => (column === ERROR ? shorten(cell) : cell)))
+    : rows;
+  const used = COLUMNS.map(
+    (_, column) => (!output.isTerminal && column <= ERROR) || shown.some((row) => row[column] !== ''),
+  );
   printTable(
     output,
-    COLUMNS.filter((_, index) => used[index]),
-    shown,
+    COLUMNS.filter((_, column) => used[column]),
+    shown.map((row) => row.filter((_, column) => used[column])),
   );
+  if (output.isTerminal) for (const error of errors) output.print(visibleLines(error));
 }

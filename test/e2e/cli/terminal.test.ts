@@ -54,6 +54,13 @@ it.each([
   expect(text).not.toMatch(/\\u001b|\\x1b/i);
 });
 
+it('the list of endpoints has its errors below the table', async () => {
+  const lines = stripVTControlCharacters(await onTerminal('list')).split(/\r?\n/);
+  expect(lines[0]).toMatch(/^KIND +NAME +PATH +ERROR +URI$/);
+  expect(lines.find((line) => line.includes('tools/broken.yml'))).toMatch(/ see below$/);
+  expect(lines.at(-2)).toMatch(/^tools\/broken\.yml:\d+:\d+: /);
+});
+
 it.each([
   ['a result', `SELECT chr(27) || '[2J' || chr(155) AS a`, '[2J'],
   ['an error', `SELECT error(chr(27) || '[2J') AS a`, '\\u001b[2J'],
