@@ -55,12 +55,14 @@ export const hints = z.registry<Hints>();
 /** Why a value does not fit a schema, with one finding for each key. Values may be secret; `mayQuote` says that these are not. */
 export function explainMismatch(schema: z.ZodType, value: unknown, mayQuote: boolean): readonly Finding[] {
   // zod drops the schema of an issue when it has its message; the list of unknown keys stays the same object.
-  const objects = new WeakMap<readonly string[], z.ZodObject>();
+  const objects = new WeakMap<readonly string[], ObjectWithKeys>();
   const result = schema.safeParse(value, {
     error: (issue) => {
-      if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject) objects.set(issue.keys, issue.inst);
+      if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject)
+        objects.set(issue.keys, { schema: issue.inst, written: issue.input });
       const hint = issue.inst instanceof z.ZodType ? hints.get(issue.inst)?.hint?.(issue.input) : undefined;
-      return describe(issue, mayQuote) + (hint === undefined || issue.input === undefined ? '' : `; ${hint}`);
+      const help = hint ?? listKeys(issue);
+      return describe(issue, mayQuote) + (help === undefined || issue.input === undefined ? '' : `; ${help}`);
     },
   });
   return (result.error?.issues ?? []).flatMap(mostLikely).flatMap((issue): Finding[] => {
@@ -78,11 +80,30 @@ export function explainMismatch(schema: z.ZodType, value: unknown, mayQuote: boo
   });
 }
 
-function hintOfKey(key: string, object: z.ZodObject | undefined): string {
-  const meant = object === undefined ? undefined : new Map(Object.entries(hints.get(object)?.keys ?? {})).get(key);
+interface ObjectWithKeys {
+  readonly schema: z.ZodObject;
+  readonly written: unknown;
+}
+
+function hintOfKey(key: string, object: ObjectWithKeys | undefined): string {
+  const { schema, written } = object ?? {};
+  const meant = schema && new Map(Object.entries(hints.get(schema)?.keys ?? {})).get(key);
   if (meant !== undefined) return `; did you mean \`${meant}\`?`;
-  const known = Object.keys(object?.shape ?? {});
+  // `{ code: SELECT id, title FROM books }` has the key `title FROM books` without a value.
+  const isRest =
+    /\s/.test(key) && typeof written === 'object' && written !== null && Reflect.get(written, key) === null;
+  if (isRest) return '; a comma ends a text within `{ }`: put the whole text in quotes, or on a line of its own';
+  const known = Object.keys(schema?.shape ?? {});
   return keySuggestion(key, known) || `; known keys are ${known.join(', ')}`;
+}
+
+const FEW_KEYS = 10;
+
+/** The keys of a small mapping that something else was written for, such as `audit: true`. */
+function listKeys({ code, inst, expected }: z.core.$ZodRawIssue): string | undefined {
+  if (code !== 'invalid_type' || expected !== 'object' || !(inst instanceof z.ZodObject)) return undefined;
+  const keys = Object.keys(inst.shape);
+  return keys.length > FEW_KEYS ? undefined : `its keys are ${keys.join(', ')}`;
 }
 
 const NO_SHAPE_FITS = 'must be text or a mapping';

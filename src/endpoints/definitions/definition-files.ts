@@ -23,8 +23,9 @@ export interface FoundDefinition {
 }
 
 /**
- * All `.yml` and `.yaml` files below a folder, sorted by path; `onUnread` gets those with almost such names. Names that begin with a dot are left out. Symbolic links are
- * followed, and no folder is entered twice, so a loop of links ends. A folder that does not exist has no files.
+ * All `.yml` and `.yaml` files below a folder, sorted by path; `onUnread` gets files such as `a.YML` and `a.yml.txt`. Names that
+ * begin with a dot are left out. Symbolic links are followed, and no folder is entered twice, so a loop of links ends. A folder
+ * that does not exist has no files.
  */
 export async function findDefinitionFiles(
   folder: string,

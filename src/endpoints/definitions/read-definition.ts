@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { type Icon, iconFilesOf, readIcons, toAnswerLimits, toCacheRule, toRateRule } from '../../config/index.js';
-import { clip, type Problem } from '../../errors/index.js';
+import { clip, nearestName, type Problem } from '../../errors/index.js';
 import { type CompiledPolicies, compilePolicies, hasRules } from '../../policies/index.js';
 import { explainMismatch, type Finding, isMapping, parseYaml, toProblems, type YamlSource } from '../../yaml/index.js';
 import { MAX_FILE_BYTES, readDefinitionText, toProjectPath } from './definition-files.js';
@@ -133,6 +133,9 @@ function identityOf(value: unknown): Pick<DefinitionReading, 'kind' | 'name' | '
   };
 }
 
+/** Keys of an endpoint that are often written without the key of its kind above them. */
+const INNER_KEYS = ['name', 'uri', 'source', 'messages'];
+
 function checkKind(value: unknown, kind: EndpointKind): Finding | undefined {
   if (!isMapping(value)) return { at: [], message: `the file must be a mapping with the key \`${kind}\`` };
   const present = ENDPOINT_KINDS.filter((each) => Object.hasOwn(value, each) && value[each] !== null);
@@ -146,9 +149,14 @@ function checkKind(value: unknown, kind: EndpointKind): Finding | undefined {
     const message = `this file defines a ${found} but is in the folder of ${kind}s; move it to ${found}s/ or change its kind`;
     return { at: [found], message };
   }
+  if (Object.hasOwn(value, kind)) return { at: [kind], message: `\`${kind}\` is empty; indent its keys below it` };
   const keys = Object.keys(value).filter((key) => key !== 'mxcp' && key !== 'metadata');
   const others = keys.length === 0 ? '' : `; it has ${keys.map((key) => `\`${key}\``).join(', ')}`;
-  return { at: [], message: `the file has no \`${kind}\`${others}` };
+  const isFlat = INNER_KEYS.some((key) => keys.includes(key));
+  const misspelt = keys.find((key) => nearestName(key, [kind]) !== undefined);
+  const instead = misspelt === undefined ? '' : `; write \`${kind}\` instead of \`${misspelt}\``;
+  const advice = isFlat ? `; write \`${kind}:\` above these keys, and indent them` : instead;
+  return { at: [], message: `the file has no \`${kind}\`${others}${advice}` };
 }
 
 interface ReadParts extends Pick<CompiledPolicies, 'policies'> {

@@ -58,6 +58,24 @@ describe('a common slip in an endpoint file is answered with what to write', () 
     expect(await said(`  ${line}`)).toContain(expected);
   });
 
+  it.each([
+    [['tool:', 'name: a', 'source: { code: SELECT 1 }'], '1:1: `tool` is empty; indent its keys below it'],
+    [['tools:', '  name: a'], '1:1: the file has no `tool`; it has `tools`; write `tool` instead of `tools`'],
+    [
+      ['name: a', 'source: { code: SELECT 1 }'],
+      '1:1: the file has no `tool`; it has `name`, `source`; write `tool:` above these keys, and indent them',
+    ],
+  ])('keys that are not below their kind: %j', async (lines, expected) => {
+    expect(await problemsOf('tools/a.yml', lines)).toEqual([`tools/a.yml:${expected}`]);
+  });
+
+  it('SQL with a comma between braces', async () => {
+    const tool = ['tool:', '  name: t', '  source: { code: SELECT id, title FROM books }'];
+    expect(await problemsOf('tools/a.yml', tool)).toEqual([
+      'tools/a.yml:3:30: unknown key `title FROM books` in `tool.source`; a comma ends a text within `{ }`: put the whole text in quotes, or on a line of its own',
+    ]);
+  });
+
   it('source as a text, and the text of a message under another key', async () => {
     const tool = ['tool:', '  name: t', '  source: SELECT 1'];
     expect(await problemsOf('tools/a.yml', tool)).toEqual([
