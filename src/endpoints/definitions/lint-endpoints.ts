@@ -138,7 +138,7 @@ function lintTool(definition: ToolDefinition): Note[] {
 
 function lintHints({ annotations, confirm }: Pick<ToolDefinition, 'annotations' | 'confirm'>): Note[] {
   const notes: Note[] = [];
-  if (annotations?.readOnlyHint === undefined)
+  if (annotations?.readOnlyHint === undefined && annotations?.destructiveHint === undefined)
     notes.push([
       'info',
       [],
@@ -180,6 +180,9 @@ function lintInput(parameter: TypeDefinition, at: KeyPath): Note[] {
   });
 }
 
+/** Gemini refuses `examples`, so a description is the better place for one. */
+const NAMES_EXAMPLE = /\b(?:such as|for example|e\.g\.)/i;
+
 /** What a model needs to fill in a parameter, or a member of one. */
 function lintMember({ type, at, name }: TypePlace, isParameter: boolean): Note[] {
   const { description = '', type: typeName, enum: values, format, pattern, examples, default: standard } = type;
@@ -207,8 +210,13 @@ function lintMember({ type, at, name }: TypePlace, isParameter: boolean): Note[]
       'add `format: date` or `format: date-time`',
     ]);
   const isExplained = [values, format, pattern, examples, standard].some((each) => each !== undefined);
-  if (isParameter && typeName === 'string' && !isExplained)
-    notes.push(['info', at, `${label} has no examples`, 'add `examples`, or `enum` if its values are known']);
+  if (isParameter && typeName === 'string' && !isExplained && !NAMES_EXAMPLE.test(text))
+    notes.push([
+      'info',
+      at,
+      `${label} has no example`,
+      'name one in its description ("such as …"), or add `enum` if its values are known',
+    ]);
   return notes;
 }
 

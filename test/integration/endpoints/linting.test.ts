@@ -75,6 +75,7 @@ describe('linting', () => {
       ],
     ],
     ['annotations', '  annotations: { readOnlyHint: false, destructiveHint: true }\n  confirm: Count?', []],
+    ['annotations', '  annotations: { destructiveHint: true }\n  confirm: Count?', []],
     ['return', '', ['info tool: the tool has no `return`, so clients do not know the form of its result']],
     ['tests', '', ['info tool: the tool has no tests']],
     [
@@ -94,7 +95,9 @@ describe('linting', () => {
       ['info tool.parameters[0].description: the description of "carrier" only repeats its name'],
     ],
     ['type: integer, description: A code.', 'c', ['info tool.parameters[0]: the name "c" is a single letter']],
-    ['type: string, description: A code.', 'carrier', ['info tool.parameters[0]: "carrier" has no examples']],
+    ['type: string, description: A code.', 'carrier', ['info tool.parameters[0]: "carrier" has no example']],
+    ['type: string, description: A code such as UA.', 'carrier', []],
+    ['type: string, description: A code., examples: [UA]', 'carrier', []],
     [
       'type: string, description: A day., examples: [a]',
       'start_date',
