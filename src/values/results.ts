@@ -1,6 +1,6 @@
 import type { AnswerLimits } from '../config/index.js';
 import type { JsonObject, JsonValue, RowsRead } from '../duckdb/index.js';
-import { MxcpError } from '../errors/index.js';
+import { MxcpError, plural } from '../errors/index.js';
 
 import { ContentCollector } from './content-collector.js';
 import { tooLarge } from './result-size.js';
@@ -286,15 +286,15 @@ class ResultParts {
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, uniqueItems } = this.#options.returns ?? {};
     const isPage = this.#options.limits?.argument === 'offset';
     if (length < minItems && !isPage)
-      throw this.#mismatch(`it has ${length} ${part}s, fewer than minItems (${minItems})`);
-    if (length > maxItems) throw this.#mismatch(`it has ${length} ${part}s, more than maxItems (${maxItems})`);
+      throw this.#mismatch(`it has ${plural(length, part)}, fewer than minItems (${minItems})`);
+    if (length > maxItems) throw this.#mismatch(`it has ${plural(length, part)}, more than maxItems (${maxItems})`);
     if (uniqueItems === true && new Set(this.#texts).size < length)
       throw this.#mismatch(`it has equal ${part}s, and uniqueItems is true`);
   }
 
   #addWhole(value: JsonValue, text: string, reached: string): void {
     const reasons = this.#options.checks?.whole(value, 'it');
-    if (reasons !== undefined) throw this.#mismatch(`the value: ${reasons}`);
+    if (reasons !== undefined) throw this.#mismatch(reasons);
     this.#addText(text, () => reached);
   }
 

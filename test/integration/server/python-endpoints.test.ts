@@ -105,7 +105,7 @@ describe('a Python endpoint', () => {
       }),
     );
     await expect(callOnce(server, 'number')).rejects.toThrow(
-      'the result of tool "number" does not fit its return type: the value: it must be a whole number, not "seven"',
+      'the result of tool "number" does not fit its return type: it must be a whole number, not "seven"',
     );
     await expect(callOnce(server, 'rows')).rejects.toThrow(
       'tool "rows" must return a list, because its return type is array, but its function returned a dict',

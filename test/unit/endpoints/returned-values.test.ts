@@ -50,13 +50,13 @@ describe('what a function returned', () => {
 
   it('is checked against the declared type, items one by one', () => {
     expect(() => collect({ type: 'integer' }, 'x')).toThrow(
-      refused('the result of tool "t" does not fit its return type: the value: it must be a whole number, not "x"'),
+      refused('the result of tool "t" does not fit its return type: it must be a whole number, not "x"'),
     );
     expect(() => collect({ type: 'array', items: { type: 'integer' } }, [1, 'x'])).toThrow(
       refused('the result of tool "t" does not fit its return type: item 2: it must be a whole number, not "x"'),
     );
     expect(() => collect({ type: 'array', minItems: 2 }, [1])).toThrow(
-      refused('the result of tool "t" does not fit its return type: it has 1 items, fewer than minItems (2)'),
+      refused('the result of tool "t" does not fit its return type: it has 1 item, fewer than minItems (2)'),
     );
     expect(() => collect({ type: 'array', uniqueItems: true }, ['a', 'b', 'a'])).toThrow(
       refused('the result of tool "t" does not fit its return type: it has equal items, and uniqueItems is true'),
