@@ -42,23 +42,32 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   }
 };
 
+const RECORD_TYPES = ['tool', 'resource', 'prompt', 'completion', 'request', 'admin', 'reload', 'auth', 'audit'];
+
 /** Throws `usage`. */
 function readFilter(options: Options): AuditSelection {
   const named = (['tool', 'resource', 'prompt'] as const).filter((kind) => options[kind] !== undefined);
   const [kind, second] = named;
   if (second !== undefined) throw new MxcpError('usage', `give either --${kind} or --${second}`);
-  const type = text(options['type']);
+  const type = readChoice(options, 'type', RECORD_TYPES);
   if (kind !== undefined && type !== undefined && type !== kind)
     throw new MxcpError('usage', `--${kind} and --type ${type} cannot be combined: no record is both`);
   return {
     operationType: kind ?? type,
     operationName: kind === undefined ? undefined : text(options[kind]),
-    operationStatus: text(options['status']),
-    policyDecision: text(options['policy']),
+    operationStatus: readChoice(options, 'status', ['success', 'error']),
+    policyDecision: readChoice(options, 'policy', ['allow', 'deny', 'warn']),
     userId: text(options['user']),
     traceId: text(options['trace']),
     from: readSince(text(options['since'])),
   };
+}
+
+/** Throws `usage` for a value that no record has: an empty answer would look like a quiet server. */
+function readChoice(options: Options, name: string, known: readonly string[]): string | undefined {
+  const value = text(options[name]);
+  if (value === undefined || known.includes(value)) return value;
+  throw new MxcpError('usage', `--${name} must be one of ${known.join(', ')}, not "${value}"`);
 }
 
 function text(value: unknown): string | undefined {
@@ -103,13 +112,13 @@ function printRecords(records: readonly FoundRecord[], { isJson, isFollowing }: 
   else if (output.isTerminal) output.print('no records');
 }
 
-const COLUMNS = ['TIME', 'TYPE', 'NAME', 'STATUS', 'MS', 'USER', 'POLICY', 'ERROR'];
+const COLUMNS = ['TIME', 'TYPE', 'NAME', 'STATUS', 'MS', 'CALLER', 'POLICY', 'ERROR'];
 const MAX_ERROR_LENGTH = 100;
 
 function toCells(record: FoundRecord): readonly string[] {
   const of = (name: string): string => visible(String(record[name] ?? ''));
   const failure = record['error_code'] === null ? of('error') : `${of('error_code')}: ${of('error')}`;
-  const user = of('username') || of('user_id') || of('caller_type');
+  const caller = of('username') || of('user_id') || of('caller_type');
   const ms = typeof record['duration_ms'] === 'number' ? String(Math.round(record['duration_ms'])) : '';
   const error = record['error'] === null || record['error'] === undefined ? '' : failure.slice(0, MAX_ERROR_LENGTH);
   return [
@@ -118,7 +127,7 @@ function toCells(record: FoundRecord): readonly string[] {
     of('operation_name'),
     of('operation_status'),
     ms,
-    user,
+    caller,
     of('policy_decision'),
     error,
   ];
