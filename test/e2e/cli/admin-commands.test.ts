@@ -81,6 +81,7 @@ describe('asking a server', () => {
       admin('loglevel', 'debug', '--for', '25h'),
       admin('events', '--types', 'foo'),
       admin('trace', '--slower-than', 'soon'),
+      admin('events', '--since-id', '0'),
     ]);
     expect(results.map(({ code, stderr }) => [code, stderr])).toEqual([
       [2, expect.stringContaining('unknown log level "loud"; expected debug, info, warn, error, default')],
@@ -89,6 +90,7 @@ describe('asking a server', () => {
       [2, expect.stringContaining('at most 24h, not "25h"')],
       [2, expect.stringContaining('`--types` has no event "foo"; there are reload.')],
       [2, expect.stringContaining('--slower-than must be a time such as 30s')],
+      [2, expect.stringContaining('`--since-id` must be the `id` of an event')],
     ]);
   });
 
@@ -231,6 +233,20 @@ describe('mistakes', () => {
       code: 'connection_failed',
     });
     expect(missing.code).toBe(3);
+  });
+
+  it('says why the server of a project with a broken configuration is not found', async () => {
+    const site = join(project.path, 'mxcp-site.yml');
+    const sound = readFileSync(site, 'utf8');
+    writeFileSync(site, `${sound}profil: dev\n`);
+    try {
+      const { stderr, code } = await runMxcp(['admin', 'reload'], { cwd: project.path });
+      expect(stderr).toMatch(/^Note: the server of this project was not found, .*mxcp-site\.yml:\d+:1: unknown key/s);
+      expect(stderr).toContain('Error: there is no admin socket at /run/mxcp/mxcp.sock');
+      expect(code).toBe(3);
+    } finally {
+      writeFileSync(site, sound);
+    }
   });
 
   it('has the exit code of the error that the server answers, and its form', async () => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { AdminApiError, AdminClient, readOwnerFile } from '../../../admin/client/index.js';
-import { MxcpError } from '../../../errors/index.js';
+import { MxcpError, visible } from '../../../errors/index.js';
 import { MAX_WAIT_MS, parseDuration } from '../../../lifecycle/index.js';
 import { loadAdminSettings, loadSettings } from '../../../settings/index.js';
 import type { CommandContext, CommandModule, Options } from '../../command/command.js';
@@ -53,7 +53,7 @@ export async function connect(options: Options, context: CommandContext): Promis
 /** Undefined when no server of the project has left its socket beside the database. */
 async function findSocketOfProject(
   { projectDir, config, profile }: Options,
-  { env, cwd }: CommandContext,
+  { env, cwd, output }: CommandContext,
   defaultSocket: string,
 ): Promise<string | undefined> {
   if (projectDir === undefined && existsSync(defaultSocket)) return undefined;
@@ -66,8 +66,12 @@ async function findSocketOfProject(
     return readOwnerFile(await loadDatabasePath(settings))?.socket;
   } catch (error) {
     // Without a project here, or with one that cannot be read, there is still the default socket.
-    if (projectDir === undefined && error instanceof MxcpError) return undefined;
-    throw error;
+    if (projectDir !== undefined || !(error instanceof MxcpError)) throw error;
+    if (error.code !== 'project_not_found')
+      output.warn(
+        `Note: the server of this project was not found, because the configuration on disk has errors; \`--socket\` names its socket: ${visible(error.logMessage, '\n\t')}`,
+      );
+    return undefined;
   }
 }
 

@@ -31,10 +31,11 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   }
 };
 
-/** The server names the query option of its route. */
+/** The server names the query option and the header of its route. */
 function namingOption(error: unknown): unknown {
   if (!(error instanceof MxcpError) || error.code !== 'bad_request') return error;
-  return new MxcpError(error.code, error.message.replace('query option "types"', '`--types`'), { cause: error });
+  const renamed = error.message.replace('query option "types"', '`--types`').replace('`Last-Event-ID`', '`--since-id`');
+  return new MxcpError(error.code, renamed, { cause: error });
 }
 
 export const errorDetails = refusalDetails;
