@@ -15,11 +15,37 @@ interface Slip {
   readonly message: string;
 }
 
-/** What to print for a command line that was not understood: the reason, and what was probably meant. */
+/** Why a command line was not understood, and what was probably meant. */
 export function explainMisuse(slip: Slip, argv: readonly string[]): string {
   const [, message = '', suggested] = /^([^]*?)\.?(?:\n\(Did you mean (.*)\?\))?$/.exec(slip.message) ?? [];
   const hint = explainSlip({ ...slip, message }, argv, suggested);
-  return `${message}${hint === '' && suggested !== undefined ? `\n(Did you mean ${suggested}?)` : hint}`;
+  return reword(message) + (hint === '' && suggested !== undefined ? `; did you mean \`${suggested}\`?` : hint);
+}
+
+/** The messages of commander 14 in the form that the other messages have. */
+const REWORDED: readonly (readonly [commander: RegExp, reason: (...found: string[]) => string])[] = [
+  [/^unknown option '(.*)'$/, (option) => `unknown option \`${option}\``],
+  [/^unknown command '(.*)'$/, (command) => `unknown command "${command}"`],
+  [/^missing required argument '(.*)'$/, (argument) => `\`<${argument}>\` is missing`],
+  [/^option '(.*)' argument missing$/, (option) => `\`${option}\` needs a value`],
+  [
+    /^too many arguments for '(.*)'\. Expected (\d+) arguments? but got (\d+)$/,
+    (command, expected, got) => `too many arguments for \`${command}\`: expected ${expected}, got ${got}`,
+  ],
+  [
+    /^command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are (.*)$/,
+    (value, argument, choices) =>
+      `unknown ${argument} "${value}", expected ${choices?.replace(/, ([^,]*)$/, ' or $1')}`,
+  ],
+];
+
+function reword(message: string): string {
+  const plain = message.replace(/^error: /, '');
+  for (const [commander, reason] of REWORDED) {
+    const [, ...found] = commander.exec(plain) ?? [];
+    if (found.length > 0) return reason(...found);
+  }
+  return plain;
 }
 
 /** What was probably meant, to be added to the message; empty when nothing is likely. */

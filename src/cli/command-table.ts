@@ -30,6 +30,7 @@ const EXPLAIN_POLICIES: CommandEntry = {
     ...WHERE_THE_PROJECT_IS,
     { flags: '--json', doc: 'Print the result as JSON.' },
   ],
+  examples: [`mxcp policy explain employee -p id=1 -u '{"role": "guest"}'`],
   load: () => import('./commands/policy.js'),
 };
 
@@ -216,17 +217,21 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--prompt <name>', doc: 'Only this prompt.' },
       {
         flags: '--type <type>',
-        doc: 'Only records of this type.',
-        completes: ['tool', 'resource', 'prompt', 'admin', 'reload', 'auth', 'audit'],
+        doc: 'Only records of this type: `tool`, `resource`, `prompt`, `completion`, `request`, `admin`, `reload`, `auth` or `audit`.',
+        completes: ['tool', 'resource', 'prompt', 'completion', 'request', 'admin', 'reload', 'auth', 'audit'],
       },
       { flags: '--user <id>', doc: 'Only calls of the user with this id.' },
       { flags: '--trace <id>', doc: 'Only calls of this trace.' },
       {
         flags: '--policy <decision>',
-        doc: 'Only calls of which the policies decided this.',
+        doc: 'Only calls for which the policies decided `allow`, `deny` or `warn`.',
         completes: ['allow', 'deny', 'warn'],
       },
-      { flags: '--status <status>', doc: 'Only calls that ended so.', completes: ['success', 'error'] },
+      {
+        flags: '--status <status>',
+        doc: 'Only calls that ended with `success` or `error`.',
+        completes: ['success', 'error'],
+      },
       { flags: '--since <time>', doc: 'Only the last `10s`, `5m`, `2h` or `1d`.' },
       { flags: '--limit <number>', doc: 'At most this many records, the newest; default: 100; exports have all.' },
       { flags: '--follow', doc: 'Then show records as they are written, until you press Ctrl-C.' },

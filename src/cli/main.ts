@@ -1,10 +1,9 @@
-import pc from 'picocolors';
 import { MxcpError, toMxcpError, visible, visibleLines } from '../errors/index.js';
 import { isDebug } from '../settings/index.js';
 import { PROGRAM } from './command-table.js';
 import type { CommandModule, EarlySignals } from './command/command.js';
 import { type Invocation, parseCommandLine } from './parse-command-line.js';
-import { createOutput, type Output } from './terminal/output.js';
+import { createOutput, errorLabel, type Output } from './terminal/output.js';
 
 /** The entry point of the command `mxcp`. Nothing else turns its errors into output and an exit code. */
 export async function main(argv: readonly string[], early: EarlySignals): Promise<void> {
@@ -66,8 +65,7 @@ function workingDirectory(): string {
 
 /** For a person, who may see what clients must not. An unexpected error always has its detail, which is its only trace. */
 function printError(output: Output, error: MxcpError, { withDetail }: { withDetail: boolean }): void {
-  const label = output.isErrorTerminal ? pc.red('Error:') : 'Error:';
-  output.warn(`${label} ${visible(error.logMessage, '\n\t')}`);
+  output.warn(`${errorLabel(output)} ${visible(error.logMessage, '\n\t')}`);
   if ((withDetail || error.code === 'internal') && error.detail !== undefined)
     output.warn(visible(error.detail, '\n\t'));
 }

@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
-import { MxcpError, toOneLine } from '../errors/index.js';
+import { MxcpError, toOneLine, visible } from '../errors/index.js';
 import { version } from '../version/index.js';
 import { explainMisuse } from './command-line-slips.js';
 import { PROGRAM } from './command-table.js';
@@ -10,7 +10,7 @@ import {
   type Options,
   type OptionSpec,
 } from './command/command.js';
-import type { Output } from './terminal/output.js';
+import { errorLabel, type Output } from './terminal/output.js';
 
 /** A command line that was understood. */
 export interface Invocation {
@@ -42,8 +42,11 @@ export function parseCommandLine(argv: readonly string[], output: Output): Comma
     if (error.exitCode === 0) return { kind: 'answered' };
     const message = explainMisuse(error, argv);
     // A group without a command prints its help instead.
-    if (error.code !== 'commander.help') output.writeError(`${message}\n(run with --help to see all options)\n`);
-    const reason = new MxcpError('usage', toOneLine(message.replace(/^error: /, '')));
+    if (error.code !== 'commander.help') {
+      const help = `\`${['mxcp', ...followCommands(argv).names, '--help'].join(' ')}\``;
+      output.warn(`${errorLabel(output)} ${visible(message)}\n${help} shows what can be given`);
+    }
+    const reason = new MxcpError('usage', toOneLine(message));
     return { kind: 'misuse', error: reason, wantsJson: asksForJson(argv) };
   }
 }
@@ -61,15 +64,22 @@ function isProjectPlace(argv: readonly string[], index: number): boolean {
 
 /** Whether a command is named that does not exist. Commander prints the general help if that is asked for too. */
 function namesNoCommand(argv: readonly string[]): boolean {
+  return followCommands(argv).unknown !== undefined;
+}
+
+/** The command that is named and its group, as far as they exist, and the first name that does not. */
+function followCommands(argv: readonly string[]): { readonly names: readonly string[]; readonly unknown?: string } {
+  const names: string[] = [];
   let entries = PROGRAM.subcommands ?? [];
   for (const [index, word] of argv.entries()) {
     if (word.startsWith('-') || word === 'help' || isProjectPlace(argv, index)) continue;
     const entry = entries.find(({ name }) => name === word);
-    if (entry === undefined) return true;
-    if (entry.subcommands === undefined) return false;
+    if (entry === undefined) return { names, unknown: word };
+    names.push(word);
+    if (entry.subcommands === undefined) break;
     entries = entry.subcommands;
   }
-  return false;
+  return { names };
 }
 
 /** Commander stops at the first error, so it may not have parsed the option that asks for JSON. */
@@ -83,6 +93,8 @@ function createProgram(output: Output, select: (invocation: Invocation) => void)
   const program = new Command('mxcp')
     .description('Serve a folder of SQL and Python endpoints over DuckDB to AI clients')
     .version(version, '-V, --version', 'Print the version.')
+    .helpOption('-h, --help', 'Print this help.')
+    .helpCommand('help [command]', 'Print the help of a command')
     .exitOverride()
     // Errors are printed with what was probably meant.
     .configureOutput({ writeOut: output.write, writeErr: output.writeError, outputError: () => {} })
@@ -94,6 +106,8 @@ function createProgram(output: Output, select: (invocation: Invocation) => void)
 
 function addCommand(parent: Command, entry: CommandEntry, select: (invocation: Invocation) => void): void {
   const command = parent.command(entry.name).description(entry.doc).exitOverride();
+  command.helpOption('-h, --help', 'Print this help.');
+  if (entry.subcommands !== undefined) command.helpCommand('help [command]', 'Print the help of a command');
   for (const spec of entry.arguments ?? []) command.addArgument(toCommanderArgument(spec));
   for (const spec of entry.options ?? []) command.addOption(toCommanderOption(spec));
   for (const subcommand of entry.subcommands ?? []) addCommand(command, subcommand, select);

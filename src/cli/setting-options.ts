@@ -12,13 +12,19 @@ export function toOptions(names: readonly SettingName[]): readonly OptionSpec[] 
     const completes = completionOf(name, setting);
     const option: OptionSpec = {
       flags: setting.flag,
-      doc: setting.doc,
+      doc: withDefault(setting),
       repeatable: REPEATABLE.has(name),
       ...(completes === undefined ? {} : { completes }),
     };
     // `--admin` only switches on; this one overrides an environment that switches on.
     return name === 'admin' ? [option, { flags: '--no-admin', doc: 'Do not open the admin socket.' }] : [option];
   });
+}
+
+/** The table of settings in the documentation has a column of its own for the default. */
+function withDefault({ doc, flag = '', fallback = '' }: Setting<unknown>): string {
+  if (fallback === '' || !flag.includes('<')) return doc;
+  return doc.replace(/\.$/, `; default: ${/^\d/.test(fallback) ? fallback : `\`${fallback}\``}.`);
 }
 
 function completionOf(name: SettingName, { flag = '', kind }: Setting<unknown>): Completion | undefined {

@@ -108,7 +108,7 @@ export const SETTINGS = {
     kind: { ...choice('streamable-http', 'stdio', 'sse'), ...offering('streamable-http', 'stdio') },
     flag: '--transport <name>',
     variable: 'MXCP_TRANSPORT',
-    doc: 'How clients connect; default: `transport.provider`.',
+    doc: 'How clients connect: `streamable-http` or `stdio`; default: `transport.provider`.',
   },
   host: {
     kind: text,
@@ -327,7 +327,7 @@ export const SETTINGS = {
     kind: choice('text', 'json'),
     flag: '--log-format <name>',
     fallback: 'text',
-    doc: 'Format of log lines on standard error.',
+    doc: 'Format of log lines on standard error: `text` or `json`.',
   },
 } as const satisfies Record<string, Setting<unknown>>;
 

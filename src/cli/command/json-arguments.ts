@@ -55,6 +55,8 @@ function parseJson(text: string, source: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new MxcpError('usage', `${source} is not valid JSON: ${toOneLine(messageOf(error))}`, { cause: error });
+    // Node ends some of its messages with the text and the same words.
+    const reason = messageOf(error).replace(/, .* is not valid JSON$/s, '');
+    throw new MxcpError('usage', `${source} is not valid JSON: ${toOneLine(reason)}`, { cause: error });
   }
 }

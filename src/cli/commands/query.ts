@@ -45,7 +45,10 @@ function readSql(given: string | undefined, { file }: Options, { cwd }: CommandC
   try {
     return readFileSync(given === '-' ? 0 : resolve(cwd, String(file)), 'utf8');
   } catch (error) {
-    throw new MxcpError('usage', `cannot read the SQL: ${messageOf(error)}`, { cause: error });
+    const source = given === '-' ? 'SQL from standard input' : `the SQL file "${String(file)}"`;
+    // Node ends its message with the path once more.
+    const reason = messageOf(error).replace(/, \w+ '.*'$/s, '');
+    throw new MxcpError('usage', `cannot read ${source}: ${reason}`, { cause: error });
   }
 }
 

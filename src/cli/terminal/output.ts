@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import pc from 'picocolors';
 import { errorCodeOf, messageOf, MxcpError, visibleLines } from '../../errors/index.js';
 
 /**
@@ -24,6 +25,11 @@ export interface Output {
   /** From now on, `scrub` is applied to everything that goes to standard error. */
   scrubWith(scrub: (text: string) => string): void;
   readonly scrub: (text: string) => string;
+}
+
+/** What the line of an error begins with on standard error. */
+export function errorLabel(output: Output): string {
+  return output.isErrorTerminal ? pc.red('Error:') : 'Error:';
 }
 
 /** `descriptor` is where standard output is. */

@@ -164,7 +164,7 @@ describe('mxcp list', () => {
 
   it('does not take an option that would change nothing', async () => {
     const { code, stderr } = await mxcp(['list', '--readonly']);
-    expect(stderr).toContain("unknown option '--readonly'");
+    expect(stderr).toContain('unknown option `--readonly`');
     expect(code).toBe(2);
   });
 });
@@ -240,7 +240,7 @@ describe('mxcp run', () => {
 
   it('refuses a misspelt type', async () => {
     const misspelt = await mxcp(['run', 'tol', 'add']);
-    expect(misspelt.stderr).toContain('Allowed choices are tool, resource, prompt');
+    expect(misspelt.stderr).toContain('unknown type "tol", expected tool, resource or prompt');
     expect(misspelt.code).toBe(2);
   });
 

@@ -73,7 +73,7 @@ describe('the command line', () => {
     ]) {
       const output = new Recorder();
       expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse' });
-      expect(output.err).toMatch(/^error: unknown option '--(project-dir|config)'/);
+      expect(output.err).toMatch(/^Error: unknown option `--(project-dir|config)`/);
     }
   });
 
@@ -86,7 +86,7 @@ describe('the command line', () => {
   ])('refuses a command that does not exist, whether help is asked for or not: %j', (argv) => {
     const output = new Recorder();
     expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse' });
-    expect(output.err).toMatch(/unknown command '(valdate|statsu)'/);
+    expect(output.err).toMatch(/unknown command "(valdate|statsu)"/);
     expect(output.out).toBe('');
   });
 
@@ -111,7 +111,7 @@ describe('the command line', () => {
     (argv) => {
       const output = new Recorder();
       expect(parseCommandLine(argv, output)).toMatchObject({ kind: 'misuse', wantsJson: false });
-      expect(output.err).toMatch(/^error: /);
+      expect(output.err).toMatch(/^Error: /);
       expect(output.out).toBe('');
     },
   );
@@ -141,33 +141,36 @@ describe('the command table', () => {
 
 describe('a command line that was not understood', () => {
   it.each([
-    ['run good', "missing required argument 'name'; the kind of endpoint comes first: `mxcp run tool good`"],
+    ['run good', '`<name>` is missing; the kind of endpoint comes first: `mxcp run tool good`'],
     ['run sales://a/b', 'the kind comes first: `mxcp run resource sales://a/b`'],
-    ['run', "missing required argument 'type'; for example `mxcp run tool hello`"],
+    ['run', '`<type>` is missing; for example `mxcp run tool hello`'],
     ['run tool', '`mxcp list` shows the names'],
-    ['run tools good', 'did you mean `tool`?'],
+    ['run tools good', 'unknown type "tools", expected tool, resource or prompt; did you mean `tool`?'],
+    ['completion csh', 'unknown shell "csh", expected bash, zsh or fish'],
+    ['serve --port', '`--port <number>` needs a value'],
+    ['valdate', 'unknown command "valdate"; did you mean `validate`?'],
     ['test good', 'the kind of endpoint comes first: `mxcp test tool good`'],
-    ['run tool order --order_id 3', "unknown option '--order_id'; a parameter is given as `-p order_id=3`"],
+    ['run tool order --order_id 3', 'unknown option `--order_id`; a parameter is given as `-p order_id=3`'],
     ['run tool order --order_id=3', 'a parameter is given as `-p order_id=3`'],
-    ['run tool order --region north', "unknown option '--region'; a parameter is given as `-p region=north`"],
+    ['run tool order --region north', 'unknown option `--region`; a parameter is given as `-p region=north`'],
     ['run tool order --verbose --debug', 'a parameter is given as `-p verbose=…`'],
     ['run tool order order_id=3', 'got 3; a parameter is given as `-p order_id=3`'],
     ['run tool order -p a=1 7', 'a parameter is given as `-p name=value`'],
     ['query x --year 3', 'a parameter is given as `-p year=3`'],
     ['list --json', 'did you mean `--json-output`?'],
     ['admin status --json-output', 'did you mean `--json`?'],
-    ['serve tools', "too many arguments for 'serve'. Expected 0 arguments but got 1"],
+    ['serve tools', 'too many arguments for `serve`: expected 0, got 1'],
   ])('says what was probably meant: mxcp %s', (line, expected) => {
     const output = new Recorder();
     const parsed = parseCommandLine(line.split(' '), output);
     expect(output.err).toContain(expected);
-    expect(output.err).toMatch(/^error: [^\n]+\n\(run with --help to see all options\)\n$/);
+    expect(output.err).toMatch(/^Error: [^\n]+\n`mxcp [^\n]*--help` shows what can be given\n$/);
     expect(parsed).toMatchObject({ kind: 'misuse', error: { message: expect.stringContaining(expected) } });
   });
 
   it('names a misspelt option of the command', () => {
     const output = new Recorder();
     parseCommandLine(['run', 'tool', 'order', '--parm', 'a=1'], output);
-    expect(output.err).toContain("unknown option '--parm'\n(Did you mean --param?)");
+    expect(output.err).toContain('unknown option `--parm`; did you mean `--param`?\n`mxcp run --help` shows');
   });
 });

@@ -40,6 +40,12 @@ describe('options that are JSON objects', () => {
     expect(readJsonObject('--user-context', undefined, '/')).toBeUndefined();
   });
 
+  it('says where the JSON ends to be JSON, once', () => {
+    expect(() => readJsonObject('--user-context', 'ada', '/')).toThrow(
+      /^--user-context is not valid JSON: Unexpected token 'a'$/,
+    );
+  });
+
   it.each(['[]', '1', 'null', '{'])('refuses %s', (text) => {
     expect(() => readJsonObject('--user-context', text, '/')).toThrow('--user-context');
   });
