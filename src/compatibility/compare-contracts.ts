@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UriTemplate } from '../endpoints/index.js';
 import { SITE_FILE_NAME } from '../settings/index.js';
+import { compareBehaviour } from './call-behaviour.js';
 import { compareSchemas } from './compare-schemas.js';
 import type { Contract, PromptContract, ResourceContract, ToolContract } from './contract.js';
 import { breaksClients, describeChange, type Side } from './schema-changes.js';
@@ -65,6 +66,7 @@ const TOOLS: Comparison<ToolContract> = {
     ...compareInput(from, to),
     ...compareOutput(from, to),
     ...comparePromises(from, to),
+    ...compareBehaviour(from, to),
     ...compareTexts(from, to),
   ],
 };
@@ -87,6 +89,7 @@ const RESOURCES: Comparison<ResourceContract> = {
     ...(isDeepStrictEqual(from.annotations, to.annotations)
       ? []
       : [compatible('annotations', 'has other annotations')]),
+    ...compareBehaviour(from, to),
     ...(from.name === to.name ? [] : [compatible('name', `its name is "${to.name}" instead of "${from.name}"`)]),
     ...compareTexts(from, to),
   ],
@@ -99,7 +102,7 @@ const PROMPTS: Comparison<PromptContract> = {
     const of = (prompt: PromptContract) => prompt.arguments.map(({ name, required }) => [name, required]);
     return isDeepStrictEqual(of(from), of(to)) && (from.arguments.length > 0 || hasSameText(from, to));
   },
-  compare: (from, to) => [...compareArguments(from, to), ...compareTexts(from, to)],
+  compare: (from, to) => [...compareArguments(from, to), ...compareBehaviour(from, to), ...compareTexts(from, to)],
 };
 
 function hasMembers({ properties }: ToolContract['inputSchema']): boolean {

@@ -2,9 +2,17 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
 import type { Icon, ResolvedConfig } from '../config/index.js';
-import type { EndpointListings, PromptListing, ResourceListing, ToolListing } from '../endpoints/index.js';
+import type {
+  EndpointDefinition,
+  EndpointKind,
+  EndpointSet,
+  PromptListing,
+  ResourceListing,
+  ToolListing,
+} from '../endpoints/index.js';
 import { messageOf, MxcpError } from '../errors/index.js';
 import { isMapping } from '../yaml/index.js';
+import { behaviourFields, behaviourOf } from './call-behaviour.js';
 
 /** Raised when an older mxcp could misread a file. */
 const FORMAT = 1;
@@ -17,13 +25,21 @@ const jsonSchema = z.custom<JsonObject>(isMapping, 'must be a JSON Schema');
 
 const toolSchema = z.object({
   ...listing,
+  ...behaviourFields,
   inputSchema: jsonSchema,
   outputSchema: jsonSchema.optional(),
   annotations: hints,
 });
-const resourceSchema = z.object({ uri: z.string(), ...listing, mimeType: text, annotations: hints });
+const resourceSchema = z.object({
+  uri: z.string(),
+  ...listing,
+  ...behaviourFields,
+  mimeType: text,
+  annotations: hints,
+});
 const promptSchema = z.object({
   ...listing,
+  ...behaviourFields,
   arguments: z.array(z.object({ name: z.string(), title: text, description: text, required: z.boolean() })),
 });
 
@@ -36,7 +52,7 @@ const contractSchema = z.object({
   prompts: z.array(promptSchema),
 });
 
-/** What a project offers to clients, as they see it before they call anything. Templates are among the resources. */
+/** What a project offers to clients: the lists that they see, and what they meet in a call. Templates are among the resources. */
 export type Contract = z.infer<typeof contractSchema>;
 /** What clients show of a server, and tell their models about it. */
 export type ServerContract = Omit<ResolvedConfig['presentation'], 'cache'>;
@@ -45,16 +61,31 @@ export type ResourceContract = Contract['resources'][number];
 export type PromptContract = Contract['prompts'][number];
 
 /** Sorted, so that it does not depend on the names and the order of files. */
-export function toContract({ tools, resources, prompts }: EndpointListings, server?: ServerContract): Contract {
+export function toContract(
+  { listings: { tools, resources, prompts }, catalog }: Pick<EndpointSet, 'listings' | 'catalog'>,
+  server?: ServerContract,
+): Contract {
+  const declared = (kind: EndpointKind, name: string) =>
+    behaviourOf(catalog.endpoints.find((each) => each.kind === kind && nameOf(each) === name));
   const contract: Contract = {
     mxcpContract: FORMAT,
     ...(server !== undefined && { server: { ...server, ...toIcons(server.icons) } }),
-    tools: tools.map(toToolContract).sort(by(({ name }) => name)),
-    resources: resources.map(toResourceContract).sort(by(({ uri }) => uri)),
-    prompts: prompts.map(toPromptContract).sort(by(({ name }) => name)),
+    tools: tools
+      .map((each) => ({ ...toToolContract(each), ...declared('tool', each.name) }))
+      .sort(by(({ name }) => name)),
+    resources: resources
+      .map((each) => ({ ...toResourceContract(each), ...declared('resource', each.uri) }))
+      .sort(by(({ uri }) => uri)),
+    prompts: prompts
+      .map((each) => ({ ...toPromptContract(each), ...declared('prompt', each.name) }))
+      .sort(by(({ name }) => name)),
   };
   // Exactly what a file gives back: no members that are undefined, and no infinities, which only YAML has.
   return parseContract(formatContract(contract), 'the project');
+}
+
+function nameOf(endpoint: EndpointDefinition): string {
+  return endpoint.kind === 'resource' ? endpoint.uri : endpoint.name;
 }
 
 function by<T>(keyOf: (item: T) => string): (a: T, b: T) => number {

@@ -28,7 +28,7 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const catalog = await loadEndpoints(folders);
   // A file with errors would look like an endpoint that was removed.
   if (catalog.failures.length > 0) throw endpointReport(catalog.failures);
-  const contract = toContract(new EndpointSet(catalog, folders.sqlTools).listings, await loadPresentation(settings));
+  const contract = toContract(new EndpointSet(catalog, folders.sqlTools), await loadPresentation(settings));
   const given = options['output'];
   const place = given === undefined ? join(settings.projectRoot, DEFAULT_FILE) : toPlace(String(given), context);
   return isCheck ? check(contract, place, { options, context }) : write(contract, place, { options, context });

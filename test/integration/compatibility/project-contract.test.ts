@@ -46,7 +46,7 @@ const FILES: ProjectFiles = {
 
 async function contractOf(project: TemporaryProject) {
   const folders = await loadEndpointFolders(loadSettings({ flags: {}, env: {}, cwd: project.root }));
-  return toContract(new EndpointSet(await loadEndpoints(folders), folders.sqlTools).listings);
+  return toContract(new EndpointSet(await loadEndpoints(folders), folders.sqlTools));
 }
 
 /** What the answers of the protocol add, or have in another place. */
@@ -130,5 +130,63 @@ describe('the contract of a project', () => {
       'true -: was removed; clients that use it fail',
       'true parameters.days: argument "days" is required now; clients without it are refused',
     ]);
+  });
+
+  it('has what clients meet in a call, which no list shows', async () => {
+    const project = createProject({
+      'tools/ask.yml': ['tool:', '  name: ask', '  confirm: Sure?', '  source: { code: SELECT 1 AS n }'],
+      'tools/badge.yml': [
+        'tool:',
+        '  name: badge',
+        '  confirm: { message: Sure?, when_unsupported: run }',
+        '  return: { type: array, items: { type: object, properties: { name: { type: string }, picture: { type: string, mime_type: image/png } } } }',
+        `  source: { code: "SELECT 'x' AS name, 'x'::BLOB AS picture" }`,
+      ],
+      'prompts/p.yml': [
+        'prompt:',
+        '  name: p',
+        '  messages: [{ prompt: Look }, { type: image, mime_type: image/png, file: p.png }, { type: resource_link, uri: "a://b" }]',
+      ],
+      'prompts/p.png': Buffer.from('89504e470d0a1a0a', 'hex'),
+    });
+    const { tools, prompts } = await contractOf(project);
+    expect(tools.map(({ name, confirm, content }) => ({ name, confirm, content }))).toEqual([
+      { name: 'ask', confirm: 'refuse', content: undefined },
+      { name: 'badge', confirm: 'run', content: [{ at: 'return[].picture', kind: 'image', mimeType: 'image/png' }] },
+    ]);
+    expect(prompts[0]?.content).toEqual([
+      { at: 'messages', kind: 'resource_link' },
+      { at: 'messages', kind: 'image', mimeType: 'image/png' },
+    ]);
+  });
+
+  it('is not broken by what only changes how an answer is kept, shortened or completed', async () => {
+    const tool = (...more: readonly string[]) => [
+      'tool:',
+      '  name: t',
+      '  parameters: [{ name: a, type: string, default: x }]',
+      '  return: { type: array, items: { type: object, properties: { a: { type: string } } } }',
+      ...more.map((line) => `  ${line}`),
+      '  source: { code: SELECT $a AS a }',
+    ];
+    const resource = (...more: readonly string[]) => [
+      'resource:',
+      '  uri: "a://b"',
+      ...more.map((line) => `  ${line}`),
+      '  source: { code: SELECT 1 AS a }',
+    ];
+    const project = createProject({ 'tools/t.yml': tool(), 'resources/r.yml': resource('cache: { ttl: 1m }') });
+    const changesTo = async (files: ProjectFiles): Promise<readonly boolean[]> => {
+      const before = await contractOf(project);
+      for (const [name, content] of Object.entries(files)) project.write(name, content);
+      return compareContracts(before, await contractOf(project)).map(({ isBreaking }) => isBreaking);
+    };
+    expect(await changesTo({ 'tools/t.yml': tool('max_rows: 100') })).not.toContain(true);
+    expect(await changesTo({ 'tools/t.yml': tool('max_rows: 10') })).toEqual([]);
+    expect(await changesTo({ 'tools/t.yml': tool('max_rows: 10', 'keep_result: true') })).toEqual([]);
+    expect(await changesTo({ 'tools/t.yml': tool('paging: true') })).not.toContain(true);
+    expect(await changesTo({ 'tools/t.yml': tool() })).toContain(true);
+    expect(await changesTo({ 'resources/r.yml': resource('cache: { ttl: 1h }') })).toEqual([]);
+    expect(await changesTo({ 'resources/r.yml': resource() })).toEqual([]);
   });
 });

@@ -173,3 +173,62 @@ describe('what people and models see', () => {
     expect(compare({}, { server: { title: 'Shop' } })).toEqual([]);
   });
 });
+
+describe('a question before a call', () => {
+  it('breaks clients that cannot ask, unless they are served all the same', () => {
+    expect(tools({}, { confirm: 'refuse' })).toEqual([
+      '! tool sales: confirm: asks a person before it runs; clients that cannot ask are refused',
+    ]);
+    expect(tools({ confirm: 'run' }, { confirm: 'refuse' })).toEqual([
+      '! tool sales: confirm: no longer runs without a question; clients that cannot ask are refused',
+    ]);
+    expect(tools({}, { confirm: 'run' })).toEqual([
+      'tool sales: confirm: asks a person before it runs, where the client can',
+    ]);
+    expect(tools({ confirm: 'refuse' }, { confirm: 'run' })).toEqual([
+      'tool sales: confirm: runs for clients that cannot ask',
+    ]);
+    expect(tools({ confirm: 'refuse' }, {})).toEqual(['tool sales: confirm: no longer asks before it runs']);
+    expect(tools({ confirm: 'refuse' }, { confirm: 'refuse' })).toEqual([]);
+  });
+
+  it('counts for resources and prompts too', () => {
+    expect(compare({ resources: [report] }, { resources: [{ ...report, confirm: 'refuse' }] })).toEqual([
+      '! resource sales://{region}/report: confirm: asks a person before it runs; clients that cannot ask are refused',
+    ]);
+    expect(compare({ prompts: [brief] }, { prompts: [{ ...brief, confirm: 'refuse' }] })).toEqual([
+      '! prompt brief: confirm: asks a person before it runs; clients that cannot ask are refused',
+    ]);
+  });
+});
+
+describe('content', () => {
+  const png = { at: 'return', kind: 'image' as const, mimeType: 'image/png' };
+  const sound = { at: 'return.sound', kind: 'audio' as const, mimeType: 'audio/wav' };
+
+  it('of a tool keeps its place, kind and type', () => {
+    expect(tools({}, { content: [png] })).toEqual([
+      '! tool sales: content: `return` is an image of type "image/png" now; clients that read text or structure there find none',
+    ]);
+    expect(tools({ content: [png] }, {})).toEqual([
+      '! tool sales: content: `return` is no longer an image of type "image/png"; clients that show it find none',
+    ]);
+    expect(tools({ content: [png] }, { content: [{ ...png, mimeType: 'image/webp' }] })).toEqual([
+      '! tool sales: content: `return` is an image of type "image/webp" instead of an image of type "image/png"; clients read it in another way',
+    ]);
+    expect(tools({ content: [png] }, { content: [png, sound] })).toEqual([
+      'tool sales: content: `return.sound` is audio of type "audio/wav" now',
+    ]);
+  });
+
+  it('of a prompt may become fewer kinds, and not more', () => {
+    const message = { at: 'messages', kind: 'image' as const, mimeType: 'image/png' };
+    const prompt = { ...brief, content: [message] };
+    expect(compare({ prompts: [brief] }, { prompts: [prompt] })).toEqual([
+      '! prompt brief: content: has an image of type "image/png" among its messages now; clients that cannot show it fail',
+    ]);
+    expect(compare({ prompts: [prompt] }, { prompts: [brief] })).toEqual([
+      'prompt brief: content: has an image of type "image/png" among its messages no longer',
+    ]);
+  });
+});
