@@ -5,7 +5,7 @@ import { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { type Asked, callRaw, askedBy, connectPerson, type Done } from './question-client.js';
 
 const CODE = [
-  'import asyncio',
+  'import asyncio, json',
   'from mxcp.runtime import db, mcp, Unsupported',
   'runs = []',
   '',
@@ -46,6 +46,9 @@ const CODE = [
   '    await mcp.elicit("Where?", {"place": {"type": "object", "properties": {}}})',
   '    return ""',
   '',
+  'async def any_form(form: dict) -> str:',
+  '    return json.dumps((await mcp.elicit("Fill it in", form, key="form")).content)',
+  '',
   'async def if_possible() -> str:',
   '    if not mcp.supports("elicitation"):',
   '        return "not asked"',
@@ -67,6 +70,14 @@ const FILES = {
     '  name: order',
     '  language: python',
     '  parameters: [{ name: item, type: string }]',
+    '  return: { type: string }',
+    '  source: { file: ../python/code.py }',
+  ],
+  'tools/any_form.yml': [
+    'tool:',
+    '  name: any_form',
+    '  language: python',
+    '  parameters: [{ name: form, type: object }]',
     '  return: { type: string }',
     '  source: { file: ../python/code.py }',
   ],
@@ -165,4 +176,80 @@ it('answers that nothing asked for count only where the code has named its quest
   const { result } = await callRaw(url, { tool: 'both', reply: { inputResponses } });
   expect(result.content).toEqual([{ type: 'text', text: 'accept cancel' }]);
   expect((await askedBy(url, { tool: 'swallows', reply: { inputResponses } })).resultType).toBe('input_required');
+});
+
+const TEXT = { type: 'string' };
+const TITLED = [
+  { const: '#f00', title: 'Red' },
+  { const: '#00f', title: 'Blue' },
+];
+
+/** What comes of a form whose fields are these, and which a client has filled in with that. */
+async function fillIn(fields: object, content: unknown): Promise<string> {
+  const inputResponses = { form: { action: 'accept', content } };
+  const { result } = await callRaw(url, { tool: 'any_form', parameters: { form: fields }, reply: { inputResponses } });
+  return (result as unknown as { content: readonly { text: string }[] }).content[0]?.text ?? '';
+}
+
+it.each([
+  [{ a: { ...TEXT, title: 'A', description: 'B', minLength: 2, maxLength: 3 } }, { a: 'ab' }, { a: 'ab' }],
+  [{ a: { ...TEXT, format: 'email' } }, { a: 'ada@example.com' }, { a: 'ada@example.com' }],
+  [{ a: { ...TEXT, format: 'uri' } }, { a: 'mailto:ada@example.com' }, { a: 'mailto:ada@example.com' }],
+  [{ a: { ...TEXT, format: 'date' } }, { a: '2026-02-28' }, { a: '2026-02-28' }],
+  [{ a: { ...TEXT, format: 'date-time' } }, { a: '2026-02-28T09:30:00.5Z' }, { a: '2026-02-28T09:30:00.5Z' }],
+  [{ a: { ...TEXT, pattern: '^[a-z]+$' } }, { a: 'abc' }, { a: 'abc' }],
+  [{ a: { ...TEXT, enum: ['x', 'y'], enumNames: ['X', 'Y'] } }, { a: 'y' }, { a: 'y' }],
+  [{ a: { ...TEXT, oneOf: TITLED, default: '#00f' } }, {}, { a: '#00f' }],
+  [
+    { a: { type: 'array', items: { ...TEXT, enum: ['x', 'y'] }, minItems: 1, maxItems: 2 } },
+    { a: ['y'] },
+    { a: ['y'] },
+  ],
+  [{ a: { type: 'array', items: { anyOf: TITLED }, default: ['#f00'] } }, {}, { a: ['#f00'] }],
+  [{ a: { type: 'number', minimum: 0.5, maximum: 2, default: 1 }, b: { type: 'integer' } }, { b: 3 }, { a: 1, b: 3 }],
+  [{ a: { type: 'boolean', default: true } }, { b: 'of no field' }, { a: true }],
+  [{ type: 'object', properties: { a: TEXT }, required: [] }, { a: null }, {}],
+])('a form of the kind %j takes %j', async (fields, content, expected) => {
+  expect(JSON.parse(await fillIn(fields, content))).toEqual(expected);
+});
+
+it.each([
+  [{ a: { ...TEXT, maxLength: 3 } }, { a: 'abcd' }, 'must have at most 3 characters'],
+  [{ a: { ...TEXT, format: 'email' } }, { a: 'ada' }, 'must be an email address'],
+  [{ a: { ...TEXT, format: 'uri' } }, { a: 'http://[' }, 'must be a URI'],
+  [{ a: { ...TEXT, format: 'date' } }, { a: '2026-02-30' }, 'must be a date such as 2026-01-31'],
+  [
+    { a: { ...TEXT, format: 'date-time' } },
+    { a: '2026-02-28T09:30:00' },
+    'must be a time such as 2026-01-31T09:30:00Z',
+  ],
+  [{ a: { ...TEXT, pattern: '^[a-z]+$' } }, { a: 'A' }, 'must match ^[a-z]+$'],
+  [{ a: { ...TEXT, oneOf: TITLED } }, { a: 'Red' }, 'must be one of #f00, #00f'],
+  [{ a: { type: 'array', items: { anyOf: TITLED } } }, { a: ['Red'] }, 'must be a list of #f00, #00f'],
+  [{ a: { type: 'array', items: { ...TEXT, enum: ['x'] }, minItems: 1 } }, { a: [] }, 'must have at least 1 items'],
+  [{ a: { type: 'number', maximum: 2 } }, { a: 3 }, 'must be at most 2'],
+  [{ a: { type: 'integer' } }, { a: true }, 'must be a number'],
+  [{ a: { type: 'boolean' } }, { a: 'true' }, 'must be true or false'],
+  [{ a: TEXT }, {}, 'is required'],
+  [{ a: TEXT }, [], '`content` must be an object'],
+])('a form of the kind %j refuses %j', async (fields, content, reason) => {
+  expect(await fillIn(fields, content)).toContain(`the answer to "form" does not fit the question`);
+  expect(await fillIn(fields, content)).toContain(reason);
+});
+
+it.each([
+  [{ a: { type: ['string', 'null'] } }, 'must have a `type` of string'],
+  [{ a: { ...TEXT, format: ['date'] } }, 'must have a `format` of email, uri, date, date-time'],
+  [{ a: { ...TEXT, enum: [] } }, "`enum` of the field 'a' must be a list of texts"],
+  [{ a: { ...TEXT, enum: [1] } }, "`enum` of the field 'a' must be a list of texts"],
+  [{ a: { ...TEXT, enum: ['x'], enumNames: [] } }, 'must have a text for each value of `enum`'],
+  [{ a: { ...TEXT, enum: ['x'], oneOf: TITLED } }, 'has `enum`, `oneOf`; use one of them'],
+  [{ a: { ...TEXT, oneOf: [{ const: 'x' }] } }, 'must be a list of dicts with `const` and `title`'],
+  [{ a: { type: 'array', items: { oneOf: TITLED } } }, 'needs `items` with an `enum` or `anyOf`'],
+  [{ a: { ...TEXT, pattern: '(' } }, "`pattern` of the field 'a' is no regular expression"],
+  [{ a: { type: 'number', minimum: '3' } }, "`minimum` of the field 'a' must be a number"],
+  [{ a: { ...TEXT, title: 3 } }, "`title` of the field 'a' must be a text"],
+  [{ type: 'object', properties: { a: TEXT }, required: 'a' }, '`required` of a form must be a list of names'],
+])('no form can be of the kind %j', async (fields, reason) => {
+  expect(await fillIn(fields, { a: 'x' })).toContain(reason);
 });
