@@ -10,6 +10,7 @@ export { type DatabaseFile, lockHolderOf, statDatabaseFile, wouldCreate } from '
 export { DatabaseHandover } from './handover/database-handover.js';
 export { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from './handover/preflight-database.js';
 export { quote, ScratchDatabase, type ScratchRow } from './scratch-database.js';
+export { conflictWaits } from './statements/count-changes.js';
 export type { DatabaseSession } from './statements/call-session.js';
 export { reasonOf, type RowsRead } from './statements/query.js';
 export type { ResultColumn, ResultType } from './statements/inspection.js';

@@ -9,7 +9,7 @@ import { RowRules } from '../protection/row-rules.js';
 import { CallSession } from '../statements/call-session.js';
 import { CHANGES_NAMES } from '../statements/connections.js';
 import { assertStatementWithin, assertWithinDatabase } from '../statements/external-access.js';
-import { countChanges } from '../statements/count-changes.js';
+import { countChanges, useNewAgain } from '../statements/count-changes.js';
 import { inspectStatements, type StatementShape } from '../statements/inspection.js';
 import { type ColumnReading, executeQuery, jsonRows, type Query, type RowsRead } from '../statements/query.js';
 import { refuseOpenTransaction, refuseSeveralStatements } from '../statements/sql-text.js';
@@ -169,8 +169,8 @@ export class GenerationDatabase implements Disposable {
     const work = async (connection: DuckDBConnection, interrupted: AbortSignal): Promise<RowsRead> => {
       const { onDenied, allowedFolders } = options;
       const readsFiles = staysWithin === true && (await assertWithinDatabase(connection, { sql, allowedFolders }));
-      const ofCaller = staysWithin === true;
-      confirm = await rules?.check(connection, { sql, parameters, caller, ofCaller, readsFiles, onDenied });
+      const checked = { sql, parameters, caller, ofCaller: staysWithin === true, readsFiles, onDenied };
+      confirm = await rules?.check(connection, checked);
       const reading = {
         openReader: jsonRows(onRow, readingOf, () => confirm?.()),
         maxRows,
@@ -186,15 +186,15 @@ export class GenerationDatabase implements Disposable {
     const running = { caller, signal, setup: rules?.setup };
     // The rules let a caller run nothing but one SELECT.
     const leavesNothing = isOneStatement || (rules !== undefined && staysWithin === true);
-    const ended = leavesNothing ? connections.useIdle(work, running) : connections.useNew(work, running);
+    const ended = leavesNothing ? connections.useIdle(work, running) : useNewAgain(connections, { sql, work }, running);
     return isOneStatement ? ended : ended.finally(() => endChange?.());
   }
 
   /**
-   * How many rows the statements of a text would change: they run in a transaction that is rolled back. Throws `query_failed`, also for
-   * statements that do anything but change and read rows, and `query_interrupted`.
+   * How many rows the statements of a text would change: they run in a transaction that is rolled back. Undefined while others change the
+   * same rows. Throws `query_failed`, also for statements that do anything but change and read rows, and `query_interrupted`.
    */
-  async countChanges(sql: string, parameters: SqlParameters, options: CountOptions): Promise<number> {
+  async countChanges(sql: string, parameters: SqlParameters, options: CountOptions): Promise<number | undefined> {
     const { connections } = (this.#share ?? (await this.#whenOpen())).instance;
     return countChanges(connections, { sql, parameters }, { ...options, guard: this.#rulesFor(options) });
   }

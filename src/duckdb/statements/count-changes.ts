@@ -1,9 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type DuckDBConnection, type DuckDBPreparedStatement, ResultReturnType, StatementType } from '@duckdb/node-api';
 import type { Caller } from '../../caller/index.js';
 import { MxcpError } from '../../errors/index.js';
+import { Backoff } from '../../lifecycle/index.js';
 import { bindParameters } from '../values/parameters.js';
-import type { ConnectionPool, ConnectionWork, StatementGuard } from './connections.js';
-import { extractStatements, interruptibly, type Query, throwIfInterrupted } from './query.js';
+import type { ConnectionPool, ConnectionWork, RunOptions, StatementGuard } from './connections.js';
+import { extractStatements, interruptibly, type Query, reasonOf, throwIfInterrupted } from './query.js';
+import { refuseSeveralStatements } from './sql-text.js';
 
 /** What leaves nothing behind when its transaction is rolled back. */
 const COUNTED: ReadonlySet<StatementType> = new Set([
@@ -14,13 +17,87 @@ const COUNTED: ReadonlySet<StatementType> = new Set([
   StatementType.MERGE_INTO,
 ]);
 
+/** What DuckDB says at once when another transaction has changed the same row, also one that is going to be rolled back (1.5.6). */
+const CONFLICT = /^TransactionContext Error: Conflict on /;
+const WAIT_AFTER_CONFLICT = { firstMs: 2, longestMs: 250 };
+
+interface Countings {
+  running: number;
+  begun: number;
+}
+
+/** Of each instance on which rows were counted. */
+const countings = new WeakMap<ConnectionPool, Countings>();
+
 type CountedText = Pick<Query, 'sql' | 'parameters'>;
 
 /**
- * Runs all statements of a text in a transaction of a connection of its own, and rolls it back. Returns how many rows they have changed.
- * Throws `query_failed`, also for a statement that would leave something behind, `query_interrupted`, and what the guard throws.
+ * Runs all statements of a text in a transaction of a connection of its own, and rolls it back. Returns how many rows they have changed;
+ * undefined while another transaction changes the same ones. Throws `query_failed`, also for a statement that would leave something behind,
+ * `query_interrupted`, and what the guard throws.
  */
-export function countChanges(
+export async function countChanges(
+  connections: ConnectionPool,
+  text: CountedText,
+  options: CountOptions,
+): Promise<number | undefined> {
+  const active = countings.get(connections) ?? { running: 0, begun: 0 };
+  countings.set(connections, active);
+  active.running += 1;
+  active.begun += 1;
+  try {
+    return await countOnce(connections, text, options);
+  } catch (error) {
+    if (isConflict(error)) return undefined;
+    throw error;
+  } finally {
+    active.running -= 1;
+  }
+}
+
+/** The waits between attempts to count rows that others change. */
+export function conflictWaits(): Backoff {
+  return new Backoff(WAIT_AFTER_CONFLICT);
+}
+
+/**
+ * Works on a new connection, and again if that failed because a counting had changed the same rows: a question must not make the calls of others
+ * fail. Only a text that is one statement has then done nothing. Throws what `work` throws.
+ */
+export async function useNewAgain<T>(
+  connections: ConnectionPool,
+  { sql, work }: { readonly sql: string; readonly work: ConnectionWork<T> },
+  options: RunOptions,
+): Promise<T> {
+  const { signal } = options;
+  for (const waits = conflictWaits(); ; ) {
+    const { running = 0, begun = 0 } = countings.get(connections) ?? {};
+    try {
+      return await connections.useNew(work, options);
+    } catch (error) {
+      const wasCounting = running > 0 || (countings.get(connections)?.begun ?? 0) > begun;
+      if (!wasCounting || !isConflict(error) || hasSeveralStatements(sql)) throw error;
+      // When the signal ends the wait, the next attempt reports it.
+      await delay(waits.next(), undefined, signal && { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return CONFLICT.test(reasonOf(error));
+}
+
+function hasSeveralStatements(sql: string): boolean {
+  try {
+    refuseSeveralStatements(sql);
+    return false;
+  } catch {
+    // It refuses nothing else.
+    return true;
+  }
+}
+
+function countOnce(
   connections: ConnectionPool,
   text: CountedText,
   { guard, ...running }: CountOptions,

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { addDecision, type Caller, type Decision } from '../../caller/index.js';
-import type { QueryableDatabase } from '../../duckdb/index.js';
+import { conflictWaits, type QueryableDatabase } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import type { CallGate } from '../../lifecycle/index.js';
 import { type PreparedTemplate, prepareTemplate, type RenderAnswer, type Renderers } from '../../prompts/index.js';
@@ -95,13 +96,24 @@ export class Confirmation {
     return { key: KEY, kind: 'elicitation', params, digest: digestOf(params) };
   }
 
+  /** Again while others change the same rows, until the time of the call is over. */
+  async #count(sql: string, callArguments: CallArguments, call: ConfirmedCall, gate: CallGate): Promise<number> {
+    const { signal } = call.deadline;
+    for (const waits = conflictWaits(); ; ) {
+      const rows = await this.#countOnce(sql, callArguments, call, gate);
+      if (rows !== undefined) return rows;
+      // The gate reports that the signal has ended the wait.
+      await delay(waits.next(), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
   /** Waits for a slot of the gate like any SQL, and gives it back before the person is asked. */
-  async #count(
+  async #countOnce(
     sql: string,
     { bindings }: CallArguments,
     { context: { caller }, deadline: { signal }, generation: { database } }: ConfirmedCall,
     gate: CallGate,
-  ): Promise<number> {
+  ): Promise<number | undefined> {
     const release = await gate.acquire(this.#endpoint, signal);
     try {
       return await database.countChanges(sql, bindings, { caller, signal, endpoint: this.#endpoint });

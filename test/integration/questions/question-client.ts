@@ -90,12 +90,12 @@ export function answerTo({ requestState }: RawQuestion, action: Done['action'] =
   return { requestState, inputResponses: { [CONFIRM]: { action } } };
 }
 
-/** A server of these files with ten orders in its database, closed after the test. */
-export async function startServer(files: ProjectFiles, options: StartOptions = {}) {
+/** A server of these files with ten orders in its database, and what `statements` make of it, closed after the test. */
+export async function startServer(files: ProjectFiles, options: StartOptions = {}, statements: readonly string[] = []) {
   const project = createProject(files);
   mkdirSync(project.path('data'));
   const database = project.path('data/db-dev.duckdb');
-  await createDatabaseFile(database, 'CREATE TABLE orders AS SELECT range AS id FROM range(10)');
+  await createDatabaseFile(database, 'CREATE TABLE orders AS SELECT range AS id FROM range(10)', ...statements);
   return { project, running: await restart(project, options) };
 }
 
