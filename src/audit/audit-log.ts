@@ -295,4 +295,5 @@ export const NO_FACTS = {
   generation: null,
   reloadId: null,
   configFingerprint: null,
+  questionId: null,
 } as const;

@@ -39,12 +39,16 @@ const tailFields = {
   generation: count.nullable().describe('The generation that answered.'),
   reload_id: text.describe('The reload that made this generation; null for the first one.'),
   config_fingerprint: text.describe('The `ETag` of `GET /config` for this generation.'),
+  question_id: text.describe('The same in all records of one call that asked its client; null for any other call.'),
 };
 
 /** What becomes of the arguments and the result of a call. */
 const valueFields = {
   input_data: z.unknown().describe('The arguments; what the endpoint declares as `sensitive` is `[redacted]`.'),
   output_data: z.unknown().describe('The result as the client got it, redacted in the same way.'),
+  answer_data: z
+    .unknown()
+    .describe('What the client has answered to the questions of the call, by their key; null without an answer.'),
 };
 
 export const auditRecord = component(
@@ -87,10 +91,12 @@ const tail = z.strictObject(tailFields);
 /** A record without what only the audit log knows. */
 export type AuditFacts = Omit<Inside<typeof head> & Inside<typeof tail>, 'recordId' | 'timestamp'>;
 
-/** The arguments and the result, as JSON. */
+/** What valueFields holds, as JSON. */
 export interface AuditValues {
   readonly input: string;
   readonly output: string;
+  /** Left out where nothing was asked. */
+  readonly answers?: string;
 }
 
 /** Every field of a record, and what a line of the audit log holds there. */
@@ -110,12 +116,12 @@ function holdsOf(schema: z.core.$ZodType): 'text' | 'number' | 'json' {
  */
 export function toAuditLine(
   facts: AuditFacts & { readonly recordId: string; readonly timestamp: Date },
-  { input, output }: AuditValues,
+  { input, output, answers = 'null' }: AuditValues,
   { previousHash, scrub }: { readonly previousHash: string | null; readonly scrub: (text: string) => string },
 ): { readonly line: string; readonly hash: string } {
   const first = JSON.stringify(toWire(head, facts)).slice(0, -1);
   const last = JSON.stringify(toWire(tail, facts)).slice(1, -1);
-  const content = scrub(`${first},"input_data":${input},"output_data":${output},${last}`);
+  const content = scrub(`${first},"input_data":${input},"output_data":${output},"answer_data":${answers},${last}`);
   const hashed = `${content},"prev_hash":${JSON.stringify(previousHash)}`;
   const hash = createHash('sha256').update(hashed).digest('hex');
   return { line: `${hashed},"record_hash":"${hash}","signature":null}\n`, hash };

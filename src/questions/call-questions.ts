@@ -13,7 +13,7 @@ import type { CallIdentity, OpenedState, QuestionStates, SharedConfirmations } f
 /** How questions reach the client of a call. */
 export interface Asking {
   readonly kinds: ReadonlySet<QuestionKind>;
-  /** Whether the transport asks within this call and makes the next attempt itself, so that only the last one is recorded. */
+  /** Whether the transport asks within this call and makes the next attempt itself, so that only the last one is logged. */
   readonly waits: boolean;
 }
 
@@ -41,13 +41,18 @@ export interface Attempt {
 }
 
 /**
- * Opens what the client has sent back, before anything is leased. Undefined for the first attempt at a call. Throws `confirmation_invalid`,
- * `confirmation_expired`, `confirmation_used`, `confirmation_cancelled`.
+ * Opens what the client has sent back, before anything is leased. Undefined for the first attempt at a call. `onOpened` learns whose answer it is,
+ * also where it is refused. Throws `confirmation_invalid`, `confirmation_expired`, `confirmation_used`, `confirmation_cancelled`.
  */
-export function openReply({ call, reply, states, shared }: Omit<Attempt, 'opened'>): OpenedState | undefined {
+export function openReply(
+  { call, reply, states, shared }: Omit<Attempt, 'opened'>,
+  onOpened: (opened: OpenedState) => void,
+): OpenedState | undefined {
   if (reply?.state === undefined) return undefined;
   if (states === undefined) throw new MxcpError('confirmation_invalid', 'this server asks no questions');
   const opened = states.open(reply.state, call, shared);
+  onOpened(opened);
+  states.assertUsable(opened);
   if (reply.failure === undefined) return opened;
   if ('timedOut' in reply.failure) throw states.expired();
   throw new MxcpError('confirmation_cancelled', `the client did not answer the question: ${reply.failure.reason}`);
@@ -74,11 +79,11 @@ export class CallQuestions {
 
   /** Ends the attempt: the client gets the questions, with the state of the call. Throws `confirmation_unsupported` if it cannot be asked. */
   ask(questions: readonly Question[], answers = this.answers): never {
-    const { states, call, shared } = this.#attempt;
+    const { states, call, shared, opened: earlier } = this.#attempt;
     const unsupported = questions.map(({ kind }) => kind).filter((kind) => !this.kinds.has(kind));
     if (states === undefined || unsupported.length > 0) return this.refuse(unsupported);
     const definition = this.#endpoint.digest();
-    throw states.seal(new QuestionsAsked(questions), call, { definition, answers, shared });
+    throw states.seal(new QuestionsAsked(questions), call, { definition, answers, shared, earlier });
   }
 
   /** Throws `confirmation_unsupported`. */

@@ -24,6 +24,8 @@ export interface CallIdentity {
 
 /** What a state says, once it is known to be that of this call. */
 export interface OpenedState extends StateIdentity {
+  /** The same in every round of one call. */
+  readonly id: string;
   /** Of the endpoint as it was when it asked. */
   readonly definition: string;
   /** Of the rounds before. */
@@ -32,8 +34,11 @@ export interface OpenedState extends StateIdentity {
   readonly pending: ReadonlyMap<string, string>;
 }
 
+const identity = z.string().regex(/^[0-9a-f]{32}$/);
+
 const contents = z.strictObject({
-  nonce: z.string().regex(/^[0-9a-f]{32}$/),
+  id: identity,
+  nonce: identity,
   expiresAt: z.int(),
   call: z.string(),
   definition: z.string(),
@@ -68,10 +73,18 @@ export class QuestionStates {
       definition,
       answers,
       shared,
-    }: Pick<OpenedState, 'definition' | 'answers'> & { readonly shared: SharedConfirmations | undefined },
+      earlier,
+    }: Pick<OpenedState, 'definition' | 'answers'> & {
+      readonly shared: SharedConfirmations | undefined;
+      /** Of the round before. */
+      readonly earlier?: Pick<OpenedState, 'id'> | undefined;
+    },
   ): QuestionsAsked {
+    const nonce = randomBytes(NONCE_BYTES).toString('hex');
+    const { id } = earlier ?? { id: nonce };
     const text = JSON.stringify({
-      nonce: randomBytes(NONCE_BYTES).toString('hex'),
+      id,
+      nonce,
       expiresAt: Date.now() + this.answerTimeoutMs,
       call: digestOfCall(call),
       definition,
@@ -84,20 +97,25 @@ export class QuestionStates {
     const state = key.seal(text);
     if (state.length > MAX_STATE_LENGTH)
       throw new MxcpError('params_invalid', `the answers so far are larger than ${MAX_STATE_LENGTH / 1024} KiB`);
-    return new QuestionsAsked(questions, { state, lifetimeMs: this.answerTimeoutMs });
+    return new QuestionsAsked(questions, { state, lifetimeMs: this.answerTimeoutMs, id });
   }
 
-  /** Throws `confirmation_invalid`, `confirmation_expired`, `confirmation_used`. It does not use the state up. */
+  /** Throws `confirmation_invalid`. It does not use the state up. */
   open(state: string, call: CallIdentity, shared: SharedConfirmations | undefined): OpenedState {
     const text = this.#keysOf(shared)
       .map((key) => key.open(state))
       .find((opened) => opened !== undefined);
-    const opened = text === undefined ? undefined : contents.parse(JSON.parse(text));
+    // A replica of another version may seal other contents with the same key.
+    const opened = text === undefined ? undefined : contents.safeParse(JSON.parse(text)).data;
     if (opened === undefined || opened.call !== digestOfCall(call)) throw invalid();
-    if (opened.expiresAt < Date.now()) throw this.expired();
-    if (this.#used.isUsed(opened)) throw alreadyUsed();
     const answers = opened.answers.map(([key, digest, answer]) => [key, { digest, answer }] as const);
     return { ...opened, answers: new Map(answers), pending: new Map(opened.pending) };
+  }
+
+  /** Throws `confirmation_expired`, `confirmation_used`. */
+  assertUsable(state: StateIdentity): void {
+    if (state.expiresAt < Date.now()) throw this.expired();
+    if (this.#used.isUsed(state)) throw alreadyUsed();
   }
 
   expired(): MxcpError {

@@ -50,12 +50,15 @@ export class QuestionsAsked extends MxcpError {
   readonly state: string;
   /** How long the state lasts. */
   readonly lifetimeMs: number;
+  /** The same for all questions of one call, as the audit log has it. */
+  readonly id: string;
 
-  constructor(questions: readonly Question[], { state, lifetimeMs } = { state: '', lifetimeMs: 0 }) {
+  constructor(questions: readonly Question[], { state, lifetimeMs, id } = { state: '', lifetimeMs: 0, id: '' }) {
     super('input_required', `the call continues when its client has answered: ${questions.map(shownText).join('; ')}`);
     this.questions = questions;
     this.state = state;
     this.lifetimeMs = lifetimeMs;
+    this.id = id;
   }
 }
 

@@ -1,21 +1,27 @@
 import {
   type Attempt,
   type CallQuestions,
+  digestOf,
   type OpenedState,
   openReply,
   QuestionsAsked,
   type QuestionStates,
   takeAnswers,
 } from '../../questions/index.js';
-import { MxcpError } from '../../errors/index.js';
+import type { MxcpError } from '../../errors/index.js';
 import type { CallArguments } from '../../values/index.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import type { CalledEndpoint } from './call-failures.js';
-import type { ConfirmedCall, Confirmation, ConfirmationServices } from './confirmation.js';
+import type { ConfirmedCall, ConfirmationServices } from './confirmation.js';
 import type { Callable } from './endpoint-set.js';
 import type { ResolvedConfig } from '../../config/index.js';
 
-type AskedCall = ConfirmedCall & Called & { readonly opened: OpenedState | undefined };
+type AskedCall = ConfirmedCall &
+  Called & {
+    readonly opened: OpenedState | undefined;
+    readonly isEmbedding?: boolean;
+    questions?: CallQuestions | undefined;
+  };
 
 interface Called {
   readonly called: CalledEndpoint & { readonly sent: SentArguments };
@@ -33,29 +39,34 @@ type Configured = { readonly config?: Pick<ResolvedConfig, 'confirmations'> | un
  * valid. Throws what `openReply` and `onInvalid` throw.
  */
 export function openSentReply(
-  call: Called,
+  call: Called & { questionId?: string },
   configured: Configured,
   { questions, onInvalid }: AskingServices & { readonly onInvalid: () => void },
 ): OpenedState | undefined {
   try {
-    return openReply(toAttempt(call, configured, questions));
+    return openReply(toAttempt(call, configured, questions), ({ id }) => (call.questionId = id));
   } catch (error) {
     onInvalid();
     throw error;
   }
 }
 
-/** Takes the answers of the client and asks for what a person must agree to. Throws what `takeAnswers` and `Confirmation.require` throw. */
+/**
+ * Takes the answers of the client, once for a call, and asks for what a person must agree to. A prompt asks for the resources that it holds.
+ * Throws what `takeAnswers` and `Confirmation.require` throw.
+ */
 export async function askFirst(
-  callable: Pick<Callable, 'endpoint' | 'digest'> & { readonly confirm: Confirmation | undefined },
+  callable: Pick<Callable, 'endpoint' | 'digest' | 'confirm'>,
   callArguments: CallArguments,
   call: AskedCall & { readonly generation: Configured },
   services: AskingServices,
-): Promise<CallQuestions> {
+): Promise<void> {
   const attempt = { ...toAttempt(call, call.generation, services.questions), opened: call.opened };
-  const questions = await takeAnswers(callable, attempt);
-  await callable.confirm?.require(callArguments, questions, call, services);
-  return questions;
+  const questions = call.questions ?? (await takeAnswers(callable, attempt));
+  call.questions = questions;
+  const place = call.isEmbedding === true ? digestOf([callable.endpoint, callArguments.values]) : undefined;
+  const within = place === undefined ? undefined : { place, definition: callable.digest() };
+  await callable.confirm?.require({ callArguments, questions, within }, call, services);
 }
 
 function toAttempt(
@@ -70,9 +81,4 @@ function toAttempt(
 /** Whether the transport asks the client now and makes the next attempt at the call itself. */
 export function isContinued(error: MxcpError, { asking }: CallContext): boolean {
   return error instanceof QuestionsAsked && asking?.().waits === true;
-}
-
-/** A prompt that holds a resource shows it at once. */
-export function cannotEmbed(endpoint: string): MxcpError {
-  return new MxcpError('confirmation_unsupported', `${endpoint} asks before it is read, so no prompt can hold it`);
 }

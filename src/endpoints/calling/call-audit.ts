@@ -2,6 +2,7 @@ import type { AuditLog } from '../../audit/index.js';
 import type { AuditFacts } from '../../contract/index.js';
 import { clip, isExecutionFailure, type MxcpError } from '../../errors/index.js';
 import type { Generation } from '../../lifecycle/index.js';
+import { type GivenAnswers, QuestionsAsked } from '../../questions/index.js';
 import {
   describeBlock,
   describeHidden,
@@ -31,6 +32,9 @@ export interface AuditedCall extends EndedCall {
   readonly operation?: 'completion' | undefined;
   readonly generation: Pick<Generation<unknown>, 'number'>;
   readonly outcome: CallOutcome;
+  /** Of the question that the client answers with this call. */
+  readonly questionId?: string | undefined;
+  readonly answers?: GivenAnswers | undefined;
 }
 
 export interface CallAuditOptions {
@@ -72,12 +76,13 @@ export class CallAudit {
     // The log counts these itself: there is nowhere to write them.
     if (call.error?.code === 'audit_failed') return;
     const declared = findDeclared(call);
-    const values = { input: this.#inputOf(call, declared), output: this.#outputOf(call, declared) };
+    const [input, output] = [this.#inputOf(call, declared), this.#outputOf(call, declared)];
+    const values = { input, output, answers: this.#answersOf(call, declared) };
     await this.#options.log.append(this.#factsOf(call, declared), values);
   }
 
   #factsOf(call: AuditedCall, declared: Declared): AuditFacts {
-    const { kind, name, durationMs, error, decision, generation, isLogged, operation = kind } = call;
+    const { kind, name, durationMs, error, decision, generation, isLogged, operation = kind, questionId } = call;
     const { caller, origin = {} } = call.context;
     const isQuery = isLogged === false;
     return {
@@ -104,6 +109,7 @@ export class CallAudit {
       executionEvents: null,
       generation: generation.number,
       ...this.#options.identify(generation),
+      questionId: (error instanceof QuestionsAsked ? error.id : questionId) ?? null,
     };
   }
 
@@ -144,6 +150,14 @@ export class CallAudit {
     return items.toJson(result);
   }
 
+  /** Forms ask for nothing sensitive, but what a person enters may be the value of what the endpoint declares. */
+  #answersOf({ answers }: AuditedCall, { parameters = [], returns }: Declared): string {
+    if (answers === undefined || answers.size === 0) return 'null';
+    const isHidden = this.#options.redacts && (parameters.some(hasSensitive) || hasSensitive(returns));
+    const shown = Array.from(answers, ([key, { answer }]) => [key, isHidden ? withoutContent(answer) : answer]);
+    return this.#bounded(Object.fromEntries(shown));
+  }
+
   /** The JSON of a value, or what says that it is too large. */
   #bounded(value: unknown): string {
     const { maxValueBytes } = this.#options;
@@ -157,6 +171,11 @@ export class CallAudit {
 function describeMessage({ role, content, isSensitive = false }: PromptMessage, isHidden: boolean) {
   if (content.type === 'text') return { role, text: isHidden ? REDACTED : content.text };
   return { role, ...(isHidden || isSensitive ? describeHidden(content) : describeBlock(content)) };
+}
+
+/** What the person did, and the names of what else the client has sent. */
+function withoutContent(answer: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(answer).map(([key, value]) => [key, key === 'action' ? value : REDACTED]));
 }
 
 const SHOWN_LENGTH = 1000;

@@ -4,7 +4,7 @@ import { conflictWaits, type QueryableDatabase } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import type { CallGate } from '../../lifecycle/index.js';
 import { type PreparedTemplate, prepareTemplate, type RenderAnswer, type Renderers } from '../../prompts/index.js';
-import { type CallQuestions, digestOf, type Question } from '../../questions/index.js';
+import { type CallQuestions, digestOf, type GivenAnswers } from '../../questions/index.js';
 import type { CallArguments } from '../../values/index.js';
 import type { ConfirmRule } from '../definitions/endpoint-definition.js';
 import { renderTexts } from './render-prompt.js';
@@ -15,6 +15,13 @@ export interface ConfirmedCall {
   readonly deadline: { readonly signal: AbortSignal };
   readonly generation: { readonly database: Pick<QueryableDatabase, 'countChanges'> };
   decision?: Decision | undefined;
+}
+
+interface Asked {
+  readonly callArguments: CallArguments;
+  readonly questions: CallQuestions;
+  /** Set for a resource that a prompt holds: the prompt asks, which may hold several and is not this endpoint. */
+  readonly within?: { readonly place: string; readonly definition: string } | undefined;
 }
 
 export interface ConfirmationServices {
@@ -50,8 +57,7 @@ export class Confirmation {
    * and what rendering and counting throw.
    */
   async require(
-    callArguments: CallArguments,
-    questions: CallQuestions,
+    { callArguments, questions, within }: Asked,
     call: ConfirmedCall,
     services: ConfirmationServices,
   ): Promise<void> {
@@ -62,10 +68,18 @@ export class Confirmation {
       record(call, CANNOT_ASK[whenUnsupported]);
       return whenUnsupported === 'run' ? undefined : questions.refuse(['elicitation']);
     }
-    const question = await this.#toQuestion(callArguments, call, services);
-    const given = questions.answers.get(KEY);
+    const params = await this.#toForm(callArguments, call, services);
+    const { key, digest } =
+      within === undefined
+        ? { key: KEY, digest: digestOf(params) }
+        : { key: `${KEY}.${within.place}`, digest: digestOf([params, within.definition]) };
+    const given = questions.answers.get(key);
     // Otherwise what the person has seen is not what would happen now: there are more rows, for example.
-    if (given?.digest !== question.digest) return questions.ask([question], new Map());
+    if (given?.digest !== digest)
+      return questions.ask(
+        [{ key, kind: 'elicitation', params, digest }],
+        within === undefined ? new Map() : withoutKey(questions.answers, key),
+      );
     this.#obey(given.answer['action'], call);
   }
 
@@ -78,11 +92,8 @@ export class Confirmation {
     throw new MxcpError(code, `${this.#endpoint} was not called: ${reason}`);
   }
 
-  async #toQuestion(
-    callArguments: CallArguments,
-    call: ConfirmedCall,
-    { gate, renderers }: ConfirmationServices,
-  ): Promise<Question> {
+  /** Without fields: clients offer to accept, to decline and to close it. */
+  async #toForm(callArguments: CallArguments, call: ConfirmedCall, { gate, renderers }: ConfirmationServices) {
     const { signal } = call.deadline;
     const counted =
       this.#counted === undefined ? {} : { rows: await this.#count(this.#counted, callArguments, call, gate) };
@@ -91,9 +102,7 @@ export class Confirmation {
     const answer = await renderTexts(this.#endpoint, [this.#template], { request, renderers, signal });
     if (answer.kind !== 'rendered') throw unasked(this.#endpoint, answer);
     const [message = ''] = answer.texts;
-    // A form without fields: clients offer to accept, to decline and to close it.
-    const params = { message, requestedSchema: { type: 'object', properties: {} } };
-    return { key: KEY, kind: 'elicitation', params, digest: digestOf(params) };
+    return { message, requestedSchema: { type: 'object', properties: {} } };
   }
 
   /** Again while others change the same rows, until the time of the call is over. */
@@ -121,6 +130,10 @@ export class Confirmation {
       release();
     }
   }
+}
+
+function withoutKey(answers: GivenAnswers, key: string): GivenAnswers {
+  return new Map([...answers].filter(([each]) => each !== key));
 }
 
 function unasked(endpoint: string, answer: Exclude<RenderAnswer, { readonly kind: 'rendered' }>): MxcpError {

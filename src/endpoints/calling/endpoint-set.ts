@@ -70,6 +70,8 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes' | 'limits
   readonly rules: AnswerRules;
   /** What a person is asked before it runs. */
   readonly confirm: Confirmation | undefined;
+  /** Whether a call may ask its client. Code may ask at any time. */
+  readonly asks: boolean;
   /** Changes with everything that a person agrees to. Computed when it is needed. */
   readonly digest: () => string;
 }
@@ -84,7 +86,7 @@ interface CallableResource extends Callable, Pick<ResourceDefinition, 'uri' | 'c
   readonly mimeType: string;
 }
 
-interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes' | 'confirm' | 'digest'> {
+interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes' | 'confirm' | 'asks' | 'digest'> {
   /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
   readonly renderer: PromptRenderer;
@@ -190,8 +192,9 @@ export class EndpointSet {
     const leftOutWhenEmpty = new Set(optional.map(({ name }) => name));
     const reader = this.#readerOf(endpoint, parameters);
     const renderer = new PromptRenderer(prompt);
-    const asking = toAsking(endpoint, prompt);
-    return { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer, policies, ...asking };
+    const { asks, ...asking } = toAsking(endpoint, prompt);
+    const shown = { endpoint, scopes, arguments: reader, leftOutWhenEmpty, renderer, policies };
+    return { ...shown, ...asking, asks: asks || renderer.embeds };
   }
 
   #toCallable(definition: ToolDefinition | ResourceDefinition | SqlTool): Callable {
@@ -244,11 +247,15 @@ function toRules(definition: ToolDefinition | ResourceDefinition | SqlTool): Ans
   return { ...limits, hasDefaults, argument };
 }
 
-function toAsking(endpoint: string, definition: EndpointDefinition | SqlTool): Pick<Callable, 'confirm' | 'digest'> {
+function toAsking(
+  endpoint: string,
+  definition: EndpointDefinition | SqlTool,
+): Pick<Callable, 'confirm' | 'asks' | 'digest'> {
   const rule = 'confirm' in definition ? definition.confirm : undefined;
   const sql = 'source' in definition && definition.source.language === 'sql' ? definition.source.sql?.text : undefined;
   return {
     confirm: rule && new Confirmation(endpoint, rule, sql),
+    asks: rule !== undefined || ('source' in definition && definition.source.language === 'python'),
     // Functions, and policies, which are enforced at each attempt, are left out.
     digest: () =>
       digestOf(

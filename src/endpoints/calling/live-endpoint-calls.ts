@@ -21,7 +21,7 @@ import { assertFits, withoutPaging } from './answer-limits.js';
 import { enforceInput, enforceMessages, enforceOutput, recordDenied, toDenial } from './enforce-policies.js';
 import type { Callable, ListedEndpoints } from './endpoint-set.js';
 import type { AuditedCall, CallAudit } from './call-audit.js';
-import { askFirst, cannotEmbed, isContinued, openSentReply } from './ask-first.js';
+import { askFirst, isContinued, openSentReply } from './ask-first.js';
 import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import { completeArgument, type Completion, type CompletionRequest, readCompletion } from './complete-argument.js';
@@ -122,7 +122,6 @@ export class LiveEndpointCalls {
       throw notFound({ kind: 'resource', name: uri }, known);
     }
     const { resource, values } = match;
-    if (call.isEmbedding === true && resource.confirm !== undefined) throw cannotEmbed(resource.endpoint);
     const result = await this.#guard(resource, readArguments(resource, values, call.context), call);
     return { resource, result };
   }
@@ -146,7 +145,7 @@ export class LiveEndpointCalls {
       const { values } = callArguments;
       const { policies } = prompt;
       if (policies !== undefined) enforceInput(policies, call, values);
-      if (mayAsk(prompt, call)) await askFirst(prompt, callArguments, call, this.#options);
+      if (prompt.asks || call.opened !== undefined) await askFirst(prompt, callArguments, call, this.#options);
       const phase = context.timing?.begin('render');
       const rendered = await prompt.renderer.render({ values, maxBytes }, renderers, call.deadline.signal);
       phase?.end();
@@ -206,9 +205,8 @@ export class LiveEndpointCalls {
     } catch (thrown) {
       const failure = toFailure(thrown, holder.label, { deadline, timeLimitMs: this.#options.callTimeoutMs });
       error = toDenial(frame.call, failure);
+      await audit?.record(this.#toEnded(frame, error)).catch((unsaved: unknown) => (error = toMxcpError(unsaved)));
       frame.isContinued = isContinued(error, context);
-      if (!frame.isContinued)
-        await audit?.record(this.#toEnded(frame, error)).catch((unsaved: unknown) => (error = toMxcpError(unsaved)));
       throw error;
     } finally {
       deadline.dispose();
@@ -238,20 +236,22 @@ export class LiveEndpointCalls {
     }
   }
 
-  #toEnded({ called, context, startedAt, lease, call, refusal }: CallFrame, error?: MxcpError): AuditedCall {
+  #toEnded(frame: CallFrame, error?: MxcpError): AuditedCall {
+    const { called, context, startedAt, lease, call, refusal, questionId } = frame;
     const generation = lease?.generation ?? this.#generations.current;
-    const { decision = refusal, outcome = {} } = call ?? {};
+    const { decision = refusal, outcome = {}, questions } = call ?? {};
     const { endpoints } = generation.contents;
     const durationMs = performance.now() - startedAt;
-    return { ...called, context, endpoints, decision, error, durationMs, generation, outcome };
+    const asked = { questionId, answers: questions?.answers };
+    return { ...called, context, endpoints, decision, error, durationMs, generation, outcome, ...asked };
   }
 
   /** Answers what the policies allow, and as much of it as fits. */
   async #guard(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
-    const { policies, returns, rules, content, endpoint } = callable;
+    const { policies, returns, rules, content, endpoint, asks } = callable;
     const { values } = callArguments;
     if (policies !== undefined) enforceInput(policies, call, values);
-    if (mayAsk(callable, call)) call.questions = await askFirst(callable, callArguments, call, this.#options);
+    if (asks || call.opened !== undefined) await askFirst(callable, callArguments, call, this.#options);
     const { fits = false } = call.context;
     const { maxResultBytes } = this.#options;
     const limits = limitsOf(rules, { values, fits, server: call.generation.config?.answers, maxResultBytes });
@@ -310,7 +310,7 @@ export class LiveEndpointCalls {
       const { collector, phase } = await callFunction(source.python, callArguments, {
         python: generation.python,
         context,
-        questions,
+        questions: call.isEmbedding === true ? undefined : questions,
         signal: deadline.signal,
         options,
         onDenied: (denied) => (call.denied = denied),
@@ -330,15 +330,6 @@ function toHolder({ kind, name }: CalledEndpoint, deadline: CallDeadline) {
     },
     interrupt: () => deadline.interrupt(),
   };
-}
-
-/** Code may ask at any time. A reply that this call does not expect must be refused. */
-function mayAsk(
-  { confirm, source }: Pick<Callable, 'confirm'> & Partial<Pick<Callable, 'source'>>,
-  { opened, isEmbedding = false }: RunningCall,
-): boolean {
-  if (isEmbedding) return false;
-  return confirm !== undefined || source?.language === 'python' || opened !== undefined;
 }
 
 /** Throws `insufficient_scope`, `params_invalid`. */

@@ -57,6 +57,11 @@ export class PromptRenderer {
     this.#prepared = this.#templates.map(({ text }) => prepareTemplate(text));
   }
 
+  /** Whether messages hold what resources of this server answer. */
+  get embeds(): boolean {
+    return this.#definition.messages.some(isEmbedding);
+  }
+
   /** Throws `prompt_failed`, `result_too_large`, `server_busy`, and the signal's reason when that aborts. */
   async render(
     { values, maxBytes }: Omit<RenderRequest, 'templates'>,
@@ -85,7 +90,7 @@ export class PromptRenderer {
       const { name = named, title, description } = definition;
       return message({ type, uri: named, name, title, description, mimeType });
     }
-    if (file === undefined && definition.template === undefined) return { role, type, annotations, reads: named };
+    if (isEmbedding(definition)) return { role, type, annotations, reads: named };
     if (type === 'resource') {
       const held = file === undefined ? { mimeType, text } : { mimeType: file.mimeType, ...file.content };
       return message({ type, resource: { uri: named, ...held } });
@@ -107,6 +112,10 @@ export class PromptRenderer {
     if (answer.kind !== 'failed') return tooLarge(this.#label, maxResultBytes, `in message ${index + 1}`);
     return this.#failure(index, answer.reason);
   }
+}
+
+function isEmbedding({ type, file, template }: MessageDefinition): boolean {
+  return type !== 'text' && type !== 'resource_link' && file === undefined && template === undefined;
 }
 
 /** Renders the templates of one endpoint, here or in a process. Throws `server_busy`, and the signal's reason when that aborts. */

@@ -27,7 +27,7 @@ export interface RunningCall {
   readonly deadline: CallDeadline;
   /** What the client has sent back with its answers; undefined for the first attempt at a call. */
   readonly opened: OpenedState | undefined;
-  /** Set while a prompt reads resources for its messages: their questions have no place in a message. */
+  /** Set while a prompt reads resources for its messages. Their code cannot ask: the questions are those of the prompt. */
   isEmbedding?: boolean;
   /** Set by the protections, which come one after the other. */
   decision?: Decision | undefined;
@@ -51,8 +51,10 @@ export interface CallFrame {
   readonly startedAt: number;
   lease?: Lease<CallableGeneration>;
   call?: RunningCall;
+  /** Of the question that the client answers. */
+  questionId?: string;
   /** Of a call that did not begin. */
   refusal?: Decision;
-  /** Whether the transport asks the client now and makes the next attempt, which is the one to record. */
+  /** Whether the transport asks the client now and makes the next attempt, which is the one to log. The audit log has both. */
   isContinued?: boolean;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AdminClient, readOwnerFile } from '../../../src/admin/client/index.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { sqlTool } from '../../kit/projects/temporary-project.js';
 import { postModern, request } from '../mcp/http-fixture.js';
@@ -173,4 +174,64 @@ it('a rate limit counts a call with its question once, and every reply that is n
     data: { code: 'confirmation_invalid' },
   });
   expect(JSON.stringify(await callRaw(url, { ...call, reply: forged }))).toContain('too many calls');
+});
+
+describe('a prompt that holds resources that ask', () => {
+  const FILES_OF_PROMPT = {
+    'prompts/p.yml': [
+      'prompt:',
+      '  name: p',
+      '  parameters: [{ name: b, type: string, default: two }]',
+      '  messages:',
+      '    - { type: resource, uri: "data://orders/one" }',
+      '    - { type: resource, uri: "data://orders/{{ b }}" }',
+      '    - { type: resource, uri: "data://orders/one" }',
+    ],
+    'resources/r.yml': [
+      'resource:',
+      '  uri: data://orders/{id}',
+      '  parameters: [{ name: id, type: string }]',
+      '  confirm: "Show {{ id }}?"',
+      '  source: { code: SELECT $id AS id }',
+    ],
+  };
+
+  it.each(ERAS)('asks for each of them once, before anything is shown (%s)', async (era) => {
+    const { url, project } = await start(FILES_OF_PROMPT);
+    const asked: string[] = [];
+    let last: Done['action'] = 'accept';
+    const client = await connectPerson(url, era, ({ message }) => {
+      asked.push(message);
+      return { action: message === 'Show two?' ? last : 'accept' };
+    });
+    const { messages } = await client.getPrompt({ name: 'p' });
+    expect(asked).toEqual(['Show one?', 'Show two?']);
+    expect(messages.map(({ content }) => JSON.stringify(content))).toEqual([
+      expect.stringContaining('one'),
+      expect.stringContaining('two'),
+      expect.stringContaining('one'),
+    ]);
+    last = 'decline';
+    await expect(client.getPrompt({ name: 'p' })).rejects.toThrow(
+      'resource data://orders/{id} was not called: declined by the person who was asked',
+    );
+    const silent = await connectTo(url, { era });
+    await expect(silent.getPrompt({ name: 'p' })).rejects.toThrow('this client cannot be asked');
+    // The owner of the project is asked nothing.
+    const token = readOwnerFile(project.path('data/db-dev.duckdb'))?.token ?? '';
+    const owner = new AdminClient({ socketPath: project.socketPath, token });
+    expect(JSON.stringify(await owner.run({ type: 'prompt', name: 'p' }))).toContain('two');
+    await silent.close();
+  });
+
+  it('shows one that need not be asked for to clients that cannot ask', async () => {
+    const [first = '', ...rest] = FILES_OF_PROMPT['resources/r.yml'];
+    const lines = [first, ...rest].map((line) =>
+      line.replace('"Show {{ id }}?"', '{ message: "Show {{ id }}?", when_unsupported: run }'),
+    );
+    const { url } = await start({ ...FILES_OF_PROMPT, 'resources/r.yml': lines });
+    const silent = await connectTo(url);
+    expect((await silent.getPrompt({ name: 'p' })).messages).toHaveLength(3);
+    await silent.close();
+  });
 });

@@ -102,7 +102,8 @@ describe('a state', () => {
 
   it('expires', () => {
     const states = withStates(-1);
-    expect(codeOf(() => states.open(seal(states), CALL, undefined))).toBe('confirmation_expired');
+    const opened = states.open(seal(states), CALL, undefined);
+    expect(codeOf(() => states.assertUsable(opened))).toBe('confirmation_expired');
   });
 
   it('is used once, and nothing can be used once too many are remembered', async () => {
@@ -111,7 +112,7 @@ describe('a state', () => {
     const opened = states.open(state, CALL, undefined);
     const uses = await Promise.allSettled([1, 2, 3].map(() => states.claim(opened, undefined)));
     expect(uses.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
-    expect(codeOf(() => states.open(state, CALL, undefined))).toBe('confirmation_used');
+    expect(codeOf(() => states.assertUsable(states.open(state, CALL, undefined)))).toBe('confirmation_used');
     const few = new UsedStates(() => undefined, 2);
     const later = Date.now() + 60_000;
     await few.claim({ nonce: '1', expiresAt: later }, undefined);
@@ -120,6 +121,24 @@ describe('a state', () => {
     const brief = new UsedStates(() => undefined, 1);
     await brief.claim({ nonce: '1', expiresAt: Date.now() - 1 }, undefined);
     await brief.claim({ nonce: '2', expiresAt: later }, undefined);
+  });
+
+  it('has the same id in every round of a call, and another one for another call', () => {
+    const states = withStates();
+    const first = states.open(seal(states), CALL, undefined);
+    const next = { definition: 'x', answers: new Map(), shared: undefined, earlier: first };
+    const asked = states.seal(new QuestionsAsked([QUESTION]), CALL, next);
+    expect(asked.id).toBe(first.id);
+    const second = states.open(asked.state, CALL, undefined);
+    expect(second.id).toBe(first.id);
+    expect(second.nonce).not.toBe(first.nonce);
+    expect(states.open(seal(states), CALL, undefined).id).not.toBe(first.id);
+  });
+
+  it('whose contents another version has sealed is refused like any other', () => {
+    const [key = ''] = SHARED.keys;
+    const foreign = new StateKey(key).seal(JSON.stringify({ version: 2 }));
+    expect(codeOf(() => withStates().open(foreign, CALL, SHARED))).toBe('confirmation_invalid');
   });
 
   it('is sealed with the first key of several, and opens with each', () => {
