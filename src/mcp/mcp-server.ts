@@ -6,6 +6,7 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   PROTOCOL_VERSION_META_KEY,
+  type RequestId,
   type ServerContext as RequestContext,
   type Result,
   Server,
@@ -32,7 +33,7 @@ import {
 import { CallNotifications } from './call-notifications.js';
 import { answerQuestions, askingOf, replyOf } from './client-questions.js';
 import { cacheHint, createListHandlers, type ListHandlers, toIcons } from './listings.js';
-import { toParamsError } from './refused-parameters.js';
+import { LARGE_TEXT, refuseOversized, toParamsError } from './refused-parameters.js';
 import { type Receiver, toContentBlocks, toLinks, toMcpMessages } from './content.js';
 import { toRefusedRequest } from './refused-requests.js';
 import type { McpOptions, MessageScope } from './mcp-options.js';
@@ -127,7 +128,9 @@ function serveCalls(server: Server, { calls, scrubber }: McpServerFactoryOptions
       run: asking(server, context, async (call, { splices }) => {
         const resource = await calls.readResource(params.uri, call);
         throwIfCancelled(context);
-        return { ...toResourceResult(resource, splices), ...cacheHint(context, resource.cache) };
+        // What depends on an answer of its client is not for the next reader.
+        const cache = isFirstAttempt(context) ? resource.cache : undefined;
+        return { ...toResourceResult(resource, splices), ...cacheHint(context, cache) };
       }),
     }),
   );
@@ -191,10 +194,14 @@ interface ServedCall<R> {
   readonly onFailure?: (error: MxcpError) => R;
 }
 
+/** Whether a request brings no answers to questions that it was asked (2026-07-28). */
+function isFirstAttempt({ mcpReq: { inputResponses, requestState } }: RequestContext): boolean {
+  return inputResponses === undefined && requestState() === undefined;
+}
+
 /** Lets a call ask its client: makes one attempt at it, and further ones as the client answers. */
 function asking<R>(server: Server, context: RequestContext, run: Run<R>): Run<R | InputRequiredResult> {
-  const { inputResponses, requestState } = context.mcpReq;
-  const isFirst = inputResponses === undefined && requestState() === undefined;
+  const isFirst = isFirstAttempt(context);
   return async (call, scope) => {
     const asks = { ...call, asking: (): Asking => askingOf(server, context, scope.notify !== undefined) };
     try {
@@ -315,12 +322,12 @@ export class CheckedServer extends Server {
       const access = this.accessOf?.(context) ?? {};
       try {
         checkRevision(context);
-        refuseManyArguments(request);
+        refuseArguments(request);
         const result = await wrapped(request, context);
         access.outcome ??= 'success';
         return result;
       } catch (thrown) {
-        const refusal = thrown instanceof TooManyArguments ? thrown : toParamsError(thrown);
+        const refusal = thrown instanceof RefusedArguments ? thrown : toParamsError(thrown);
         if (refusal !== undefined) this.onRefused?.(request, refusal, context);
         const error = refusal ?? thrown;
         access.outcome ??= error instanceof ProtocolError ? String(error.code) : 'internal';
@@ -336,31 +343,47 @@ function checkRevision({ mcpReq: { envelope } }: RequestContext): void {
   throw new UnsupportedProtocolVersionError({ supported: [MODERN_VERSION], requested: String(requested) });
 }
 
-/** Before the SDK copies and checks them one by one, which takes 3 µs for each (2.4.0). */
-function refuseManyArguments({ params }: JSONRPCRequest): void {
-  const count = Object.keys(Object(params?.['arguments'])).length;
-  if (count <= MAX_ARGUMENT_VALUES) return;
-  throw new TooManyArguments(
-    ProtocolErrorCode.InvalidParams,
-    `Invalid params: arguments: more than ${MAX_ARGUMENT_VALUES}`,
-  );
+/** Before the SDK copies and checks them one by one, which takes 3 µs for each and leaves out `__proto__` (2.4.0). */
+function refuseArguments({ params }: JSONRPCRequest): void {
+  const given: object = Object(params?.['arguments']);
+  const count = Object.keys(given).length;
+  if (count > MAX_ARGUMENT_VALUES) throw new RefusedArguments(`more than ${MAX_ARGUMENT_VALUES}`);
+  if (Object.hasOwn(given, '__proto__')) throw new RefusedArguments('"__proto__" is not known');
 }
 
-class TooManyArguments extends ProtocolError {}
+class RefusedArguments extends ProtocolError {
+  constructor(reason: string) {
+    super(ProtocolErrorCode.InvalidParams, `Invalid params: arguments: ${reason}`);
+  }
+}
 
 /**
  * Reads the JSON of a message or of a list of messages. A byte order mark is skipped: some shells write one. A `null` that a
- * client sends for a parameter means that it was left out. Throws `SyntaxError`, which quotes the text.
+ * client sends for a parameter means that it was left out. Throws `SyntaxError`, which quotes the text, and `OversizedMessage`.
  */
 export function parseMessageText(text: string): unknown {
   const parsed: unknown = JSON.parse(text.replace(/^\u{feff}/u, ''));
+  if (text.length > LARGE_TEXT) refuseOversized(parsed);
   return Array.isArray(parsed) ? parsed.map(withoutNulls) : withoutNulls(parsed);
 }
 
 function withoutNulls(message: unknown): unknown {
   if (typeof message !== 'object' || message === null || !('params' in message)) return message;
-  const { params } = message;
-  if (typeof params !== 'object' || params === null || Array.isArray(params)) return message;
-  if (!Object.values(params).includes(null)) return message;
-  return { ...message, params: Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null)) };
+  const params = withoutNullMembers(message.params);
+  const meta: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, '_meta') : undefined;
+  const plain = withoutNullMembers(meta);
+  if (plain !== meta) return { ...message, params: { ...Object(params), _meta: plain } };
+  return params === message.params ? message : { ...message, params };
+}
+
+/** The value itself, if nothing is to be left out. */
+function withoutNullMembers(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (!Object.values(value).includes(null)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
+}
+
+/** A number beyond the safe ones has been rounded: it could be the identifier of another request. */
+export function isMessageId(value: unknown): value is RequestId {
+  return typeof value === 'string' || (typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER);
 }

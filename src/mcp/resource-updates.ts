@@ -1,8 +1,10 @@
 import { ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprotocol/server';
 import type { EndpointCalls } from '../endpoints/index.js';
-import { messageOf } from '../errors/index.js';
+import { clip, messageOf } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
+import { MissingLegacyResource } from './call-errors.js';
 import { SpacedNotices } from './notices.js';
+import { fieldOf } from './refused-parameters.js';
 
 /** Resources whose content may be another one: all, or these URIs and templates. */
 export type UpdatedResources = 'all' | ReadonlySet<string>;
@@ -16,7 +18,7 @@ const MAX_SUBSCRIPTIONS = 100;
 /** The subscriptions of the 2025 revisions, which belong to a session. Its server object holds them. */
 export function serveSubscriptions(server: SubscribableServer, mayRead: (uri: string) => boolean): void {
   server.setRequestHandler('resources/subscribe', ({ params: { uri } }) => {
-    if (!mayRead(uri)) throw refusal(`Resource not found: ${uri.slice(0, 200)}`);
+    if (!mayRead(uri)) throw refusal(`Resource not found: ${clip(uri, 200)}`, new MissingLegacyResource(uri));
     if (server.subscriptions.size >= MAX_SUBSCRIPTIONS && !server.subscriptions.has(uri))
       throw refusal(`A session may subscribe to at most ${MAX_SUBSCRIPTIONS} resources`);
     server.subscriptions.add(uri);
@@ -28,8 +30,8 @@ export function serveSubscriptions(server: SubscribableServer, mayRead: (uri: st
   });
 }
 
-function refusal(message: string): ProtocolError {
-  return new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+function refusal(message: string, data?: MissingLegacyResource): ProtocolError {
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, message, data);
 }
 
 /** The URIs of a request for a stream of notifications (2026-07-28) that are allowed, and the request with only these. */
@@ -44,10 +46,6 @@ export function withAllowedUris<T>(
   const uris = [...new Set<string>(listed)].slice(0, MAX_SUBSCRIPTIONS).filter(isAllowed);
   const notifications = { ...Object(asked), resourceSubscriptions: uris };
   return { message: { ...message, params: { ...Object(fieldOf(message, 'params')), notifications } }, uris };
-}
-
-function fieldOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
 
 /** Notifies one client of what it has subscribed to, or listens for. */

@@ -1,10 +1,12 @@
+import { isUtf8 } from 'node:buffer';
 import {
   type JSONRPCMessage,
   parseJSONRPCMessage,
   ProtocolErrorCode,
   type RequestId,
 } from '@modelcontextprotocol/server';
-import { parseMessageText } from './mcp-server.js';
+import { isMessageId, parseMessageText } from './mcp-server.js';
+import { OversizedMessage } from './refused-parameters.js';
 
 /** A longer message ends the connection, because the start of the next message could not be found. */
 export const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
@@ -21,14 +23,16 @@ export class LineReader {
     return this.#size > MAX_MESSAGE_BYTES;
   }
 
-  *read(chunk: Buffer): Generator<string> {
+  /** Undefined for a line whose bytes are not UTF-8: they could mean anything. */
+  *read(chunk: Buffer): Generator<string | undefined> {
     let start = 0;
     for (let end = chunk.indexOf(LINE_END); end !== -1; end = chunk.indexOf(LINE_END, start)) {
-      const line = Buffer.concat([...this.#chunks, chunk.subarray(start, end)]).toString('utf8');
+      const bytes = Buffer.concat([...this.#chunks, chunk.subarray(start, end)]);
+      const line = isUtf8(bytes) ? bytes.toString('utf8') : undefined;
       start = end + 1;
       this.#chunks = [];
       this.#size = 0;
-      if (line.trim() !== '') yield line;
+      if (line?.trim() !== '') yield line;
     }
     this.#chunks.push(chunk.subarray(start));
     this.#size += chunk.length - start;
@@ -53,14 +57,17 @@ const NOT_JSON: UnreadableMessage = {
   isAnswer: false,
 };
 
+const NOT_UTF8: UnreadableMessage = { ...NOT_JSON, reason: 'Parse error: a line of the input is not valid UTF-8' };
+
 /** What a line has: one message, or a list of them where the revision of the connection allows lists and this is one with items. */
-export function readLine(line: string, takesLists: boolean): ReadMessage | readonly ReadMessage[] {
+export function readLine(line: string | undefined, takesLists: boolean): ReadMessage | readonly ReadMessage[] {
+  if (line === undefined) return NOT_UTF8;
   let parsed: unknown;
   try {
     parsed = parseMessageText(line);
-  } catch {
+  } catch (error) {
     // The error of the parser would quote the line, which may hold anything.
-    return NOT_JSON;
+    return error instanceof OversizedMessage ? unreadable(error.parsed, error.message) : NOT_JSON;
   }
   return takesLists && Array.isArray(parsed) && parsed.length > 0 ? parsed.map(readMessage) : readMessage(parsed);
 }
@@ -69,16 +76,19 @@ function readMessage(parsed: unknown): ReadMessage {
   try {
     return { message: parseJSONRPCMessage(parsed) };
   } catch {
-    const reason = 'Invalid request: a line of the input is not a JSON-RPC message';
-    const fields: object = typeof parsed === 'object' && parsed !== null ? parsed : {};
-    const id: unknown = 'id' in fields ? fields.id : undefined;
-    return {
-      code: ProtocolErrorCode.InvalidRequest,
-      reason,
-      id: typeof id === 'string' || typeof id === 'number' ? id : undefined,
-      isAnswer: !('method' in fields) && ('result' in fields || 'error' in fields),
-    };
+    return unreadable(parsed, 'Invalid request: a line of the input is not a JSON-RPC message');
   }
+}
+
+function unreadable(parsed: unknown, reason: string): UnreadableMessage {
+  const fields: object = typeof parsed === 'object' && parsed !== null ? parsed : {};
+  const id: unknown = 'id' in fields ? fields.id : undefined;
+  return {
+    code: ProtocolErrorCode.InvalidRequest,
+    reason,
+    id: isMessageId(id) ? id : undefined,
+    isAnswer: !('method' in fields) && ('result' in fields || 'error' in fields),
+  };
 }
 
 /**

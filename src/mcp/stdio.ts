@@ -185,8 +185,6 @@ class StdioTransport implements Transport {
     const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
     const request = isAnswer && message.id !== undefined ? this.#unanswered.get(message.id) : undefined;
     if (request !== undefined && 'error' in message) request.access.outcome ??= String(message.error.code);
-    if (request?.access.method === 'initialize' && 'result' in message)
-      this.#takesLists = message.result['protocolVersion'] === VERSION_WITH_LISTS;
     const written = this.#writeAnswer(message, request);
     if (isAnswer) this.#answered(message.id);
     return written;
@@ -286,7 +284,9 @@ class StdioTransport implements Transport {
     this.#deliver(message);
   }
 
-  #begin({ id, method }: JSONRPCRequest, list?: AnswerList): void {
+  #begin({ id, method, params }: JSONRPCRequest, list?: AnswerList): void {
+    // Not when it is answered: lists may follow at once.
+    if (method === 'initialize') this.#takesLists = params?.['protocolVersion'] === VERSION_WITH_LISTS;
     const access: AccessRecord = { method, request: id };
     const end = this.#accessLog?.begin(access, 'stdio');
     // A subscription is answered when the connection ends, so the end must not wait for it.

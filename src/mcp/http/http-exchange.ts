@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isJsonContentType, type JSONRPCMessage } from '@modelcontextprotocol/server';
+import { isJsonContentType, type JSONRPCMessage, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { Caller } from '../../caller/index.js';
 import { headerValues, readBody } from '../../http/index.js';
 import type { AccessLog, AccessRecord } from '../access-log.js';
-import { MODERN_VERSION, parseMessageText } from '../mcp-server.js';
+import { isMessageId, MODERN_VERSION, parseMessageText } from '../mcp-server.js';
 import type { NotificationMessage, Notify } from '../call-notifications.js';
+import { OversizedMessage } from '../refused-parameters.js';
 import { ResultSplices, writeMessage } from '../results.js';
 import { EVENT_STREAM_HEADERS, EventStream, sendEventsOf, STALLED_MS, StreamResponse } from './event-stream.js';
 import { MALFORMED, type MessageId, NOT_JSON, NOT_UTF8, type Refusal, TOO_LARGE, toResponse } from './refusals.js';
@@ -309,12 +310,12 @@ export async function refuse(exchange: HttpExchange, reason: Refusal): Promise<v
   await sendResponse(toResponse(reason), exchange);
 }
 
-/** Gives a refusal that names no message the id of its message. The SDK has `id: null` (2.4.0). */
+/** Gives a refusal that names no message the id of its message. The SDK has `id: null`, or a number that has been rounded (2.4.0). */
 export async function withRequestId(response: Response, id: MessageId | undefined): Promise<Response> {
   const { status, headers, body } = response;
   if (status < 400 || body === null || !isJsonContentType(headers.get('content-type'))) return response;
   const refusal: unknown = await response.json();
-  const isNamed = typeof refusal !== 'object' || refusal === null || ('id' in refusal && refusal.id !== null);
+  const isNamed = typeof refusal !== 'object' || refusal === null || ('id' in refusal && isMessageId(refusal.id));
   return Response.json(isNamed ? refusal : { ...refusal, id }, { status, headers });
 }
 
@@ -340,9 +341,13 @@ function parseMessage(bytes: Buffer): MessageBody {
   if (!isUtf8(bytes)) return { refused: NOT_UTF8 };
   try {
     return { parsed: parseMessageText(bytes.toString('utf8')) };
-  } catch {
-    return { refused: MALFORMED };
+  } catch (error) {
+    return { refused: error instanceof OversizedMessage ? oversized(error) : MALFORMED };
   }
+}
+
+function oversized({ message, parsed }: OversizedMessage): Refusal {
+  return { status: 400, code: ProtocolErrorCode.InvalidRequest, message, id: refusedIdOf(parsed) };
 }
 
 interface Message {
@@ -383,8 +388,4 @@ export function cancelledIdsOf(parsed: unknown): readonly MessageId[] {
 
 export function hasMethod(parsed: unknown, isWanted: (method: unknown) => boolean): boolean {
   return messagesOf(parsed).some(({ method }) => isWanted(method));
-}
-
-function isMessageId(value: unknown): value is MessageId {
-  return typeof value === 'string' || typeof value === 'number';
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import { ProtocolErrorCode, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
 import { serveSubscriptions, type SubscribableServer } from '../resource-updates.js';
@@ -121,6 +121,12 @@ const ONE_STREAM: Refusal = {
   message: 'Conflict: Only one SSE stream is allowed per session',
 };
 
+const ID_IN_USE: Refusal = {
+  status: 400,
+  code: ProtocolErrorCode.InvalidRequest,
+  message: 'Invalid Request: another request of the session with this id still runs',
+};
+
 /**
  * One client of a 2025 protocol, from `initialize` to DELETE, expiry or the end of the listener. Holds the SDK's server
  * and transport, for which every answer is JSON: the exchange writes the notifications of a call itself.
@@ -187,6 +193,8 @@ export class LegacySession {
       this.lastUsed = performance.now();
     });
     if (exchange.method === 'GET') return this.#openStream(request);
+    // Its answer would go to the other one.
+    if (new Set(ids).size < ids.length || ids.some((id) => this.#unanswered.has(id))) return toResponse(ID_IN_USE);
     if (ids.length > 0) exchange.openKeptStream = () => this.#keepStream('call', () => exchange.abort());
     exchange.signal.addEventListener('abort', () => {
       for (const id of ids) this.#cancel(id);

@@ -12,7 +12,7 @@ import { type ListChanges, sendListChanges } from '../listings.js';
 import { MODERN_VERSION } from '../mcp-server.js';
 import { toIssueTexts } from '../refused-parameters.js';
 import { sendUpdates, withAllowedUris } from '../resource-updates.js';
-import { type ExchangeRequest, hasMethod, type HttpExchange } from './http-exchange.js';
+import { type ExchangeRequest, hasMethod, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
 import { REFUSED, toResponse } from './refusals.js';
 
@@ -46,7 +46,10 @@ export class MessageRouter {
   /** `parsedBody` is `undefined` for requests that have none (GET, DELETE). */
   async route(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     if (request.method !== 'POST') return this.#routeSessionRequest(request);
-    if (await this.#isLegacy(request, parsedBody)) return this.#routeLegacy(request, parsedBody);
+    if (await this.#isLegacy(request, parsedBody)) {
+      const response = await this.#routeLegacy(request, parsedBody);
+      return Array.isArray(parsedBody) ? asList(response) : response;
+    }
     const header = request.exchange.unreadableHeader;
     if (header !== undefined) {
       const message = `Bad Request: the header \`${header}\` has characters other than ASCII; encode its value as =?base64?…?=`;
@@ -135,6 +138,11 @@ export class MessageRouter {
   }
 
   async #openSession(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
+    // The SDK would open a session for it, whose id its client never gets (2.4.0).
+    if (requestIdsOf(parsedBody).length === 0) {
+      const message = 'Invalid Request: `initialize` is a request, so it needs an `id`';
+      return toResponse({ status: 400, code: ProtocolErrorCode.InvalidRequest, message });
+    }
     const problems = problemsOfInitialize(parsedBody);
     if (problems !== undefined)
       return toResponse({ status: 400, code: ProtocolErrorCode.InvalidParams, message: `Invalid params: ${problems}` });
@@ -163,6 +171,13 @@ export class MessageRouter {
     close();
     return response;
   }
+}
+
+/** The answer to a list is a list. The SDK sends the answer alone where there is only one (2.4.0). */
+async function asList({ status, headers, body }: Response): Promise<Response> {
+  if (status !== 200 || body === null) return new Response(body, { status, headers });
+  const text = await new Response(body).text();
+  return new Response(text.startsWith('[') ? text : `[${text}]`, { status, headers });
 }
 
 /** What 2026-07-28 answers for headers that are missing, malformed or other than the body. */

@@ -3,7 +3,7 @@ import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, vi } from 'vitest';
-import { callOf, openSession, post, postModern, startListener } from './http-fixture.js';
+import { callOf, openSession, post, postModern, request, startListener } from './http-fixture.js';
 import { objectResult, SampleCalls } from './sample-calls.js';
 
 async function raw(port: number, bytes: string): Promise<string> {
@@ -133,6 +133,45 @@ describe('paths, methods and headers', () => {
 });
 
 describe('limits', () => {
+  it.each(['1e400', '12345678901234567890', 'null', '{}'])('answers the unusable id %s without an id', async (id) => {
+    const { url } = await startListener();
+    const { status, body } = await post(url, `{"jsonrpc":"2.0","id":${id},"method":"ping"}`);
+    expect([status, body.error.code]).toEqual([400, -32_600]);
+    expect(body).not.toHaveProperty('id');
+  });
+
+  it.each([
+    ['a list', Array.from({ length: 10_000 }, () => request('ping')), undefined],
+    ['metadata', request('ping', { _meta: Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [i, i])) }), 1],
+    ['nested items', request('ping', { x: Array.from({ length: 5_001 }, () => [1]) }), 1],
+  ])('refuses %s of more parts than may be read at once', async (_, message, id) => {
+    const { url } = await startListener();
+    const { status, body } = await post(url, message);
+    expect([status, body.error.code, body.id]).toEqual([400, -32_600, id]);
+  });
+
+  it('leaves the arguments of a call to the limits of its endpoint', async () => {
+    const { url } = await startListener();
+    const { body } = await post(url, callOf('echo', { text: Array.from({ length: 20_000 }, () => 'x') }));
+    expect(body.result).toBeDefined();
+  });
+
+  it('refuses an argument that would change the prototype of an object', async () => {
+    const { url } = await startListener();
+    const message =
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"__proto__":{"x":1}}}}';
+    expect((await post(url, message)).body.error).toMatchObject({
+      code: -32_602,
+      message: expect.stringMatching('__proto__'),
+    });
+  });
+
+  it('takes a `null` in the metadata for what was left out', async () => {
+    const { url } = await startListener();
+    const { body } = await post(url, request('ping', { _meta: { progressToken: null }, x: null }));
+    expect(body.result).toEqual({});
+  });
+
   it('refuses a body over 4 MiB, announced or not', async () => {
     const { url, calls } = await startListener();
     const huge = JSON.stringify(callOf('echo', { text: 'x'.repeat(4 * 1024 * 1024) }));

@@ -69,6 +69,33 @@ describe('sessions of the 2025 protocols', () => {
     });
   });
 
+  it('opens no session for an `initialize` that is a notification', async () => {
+    const { url } = await startListener({ maxSessions: 1 });
+    const { id: _, ...notification } = INITIALIZE;
+    for (const message of [notification, [notification]]) {
+      const { status, body } = await post(url, message);
+      expect([status, body.error.code]).toEqual([400, -32_600]);
+    }
+  });
+
+  it('refuses a request whose id has a request that runs, and answers that one', async () => {
+    const { url, calls } = await startListener();
+    const headers = await openSession(url);
+    const running = post(url, callOf('wait', {}, 5), { headers });
+    await vi.waitFor(() => expect(calls.running).toBe(1));
+    const second = await post(url, callOf('count', {}, 5), { headers });
+    expect(second.status).toBe(400);
+    expect(second.body).toMatchObject({
+      id: 5,
+      error: { code: -32_600, message: expect.stringMatching('still runs') },
+    });
+    const twice = await post(url, [callOf('count', {}, 6), callOf('count', {}, 6)], { headers });
+    expect([twice.status, twice.body.error.code]).toEqual([400, -32_600]);
+    await post(url, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 5 } }, { headers });
+    expect((await running).body.error.message).toBe('The request was cancelled');
+    expect((await post(url, callOf('count', {}, 5), { headers })).status).toBe(200);
+  });
+
   it('refuses with the id of the request, or without one where there is none', async () => {
     const { url } = await startListener();
     const headers = await openSession(url);
@@ -157,6 +184,8 @@ describe('sessions of the 2025 protocols', () => {
       { id: 'a', result: { structuredContent: { result: { length: 2000 } } } },
       { id: 'b', result: { structuredContent: { result: 42 } } },
     ]);
+    const alone = await post(url, [callOf('count', {}, 'c')], { headers });
+    expect(alone.body).toMatchObject([{ id: 'c', result: { structuredContent: { result: 42 } } }]);
   });
 });
 

@@ -169,6 +169,7 @@ describe('over stdio', () => {
       '{"id":8,"method":"ping"}',
       '{"jsonrpc":"2.0","id":"a","method":"ping","params":null}',
       '{"jsonrpc":"2.0","id":1.5,"method":"ping"}',
+      '{"jsonrpc":"2.0","id":1e400,"method":"ping"}',
       '[]',
       '{"jsonrpc":"1.0","id":9,"result":{}}',
       '',
@@ -185,6 +186,7 @@ describe('over stdio', () => {
       { jsonrpc: '2.0', id: 8, error: invalid },
       { jsonrpc: '2.0', id: 'a', error: invalid },
       { jsonrpc: '2.0', id: 1.5, error: invalid },
+      { jsonrpc: '2.0', error: invalid },
       { jsonrpc: '2.0', error: invalid },
     ]);
   });
@@ -232,6 +234,17 @@ describe('over stdio', () => {
       );
     });
 
+    it('answers a list that follows `initialize` at once, and refuses one that is too long', async () => {
+      const client = connect();
+      const initialize = { ...INITIALIZE, params: { ...INITIALIZE.params, protocolVersion: '2025-03-26' } };
+      const many = Array.from({ length: 10_000 }, (_, id) => request('ping', {}, id));
+      client.send(initialize, [request('ping', {}, 'a')], many, request('ping', {}, 'z'));
+      await client.answer('z');
+      await vi.waitFor(() => expect(client.lines).toContainEqual([pong('a')]));
+      const message = 'Invalid Request: a list may have at most 100 messages';
+      expect(client.lines).toContainEqual({ jsonrpc: '2.0', error: { code: -32_600, message } });
+    });
+
     it('leaves out what was cancelled, and does not answer a list without requests', async () => {
       const client = await connectWithLists();
       const cancel = (requestId: string) => ({
@@ -277,6 +290,20 @@ describe('over stdio', () => {
     client.send([request('ping', {}, 2)], request('ping', {}, 3));
     await client.answer(3);
     expect(client.lines.slice(1)).toMatchObject([{ error: { code: -32_600 } }, { id: 3, result: {} }]);
+  });
+
+  it('refuses a line that is not UTF-8, and one with too many values', async () => {
+    const client = connect();
+    client.send(INITIALIZE);
+    await client.answer(1);
+    client.input.write(Buffer.from('{"jsonrpc":"2.0","id":2,"method":"ping","params":{"x":"\u00e9"}}\n', 'latin1'));
+    client.send(request('ping', { x: Array.from({ length: 10_001 }, () => 1) }, 3), request('ping', {}, 4));
+    await client.answer(4);
+    expect(client.lines.slice(1)).toMatchObject([
+      { error: { code: -32_700, message: 'Parse error: a line of the input is not valid UTF-8' } },
+      { id: 3, error: { code: -32_600, message: 'Invalid Request: more than 10000 values besides arguments' } },
+      { id: 4, result: {} },
+    ]);
   });
 
   it('reads over a byte order mark, in any pieces', async () => {

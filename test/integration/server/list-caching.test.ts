@@ -98,6 +98,19 @@ describe('what was read from a resource', () => {
     expect(await cacheOf(server.url, 'resources/read', R)).toEqual([30_000, 'private']);
   });
 
+  it('is not kept where it depends on an answer of the client', async () => {
+    await using server = await start({ 'resources/r.yml': resource('confirm: Really?', 'cache: { ttl: 30s }') });
+    const asks = { capabilities: { elicitation: {} } };
+    const asked = new Map(
+      Object.entries((await postModern(server.url, request('resources/read', R), asks)).body.result),
+    );
+    expect([asked.get('resultType'), asked.has('ttlMs')]).toEqual(['input_required', false]);
+    const inputResponses = { 'mxcp.confirm': { action: 'accept', content: {} } };
+    const reply = { ...R, requestState: asked.get('requestState'), inputResponses };
+    const read = await postModern(server.url, request('resources/read', reply), asks);
+    expect(read.body.result).toMatchObject({ contents: [{ uri: 'x://r' }], ttlMs: 0, cacheScope: 'private' });
+  });
+
   it('cannot be public where not every caller may read it', async () => {
     const file = resource('cache: { ttl: 30s, scope: public }', ...ADMINS_ONLY);
     await expect(start({ 'resources/r.yml': file })).rejects.toThrow(

@@ -85,6 +85,10 @@ describe('a client of a 2025 revision', () => {
     await using server = await InProcessServer.start(await createStock());
     const client = await connectTo(server.url, { era: 'session' });
     await expect(client.subscribeResource({ uri: 'stock://none' })).rejects.toThrow('Resource not found: stock://none');
+    const unknown = { uri: 'stock://none' };
+    const session = { headers: await openSession(server.url) };
+    const { body } = await post(server.url, request('resources/subscribe', unknown), session);
+    expect(body.error).toMatchObject({ code: -32_002, data: unknown });
     await expect(client.subscribeResource({ uri: 'stock://secret' })).rejects.toThrow('Resource not found');
     for (let count = 0; count < 100; count += 1) await client.subscribeResource({ uri: `stock://one/${count}` });
     await client.subscribeResource({ uri: 'stock://one/0' });
