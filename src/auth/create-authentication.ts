@@ -7,7 +7,7 @@ import type { IssuerProject } from './issuer/index.js';
 import { Authentication, type AuthenticationParts } from './authentication.js';
 import { BearerAuthenticator } from './bearer-token.js';
 import { FailedAttempts } from './credentials/index.js';
-import type { IdentityProvider } from './oidc/index.js';
+import type { TokenProvider } from './oidc/index.js';
 import { ProtectedResource, type ProtectedResourceOptions } from './protected-resource.js';
 import { StaticTokens } from './static-tokens.js';
 import { TrustedProxy } from './trusted-proxy.js';
@@ -68,13 +68,13 @@ function proxyOf({ section }: AuthSettings) {
 
 /** Tokens of a provider that clients get by themselves. The package for signatures is loaded only here. */
 async function partsOfOidc(spec: AuthenticationSpec): Promise<Parts> {
-  const { OidcVerifier, IdentityProvider } = await import('./oidc/index.js');
+  const { OidcVerifier, TokenProvider } = await import('./oidc/index.js');
   const section = () => oidcOf(spec.current());
   const { config_url: configUrl, allow_http: allowsHttp, allow_unverified_audience: allowsNone } = section();
   const log = spec.logger.child({ component: 'auth' });
   if (allowsNone)
     log.warn('tokens that do not say for which server they are give access (`allow_unverified_audience`)');
-  const provider = new IdentityProvider({
+  const provider = new TokenProvider({
     configUrl,
     allowsHttp,
     signal: spec.signal,
@@ -128,7 +128,7 @@ async function partsOfIssuer(spec: AuthenticationSpec): Promise<Parts> {
 }
 
 /** A server starts without its provider, and refuses all calls until it answers. */
-async function warnIfAway(provider: IdentityProvider, log: Logger): Promise<void> {
+async function warnIfAway(provider: TokenProvider, log: Logger): Promise<void> {
   try {
     const { jwks_uri: keys } = await provider.metadata();
     if (keys !== undefined) await provider.keys({ renewed: false });

@@ -1,3 +1,4 @@
+export { readAnswerText } from './answer-text.js';
 export { clientBehindProxy, networkOf } from './client-address.js';
 export {
   ClientGone,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf, MxcpError } from '../../errors/index.js';
+import { readAnswerText } from '../../http/index.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -29,7 +30,7 @@ export async function askProvider(title: string, url: string, init: RequestInit 
     const headers = { accept: 'application/json', connection: 'close', 'user-agent': 'mxcp', ...init.headers };
     // A redirect would take the secret elsewhere.
     response = await fetch(url, { ...init, headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
-    text = await readText(response);
+    text = await readAnswerText(response.body, MAX_ANSWER_BYTES, tooLong);
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw unavailable(title, `does not answer at ${new URL(url).host}: ${messageOf(cause)}`, error);
@@ -40,15 +41,8 @@ export async function askProvider(title: string, url: string, init: RequestInit 
   return { status, json: parseJson(text) };
 }
 
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) throw new Error(`it sent more than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function tooLong(): Error {
+  return new Error(`it sent more than ${MAX_ANSWER_BYTES} bytes`);
 }
 
 const tokensSchema = z.object({

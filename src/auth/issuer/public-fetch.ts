@@ -2,6 +2,7 @@ import { lookup } from 'node:dns';
 import { request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { readAnswerText } from '../../http/index.js';
 
 /** Networks that are not part of the public internet (IANA's special-purpose registries), by address family. */
 const INTERNAL: readonly (readonly [network: string, bits: number, family: 'ipv4' | 'ipv6'])[] = [
@@ -61,7 +62,7 @@ export interface PublicAnswer {
  * between. Redirects are not followed, nothing is sent but the URL, and no proxy is used.
  */
 export async function fetchPublic(url: URL, options: PublicFetchOptions): Promise<PublicAnswer> {
-  const { isAllowed = isPublicAddress, timeoutMs, ca } = options;
+  const { isAllowed = isPublicAddress, timeoutMs, maxBytes, ca } = options;
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (url.protocol !== 'https:') throw new Error('is not an https URL');
   // Node does not look up what is an address already.
@@ -72,7 +73,8 @@ export async function fetchPublic(url: URL, options: PublicFetchOptions): Promis
     const sent = request(url, { agent: false, headers, signal, ca, lookup: publicLookup(isAllowed) }, resolve);
     sent.on('error', reject).end();
   });
-  return { status: response.statusCode ?? 0, headers: response.headers, text: await readText(response, options) };
+  const text = await readAnswerText(response, maxBytes, () => new Error(`is larger than ${maxBytes} bytes`));
+  return { status: response.statusCode ?? 0, headers: response.headers, text };
 }
 
 function publicLookup(isAllowed: (address: string) => boolean): LookupFunction {
@@ -87,18 +89,4 @@ function publicLookup(isAllowed: (address: string) => boolean): LookupFunction {
       else callback(null, first.address, first.family);
     });
   };
-}
-
-async function readText(response: IncomingMessage, { maxBytes }: PublicFetchOptions): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) {
-      response.destroy();
-      throw new Error(`is larger than ${maxBytes} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

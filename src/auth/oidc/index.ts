@@ -1,2 +1,2 @@
-export { IdentityProvider } from './identity-provider.js';
+export { TokenProvider } from './token-provider.js';
 export { OidcVerifier, SIGNATURE_ALGORITHMS } from './oidc-verifier.js';

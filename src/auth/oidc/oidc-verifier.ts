@@ -5,12 +5,12 @@ import { MxcpError } from '../../errors/index.js';
 import { claimValues, type Claims, userOfClaims } from '../claims/index.js';
 import { type Admission, type AuthRequest, EndedToken, type FailedAttempts } from '../credentials/index.js';
 import { type CheckedToken, CheckedTokens } from './checked-tokens.js';
-import { type IdentityProvider, unavailable } from './identity-provider.js';
+import { type TokenProvider, unavailable } from './token-provider.js';
 
 type OidcSection = NonNullable<ReturnType<AuthSettings['section']['reveal']>['oidc']>;
 
 export interface OidcVerifierOptions {
-  readonly provider: IdentityProvider;
+  readonly provider: TokenProvider;
   /** With the secret of the current generation. */
   readonly section: () => OidcSection;
   /** The names of this server. A token must be for one of them. */

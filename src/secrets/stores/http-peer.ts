@@ -3,6 +3,7 @@ import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } fr
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCodeOf } from '../../errors/index.js';
+import { readAnswerText } from '../../http/index.js';
 import { deadlineIn, type Disposable, type TimeLimit } from '../../lifecycle/index.js';
 
 /** More requests to one store at the same time wait for a socket. */
@@ -124,21 +125,12 @@ export class HttpPeer implements Disposable {
 }
 
 async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MAX_ANSWER_BYTES)
-        throw new ExchangeFailure(`sent an answer of more than ${MAX_ANSWER_BYTES} bytes`, false);
-      chunks.push(chunk);
-    }
-  } catch (error) {
+  const tooLong = () => new ExchangeFailure(`sent an answer of more than ${MAX_ANSWER_BYTES} bytes`, false);
+  const text = await readAnswerText(response, MAX_ANSWER_BYTES, tooLong).catch((error: unknown) => {
     if (error instanceof ExchangeFailure) throw error;
     throw new ExchangeFailure('closed the connection in the middle of the answer', true, { cause: error });
-  }
+  });
   const { statusCode = 0, headers } = response;
-  const text = Buffer.concat(chunks).toString('utf8');
   return { status: statusCode, headers, text, json: parseJson(text) };
 }
 

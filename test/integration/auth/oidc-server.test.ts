@@ -4,14 +4,14 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IdentityProviderServer } from '../../kit/identity-provider-server.js';
+import { TokenProviderServer } from '../../kit/identity/token-provider-server.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectOver, ERAS } from '../../kit/mcp-client.js';
 import { configWith, protectedProject } from '../../kit/projects/protected-project.js';
 import { callOf, postMessage, send } from '../../kit/raw-http.js';
 
 const PUBLIC = 'https://tools.example.com';
-const identityProvider = new IdentityProviderServer();
+const identityProvider = new TokenProviderServer();
 
 beforeAll(async () => {
   await identityProvider.listen();

@@ -2,12 +2,12 @@ import { createHmac } from 'node:crypto';
 import { exportSPKI } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FailedAttempts } from '../../../src/auth/credentials/index.js';
-import { IdentityProvider, OidcVerifier } from '../../../src/auth/oidc/index.js';
+import { OidcVerifier, TokenProvider } from '../../../src/auth/oidc/index.js';
 import type { Caller } from '../../../src/caller/index.js';
-import { IdentityProviderServer } from '../../kit/identity-provider-server.js';
+import { TokenProviderServer } from '../../kit/identity/token-provider-server.js';
 
 const HERE = 'https://tools.example.com/mcp';
-const provider = new IdentityProviderServer();
+const provider = new TokenProviderServer();
 let clock = 0;
 
 beforeAll(async () => {
@@ -27,7 +27,7 @@ interface Section {
 /** A verifier of its own, so that no test sees what another one made it remember. */
 function verifierWith(section: Section = {}): { verify: (token: string) => Promise<Caller>; stale: string[] } {
   const stale: string[] = [];
-  const identityProvider = new IdentityProvider({
+  const identityProvider = new TokenProvider({
     configUrl: provider.configUrl,
     allowsHttp: false,
     signal: new AbortController().signal,

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Browser } from '../../kit/identity/browser.js';
 import { ProviderServer } from '../../kit/identity/provider-server.js';
 import { SigningClient } from '../../kit/identity/signing-client.js';
-import { IdentityProviderServer } from '../../kit/identity-provider-server.js';
+import { TokenProviderServer } from '../../kit/identity/token-provider-server.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { connectSigningIn, ERAS, type Era } from '../../kit/mcp-client.js';
 import { configWith, protectedProject } from '../../kit/projects/protected-project.js';
@@ -98,7 +98,7 @@ it('a stream ends when a reload gives its token to another user', async () => {
 });
 
 it.each(ERAS)('a stream ends when the signed token of its caller expires (%s)', async (era) => {
-  await using provider = await new IdentityProviderServer().listen();
+  await using provider = await new TokenProviderServer().listen();
   await provider.rotate();
   const oidc = { config_url: provider.configUrl, audience: 'shop' };
   await using server = await InProcessServer.start(protectedProject({ mode: 'verifier', provider: 'oidc', oidc }));

@@ -3,7 +3,7 @@ import { FailedAttempts } from '../../../src/auth/credentials/index.js';
 import type { OAuthAnswer } from '../../../src/telemetry/index.js';
 import { authorizeUrl, IssuerHarness } from '../../kit/identity/issuer-harness.js';
 import { ProviderServer } from '../../kit/identity/provider-server.js';
-import { IdentityProviderServer } from '../../kit/identity-provider-server.js';
+import { TokenProviderServer } from '../../kit/identity/token-provider-server.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { configWith, protectedProject } from '../../kit/projects/protected-project.js';
 import { callOf, postMessage, type RawAnswer } from '../../kit/raw-http.js';
@@ -59,7 +59,7 @@ describe('a network that sends too many wrong tokens', () => {
   });
 
   it('causes no more questions to the identity provider, which still confirms the tokens that it knows', async () => {
-    await using provider = await new IdentityProviderServer().listen();
+    await using provider = await new TokenProviderServer().listen();
     provider.hidden = ['jwks_uri'];
     const auth = {
       mode: 'verifier',
@@ -83,7 +83,7 @@ describe('a network that sends too many wrong tokens', () => {
   });
 
   it('is not limited by tokens that were good once', async () => {
-    await using provider = await new IdentityProviderServer().listen();
+    await using provider = await new TokenProviderServer().listen();
     await provider.rotate();
     const auth = { mode: 'verifier', provider: 'oidc', oidc: { config_url: provider.configUrl, audience: 'shop' } };
     await using server = await start(auth);

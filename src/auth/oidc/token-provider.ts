@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { messageOf, MxcpError } from '../../errors/index.js';
-import { isLoopbackHost } from '../../http/index.js';
+import { isLoopbackHost, readAnswerText } from '../../http/index.js';
 import { deadlineIn } from '../../lifecycle/index.js';
 import { KeptValue } from './kept-value.js';
 
@@ -16,7 +16,7 @@ type Metadata = z.output<typeof metadataSchema>;
 
 const keysSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(200) });
 
-export interface IdentityProviderOptions {
+export interface TokenProviderOptions {
   readonly configUrl: string;
   readonly allowsHttp: boolean;
   /** Ends every request. */
@@ -40,16 +40,16 @@ const MAX_WAITING = 64;
 const MINUTE_MS = 60_000;
 
 /**
- * The identity provider: what it says of itself and its signing keys, both kept, and requests to it. Everything throws
- * `identity_provider_unavailable` if it does not answer as it should.
+ * The identity provider whose access tokens clients bring: what it says of itself and its signing keys, both kept, and requests to it.
+ * Everything throws `identity_provider_unavailable` if the provider does not answer as it should.
  */
-export class IdentityProvider {
-  readonly #options: IdentityProviderOptions;
+export class TokenProvider {
+  readonly #options: TokenProviderOptions;
   readonly #metadata: KeptValue<Metadata>;
   readonly #keys: KeptValue<JWTVerifyGetKey>;
   #waiting = 0;
 
-  constructor(options: IdentityProviderOptions) {
+  constructor(options: TokenProviderOptions) {
     const { onStale, now } = options;
     this.#options = options;
     const kept = { pauseMs: 10_000, usableMs: 24 * 60 * MINUTE_MS, ...(now !== undefined && { now }) };
@@ -85,7 +85,7 @@ export class IdentityProvider {
     try {
       const headers = { accept: 'application/json', ...init.headers };
       const response = await fetch(url, { ...init, headers, redirect: 'error', signal });
-      return { status: response.status, body: parse(await readLimited(response)) };
+      return { status: response.status, body: parse(await readAnswerText(response.body, MAX_ANSWER_BYTES, tooLong)) };
     } catch (error) {
       throw error instanceof MxcpError ? error : unavailable(`${originOf(url)}: ${reasonOf(error)}`, error);
     } finally {
@@ -143,16 +143,8 @@ function originOf(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : 'the provider';
 }
 
-async function readLimited(response: Response): Promise<string> {
-  let size = 0;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    // Leaving the loop cancels the body.
-    if (size > MAX_ANSWER_BYTES) throw unavailable('its answer is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function tooLong(): MxcpError {
+  return unavailable('its answer is too long');
 }
 
 function parse(text: string): unknown {

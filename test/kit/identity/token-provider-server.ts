@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { LoopbackServer, type Reply, type SeenRequest } from './loopback-server.js';
+import { LoopbackServer, type Reply, type SeenRequest } from '../loopback-server.js';
 
 type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>;
 
@@ -9,8 +9,8 @@ interface IssuedKey {
   readonly pair: KeyPair;
 }
 
-/** An OpenID Connect provider of a test: it signs whatever it is asked to sign, and can be away. */
-export class IdentityProviderServer extends LoopbackServer {
+/** An OpenID Connect provider that gives clients access tokens: it signs whatever it is asked to sign, and can be away. */
+export class TokenProviderServer extends LoopbackServer {
   /** What it publishes. The first one signs. */
   keys: IssuedKey[] = [];
   /** By token: what introspection and userinfo say of it. */
