@@ -2,10 +2,16 @@ import { type AuditLog, NO_FACTS } from '../audit/index.js';
 import type { Caller } from '../caller/index.js';
 import type { AuditFacts } from '../contract/index.js';
 import { clip } from '../errors/index.js';
+import { type RateLimit, RateLimiter } from '../lifecycle/index.js';
 import type { AuthAttempt, RefusedRequest, ServerObserver } from '../telemetry/index.js';
 
 const MAX_NAME_LENGTH = 200;
 const MAX_REASON_LENGTH = 2000;
+/** How many requests get records, of those that anyone can send and of those of callers. */
+const LIMIT: RateLimit = { calls: 100, perMs: 60_000 };
+
+/** Who can send a request that is refused. */
+type Senders = 'anyone' | 'callers';
 
 /**
  * Records requests that became no calls: without valid credentials, to a server that takes none, or with parameters that no method has. Sending such requests
@@ -13,8 +19,9 @@ const MAX_REASON_LENGTH = 2000;
  */
 export class AuditRefusals implements ServerObserver {
   readonly #log: Pick<AuditLog, 'append'>;
-  readonly #ofAnyone = new RefusalLimit();
-  readonly #ofCallers = new RefusalLimit();
+  readonly #limiter = new RateLimiter();
+  /** Refusals that got no record since the last one that did. */
+  readonly #leftOut = { anyone: 0, callers: 0 };
 
   constructor(log: Pick<AuditLog, 'append'>) {
     this.#log = log;
@@ -22,7 +29,7 @@ export class AuditRefusals implements ServerObserver {
 
   authenticated({ outcome, caller, client, reason }: AuthAttempt): void {
     if (outcome === 'success') return;
-    this.#append(this.#ofAnyone, {
+    this.#append('anyone', {
       ...factsOf(caller, client),
       schemaName: 'mxcp.auth',
       schemaVersion: 1,
@@ -46,8 +53,7 @@ export class AuditRefusals implements ServerObserver {
   }: RefusedRequest): void {
     const isAdmin = surface === 'admin';
     // The page of a request is looked at before its credentials.
-    const limit = code === 'forbidden_origin' ? this.#ofAnyone : this.#ofCallers;
-    this.#append(limit, {
+    this.#append(code === 'forbidden_origin' ? 'anyone' : 'callers', {
       ...factsOf(caller, client),
       schemaName: isAdmin ? 'mxcp.admin' : 'mxcp.endpoints',
       schemaVersion: isAdmin ? 1 : 2,
@@ -61,9 +67,13 @@ export class AuditRefusals implements ServerObserver {
     });
   }
 
-  #append(limit: RefusalLimit, facts: Omit<AuditFacts, 'operationStatus'>): void {
-    if (!limit.take()) return;
-    const output = `{"left_out":${limit.takeLeftOut()}}`;
+  #append(senders: Senders, facts: Omit<AuditFacts, 'operationStatus'>): void {
+    if (this.#limiter.take([{ name: senders, key: '', limit: LIMIT }]) !== undefined) {
+      this.#leftOut[senders] += 1;
+      return;
+    }
+    const output = `{"left_out":${this.#leftOut[senders]}}`;
+    this.#leftOut[senders] = 0;
     // The log has reported the failure, and the next record that can be written counts this one as missing.
     void this.#log.append({ ...facts, operationStatus: 'error' }, { input: 'null', output }).catch(() => undefined);
   }
@@ -72,33 +82,4 @@ export class AuditRefusals implements ServerObserver {
 function factsOf(caller: Caller | undefined, client: string | undefined) {
   const { userId = null, username = null } = caller ?? {};
   return { ...NO_FACTS, userId, username, client: client ?? null };
-}
-
-const REFUSALS_IN_MINUTE = 100;
-
-/** How many refused requests are recorded. */
-class RefusalLimit {
-  #minuteEnds = 0;
-  #inMinute = 0;
-  #leftOut = 0;
-
-  /** False if this one is only counted. */
-  take(): boolean {
-    const now = performance.now();
-    if (now >= this.#minuteEnds) {
-      this.#minuteEnds = now + 60_000;
-      this.#inMinute = 0;
-    }
-    this.#inMinute += 1;
-    if (this.#inMinute <= REFUSALS_IN_MINUTE) return true;
-    this.#leftOut += 1;
-    return false;
-  }
-
-  /** How many were only counted since the last record. */
-  takeLeftOut(): number {
-    const leftOut = this.#leftOut;
-    this.#leftOut = 0;
-    return leftOut;
-  }
 }

@@ -1,6 +1,7 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { AuditRefusals } from '../../../src/server/audit-refusals.js';
 
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
 function createRefusals() {
@@ -21,8 +22,7 @@ function createRefusals() {
   return { records, refuse, guess };
 }
 
-it('records at most a hundred refusals a minute, and counts the others in the next record', () => {
-  vi.useFakeTimers({ toFake: ['performance'] });
+it('records a hundred refusals at once and a hundred a minute, and counts the others in the next record', () => {
   const { records, refuse } = createRefusals();
   refuse(250);
   expect(records).toHaveLength(100);
@@ -30,6 +30,10 @@ it('records at most a hundred refusals a minute, and counts the others in the ne
   vi.advanceTimersByTime(60_000);
   refuse(2);
   expect(records.slice(100).map(({ output }) => output)).toEqual(['{"left_out":150}', '{"left_out":0}']);
+  refuse(1000);
+  vi.advanceTimersByTime(6_000);
+  refuse(50);
+  expect(records).toHaveLength(210);
 });
 
 it('keeps the records of callers apart from those of requests that anyone can send', () => {
