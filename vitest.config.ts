@@ -2,13 +2,28 @@ import { defineConfig } from 'vitest/config';
 
 // Two cores are the machine we plan for; more workers only make real databases and child processes compete.
 // A limit is only for what hangs: on a machine with more to do, a test of a second may take ten.
-const project = (name: string, options: { timeoutMs: number; serial?: boolean; setup?: string }) => ({
+const WORKERS = 2;
+/** Within one file, of the few tests that say so: most of each is waiting. */
+const TESTS_AT_ONCE = 3;
+
+interface ProjectOptions {
+  readonly timeoutMs: number;
+  /** One file at a time, after all others. */
+  readonly serial?: boolean;
+  /** Projects with a higher number begin when those with a lower one have ended. */
+  readonly order?: number;
+  readonly setup?: string;
+}
+
+const project = (name: string, options: ProjectOptions) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: options.timeoutMs,
     hookTimeout: options.timeoutMs,
     fileParallelism: options.serial !== true,
+    maxConcurrency: TESTS_AT_ONCE,
+    sequence: { groupOrder: options.order ?? 0 },
     pool: 'forks' as const,
     setupFiles: 'test/kit/seed-properties.ts',
     ...(options.setup === undefined ? {} : { globalSetup: options.setup }),
@@ -17,13 +32,15 @@ const project = (name: string, options: { timeoutMs: number; serial?: boolean; s
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    maxWorkers: WORKERS,
     projects: [
       project('unit', { timeoutMs: 30_000 }),
       project('integration', { timeoutMs: 60_000 }),
       project('contract', { timeoutMs: 60_000 }),
       project('architecture', { timeoutMs: 20_000 }),
-      project('e2e', { timeoutMs: 120_000, serial: true }),
+      // After the tests that pack a copy of the checkout: some of these work in the checkout itself.
+      project('e2e', { timeoutMs: 120_000, order: 1 }),
+      project('timing', { timeoutMs: 120_000, serial: true }),
       project('kills', { timeoutMs: 120_000, serial: true }),
       project('soak', { timeoutMs: 120_000, serial: true }),
       project('bench', { timeoutMs: 120_000, serial: true }),
@@ -39,7 +56,7 @@ export default defineConfig({
       project('figures', { timeoutMs: 120_000, serial: true, setup: 'test/figures/figure-packages.ts' }),
       project('clients', { timeoutMs: 300_000, serial: true }),
       project('conformance', { timeoutMs: 180_000, serial: true }),
-      project('system', { timeoutMs: 120_000, serial: true, setup: 'test/system/preflight.ts' }),
+      project('system', { timeoutMs: 120_000, order: 1, setup: 'test/system/preflight.ts' }),
     ],
   },
 });

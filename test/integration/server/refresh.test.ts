@@ -54,10 +54,14 @@ async function untilAsked(asked: () => number, times: number): Promise<void> {
   await vi.waitFor(() => expect(asked()).toBeGreaterThanOrEqual(before + times), PATIENCE);
 }
 
-describe('with reload.refresh', () => {
-  it('a value that has changed is live without being asked, and a reload only happens then', async () => {
+// Most of each test is waiting.
+describe.concurrent('with reload.refresh', () => {
+  it('a value that has changed is live without being asked, and a reload only happens then', async ({
+    onTestFinished: atEnd,
+  }) => {
     const { store, asked, answer } = createStore();
     const { server } = await startShop('readonly', {
+      atEnd,
       stores: [store],
       files: { 'config.yml': [...VAULTED, 'reload: { refresh: 1s }'] },
     });
@@ -72,8 +76,8 @@ describe('with reload.refresh', () => {
     ]);
   });
 
-  it('env files and secret files are read again too', async () => {
-    const { project, server } = await startShop('readonly', { files: { 'config.yml': EVERY_SECOND } });
+  it('env files and secret files are read again too', async ({ onTestFinished: atEnd }) => {
+    const { project, server } = await startShop('readonly', { atEnd, files: { 'config.yml': EVERY_SECOND } });
     project.write('second.txt', 'http://second-2.example:2\n');
     await untilServed(server, 'http_proxy=http://second-2.example:2');
     project.write('shop.env', 'FIRST=http://first-2.example:2\n');
@@ -81,9 +85,12 @@ describe('with reload.refresh', () => {
     expect(new Set(await reloadsOf(server))).toEqual(new Set(['refresh success']));
   });
 
-  it('a store that is down changes nothing but /status, is asked less and less often, and is logged once', async () => {
+  it('a store that is down changes nothing but /status, is asked less and less often, and is logged once', async ({
+    onTestFinished: atEnd,
+  }) => {
     const { store, asked, answer } = createStore();
     const { server } = await startShop('readonly', {
+      atEnd,
       stores: [store],
       files: { 'config.yml': [...VAULTED, 'reload: { refresh: 1s }'] },
     });
@@ -105,8 +112,8 @@ describe('with reload.refresh', () => {
     expect(server.logLines.filter((line) => line.includes('could not be resolved again'))).toHaveLength(2);
   });
 
-  it('how often is what the last reload found in the file', async () => {
-    const { project, server } = await startShop('readonly');
+  it('how often is what the last reload found in the file', async ({ onTestFinished: atEnd }) => {
+    const { project, server } = await startShop('readonly', { atEnd });
     expect(await backgroundOf(server, 'refresh')).toBeUndefined();
     project.write('config.yml', EVERY_SECOND);
     await server.admin.reload({ waitMs: 20_000 });
@@ -121,11 +128,13 @@ describe('with reload.refresh', () => {
   });
 });
 
-describe('a value that the store lends', () => {
-  it('is fetched anew when two thirds of the time are over, also without reload.refresh', async () => {
+describe.concurrent('a value that the store lends', () => {
+  it('is fetched anew when two thirds of the time are over, also without reload.refresh', async ({
+    onTestFinished: atEnd,
+  }) => {
     const { store, asked, answer } = createStore();
     answer.leaseSeconds = 2;
-    const { server } = await startShop('readonly', { stores: [store], files: { 'config.yml': VAULTED } });
+    const { server } = await startShop('readonly', { atEnd, stores: [store], files: { 'config.yml': VAULTED } });
     answer.value = 'http://store-2.example:1';
     await untilServed(server, 'http://store-2.example:1');
     expect(await reloadsOf(server)).toEqual(['refresh success']);
@@ -142,10 +151,13 @@ describe('a value that the store lends', () => {
     expect(await reloadsOf(server)).toEqual(['refresh success']);
   });
 
-  it('is left alone until then, however often reload.refresh asks for the others', async () => {
+  it('is left alone until then, however often reload.refresh asks for the others', async ({
+    onTestFinished: atEnd,
+  }) => {
     const lender = createLender(3_600);
     const { store, asked, answer } = createStore();
     const { server } = await startShop('readonly', {
+      atEnd,
       stores: [store, lender.store],
       files: { 'config.yml': [...BOTH, 'reload: { refresh: 1s }'] },
     });
@@ -165,18 +177,19 @@ describe('a value that the store lends', () => {
     expect(lender.leased()).toBe(2);
   });
 
-  it('is leased once for each reload that it causes', async () => {
+  it('is leased once for each reload that it causes', async ({ onTestFinished: atEnd }) => {
     const lender = createLender(2, 2, 3_600);
-    const { server } = await startShop('readonly', { stores: [lender.store], files: { 'config.yml': LEASED } });
+    const { server } = await startShop('readonly', { atEnd, stores: [lender.store], files: { 'config.yml': LEASED } });
     await untilServed(server, 'http://leased-3.example:1');
     const reloads = await reloadsOf(server);
     expect(reloads).toEqual(['refresh success', 'refresh success']);
     expect(lender.leased()).toBe(3);
   });
 
-  it('is leased once, however often the reload fails that it causes', async () => {
+  it('is leased once, however often the reload fails that it causes', async ({ onTestFinished: atEnd }) => {
     const lender = createLender(3, 3_600);
     const { project, server } = await startShop('readonly', {
+      atEnd,
       stores: [lender.store],
       files: { 'config.yml': LEASED },
     });
@@ -187,10 +200,11 @@ describe('a value that the store lends', () => {
     expect(lender.leased()).toBe(2);
   });
 
-  it('is not taken from a dry run', async () => {
+  it('is not taken from a dry run', async ({ onTestFinished: atEnd }) => {
     const lender = createLender(3_600);
     const { store, asked } = createStore();
     const { server } = await startShop('readonly', {
+      atEnd,
       stores: [store, lender.store],
       files: { 'config.yml': [...BOTH, 'reload: { refresh: 1s }'] },
     });

@@ -87,21 +87,23 @@ export async function createShopProject(mode: DatabaseMode, files: ProjectFiles 
 
 export interface ShopOptions extends StartOptions {
   readonly files?: ProjectFiles;
+  /** A test that runs beside others passes the hook of its own context: the global one does not know which test it belongs to. */
+  readonly atEnd?: typeof onTestFinished;
 }
 
 /** The shop, served in this process until the test has ended. */
 export async function startShop(
   mode: DatabaseMode,
-  { files, flags, env, stores = [] }: ShopOptions = {},
+  { files, flags, env, stores = [], atEnd = onTestFinished }: ShopOptions = {},
 ): Promise<{ readonly project: TemporaryProject; readonly server: InProcessServer }> {
   const project = await createShopProject(mode, files);
-  onTestFinished(() => project[Symbol.dispose]());
+  atEnd(() => project[Symbol.dispose]());
   const server = await InProcessServer.start(project, {
     flags: { envFiles: [project.path('shop.env')], ...flags },
     stores,
     ...(env !== undefined && { env }),
   });
-  onTestFinished(() => server[Symbol.asyncDispose]());
+  atEnd(() => server[Symbol.asyncDispose]());
   return { project, server };
 }
 

@@ -10,7 +10,8 @@ const RUN_ELSEWHERE = new Set(['setup', 'docker', 'example', 'fleet', 'kubernete
 const blocks = allBlocks().filter(({ language, tags }) => RUN_HERE.has(language) && !RUN_ELSEWHERE.has(tags[0] ?? ''));
 const pages = [...new Set(blocks.map(({ file }) => file))];
 
-describe.each(pages)('the commands of %s, in order', (page) => {
+// Each page has a folder and a server of its own.
+describe.concurrent.each(pages)('the commands of %s, in order', (page) => {
   let session: DocSession;
 
   beforeAll(() => {
@@ -22,7 +23,7 @@ describe.each(pages)('the commands of %s, in order', (page) => {
     expect(exitCode ?? 0, 'exit code of the last server of the page').toBe(0);
   });
 
-  it.each(onPage(page))('%s', async (_name, block) => {
+  it.sequential.each(onPage(page))('%s', async (_name, block) => {
     const { exitCode, output } = await session.run(block);
     expect(exitCode, output).toBe(0);
   });

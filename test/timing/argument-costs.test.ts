@@ -1,10 +1,10 @@
 import type { Client } from '@modelcontextprotocol/client';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ChildServer } from '../../kit/child-server.js';
-import { connectTo } from '../../kit/mcp-client.js';
-import { mainThreadTimeOf, memoryOf } from '../../kit/processes.js';
-import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { ChildServer } from '../kit/child-server.js';
+import { connectTo } from '../kit/mcp-client.js';
+import { mainThreadTimeOf, memoryOf } from '../kit/processes.js';
+import { sqlTool, TemporaryProject } from '../kit/projects/temporary-project.js';
 
 /**
  * One call takes the event loop at most 50 ms on a machine that does nothing else. The main thread may run for three times as long,

@@ -1,11 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ChildServer } from '../../kit/child-server.js';
-import { createDatabaseFile } from '../../kit/database-file.js';
-import { Gate } from '../../kit/gate.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import { SITE } from '../../kit/projects/shop.js';
-import { sqlTool, TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { killAtRandomMoments } from '../../kit/random-kills.js';
+import { ChildServer } from '../kit/child-server.js';
+import { createDatabaseFile } from '../kit/database-file.js';
+import { Gate } from '../kit/gate.js';
+import { callText, connectTo } from '../kit/mcp-client.js';
+import { SITE } from '../kit/projects/shop.js';
+import { sqlTool, TemporaryProject } from '../kit/projects/temporary-project.js';
 
 const LONG_CALL_MS = 25_000;
 const CLIENTS = 10;
@@ -58,12 +57,5 @@ describe('a read-write file that is replaced during a call of 25 seconds', () =>
     stop.abort();
     expect(Math.max(...(await Promise.all(clients)))).toBeLessThan(1_500);
     await client.close();
-  });
-});
-
-describe('a hundred kills', () => {
-  it('lose no acknowledged row and mix in no foreign one', { timeout: 900_000 }, async () => {
-    const project = createProject();
-    await expect(killAtRandomMoments(project, { kills: 100 })).resolves.toBeUndefined();
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createShopProject } from '../../kit/projects/shop.js';
-import { ChildServer } from '../../kit/child-server.js';
-import { connectTo } from '../../kit/mcp-client.js';
-import { isRunning, runningChildren } from '../../kit/processes.js';
+import { createShopProject } from '../kit/projects/shop.js';
+import { ChildServer } from '../kit/child-server.js';
+import { connectTo } from '../kit/mcp-client.js';
+import { isRunning, runningChildren } from '../kit/processes.js';
 
 const PROMPT = [
   'mxcp: 1',

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createShopProject } from '../../kit/projects/shop.js';
-import { ChildServer } from '../../kit/child-server.js';
-import { Gate } from '../../kit/gate.js';
-import { callText, connectTo } from '../../kit/mcp-client.js';
-import { sqlTool } from '../../kit/projects/temporary-project.js';
+import { createShopProject } from '../kit/projects/shop.js';
+import { ChildServer } from '../kit/child-server.js';
+import { Gate } from '../kit/gate.js';
+import { callText, connectTo } from '../kit/mcp-client.js';
+import { sqlTool } from '../kit/projects/temporary-project.js';
 
 /** Far below how long a slow call runs, far above what the machine needs when nothing blocks the call. */
 const PROMPT_MS = 3_000;
