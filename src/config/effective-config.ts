@@ -209,8 +209,7 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
   };
 }
 
-/**
- * Where a file declares something, found only for an error: finding a position parses the file a second time. */
+/** Where a file declares something, found only for an error: finding a position parses the file a second time. */
 export type LazyPosition = () => SourcePosition;
 
 /** What gives the path of the database: an option, a variable or the site file; undefined if nothing does. */

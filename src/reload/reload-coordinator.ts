@@ -88,6 +88,11 @@ export class ReloadCoordinator<T> {
     this.#retired = new RetiredGenerations(parts.limits.pauseTimeoutMs, parts.logger);
   }
 
+  /** Throws `server_closing` during shutdown. */
+  assertOpen(): void {
+    this.#closing.signal.throwIfAborted();
+  }
+
   /** Throws `server_closing` during shutdown and `server_busy` when too many requests wait already. */
   request({ payload, ...options }: ReloadOptions): AcceptedReload {
     const request: ReloadRequest = {
@@ -191,11 +196,6 @@ export class ReloadCoordinator<T> {
     this.#waiters.get(request.id)?.end(record);
     this.#waiters.delete(request.id);
     return record;
-  }
-
-  /** Throws `server_closing` during shutdown. */
-  assertOpen(): void {
-    this.#closing.signal.throwIfAborted();
   }
 
   #enqueue(request: ReloadRequest): void {

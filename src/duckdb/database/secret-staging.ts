@@ -101,7 +101,7 @@ export async function createSecret(connection: DuckDBConnection, definition: Sec
     const { name, type } = definition;
     if (message === `Invalid Input Error: Secret type '${type.toLowerCase()}' not found`) return false;
     // Without the cause: its message may contain a value.
-    const reason = explain(message, withoutValues(message, statement));
+    const reason = explain(message, redactValues(message, statement));
     throw toSecretError(definition, `DuckDB refused secret "${name}" of type ${type}: ${reason}`);
   }
 }
@@ -186,7 +186,7 @@ function toSecretError({ declaredAt }: SecretDefinition, message: string): MxcpE
 const MINIMUM_LENGTH = 6;
 
 /** Some errors of DuckDB contain a bound value (a failed cast does); every value is removed, however short. */
-export function withoutValues(message: string, { values }: SecretStatement): string {
+export function redactValues(message: string, { values }: SecretStatement): string {
   const patterns = Object.values(values)
     .filter((value) => value !== '')
     .sort((a, b) => b.length - a.length)

@@ -1,15 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { messageOf } from '../../errors/index.js';
-import {
-  depthsOf,
-  type GovernedPlan,
-  isSame,
-  listOf,
-  parsePlan,
-  type PlanNode,
-  plansOf,
-  tableKey,
-} from './plan-check.js';
+import { listOf } from '../statements/allowed-files.js';
+import { depthsOf, type GovernedPlan, isSame, parsePlan, type PlanNode, plansOf, tableKey } from './plan-check.js';
 
 /** A table or view as the database has it. */
 export interface Relation {

@@ -1,4 +1,4 @@
-import { READERS } from '../statements/allowed-files.js';
+import { isNode, listOf, READERS } from '../statements/allowed-files.js';
 
 /*
  * Reads the plan that DuckDB has bound for a text, as `json_serialize_plan` writes it, and finds every read of a protected table that
@@ -273,7 +273,7 @@ export function isSame(one: unknown, other: unknown): boolean {
   const compare = (left: unknown, right: unknown): boolean => {
     if (Array.isArray(left) && Array.isArray(right))
       return left.length === right.length && left.every((item, at) => compare(item, right[at]));
-    if (!isNode(left) || !isNode(right) || Array.isArray(left) || Array.isArray(right)) return left === right;
+    if (!isNode(left) || !isNode(right)) return left === right;
     const keys = Object.keys(left).filter((key) => !IGNORED.has(key));
     if (keys.length !== Object.keys(right).filter((key) => !IGNORED.has(key)).length) return false;
     return keys.every((key) => {
@@ -283,12 +283,4 @@ export function isSame(one: unknown, other: unknown): boolean {
     });
   };
   return compare(one, other);
-}
-
-function isNode(value: unknown): value is PlanNode {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -34,8 +34,8 @@ const BEFORE_ROWS =
   /^(?:Parser|Syntax|Binder|Catalog|Parameter Not Resolved|INTERRUPT|Permission|Dependency|TransactionContext) Error/;
 const CLASS = /^[A-Z][A-Za-z ]* Error/;
 
-/** Leaves out what DuckDB says of values. */
-export function withoutValues(error: unknown): unknown {
+/** Leaves out what DuckDB says of values in rows. */
+export function withoutRowValues(error: unknown): unknown {
   if (!(error instanceof MxcpError) || error.code !== 'query_failed') return error;
   const reason = reasonOf(error);
   const [kind] = CLASS.exec(reason) ?? [];

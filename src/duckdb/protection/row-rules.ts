@@ -31,7 +31,7 @@ import {
   readGovernedPlan,
   type Relation,
 } from './governed-plans.js';
-import { explainWrite, refused, withoutValues } from './row-refusals.js';
+import { explainWrite, refused, withoutRowValues } from './row-refusals.js';
 
 /**
  * What callers see of the tables of one generation. Its connections have a temporary view in place of each protected table; DuckDB
@@ -159,7 +159,7 @@ export class RowRules implements StatementGuard, Disposable {
     try {
       return await running;
     } catch (error) {
-      throw withoutValues(error);
+      throw withoutRowValues(error);
     }
   }
 

@@ -22,7 +22,7 @@ const PATTERN = /[*?[{]/;
 /** Looking for a file takes about as long as reading a small one. */
 const MAX_FILES = 1000;
 
-type SyntaxNode = Readonly<Record<string, unknown>>;
+export type SyntaxNode = Readonly<Record<string, unknown>>;
 
 /** How to recognise what reaches beyond the database. */
 interface Signs {
@@ -180,10 +180,10 @@ export function refusedBesideFolders(what: string): MxcpError {
   return new MxcpError('query_failed', message);
 }
 
-function isNode(value: unknown): value is SyntaxNode {
+export function isNode(value: unknown): value is SyntaxNode {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function listOf(value: unknown): readonly unknown[] {
+export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }

@@ -6,7 +6,7 @@ import {
   isForDuckDB,
   toCreateSecret,
   toDropSecret,
-  withoutValues,
+  redactValues,
 } from '../../../src/duckdb/database/secret-staging.js';
 
 function define(parameters: Readonly<Record<string, SecretParameter>>, name = 'store', type = 's3') {
@@ -82,27 +82,27 @@ describe('a secret is for DuckDB', () => {
 describe('an error without values', () => {
   test('has none left where DuckDB quotes or lists values, however short', () => {
     const statement = { sql: '', values: { p0: 'x', p1: 'hunter2', p2: '', p3: 'it' } };
-    expect(withoutValues('no cast of "hunter2", \'x\', [x, it] and {x=it} to hunter2', statement)).toBe(
+    expect(redactValues('no cast of "hunter2", \'x\', [x, it] and {x=it} to hunter2', statement)).toBe(
       'no cast of "[secret]", \'[secret]\', [[secret], [secret]] and {[secret]=[secret]} to [secret]',
     );
   });
 
   test.each(['n', 't', 'no', 'not', 'type', 'Input', 'found'])('keeps its words although a value is %j', (value) => {
     const message = "Invalid Input Error: Secret provider 'x' not found for type 'http'";
-    expect(withoutValues(message, { sql: '', values: { p0: value } })).toBe(message);
+    expect(redactValues(message, { sql: '', values: { p0: value } })).toBe(message);
   });
 
   test('takes the longest value first, and finds none within its own replacement', () => {
     const statement = { sql: '', values: { p0: 'sec', p1: 'secret-one', p2: 'e' } };
-    expect(withoutValues('bad: secret-one', statement)).toBe('bad: [secret]');
+    expect(redactValues('bad: secret-one', statement)).toBe('bad: [secret]');
   });
 
   test('takes no character of a value for a pattern', () => {
     const statement = { sql: '', values: { p0: '.*', p1: '$&(+?.{' } };
-    expect(withoutValues("a '.*' b $&(+?.{ c", statement)).toBe("a '[secret]' b [secret] c");
+    expect(redactValues("a '.*' b $&(+?.{ c", statement)).toBe("a '[secret]' b [secret] c");
   });
 
   test('keeps a message that quotes nothing', () => {
-    expect(withoutValues('no such type', { sql: '', values: {} })).toBe('no such type');
+    expect(redactValues('no such type', { sql: '', values: {} })).toBe('no such type');
   });
 });
