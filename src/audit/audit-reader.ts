@@ -132,10 +132,10 @@ export class AuditReader implements Disposable {
   }
 
   /** Finds by the indexes where the records of a page are, and then reads these only. */
-  async #page({ indexed, plain }: AuditSources, filter: AuditSelection, { limit, offset }: Page) {
+  async #page({ indexed, plain }: AuditSources, asked: AuditSelection, { limit, offset: askedOffset }: Page) {
+    await this.#readPlain(plain, asked, limit + askedOffset);
+    const { filter, offset } = await this.#withoutNewer(within(indexed, asked), asked, askedOffset);
     const { condition, parameters } = toCondition(filter);
-    const newestOfPlain = `SELECT * FROM (${recordsOf(plain)}) WHERE ${condition} ${ORDER} LIMIT ${limit + offset}`;
-    await this.#database.query(`CREATE OR REPLACE TEMP TABLE plain AS ${newestOfPlain}`, parameters);
     const { searched, bounds } = await this.#searchIndexes(within(indexed, filter), filter, { limit, offset });
     if (bounds.count === 0) return [];
     const [oldest, newest] = [bounds.oldest, bounds.newest].map((time) => `make_timestamptz(${time})`);
@@ -154,6 +154,57 @@ export class AuditReader implements Disposable {
       WHERE ${between} ${ORDER} LIMIT ${limit} OFFSET ${offset - Number(newer?.['number'])}`,
       parameters,
     );
+  }
+
+  /** Fills the table `plain` with the newest records of segments without an index. */
+  async #readPlain(segments: AuditSources['plain'], filter: AuditSelection, limit: number): Promise<void> {
+    const { condition, parameters } = toCondition(filter);
+    const newest = `SELECT * FROM (${recordsOf(segments)}) WHERE ${condition} ${ORDER} LIMIT ${limit}`;
+    await this.#database.query(`CREATE OR REPLACE TEMP TABLE plain AS ${newest}`, parameters);
+  }
+
+  /**
+   * The same page with an earlier end and a smaller offset: records of indexes that are wholly newer are only counted, because sorting millions of
+   * them takes seconds.
+   */
+  async #withoutNewer(indexed: readonly SegmentIndex[], filter: AuditSelection, offset: number) {
+    if (offset === 0) return { filter, offset };
+    const newestFirst = indexed.toSorted((a, b) => b.latestMs - a.latestMs);
+    const inPlain = await this.#count('plain');
+    let counted = 0;
+    let earliestMs = Infinity;
+    let newer = 0;
+    let untilMs = filter.until?.getTime() ?? Infinity;
+    const isBehindPage = (): boolean => inPlain + counted > offset;
+    for (let first = 0, size = FIRST_INDEXES; first < newestFirst.length && !isBehindPage(); first += size, size *= 4) {
+      const batch = newestFirst.slice(first, first + size);
+      const countOf = await this.#countEach(batch, filter);
+      for (const index of batch) {
+        if (isBehindPage()) break;
+        // Nothing of the earlier ones is as old as this one.
+        if (index.latestMs < earliestMs) [newer, untilMs] = [counted, Math.min(index.latestMs, untilMs)];
+        counted += countOf.get(index.path) ?? 0;
+        earliestMs = Math.min(earliestMs, index.earliestMs);
+      }
+    }
+    if (untilMs === Infinity) return { filter, offset };
+    const newerInPlain = await this.#count(`plain WHERE moment > make_timestamptz(${untilMs * 1000})`);
+    return { filter: { ...filter, until: new Date(untilMs) }, offset: offset - newer - newerInPlain };
+  }
+
+  async #count(from: string): Promise<number> {
+    const [row] = await this.#database.query(`SELECT count(*)::INTEGER AS number FROM ${from}`);
+    return Number(row?.['number']);
+  }
+
+  /** How many records each index has for a question, by the path of the index. */
+  async #countEach(indexed: readonly SegmentIndex[], filter: AuditSelection): Promise<ReadonlyMap<unknown, number>> {
+    const { condition, parameters } = toCondition(filter);
+    const rows = await this.#database.query(
+      `SELECT filename, count(*)::INTEGER AS number FROM ${readIndexes(indexed)} WHERE ${condition} GROUP BY filename`,
+      parameters,
+    );
+    return new Map(rows.map((row) => [row['filename'], Number(row['number'])]));
   }
 
   /** From the newest index on, until older ones cannot have a record of the page. */

@@ -184,6 +184,21 @@ describe('an index of a segment', () => {
 });
 
 describe('an index that does not belong to its segment', () => {
+  it('leads to pages behind any number of records, also where the times of segments overlap', async () => {
+    writeSegments([5, 5, 5, 5, 5, 5, 5, 5, 5, 5]);
+    const between = Array.from({ length: 12 }, (_, at) => lineOf(20.5 + at));
+    write('logs-dev-20260101T000100.jsonl', between);
+    await build();
+    // Without an index: newer than all, in the middle, and older than all.
+    write('logs-dev-20260101T000200.jsonl', [lineOf(60), lineOf(33.2), lineOf(-1)]);
+    const reader = await open();
+    for (const filter of [{}, { operationName: 'name-1', until: new Date(Date.UTC(2026, 0, 1, 0, 0, 40)) }]) {
+      const all = await reader.query(filter, { limit: 100 });
+      for (let offset = 0; offset <= all.length; offset += 9)
+        expect(await reader.query(filter, { limit: 4, offset })).toEqual(all.slice(offset, offset + 4));
+    }
+  });
+
   it('is never read after the segment was changed, also if its size and its time were kept', async () => {
     writeSegments([3]);
     await build();
