@@ -1,4 +1,4 @@
-export { readAnswerText } from './answer-text.js';
+export { readAnswer, readAnswerText, type ServerAnswer } from './server-answer.js';
 export { clientBehindProxy, networkOf } from './client-address.js';
 export {
   ClientGone,

@@ -1,15 +1,9 @@
 import { z } from 'zod';
 import { messageOf, MxcpError } from '../../errors/index.js';
-import { readAnswerText } from '../../http/index.js';
+import { readAnswer, type ServerAnswer } from '../../http/index.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
-
-export interface ProviderAnswer {
-  readonly status: number;
-  /** Undefined if the answer is not JSON. */
-  readonly json: unknown;
-}
 
 export function unavailable(title: string, why: string, cause?: unknown): MxcpError {
   const message = `the identity provider ${title} ${why}; try again later`;
@@ -22,23 +16,27 @@ export function refusedByProvider(title: string, why: string): MxcpError {
 }
 
 /** Asks a provider once. Throws `identity_provider_unavailable` unless the answer is one of the provider itself. */
-export async function askProvider(title: string, url: string, init: RequestInit = {}): Promise<ProviderAnswer> {
-  let response: Response;
-  let text: string;
+export async function askProvider(title: string, url: string, init: RequestInit = {}): Promise<ServerAnswer> {
+  let answer: ServerAnswer;
   try {
     // A connection that was kept may have been closed in between, and a code or a rotating token cannot be sent twice.
     const headers = { accept: 'application/json', connection: 'close', 'user-agent': 'mxcp', ...init.headers };
     // A redirect would take the secret elsewhere.
-    response = await fetch(url, { ...init, headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
-    text = await readAnswerText(response.body, MAX_ANSWER_BYTES, tooLong);
+    const response = await fetch(url, {
+      ...init,
+      headers,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    answer = await readAnswer(response, MAX_ANSWER_BYTES, tooLong);
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw unavailable(title, `does not answer at ${new URL(url).host}: ${messageOf(cause)}`, error);
   }
-  const { status } = response;
+  const { status } = answer;
   if (status >= 500 || status === 429 || status === 408 || (status >= 300 && status < 400))
     throw unavailable(title, `answered ${new URL(url).pathname} with status ${status}`);
-  return { status, json: parseJson(text) };
+  return answer;
 }
 
 function tooLong(): Error {
@@ -108,7 +106,7 @@ export async function revokeToken(
 }
 
 /** A form with the credentials of this server. */
-function askAsClient(request: ClientRequest, parameters: Readonly<Record<string, string>>): Promise<ProviderAnswer> {
+function askAsClient(request: ClientRequest, parameters: Readonly<Record<string, string>>): Promise<ServerAnswer> {
   const { title, url, clientId, clientSecret, secretIn } = request;
   const isInBody = secretIn === 'body';
   const body = new URLSearchParams({
@@ -125,13 +123,4 @@ function askAsClient(request: ClientRequest, parameters: Readonly<Record<string,
 function basicOf({ clientId, clientSecret }: ClientRequest): string {
   const credentials = [clientId, clientSecret].map(encodeURIComponent).join(':');
   return `Basic ${Buffer.from(credentials).toString('base64')}`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The result says so.
-    return undefined;
-  }
 }

@@ -152,7 +152,7 @@ export class OidcVerifier {
     { url, id, secret, issuer }: Readonly<Record<'url' | 'id' | 'secret' | 'issuer', string>>,
   ): Promise<{ readonly claims: Claims; readonly lastsMs: number }> {
     const credentials = Buffer.from(`${encodeForm(id)}:${encodeForm(secret)}`).toString('base64');
-    const { status, body: claims } = await this.#options.provider.ask(url, {
+    const { status, json: claims } = await this.#options.provider.ask(url, {
       method: 'POST',
       headers: { authorization: `Basic ${credentials}` },
       body: new URLSearchParams({ token, token_type_hint: 'access_token' }),
@@ -171,11 +171,11 @@ export class OidcVerifier {
   }
 
   async #askForUser(token: string, url: string): Promise<{ readonly claims: Claims; readonly lastsMs: number }> {
-    const { status, body } = await this.#options.provider.ask(url, { headers: { authorization: `Bearer ${token}` } });
+    const { status, json } = await this.#options.provider.ask(url, { headers: { authorization: `Bearer ${token}` } });
     if (status === 401 || status === 403) throw refusal('it has expired, was revoked, or is not known');
-    if (status !== 200 || !isClaims(body)) throw unavailable(`its userinfo answered with status ${status}`);
+    if (status !== 200 || !isClaims(json)) throw unavailable(`its userinfo answered with status ${status}`);
     // What the user may do is never read from what describes the user.
-    const { scope: _scope, scp: _scp, ...claims } = body;
+    const { scope: _scope, scp: _scp, ...claims } = json;
     return { claims, lastsMs: ACCEPTED_MS };
   }
 }
@@ -210,8 +210,8 @@ function isJwt(token: string): boolean {
   }
 }
 
-function isClaims(body: unknown): body is Claims {
-  return typeof body === 'object' && body !== null && !Array.isArray(body);
+function isClaims(json: unknown): json is Claims {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
 const REFUSED = 'the token is not accepted';

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { messageOf, MxcpError } from '../../errors/index.js';
-import { isLoopbackHost, readAnswerText } from '../../http/index.js';
+import { isLoopbackHost, readAnswer, type ServerAnswer } from '../../http/index.js';
 import { deadlineIn } from '../../lifecycle/index.js';
 import { KeptValue } from './kept-value.js';
 
@@ -24,13 +24,6 @@ export interface TokenProviderOptions {
   /** Learns that an old answer stays in use because the provider does not give a new one. */
   readonly onStale: (what: string, reason: string) => void;
   readonly now?: () => number;
-}
-
-/** An answer of the provider to one request. */
-export interface ProviderAnswer {
-  readonly status: number;
-  /** Undefined if the body is not JSON. */
-  readonly body: unknown;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -77,7 +70,7 @@ export class TokenProvider {
   }
 
   /** Redirects are not followed: they would lead the secrets of the request elsewhere. */
-  async ask(url: string, init: RequestInit = {}): Promise<ProviderAnswer> {
+  async ask(url: string, init: RequestInit = {}): Promise<ServerAnswer> {
     if (this.#waiting >= MAX_WAITING) throw unavailable('too many requests wait for it');
     this.#assertSafe(url);
     this.#waiting += 1;
@@ -85,7 +78,7 @@ export class TokenProvider {
     try {
       const headers = { accept: 'application/json', ...init.headers };
       const response = await fetch(url, { ...init, headers, redirect: 'error', signal });
-      return { status: response.status, body: parse(await readAnswerText(response.body, MAX_ANSWER_BYTES, tooLong)) };
+      return await readAnswer(response, MAX_ANSWER_BYTES, tooLong);
     } catch (error) {
       throw error instanceof MxcpError ? error : unavailable(`${originOf(url)}: ${reasonOf(error)}`, error);
     } finally {
@@ -107,9 +100,9 @@ export class TokenProvider {
   }
 
   async #read<T>(url: string, schema: z.ZodType<T>): Promise<T> {
-    const { status, body } = await this.ask(url);
+    const { status, json } = await this.ask(url);
     if (status !== 200) throw unavailable(`${originOf(url)} answered with status ${status}`);
-    const checked = schema.safeParse(body);
+    const checked = schema.safeParse(json);
     if (!checked.success) throw unavailable(`${originOf(url)} answered with something else than it should`);
     return checked.data;
   }
@@ -145,13 +138,4 @@ function originOf(url: string): string {
 
 function tooLong(): MxcpError {
   return unavailable('its answer is too long');
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // The caller judges an answer that is not JSON by its status.
-    return undefined;
-  }
 }
