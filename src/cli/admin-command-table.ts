@@ -52,8 +52,8 @@ export const ADMIN_COMMANDS: readonly CommandEntry[] = [
     name: 'reloads',
     doc: 'List the last reloads, or show one in full',
     arguments: [
-      { usage: '[id]', doc: 'The id of a reload, or the word `cancel`.' },
-      { usage: '[cancelled]', doc: 'After `cancel`, the id of the reload to cancel.' },
+      { usage: '[id]', doc: 'The id of a reload or its beginning, or the word `cancel`.' },
+      { usage: '[cancelled]', doc: 'After `cancel`, the id of the reload to cancel, or its beginning.' },
     ],
     options: [{ flags: '--limit <number>', doc: 'How many to list; default: 20.' }, ...CONNECTION],
     load: async () => (await import('./commands/admin/reloads.js')).reloads,

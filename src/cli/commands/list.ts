@@ -46,7 +46,8 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const rows = all.map(({ kind, name, path, error, uri, tags }) => {
     return [kind, name, path, error ?? '', uri ?? '', tags.join(', ')];
   });
-  printRows(context.output, rows);
+  const problems = failures.flatMap((each) => each.problems.map(formatProblem));
+  printRows(context.output, rows, problems);
   return 0;
 };
 
@@ -59,8 +60,7 @@ type Row = readonly (string | null)[];
  * Columns that no endpoint fills are left out; in a pipe only the last two, because scripts may take the others by number. On a
  * terminal, the errors follow the table, where they do not make its columns narrow.
  */
-function printRows(output: Output, rows: readonly Row[]): void {
-  const errors = rows.flatMap((row) => row[ERROR] || []).filter((error) => error !== DISABLED);
+function printRows(output: Output, rows: readonly Row[], problems: readonly string[]): void {
   const shorten = (error: string | null): string | null => (error === '' || error === DISABLED ? error : 'see below');
   const shown = output.isTerminal
     ? rows.map((row) => row.map((cell, column) => (column === ERROR ? shorten(cell) : cell)))
@@ -73,5 +73,5 @@ function printRows(output: Output, rows: readonly Row[]): void {
     COLUMNS.filter((_, column) => used[column]),
     shown.map((row) => row.filter((_, column) => used[column])),
   );
-  if (output.isTerminal) for (const error of errors) output.print(visibleLines(error));
+  if (output.isTerminal) for (const problem of problems) output.print(visibleLines(problem));
 }

@@ -72,17 +72,33 @@ function naturalWidths(rows: readonly Row[]): number[] {
   return head.map((_, column) => rows.reduce((width, row) => Math.max(width, displayWidth(row[column] ?? '')), 0));
 }
 
-/** The widths of columns that fit on the terminal, the widest ones made narrower; undefined when they cannot fit. */
+/**
+ * The widths of columns that fit on the terminal, the widest ones made narrower, if possible without breaking times and ids;
+ * undefined when they cannot fit.
+ */
 function fitWidths(rows: readonly Row[], least: readonly number[], columns: number): readonly number[] | undefined {
   const widths = naturalWidths(rows);
   const available = columns - GAP * (widths.length - 1);
   if (sum(widths.map((width, column) => Math.min(width, least[column] ?? 0))) > available) return undefined;
+  if (sum(widths) <= available) return widths;
+  const whole = least.map((width, column) => Math.max(width, longestWord(rows.map((row) => row[column] ?? ''))));
+  const bounds = sum(whole) <= available ? whole : least;
   while (sum(widths) > available) {
-    const spare = widths.map((width, column) => (width > (least[column] ?? 0) ? width : 0));
+    const spare = widths.map((width, column) => (width > (bounds[column] ?? 0) ? width : 0));
     const widest = spare.indexOf(Math.max(...spare));
     widths[widest] = (widths[widest] ?? 0) - 1;
   }
   return widths;
+}
+
+/** Where a cell can be broken over lines. */
+const AFTER_PUNCTUATION = /(?<=[ ,./])/;
+/** As long as an id; longer words are broken. */
+const LONGEST_WORD = 36;
+
+function longestWord(cells: readonly string[]): number {
+  const words = cells.flatMap((cell) => cell.split(AFTER_PUNCTUATION)).map((word) => displayWidth(word.trimEnd()));
+  return words.reduce((longest, width) => (width > LONGEST_WORD ? longest : Math.max(longest, width)), 0);
 }
 
 function sum(numbers: readonly number[]): number {
@@ -94,7 +110,7 @@ function wrap(text: string, width: number): readonly string[] {
   if (displayWidth(text) <= width) return [text];
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/(?<=[ ,./])/)) {
+  for (const word of text.split(AFTER_PUNCTUATION)) {
     if (displayWidth((line + word).trimEnd()) > width && line !== '') {
       lines.push(line.trimEnd());
       line = '';

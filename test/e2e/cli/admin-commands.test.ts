@@ -206,7 +206,7 @@ describe('reloading', () => {
     const asked = JSON.parse((await admin('reload', '--no-wait', '--json')).stdout);
     expect(asked.status).toBe('reload_initiated');
     await admin('reload');
-    const record = await admin('reloads', asked.reload_request_id);
+    const record = await admin('reloads', asked.reload_request_id.slice(0, 8));
     expect(record.stdout).toMatch(/^trigger: cli$/m);
     expect(record.code).toBe(0);
     const list = await admin('reloads', '--limit', '2');

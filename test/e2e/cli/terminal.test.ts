@@ -54,6 +54,12 @@ it.each([
   expect(text).not.toMatch(/\\u001b|\\x1b/i);
 });
 
+it('the list of reloads has the beginnings of ids, which fit on a terminal', async () => {
+  const text = await onTerminal('admin', 'reloads', '--limit', '1', '--socket', socket);
+  const [, row = ''] = stripVTControlCharacters(text).split(/\r?\n/);
+  expect(row).toMatch(/^[0-9a-f]{8} +cli +\w+ +\d{4}-\d\d-\d\dT[\d:]+\.\d{3}Z/);
+});
+
 it('the list of endpoints has its errors below the table', async () => {
   const lines = stripVTControlCharacters(await onTerminal('list')).split(/\r?\n/);
   expect(lines[0]).toMatch(/^KIND +NAME +PATH +ERROR +URI$/);

@@ -38,6 +38,22 @@ it('a table that is too wide has cells over several lines', () => {
   ]);
 });
 
+it('a table that is too wide keeps times and ids in one piece', () => {
+  const head = ['REFERENCE', 'CHANGED AT', 'FINGERPRINT', 'USED BY'];
+  const used = 'projects.sales.profiles.dev.secrets[0].parameters.BEARER_TOKEN';
+  const rows = [['file:///run/secrets/token', '2024-01-15T10:30:00Z', '6f1c0a9be2d34a77', used]];
+  expect(printed((output) => printTable(output, head, rows), 66)).toEqual([
+    'REFERENCE     CHANGED AT            FINGERPRINT       USED BY',
+    'file:///run/  2024-01-15T10:30:00Z  6f1c0a9be2d34a77  projects.',
+    'secrets/                                              sales.',
+    'token                                                 profiles.',
+    '                                                      dev.',
+    '                                                      secrets[0].',
+    '                                                      parameters.',
+    '                                                      BEARER_TOKEN',
+  ]);
+});
+
 it('a table with too many columns is a block for each row', () => {
   const head = Array.from({ length: 12 }, (_, index) => `column${index}`);
   const lines = printed((output) => printTable(output, head, [head.map((_, index) => String(index)), head]));

@@ -45,8 +45,8 @@ export const reload = adminCommand({
 export const reloads = adminCommand({
   ask: async (client, { args: [id, cancelled], options }) => {
     if (id === undefined) return client.reloads({ limit: readLimit(options) ?? DEFAULT_LIMIT });
-    if (id !== 'cancel' && cancelled === undefined) return client.reloadRecord(id);
-    if (id === 'cancel' && cancelled !== undefined) return client.cancelReload(cancelled);
+    if (id !== 'cancel' && cancelled === undefined) return client.reloadRecord(await completeId(client, id));
+    if (id === 'cancel' && cancelled !== undefined) return client.cancelReload(await completeId(client, cancelled));
     throw new MxcpError('usage', 'to cancel a reload, give its id: `mxcp admin reloads cancel <id>`');
   },
   print: (answer, output) => {
@@ -61,6 +61,19 @@ export const reloads = adminCommand({
     printOutcome(output, answer);
   },
 });
+
+/** As much of an id as a terminal shows. */
+const SHORT_ID = 8;
+const WHOLE_ID = 36;
+
+/** The id that begins so. If the server remembers none, its own answer says that. Throws `usage` for the beginning of several. */
+async function completeId(client: AdminClient, beginning: string): Promise<string> {
+  if (beginning.length >= WHOLE_ID) return beginning;
+  const { reloads: remembered } = await client.reloads();
+  const found = remembered.map(({ id }) => id).filter((id) => id.startsWith(beginning));
+  if (found.length <= 1) return found[0] ?? beginning;
+  throw new MxcpError('usage', `${found.length} reloads have ids that begin with "${beginning}"; give more of the id`);
+}
 
 interface Followed {
   readonly id: string;
@@ -102,7 +115,14 @@ function activityOf({ stages }: ReloadRecord): string {
 function printList(output: Output, records: readonly ReloadRecord[]): void {
   const rows = records.map(({ id, trigger, dry_run: isDryRun, status, requested_at: at, duration_ms: ms, error }) => {
     const asked = isDryRun ? `${trigger} (dry run)` : trigger;
-    return [id, asked, status, at, formatMs(ms), error === null ? '' : toOneCell(error.message)];
+    return [
+      output.isTerminal ? id.slice(0, SHORT_ID) : id,
+      asked,
+      status,
+      at,
+      formatMs(ms),
+      error === null ? '' : toOneCell(error.message),
+    ];
   });
   printTable(output, ['ID', 'TRIGGER', 'STATUS', 'REQUESTED AT', 'TOOK', 'ERROR'], rows);
 }

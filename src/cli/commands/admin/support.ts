@@ -164,6 +164,9 @@ function cannotWrite(path: string, cause: unknown): MxcpError {
 function printArchive({ file, bytes, files, missing }: Archive, output: Output): void {
   const rows = files.map((each) => [each.name, formatBytes(each.bytes), each.holds]);
   printTable(output, ['FILE', 'SIZE', 'HOLDS'], rows);
-  for (const { name, reason } of missing) output.print(`missing: ${name}: ${reason}`);
+  for (const reason of new Set(missing.map((part) => part.reason))) {
+    const names = missing.filter((part) => part.reason === reason).map(({ name }) => name);
+    output.print(`missing: ${names.join(', ')}: ${reason}`);
+  }
   output.print(`wrote ${file} (${formatBytes(bytes)}); look through it before you send it to others`);
 }
