@@ -40,6 +40,15 @@ const tailFields = {
   reload_id: text.describe('The reload that made this generation; null for the first one.'),
   config_fingerprint: text.describe('The `ETag` of `GET /config` for this generation.'),
   question_id: text.describe('The same in all records of one call that asked its client; null for any other call.'),
+  shortened: z
+    .strictObject({
+      because: z.string().describe('`rows` or `bytes`: which limit was reached.'),
+      returned: count.describe('The rows of the answer.'),
+      total: count.nullable().describe('All rows, where that is known.'),
+      tokens: count.describe('An estimate of what the answer costs a model.'),
+    })
+    .nullish()
+    .describe('What the answer lacks; null or absent for one that is whole.'),
 };
 
 /** What becomes of the arguments and the result of a call. */
@@ -105,7 +114,7 @@ export const AUDIT_FIELDS: readonly (readonly [name: string, holds: 'text' | 'nu
 ).map(([name, schema]) => [name, holdsOf(schema)]);
 
 function holdsOf(schema: z.core.$ZodType): 'text' | 'number' | 'json' {
-  if (schema instanceof z.ZodNullable) return holdsOf(schema.unwrap());
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional) return holdsOf(schema.unwrap());
   if (schema instanceof z.ZodNumber) return 'number';
   return schema instanceof z.ZodString || schema instanceof z.ZodCodec ? 'text' : 'json';
 }

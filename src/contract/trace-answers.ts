@@ -30,6 +30,11 @@ export const callTrace = component(
       .describe('In milliseconds. A phase that the call did not have is absent.'),
     statements: z.int().min(0).describe('SQL statements that ran.'),
     rows: z.int().min(0).nullable().describe('Rows or items of the result; null if there is none.'),
+    bytes: z.int().min(0).nullable().describe('Of the result as text; null if there is none.'),
+    shortened: z
+      .enum(['rows', 'bytes'])
+      .nullable()
+      .describe('Which limit the result has reached; null for one that is whole.'),
     transport: z.enum(['http', 'stdio', 'admin']),
     request: z.string().nullable().describe('The id that the client gave the request.'),
     client: z.string().nullable(),

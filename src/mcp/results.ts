@@ -5,7 +5,14 @@ import { losesOrder } from '../duckdb/index.js';
 import type { ResourceText } from '../endpoints/index.js';
 import { ClientGone } from '../http/index.js';
 import { EventLoopBudget } from '../lifecycle/index.js';
-import { jsonListPieces, type JsonResult, type KeptLink, type LeftOut, type ShapedResult } from '../values/index.js';
+import {
+  jsonListPieces,
+  type JsonResult,
+  type KeptLink,
+  type LeftOut,
+  type ShapedResult,
+  toTokens,
+} from '../values/index.js';
 
 /**
  * Results of at least this size, and lists of which only the texts were kept, are written by the splicing writer. Smaller
@@ -52,7 +59,9 @@ function noteOf({ texts, bytes }: ShapedResult, leftOut: LeftOut): string {
   return `These are ${which}${all} (about ${toTokens(bytes)} tokens). ${adviceOf(leftOut)}${leftOut.kept === undefined ? '' : adviceOfKept(leftOut.kept)}`;
 }
 
-function adviceOf({ argument, because, nextOffset }: LeftOut): string {
+function adviceOf({ argument, because, nextOffset, cursor }: LeftOut): string {
+  if (cursor !== undefined) return `Call again with the same arguments and "cursor": "${cursor}" for the next ones.`;
+  if (argument === 'cursor') return 'No cursor leads to the others. Other arguments may give fewer rows.';
   if (argument === 'offset') return `Call again with "offset": ${nextOffset} for the next ones, or ask for fewer.`;
   if (argument === undefined) return 'Other arguments may give fewer rows.';
   return because === 'rows'
@@ -65,18 +74,14 @@ function adviceOfKept({ uri, until }: KeptLink): string {
   return ` All rows are the resource ${uri} until ${time} UTC: in pages with "?offset=1000" and so on, or whole with ".csv" or ".parquet" behind it.`;
 }
 
-/** An estimate: JSON has about four bytes for each token of a model. */
-function toTokens(bytes: number): number {
-  return Math.ceil(bytes / 4);
-}
-
 /** What is beside `result`. */
-function factsOf(returned: number, { argument, nextOffset, total, kept }: LeftOut): Record<string, unknown> {
+function factsOf(returned: number, { argument, nextOffset, total, cursor, kept }: LeftOut): Record<string, unknown> {
   return {
     truncated: true,
     returned,
     ...(total !== undefined && { total }),
     ...(argument === 'offset' && { next_offset: nextOffset }),
+    ...(cursor !== undefined && { next_cursor: cursor }),
     ...(kept !== undefined && { full_result: kept.uri }),
   };
 }

@@ -19,6 +19,9 @@ const UNKNOWN = '(unknown)';
 /** Those of the OpenTelemetry conventions for `mcp.server.operation.duration`, and three for short SQL. */
 const DURATION_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 
+/** Up to what a model can read at once (100 KiB, the default of `max_bytes`), and what only programs read. */
+const SIZE_BUCKETS = [400, 2000, 10_000, 40_000, 102_400, 1_048_576];
+
 /** The label that has the name of an endpoint, as the OpenTelemetry conventions name it. */
 const NAME_LABELS = { tool: 'gen_ai_tool_name', resource: 'mcp_resource_uri', prompt: 'gen_ai_prompt_name' } as const;
 
@@ -29,6 +32,8 @@ const NAME_LABELS = { tool: 'gen_ai_tool_name', resource: 'mcp_resource_uri', pr
 export class CallMetrics implements ServerObserver {
   readonly #total: Counter;
   readonly #duration: Histogram;
+  readonly #answerBytes: Histogram;
+  readonly #shortened: Counter;
   readonly #policyEvaluations: Counter;
   readonly #policyDenials: Counter;
   readonly #policyErrors: Counter;
@@ -49,32 +54,33 @@ export class CallMetrics implements ServerObserver {
       buckets: DURATION_BUCKETS,
       registers: [registry],
     });
-    this.#policyEvaluations = new Counter({
-      name: 'mxcp_policy_evaluations_total',
-      help: 'Rules of policies that were evaluated, by the decision about their call: allow, warn or deny.',
-      labelNames: ['decision'],
+    this.#answerBytes = new Histogram({
+      name: 'mxcp_answer_bytes',
+      help: 'Size of the results of calls as text, by kind and name of the endpoint. A quarter of it is about the number of tokens.',
+      labelNames: ['kind', 'name'],
+      buckets: SIZE_BUCKETS,
       registers: [registry],
     });
-    this.#policyDenials = new Counter({
-      name: 'mxcp_policy_denials_total',
-      help: 'Calls that a policy or the rules for rows have denied, by kind and name of the endpoint. enforce is log for calls that a rule would have denied or changed.',
-      labelNames: ['kind', 'name', 'enforce'],
+    this.#shortened = new Counter({
+      name: 'mxcp_answers_shortened_total',
+      help: 'Results that did not fit, by kind and name of the endpoint and by the limit that they reached: rows or bytes.',
+      labelNames: ['kind', 'name', 'because'],
       registers: [registry],
     });
-    this.#policyErrors = new Counter({
-      name: 'mxcp_policy_errors_total',
-      help: 'Conditions of policies that could not be evaluated, and so counted as applying.',
-      registers: [registry],
-    });
+    [this.#policyEvaluations, this.#policyDenials, this.#policyErrors] = createPolicyCounters(registry);
   }
 
-  callEnded({ kind, endpoint: declared, failure, durationMs, decision }: ObservedCall): void {
+  callEnded({ kind, endpoint: declared, failure, durationMs, decision, answer }: ObservedCall): void {
     const name = this.nameOf(kind, declared);
     const outcome = failure?.code ?? 'success';
     this.#outcomesOf({ kind, name }).add(outcome);
     this.#total.inc({ kind, name, outcome });
     this.#duration.observe(toOperation({ kind, name }, outcome), durationMs / 1000);
     if (decision !== undefined) this.#countPolicies({ kind, name }, decision);
+    if (answer === undefined) return;
+    this.#answerBytes.observe({ kind, name }, answer.bytes);
+    const { because } = answer.shortened ?? {};
+    if (because !== undefined) this.#shortened.inc({ kind, name, because });
   }
 
   /** Rate limits decide about calls too, without rules of this form. The rules for rows have no outcome but a refusal. */
@@ -106,6 +112,8 @@ export class CallMetrics implements ServerObserver {
         this.#total.remove({ ...endpoint, outcome });
         this.#duration.remove(toOperation(endpoint, outcome));
       }
+      this.#answerBytes.remove({ ...endpoint });
+      for (const because of ['rows', 'bytes']) this.#shortened.remove({ ...endpoint, because });
       for (const enforce of ['on', 'log']) this.#policyDenials.remove({ ...endpoint, enforce });
     }
     // With more endpoints than that, those that are called get the room.
@@ -138,4 +146,26 @@ function isShared({ name }: NamedEndpoint): boolean {
 function toOperation({ kind, name }: NamedEndpoint, outcome: string): Record<string, string> {
   const labels = { mcp_method_name: CALL_METHODS[kind], [NAME_LABELS[kind]]: name };
   return outcome === 'success' ? labels : { ...labels, error_type: outcome };
+}
+
+function createPolicyCounters(registry: Registry): readonly [evaluations: Counter, denials: Counter, errors: Counter] {
+  return [
+    new Counter({
+      name: 'mxcp_policy_evaluations_total',
+      help: 'Rules of policies that were evaluated, by the decision about their call: allow, warn or deny.',
+      labelNames: ['decision'],
+      registers: [registry],
+    }),
+    new Counter({
+      name: 'mxcp_policy_denials_total',
+      help: 'Calls that a policy or the rules for rows have denied, by kind and name of the endpoint. enforce is log for calls that a rule would have denied or changed.',
+      labelNames: ['kind', 'name', 'enforce'],
+      registers: [registry],
+    }),
+    new Counter({
+      name: 'mxcp_policy_errors_total',
+      help: 'Conditions of policies that could not be evaluated, and so counted as applying.',
+      registers: [registry],
+    }),
+  ];
 }

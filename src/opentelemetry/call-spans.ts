@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type Attributes, SpanKind } from '@opentelemetry/api';
-import { CALL_METHODS, type CallFailure, type CallTiming, type TraceContext } from '../telemetry/index.js';
+import {
+  type AnswerFacts,
+  CALL_METHODS,
+  type CallFailure,
+  type CallTiming,
+  type TraceContext,
+} from '../telemetry/index.js';
 import type { EndedSpan } from './span-factory.js';
 
 type Interval = CallTiming['intervals'][number];
@@ -56,6 +62,7 @@ export function* spansOf(timing: CallTiming, trace: TraceContext, options: SpanO
     attributes: {
       'mxcp.endpoint.type': start.kind,
       ...(endpoint !== undefined && { 'mxcp.endpoint.name': endpoint }),
+      ...(ended?.answer && answerAttributes(ended.answer)),
       ...(timing.dropped > 0 && { 'mxcp.spans.dropped': timing.dropped }),
     },
     failure,
@@ -64,6 +71,16 @@ export function* spansOf(timing: CallTiming, trace: TraceContext, options: SpanO
     const span = toPhaseSpan(interval, timing, trace, options);
     if (span !== undefined) yield span;
   }
+}
+
+function answerAttributes({ parts, bytes, shortened }: AnswerFacts): Attributes {
+  const { because, total } = shortened ?? {};
+  return {
+    'mxcp.answer.count': parts,
+    'mxcp.answer.bytes': bytes,
+    ...(because !== undefined && { 'mxcp.answer.shortened': because }),
+    ...(total !== undefined && { 'mxcp.answer.total': total }),
+  };
 }
 
 /** The message about an endpoint that does not exist quotes the name that the client sent. */

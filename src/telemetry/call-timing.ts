@@ -13,10 +13,22 @@ export interface ObservedCall {
   /** Undefined for a success. */
   readonly failure: CallFailure | undefined;
   readonly durationMs: number;
+  /** What the call was answered with; undefined if it has failed, or has no result. */
+  readonly answer?: AnswerFacts | undefined;
   readonly requestId: string | number | undefined;
   readonly client: string | undefined;
   /** Absent while no observer wants to know where the time goes. */
   readonly timing?: CallTiming | undefined;
+}
+
+/** How large an answer is. */
+export interface AnswerFacts {
+  /** Rows, items or blocks. */
+  readonly parts: number;
+  /** UTF-8 bytes of the rows or the value as text. */
+  readonly bytes: number;
+  /** Undefined for an answer that is whole. `total` counts all rows, where that is known. */
+  readonly shortened: { readonly because: 'rows' | 'bytes'; readonly total: number | undefined } | undefined;
 }
 
 export interface CallFailure {

@@ -49,6 +49,8 @@ function toCallTrace(timing: CallTiming): CallTraceRecord {
     // Only statements are left out of the intervals.
     statements: intervals.filter(({ phase }) => phase === 'duckdb').length + dropped,
     rows: intervals.find(({ rows }) => rows !== undefined)?.rows ?? null,
+    bytes: ended?.answer?.bytes ?? null,
+    shortened: ended?.answer?.shortened?.because ?? null,
     transport: start.transport,
     request: requestId,
     client: start.client ?? null,

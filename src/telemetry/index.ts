@@ -1,4 +1,5 @@
 export {
+  type AnswerFacts,
   CALL_METHODS,
   type CallFailure,
   type CallTiming,

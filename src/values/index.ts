@@ -20,11 +20,10 @@ export { parseExact, toWhole } from './exact-numbers.js';
 export type { SchemaCheck } from './explain-mismatch.js';
 export { type ObjectSchema, explainUnportable, toInputSchema, toOutputSchema } from './json-schema.js';
 export { isBase64Text, isBinaryType, mimeTypeOfFile, toBase64 } from './media-types.js';
-export { tooLarge } from './result-size.js';
+export { tooLarge, toTokens } from './result-size.js';
 export {
   type ResultOptions,
   RowCollector,
-  ValueCollector,
   countParts,
   createResultChecks,
   jsonListPieces,
@@ -37,6 +36,7 @@ export type {
   JsonResult,
   KeptLink,
   LeftOut,
+  ListLimits,
   RowKeeper,
   ShapedResult,
 } from './shaped-result.js';
@@ -53,3 +53,4 @@ export {
   text,
   typeSchema,
 } from './type-definition.js';
+export { ValueCollector } from './value-collector.js';

@@ -35,21 +35,33 @@ export function toInputSchema(parameters: readonly ParameterDefinition[], isChec
  * JSON Schema 2020-12 of the structured content of a tool, for clients: an object as it is declared, anything else under
  * `result`, because MCP wants an object there.
  */
-export function toOutputSchema(returns: TypeDefinition, { saysLeftOut = false } = {}): ObjectSchema {
+export function toOutputSchema(
+  returns: TypeDefinition,
+  {
+    saysLeftOut = false,
+    paging,
+  }: { readonly saysLeftOut?: boolean; readonly paging?: 'offset' | 'cursor' | undefined } = {},
+): ObjectSchema {
   if (returns.type === 'object') return { ...toClientType(returns, 'output'), ...toNotes(returns), type: 'object' };
   const isShortened = saysLeftOut && returns.type === 'array';
-  const properties = { result: toClientSchema(returns, 'output'), ...(isShortened && LEFT_OUT) };
+  const properties = { result: toClientSchema(returns, 'output'), ...(isShortened && toLeftOut(paging)) };
   return { type: 'object', properties, required: ['result'] };
 }
 
 /** What is beside `result` of a list that is not whole. */
-const LEFT_OUT: JsonObject = {
-  truncated: { type: 'boolean', description: 'Whether there are more rows than these.' },
-  returned: { type: 'integer', description: 'The number of these rows.' },
-  total: { type: 'integer', description: 'The number of all rows, where it is known.' },
-  next_offset: { type: 'integer', description: 'The `offset` of the next rows.' },
-  full_result: { type: 'string', description: 'The URI of a resource with all rows, if they were kept.' },
-};
+function toLeftOut(paging: 'offset' | 'cursor' | undefined): JsonObject {
+  const next =
+    paging === 'cursor'
+      ? { next_cursor: { type: 'string', description: 'The `cursor` of the next rows.' } }
+      : { next_offset: { type: 'integer', description: 'The `offset` of the next rows.' } };
+  return {
+    truncated: { type: 'boolean', description: 'Whether there are more rows than these.' },
+    returned: { type: 'integer', description: 'The number of these rows.' },
+    total: { type: 'integer', description: 'The number of all rows, where it is known.' },
+    ...next,
+    full_result: { type: 'string', description: 'The URI of a resource with all rows, if they were kept.' },
+  };
+}
 
 /** The schema with which the server itself checks a value. */
 export function toCheckSchema(type: TypeDefinition, direction: SchemaDirection): JsonObject {

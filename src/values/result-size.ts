@@ -7,3 +7,8 @@ export function tooLarge(what: string, maxBytes: number, reached: string): MxcpE
     `${what} is larger than ${maxBytes} bytes (reached ${reached}); ask for less, or raise --max-result-bytes`,
   );
 }
+
+/** An estimate: JSON has about four bytes for each token of a model. */
+export function toTokens(bytes: number): number {
+  return Math.ceil(bytes / 4);
+}

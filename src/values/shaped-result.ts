@@ -39,7 +39,9 @@ export interface LeftOut {
   /** The number of items of the whole list, where it was cheap to know. */
   readonly total: number | undefined;
   /** The argument by which a caller gets others. */
-  readonly argument: 'limit' | 'offset' | undefined;
+  readonly argument: 'limit' | 'offset' | 'cursor' | undefined;
+  /** The value of `cursor` that gives the first item left out. Absent if it cannot be read this way. */
+  readonly cursor?: string | undefined;
   /** Where the whole list is, if it was kept. */
   readonly kept?: KeptLink | undefined;
 }
@@ -55,10 +57,10 @@ export interface KeptLink {
 export interface RowKeeper {
   /** A returned promise resolves when there is room for more. */
   add(text: string): Promise<void> | undefined;
-  /** False when the result is too large to be kept. */
+  /** False when no more rows can be kept. */
   takesMore(): boolean;
-  /** Undefined if the result could not be kept. */
-  keep(): Promise<KeptLink | undefined>;
+  /** Adds what leads to the rows; nothing if they could not be kept. */
+  keep(leftOut: LeftOut): Promise<LeftOut>;
   discard(): Promise<void>;
 }
 

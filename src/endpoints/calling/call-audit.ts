@@ -13,17 +13,11 @@ import {
   redactArguments,
   redactSensitive,
   type ShapedResult,
+  toTokens,
   type TypeDefinition,
 } from '../../values/index.js';
-import { declaredName, type EndedCall, withoutValues } from './call-log.js';
+import { type CallOutcome, declaredName, type EndedCall, factsOf, withoutValues } from './call-log.js';
 import type { PromptMessage } from './render-prompt.js';
-
-/** What a call answers with, before it takes the form of its transport. */
-export interface CallOutcome {
-  readonly result?: ShapedResult | undefined;
-  readonly messages?: readonly PromptMessage[] | undefined;
-  readonly completed?: readonly string[] | undefined;
-}
 
 export interface AuditedCall extends EndedCall {
   /** False for SQL of the owner, which is no call of an endpoint. */
@@ -107,6 +101,7 @@ export class CallAudit {
       decisionId: decision?.id ?? null,
       businessContext: null,
       executionEvents: null,
+      shortened: toShortened(call.outcome),
       generation: generation.number,
       ...this.#options.identify(generation),
       questionId: (error instanceof QuestionsAsked ? error.id : questionId) ?? null,
@@ -128,7 +123,8 @@ export class CallAudit {
     return this.#bounded(isShown ? sent : redactArguments(sent, parameters));
   }
 
-  #outputOf({ outcome: { result, messages, completed } }: AuditedCall, { parameters = [], returns }: Declared): string {
+  #outputOf({ outcome }: AuditedCall, { parameters = [], returns }: Declared): string {
+    const { result, messages, completed, page } = outcome;
     const { redacts, maxValueBytes } = this.#options;
     // Any part of a text may be the value of any parameter.
     const isHidden = redacts && parameters.some(hasSensitive);
@@ -136,6 +132,8 @@ export class CallAudit {
     if (messages !== undefined) {
       return this.#bounded(messages.map((message) => describeMessage(message, isHidden)));
     }
+    // Its rows are in no record: nothing says any more which of them are sensitive.
+    if (page !== undefined) return this.#bounded({ kept_result: { mime_type: page.mimeType, bytes: page.bytes } });
     if (result === undefined) return 'null';
     const isRedacted = redacts && hasSensitive(returns);
     if (result.shape === 'content')
@@ -165,6 +163,14 @@ export class CallAudit {
     const bytes = Buffer.byteLength(text);
     return bytes <= maxValueBytes ? text : JSON.stringify({ truncated: true, bytes, begins: clip(text, SHOWN_LENGTH) });
   }
+}
+
+/** What an answer lacks. Left out of the records of answers that are whole. */
+function toShortened(outcome: CallOutcome): AuditFacts['shortened'] {
+  const { parts, bytes, shortened } = factsOf(outcome) ?? {};
+  if (parts === undefined || bytes === undefined || shortened === undefined) return undefined;
+  const { because, total = null } = shortened;
+  return { because, returned: parts, total, tokens: toTokens(bytes) };
 }
 
 /** Text as it is, and of any other content what describes it. */

@@ -10,9 +10,12 @@ import {
 } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import { type LimitedLevel, LimitedLog, type Logger } from '../../logging/index.js';
-import type { CallFailure, CallTiming, ServerObserver, TraceContext } from '../../telemetry/index.js';
+import type { AnswerFacts, CallFailure, CallTiming, ServerObserver, TraceContext } from '../../telemetry/index.js';
+import { countParts, type ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import type { EndpointSet } from './endpoint-set.js';
+import type { PromptMessage } from './render-prompt.js';
+import type { ResourceText } from './resource-text.js';
 
 /** Which request of which client a call is. */
 export interface CallOrigin {
@@ -30,6 +33,15 @@ interface AccessOutcome {
   endpoint?: string | undefined;
   outcome?: string | undefined;
   trace_id?: string | undefined;
+}
+
+/** What a call answers with, before it takes the form of its transport. */
+export interface CallOutcome {
+  readonly result?: ShapedResult | undefined;
+  readonly messages?: readonly PromptMessage[] | undefined;
+  readonly completed?: readonly string[] | undefined;
+  /** Of a kept result. */
+  readonly page?: ResourceText | undefined;
 }
 
 /** A call that has ended. */
@@ -50,6 +62,8 @@ export interface EndedCall {
   readonly decision?: Decision | undefined;
   readonly error: MxcpError | undefined;
   readonly durationMs: number;
+  /** Empty for a call that has failed. */
+  readonly outcome: CallOutcome;
 }
 
 interface FailedCall extends EndedCall {
@@ -94,10 +108,15 @@ export class CallLog implements Disposable {
       error === undefined ? undefined : this.#addFailure({ ...call, sent: match?.values ?? sent, declared }, error);
     if (decision !== undefined && error === undefined && declared !== undefined)
       this.#addDecision(decision, { ...call, sent: match?.values ?? sent, declared });
+    const answer = failure === undefined ? factsOf(call.outcome) : undefined;
     if (failure === undefined)
-      this.#logger.debug({ kind, name: declared, duration_ms: Math.round(durationMs) }, 'call ended');
+      this.#logger.debug(
+        { kind, name: declared, duration_ms: Math.round(durationMs), ...(answer?.shortened && lackingFields(answer)) },
+        'call ended',
+      );
     const { caller, timing } = context;
-    const observed = { kind, endpoint: declared, caller, decision, failure, durationMs, requestId, client, timing };
+    const who = { caller, decision, requestId, client, timing };
+    const observed = { kind, endpoint: declared, failure, durationMs, answer, ...who };
     timing?.end(observed);
     this.#observer.callEnded?.(observed);
   }
@@ -140,6 +159,19 @@ export class CallLog implements Disposable {
     this.#failures.write(failure.level, `failed calls of ${label} with ${code}`, line);
     return failure;
   }
+}
+
+/** How large the answer is; undefined if it is no result. */
+export function factsOf({ result, page }: CallOutcome): AnswerFacts | undefined {
+  if (page !== undefined) return { parts: page.shortened?.returned ?? 1, bytes: page.bytes, shortened: undefined };
+  if (result === undefined) return undefined;
+  const leftOut = 'leftOut' in result ? result.leftOut : undefined;
+  const shortened = leftOut && { because: leftOut.because, total: leftOut.total };
+  return { parts: countParts(result), bytes: result.bytes, shortened };
+}
+
+function lackingFields({ parts, bytes, shortened }: AnswerFacts) {
+  return { shortened: shortened?.because, returned: parts, total: shortened?.total, bytes };
 }
 
 /** The name, URI or template that the project declares for what a client called; undefined when there is none. */

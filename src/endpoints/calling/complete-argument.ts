@@ -7,6 +7,8 @@ import { COMPLETED_TEXT } from '../definitions/definition-rules.js';
 import { type EndpointDefinition, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
 import { type CalledEndpoint, notFound } from './call-failures.js';
+import { enforceInput } from './enforce-policies.js';
+import type { RunningCall } from './running-call.js';
 
 /** What a person has typed of an argument, and the other arguments so far. */
 export interface CompletionRequest {
@@ -36,7 +38,7 @@ interface ReadRequest {
 }
 
 /** Throws `endpoint_not_found`, `insufficient_scope`, `params_invalid`. */
-export function readCompletion(
+function readCompletion(
   endpoints: readonly EndpointDefinition[],
   { of, argument, typed, given }: CompletionRequest,
   caller: Caller,
@@ -83,8 +85,23 @@ interface CompletionWork {
   readonly onDenied: (denied: DeniedByRule) => void;
 }
 
-/** The values that fit what was typed. Throws `server_busy`, `query_failed`, `query_interrupted`, `policy_denied`. */
-export async function completeArgument(request: ReadRequest, work: CompletionWork): Promise<Completion> {
+/** The values that fit what was typed. Throws what `readCompletion` throws, `server_busy`, `query_failed`, `query_interrupted`, `policy_denied`. */
+export async function completeArgument(
+  request: CompletionRequest,
+  call: RunningCall,
+  gate: CallGate,
+): Promise<Completion> {
+  const { generation, deadline, context } = call;
+  const { caller } = context;
+  const read = readCompletion(generation.endpoints.catalog.endpoints, request, caller);
+  if (read.policies !== undefined) enforceInput(read.policies, call, read.values);
+  const onDenied = (denied: DeniedByRule): void => {
+    call.denied = denied;
+  };
+  return findMatches(read, { caller, database: generation.database, gate, signal: deadline.signal, onDenied });
+}
+
+async function findMatches(request: ReadRequest, work: CompletionWork): Promise<Completion> {
   const { parameter, typed } = request;
   const { complete: sql, enum: allowed, type } = parameter;
   if (sql === undefined) {

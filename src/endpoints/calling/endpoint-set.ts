@@ -86,7 +86,8 @@ interface CallableResource extends Callable, Pick<ResourceDefinition, 'uri' | 'c
   readonly mimeType: string;
 }
 
-interface CallablePrompt extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes' | 'confirm' | 'asks' | 'digest'> {
+export interface CallablePrompt
+  extends Pick<Callable, 'endpoint' | 'arguments' | 'scopes' | 'confirm' | 'asks' | 'digest'> {
   /** Arguments of prompts are strings, and clients send "" for a field that was left empty. */
   readonly leftOutWhenEmpty: ReadonlySet<string>;
   readonly renderer: PromptRenderer;
@@ -230,18 +231,19 @@ function isContent(returns: TypeDefinition): boolean {
 
 /** What callers send, with the arguments of paging. */
 function parametersOf(definition: ToolDefinition | ResourceDefinition | SqlTool): readonly ParameterDefinition[] {
-  return isPaged(definition) ? [...definition.parameters, ...PAGE_PARAMETERS] : definition.parameters;
+  const paging = pagingOf(definition);
+  return paging === undefined ? definition.parameters : [...definition.parameters, ...PAGE_PARAMETERS[paging]];
 }
 
-function isPaged(definition: ToolDefinition | ResourceDefinition | SqlTool): boolean {
-  return 'isPaged' in definition && definition.isPaged;
+function pagingOf(definition: ToolDefinition | ResourceDefinition | SqlTool): ToolDefinition['paging'] {
+  return 'paging' in definition ? definition.paging : undefined;
 }
 
 function toRules(definition: ToolDefinition | ResourceDefinition | SqlTool): AnswerRules {
   const limits =
     'limits' in definition ? definition.limits : { maxRows: undefined, maxBytes: undefined, keeps: undefined };
   const isQuery = definition.source.language === 'sql' && definition.source.sql === undefined;
-  const argument = isPaged(definition) ? 'offset' : isQuery ? 'limit' : undefined;
+  const argument = pagingOf(definition) ?? (isQuery ? 'limit' : undefined);
   // The bytes of an image say little of what it costs a model.
   const hasDefaults = definition.kind === 'tool' && !(definition.returns && isContent(definition.returns));
   return { ...limits, hasDefaults, argument };
@@ -277,6 +279,7 @@ function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
   const { name, description, returns, annotations, policies } = tool;
   const advertised = returns && policies ? toAdvertisedType(returns, policies.fieldChanges) : returns;
   const { argument, maxRows, maxBytes, keeps } = toRules(tool);
+  const paging = pagingOf(tool);
   const saysLeftOut = [argument, maxRows, maxBytes, keeps].some((each) => each !== undefined);
   return {
     name,
@@ -286,7 +289,10 @@ function toToolListing(tool: ToolDefinition | SqlTool): ToolListing {
     // Content has no structure that a schema could describe.
     outputSchema:
       advertised && !isContent(advertised)
-        ? toOutputSchema(isPaged(tool) ? { ...advertised, minItems: undefined } : advertised, { saysLeftOut })
+        ? toOutputSchema(paging === undefined ? advertised : { ...advertised, minItems: undefined }, {
+            saysLeftOut,
+            paging,
+          })
         : undefined,
     annotations,
     tags: 'tags' in tool ? tool.tags : undefined,

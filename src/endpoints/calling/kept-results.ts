@@ -1,37 +1,59 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdtemp, open, readFile, rm, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Caller } from '../../caller/index.js';
 import { quote, ScratchDatabase } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
-import { jsonListPieces, type KeptLink, type RowKeeper, type ShapedResult, tooLarge } from '../../values/index.js';
+import { jsonListPieces, type LeftOut, type RowKeeper, type ShapedResult, tooLarge } from '../../values/index.js';
 import { notFound } from './call-failures.js';
+import { openUnnamed, type RowFile, rowsFrom, RowWriter } from './kept-rows.js';
 import type { ResourceText } from './resource-text.js';
 
 const LIFETIME_MS = 15 * 60_000;
 const MAX_RESULTS = 100;
-const MAX_RESULT_BYTES = 256 * 1024 * 1024;
 const MAX_BYTES = 1024 * 1024 * 1024;
 const PAGE_ROWS = 1000;
 const PAGE_BYTES = 100 * 1024;
-/** Rows wait in memory until they are so many bytes; fewer never reach a disk. */
-const BUFFERED_BYTES = 256 * 1024;
-const READ_BYTES = 64 * 1024;
 
 const URI = /^mxcp:\/\/results\/([0-9a-f-]{36})(?:\.(csv|parquet)|\?offset=(\d{1,15}))?$/;
 const MIME_TYPES = { csv: 'text/csv', parquet: 'application/vnd.apache.parquet' } as const;
 
-interface KeptResult {
-  readonly file: FileHandle;
+interface KeptResult extends Pick<KeptCall, 'endpoint' | 'scopes' | 'isLinked'> {
+  readonly file: RowFile;
   readonly owner: string;
-  readonly endpoint: string;
-  readonly rows: number;
-  readonly bytes: number;
-  /** Where every row begins whose number is a multiple of `PAGE_ROWS`. */
-  readonly starts: readonly number[];
+  /** Undefined if no cursor leads to it. */
+  readonly continues: ContinuedCall | undefined;
   readonly timer: NodeJS.Timeout;
+}
+
+/** Which call a cursor continues, as hashes: the arguments of its caller, and everything else that decides what it shows. */
+export interface ContinuedCall {
+  readonly arguments: string;
+  readonly rules: string;
+}
+
+/** A call whose rows are kept. */
+export interface KeptCall {
+  /** Names the endpoint in errors. */
+  readonly endpoint: string;
+  readonly caller: Caller;
+  /** What the token of a caller must have. */
+  readonly scopes: readonly string[];
+  /** Whether the answer links to resources with all rows. */
+  readonly isLinked: boolean;
+  /** Says what a cursor continues; absent if there are none. */
+  readonly continues?: (() => ContinuedCall) | undefined;
+}
+
+/** The kept rows that a cursor leads to. */
+export interface CursorPlace {
+  readonly continues: ContinuedCall;
+  readonly offset: number;
+  readonly file: RowFile;
+  /** Leads to the row of this number. */
+  readonly cursorTo: (offset: number) => string;
 }
 
 export interface KeptResultsOptions {
@@ -60,27 +82,51 @@ export class KeptResults implements Disposable {
   }
 
   /** Collects the rows of one call. */
-  keeperFor(endpoint: string, caller: Caller): RowKeeper {
-    const { databasePath, onFailure, lifetimeMs = LIFETIME_MS } = this.#options;
+  keeperFor(call: KeptCall): RowKeeper {
+    const { databasePath, onFailure } = this.#options;
     const writer = new RowWriter(() => openUnnamed(dirname(databasePath())));
-    const keep = async (): Promise<KeptLink | undefined> => {
+    const keep = async (leftOut: LeftOut): Promise<LeftOut> => {
       try {
         const file = await writer.end();
-        if (file === undefined) return undefined;
-        const id = randomUUID();
-        const timer = setTimeout(() => void this.#remove(id), lifetimeMs).unref();
-        const { rows, bytes, starts } = writer;
-        this.#results.set(id, { file, owner: ownerOf(caller), endpoint, rows, bytes, starts, timer });
-        this.#bytes += bytes;
-        await this.#makeRoom();
-        return { uri: `mxcp://results/${id}`, rows, until: new Date(Date.now() + lifetimeMs) };
+        // A part of a result is no resource.
+        if (file.isWhole || call.continues !== undefined) return await this.#keep(file, call, leftOut);
       } catch (error) {
         onFailure(error);
-        await writer.discard();
-        return undefined;
       }
+      await writer.discard();
+      return leftOut;
     };
     return { add: (text) => writer.add(text), takesMore: () => !writer.isFull, keep, discard: () => writer.discard() };
+  }
+
+  async #keep(file: RowFile, call: KeptCall, leftOut: LeftOut): Promise<LeftOut> {
+    const { lifetimeMs = LIFETIME_MS } = this.#options;
+    const { endpoint, caller, scopes } = call;
+    const id = randomUUID();
+    const timer = setTimeout(() => void this.#remove(id), lifetimeMs).unref();
+    const isLinked = call.isLinked && file.isWhole;
+    const continues = call.continues?.();
+    this.#results.set(id, { file, owner: ownerOf(caller), endpoint, scopes, isLinked, continues, timer });
+    this.#bytes += file.bytes;
+    await this.#makeRoom();
+    const { rows, isWhole } = file;
+    const until = new Date(Date.now() + lifetimeMs);
+    return {
+      ...leftOut,
+      ...(isWhole && { total: rows }),
+      ...(isLinked && { kept: { uri: `mxcp://results/${id}`, rows, until } }),
+      ...(continues !== undefined && { cursor: toCursor(id, leftOut.nextOffset) }),
+    };
+  }
+
+  /** Undefined for a cursor that is unknown, has expired, or is another endpoint's or caller's. */
+  find(cursor: string, { endpoint, caller }: Pick<KeptCall, 'endpoint' | 'caller'>): CursorPlace | undefined {
+    const { id = '', offset = 0 } = parseCursor(cursor) ?? {};
+    const kept = this.#results.get(id);
+    if (kept?.continues === undefined || kept.endpoint !== endpoint || kept.owner !== ownerOf(caller)) return undefined;
+    const { continues, file } = kept;
+    if (offset >= file.rows) return undefined;
+    return { continues, offset, file, cursorTo: (next) => toCursor(id, next) };
   }
 
   /** Undefined for a URI of another kind. Throws `endpoint_not_found` for what is unknown, has expired or is another caller's, and `result_too_large`. */
@@ -88,7 +134,7 @@ export class KeptResults implements Disposable {
     const [, id, format, offset = '0'] = URI.exec(uri) ?? [];
     if (id === undefined) return undefined;
     const result = this.#results.get(id);
-    if (result === undefined || result.owner !== ownerOf(caller)) throw notFound({ kind: 'resource', name: uri }, []);
+    if (result === undefined || !mayRead(result, caller)) throw notFound({ kind: 'resource', name: uri }, []);
     if (format === 'csv' || format === 'parquet') return this.#convert(uri, result, format);
     return readPage(uri, result, Number(offset));
   }
@@ -110,12 +156,16 @@ export class KeptResults implements Disposable {
     if (result === undefined) return;
     clearTimeout(result.timer);
     this.#results.delete(id);
-    this.#bytes -= result.bytes;
+    this.#bytes -= result.file.bytes;
     // A read that runs has the file open under a descriptor of its own, or fails.
-    await result.file.close();
+    await result.file.file.close();
   }
 
-  async #convert(uri: string, { file, endpoint }: KeptResult, format: keyof typeof MIME_TYPES): Promise<ResourceText> {
+  async #convert(
+    uri: string,
+    { file: { file }, endpoint }: KeptResult,
+    format: keyof typeof MIME_TYPES,
+  ): Promise<ResourceText> {
     const converted = this.#converting.catch(() => undefined).then(() => convert(file, format));
     this.#converting = converted;
     const bytes = await converted;
@@ -128,14 +178,31 @@ export class KeptResults implements Disposable {
   }
 }
 
-/** The result with a link to the whole one, if it was shortened. */
+/** The result with what leads to the rows that it lacks. */
 export async function withLink(result: ShapedResult, keeper: RowKeeper): Promise<ShapedResult> {
-  if (result.shape !== 'array' || result.leftOut === undefined) {
-    await keeper.discard();
-    return result;
-  }
-  const kept = await keeper.keep();
-  return kept === undefined ? result : { ...result, leftOut: { ...result.leftOut, total: kept.rows, kept } };
+  if (result.shape === 'array' && result.leftOut !== undefined)
+    return { ...result, leftOut: await keeper.keep(result.leftOut) };
+  await keeper.discard();
+  return result;
+}
+
+/** A token of the same user may have fewer scopes than the one that the rows were read with. */
+function mayRead({ isLinked, owner, scopes }: KeptResult, caller: Caller): boolean {
+  return isLinked && owner === ownerOf(caller) && scopes.every((scope) => caller.scopes.includes(scope));
+}
+
+/** Short, because a model reads and repeats it. */
+function toCursor(id: string, offset: number): string {
+  return `${Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')}${offset.toString(36)}`;
+}
+
+const CURSOR = /^([\w-]{22})([\da-z]{1,8})$/;
+
+function parseCursor(cursor: string): { readonly id: string; readonly offset: number } | undefined {
+  const [, id = '', offset] = CURSOR.exec(cursor) ?? [];
+  if (offset === undefined) return undefined;
+  const hex = Buffer.from(id, 'base64url').toString('hex');
+  return { id: hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), offset: Number.parseInt(offset, 36) };
 }
 
 /** Without authentication, all callers are the same one, and only the id protects a result. */
@@ -143,122 +210,20 @@ function ownerOf({ provider, userId, username }: Caller): string {
   return JSON.stringify([provider, userId, username]);
 }
 
-/** A file that no other process can open by a name. */
-async function openUnnamed(folder: string): Promise<FileHandle> {
-  const openIn = async (place: string): Promise<FileHandle> => {
-    const path = join(place, `.mxcp-result-${randomUUID()}`);
-    const file = await open(path, 'wx+', 0o600);
-    await unlink(path);
-    return file;
-  };
-  // The folder of a read-only database may be read-only too.
-  return openIn(folder).catch(() => openIn(tmpdir()));
-}
-
-/** Writes rows as lines of JSON. */
-class RowWriter {
-  readonly #open: () => Promise<FileHandle>;
-  readonly starts: number[] = [];
-  rows = 0;
-  bytes = 0;
-  #file: FileHandle | undefined;
-  #lines: string[] = [];
-  #buffered = 0;
-  #failure: unknown;
-  #writing: Promise<void> = Promise.resolve();
-
-  constructor(openFile: () => Promise<FileHandle>) {
-    this.#open = openFile;
-  }
-
-  get isFull(): boolean {
-    return this.bytes > MAX_RESULT_BYTES || this.#failure !== undefined;
-  }
-
-  /** A returned promise resolves when there is room for more. */
-  add(text: string): Promise<void> | undefined {
-    if (this.isFull) return undefined;
-    if (this.rows % PAGE_ROWS === 0) this.starts.push(this.bytes);
-    const size = Buffer.byteLength(text) + 1;
-    this.rows += 1;
-    this.bytes += size;
-    this.#buffered += size;
-    this.#lines.push(text, '\n');
-    return this.#buffered < BUFFERED_BYTES ? undefined : this.#flush();
-  }
-
-  /** Undefined if it has become too large. Throws what kept it from being written. */
-  async end(): Promise<FileHandle | undefined> {
-    if (this.bytes <= MAX_RESULT_BYTES) await this.#flush();
-    await this.#writing;
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.bytes <= MAX_RESULT_BYTES) return this.#file;
-    await this.discard();
-    return undefined;
-  }
-
-  async discard(): Promise<void> {
-    await this.#writing;
-    await this.#file?.close();
-    this.#file = undefined;
-  }
-
-  #flush(): Promise<void> {
-    const text = this.#lines.join('');
-    this.#lines = [];
-    this.#buffered = 0;
-    this.#writing = this.#writing.then(() => this.#write(text));
-    return this.#writing;
-  }
-
-  /** Never rejects: `end` throws the failure. */
-  async #write(text: string): Promise<void> {
-    try {
-      this.#file ??= await this.#open();
-      await this.#file.appendFile(text);
-    } catch (error) {
-      this.#failure ??= error;
-    }
-  }
-}
-
-async function readPage(uri: string, { file, rows, starts }: KeptResult, offset: number): Promise<ResourceText> {
+async function readPage(uri: string, kept: KeptResult, offset: number): Promise<ResourceText> {
   const texts: string[] = [];
   let bytes = 0;
-  let number = Math.floor(offset / PAGE_ROWS) * PAGE_ROWS;
-  const start = starts[Math.floor(offset / PAGE_ROWS)];
-  if (start !== undefined) {
-    for await (const line of linesFrom(file, start)) {
-      number += 1;
-      if (number <= offset) continue;
-      bytes += Buffer.byteLength(line);
-      if (texts.length > 0 && (texts.length === PAGE_ROWS || bytes > PAGE_BYTES)) break;
-      texts.push(line);
-    }
+  for await (const line of rowsFrom(kept.file, offset)) {
+    bytes += Buffer.byteLength(line);
+    if (texts.length > 0 && (texts.length === PAGE_ROWS || bytes > PAGE_BYTES)) break;
+    texts.push(line);
   }
+  const { rows } = kept.file;
   const page = { uri, mimeType: 'application/json', texts: jsonListPieces(texts), bytes, isBinary: false };
   const nextOffset = offset + texts.length;
   if (nextOffset >= rows) return page;
   const leftOut = { because: 'rows', offset, nextOffset, total: rows, argument: 'offset' } as const;
   return { ...page, shortened: { returned: texts.length, leftOut } };
-}
-
-async function* linesFrom(file: FileHandle, start: number): AsyncGenerator<string> {
-  const pieces: Buffer[] = [];
-  let position = start;
-  for (;;) {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, position);
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    let from = 0;
-    for (let end = buffer.indexOf(10); end !== -1 && end < bytesRead; end = buffer.indexOf(10, from)) {
-      pieces.push(buffer.subarray(from, end));
-      yield Buffer.concat(pieces).toString('utf8');
-      pieces.length = 0;
-      from = end + 1;
-    }
-    pieces.push(buffer.subarray(from, bytesRead));
-  }
 }
 
 /** By a database of its own, which can reach nothing but the rows and the file that it writes. */

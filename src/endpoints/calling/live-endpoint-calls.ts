@@ -5,31 +5,33 @@ import type { Renderers } from '../../prompts/index.js';
 import type { QuestionStates } from '../../questions/index.js';
 import type { CallTiming, OpenPhase } from '../../telemetry/index.js';
 import {
+  type AnswerRules,
   type CallArguments,
   countParts,
   hasSensitive,
   limitsOf,
   type ResultOptions,
   RowCollector,
-  type RowKeeper,
   type ShapedResult,
-  shorten,
   toContent,
 } from '../../values/index.js';
 import { endpointLabel } from '../definitions/endpoint-definition.js';
 import { assertFits, withoutPaging } from './answer-limits.js';
-import { enforceInput, enforceMessages, enforceOutput, recordDenied, toDenial } from './enforce-policies.js';
+import { enforceInput, recordDenied, toDenial } from './enforce-policies.js';
 import type { Callable, ListedEndpoints } from './endpoint-set.js';
 import type { AuditedCall, CallAudit } from './call-audit.js';
 import { askFirst, isContinued, openSentReply } from './ask-first.js';
 import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
-import { completeArgument, type Completion, type CompletionRequest, readCompletion } from './complete-argument.js';
+import { completeArgument, type Completion, type CompletionRequest } from './complete-argument.js';
 import type { CallLog } from './call-log.js';
 import { callFunction } from './call-function.js';
+import { callPrompt, withoutEmpty } from './call-prompt.js';
+import { answerChanged } from './changed-answers.js';
+import { readCursorPage } from './cursor-pages.js';
 import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
-import { embedResources, type ReadResource } from './embed-resource.js';
-import { type KeptResults, withLink } from './kept-results.js';
+import type { ReadResource } from './embed-resource.js';
+import type { KeptResults } from './kept-results.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { CallableGeneration, CallFrame, PerformedCall, RunningCall } from './running-call.js';
 import type { CallRates } from './rate-limits.js';
@@ -105,8 +107,9 @@ export class LiveEndpointCalls {
   readResource(uri: string, context: CallContext): Promise<ResourceText> {
     const called: CalledEndpoint = { kind: 'resource', name: uri };
     return this.#perform({ ...called, sent: {} }, context, async (call) => {
-      const kept = await this.#options.kept?.read(uri, context.caller);
-      if (kept !== undefined) return kept;
+      const page = await this.#options.kept?.read(uri, context.caller);
+      call.outcome = { page };
+      if (page !== undefined) return page;
       const { resource, result } = await this.#read(uri, call);
       call.outcome = { result };
       const cache = toCacheHint(resource, call.generation.config);
@@ -139,20 +142,9 @@ export class LiveEndpointCalls {
       const { prompts } = call.generation.endpoints;
       const prompt = prompts.get(name);
       if (prompt === undefined) throw notFound(called, prompts.keys());
-      const { maxResultBytes: maxBytes, renderers } = this.#options;
-      const given = Object.entries(sent).filter(([key, value]) => value !== '' || !prompt.leftOutWhenEmpty.has(key));
-      const callArguments = readArguments(prompt, Object.fromEntries(given), context);
-      const { values } = callArguments;
-      const { policies } = prompt;
-      if (policies !== undefined) enforceInput(policies, call, values);
-      if (prompt.asks || call.opened !== undefined) await askFirst(prompt, callArguments, call, this.#options);
-      const phase = context.timing?.begin('render');
-      const rendered = await prompt.renderer.render({ values, maxBytes }, renderers, call.deadline.signal);
-      phase?.end();
-      call.isEmbedding = true;
       const read = (uri: string): Promise<ReadResource> => this.#embed(uri, call);
-      const messages = await embedResources(rendered, { endpoint: prompt.endpoint, maxResultBytes: maxBytes, read });
-      if (policies !== undefined) enforceMessages(policies, call, messages);
+      const callArguments = readArguments(prompt, withoutEmpty(prompt, sent), context);
+      const messages = await callPrompt(prompt, callArguments, call, { ...this.#options, read });
       call.outcome = { messages };
       return messages;
     });
@@ -163,12 +155,7 @@ export class LiveEndpointCalls {
     const { of, argument, typed, given } = request;
     const called = { ...of, sent: { ...given, [argument]: typed }, operation: 'completion' } as const;
     return this.#perform(called, context, async (call) => {
-      const { generation, deadline } = call;
-      const { caller } = context;
-      const read = readCompletion(generation.endpoints.catalog.endpoints, request, caller);
-      if (read.policies !== undefined) enforceInput(read.policies, call, read.values);
-      const work = { caller, database: generation.database, gate: this.#options.gate, signal: deadline.signal };
-      const completion = await completeArgument(read, { ...work, onDenied: (denied) => (call.denied = denied) });
+      const completion = await completeArgument(request, call, this.#options.gate);
       call.outcome = { completed: completion.values };
       return completion;
     });
@@ -248,38 +235,28 @@ export class LiveEndpointCalls {
 
   /** Answers what the policies allow, and as much of it as fits. */
   async #guard(callable: Callable, callArguments: CallArguments, call: RunningCall): Promise<ShapedResult> {
-    const { policies, returns, rules, content, endpoint, asks } = callable;
+    const { policies, rules, content, endpoint, asks } = callable;
     const { values } = callArguments;
     if (policies !== undefined) enforceInput(policies, call, values);
-    if (asks || call.opened !== undefined) await askFirst(callable, callArguments, call, this.#options);
+    const { maxResultBytes, kept } = this.#options;
     const { fits = false } = call.context;
-    const { maxResultBytes } = this.#options;
+    const { argument } = rules;
     const limits = limitsOf(rules, { values, fits, server: call.generation.config?.answers, maxResultBytes });
-    const passed = rules.argument === 'offset' ? withoutPaging(callArguments) : callArguments;
-    // Policies that read the result need the whole one. The rows that an SQL tool leaves out were never asked for.
-    const needsWhole = policies?.readsResponse === true && rules.argument !== 'limit';
-    const keeper = fits && limits?.offset === 0 ? this.#keeperFor(callable, call) : undefined;
-    const changes = policies?.hasOutputRules === true;
-    // What is kept is what the caller may see.
-    const isReadWhole = needsWhole || (keeper !== undefined && changes);
-    const reading = { call, limits: isReadWhole ? undefined : limits, keeper: changes ? undefined : keeper };
-    try {
-      const whole = await this.#answer(callable, passed, reading);
-      const allowed = policies === undefined ? whole : await enforceOutput(policies, call, { result: whole, returns });
-      if (fits && rules.maxBytes !== undefined) assertFits(endpoint, rules.maxBytes, allowed);
-      if (changes) for (const text of allowed.texts) await keeper?.add(text);
-      const result = changes && limits !== undefined ? shorten(allowed, limits, returns?.minItems) : allowed;
-      if (content !== undefined) return toContent(result, content, { endpoint, maxResultBytes });
-      return keeper === undefined ? result : await withLink(result, keeper);
-    } catch (error) {
-      await keeper?.discard();
-      throw error;
-    }
-  }
-
-  #keeperFor({ rules, endpoint, content }: Callable, { context, generation }: RunningCall): RowKeeper | undefined {
-    const keeps = rules.keeps ?? (rules.hasDefaults && generation.config?.answers?.keeps === true);
-    return keeps && content === undefined ? this.#options.kept?.keeperFor(endpoint, context.caller) : undefined;
+    // The call that a cursor continues has run already, so no person is asked again.
+    if (argument === 'cursor' && values['cursor'] !== null)
+      return readCursorPage(callable, callArguments, call, { kept, limits, maxResultBytes });
+    if (asks || call.opened !== undefined) await askFirst(callable, callArguments, call, this.#options);
+    const passed =
+      argument === 'offset' || argument === 'cursor' ? withoutPaging(callArguments, argument) : callArguments;
+    const answer = (wanted: Omit<LimitedCall, 'call'>): Promise<ShapedResult> =>
+      this.#answer(callable, passed, { call, ...wanted });
+    const isKept = content === undefined && fits && limits?.offset === 0 && keepsRows(rules, call);
+    const result =
+      isKept || policies?.hasOutputRules === true
+        ? await answerChanged(callable, call, { callArguments, limits, kept: isKept ? kept : undefined, answer })
+        : await answer({ limits, keeper: undefined });
+    if (fits && rules.maxBytes !== undefined) assertFits(endpoint, rules.maxBytes, result);
+    return content === undefined ? result : toContent(result, content, { endpoint, maxResultBytes });
   }
 
   /** The first of all checks, so that a refused call costs nothing. Throws `rate_limited`. */
@@ -330,6 +307,11 @@ function toHolder({ kind, name }: CalledEndpoint, deadline: CallDeadline) {
     },
     interrupt: () => deadline.interrupt(),
   };
+}
+
+/** Whether more rows are kept than an answer has. */
+function keepsRows({ argument, keeps, hasDefaults }: AnswerRules, { generation }: RunningCall): boolean {
+  return argument === 'cursor' || (keeps ?? (hasDefaults && generation.config?.answers?.keeps === true));
 }
 
 /** Throws `insufficient_scope`, `params_invalid`. */

@@ -1,6 +1,6 @@
 import { clip, suggestion } from '../../errors/index.js';
 import { checkTemplate } from '../../prompts/index.js';
-import type { TypeDefinition } from '../../values/index.js';
+import { findContent, type TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
 import { PORTABLE_NAME } from './client-rules.js';
 import { checkContentTypes } from './content-rules.js';
@@ -55,16 +55,23 @@ function findRepeatedNames({ kind, declared }: EndpointParts): Finding[] {
 }
 
 /** Only a list has parts, and its tool gets two more arguments. */
-function checkPaging({ kind, isPaged, returns, declared }: EndpointParts): Finding[] {
-  if (!isPaged) return [];
+function checkPaging({ kind, paging, returns, declared }: EndpointParts): Finding[] {
+  if (paging === undefined) return [];
   const mistakes = declared.flatMap((name, index) => {
-    if (name?.toLowerCase() !== 'limit' && name?.toLowerCase() !== 'offset') return [];
-    const message = `\`paging\` adds the parameter "${name.toLowerCase()}"; remove this one, or remove \`paging\` to page in the SQL or the function`;
+    const lower = name?.toLowerCase();
+    if (lower !== 'limit' && lower !== paging) return [];
+    const message = `\`paging\` adds the parameter "${lower}"; remove this one, or remove \`paging\` to page in the SQL or the function`;
     return [{ at: [kind, 'parameters', index, 'name'], message }];
   });
-  if (returns === undefined || returns.type === 'array') return mistakes;
-  const message = `\`paging\` is for lists, but \`return\` declares the type ${returns.type}`;
-  return [...mistakes, { at: [kind, 'paging'], message }];
+  const reason = explainNoPages(paging, returns);
+  return reason === undefined ? mistakes : [...mistakes, { at: [kind, 'paging'], message: reason }];
+}
+
+function explainNoPages(paging: 'offset' | 'cursor', returns: TypeDefinition | undefined): string | undefined {
+  if (returns !== undefined && returns.type !== 'array')
+    return `\`paging\` is for lists, but \`return\` declares the type ${returns.type}`;
+  if (paging === 'offset' || findContent(returns, '') === undefined) return undefined;
+  return '`paging: cursor` is for rows of JSON, but `return` declares content with `mime_type`; use `paging: offset`';
 }
 
 /** By this name, the SQL of a completion reads what a person has typed. */

@@ -149,6 +149,15 @@ const nameSchema = z.string().regex(/^[\w.-]{1,128}$/, {
   },
 });
 
+const pagingSchema = z.union([z.boolean(), z.enum(['offset', 'cursor'])], {
+  error: 'must be `offset`, which `true` means too, or `cursor`',
+});
+
+/** By which argument callers ask for more; undefined without paging. */
+export function toPaging(paging: z.infer<typeof pagingSchema> | undefined): 'offset' | 'cursor' | undefined {
+  return paging === true ? 'offset' : paging || undefined;
+}
+
 const toolSchema = z
   .strictObject({
     name: nameSchema,
@@ -161,7 +170,7 @@ const toolSchema = z
         openWorldHint: flag,
       }),
     ),
-    paging: flag,
+    paging: maybe(pagingSchema),
     keep_result: flag,
     ...sharedFields,
     ...sqlFields,
@@ -252,7 +261,7 @@ export function readParts(
     /** The names of the same parameters, even of refused ones; undefined for a parameter without a readable name. */
     declared: parameters.map((each) => read(named, each)?.name),
     returns: read(typeSchema, fields['return']),
-    isPaged: fields['paging'] === true,
+    paging: toPaging(read(pagingSchema, fields['paging'] ?? undefined)),
     hasReturns: fields['return'] !== undefined && fields['return'] !== null,
     policies: fields['policies'] === null ? undefined : read(policiesSchema, fields['policies']),
     messages: toList(fields['messages']).map((each) => read(messageSchema, each)),

@@ -77,8 +77,8 @@ export interface ToolDefinition extends DefinitionBase, Readonly<Pick<ToolFields
   readonly kind: 'tool';
   readonly source: EndpointSource;
   readonly limits: AnswerLimits;
-  /** Whether callers ask for the list in parts. */
-  readonly isPaged: boolean;
+  /** By which argument callers ask for the rows that an answer leaves out. */
+  readonly paging: 'offset' | 'cursor' | undefined;
 }
 
 export interface ResourceDefinition extends DefinitionBase, Readonly<Pick<ResourceFields, 'annotations'>> {

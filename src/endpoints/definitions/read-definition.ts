@@ -11,6 +11,7 @@ import {
   endpointFileSchema,
   type EndpointParts,
   readParts,
+  toPaging,
 } from './definition-schema.js';
 import {
   ENDPOINT_KINDS,
@@ -205,8 +206,8 @@ function toDefinition(
   if (source === undefined) return undefined;
   const limits = toAnswerLimits(fields);
   if (!('uri' in fields)) {
-    const { name, annotations, paging: isPaged = false } = fields;
-    return { kind: 'tool', ...shared, name, annotations, source, limits, isPaged };
+    const { name, annotations } = fields;
+    return { kind: 'tool', ...shared, name, annotations, source, limits, paging: toPaging(fields.paging) };
   }
   const { uri: written, name = written, mime_type: mimeType, annotations } = fields;
   const cache = fields.cache && toCacheRule(fields.cache);

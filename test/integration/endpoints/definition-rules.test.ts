@@ -207,3 +207,30 @@ describe('an endpoint file with very many problems', () => {
     ]);
   });
 });
+
+describe('paging that cannot be is refused', () => {
+  const PARAMETER = 'remove this one, or remove `paging` to page in the SQL or the function';
+  it.each([
+    ['paging: true', ['limit'], '', `6:9: \`paging\` adds the parameter "limit"; ${PARAMETER}`],
+    ['paging: offset', ['Offset', 'cursor'], '', `6:9: \`paging\` adds the parameter "offset"; ${PARAMETER}`],
+    ['paging: cursor', ['offset', 'cursor'], '', `7:9: \`paging\` adds the parameter "cursor"; ${PARAMETER}`],
+    ['paging: cursor', [], 'object', '3:3: `paging` is for lists, but `return` declares the type object'],
+    ['paging: pages', [], '', '3:3: `tool.paging` must be `offset`, which `true` means too, or `cursor`'],
+    ['paging: cursor', [], 'array, items: { type: string, mime_type: image/png }', '3:3: `paging: cursor` is for rows'],
+    ['paging: offset', [], 'array, items: { type: string, mime_type: image/png }'],
+    ['paging: false', ['limit', 'offset', 'cursor'], 'object'],
+  ])('%s with %s and return %s', async (paging, names, returns, ...problems) => {
+    const lines = [
+      'tool:',
+      '  name: t',
+      `  ${paging}`,
+      `  return: { type: ${returns || 'array'} }`,
+      '  parameters:',
+      ...names.map((name) => `    - { name: ${name}, type: integer }`),
+      `  source: { code: "SELECT ${['1', ...names.map((name) => `$${name}`)].join(', ')}" }`,
+    ];
+    if (names.length === 0) lines.splice(4, 1);
+    const found = await problemsOf('tools/a.yml', lines);
+    expect(found).toEqual(problems.map((problem) => expect.stringContaining(`tools/a.yml:${problem}`)));
+  });
+});

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ANONYMOUS, type Caller } from '../../../src/caller/index.js';
+import { rowsFrom } from '../../../src/endpoints/calling/kept-rows.js';
 import { KeptResults } from '../../../src/endpoints/index.js';
 
 const ada: Caller = { ...ANONYMOUS, provider: 'oidc', userId: 'ada', role: 'user' };
@@ -27,12 +28,17 @@ async function create(options: { readonly lifetimeMs?: number; readonly folder?:
   return { kept, folder, failures };
 }
 
-async function keep(kept: KeptResults, texts: readonly string[], caller: Caller = ada): Promise<string> {
-  const keeper = kept.keeperFor('tool "t"', caller);
+const LEFT_OUT = { because: 'rows', offset: 0, nextOffset: 1, total: undefined, argument: undefined } as const;
+const CALL = { endpoint: 'tool "t"', caller: ada, scopes: [] as readonly string[], isLinked: true };
+
+async function keep(kept: KeptResults, texts: readonly string[], call = CALL): Promise<string> {
+  const keeper = kept.keeperFor(call);
   for (const text of texts) await keeper.add(text);
-  const link = await keeper.keep();
-  if (link === undefined) throw new Error('it was not kept');
-  return link.uri;
+  const leftOut = await keeper.keep(LEFT_OUT);
+  expect(leftOut.total).toBe(texts.length);
+  expect(leftOut).not.toHaveProperty('cursor');
+  if (leftOut.kept === undefined) throw new Error('it was not kept');
+  return leftOut.kept.uri;
 }
 
 const textOf = async (kept: KeptResults, uri: string, caller = ada) => {
@@ -83,6 +89,44 @@ test('another caller finds what a stranger finds, and so does everyone after its
       await expect(kept.read(each, caller)).rejects.toMatchObject({ code: 'endpoint_not_found' });
   await expect(kept.read(unknown, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
   await vi.waitFor(() => expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' }), 5000);
+});
+
+test('a token without the scopes of the endpoint finds nothing', async () => {
+  const { kept } = await create();
+  const uri = await keep(kept, ['1'], { ...CALL, scopes: ['sales'] });
+  await expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  expect(await textOf(kept, uri, { ...ada, scopes: ['other', 'sales'] })).toBe('[1]');
+});
+
+test('a cursor leads its caller to any row, and no other caller', async () => {
+  const { kept } = await create({ lifetimeMs: 500 });
+  const continues = { arguments: 'a', rules: 'r' };
+  const keeper = kept.keeperFor({ ...CALL, isLinked: false, continues: () => continues });
+  for (let row = 0; row < 3000; row += 1) await keeper.add(String(row));
+  const { cursor = '', total, ...others } = await keeper.keep(LEFT_OUT);
+  expect(total).toBe(3000);
+  expect(others).not.toHaveProperty('kept');
+  const { offset, file, cursorTo, ...place } = kept.find(cursor, CALL) ?? {};
+  expect([offset, place]).toEqual([1, { continues }]);
+  if (file === undefined || cursorTo === undefined) throw new Error('there is no file');
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 2999 }), async (row) => {
+      const found = kept.find(cursorTo(row), CALL);
+      expect(found?.offset).toBe(row);
+      const first = await rowsFrom(file, row).next();
+      expect(first.value).toBe(String(row));
+    }),
+    { numRuns: 50 },
+  );
+  for (const each of [cursorTo(3000), cursor.slice(1), `${cursor}!`, '', 'x'.repeat(10_000)])
+    expect(kept.find(each, CALL)).toBeUndefined();
+  for (const other of [bob, ANONYMOUS]) expect(kept.find(cursor, { ...CALL, caller: other })).toBeUndefined();
+  expect(kept.find(cursor, { ...CALL, endpoint: 'tool "u"' })).toBeUndefined();
+  // The caller can compute the id, but has not been given a resource.
+  const id = Buffer.from(cursor.slice(0, 22), 'base64url').toString('hex');
+  const uri = `mxcp://results/${id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}`;
+  await expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  await vi.waitFor(() => expect(kept.find(cursor, CALL)).toBeUndefined(), 5000);
 });
 
 test('the oldest of more than 100 go', async () => {

@@ -1,61 +1,10 @@
 import type { Client } from '@modelcontextprotocol/client';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { AdminClient } from '../../../src/admin/client/index.js';
+import { describe, expect, test, vi } from 'vitest';
+import { AdminClient, type CallTraceEntry } from '../../../src/admin/client/index.js';
 import { readOwnerFile } from '../../../src/admin/client/owner-file.js';
-import { InProcessServer } from '../../kit/in-process-server.js';
-import { connectTo } from '../../kit/mcp-client.js';
-import { createProject, type ProjectFiles, sqlTool } from '../../kit/projects/temporary-project.js';
-
-const SITE = ['mxcp: 1', 'project: shop', 'profile: dev', 'sql_tools: { enabled: true }'];
-const COUNT = 'SELECT i FROM range($n) t(i)';
-const HOW_MANY = 'parameters: [{ name: n, type: integer }]';
-const LIST = 'return: { type: array, items: { type: object, properties: { i: { type: integer } } } }';
-
-const PYTHON = [
-  'import itertools',
-  'def numbers(n):',
-  '    return [{"i": i} for i in range(n)]',
-  'def endless():',
-  '    return ({"i": i} for i in itertools.count())',
-];
-
-function pythonTool(name: string, fields: readonly string[] = []): readonly string[] {
-  const shared = [
-    'mxcp: 1',
-    'tool:',
-    `  name: ${name}`,
-    '  language: python',
-    '  source: { file: ../python/lists.py }',
-  ];
-  return [...shared, ...fields.map((field) => `  ${field}`)];
-}
-
-async function serve(files: ProjectFiles) {
-  const project = createProject({ 'mxcp-site.yml': SITE, ...files });
-  const server = await InProcessServer.start(project);
-  const client = await connectTo(server.url);
-  onTestFinished(async () => {
-    await client.close();
-    await server[Symbol.asyncDispose]();
-  });
-  return { project, server, client };
-}
-
-interface Listed {
-  readonly result: readonly { readonly i: number }[];
-  readonly truncated?: boolean;
-  readonly returned?: number;
-  readonly total?: number;
-  readonly next_offset?: number;
-}
-
-async function call(client: Client, name: string, parameters: object = {}) {
-  const { content, structuredContent, isError } = await client.callTool({ name, arguments: { ...parameters } });
-  const texts = content.map((block) => (block.type === 'text' ? block.text : ''));
-  if (isError === true) throw new Error(texts.join('\n'));
-  // The tools of this file answer with lists.
-  return { list: structuredContent as unknown as Listed, note: texts.at(-1) ?? '', blocks: texts.length };
-}
+import { readAuditLines } from '../../kit/audit-lines.js';
+import { sqlTool } from '../../kit/projects/temporary-project.js';
+import { call, COUNT, HOW_MANY, LIST, PYTHON, pythonTool, serve, SITE } from './list-project.js';
 
 describe('a list that is longer than an answer', () => {
   test('has 1000 rows by default, and says how many there are and that others are left out', async () => {
@@ -173,6 +122,45 @@ describe('a list that is longer than an answer', () => {
       'the result of tool "text" has 1025 bytes, more than its `max_bytes` (1024); ask for less',
     );
   });
+});
+
+test('operators see what was left out: in the audit log, the metrics, the trace and the log', async () => {
+  const { client, server, project } = await serve({
+    'mxcp-site.yml': [...SITE, 'profiles: { dev: { audit: { enabled: true } } }'],
+    'tools/count.yml': sqlTool('count', COUNT, [HOW_MANY, 'max_rows: 10', 'keep_result: true']),
+  });
+  const traced: CallTraceEntry[] = [];
+  const abort = new AbortController();
+  const reading = (async () => {
+    for await (const each of server.admin.trace({ signal: abort.signal })) traced.push(each);
+  })();
+  await server.admin.setLogLevel('debug', {});
+  await vi.waitFor(async () => {
+    await call(client, 'count', { n: 10 });
+    expect(traced).not.toEqual([]);
+  }, 10_000);
+  const { content } = await client.callTool({ name: 'count', arguments: { n: 25 } });
+  const link = content.find((block) => block.type === 'resource_link');
+  await client.readResource({ uri: `${link?.uri}?offset=20` });
+  const [page, shortened, whole] = (await readAuditLines(project.path('audit/logs-dev.jsonl'))).toReversed();
+  expect(whole).not.toHaveProperty('shortened');
+  expect(shortened?.['shortened']).toEqual({ because: 'rows', returned: 10, total: 25, tokens: 18 });
+  expect(page).toMatchObject({
+    operation_name: `${link?.uri}?offset=20`,
+    output_data: { kept_result: { mime_type: 'application/json', bytes: 40 } },
+  });
+  const [found] = (await server.admin.auditRecords({ limit: 3 })).records.filter((each) => each.shortened !== null);
+  expect(found?.shortened).toMatchObject({ because: 'rows', total: 25 });
+  expect(await server.admin.metricsText()).toContain(
+    'mxcp_answers_shortened_total{kind="tool",name="count",because="rows"} 1',
+  );
+  await vi.waitFor(() =>
+    expect(traced).toContainEqual(expect.objectContaining({ name: 'count', rows: 10, bytes: 70, shortened: 'rows' })),
+  );
+  expect(traced[0]).toMatchObject({ shortened: null });
+  expect(server.logLines.join('')).toMatch(/ DEBUG calls: call ended .*shortened=rows returned=10 total=25 bytes=70\n/);
+  abort.abort();
+  await reading;
 });
 
 describe('a kept result', () => {

@@ -112,6 +112,7 @@ describe('traces', () => {
       'db.operation.name': 'SELECT',
       'db.statement.hash': expect.stringMatching(/^[\da-f]{16}$/),
     });
+    expect(endpoint.attributes).toMatchObject({ 'mxcp.answer.count': 2, 'mxcp.answer.bytes': 14 });
     expect(python.attributes).toMatchObject({ 'code.file.path': 'python/code.py', 'mxcp.result.count': 2 });
     // On a busy machine, a call may wait a millisecond for its turn, and a wait of that length has a span.
     const names = Object.keys(spans).filter((name) => !name.endsWith('.wait'));

@@ -27,6 +27,7 @@ function ended(name: string): EndedCall {
     context: anonymous(),
     error: undefined,
     durationMs: 1.4,
+    outcome: {},
   };
 }
 

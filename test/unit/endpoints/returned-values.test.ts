@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { TypeDefinition } from '../../../src/values/type-definition.js';
-import { createResultChecks, ValueCollector } from '../../../src/values/results.js';
+import { createResultChecks } from '../../../src/values/results.js';
 import { SchemaCompiler } from '../../../src/values/schema-compiler.js';
 import type { JsonValue } from '../../../src/duckdb/index.js';
+import { ValueCollector } from '../../../src/values/value-collector.js';
 
 /** As a worker hands a result over: a list item by item, anything else as one value. */
 function collect(returns: TypeDefinition | undefined, value: JsonValue, maxResultBytes = 1000) {

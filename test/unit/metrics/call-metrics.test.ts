@@ -58,6 +58,34 @@ test('a duration has the labels of the OpenTelemetry conventions, with an error 
   expect(buckets.find((line) => line.includes('le="2",'))).toMatch(/ 1$/);
 });
 
+test('the size of an answer is measured, and what did not fit is counted, while the endpoint is served', async () => {
+  const { metrics, linesOf } = create();
+  const answer = (bytes: number, because?: 'rows' | 'bytes') => ({
+    answer: { parts: 3, bytes, shortened: because && { because, total: undefined } },
+  });
+  metrics.callEnded(ended('sales', answer(500)));
+  metrics.callEnded(ended('sales', answer(102_400, 'bytes')));
+  metrics.callEnded(ended('sales', answer(900, 'rows')));
+  metrics.callEnded(ended('sales', failed('query_failed')));
+  expect(await linesOf('mxcp_answers_shortened_total')).toEqual([
+    'mxcp_answers_shortened_total{kind="tool",name="sales",because="bytes"} 1',
+    'mxcp_answers_shortened_total{kind="tool",name="sales",because="rows"} 1',
+  ]);
+  expect(await linesOf('mxcp_answer_bytes_sum')).toEqual(['mxcp_answer_bytes_sum{kind="tool",name="sales"} 103800']);
+  const buckets = await linesOf('mxcp_answer_bytes_bucket');
+  expect(buckets.map((line) => /le="([^"]+)".* (\d)$/.exec(line)?.slice(1).join(' '))).toEqual([
+    '400 0',
+    '2000 2',
+    '10000 2',
+    '40000 2',
+    '102400 3',
+    '1048576 3',
+    '+Inf 3',
+  ]);
+  metrics.showOnly([]);
+  for (const name of ['mxcp_answers_shortened_total', 'mxcp_answer_bytes_count']) expect(await linesOf(name)).toEqual([]);
+});
+
 test('names that do not exist share one series, however many a client tries', async () => {
   const { metrics, linesOf } = create();
   for (let call = 0; call < 1000; call += 1) metrics.callEnded(ended(undefined, failed('endpoint_not_found')));
