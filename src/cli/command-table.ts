@@ -142,6 +142,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     // It opens nothing and resolves no reference, so the other options of a project would have no effect.
     options: [
       { flags: '--profiles', doc: 'List the profiles of the project instead.' },
+      { flags: '--tokens', doc: 'Estimate how many tokens a model reads for each of them, the most expensive first.' },
       ...WHERE_THE_PROJECT_IS,
       ...toOptions(['profile', 'debug']),
       JSON_OUTPUT,

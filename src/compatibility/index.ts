@@ -1,2 +1,3 @@
 export { compareContracts, type ContractChange } from './compare-contracts.js';
 export { type Contract, formatContract, parseContract, toContract } from './contract.js';
+export { countListTokens } from './list-tokens.js';

@@ -19,6 +19,7 @@ export {
 export type { Completion, CompletionRequest } from './calling/complete-argument.js';
 export type { CallContext } from './calling/call-context.js';
 export { KeptResults } from './calling/kept-results.js';
+export { findLargeAnswers } from './calling/large-answers.js';
 export { type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-calls.js';
 export type { PromptMessage } from './calling/render-prompt.js';
 export type { ResourceText } from './calling/resource-text.js';

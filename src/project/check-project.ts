@@ -7,6 +7,7 @@ import {
   checkEndpoints,
   type EndpointCatalog,
   EndpointSet,
+  findLargeAnswers,
   findPythonTargets,
   loadEndpoints,
   withFailures,
@@ -58,7 +59,8 @@ export async function checkProject(
   warnings.push(...unknownEndpoints(config, found));
   const databasePath = config.duckdb.path;
   const onWarning = (text: string): void => void warnings.push(toWarning(text, config.paths.python));
-  const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning, server });
+  const onLarge = (problems: readonly Problem[]): void => void warnings.push(...problems);
+  const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning, onLarge, server });
   const catalog = await orError(withoutCreating(config, check));
   if (!(catalog instanceof MxcpError))
     return { catalog, configError, databaseError: undefined, isSqlChecked: true, databasePath, warnings };
@@ -104,7 +106,12 @@ async function withoutCreating<T>(config: ResolvedConfig, check: (config: Resolv
 async function checkOnDatabase(
   catalog: EndpointCatalog,
   config: ResolvedConfig,
-  output: Pick<OpenProjectOptions, 'logger' | 'onWarning' | 'server'>,
+  {
+    onLarge,
+    ...output
+  }: Pick<OpenProjectOptions, 'logger' | 'onWarning' | 'server'> & {
+    readonly onLarge: (problems: readonly Problem[]) => void;
+  },
 ): Promise<EndpointCatalog> {
   const project = await openProject(config, {
     targets: findPythonTargets(catalog),
@@ -115,8 +122,13 @@ async function checkOnDatabase(
       return new EndpointSet(checked, config.sqlTools);
     },
   });
-  await project.dispose();
-  return project.contents.endpoints.catalog;
+  const { endpoints, database } = project.contents;
+  try {
+    onLarge(await findLargeAnswers(endpoints, database, config.answers));
+  } finally {
+    await project.dispose();
+  }
+  return endpoints.catalog;
 }
 
 async function orError<T>(work: Promise<T>): Promise<T | MxcpError> {

@@ -1,5 +1,6 @@
 import type { EndpointCatalog, EndpointDefinition, EndpointTest } from '../endpoints/index.js';
 import { formatProblem, toMxcpError } from '../errors/index.js';
+import { toTokens } from '../values/index.js';
 import { checkResult } from './check-result.js';
 
 export interface TestOutcome {
@@ -10,6 +11,8 @@ export interface TestOutcome {
   /** Each problem with its place in the endpoint file; empty when the test passed. */
   readonly problems: readonly string[];
   readonly durationMs: number;
+  /** About how many tokens the whole result costs a model; undefined if there is none. */
+  readonly tokens: number | undefined;
 }
 
 export interface EndpointTests {
@@ -63,21 +66,23 @@ async function runTest(
   call: CallForTest,
 ): Promise<TestOutcome> {
   const startedAt = performance.now();
-  const { status, messages } = await judge(definition, test, call);
+  const { status, messages, tokens } = await judge(definition, test, call);
   return {
     name: test.name,
     description: test.description ?? null,
     status,
     problems: messages.map((message) => formatProblem({ ...definition.positions.test(index), message })),
     durationMs: performance.now() - startedAt,
+    tokens,
   };
 }
 
-async function judge(
-  definition: EndpointDefinition,
-  test: EndpointTest,
-  call: CallForTest,
-): Promise<Pick<TestOutcome, 'status'> & { readonly messages: readonly string[] }> {
+type Verdict = Pick<TestOutcome, 'status'> & {
+  readonly messages: readonly string[];
+  readonly tokens?: number | undefined;
+};
+
+async function judge(definition: EndpointDefinition, test: EndpointTest, call: CallForTest): Promise<Verdict> {
   let result: unknown;
   try {
     result = await call(definition, test);
@@ -87,7 +92,8 @@ async function judge(
     return { status: 'error', messages: [error.message] };
   }
   const messages = checkResult(test, result);
-  return { status: messages.length === 0 ? 'passed' : 'failed', messages };
+  const tokens = toTokens(Buffer.byteLength(JSON.stringify(result) ?? ''));
+  return { status: messages.length === 0 ? 'passed' : 'failed', messages, tokens };
 }
 
 function toStatus(endpoints: readonly EndpointTests[]): TestReport['status'] {

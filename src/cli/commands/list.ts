@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { loadEndpointFolders, loadProfileNames } from '../../config/index.js';
-import { loadEndpoints } from '../../endpoints/index.js';
-import { formatProblem, visible, visibleLines } from '../../errors/index.js';
-import type { CommandModule } from '../command/command.js';
+import { countListTokens } from '../../compatibility/index.js';
+import { type EndpointCatalog, EndpointSet, loadEndpoints } from '../../endpoints/index.js';
+import { formatProblem, plural, visible, visibleLines } from '../../errors/index.js';
+import type { CommandModule, Options } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import type { Output } from '../terminal/output.js';
 import { printTable } from '../terminal/tables.js';
@@ -18,7 +19,22 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
     else for (const profile of profiles) context.output.print(visible(profile));
     return 0;
   }
-  const { endpoints, failures, disabled } = await loadEndpoints(await loadEndpointFolders(settings));
+  const folders = await loadEndpointFolders(settings);
+  const catalog = await loadEndpoints(folders);
+  if (options['tokens'] === true) {
+    const { listings } = new EndpointSet(catalog, folders.sqlTools);
+    printTokens(countListTokens(listings), catalog.failures.length, { options, output: context.output });
+    return 0;
+  }
+  printEndpoints(catalog, settings.projectRoot, { options, output: context.output });
+  return 0;
+};
+
+function printEndpoints(
+  { endpoints, failures, disabled }: EndpointCatalog,
+  projectRoot: string,
+  { options, output }: Printing,
+): void {
   const listed = [
     ...endpoints.map((each) => ({
       path: each.path,
@@ -33,23 +49,45 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
     }),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   if (options['jsonOutput'] === true) {
-    const absolute = (path: string): string => resolve(settings.projectRoot, path);
+    const absolute = (path: string): string => resolve(projectRoot, path);
     const result = {
       status: 'ok',
       endpoints: listed.map((each) => ({ ...each, path: absolute(each.path) })),
       disabled: disabled.map(({ path, kind, name }) => ({ path: absolute(path), kind, name })),
     };
-    context.output.json({ status: 'ok', result });
-    return 0;
+    return output.json({ status: 'ok', result });
   }
   const all = [...listed, ...disabled.map((each) => ({ ...each, uri: null, tags: [], error: DISABLED }))];
   const rows = all.map(({ kind, name, path, error, uri, tags }) => {
     return [kind, name, path, error ?? '', uri ?? '', tags.join(', ')];
   });
   const problems = failures.flatMap((each) => each.problems.map(formatProblem));
-  printRows(context.output, rows, problems);
-  return 0;
-};
+  printRows(output, rows, problems);
+}
+
+interface Printing {
+  readonly options: Options;
+  readonly output: Output;
+}
+
+/** Endpoints whose files have errors are not listed by a server, so they cost nothing. */
+function printTokens(
+  entries: ReturnType<typeof countListTokens>,
+  failures: number,
+  { options, output }: Printing,
+): void {
+  const tokens = entries.reduce((sum, entry) => sum + entry.tokens, 0);
+  if (options['jsonOutput'] === true)
+    return output.json({ status: 'ok', result: { status: 'ok', tokens, endpoints: entries } });
+  const rows = entries.map(({ kind, name, ...counts }) => [
+    ...[counts.tokens, counts.description, counts.input, counts.output].map(String),
+    kind,
+    name,
+  ]);
+  printTable(output, ['TOKENS', 'TEXTS', 'INPUT', 'OUTPUT', 'KIND', 'NAME'], rows);
+  const left = failures === 0 ? '' : `; ${plural(failures, 'endpoint file')} with errors`;
+  output.print(`about ${tokens} tokens for ${plural(entries.length, 'endpoint')}${left}`);
+}
 
 const COLUMNS = ['KIND', 'NAME', 'PATH', 'ERROR', 'URI', 'TAGS'];
 const ERROR = COLUMNS.indexOf('ERROR');

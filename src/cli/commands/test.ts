@@ -76,13 +76,16 @@ function toJson({ status, endpoints }: TestReport): unknown {
       path,
       status: statusOf({ problems, outcomes }),
       message: problems.length === 0 ? null : problems.join('\n'),
-      test_results: outcomes.map(({ name, description, status: state, problems: found, durationMs }) => ({
-        name,
-        description,
-        status: state,
-        error: found.length === 0 ? null : found.join('\n'),
-        time: durationMs / 1000,
-      })),
+      test_results: outcomes.map(
+        ({ name, description, status: state, problems: found, durationMs, tokens = null }) => ({
+          name,
+          description,
+          status: state,
+          error: found.length === 0 ? null : found.join('\n'),
+          time: durationMs / 1000,
+          tokens,
+        }),
+      ),
     })),
   };
   return { status: status === 'ok' ? 'ok' : 'error', result };
@@ -101,10 +104,16 @@ function printReport({ endpoints }: TestReport, output: Output): void {
   };
   const rows = endpoints.flatMap(({ endpoint, problems, outcomes }) =>
     problems.length > 0
-      ? [['error', endpoint, null, null]]
-      : outcomes.map(({ status, name, durationMs }) => [status, endpoint, name, `${Math.round(durationMs)} ms`]),
+      ? [['error', endpoint, null, null, null]]
+      : outcomes.map(({ status, name, durationMs, tokens = null }) => [
+          status,
+          endpoint,
+          name,
+          `${Math.round(durationMs)} ms`,
+          tokens === null ? null : String(tokens),
+        ]),
   );
-  if (rows.length > 0) printTable(output, ['STATUS', 'ENDPOINT', 'TEST', 'TIME'], rows, paint);
+  if (rows.length > 0) printTable(output, ['STATUS', 'ENDPOINT', 'TEST', 'TIME', 'TOKENS'], rows, paint);
   for (const { problems, outcomes } of endpoints)
     for (const problem of [...problems, ...outcomes.flatMap((outcome) => outcome.problems)])
       output.print(visibleLines(problem));

@@ -131,6 +131,23 @@ describe('mxcp list', () => {
     expect(answer.result.endpoints).toHaveLength(6);
   });
 
+  it('estimates what a model reads for each endpoint, the most expensive first', async () => {
+    const { stdout, code } = await mxcp(['list', '--tokens', '--json-output']);
+    expect(code).toBe(0);
+    const { result } = JSON.parse(stdout);
+    const tokens: readonly number[] = result.endpoints.map((each: { readonly tokens: number }) => each.tokens);
+    expect(tokens).toEqual(tokens.toSorted((a, b) => b - a));
+    expect(result.tokens).toBe(tokens.reduce((sum, each) => sum + each, 0));
+    for (const { tokens: all, description, input, output } of result.endpoints) {
+      expect(all).toBeGreaterThanOrEqual(Math.max(description, input, output));
+      expect(description).toBeGreaterThan(0);
+    }
+    const table = (await mxcp(['list', '--tokens'])).stdout.trimEnd().split('\n');
+    expect(table[0]).toBe('TOKENS\tTEXTS\tINPUT\tOUTPUT\tKIND\tNAME');
+    expect(table).toHaveLength(tokens.length + 2);
+    expect(table.at(-1)).toContain(`about ${result.tokens} tokens for ${tokens.length} endpoint`);
+  });
+
   it('refuses the files of an earlier format, as validate does', async () => {
     write('mxcp-site.yml', 'mxcp: "1.0.0"\nproject: small\nprofile: dev\n');
     for (const command of ['list', 'validate']) {

@@ -91,8 +91,8 @@ describe('mxcp test', () => {
     const { code, stdout, stderr } = await test();
     expect(stderr).toBe('');
     const rows = stdout.trimEnd().split('\n');
-    expect(rows.map((row) => row.replace(/\d+ ms$/, 'ms'))).toEqual([
-      'STATUS\tENDPOINT\tTEST\tTIME',
+    expect(rows.map((row) => row.replace(/\d+ ms\t\d+$/, 'ms'))).toEqual([
+      'STATUS\tENDPOINT\tTEST\tTIME\tTOKENS',
       'passed\tprompt/ask\tnames the topic\tms',
       'passed\tresource/sales://{region}\ttwo rows\tms',
       'passed\ttool/add\tadds one\tms',
@@ -120,8 +120,9 @@ describe('mxcp test', () => {
             status: 'ok',
             message: null,
             test_results: [
-              { name: 'adds one', description: 'The default of b.', ...outcome },
-              { name: 'adds two numbers', description: null, ...outcome },
+              // {"sum":41}
+              { name: 'adds one', description: 'The default of b.', ...outcome, tokens: 3 },
+              { name: 'adds two numbers', description: null, ...outcome, tokens: 3 },
             ],
           },
         ],

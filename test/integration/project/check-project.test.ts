@@ -115,3 +115,33 @@ it('a report of several endpoints that share a problem says so, and lists it onc
     'Found 2 endpoints with errors, all from 1 problem\n  python/d.py:1: cannot be imported',
   );
 });
+
+describe('a check of tools with large answers', () => {
+  it('warns of those that DuckDB expects to be shortened, unless their file decides that', async () => {
+    const all = 'SELECT i, j FROM large';
+    const project = createProject({
+      'mxcp-site.yml': ['mxcp: 1', 'project: shop', 'profile: dev', 'answers: { max_rows: 500 }'],
+      'tools/all.yml': sqlTool('all', `${all} ORDER BY j`),
+      'tools/few.yml': sqlTool('few', 'SELECT i FROM small'),
+      'tools/first.yml': sqlTool('first', `${all} LIMIT 5`),
+      'tools/sum.yml': sqlTool('sum', 'SELECT sum(i) AS total FROM large'),
+      'tools/one.yml': sqlTool('one', `${all} WHERE i = $i`, ['parameters: [{ name: i, type: integer }]']),
+      'tools/paged.yml': sqlTool('paged', all, ['paging: cursor']),
+      'tools/limited.yml': sqlTool('limited', all, ['max_rows: 20']),
+      'tools/object.yml': sqlTool('object', all, ['return: { type: object }']),
+      'tools/two.yml': sqlTool('two', `${all}; DELETE FROM large`),
+    });
+    mkdirSync(project.path('data'));
+    const tables = ['large AS SELECT i, i % 7 AS j FROM range(20000) t(i)', 'small AS SELECT i FROM range(500) t(i)'];
+    await createDatabaseFile(project.path('data/db-dev.duckdb'), ...tables.map((table) => `CREATE TABLE ${table}`));
+    const { warnings, catalog } = await check(project);
+    expect(catalog?.failures).toEqual([]);
+    expect(warnings.map(({ file, line, message }) => `${file}:${line}: ${message}`)).toEqual([
+      expect.stringMatching(
+        /^tools\/all\.yml:3: answers of tool "all" will be shortened: DuckDB expects about 20000 rows, and 500 fit; aggregate/,
+      ),
+    ]);
+    const again = await check(project);
+    expect(again.warnings).toHaveLength(1);
+  });
+});

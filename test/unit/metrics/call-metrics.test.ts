@@ -83,7 +83,8 @@ test('the size of an answer is measured, and what did not fit is counted, while 
     '+Inf 3',
   ]);
   metrics.showOnly([]);
-  for (const name of ['mxcp_answers_shortened_total', 'mxcp_answer_bytes_count']) expect(await linesOf(name)).toEqual([]);
+  for (const name of ['mxcp_answers_shortened_total', 'mxcp_answer_bytes_count'])
+    expect(await linesOf(name)).toEqual([]);
 });
 
 test('names that do not exist share one series, however many a client tries', async () => {
