@@ -363,7 +363,7 @@ class RefusedArguments extends ProtocolError {
  */
 export function parseMessageText(text: string): unknown {
   const parsed: unknown = JSON.parse(text.replace(/^\u{feff}/u, ''));
-  if (text.length > LARGE_TEXT) refuseOversized(parsed);
+  if (text.length > LARGE_TEXT || Array.isArray(parsed)) refuseOversized(parsed);
   return Array.isArray(parsed) ? parsed.map(withoutNulls) : withoutNulls(parsed);
 }
 
