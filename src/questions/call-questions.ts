@@ -92,6 +92,9 @@ export class CallQuestions {
   }
 }
 
+/** What the keys of questions begin with that code does not ask. The worker refuses it. */
+const OWN_KEYS = 'mxcp.';
+
 const NOTHING: ReadonlySet<QuestionKind> = new Set();
 
 /**
@@ -101,7 +104,7 @@ const NOTHING: ReadonlySet<QuestionKind> = new Set();
 export async function takeAnswers(endpoint: AskingEndpoint, attempt: Attempt): Promise<CallQuestions> {
   const { opened, reply, states, shared } = attempt;
   const sent = answersIn(reply);
-  if (opened === undefined) return new CallQuestions(endpoint, attempt, sent);
+  if (opened === undefined) return new CallQuestions(endpoint, attempt, withoutOwn(sent));
   if (opened.definition !== endpoint.digest())
     throw new MxcpError(
       'confirmation_outdated',
@@ -113,6 +116,17 @@ export async function takeAnswers(endpoint: AskingEndpoint, attempt: Attempt): P
   });
   if (fresh.length > 0) await states?.claim(opened, shared);
   return new CallQuestions(endpoint, attempt, new Map([...opened.answers, ...fresh]));
+}
+
+/** Nothing agrees to what only the server asks before it has asked. */
+function withoutOwn(sent: GivenAnswers): GivenAnswers {
+  return new Map([...sent].filter(([key]) => !key.startsWith(OWN_KEYS)));
+}
+
+/** Whether a reply answers at least one of the questions that were asked last. */
+export function answersAny({ pending }: OpenedState, reply: Reply | undefined): boolean {
+  const sent = answersIn(reply);
+  return [...pending.keys()].some((key) => sent.has(key));
 }
 
 /** What the client has sent, whatever it was asked. */

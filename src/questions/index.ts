@@ -1,4 +1,4 @@
-export { type Asking, type Attempt, CallQuestions, openReply, takeAnswers } from './call-questions.js';
+export { answersAny, type Asking, type Attempt, CallQuestions, openReply, takeAnswers } from './call-questions.js';
 export {
   CannotAsk,
   type GivenAnswer,

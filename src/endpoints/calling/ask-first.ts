@@ -3,6 +3,7 @@ import {
   type CallQuestions,
   digestOf,
   type OpenedState,
+  answersAny,
   openReply,
   QuestionsAsked,
   type QuestionStates,
@@ -36,18 +37,20 @@ type Configured = { readonly config?: Pick<ResolvedConfig, 'confirmations'> | un
 
 /**
  * Opens the reply to an earlier attempt, before the call leases anything. The earlier attempt was counted, so this one is only if the reply is not
- * valid. Throws what `openReply` and `onInvalid` throw.
+ * valid or answers nothing: such replies have no end, and each makes its question anew. Throws what `openReply` and `count` throw.
  */
 export function openSentReply(
   call: Called & { questionId?: string },
   configured: Configured,
-  { questions, onInvalid }: AskingServices & { readonly onInvalid: () => void },
+  { questions, count }: AskingServices & { readonly count: () => void },
 ): OpenedState | undefined {
+  let isCounted = true;
   try {
-    return openReply(toAttempt(call, configured, questions), ({ id }) => (call.questionId = id));
-  } catch (error) {
-    onInvalid();
-    throw error;
+    const opened = openReply(toAttempt(call, configured, questions), ({ id }) => (call.questionId = id));
+    isCounted = opened === undefined || !answersAny(opened, call.context.reply);
+    return opened;
+  } finally {
+    if (isCounted) count();
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { addDecision, type Caller, type Decision } from '../../caller/index.js';
 import { conflictWaits, type QueryableDatabase } from '../../duckdb/index.js';
-import { MxcpError } from '../../errors/index.js';
+import { MxcpError, visible } from '../../errors/index.js';
 import type { CallGate } from '../../lifecycle/index.js';
 import { type PreparedTemplate, prepareTemplate, type RenderAnswer, type Renderers } from '../../prompts/index.js';
 import { type CallQuestions, digestOf, type GivenAnswers } from '../../questions/index.js';
@@ -101,7 +101,9 @@ export class Confirmation {
     const request = { templates: [this.#rule.message], values, maxBytes: MAX_MESSAGE_BYTES };
     const answer = await renderTexts(this.#endpoint, [this.#template], { request, renderers, signal });
     if (answer.kind !== 'rendered') throw unasked(this.#endpoint, answer);
-    const [message = ''] = answer.texts;
+    const [text = ''] = answer.texts;
+    // A value must not hide what the rest of the question says.
+    const message = visible(text, '\n\t');
     return { message, requestedSchema: { type: 'object', properties: {} } };
   }
 

@@ -211,7 +211,7 @@ export class LiveEndpointCalls {
       const isFirst = context.reply?.state === undefined;
       if (isFirst) count();
       const { contents } = this.#generations.current;
-      const opened = isFirst ? undefined : openSentReply(frame, contents, { ...this.#options, onInvalid: count });
+      const opened = isFirst ? undefined : openSentReply(frame, contents, { ...this.#options, count });
       const hold = context.timing?.begin('hold');
       frame.lease = await this.#generations.acquire(holder, deadline.signal);
       hold?.end();

@@ -176,6 +176,30 @@ it('a rate limit counts a call with its question once, and every reply that is n
   expect(JSON.stringify(await callRaw(url, { ...call, reply: forged }))).toContain('too many calls');
 });
 
+it('a rate limit counts every reply without an answer, which makes the question anew', async () => {
+  const { url } = await start({
+    'tools/remove.yml': sqlTool('remove', 'SELECT $id', [ID, 'confirm: "Sure?"', 'rate_limit: { calls: 3, per: 1h }']),
+  });
+  const call = { tool: 'remove', parameters: { id: 3 } };
+  const question = await askedBy(url, call);
+  const empty = { requestState: question.requestState, inputResponses: {} };
+  await askedBy(url, { ...call, reply: empty });
+  await askedBy(url, { ...call, reply: empty });
+  expect(JSON.stringify(await callRaw(url, { ...call, reply: empty }))).toContain('too many calls');
+  expect((await callRaw(url, { ...call, reply: answerTo(question) })).error).toBeUndefined();
+});
+
+it('a value cannot hide what the question says', async () => {
+  const { url } = await start({
+    'tools/pay.yml': sqlTool('pay', 'SELECT $to', [
+      'parameters: [{ name: to, type: string }]',
+      'confirm: "Pay {{ to }} 100?"',
+    ]),
+  });
+  const { inputRequests } = await askedBy(url, { tool: 'pay', parameters: { to: 'Ada\u001b[8m\u202e\nMallory' } });
+  expect(inputRequests[CONFIRM]?.params.message).toBe('Pay Ada\\u001b[8m\\u202e\nMallory 100?');
+});
+
 describe('a prompt that holds resources that ask', () => {
   const FILES_OF_PROMPT = {
     'prompts/p.yml': [

@@ -46,6 +46,9 @@ const CODE = [
   '    await mcp.elicit("Where?", {"place": {"type": "object", "properties": {}}})',
   '    return ""',
   '',
+  'async def says(text: str) -> str:',
+  '    return (await mcp.elicit(text)).action',
+  '',
   'async def any_form(form: dict) -> str:',
   '    return json.dumps((await mcp.elicit("Fill it in", form, key="form")).content)',
   '',
@@ -70,6 +73,14 @@ const FILES = {
     '  name: order',
     '  language: python',
     '  parameters: [{ name: item, type: string }]',
+    '  return: { type: string }',
+    '  source: { file: ../python/code.py }',
+  ],
+  'tools/says.yml': [
+    'tool:',
+    '  name: says',
+    '  language: python',
+    '  parameters: [{ name: text, type: string }]',
     '  return: { type: string }',
     '  source: { file: ../python/code.py }',
   ],
@@ -169,6 +180,11 @@ describe.each(ERAS)('Python code that asks a client of the era "%s"', (era) => {
     await expect(callText(silent, 'in_thread')).resolves.toBe('caught');
     await expect(callText(silent, 'order', { item: 'tea' })).rejects.toThrow('cannot be asked (elicitation)');
   });
+});
+
+it('the text of a question hides nothing', async () => {
+  const { inputRequests } = await askedBy(url, { tool: 'says', parameters: { text: 'a\u202eb\u001b[8m\nc' } });
+  expect(Object.values(inputRequests)[0]?.params.message).toBe('a\\u202eb\\u001b[8m\nc');
 });
 
 it('answers that nothing asked for count only where the code has named its question', async () => {

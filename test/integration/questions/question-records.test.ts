@@ -173,6 +173,12 @@ describe.each(ERAS)('the audit log of a client of the era "%s"', (era) => {
 
 const CALL = { tool: 'remove', parameters: { id: 5 } };
 
+it('what a client agrees to before it was asked is no answer', async () => {
+  const inputResponses = { 'mxcp.confirm': { action: 'accept' } };
+  const [line] = await recordedBy(() => callRaw(url, { ...CALL, reply: { inputResponses } }));
+  expect(line).toMatchObject({ error_code: 'input_required', answer_data: null });
+});
+
 it('an answer that comes again, late or for other arguments has its record, which names the question', async () => {
   const lines = await recordedBy(async () => {
     const question = await askedBy(url, CALL);

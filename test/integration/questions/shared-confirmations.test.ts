@@ -72,6 +72,26 @@ it('a second replica takes the answer to a question of the first one, and one of
     expect(bodies.filter(({ error }) => error === undefined)).toHaveLength(1);
     expect(bodies.map(errorCode).filter((code) => code === 'confirmation_used')).toHaveLength(19);
   }
+  // During a rolling change of definitions, replicas differ for a while.
+  other.project.write(
+    'tools/remove.yml',
+    REMOVE.map((line) => line.replace('id = $id', 'id >= $id')),
+  );
+  await other.running.admin.reload({ waitMs: 20_000, definitions: true });
+  const reply = answerTo(await askedBy(one.running.url, CALL));
+  expect(errorCode(await callRaw(other.running.url, { ...CALL, reply }))).toBe('confirmation_outdated');
+  expect((await callRaw(one.running.url, { ...CALL, reply })).error).toBeUndefined();
+});
+
+it('replicas that rotate their key one after the other take the answers of each other, as long as both have both keys', async () => {
+  const shared = createProject().path('used');
+  const files = (keys: readonly string[]) => ({ 'tools/remove.yml': REMOVE, 'config.yml': config(keys, shared) });
+  const { url: older } = (await startServer(files([key('a'), key('b')]))).running;
+  const { url: newer } = (await startServer(files([key('b'), key('a')]))).running;
+  const [byOlder, byNewer] = [await askedBy(older, CALL), await askedBy(newer, CALL)];
+  expect((await callRaw(newer, { ...CALL, reply: answerTo(byOlder) })).error).toBeUndefined();
+  expect((await callRaw(older, { ...CALL, reply: answerTo(byNewer) })).error).toBeUndefined();
+  expect(errorCode(await callRaw(older, { ...CALL, reply: answerTo(byOlder) }))).toBe('confirmation_used');
 });
 
 it('a reload rotates keys: the first one seals, the others still open, and one that is gone opens nothing', async () => {

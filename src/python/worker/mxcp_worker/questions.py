@@ -14,6 +14,8 @@ from .question_schemas import UnfitAnswer, check_answer, to_schema
 #: Questions of one call. Their answers go through the client and back.
 _MAX_QUESTIONS = 20
 _MAX_QUESTION_BYTES = 64 * 1024
+#: Characters that hide or turn around what the rest of a message says.
+_HIDING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -47,7 +49,7 @@ class Questions:
     def elicit(self, message: str, fields: Any, key: str | None) -> tuple[str, dict[str, Any] | None]:
         """What the person did, and what was entered. Raises QuestionAsked as long as there is no answer, and Unsupported."""
         schema = to_schema(fields)
-        name, answer = self.ask("elicitation", {"message": str(message), "requestedSchema": schema}, key)
+        name, answer = self.ask("elicitation", {"message": _visible(str(message)), "requestedSchema": schema}, key)
         try:
             return check_answer(answer, schema)
         except UnfitAnswer as error:
@@ -82,6 +84,10 @@ class Questions:
             raise ValueError("a call may ask at most %d questions" % _MAX_QUESTIONS)
         self._keys.add(name)
         return name
+
+
+def _visible(text: str) -> str:
+    return _HIDING.sub(lambda match: "\\u%04x" % ord(match.group()), text)
 
 
 def _digest(kind: str, params: dict[str, Any]) -> str:
