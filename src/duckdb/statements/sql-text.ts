@@ -111,12 +111,14 @@ export function refuseSeveralStatements(sql: string): void {
 const KEY_LIST = /\bBY\b|\bDISTINCT\s+ON\b/i;
 /** The text before an item of a list. */
 const BEFORE_ITEM = /(?:\bBY|[,(])\s*$/i;
+/** DuckDB binds a null parameter as it binds this: without a type (1.5.6). */
+const NULL = '(NULL)';
 /** Types whose name is valid SQL: scalars, and lists of them. */
 const PLAIN_TYPE = /^[A-Z ]+(?:\[\])*$/;
 
 /**
- * The statement with each `$name` as a cast to the type of its sample, `CAST($name AS VARCHAR)`, so that DuckDB knows all
- * types without values. Undefined if that cannot be written with certainty.
+ * The statement with each `$name` as a cast to the type of its sample, `CAST($name AS VARCHAR)`, and as `(NULL)` where the sample is null,
+ * so that DuckDB knows all types without values. Undefined if that cannot be written with certainty.
  */
 export function castParameters(sql: string, samples: SqlParameters): string | undefined {
   let cast = '';
@@ -125,7 +127,7 @@ export function castParameters(sql: string, samples: SqlParameters): string | un
     const isNamed = kind === 'parameter' && text !== '?' && !/\d/.test(text[1] ?? '');
     const type = isNamed ? typeNameOf(samples, text.slice(1)) : undefined;
     if (isNamed && (type === undefined || (KEY_LIST.test(before) && BEFORE_ITEM.test(before)))) return undefined;
-    cast += isNamed ? `CAST(${text} AS ${type})` : text;
+    cast += isNamed ? (type === NULL ? type : `CAST(${text} AS ${type})`) : text;
     if (kind !== 'comment') before += text;
   }
   return cast;
@@ -133,7 +135,8 @@ export function castParameters(sql: string, samples: SqlParameters): string | un
 
 function typeNameOf(samples: SqlParameters, name: string): string | undefined {
   const sample = Object.hasOwn(samples, name) ? samples[name] : undefined;
-  if (sample === undefined || sample === null) return undefined;
+  if (sample === undefined) return undefined;
+  if (sample === null) return NULL;
   const type = toType(shapeOf(sample));
   const text = type.alias ?? type.toString();
   return PLAIN_TYPE.test(text) ? text : undefined;

@@ -42,6 +42,17 @@ describe('a rule for rows', () => {
   });
 
   test.each([
+    'SELECT count(*) AS n FROM orders WHERE ($region IS NULL OR region = $region)',
+    'SELECT count(*) + coalesce(length($region), 0) AS n FROM orders WHERE upper($region) IS NULL',
+    'SELECT count(*) AS n FROM orders WHERE typeof($region) = \'"NULL"\' AND $region IS NOT DISTINCT FROM $other',
+  ])('leaves parameters without a value usable: %s', async (sql) => {
+    const parameters = sql.includes('$other') ? { region: null, other: null } : { region: null };
+    expect(await rowsOf(database, sql, parameters, { caller: NORA })).toEqual([{ n: 5 }]);
+    const foreign = sql.replace('FROM orders', 'FROM shop.main.orders');
+    await expect(rowsOf(database, foreign, parameters, { caller: NORA })).rejects.toThrow('orders');
+  });
+
+  test.each([
     'SELECT (SELECT count(*) FROM orders o2 WHERE o2.id < o.id) AS n FROM orders o WHERE id = 8',
     'SELECT n FROM orders o, LATERAL (SELECT count(*) AS n FROM orders p WHERE p.id < o.id) WHERE o.id = 8',
     'SELECT count(*) + 3 AS n FROM grants g WHERE EXISTS (FROM orders o WHERE o.region = g.who)',
