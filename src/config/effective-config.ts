@@ -95,6 +95,12 @@ export async function loadDatabasePath(settings: ServerSettings): Promise<string
   return settings.duckdbPath ?? toSiteProfile(active).duckdb.path;
 }
 
+/** Which rows callers see, without resolving anything. Throws as `loadDatabasePath`. */
+export async function loadProtection(settings: ServerSettings): Promise<Protection> {
+  const active = chooseProfile(await loadConfigTemplate(settings), undefined);
+  return findProtection(active, toSiteProfile(active));
+}
+
 /** The audit log of the active profile, without resolving anything. Throws as `loadDatabasePath`. */
 export async function loadAuditConfig(settings: ServerSettings) {
   const { audit } = toSiteProfile(chooseProfile(await loadConfigTemplate(settings), undefined));

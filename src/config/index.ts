@@ -12,6 +12,7 @@ export {
   loadAuditConfig,
   loadDatabasePath,
   loadEndpointFolders,
+  loadProtection,
   loadSqlToolPolicies,
 } from './effective-config.js';
 export {

@@ -16,6 +16,7 @@ export {
   type PolicyExplanation,
   toExplained,
 } from './calling/explain-policies.js';
+export { explainRows, type RowExplanation } from './calling/explain-rows.js';
 export type { Completion, CompletionRequest } from './calling/complete-argument.js';
 export type { CallContext } from './calling/call-context.js';
 export { KeptResults } from './calling/kept-results.js';

@@ -1,5 +1,5 @@
 import { ANONYMOUS } from '../../caller/index.js';
-import { loadEndpointFolders, loadSqlToolPolicies } from '../../config/index.js';
+import { loadEndpointFolders, loadProtection, loadSqlToolPolicies } from '../../config/index.js';
 import {
   createSqlTools,
   type EndpointCatalog,
@@ -7,8 +7,10 @@ import {
   type ExplainedEndpoint,
   explainMissing,
   explainPolicies,
+  explainRows,
   loadEndpoints,
   type PolicyExplanation,
+  type RowExplanation,
   toExplained,
 } from '../../endpoints/index.js';
 import { visible } from '../../errors/index.js';
@@ -28,14 +30,20 @@ export const run: CommandModule['run'] = async ([name = ''], options, context) =
   const definition =
     (await findSqlTool(settings, folders.sqlTools, name)) ?? findDefinition(catalog, name, folders.sqlTools.enabled);
   const { user, headers } = readCaller(options, context);
+  const caller = { ...(user ?? ANONYMOUS), ...headers };
   const explanation = explainPolicies(new EndpointSet(catalog, folders.sqlTools), {
     definition,
-    caller: { ...(user ?? ANONYMOUS), ...headers },
+    caller,
     parameters: readParameters(options['param'], context.cwd),
     response: readResponse(options, context),
   });
-  if (options['json'] === true) context.output.json({ status: 'ok', result: toJson(definition, explanation) });
-  else print(definition, explanation, context.output);
+  const rows = explainRows(definition, caller, await loadProtection(settings));
+  if (options['json'] === true) {
+    context.output.json({ status: 'ok', result: { ...toJson(definition, explanation), row_rules: rows ?? null } });
+    return 0;
+  }
+  print(definition, explanation, context.output);
+  if (rows !== undefined) printRows(rows, context.output);
   return 0;
 };
 
@@ -70,7 +78,7 @@ function readResponse(options: Options, { cwd }: CommandContext): { readonly val
   return { value: wrapped?.['response'] ?? readJsonObject('--response', `{"value":${text}}`, cwd)?.['value'] };
 }
 
-function toJson({ kind, name, path }: ExplainedEndpoint, explanation: PolicyExplanation): unknown {
+function toJson({ kind, name, path }: ExplainedEndpoint, explanation: PolicyExplanation) {
   const { decision, reason, decidedBy, rules, scopes, rateLimit } = explanation;
   const limit = rateLimit && { calls: rateLimit.calls, per: rateLimit.per, by: rateLimit.by };
   const beside = { scopes, rate_limit: limit ?? null };
@@ -101,4 +109,16 @@ function print(
       output.print(visible(`  ${text} is ${JSON.stringify(value)}`));
     if (rule.error !== null) output.print(visible(`  ${rule.error}`));
   }
+}
+
+function printRows({ applies, tables, values }: RowExplanation, output: Output): void {
+  output.print('');
+  if (!applies) return output.print('`protect` lists it as `unfiltered`: its SQL sees all rows');
+  output.print('of these tables, its SQL sees what `protect` allows:');
+  for (const { table, place, rows, masks } of tables) {
+    output.print(visible(`${table}: ${rows === null ? 'all rows' : `rows where ${rows.trim()}`} (${place})`));
+    for (const [column, expression] of Object.entries(masks))
+      output.print(visible(`  ${column} as ${expression.trim()}`));
+  }
+  for (const [call, value] of Object.entries(values)) output.print(visible(`  ${call} is ${JSON.stringify(value)}`));
 }
