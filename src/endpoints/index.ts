@@ -25,7 +25,7 @@ export { type EndpointCalls, LiveEndpointCalls } from './calling/live-endpoint-c
 export type { PromptMessage } from './calling/render-prompt.js';
 export type { ResourceText } from './calling/resource-text.js';
 export { callByName, type EndpointRun, findCalled, runEndpoint, toJson } from './calling/run-endpoint.js';
-export { findDefinitionChange, findDefinitionChanges } from './definitions/definition-files.js';
+export { findDefinitionChange, findDefinitionChanges, readNamedBytes } from './definitions/definition-files.js';
 export type { EndpointTest } from './definitions/definition-schema.js';
 export {
   type EndpointCatalog,

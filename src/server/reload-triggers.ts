@@ -9,7 +9,7 @@ import { leaseDueAt, type ResolvedReference } from '../secrets/index.js';
 import type { ServerContext } from './server-context.js';
 import { FileWatcher } from './watch/file-watcher.js';
 import { findCodeFiles } from './watch/code-files.js';
-import { toWatchedFiles, type WatchedFile } from './watch/watched-files.js';
+import { toNamedFiles, toWatchedFiles, type WatchedFile } from './watch/watched-files.js';
 
 /** Requests of the admin API that may come at once, after a pause. */
 const BURST = 10;
@@ -96,7 +96,7 @@ export class ReloadTriggers implements Disposable {
 
 /**
  * `--watch`: reloads when a file that the current generation was built from has changed. Where every reload reads the
- * definitions, it also watches them, the SQL files and the Python code.
+ * definitions, it also watches them, the files that they name, and the Python code.
  */
 class WatchTrigger implements Disposable {
   readonly #watchesCode: boolean;
@@ -118,10 +118,11 @@ class WatchTrigger implements Disposable {
     this.#watcher = new FileWatcher({ onChange: (known) => void this.#apply(known) });
   }
 
-  update({ config, database }: GenerationContents): void {
+  update({ config, database, endpoints }: GenerationContents): void {
     this.#reload.reset();
     this.#codeFolders = this.#watchesCode ? [config.projectRoot, ...Object.values(config.paths)] : [];
-    this.#files = toWatchedFiles(config, database);
+    const named = this.#watchesCode ? toNamedFiles(config.projectRoot, endpoints.catalog) : [];
+    this.#files = [...toWatchedFiles(config, database), ...named];
     void this.#watch();
   }
 

@@ -226,7 +226,7 @@ export const SETTINGS = {
     flag: '--watch',
     variable: 'MXCP_WATCH',
     fallback: 'false',
-    doc: 'Reload when a configuration file, an env file, the file of a `file://` reference or the database changes; with `--reload-definitions` also when an endpoint file, an SQL file or Python code does.',
+    doc: 'Reload when a configuration file, an env file, the file of a `file://` reference or the database changes; with `--reload-definitions` also when an endpoint file, a file that it names, or Python code does.',
   },
   waitForSecrets: {
     kind: duration,

@@ -1,10 +1,11 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
 import type { ResolvedConfig } from '../../config/index.js';
 import { type DatabaseFile, type GenerationDatabase, statDatabaseFile } from '../../duckdb/index.js';
+import { type EndpointCatalog, readNamedBytes } from '../../endpoints/index.js';
 import { messageOf } from '../../errors/index.js';
-import { fingerprint, MISSING, readContentHash, type ReadFile } from '../../files/index.js';
+import { DiskReader, fingerprint, MISSING, readContentHash, type ReadFile } from '../../files/index.js';
 import { deadlineIn, within } from '../../lifecycle/index.js';
 
 /** A file that is compared by its content. */
@@ -23,6 +24,13 @@ interface WatchedDatabase {
   readonly readonly: boolean;
 }
 
+/** A file that an endpoint names, such as an image, compared with what the definition was read from. */
+interface WatchedNamedFile {
+  readonly kind: 'named';
+  readonly path: string;
+  readonly contentHash: string;
+}
+
 /** A folder in which files may appear or disappear. */
 interface WatchedFolder {
   readonly kind: 'folder';
@@ -31,7 +39,7 @@ interface WatchedFolder {
 }
 
 /** One path with its last known state: an equal content hash means that nothing has changed. */
-export type WatchedFile = WatchedText | WatchedDatabase | WatchedFolder;
+export type WatchedFile = WatchedText | WatchedNamedFile | WatchedDatabase | WatchedFolder;
 
 /** Endpoint files, the configuration, SQL files and Python code. */
 const CODE_ENDINGS: ReadonlySet<string> = new Set(['.yml', '.yaml', '.sql', '.py']);
@@ -51,7 +59,16 @@ export function hashEntries(entries: readonly Dirent[]): string {
   return `folder ${fingerprint(JSON.stringify(entries.map(({ name }) => name).sort()))}`;
 }
 
-/** Every file that a generation was built from, in its state at that time. */
+/** What the endpoints of a catalog name, in the state in which it was read. */
+export function toNamedFiles(projectRoot: string, { fingerprints }: EndpointCatalog): readonly WatchedFile[] {
+  return [...fingerprints.values()].flatMap(({ files = [] }) =>
+    files.map(({ path, contentHash }): WatchedNamedFile => {
+      return { kind: 'named', path: join(projectRoot, path), contentHash };
+    }),
+  );
+}
+
+/** The configuration and the database that a generation was built from, in their state at that time. */
 export function toWatchedFiles(
   { readFiles }: ResolvedConfig,
   { path, file, readonly }: Pick<GenerationDatabase, 'path' | 'readonly' | 'file'>,
@@ -82,6 +99,7 @@ const COARSE_TIME_MS = 2_000;
 
 /** Computes the content hashes of files. Remembers what it has read, so that an unchanged file is not read again. */
 export class FileChecks {
+  readonly #disk = new DiskReader();
   readonly #known = new Map<string, { readonly signature: string; readonly contentHash: string }>();
   /** A read that hangs is not started a second time: each would occupy a thread. */
   readonly #pending = new Map<string, Promise<string>>();
@@ -124,10 +142,15 @@ export class FileChecks {
     const signature = await readSignature(file.path);
     const known = this.#known.get(file.path);
     if (known !== undefined && known.signature === signature) return known.contentHash;
-    const contentHash = await readContentHash(file);
+    const contentHash = file.kind === 'text' ? await readContentHash(file) : await this.#hashNamed(file.path);
     if (signature === undefined) this.#known.delete(file.path);
     else this.#known.set(file.path, { signature, contentHash });
     return contentHash;
+  }
+
+  async #hashNamed(path: string): Promise<string> {
+    const { error, contentHash } = { error: undefined, ...(await readNamedBytes(path, this.#disk)) };
+    return error?.missing === true ? MISSING : contentHash;
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
@@ -45,6 +45,21 @@ describe('with --watch and --reload-definitions', () => {
     await untilAnswered(server, 'who', 'second');
     project.write('tools/new.yml', sqlTool('fresh', 'SELECT 7 AS n'));
     await untilAnswered(server, 'fresh', '7');
+  });
+
+  it('a change of an image that a message of a prompt names is served, also where both are no text', async () => {
+    const prompt = ['mxcp: 1', 'prompt:', '  name: draw', '  messages: [{ type: image, file: ../images/a.png }]'];
+    const { project, server } = await startWatched({ 'prompts/draw.yml': prompt, 'images/a.png': 'one' });
+    const client = await connectTo(server.url);
+    const image = async () => (await client.getPrompt({ name: 'draw' })).messages[0]?.content;
+    expect(await image()).toMatchObject({ data: Buffer.from('one').toString('base64') });
+    writeFileSync(project.path('images/a.png'), Buffer.from([0xff, 0xfe]));
+    const changed = { data: Buffer.from([0xff, 0xfe]).toString('base64') };
+    await vi.waitFor(async () => expect(await image()).toMatchObject(changed), PATIENCE);
+    writeFileSync(project.path('images/a.png'), Buffer.from([0xff, 0xfd]));
+    const again = { data: Buffer.from([0xff, 0xfd]).toString('base64') };
+    await vi.waitFor(async () => expect(await image()).toMatchObject(again), PATIENCE);
+    await client.close();
   });
 
   it('a new file that is broken changes nothing, and its correction is served', async () => {
