@@ -108,7 +108,11 @@ async function checkSql(
     });
     if (shape.isRefusedWrite === true) return [writeProblem(sql)];
     if (shape.comparedLists !== undefined) return shape.comparedLists.map((name) => comparedListProblem(sql, name));
-    return [...compareParameters(sql, definition, shape.parameterNames), ...compareResult(definition, shape.columns)];
+    return [
+      ...compareParameters(sql, definition, shape.parameterNames),
+      ...compareResult(definition, shape.columns),
+      ...compareRules(definition, shape.columns),
+    ];
   } catch (thrown) {
     const error = toMxcpError(thrown);
     if (error.code === 'policy_denied') return [{ ...placeOf(sql, 0), message: error.message }];
@@ -185,6 +189,29 @@ function compareResult(
   return [...resultMismatches(returns, columns)].map(({ at, message }) => ({ ...positions.key(...at), message }));
 }
 
+/** A rule for a field that the SQL does not return protects nothing: the field that was meant has another name. */
+function compareRules(
+  { policies, positions }: ToolDefinition | ResourceDefinition,
+  columns: readonly ResultColumn[] | undefined,
+): Problem[] {
+  if (policies === undefined || columns === undefined) return [];
+  const names = columns.map(({ name }) => name);
+  if (!names.every(isFinalName)) return [];
+  const known = new Set(names.map((name) => name.toLowerCase()));
+  return policies.rules.flatMap(({ direction, index, action, fields }) =>
+    fields.flatMap((field, at) => {
+      if (action === 'deny' || action === 'filter_sensitive_fields' || known.has(field.toLowerCase())) return [];
+      const message = `\`${action}\` names "${field}", but the SQL returns no such column${suggestion(field, names)}`;
+      return [{ ...positions.key('policies', direction, index, 'fields', at), message }];
+    }),
+  );
+}
+
+/** The name of an expression that has a parameter is another one while its type is not known. */
+function isFinalName(name: string): boolean {
+  return !name.includes('CAST(');
+}
+
 interface Mismatch {
   /** The keys below the endpoint that lead to the declared type. */
   readonly at: readonly string[];
@@ -218,8 +245,7 @@ function* memberMismatches(
   members: readonly ResultColumn[],
 ): Generator<Mismatch> {
   const names = members.map(({ name }) => name);
-  // The name of an expression that has a parameter is another one while its type is not known.
-  const isNamed = names.every((name) => !name.includes('CAST('));
+  const isNamed = names.every(isFinalName);
   const missing = isNamed ? required.filter((name) => !names.includes(name)) : [];
   for (const name of missing) {
     const message = `"${path}${name}" is required, but the SQL returns no such column${suggestion(name, names)}`;

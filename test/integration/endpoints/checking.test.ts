@@ -68,6 +68,34 @@ describe('checking endpoints against the database', () => {
     ]);
   });
 
+  it('compares the fields of rules with the columns of the SQL, also where nothing declares them', async () => {
+    const withRule = (name: string, sql: string, fields: string, action = 'mask_fields', more = '') =>
+      `tool:\n  name: ${name}\n${more}  source: { code: "${sql}" }\n  policies:\n    output:\n      - { condition: 'true', action: ${action}, fields: ${fields} }\n`;
+    const files = {
+      'a.yml': withRule('a', 'SELECT 1 AS id, 2 AS salary', '[ID, salery]'),
+      'b.yml': withRule('b', 'SELECT 1 AS id, 2 AS salary', '[Salary]', 'filter_fields'),
+      'c.yml': withRule(
+        'c',
+        'SELECT $x, 2 AS salary',
+        '[salery]',
+        'mask_fields',
+        '  parameters: [{ name: x, type: string }]\n',
+      ),
+      'd.yml': withRule(
+        'd',
+        'SELECT 1 AS id',
+        '[id, other]',
+        'filter_fields',
+        '  return: { type: object, properties: { id: { type: integer }, other: { type: string } } }\n',
+      ),
+      'e.yml': withRule('e', 'CREATE TEMP TABLE e AS SELECT 1 AS id; FROM e', '[salery]'),
+    };
+    expect(await check(files)).toEqual([
+      'tools/a.yml:6:64: `mask_fields` names "salery", but the SQL returns no such column; did you mean "salary"?',
+      'tools/d.yml:7:66: `filter_fields` names "other", but the SQL returns no such column; known: id',
+    ]);
+  });
+
   it('compares the parameters of the SQL with the declared ones', async () => {
     const text =
       'tool:\n  name: t\n  parameters:\n    - { name: region, type: string }\n    - { name: year, type: integer }\n  source:\n    code: |\n      SELECT $year\n      WHERE $regoin = 1\n';
