@@ -1,7 +1,7 @@
 export { CallRates } from './calling/rate-limits.js';
 export { CallAudit } from './calling/call-audit.js';
 export { CallLog, declaredName } from './calling/call-log.js';
-export { checkEndpoints, findPythonTargets, withFailures } from './calling/check-endpoints.js';
+export { checkEndpoints, findPythonTargets, findResourcePatterns, withFailures } from './calling/check-endpoints.js';
 export {
   type EndpointListings,
   EndpointSet,

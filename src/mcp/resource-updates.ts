@@ -71,12 +71,22 @@ export class ResourceUpdates extends SpacedNotices<UpdatedResources> {
     super({
       quietMs: 1000,
       merge,
-      send: (updated) =>
-        send((uri) => updated === 'all' || updated.has(uri) || updated.has(calls.endpoints.declaredUri(uri) ?? uri)),
+      send: (updated) => send(toPredicate(updated, calls.endpoints)),
       onFailure: (error) =>
         logger.warn({ reason: messageOf(error) }, 'clients could not be notified of updated resources'),
     });
   }
+}
+
+/** URIs may be written in several ways. */
+function toPredicate(
+  updated: UpdatedResources,
+  endpoints: Pick<EndpointCalls['endpoints'], 'canonicalUri' | 'declaredUri'>,
+): (uri: string) => boolean {
+  if (updated === 'all') return () => true;
+  const canonical = (uri: string): string => endpoints.canonicalUri(uri) ?? uri;
+  const canonicalUris = new Set([...updated].map(canonical));
+  return (uri) => canonicalUris.has(canonical(uri)) || updated.has(endpoints.declaredUri(uri) ?? uri);
 }
 
 function merge(waiting: UpdatedResources | undefined, updated: UpdatedResources): UpdatedResources {

@@ -9,6 +9,7 @@ import {
   EndpointSet,
   findLargeAnswers,
   findPythonTargets,
+  findResourcePatterns,
   loadEndpoints,
   withFailures,
 } from '../endpoints/index.js';
@@ -115,6 +116,7 @@ async function checkOnDatabase(
 ): Promise<EndpointCatalog> {
   const project = await openProject(config, {
     targets: findPythonTargets(catalog),
+    resources: findResourcePatterns(catalog),
     hooks: false,
     ...output,
     endpointsOn: async (contents) => {

@@ -19,6 +19,7 @@ import {
   type PythonSpec,
   type PythonTarget,
   PythonWorkers,
+  type ResourcePattern,
 } from '../python/index.js';
 import type { Observers } from '../telemetry/index.js';
 
@@ -43,6 +44,8 @@ export interface GenerationSpec {
   readonly config: ResolvedConfig;
   /** What the endpoints call; undefined when the command runs no Python. */
   readonly targets: readonly PythonTarget[] | undefined;
+  /** What the code may say that it has changed. */
+  readonly resources: readonly ResourcePattern[];
   /** Called when the database is open and the code is imported. It may check endpoints on both. */
   readonly endpointsOn: (contents: CheckableContents) => EndpointSet | Promise<EndpointSet>;
   /** For a handover: the database stays closed, and endpoints are checked on this one instead. */
@@ -59,6 +62,8 @@ export interface GenerationBuilderOptions {
   /** Receives what the Python code prints. */
   readonly logger: Logger;
   readonly requestReload: (request: PythonReloadRequest) => void;
+  /** Learns which resources hooks and code outside calls have changed. */
+  readonly onUpdated?: PythonSpec['onUpdated'];
   /** For what stops nothing, such as a file that cannot be imported and that no endpoint needs; logged unless given. */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Learns of Python workers that are replaced. */
@@ -162,10 +167,10 @@ export class GenerationBuilder {
 
   /** Undefined when the project has no Python code. Throws `python_not_found`, `python_failed`, `server_closing`. */
   async #startPython(
-    { config, targets, signal, onActivity }: GenerationSpec,
+    { config, targets, resources, signal, onActivity }: GenerationSpec,
     database: GenerationDatabase,
   ): Promise<PythonWorkers | undefined> {
-    const { scrubber, requestReload, shutdownHooksMs, onWarning, observers } = this.#options;
+    const { scrubber, requestReload, onUpdated, shutdownHooksMs, onWarning, observers } = this.#options;
     if (targets === undefined) return undefined;
     if (targets.length === 0 && !(await raceSignal(hasPythonFiles(config.paths.python), signal))) return undefined;
     onActivity?.('starting Python');
@@ -179,6 +184,7 @@ export class GenerationBuilder {
       environment: config.environment.reveal(),
       configuration: { siteConfig, userConfig, secrets: config.secrets },
       targets,
+      resources,
       output: ({ stream, text, processId, fields }) => logger.info({ stream, worker: processId, ...fields }, text),
       scrubber,
       onWarning: onWarning ?? ((message) => logger.warn(message)),
@@ -186,6 +192,7 @@ export class GenerationBuilder {
       onDebug: (message) => logger.debug(message),
       openSession: (caller, access) => database.openSession(caller, access),
       requestReload,
+      onUpdated,
       ...(shutdownHooksMs !== undefined && { limits: { shutdownMs: shutdownHooksMs } }),
     } satisfies PythonSpec;
     try {

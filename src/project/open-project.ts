@@ -28,7 +28,7 @@ export async function loadConfig(
   return config;
 }
 
-export interface OpenProjectOptions extends Pick<GenerationSpec, 'targets' | 'endpointsOn'> {
+export interface OpenProjectOptions extends Pick<GenerationSpec, 'targets' | 'resources' | 'endpointsOn'> {
   /** Whether the hooks of its Python code run. */
   readonly hooks: boolean;
   readonly logger: Logger;
@@ -49,7 +49,7 @@ export interface CheckingServer {
  */
 export function openProject(
   config: ResolvedConfig,
-  { targets, endpointsOn, hooks, logger, onWarning, server }: OpenProjectOptions,
+  { targets, resources, endpointsOn, hooks, logger, onWarning, server }: OpenProjectOptions,
 ): Promise<Generation<GenerationContents>> {
   const builder = new GenerationBuilder({
     databases: server?.databases ?? new DatabaseRegistry(),
@@ -63,7 +63,7 @@ export function openProject(
   });
   // A command makes at most one call.
   const python = { ...config.python, workers: 1 };
-  const spec = { config: { ...config, python }, targets, endpointsOn };
+  const spec = { config: { ...config, python }, targets, resources, endpointsOn };
   return server === undefined
     ? builder.buildFirst(spec, { hooks })
     : builder.build({ ...spec, number: 0, signal: server.signal });

@@ -21,6 +21,14 @@ export interface PythonConfiguration {
   readonly secrets: readonly SecretDefinition[];
 }
 
+/** A resource as Python code may name it. */
+export interface ResourcePattern {
+  /** Its URI or template, normalized. */
+  readonly uri: string;
+  /** Of a template: a regular expression, which Python and JavaScript read in the same way. */
+  readonly pattern: string | null;
+}
+
 /** A call of `mxcp.runtime.reload_duckdb()`. */
 export interface PythonReloadRequest {
   readonly description: string | undefined;
@@ -57,6 +65,8 @@ export interface PythonCallOptions {
   readonly lineFields?: LineFields | undefined;
   /** Called when a statement of the code begins. */
   readonly onStatement?: ((sql: string) => { end(failure?: string): void }) | undefined;
+  /** Learns, when the code has ended without an error, which resources it has changed. */
+  readonly onUpdated?: ((uris: readonly string[]) => void) | undefined;
   /** Learns of each statement that the rules for rows refuse: the code may catch the error. */
   readonly onDenied?: RowAccess['onDenied'];
   /** A result that is a list arrives item by item, anything else as one value. */
@@ -107,6 +117,10 @@ export interface PythonSpec {
   /** Details for debugging, such as the full traceback of an error. */
   readonly onDebug: (message: string) => void;
   readonly openSession: (caller: Caller, access: RowAccess) => DatabaseSession;
+  /** What code may say that it has changed. */
+  readonly resources: readonly ResourcePattern[];
+  /** Learns which resources hooks and code outside calls have changed. */
+  readonly onUpdated?: ((uris: readonly string[]) => void) | undefined;
   readonly requestReload: (request: PythonReloadRequest) => void;
   readonly limits?: Partial<PythonLimits> | undefined;
 }

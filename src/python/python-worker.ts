@@ -144,7 +144,8 @@ export class PythonWorker {
 
   /** Throws `python_failed`, `worker_exited`. Hooks that take too long end the worker. */
   async runInitHooks(): Promise<void> {
-    await this.#runHooks('init', this.#plan.limits.initialiseMs, {});
+    const { limits, spec } = this.#plan;
+    await this.#runHooks('init', limits.initialiseMs, { onUpdated: spec.onUpdated });
     this.hasInitialised = true;
   }
 
@@ -230,6 +231,9 @@ export class PythonWorker {
         return jobs.execute(message);
       case 'db.close':
         return void jobs.sessions.close(message.session);
+      case 'updated':
+        this.#plan.spec.onUpdated?.(message.uris);
+        return this.#process.send({ op: 'updated.taken' });
       case 'reload': {
         const { description, payload } = message;
         const kept = payload === undefined ? undefined : this.#keepPayload(payload);
@@ -245,7 +249,8 @@ export class PythonWorker {
       run: async (signal) => {
         if (isTaken) throw new Error('a payload runs once');
         isTaken = true;
-        await this.#jobs.run({}, signal, (job) => ({ op: 'payload', job, payload }));
+        const { onUpdated } = this.#plan.spec;
+        await this.#jobs.run({ onUpdated }, signal, (job) => ({ op: 'payload', job, payload }));
       },
       endLockHolder: async (processId) => {
         if (this.processId !== processId) return false;

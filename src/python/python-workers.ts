@@ -146,12 +146,15 @@ async function findPython(projectRoot: string): Promise<string> {
 }
 
 function toStartLine(spec: PythonSpec, snapshot: CodeSnapshot): string {
-  const { projectRoot: root, pythonFolder } = spec;
+  const { projectRoot: root, pythonFolder, resources } = spec;
   const { siteConfig, userConfig, secrets } = spec.configuration;
   const parameters = Object.fromEntries(secrets.map((secret) => [secret.name, secret.parameters]));
   const configuration = { siteConfig, userConfig, secrets: parameters };
   const isPythonChosen = spec.interpreter !== undefined;
-  return JSON.stringify({ op: 'start', root, pythonFolder, isPythonChosen, ...snapshot, configuration }, revealSecret);
+  return JSON.stringify(
+    { op: 'start', root, pythonFolder, isPythonChosen, ...snapshot, resources, configuration },
+    revealSecret,
+  );
 }
 
 /** A replacer for JSON.stringify, which passes the redacted text of a `Secret` as `value`; `this` still holds the secret. */

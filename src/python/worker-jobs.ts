@@ -93,7 +93,7 @@ export class WorkerJobs {
   }
 
   /** Closes the session first: when a call settles, its transaction and its connection are gone. */
-  async finish({ job: number, failure }: MessageOf<'done'>): Promise<void> {
+  async finish({ job: number, failure, updated }: MessageOf<'done'>): Promise<void> {
     const job = this.#jobs.get(number);
     if (job === undefined) return;
     if (failure?.kind === 'raised') this.#onDebug(failure.traceback);
@@ -101,6 +101,7 @@ export class WorkerJobs {
     await this.sessions.close(job.session);
     this.#jobs.delete(number);
     this.#keepFields(job);
+    if (updated !== undefined && !isOpen && !job.isUnwanted) job.listener.onUpdated?.(updated);
     job.settle(isOpen ? { kind: 'open_transaction' } : failure);
   }
 

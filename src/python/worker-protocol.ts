@@ -92,7 +92,8 @@ function createMessage({ raised, problem, importFailure, failure }: Failures) {
     z.object({ op: z.literal('hook.shutdown') }),
     z.object({ op: z.literal('hook.failures'), job, failures: z.array(raised) }),
     z.object({ op: z.literal('problems'), job, problems: z.array(problem) }),
-    z.object({ op: z.literal('done'), job, failure: failure.optional() }),
+    z.object({ op: z.literal('done'), job, failure: failure.optional(), updated: z.array(z.string()).optional() }),
+    z.object({ op: z.literal('updated'), uris: z.array(z.string()) }),
     z.object({
       op: z.literal('db'),
       id: z.number(),
@@ -183,6 +184,7 @@ export type ServerMessage =
   | { readonly op: 'payload.release'; readonly payload: number }
   | (Target & { readonly op: 'inspect'; readonly parameters: readonly string[] })
   | { readonly op: 'exit' }
+  | { readonly op: 'updated.taken' }
   | { readonly op: 'db.columns'; readonly id: number; readonly columns: JsonValue }
   | { readonly op: 'db.end'; readonly id: number }
   | { readonly op: 'db.error'; readonly id: number; readonly message: string };

@@ -36,6 +36,8 @@ export interface ServerContext {
   readonly disposer: Disposer;
   /** As `Server.reload`. */
   readonly reload: (options: ReloadOptions) => AcceptedReload;
+  /** Clients that subscribed to these resources learn that they have changed. Does nothing before clients are let in. */
+  readonly announceUpdated: (uris: Iterable<string>) => void;
 }
 
 export type Phase = 'starting' | 'serving' | 'closing';

@@ -19,6 +19,7 @@ import {
   EndpointSet,
   findDefinitionChanges,
   findPythonTargets,
+  findResourcePatterns,
   loadEndpoints,
   withFailures,
 } from '../endpoints/index.js';
@@ -111,13 +112,15 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
   async build({ config, catalog }: Resolved, reload: ReloadContext): Promise<ServerCandidate> {
     const { builder } = this.#parts;
     const { endpoints, database: current } = this.#current;
+    const served = catalog ?? endpoints.catalog;
     const preflight = await this.#planPreflight(config, reload);
     if (preflight !== undefined) reload.report({ database: { action: 'handover', pauseMs: 0, requestsHeld: 0 } });
     try {
       const generation = await builder.build({
         number: reload.nextNumber,
         config,
-        targets: findPythonTargets(catalog ?? endpoints.catalog),
+        targets: findPythonTargets(served),
+        resources: findResourcePatterns(served),
         endpointsOn: (contents) => this.#chooseEndpoints({ config, catalog }, contents),
         preflight,
         signal: reload.signal,

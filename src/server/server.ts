@@ -88,6 +88,7 @@ export class Server {
       stopped: this.#stopped.signal,
       disposer,
       reload: (options) => this.reload(options),
+      announceUpdated: (uris) => this.#running?.transport.notifyResourcesUpdated(new Set(uris)),
     };
   }
 

@@ -9,6 +9,7 @@ import {
   type EndpointCalls,
   EndpointSet,
   findPythonTargets,
+  findResourcePatterns,
   KeptResults,
   LiveEndpointCalls,
   loadEndpoints,
@@ -108,7 +109,15 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   const kept = disposer.own(createKeptResults(context, active));
   const questions = await openQuestions(context, config);
   const limits = { callTimeoutMs, maxResultBytes, gate, rates };
-  const options = { ...limits, renderers, kept, questions, log: callLog, audit: audit?.calls };
+  const options = {
+    ...limits,
+    renderers,
+    kept,
+    questions,
+    log: callLog,
+    audit: audit?.calls,
+    onUpdated: context.announceUpdated,
+  };
   const calls = new LiveEndpointCalls(active, options);
   const listening = { port: config.transport.port };
   const authentication = await startAuthentication(context, config, active, () => listening.port);
@@ -146,6 +155,7 @@ function createBuilder(context: ServerContext): GenerationBuilder {
   return new GenerationBuilder({
     ...context,
     requestReload: (request) => reloadFromCode(request, context),
+    onUpdated: context.announceUpdated,
     shutdownHooksMs: shutdownHooksMs(context.settings.shutdownTimeoutMs),
   });
 }
@@ -182,7 +192,8 @@ async function buildFirstGeneration(
     return new EndpointSet(checked, config.sqlTools);
   };
   const onActivity = (activity: string): void => phase.startActivity(activity);
-  const spec = { config, targets: findPythonTargets(onDisk), endpointsOn, signal: stopped, onActivity };
+  const code = { targets: findPythonTargets(onDisk), resources: findResourcePatterns(onDisk) };
+  const spec = { config, ...code, endpointsOn, signal: stopped, onActivity };
   const first = await builder.buildFirst(spec, { hooks: true });
   for (const warning of await first.contents.database.removeEarlierFiles()) logger.warn(warning);
   return first;

@@ -7,6 +7,7 @@ import {
   type EndpointKind,
   EndpointSet,
   findPythonTargets,
+  findResourcePatterns,
   loadEndpoints,
   runEndpoint,
   withFailures,
@@ -51,11 +52,13 @@ export async function openEndpoints(
 ): Promise<OpenEndpoints> {
   const settings = loadProjectSettings(options, context);
   const config = await loadProjectConfig(settings, context);
-  const chosen = choose(await loadEndpoints(config), config);
+  const catalog = await loadEndpoints(config);
+  const chosen = choose(catalog, config);
   const targets = findPythonTargets(chosen);
   const opening = openProject(config, {
     // Endpoints without Python code start no worker, whatever other code the project has.
     targets: targets.length === 0 ? undefined : targets,
+    resources: findResourcePatterns(catalog),
     hooks: true,
     logger: createCommandLogger(context.output, settings),
     endpointsOn: async (contents) =>
@@ -66,10 +69,10 @@ export async function openEndpoints(
   const withData = options['withData'] === true;
   if (project instanceof RunningServer) return callRemotely(project, chosen, { skipOutputValidation, withData });
   const notify = (notification: CallNotification): void => printNotification(context.output, notification);
-  const { catalog } = project.contents.endpoints;
+  const { catalog: callable } = project.contents.endpoints;
   return {
-    catalog,
-    failures: catalog.failures,
+    catalog: callable,
+    failures: callable.failures,
     refused: new Map(),
     call: async ({ caller, ...call }) => {
       const { signal } = new AbortController();

@@ -65,6 +65,7 @@ async function queryRows(
   const unprotected = { ...config, protection: { tables: [], unfiltered: [] } };
   const opening = openProject(unprotected, {
     targets: undefined,
+    resources: [],
     hooks: false,
     logger: createCommandLogger(context.output, settings),
     endpointsOn: () => new EndpointSet(NO_ENDPOINTS, config.sqlTools),

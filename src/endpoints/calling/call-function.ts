@@ -1,23 +1,11 @@
 import type { DeniedByRule } from '../../caller/index.js';
-import type { PythonTarget, PythonWorkers } from '../../python/index.js';
-import { type CallQuestions, QuestionsAsked } from '../../questions/index.js';
+import type { PythonTarget } from '../../python/index.js';
+import { QuestionsAsked } from '../../questions/index.js';
 import type { OpenPhase } from '../../telemetry/index.js';
 import { type CallArguments, type ResultOptions, ValueCollector } from '../../values/index.js';
-import type { CallContext } from './call-context.js';
 import { originFields } from './call-log.js';
-
-interface FunctionCall {
-  /** Undefined when the project has no Python; then no endpoint may need it. */
-  readonly python: Pick<PythonWorkers, 'call'> | undefined;
-  readonly context: CallContext;
-  /** What the code may ask the client, and what it has answered. */
-  readonly questions: CallQuestions | undefined;
-  /** Of the deadline of the call, which includes the signal of the client. */
-  readonly signal: AbortSignal;
-  readonly options: ResultOptions;
-  /** Learns of SQL of the function that the rules for rows refuse. */
-  readonly onDenied: (denied: DeniedByRule) => void;
-}
+import { noteUpdated } from './declared-updates.js';
+import type { RunningCall } from './running-call.js';
 
 /** What a function has returned, not yet checked as a whole. */
 interface ReturnedValue {
@@ -29,8 +17,14 @@ interface ReturnedValue {
 export async function callFunction(
   target: PythonTarget,
   { bindings }: CallArguments,
-  { python, context: { caller, notify, origin, timing }, questions, signal, options, onDenied }: FunctionCall,
+  call: RunningCall,
+  options: ResultOptions,
 ): Promise<ReturnedValue> {
+  const { generation, deadline } = call;
+  const { python } = generation;
+  // The questions of a resource in a prompt have no place in a message.
+  const questions = call.isEmbedding === true ? undefined : call.questions;
+  const { caller, notify, origin, timing } = call.context;
   if (python === undefined) throw new Error(`no Python workers to call ${target.file} with`);
   const collector = new ValueCollector(options);
   const { onShape, onItem } = collector;
@@ -41,9 +35,16 @@ export async function callFunction(
   const trace = phase === undefined ? origin?.trace : timing?.contextOf(phase);
   const onStatement = timing && ((statement: string) => timing.begin('duckdb', { statement }, phase));
   const lineFields = { endpoint, ...originFields(origin) };
-  const call = { caller, endpoint, signal, notify, maxResultBytes, part, onShape, onItem, trace, lineFields };
+  const listeners = {
+    onShape,
+    onItem,
+    onStatement,
+    onDenied: (denied: DeniedByRule) => (call.denied = denied),
+    onUpdated: (uris: readonly string[]) => noteUpdated(uris, call),
+  };
+  const about = { caller, endpoint, signal: deadline.signal, notify, maxResultBytes, part, trace, lineFields };
   const known = { kinds: [...(questions?.kinds ?? [])], answers: questions?.answers ?? new Map() };
-  await python.call(target, bindings, { ...call, onStatement, onDenied, questions: known }).catch((error: unknown) => {
+  await python.call(target, bindings, { ...about, ...listeners, questions: known }).catch((error: unknown) => {
     if (!(error instanceof QuestionsAsked) || questions === undefined) throw error;
     phase?.end();
     questions.ask(error.questions);

@@ -2,7 +2,7 @@ import type { InspectedDatabase, ResultColumn, ResultType } from '../../duckdb/i
 import { formatProblem, type Problem, type SourcePosition, suggestion, toMxcpError } from '../../errors/index.js';
 import { checkCompletions } from './check-completions.js';
 import { explainSqlError, findInSql, findSlip, placeOf } from './sql-places.js';
-import type { PythonTarget, PythonWorkers } from '../../python/index.js';
+import type { PythonTarget, PythonWorkers, ResourcePattern } from '../../python/index.js';
 import { toSampleParameters, type TypeDefinition } from '../../values/index.js';
 import {
   type EndpointCatalog,
@@ -13,6 +13,7 @@ import {
   type SqlSource,
   type ToolDefinition,
 } from '../definitions/endpoint-definition.js';
+import { UriTemplate } from '../definitions/uri-template.js';
 
 /** Statements prepared at once. Each occupies a thread of the pool, which file reads need as well. */
 const PARALLEL_CHECKS = 4;
@@ -132,6 +133,15 @@ export function findPythonTargets({ endpoints }: EndpointCatalog): readonly Pyth
   return endpoints.flatMap((endpoint) =>
     endpoint.kind !== 'prompt' && endpoint.source.language === 'python' ? [endpoint.source.python] : [],
   );
+}
+
+/** The resources of a catalog, the more specific template first, as Python code may name them. */
+export function findResourcePatterns({ endpoints }: EndpointCatalog): readonly ResourcePattern[] {
+  const resources = endpoints.filter((endpoint) => endpoint.kind === 'resource');
+  return resources
+    .map(({ uri }) => new UriTemplate(uri))
+    .sort(UriTemplate.bySpecificity)
+    .map(({ text: uri, isTemplate, pattern }) => ({ uri, pattern: isTemplate ? pattern : null }));
 }
 
 /** A prompt runs no SQL of its own. */

@@ -68,6 +68,8 @@ export interface Callable extends Omit<ResultOptions, 'maxResultBytes' | 'limits
   /** What of its result becomes content blocks. */
   readonly content: DeclaredContent | undefined;
   readonly rules: AnswerRules;
+  /** What a call of it changes; empty where its definition says nothing. */
+  readonly updates: readonly string[];
   /** What a person is asked before it runs. */
   readonly confirm: Confirmation | undefined;
   /** Whether a call may ask its client. Code may ask at any time. */
@@ -95,7 +97,10 @@ export interface CallablePrompt
 }
 
 /** What lists show of the endpoints. */
-export type ListedEndpoints = Pick<EndpointSet, 'listings' | 'listingsFor' | 'variesByCaller' | 'declaredUri'>;
+export type ListedEndpoints = Pick<
+  EndpointSet,
+  'listings' | 'listingsFor' | 'variesByCaller' | 'declaredUri' | 'canonicalUri'
+>;
 
 /**
  * The endpoints of one generation, ready to be called: immutable, and dropped with the generation. Endpoints that failed
@@ -174,6 +179,11 @@ export class EndpointSet {
     return hasScopes && isOpen ? resource.uri : undefined;
   }
 
+  /** Equal for URIs that name the same resource; undefined if there is none. */
+  canonicalUri(uri: string): string | undefined {
+    return this.resources.canonicalUri(uri);
+  }
+
   /** What a caller may call, as far as that does not depend on the arguments. */
   listingsFor(caller: Caller): EndpointListings {
     if (this.#policies.size === 0) return this.listings;
@@ -210,6 +220,7 @@ export class EndpointSet {
       scopes,
       arguments: this.#readerOf(endpoint, parametersOf(definition)),
       rules: toRules(definition),
+      updates: 'updates' in definition ? definition.updates : [],
       returns,
       checks,
       allowsNull,

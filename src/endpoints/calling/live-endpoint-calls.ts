@@ -29,6 +29,7 @@ import { callFunction } from './call-function.js';
 import { callPrompt, withoutEmpty } from './call-prompt.js';
 import { answerChanged } from './changed-answers.js';
 import { readCursorPage } from './cursor-pages.js';
+import { noteUpdates } from './declared-updates.js';
 import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
 import type { ReadResource } from './embed-resource.js';
 import type { KeptResults } from './kept-results.js';
@@ -60,6 +61,8 @@ export interface LiveEndpointCallsOptions {
   readonly log?: CallLog | undefined;
   /** Records each call before it is answered. */
   readonly audit?: CallAudit | undefined;
+  /** Learns which resources a call has changed, once it has succeeded. */
+  readonly onUpdated?: ((uris: Iterable<string>) => void) | undefined;
 }
 
 /**
@@ -188,6 +191,7 @@ export class LiveEndpointCalls {
       const result = await raceSignal(this.#work(frame, run), deadline.unheard);
       if (frame.call?.denied !== undefined) recordDenied(frame.call);
       await audit?.record(this.#toEnded(frame));
+      if (frame.call?.updated !== undefined) this.#options.onUpdated?.(frame.call.updated);
       return result;
     } catch (thrown) {
       const failure = toFailure(thrown, holder.label, { deadline, timeLimitMs: this.#options.callTimeoutMs });
@@ -246,6 +250,7 @@ export class LiveEndpointCalls {
     if (argument === 'cursor' && values['cursor'] !== null)
       return readCursorPage(callable, callArguments, call, { kept, limits, maxResultBytes });
     if (asks || call.opened !== undefined) await askFirst(callable, callArguments, call, this.#options);
+    if (callable.updates.length > 0) noteUpdates(callable.updates, values, call);
     const passed =
       argument === 'offset' || argument === 'cursor' ? withoutPaging(callArguments, argument) : callArguments;
     const answer = (wanted: Omit<LimitedCall, 'call'>): Promise<ShapedResult> =>
@@ -283,16 +288,8 @@ export class LiveEndpointCalls {
     queue?.end();
     try {
       if (source.language === 'sql') return await runStatement(source, callArguments, { ...call, options });
-      const { generation, context, deadline, questions } = call;
-      const { collector, phase } = await callFunction(source.python, callArguments, {
-        python: generation.python,
-        context,
-        questions: call.isEmbedding === true ? undefined : questions,
-        signal: deadline.signal,
-        options,
-        onDenied: (denied) => (call.denied = denied),
-      });
-      return finishResult(() => collector.finish(), context.timing, phase);
+      const { collector, phase } = await callFunction(source.python, callArguments, call, options);
+      return finishResult(() => collector.finish(), call.context.timing, phase);
     } finally {
       release();
     }

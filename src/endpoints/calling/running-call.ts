@@ -36,6 +36,8 @@ export interface RunningCall {
   denied?: DeniedByRule | undefined;
   /** Set once a call that may ask its client has taken its answers. */
   questions?: CallQuestions | undefined;
+  /** The resources that the call has changed. */
+  updated?: ReadonlySet<string> | undefined;
   /** Set once the call has its result. */
   outcome?: CallOutcome | undefined;
 }

@@ -8,6 +8,7 @@ import type { ConfirmFields, EndpointParts } from './definition-schema.js';
 import type { ConfirmRule } from './endpoint-definition.js';
 import { checkMessage } from './message-rules.js';
 import { checkType, type DefaultCheck, warnOfMembers, warnOfType } from './type-rules.js';
+import { checkUpdates, warnOfReadOnly } from './update-rules.js';
 import { UriTemplate } from './uri-template.js';
 
 /** Checks what the schema cannot: how the parts of an endpoint fit each other, its types and its templates. */
@@ -24,8 +25,9 @@ export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {
     ...checkPaging(parts),
     ...checkCompletions(parts),
     ...checkConfirm(parts),
+    ...checkUpdates(parts, (name) => undeclaredReason(name, parts)),
   ];
-  const warnings = [...warnOfNames(parts), ...warnOfUnused(parts)];
+  const warnings = [...warnOfNames(parts), ...warnOfUnused(parts), ...warnOfReadOnly(parts)];
   for (const [at, type] of types) {
     if (type === undefined) continue;
     const found = checkType(type, at);

@@ -158,6 +158,12 @@ export function toPaging(paging: z.infer<typeof pagingSchema> | undefined): 'off
   return paging === true ? 'offset' : paging || undefined;
 }
 
+const updatesSchema = z
+  .array(z.string().min(1, 'must not be empty'))
+  .register(hints, {
+    hint: (written) => (typeof written === 'string' ? `write a list, as ["${clip(written, 100)}"]` : undefined),
+  });
+
 const toolSchema = z
   .strictObject({
     name: nameSchema,
@@ -172,11 +178,21 @@ const toolSchema = z
     ),
     paging: maybe(pagingSchema),
     keep_result: flag,
+    updates: maybe(updatesSchema),
     ...sharedFields,
     ...sqlFields,
   })
   .register(hints, {
-    keys: { ...KEYS_OF_ENDPOINTS, page: 'paging', pagination: 'paging', paged: 'paging', keep_results: 'keep_result' },
+    keys: {
+      ...KEYS_OF_ENDPOINTS,
+      page: 'paging',
+      pagination: 'paging',
+      paged: 'paging',
+      keep_results: 'keep_result',
+      updated: 'updates',
+      changes: 'updates',
+      invalidates: 'updates',
+    },
   });
 
 /** Hints for clients about a resource, with the names that MCP gives them. */
@@ -268,6 +284,8 @@ export function readParts(
     confirm: fields['confirm'] === null ? undefined : read(confirmSchema, fields['confirm']),
     /** Undefined for a prompt, which has no source. */
     run: kind === 'prompt' ? undefined : read(runSchema, fields),
+    updates: fields['updates'] === null ? undefined : read(updatesSchema, fields['updates']),
+    isReadOnly: isMapping(fields['annotations']) && fields['annotations']['readOnlyHint'] === true,
     icons: fields['icons'] === null ? undefined : read(iconsSchema, fields['icons']),
     name: read(anyText, fields['name']),
     /** Undefined for a resource: its Python file alone determines the function. */

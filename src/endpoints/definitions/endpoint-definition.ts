@@ -79,6 +79,8 @@ export interface ToolDefinition extends DefinitionBase, Readonly<Pick<ToolFields
   readonly limits: AnswerLimits;
   /** By which argument callers ask for the rows that an answer leaves out. */
   readonly paging: 'offset' | 'cursor' | undefined;
+  /** URIs and templates over the arguments, normalized: the resources that a call changes. */
+  readonly updates: readonly string[];
 }
 
 export interface ResourceDefinition extends DefinitionBase, Readonly<Pick<ResourceFields, 'annotations'>> {

@@ -24,6 +24,7 @@ import {
 import { type DefinitionContext, type DefinitionReading, readDefinition } from './read-definition.js';
 import { SQL_TOOL_NAMES } from './select-endpoint.js';
 import { DefaultCheck } from './type-rules.js';
+import { findUnknownUpdates } from './update-rules.js';
 import { UriTemplate } from './uri-template.js';
 
 /**
@@ -129,6 +130,13 @@ function buildCatalog(files: readonly LoadedFile[], unread: readonly Problem[], 
   const enabled = files.filter(({ reading }) => !isDisabled(reading));
   const sound = enabled.flatMap(({ reading: { definition } }) => definition ?? []);
   const conflicts = findConflicts(sound, hasSqlTools);
+  // A resource that cannot be read may be the one.
+  if (
+    enabled.every(
+      ({ reading }) => reading.definition !== undefined || reading.kind === 'tool' || reading.kind === 'prompt',
+    )
+  )
+    findUnknownUpdates(sound, ({ path }, problem) => conflicts.set(path, [...(conflicts.get(path) ?? []), problem]));
   const failures = enabled.flatMap(({ path, reading: { kind, name, definition, problems } }) => {
     const all = definition === undefined ? problems : (conflicts.get(path) ?? []);
     if (definition !== undefined && all.length === 0) return [];
@@ -160,7 +168,7 @@ function warnOfNoEndpoints(hasFiles: boolean): Problem {
 function findConflicts(
   definitions: readonly EndpointDefinition[],
   hasSqlTools: boolean,
-): ReadonlyMap<string, readonly Problem[]> {
+): Map<string, readonly Problem[]> {
   const problems = new Map<string, Problem[]>();
   const report = ({ path, positions }: EndpointDefinition, message: string): void => {
     problems.set(path, [...(problems.get(path) ?? []), { ...positions.identity(), message }]);

@@ -206,8 +206,9 @@ function toDefinition(
   if (source === undefined) return undefined;
   const limits = toAnswerLimits(fields);
   if (!('uri' in fields)) {
-    const { name, annotations } = fields;
-    return { kind: 'tool', ...shared, name, annotations, source, limits, paging: toPaging(fields.paging) };
+    const { name, annotations, updates: changed = [] } = fields;
+    const updates = changed.map((uri) => new UriTemplate(uri).text);
+    return { kind: 'tool', ...shared, name, annotations, source, limits, paging: toPaging(fields.paging), updates };
   }
   const { uri: written, name = written, mime_type: mimeType, annotations } = fields;
   const cache = fields.cache && toCacheRule(fields.cache);

@@ -27,6 +27,11 @@ export class UriTemplate {
     return this.placeholders.length > 0;
   }
 
+  /** A regular expression for what `encodeUri` makes, which Python reads in the same way. */
+  get pattern(): string {
+    return this.#pattern.source;
+  }
+
   /** Equal for URIs that name the same: the names of placeholders and the case of the authority do not matter. */
   get shape(): string {
     return toUriKey(this.#literals.join('{}'));
@@ -90,6 +95,22 @@ export class ResourceRouter<T> {
   find(sent: string): { resource: T; values: Readonly<Record<string, string>> } | undefined {
     const uri = encodeUri(sent);
     return this.#findEncoded(uri) ?? this.#findEncoded(normalizeUri(uri));
+  }
+
+  /** Equal for URIs that lead to the same resource with the same values; undefined if there is no such resource. */
+  canonicalUri(sent: string): string | undefined {
+    const uri = encodeUri(sent);
+    return this.#canonical(uri) ?? this.#canonical(normalizeUri(uri));
+  }
+
+  #canonical(uri: string): string | undefined {
+    const key = toUriKey(uri);
+    if (this.#exact.has(key)) return key;
+    for (const { template } of this.#templates) {
+      const values = template.matchEncoded(uri);
+      if (values !== undefined) return template.expand(values);
+    }
+    return undefined;
   }
 
   #findEncoded(uri: string): ReturnType<ResourceRouter<T>['find']> {

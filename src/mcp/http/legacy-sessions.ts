@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ProtocolErrorCode, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
-import { serveSubscriptions, type SubscribableServer } from '../resource-updates.js';
+import { sendUpdates, serveSubscriptions, type SubscribableServer } from '../resource-updates.js';
 import { type EventStream, StreamResponse } from './event-stream.js';
 import { cancelledIdsOf, type ExchangeRequest, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import { KeptStreams, type KeptStreamLimits, SessionStreams } from './kept-streams.js';
@@ -57,6 +57,15 @@ export class LegacySessions {
 
   async notify(notify: (server: SubscribableServer) => Promise<void>): Promise<void> {
     await Promise.all([...this.#sessions.values()].map(({ server }) => notify(server)));
+  }
+
+  /** Since a session has subscribed, a reload may have taken a resource from its user. */
+  async notifyResourcesUpdated(isUpdated: (uri: string) => boolean): Promise<void> {
+    const { mayRead } = this.#options;
+    const notifying = [...this.#sessions.values()].map((session) =>
+      sendUpdates(session.server, (uri) => isUpdated(uri) && mayRead(session, uri)),
+    );
+    await Promise.all(notifying);
   }
 
   closeStreams(): void {

@@ -11,7 +11,7 @@ import {
 import { type ListChanges, sendListChanges } from '../listings.js';
 import { MODERN_VERSION } from '../mcp-server.js';
 import { toIssueTexts } from '../refused-parameters.js';
-import { sendUpdates, withAllowedUris } from '../resource-updates.js';
+import { withAllowedUris } from '../resource-updates.js';
 import { type ExchangeRequest, hasMethod, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
 import { REFUSED, toResponse } from './refusals.js';
@@ -80,9 +80,12 @@ export class MessageRouter {
 
   async notifyResourcesUpdated(isUpdated: (uri: string) => boolean): Promise<void> {
     const { notify } = this.#modern;
-    const listened = new Set([...this.#listened.values()].flat());
-    for (const uri of listened) if (isUpdated(uri)) notify.resourceUpdated(uri);
-    await this.#sessions.notify((server) => sendUpdates(server, isUpdated));
+    const { mayRead } = this.#options;
+    const listened = new Set(
+      [...this.#listened].flatMap(([exchange, uris]) => uris.filter((uri) => isUpdated(uri) && mayRead(exchange, uri))),
+    );
+    for (const uri of listened) notify.resourceUpdated(uri);
+    await this.#sessions.notifyResourcesUpdated(isUpdated);
   }
 
   /** Ends the streams, which would never end by themselves. Calls continue. */

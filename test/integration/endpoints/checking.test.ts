@@ -69,26 +69,16 @@ describe('checking endpoints against the database', () => {
   });
 
   it('compares the fields of rules with the columns of the SQL, also where nothing declares them', async () => {
-    const withRule = (name: string, sql: string, fields: string, action = 'mask_fields', more = '') =>
-      `tool:\n  name: ${name}\n${more}  source: { code: "${sql}" }\n  policies:\n    output:\n      - { condition: 'true', action: ${action}, fields: ${fields} }\n`;
+    const tool = (name: string, code: string, rule: string, more = '') =>
+      `tool:\n  name: ${name}\n${more}  source: { code: "${code}" }\n  policies:\n    output:\n      - { condition: 'true', ${rule} }\n`;
+    const PARAMETER = '  parameters: [{ name: x, type: string }]\n';
+    const RETURN = '  return: { type: object, properties: { id: { type: integer }, other: { type: string } } }\n';
     const files = {
-      'a.yml': withRule('a', 'SELECT 1 AS id, 2 AS salary', '[ID, salery]'),
-      'b.yml': withRule('b', 'SELECT 1 AS id, 2 AS salary', '[Salary]', 'filter_fields'),
-      'c.yml': withRule(
-        'c',
-        'SELECT $x, 2 AS salary',
-        '[salery]',
-        'mask_fields',
-        '  parameters: [{ name: x, type: string }]\n',
-      ),
-      'd.yml': withRule(
-        'd',
-        'SELECT 1 AS id',
-        '[id, other]',
-        'filter_fields',
-        '  return: { type: object, properties: { id: { type: integer }, other: { type: string } } }\n',
-      ),
-      'e.yml': withRule('e', 'CREATE TEMP TABLE e AS SELECT 1 AS id; FROM e', '[salery]'),
+      'a.yml': tool('a', 'SELECT 1 AS id, 2 AS salary', 'action: mask_fields, fields: [ID, salery]'),
+      'b.yml': tool('b', 'SELECT 1 AS id, 2 AS salary', 'action: filter_fields, fields: [Salary]'),
+      'c.yml': tool('c', 'SELECT $x, 2 AS salary', 'action: mask_fields, fields: [salery]', PARAMETER),
+      'd.yml': tool('d', 'SELECT 1 AS id', 'action: filter_fields, fields: [id, other]', RETURN),
+      'e.yml': tool('e', 'CREATE TEMP TABLE e AS SELECT 1 AS id; FROM e', 'action: mask_fields, fields: [salery]'),
     };
     expect(await check(files)).toEqual([
       'tools/a.yml:6:64: `mask_fields` names "salery", but the SQL returns no such column; did you mean "salary"?',

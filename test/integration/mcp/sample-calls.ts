@@ -63,6 +63,10 @@ export class SampleCalls implements EndpointCalls {
     return this.listings.resources.find((resource) => resource.uri === uri)?.uri;
   }
 
+  canonicalUri(uri: string): string {
+    return uri;
+  }
+
   completeArgument({ typed }: CompletionRequest): Promise<Completion> {
     return Promise.resolve({ values: [`${typed}!`], total: 1, hasMore: false });
   }

@@ -12,6 +12,7 @@ const workers = await PythonWorkers.build({
   environment: process.env,
   configuration: { siteConfig: {}, userConfig: {}, secrets: [] },
   targets: [],
+  resources: [],
   output: () => undefined,
   scrubber: { scrubHead: (text) => text, scrubTail: (text) => text },
   onWarning: () => undefined,

@@ -19,6 +19,7 @@ export interface PythonProjectOptions {
   readonly workers?: number;
   readonly targets?: readonly PythonTarget[];
   readonly limits?: Partial<PythonLimits>;
+  readonly resources?: PythonSpec['resources'];
   readonly interpreter?: string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly configuration?: Partial<PythonConfiguration>;
@@ -44,6 +45,8 @@ export class PythonProject implements AsyncDisposable {
   readonly warnings: string[] = [];
   readonly details: string[] = [];
   readonly reloads: PythonReloadRequest[] = [];
+  /** What hooks and code outside calls have changed. */
+  readonly updated: string[] = [];
   readonly notifications: CallNotification[] = [];
   #workers: PythonWorkers | undefined;
 
@@ -127,6 +130,8 @@ export class PythonProject implements AsyncDisposable {
           throw new Error('this test has no database');
         }),
       requestReload: (request) => this.reloads.push(request),
+      resources: options.resources ?? [],
+      onUpdated: (uris) => this.updated.push(...uris),
       limits: options.limits,
     };
   }

@@ -7,7 +7,7 @@ import copy
 import itertools
 import math
 import warnings
-from typing import Any, Callable, ContextManager, Dict, List, Optional, TypeVar
+from typing import Any, Awaitable, Callable, ContextManager, Dict, Generator, List, Optional, TypeVar
 
 from mxcp_worker import content as _content
 from mxcp_worker import worker as _worker
@@ -108,7 +108,7 @@ class Answer:
 class _Client:
     """Content for the client, which functions return, messages to the client of the running call, and questions to it.
 
-    Outside a call, and in forked processes, messages are dropped. A question ends the function: it runs again from its start when the
+    Outside a call, and in forked processes, messages are dropped, but not what `resource_updated` says outside a call. A question ends the function: it runs again from its start when the
     client has answered, and the same question then returns the answer.
     """
 
@@ -147,6 +147,18 @@ class _Client:
         roots = _questions().ask("roots", {}, key)[1].get("roots")
         return roots if isinstance(roots, list) else []
 
+    def resource_updated(self, uri: str) -> Awaitable[None]:
+        """Clients that subscribed to this resource learn that it has changed, once the call has succeeded.
+
+        Does its work at once, also without `await`. Raises ValueError if there is no such resource.
+        """
+        worker = _worker.connected()
+        found = worker.resources.find(uri)
+        job = current_job.get()
+        if job is None or not job.add_updated(*found):
+            worker.updates.add(*found)
+        return _DONE
+
     async def debug(self, message: str, data: Any = None) -> None:
         _notify({"kind": "log", "level": "debug", "message": str(message), "data": data})
 
@@ -164,6 +176,17 @@ class _Client:
         text = None if message is None else str(message)
         goal = None if total is None else _finite("total", total)
         _notify({"kind": "progress", "progress": _finite("progress", progress), "total": goal, "message": text})
+
+
+class _Done:
+    """May be awaited or not."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+_DONE = _Done()
 
 
 class _Trace:
@@ -246,7 +269,7 @@ def reload_duckdb(payload_func: Optional[Callable[[], Any]] = None, description:
 
 
 def begin_execution_event(*_: Any, **__: Any) -> ContextManager[None]:
-    """Does nothing: this version has no audit log, and does not start if one is switched on."""
+    """Does nothing: records of the audit log have no events of the code."""
     return contextlib.nullcontext()
 
 

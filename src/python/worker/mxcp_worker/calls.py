@@ -135,7 +135,7 @@ class Calls:
             return {"kind": "raised", "clientMessage": "the Python code failed", **unknown}
 
     def _end(self, job: Job, failure: dict[str, Any] | None) -> None:
-        job.end()
+        updated = job.end()
         if job.questions is not None and not job.is_cancelled:
             # Also when the function has caught what ended it, or failed because of that.
             failure = job.questions.outcome or failure
@@ -148,6 +148,8 @@ class Calls:
         message: dict[str, Any] = {"op": "done", "job": job.number}
         if failure is not None:
             message["failure"] = failure
+        elif updated:
+            message["updated"] = updated
         try:
             self._channel.send(message)
         except BaseException as error:  # noqa: BLE001

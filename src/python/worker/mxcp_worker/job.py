@@ -14,6 +14,7 @@ from .channel import Channel
 from .plain_values import to_plain
 from .questions import Questions
 from .scalar_texts import well_formed
+from .updates import UpdatedResources
 
 
 _MAX_NOTIFICATION = 256 * 1024
@@ -51,6 +52,7 @@ class Job:
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task] | None = None
         self._waiting: dict[int, queue.SimpleQueue] = {}
         self._shields = 0
+        self._updated: UpdatedResources | None = None
         self._is_interrupted = False
         self.is_cancelled = False
         self.has_ended = False
@@ -97,10 +99,22 @@ class Job:
             self._thread = None
         _clear_interrupt(threading.get_ident())
 
-    def end(self) -> None:
+    def add_updated(self, declared: str, uri: str) -> bool:
+        """Keeps what the code has changed until the job ends; false when it has ended."""
+        with self.shield(), self._lock:
+            if self.has_ended:
+                return False
+            if self._updated is None:
+                self._updated = UpdatedResources()
+            self._updated.add(declared, uri)
+            return True
+
+    def end(self) -> list[str]:
+        """Returns the resources that the code has changed."""
         with self._lock:
             self.has_ended = True
             self._task = None
+            return [] if self._updated is None else self._updated.take()
 
     def cancel(self) -> None:
         """Runs in the reader thread: interrupts the job in the way that fits what it is doing."""

@@ -21,6 +21,7 @@ from .hooks import Hook, Hooks
 from .job import Job, current_job
 from .project_code import NotCallable, ProjectCode
 from .questions import Questions
+from .updates import BackgroundUpdates, Resources
 from .values import decode_arguments
 
 
@@ -33,6 +34,8 @@ class Worker:
         self.database = Database(channel)
         self.hooks = Hooks()
         self.payloads: dict[int, Callable[[], Any]] = {}
+        self.resources = Resources(start["resources"])
+        self.updates = BackgroundUpdates(channel)
         self.loop = asyncio.new_event_loop()
         self._snapshot = CodeSnapshot(_sources(start), self.hooks.of_file)
         self._files = ProjectFiles(start["root"], self._snapshot.__contains__)
@@ -136,6 +139,7 @@ _HANDLERS: dict[str, Callable[[Worker, dict[str, Any]], None]] = {
     "payload.release": Worker._release_payload,
     "inspect": Worker._inspect,
     "exit": Worker._exit,
+    "updated.taken": lambda worker, _: worker.updates.proceed(),
     "db.columns": lambda worker, message: worker.database.deliver(message),
     "db.rows": lambda worker, message: worker.database.deliver(message),
     "db.end": lambda worker, message: worker.database.deliver(message),
