@@ -19,17 +19,22 @@ const LONGEST_REPLACING_LIFE_MS = 2_000;
 const REPLACE_EVERY = 3;
 
 /**
- * Kills a server again and again at random moments while a client writes to it, one row after the other. A file that replaces the
- * current one contains only its number. Throws when a start finds that rows are missing or belong to another file.
+ * Kills servers again and again at random moments while a client of each writes one row after the other. A file that replaces the
+ * current one contains only its number. Throws when a start finds that rows are missing or belong to another file. Each project has a server
+ * of its own, and all live and die at the same time: most of a life is waiting.
  */
 export async function killAtRandomMoments(
-  project: TemporaryProject,
-  { kills }: { readonly kills: number },
+  projects: readonly TemporaryProject[],
+  { killsOfEach }: { readonly killsOfEach: number },
 ): Promise<void> {
+  const random = seededRandom();
+  await Promise.all(projects.map((project) => killServerOf(project, killsOfEach, random)));
+}
+
+async function killServerOf(project: TemporaryProject, kills: number, random: () => number): Promise<void> {
   const path = project.path('shop.duckdb');
   await createFile(path, 0);
   let written: Written = { file: 0, rows: [] };
-  const random = seededRandom();
   for (let life = 1; life <= kills; life += 1) {
     const server = await ChildServer.start(project);
     const found = await numberOf(server.url);
