@@ -75,7 +75,7 @@ describe('a stream of events', () => {
   test('whose connection breaks at any byte continues on the next one, without a gap or an event twice', async () => {
     const random = seededRandom();
     const upTo = (limit: number) => Math.floor(random() * limit);
-    for (let round = 0; round < 150; round += 1) {
+    for (let round = 0; round < 100; round += 1) {
       const { session, shared } = createSession();
       const stream = session.open({ kind: random() < 0.5 ? 'call' : 'notices', primes: true, onLost: () => {} });
       const newConnection = () => new Connection(random() < 0.8 ? upTo(600) : Infinity, random() < 0.3);
@@ -254,6 +254,16 @@ describe('the streams of a session', () => {
     expect([running, kept, ended].map(({ stream }) => stream.canResume)).toEqual([true, false, true]);
     expect(shared.bytes).toBe(small.bytes + large.bytes);
     expect(shared.bytes).toBeLessThan(100_000);
+  });
+
+  test('count even when they are short, so a client cannot leave any number of them behind', async () => {
+    const { session, shared } = createSession({ sessionBytes: 50_000 });
+    for (let call = 0; call < 60; call += 1) {
+      const { stream } = await openAway(session);
+      await stream.end(['{"n":2}']);
+    }
+    expect(shared.bytes).toBeGreaterThan(40_000);
+    expect(shared.bytes).toBeLessThanOrEqual(50_000);
   });
 
   test('a stream that alone is too much is given up', async () => {
