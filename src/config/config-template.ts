@@ -165,7 +165,7 @@ function whenUserFileMissing(
   { userConfigNamed, userConfigFile }: ServerSettings,
   running: LoadTemplateOptions['running'],
 ): string {
-  if (userConfigNamed) return 'create it, or correct MXCP_CONFIG';
+  if (userConfigNamed) return 'create it, or correct --config (MXCP_CONFIG)';
   // A reload without it would take all secrets away from a server that still needs them.
   return running?.configFiles.includes(userConfigFile) === true
     ? 'the active configuration was read from it: put it back, or restart to run without it'

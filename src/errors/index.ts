@@ -14,6 +14,7 @@ export {
   byPosition,
   clip,
   errorCodeOf,
+  fileReasonOf,
   firstLineOf,
   formatPlace,
   formatProblem,

@@ -123,6 +123,11 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** Why a file cannot be used, without the call and the path that Node adds: the message around it names the file. */
+export function fileReasonOf(thrown: unknown): string {
+  return messageOf(thrown).replace(/^(E[A-Z\d]+: .*?), \w+(?: '.*')?$/s, '$1');
+}
+
 /** A position in a file. Lines and columns count from 1. */
 export interface SourcePosition {
   readonly file: string;

@@ -42,7 +42,7 @@ export const duration = {
 
 export const urlPath: SettingKind<string> = {
   parse: (value) => (/^\/[\w.~-][\w.~/-]{0,99}$/.test(value) && !/^\/mcp\/?$/.test(value) ? value : undefined),
-  allowed: 'a path like /healthz, and not /mcp',
+  allowed: 'a path like /healthz other than /mcp',
 };
 
 export const webUrl: SettingKind<string> = {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { messageOf, MxcpError, toOneLine } from '../../errors/index.js';
+import { fileReasonOf, messageOf, MxcpError, toOneLine } from '../../errors/index.js';
 
 /**
  * Reads `-p name=value` options. A value stays text, which the endpoint converts to the declared type; `name=@file.json` takes
@@ -44,9 +44,7 @@ function readJsonFile(path: string, cwd: string, hint = ''): unknown {
   try {
     text = readFileSync(resolve(cwd, path), 'utf8');
   } catch (error) {
-    // Node ends its message with the path once more.
-    const reason = messageOf(error).replace(/, \w+ '.*'$/s, '');
-    throw new MxcpError('usage', `cannot read the file "${path}": ${reason}${hint}`, { cause: error });
+    throw new MxcpError('usage', `cannot read the file "${path}": ${fileReasonOf(error)}${hint}`, { cause: error });
   }
   return parseJson(text, `the file "${path}"`);
 }

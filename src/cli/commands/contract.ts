@@ -11,7 +11,7 @@ import {
 } from '../../compatibility/index.js';
 import { loadEndpointFolders, loadPresentation } from '../../config/index.js';
 import { EndpointSet, loadEndpoints } from '../../endpoints/index.js';
-import { errorCodeOf, isMissing, messageOf, MxcpError, plural, visible, visibleLines } from '../../errors/index.js';
+import { errorCodeOf, fileReasonOf, isMissing, MxcpError, plural, visible, visibleLines } from '../../errors/index.js';
 import { endpointReport } from '../../project/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
@@ -84,7 +84,7 @@ function replaceFile(path: string, text: string): void {
     if (target === undefined || lstatSync(target).isFile()) replaceWhole(target ?? path, text);
     else writeFileSync(target, text);
   } catch (error) {
-    const message = `cannot write ${path}: ${messageOf(error)}; choose another file with --output`;
+    const message = `cannot write ${path}: ${fileReasonOf(error)}; choose another file with --output`;
     throw new MxcpError('output_failed', message, { cause: error });
   }
 }
@@ -129,7 +129,7 @@ function readText(place: string, label: string): string {
     return readFileSync(place === STANDARD_STREAM ? 0 : place, 'utf8');
   } catch (error) {
     const advice = isMissing(error) ? '; `mxcp contract` writes it, and you commit it' : '';
-    throw new MxcpError('contract_invalid', `cannot read ${label}: ${messageOf(error)}${advice}`, { cause: error });
+    throw new MxcpError('contract_invalid', `cannot read ${label}: ${fileReasonOf(error)}${advice}`, { cause: error });
   }
 }
 

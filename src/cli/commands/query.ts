@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { ANONYMOUS } from '../../caller/index.js';
 import type { JsonObject, ParameterValue } from '../../duckdb/index.js';
 import { EndpointSet } from '../../endpoints/index.js';
-import { messageOf, MxcpError } from '../../errors/index.js';
+import { fileReasonOf, MxcpError } from '../../errors/index.js';
 import { openProject } from '../../project/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { readParameters } from '../command/json-arguments.js';
@@ -46,9 +46,7 @@ function readSql(given: string | undefined, { file }: Options, { cwd }: CommandC
     return readFileSync(given === '-' ? 0 : resolve(cwd, String(file)), 'utf8');
   } catch (error) {
     const source = given === '-' ? 'SQL from standard input' : `the SQL file "${String(file)}"`;
-    // Node ends its message with the path once more.
-    const reason = messageOf(error).replace(/, \w+ '.*'$/s, '');
-    throw new MxcpError('usage', `cannot read ${source}: ${reason}`, { cause: error });
+    throw new MxcpError('usage', `cannot read ${source}: ${fileReasonOf(error)}`, { cause: error });
   }
 }
 

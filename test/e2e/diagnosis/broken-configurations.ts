@@ -54,7 +54,7 @@ export const BROKEN_CONFIGURATIONS: readonly Diagnosis[] = [
     broken: 'the user configuration that MXCP_CONFIG names is not there',
     command: 'serve',
     env: { MXCP_CONFIG: 'confg.yml' },
-    says: ['the configuration file confg.yml does not exist', 'create it, or correct MXCP_CONFIG'],
+    says: ['the configuration file confg.yml does not exist', 'create it, or correct --config (MXCP_CONFIG)'],
   },
   {
     broken: 'a secret is indented with a tab',

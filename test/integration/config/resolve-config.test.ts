@@ -132,7 +132,7 @@ describe('configuration files', () => {
     const error = await errorOf(loadProject(root, { env: { MXCP_CONFIG: 'other.yml' } }));
     expect(error).toMatchObject({
       code: 'config_not_found',
-      message: `the configuration file ${join(root, 'other.yml')} does not exist; create it, or correct MXCP_CONFIG`,
+      message: `the configuration file ${join(root, 'other.yml')} does not exist; create it, or correct --config (MXCP_CONFIG)`,
     });
   });
 

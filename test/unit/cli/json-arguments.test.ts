@@ -27,7 +27,7 @@ describe('parameters', () => {
       ['a=@alice'],
       'cannot read the file "alice": ENOENT: no such file or directory; for the text "@alice" write a=@@alice',
     ],
-    [['a=@/'], 'cannot read the file "/": EISDIR: illegal operation on a directory, read; for the text'],
+    [['a=@/'], 'cannot read the file "/": EISDIR: illegal operation on a directory; for the text'],
     [['a=@package.json.md'], 'cannot read the file "package.json.md"'],
   ])('refuses %j', (given, message) => {
     expect(() => readParameters(given, '/')).toThrow(message);

@@ -2,7 +2,7 @@ import { open, rm, stat } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { resolve } from 'node:path';
 import type { AdminClient } from '../../../admin/client/index.js';
-import { errorCodeOf, isMissing, messageOf, MxcpError, plural } from '../../../errors/index.js';
+import { errorCodeOf, fileReasonOf, isMissing, messageOf, MxcpError, plural } from '../../../errors/index.js';
 import { version } from '../../../version/index.js';
 import type { Output } from '../../terminal/output.js';
 import { printTable } from '../../terminal/tables.js';
@@ -157,7 +157,7 @@ async function writeNew(path: string, content: Buffer): Promise<void> {
 }
 
 function cannotWrite(path: string, cause: unknown): MxcpError {
-  const message = `cannot write ${path}: ${messageOf(cause)}; choose another file with --output`;
+  const message = `cannot write ${path}: ${fileReasonOf(cause)}; choose another file with --output`;
   return new MxcpError('output_failed', message, { cause });
 }
 
