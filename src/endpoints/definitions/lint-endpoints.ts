@@ -1,6 +1,6 @@
 import { clip, type Problem, type SourcePosition } from '../../errors/index.js';
 import { SITE_FILE_NAME } from '../../settings/index.js';
-import { toInputSchema, toOutputSchema, type TypeDefinition } from '../../values/index.js';
+import { type ParameterDefinition, toInputSchema, toOutputSchema, type TypeDefinition } from '../../values/index.js';
 import { type KeyPath, toDotted } from '../../yaml/index.js';
 import { CLIENT_LIMITS } from './client-rules.js';
 import type { EndpointCatalog, EndpointDefinition, ToolDefinition } from './endpoint-definition.js';
@@ -168,12 +168,12 @@ function lintOutput(returns: TypeDefinition): Note[] {
   return [['info', ['return'], message, 'say what they mean, with their units']];
 }
 
-function lintInput(parameter: TypeDefinition, at: KeyPath): Note[] {
+function lintInput(parameter: ParameterDefinition, at: KeyPath): Note[] {
   return typesIn(parameter, at).flatMap((place) => {
     const isParameter = place.type === parameter;
     const isMember = place.at.at(-2) === 'properties';
     return [
-      ...(isParameter || isMember ? lintMember(place, isParameter) : []),
+      ...(isParameter || isMember ? lintMember(place, isParameter ? parameter : undefined) : []),
       ...lintStructure(place),
       ...lintValues(place),
     ];
@@ -184,14 +184,14 @@ function lintInput(parameter: TypeDefinition, at: KeyPath): Note[] {
 const NAMES_EXAMPLE = /\b(?:such as|for example|e\.g\.)/i;
 
 /** What a model needs to fill in a parameter, or a member of one. */
-function lintMember({ type, at, name }: TypePlace, isParameter: boolean): Note[] {
+function lintMember({ type, at, name }: TypePlace, parameter: ParameterDefinition | undefined): Note[] {
   const { description = '', type: typeName, enum: values, format, pattern, examples, default: standard } = type;
   const label = `"${clip(name, 80)}"`;
   const own = name.split('.').at(-1) ?? name;
   const notes: Note[] = [];
   const text = description.trim();
   if (text === '') {
-    const severity = isParameter ? 'warning' : 'info';
+    const severity = parameter === undefined ? 'info' : 'warning';
     notes.push([severity, at, `${label} has no description`, 'say what it means, with its unit or format']);
   } else if (toWords(text) === toWords(own))
     notes.push([
@@ -209,8 +209,10 @@ function lintMember({ type, at, name }: TypePlace, isParameter: boolean): Note[]
       `${label} seems to be a date or a time without a \`format\``,
       'add `format: date` or `format: date-time`',
     ]);
-  const isExplained = [values, format, pattern, examples, standard].some((each) => each !== undefined);
-  if (isParameter && typeName === 'string' && !isExplained && !NAMES_EXAMPLE.test(text))
+  const isExplained = [values, format, pattern, examples, standard, parameter?.complete].some(
+    (each) => each !== undefined,
+  );
+  if (parameter !== undefined && typeName === 'string' && !isExplained && !NAMES_EXAMPLE.test(text))
     notes.push([
       'info',
       at,

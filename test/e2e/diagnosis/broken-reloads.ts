@@ -25,7 +25,10 @@ export const BROKEN_RELOADS: readonly Diagnosis[] = [
     broken: 'the user configuration was deleted since',
     command: 'reload',
     files: { 'config.yml': null },
-    says: ['the configuration file config.yml does not exist; create it, or correct --config (MXCP_CONFIG)', 'failed at load'],
+    says: [
+      'the configuration file config.yml does not exist; create it, or correct --config (MXCP_CONFIG)',
+      'failed at load',
+    ],
   },
   {
     broken: 'the file of a secret was deleted since',

@@ -224,4 +224,16 @@ describe('linting', () => {
       'the project has 41 tools; Cursor uses 80 at most of all servers, and models choose worse among many',
     ]);
   });
+
+  it('takes completion for an explanation of a parameter', async () => {
+    const prompt = (complete: string) => [
+      'prompt:',
+      '  name: summarize_town',
+      '  description: Asks for a summary of a town.',
+      `  parameters: [{ name: town, type: string, description: Where to look.${complete} }]`,
+      '  messages: [{ prompt: "Sum up {{ town }}." }]',
+    ];
+    expect(await found({ 'prompts/a.yml': prompt('') })).toEqual(['info prompt.parameters[0]: "town" has no example']);
+    expect(await found({ 'prompts/a.yml': prompt(', complete: SELECT name FROM towns') })).toEqual([]);
+  });
 });
