@@ -13,6 +13,7 @@ import {
   typeSchema,
 } from '../../values/index.js';
 import { hints, isMapping } from '../../yaml/index.js';
+import { SCHEME } from './uri-template.js';
 
 const sourceSchema = z
   .strictObject({ code: text, file: text, language: maybe(z.enum(['sql', 'python'])) })
@@ -208,7 +209,7 @@ const annotationsSchema = z
 
 const resourceSchema = z
   .strictObject({
-    uri: z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:/, 'must begin with a scheme, as in "sales://regions"'),
+    uri: z.string().regex(SCHEME, 'must begin with a scheme, as in "sales://regions"'),
     name: maybe(z.string().min(1, 'must not be empty')),
     annotations: maybe(annotationsSchema),
     cache: maybe(cacheSchema),

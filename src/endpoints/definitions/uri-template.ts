@@ -1,3 +1,6 @@
+/** What a URI of a resource begins with; the schema of endpoint files refuses others. */
+export const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/;
+
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/;
 
 /**
@@ -70,6 +73,7 @@ export class UriTemplate {
   }
 
   #findLoss(): string | undefined {
+    if (!SCHEME.test(this.text)) return undefined;
     // Only clients that expand a template know what its host becomes.
     if (!this.isTemplate) return isStable(this.text) ? undefined : 'has a host or port that clients cannot parse';
     const lost = this.placeholders.find((name) => !this.text.includes(`{${name}}`));

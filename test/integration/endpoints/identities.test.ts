@@ -88,6 +88,12 @@ describe('the URI of a resource', () => {
     expect(await problemsOf('resources/a.yml', resource(uri))).toEqual([`resources/a.yml:2:3: the URI ${reason}`]);
   });
 
+  it('is refused once if it has no scheme', async () => {
+    expect(await problemsOf('resources/a.yml', resource('regions'))).toEqual([
+      'resources/a.yml:2:3: `resource.uri` must begin with a scheme, as in "sales://regions"',
+    ]);
+  });
+
   it('is refused if clients would remove a parameter from it', async () => {
     const lines = resource('x://a/{b}/../c', '  parameters: [{ name: b, type: string }]');
     expect(await problemsOf('resources/a.yml', lines)).toEqual([
