@@ -1,6 +1,7 @@
 import type { Caller } from '../../caller/index.js';
 import type { Protection } from '../../config/index.js';
 import { formatPlace, type SourcePosition } from '../../errors/index.js';
+import { SITE_FILE_NAME } from '../../settings/index.js';
 import type { ExplainedEndpoint } from './explain-policies.js';
 
 /** What the rules for rows mean for one caller of an endpoint. They hold for those of the tables that its SQL reads. */
@@ -62,5 +63,5 @@ export function explainRows(
 }
 
 function placeOf(declaredAt: (() => SourcePosition) | undefined): string {
-  return declaredAt === undefined ? 'mxcp-site.yml' : formatPlace(declaredAt());
+  return formatPlace({ ...declaredAt?.(), file: SITE_FILE_NAME });
 }

@@ -81,6 +81,20 @@ describe('a client of a 2025 revision', () => {
     await client.close();
   });
 
+  it('learns nothing more of a resource that a reload has taken from it', async () => {
+    const project = await createStock();
+    await using server = await InProcessServer.start(project);
+    const client = await connectTo(server.url, { era: 'session' });
+    const uris = updatesOf(client);
+    for (const uri of ['stock://all', 'stock://one/tea']) await client.subscribeResource({ uri });
+    project.write('resources/all.yml', resource('stock://all', 'SELECT * FROM stock', 'scopes: [secret]'));
+    const parameters = 'parameters: [{ name: name, type: string }]';
+    project.write('resources/one.yml', resource('stock://one/{name}', 'SELECT $name AS name', parameters));
+    await reload(server, true);
+    await vi.waitFor(() => expect(uris).toEqual(['stock://one/tea']));
+    await client.close();
+  });
+
   it('cannot subscribe to what it may not read, to too much, or without a session', async () => {
     await using server = await InProcessServer.start(await createStock());
     const client = await connectTo(server.url, { era: 'session' });

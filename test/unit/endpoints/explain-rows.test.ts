@@ -7,7 +7,7 @@ const TABLES = [
     table: 'orders',
     rows: 'HAS_PERMISSION(region)',
     masks: [{ column: 'email', expression: "CASE WHEN get_user_external_token() = 'x' THEN email END" }],
-    declaredAt: () => ({ file: 'mxcp-site.yml', line: 9, column: 11 }),
+    declaredAt: () => ({ file: '/home/nora/shop/mxcp-site.yml', line: 9, column: 11 }),
   },
   { table: 'plain', rows: undefined, masks: [{ column: 'note', expression: 'NULL' }] },
 ];
