@@ -292,6 +292,7 @@ export const NO_FACTS = {
   username: null,
   requestId: null,
   client: null,
+  group: null,
   generation: null,
   reloadId: null,
   configFingerprint: null,

@@ -89,6 +89,11 @@ export class Authentication {
     return this.#parts.resource?.originFor(host) ?? '';
   }
 
+  /** What is answered at a path beside `/mcp`. */
+  routeAt(path: string): WebRoute | undefined {
+    return this.routes.get(path) ?? this.#parts.resource?.groupRoute(path);
+  }
+
   async authenticate(request: AuthRequest): Promise<Admission | { readonly refused: AuthRefusal }> {
     let admission: Admission | undefined;
     try {
@@ -118,7 +123,10 @@ export class Authentication {
   }
 
   /** The challenge for an operation that needs scopes which the caller lacks. It names all that the operation needs at once. */
-  stepUp(scopes: readonly string[], request: Pick<AuthRequest, 'valuesOf'>): Readonly<Record<string, string>> {
+  stepUp(
+    scopes: readonly string[],
+    request: Pick<AuthRequest, 'valuesOf' | 'group'>,
+  ): Readonly<Record<string, string>> {
     const needed = [...new Set([...this.#parts.settings.requiredScopes, ...scopes])];
     return this.#challenge(request, { error: 'insufficient_scope', scopes: needed });
   }
@@ -188,11 +196,11 @@ export class Authentication {
   }
 
   #challenge(
-    request: Pick<AuthRequest, 'valuesOf'>,
+    request: Pick<AuthRequest, 'valuesOf' | 'group'>,
     { error, description, scopes = this.#parts.settings.requiredScopes }: Partial<Parameters<typeof toChallenge>[0]>,
   ): Readonly<Record<string, string>> {
     const [host = ''] = request.valuesOf('host');
-    const metadataUrl = this.#parts.resource?.metadataUrlFor(host);
+    const metadataUrl = this.#parts.resource?.metadataUrlFor(host, request.group);
     return { 'www-authenticate': toChallenge({ error, description, scopes, metadataUrl }) };
   }
 

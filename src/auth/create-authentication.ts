@@ -25,8 +25,10 @@ export interface AuthenticationSpec {
   readonly project: IssuerProject;
   /** Without a port, this process gives no tokens and only checks them. */
   readonly hasPort: boolean;
-  /** The scopes that endpoints of the current generation need. */
-  readonly endpointScopes: () => readonly string[];
+  /** The scopes that endpoints of the current generation need, or those of a group; of all if there is no such group. */
+  readonly endpointScopes: (group?: string) => readonly string[];
+  /** The groups of the current generation. */
+  readonly groups: () => readonly string[];
   readonly logger: Logger;
   readonly scrubber: Pick<Scrubber, 'register'>;
   readonly observers: Pick<Observers, 'authenticated' | 'oauthAnswered' | 'signedIn' | 'lineLeftOut'>;
@@ -90,7 +92,7 @@ async function partsOfOidc(spec: AuthenticationSpec): Promise<Parts> {
   await warnIfAway(provider, log);
   const resource = createResource(spec, async () => [await issuer()]);
   const failures = new FailedAttempts();
-  const verifier = new OidcVerifier({ provider, section, names: () => resource.names, failures });
+  const verifier = new OidcVerifier({ provider, section, names: (group) => resource.names(group), failures });
   return { authenticator: new BearerAuthenticator(verifier), resource, failures };
 }
 
@@ -103,9 +105,13 @@ async function partsOfIssuer(spec: AuthenticationSpec): Promise<Parts> {
   const issuer = await createIssuer({
     settings,
     current,
-    resource: { urlFor: (host) => resource.urlFor(host), names: () => resource.names },
+    resource: {
+      urlFor: (host) => resource.urlFor(host),
+      names: (group) => resource.names(group),
+      allNames: () => resource.allNames,
+    },
     publicUrl: transport.publicUrl,
-    endpointScopes,
+    endpointScopes: () => endpointScopes(),
     project,
     readsOnly: !hasPort,
     failures,
@@ -113,7 +119,7 @@ async function partsOfIssuer(spec: AuthenticationSpec): Promise<Parts> {
     onSignedIn: (signIn) => spec.observers.signedIn(signIn),
     logger: spec.logger.child({ component: 'auth' }),
   });
-  const authenticator = new BearerAuthenticator({ verify: async (token) => issuer.verify(token) });
+  const authenticator = new BearerAuthenticator({ verify: async (token, request) => issuer.verify(token, request) });
   const { routes, sessions } = issuer;
   return {
     authenticator,
@@ -140,7 +146,7 @@ async function warnIfAway(provider: TokenProvider, log: Logger): Promise<void> {
 
 /** Throws `config_invalid`: the names of a server that others reach cannot be guessed. */
 function createResource(
-  { transport, port, name, endpointScopes, settings }: AuthenticationSpec,
+  { transport, port, name, endpointScopes, groups, settings }: AuthenticationSpec,
   authorizationServers: ProtectedResourceOptions['authorizationServers'],
 ): ProtectedResource {
   const { host, publicUrl } = transport;
@@ -149,8 +155,8 @@ function createResource(
       'config_invalid',
       '`transport.http.base_url` is missing: tokens are for the URL by which clients reach the server; write it there, or set `--base-url`',
     );
-  const scopes = () => [...new Set([...settings.requiredScopes, ...endpointScopes()])];
-  return new ProtectedResource({ publicUrl, port, name, authorizationServers, scopes });
+  const scopes = (group: string | undefined) => [...new Set([...settings.requiredScopes, ...endpointScopes(group)])];
+  return new ProtectedResource({ publicUrl, port, name, authorizationServers, scopes, groups });
 }
 
 function oidcOf({ section }: AuthSettings) {

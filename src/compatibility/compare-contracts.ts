@@ -4,6 +4,7 @@ import { SITE_FILE_NAME } from '../settings/index.js';
 import { compareBehaviour } from './call-behaviour.js';
 import { compareSchemas } from './compare-schemas.js';
 import type { Contract, PromptContract, ResourceContract, ToolContract } from './contract.js';
+import { compareGroups } from './group-contracts.js';
 import { breaksClients, describeChange, type Side } from './schema-changes.js';
 import { withoutNotes } from './schema-forms.js';
 
@@ -11,7 +12,7 @@ import { withoutNotes } from './schema-forms.js';
 export interface ContractChange {
   /** Whether a client that worked with the old contract may fail with the new one. */
   readonly isBreaking: boolean;
-  readonly kind: 'server' | 'tool' | 'resource' | 'prompt';
+  readonly kind: 'server' | 'group' | 'tool' | 'resource' | 'prompt';
   /** In the old contract if it was there: the name, or the URI of a resource; of the server, its file. */
   readonly name: string;
   readonly code: string;
@@ -26,11 +27,23 @@ type Finding = Omit<ContractChange, 'kind' | 'name'>;
 export function compareContracts(from: Contract, to: Contract): ContractChange[] {
   const changes = [
     ...compareServers(from.server, to.server),
+    ...compareGroups([from.groups ?? [], to.groups ?? []], isServedBy(to)).map(
+      (change): ContractChange => ({ ...change, kind: 'group' }),
+    ),
     ...compareLists('tool', [from.tools, to.tools], TOOLS),
     ...compareLists('resource', [from.resources, to.resources], RESOURCES),
     ...compareLists('prompt', [from.prompts, to.prompts], PROMPTS),
   ];
   return changes.sort((a, b) => Number(b.isBreaking) - Number(a.isBreaking));
+}
+
+function isServedBy(contract: Contract): Parameters<typeof compareGroups>[1] {
+  const served = {
+    tools: new Set(contract.tools.map(({ name }) => name)),
+    resources: new Set(contract.resources.map(({ uri }) => uri)),
+    prompts: new Set(contract.prompts.map(({ name }) => name)),
+  };
+  return (list, name) => served[list].has(name);
 }
 
 /** Only what people and models read. */

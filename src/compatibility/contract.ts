@@ -13,6 +13,7 @@ import type {
 import { messageOf, MxcpError } from '../errors/index.js';
 import { isMapping } from '../yaml/index.js';
 import { behaviourFields, behaviourOf } from './call-behaviour.js';
+import { type GroupContract, groupSchema } from './group-contracts.js';
 
 /** Raised when an older mxcp could misread a file. */
 const FORMAT = 1;
@@ -50,6 +51,8 @@ const contractSchema = z.object({
   tools: z.array(toolSchema),
   resources: z.array(resourceSchema),
   prompts: z.array(promptSchema),
+  // Files of earlier versions have none, and neither have those of projects without groups.
+  groups: z.array(groupSchema).optional(),
 });
 
 /** What a project offers to clients: the lists that they see, and what they meet in a call. Templates are among the resources. */
@@ -64,6 +67,7 @@ export type PromptContract = Contract['prompts'][number];
 export function toContract(
   { listings: { tools, resources, prompts }, catalog }: Pick<EndpointSet, 'listings' | 'catalog'>,
   server?: ServerContract,
+  groups: readonly GroupContract[] = [],
 ): Contract {
   const declared = (kind: EndpointKind, name: string) =>
     behaviourOf(catalog.endpoints.find((each) => each.kind === kind && nameOf(each) === name));
@@ -79,6 +83,7 @@ export function toContract(
     prompts: prompts
       .map((each) => ({ ...toPromptContract(each), ...declared('prompt', each.name) }))
       .sort(by(({ name }) => name)),
+    ...(groups.length > 0 && { groups: [...groups] }),
   };
   // Exactly what a file gives back: no members that are undefined, and no infinities, which only YAML has.
   return parseContract(formatContract(contract), 'the project');

@@ -4,6 +4,7 @@ import { DiskReader, FileLedger, FileReadError, type ReadFile, resolvePath } fro
 import { findReferences, type ReferenceUse, refuseReferences, type SuspectText } from '../secrets/index.js';
 import { type ServerSettings, type Setting, SETTINGS } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath, loadYamlMapping, toDotted, type YamlSource } from '../yaml/index.js';
+import { type GroupRules, toGroupRules } from './groups.js';
 import { type Icon, readIcons } from './presentation.js';
 import { keyAt, type SiteConfig, siteSchema, userSchema } from './schema.js';
 
@@ -92,6 +93,18 @@ export async function loadPresentation({ siteFile, projectRoot }: ServerSettings
   const images = await loadIcons(check.value, source, projectRoot);
   if (images.problems.length > 0) throw invalidConfig(images.problems);
   return toPresentation({ site: check.value, icons: images.icons });
+}
+
+const groupsSection = z.object(siteSchema.pick({ groups: true }).shape);
+
+/** Reads only the groups of `mxcp-site.yml`. Throws `config_not_found` and `config_invalid`. */
+export async function loadGroupRules({ siteFile }: Pick<ServerSettings, 'siteFile'>): Promise<GroupRules> {
+  const ledger = new FileLedger();
+  const { source, problems } = await loadYamlMapping(siteFile, { whenMissing: 'put it back', ledger });
+  if (source === undefined) throw invalidConfig(problems);
+  const check = checkSchema({ schema: groupsSection, source, value: source.value });
+  if (!check.ok) throw invalidConfig(check.problems);
+  return toGroupRules(check.value.groups, source);
 }
 
 async function loadIcons({ icons: written }: Pick<SiteConfig, 'icons'>, source: YamlSource, projectRoot: string) {

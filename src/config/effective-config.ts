@@ -24,11 +24,12 @@ import {
   userSchema,
 } from './schema.js';
 import { toAnswerLimits } from './answer-limits.js';
+import { toGroupRules } from './groups.js';
+import { toCacheRule } from './presentation.js';
 import {
   compileSqlToolPolicies,
   SQL_TOOL_ARGUMENTS,
   toAudit,
-  toCacheRule,
   toConfirmations,
   toLogging,
   toSqlTools,
@@ -185,6 +186,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     sqlTools: toSqlTools(site.sql_tools, settings.projectRoot),
     /** How much of a list an answer has, where the endpoint does not say it. */
     answers: site.answers && toAnswerLimits(site.answers),
+    /** What clients get at paths of their own. */
+    groups: toGroupRules(site.groups, active.siteSource),
     /** Over all endpoints. */
     rateLimit: siteProfile.rate_limit && toRateRule(siteProfile.rate_limit),
     /** The interpreter is absolute or a name to find in `PATH`; undefined if the project decides. */

@@ -1,7 +1,13 @@
 export { type AnswerLimits, answerLimitFields, toAnswerLimits } from './answer-limits.js';
 export type { AuthSettings } from './auth-schema.js';
 export { assertProtections, DUCKDB_TYPES } from './check-config.js';
-export { type ConfigTemplate, loadConfigTemplate, loadPresentation, loadProfileNames } from './config-template.js';
+export {
+  type ConfigTemplate,
+  loadConfigTemplate,
+  loadGroupRules,
+  loadPresentation,
+  loadProfileNames,
+} from './config-template.js';
 export {
   type AttachmentDefinition,
   type ConfigObject,
@@ -15,6 +21,7 @@ export {
   loadProtection,
   loadSqlToolPolicies,
 } from './effective-config.js';
+export type { GroupRule, GroupRules, ListedMember } from './groups.js';
 export {
   type CacheRule,
   type DeclaredCache,
@@ -23,6 +30,7 @@ export {
   iconFilesOf,
   iconsSchema,
   readIcons,
+  toCacheRule,
 } from './presentation.js';
 export { type RateRule, rateLimitSchema, toRateRule } from './rate-limit.js';
 export type { ColumnMask, Protection, TableRule } from './protection.js';
@@ -33,4 +41,3 @@ export {
   withReloadable,
 } from './reload-effects.js';
 export { resolveConfig } from './resolve-config.js';
-export { toCacheRule } from './server-parts.js';

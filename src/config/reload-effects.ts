@@ -33,6 +33,7 @@ export function withReloadable(running: ResolvedConfig, candidate: ResolvedConfi
     readFiles: candidate.readFiles,
     refreshMs: candidate.refreshMs,
     answers: candidate.answers,
+    groups: candidate.groups,
     rateLimit: candidate.rateLimit,
     secrets: candidate.secrets,
     protection: candidate.protection,

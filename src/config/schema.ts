@@ -6,6 +6,7 @@ import type { ServerSettings, SettingName } from '../settings/index.js';
 import { isMapping, jsonSchemaOf } from '../yaml/index.js';
 import { answersSchema } from './answer-limits.js';
 import { authSchema } from './auth-schema.js';
+import { groupsSchema } from './groups.js';
 import { cacheSchema, iconsSchema } from './presentation.js';
 import { rateLimitSchema } from './rate-limit.js';
 import { protectSection } from './protection.js';
@@ -119,6 +120,7 @@ export const siteSchema = z.strictObject({
     get_table_schema: description,
   }),
   answers: answersSchema.optional().meta({ reload: 'live' }),
+  groups: groupsSchema.default({}).meta({ reload: 'live' }),
   paths: section({
     tools: text.default('tools'),
     resources: text.default('resources'),

@@ -1,13 +1,10 @@
-import type { z } from 'zod';
 import { invalidConfig, type Problem } from '../errors/index.js';
 import { resolvePath } from '../files/index.js';
-import { parseDuration } from '../lifecycle/index.js';
 import type { LoggingConfig } from '../logging/index.js';
 import { compilePolicies, type EndpointPolicies } from '../policies/index.js';
 import { Concealed, Secret } from '../secrets/index.js';
 import { type KeyPath, toDotted } from '../yaml/index.js';
 import type { ActiveTemplate } from './config-template.js';
-import type { cacheSchema, DeclaredCache } from './presentation.js';
 import type { SiteConfig, SiteProfile, UserConfig, UserProfile } from './schema.js';
 
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARNING: 'warn', ERROR: 'error', CRITICAL: 'error' } as const;
@@ -113,8 +110,4 @@ export async function compileSqlToolPolicies(
   const mistakes = problems.filter(({ isWarning }) => !isWarning);
   if (mistakes.length > 0) throw invalidConfig(mistakes.map(({ problem }) => problem));
   return { policies, warnings: problems.map(({ problem }) => problem) };
-}
-
-export function toCacheRule({ ttl, scope }: z.output<typeof cacheSchema>): DeclaredCache {
-  return { ttlMs: Math.round(parseDuration(String(ttl)) ?? 0), scope };
 }

@@ -327,6 +327,12 @@ const reference = component(
   }),
 );
 
+const endpointNames = z.strictObject({
+  tools: z.array(z.string()),
+  prompts: z.array(z.string()),
+  resources: z.array(z.string()).describe('URIs and URI templates.'),
+});
+
 export const config = component(
   'Config',
   'The configuration of the current generation, built from a list of what may be shown.',
@@ -349,11 +355,8 @@ export const config = component(
     attached: z
       .array(z.strictObject({ name: z.string(), type: z.string(), readonly: z.boolean() }))
       .describe('Databases attached beside that of the profile.'),
-    endpoints: z.strictObject({
-      tools: z.array(z.string()),
-      prompts: z.array(z.string()),
-      resources: z.array(z.string()).describe('URIs and URI templates.'),
-    }),
+    endpoints: endpointNames,
+    groups: z.array(endpointNames.extend({ name: z.string() })).describe('What clients of `/mcp/{name}` get.'),
     auth: authentication,
     features: z.strictObject({ sql_tools: z.boolean(), audit_logging: z.boolean(), telemetry: z.boolean() }),
     generation: count,

@@ -36,6 +36,7 @@ const tailFields = {
   username: text,
   request_id: text.describe('The id that the client gave the request.'),
   client: text.describe('The address that the request came from.'),
+  group: text.describe('The group through which the request came; null for all endpoints.'),
   generation: count.nullable().describe('The generation that answered.'),
   reload_id: text.describe('The reload that made this generation; null for the first one.'),
   config_fingerprint: text.describe('The `ETag` of `GET /config` for this generation.'),

@@ -38,6 +38,7 @@ export const callTrace = component(
     transport: z.enum(['http', 'stdio', 'admin']),
     request: z.string().nullable().describe('The id that the client gave the request.'),
     client: z.string().nullable(),
+    group: z.string().nullable().describe('The group through which it came; null for all endpoints.'),
     user: z.string().nullable().describe('Who called; null for a caller whom nothing has authenticated.'),
     trace_id: z.string().nullable().describe('Of W3C Trace Context; null if the call belongs to no trace.'),
   }),

@@ -2,6 +2,7 @@ export { CallRates } from './calling/rate-limits.js';
 export { CallAudit } from './calling/call-audit.js';
 export { CallLog, declaredName } from './calling/call-log.js';
 export { checkEndpoints, findPythonTargets, findResourcePatterns, withFailures } from './calling/check-endpoints.js';
+export { EndpointGroups, groupNotFound } from './calling/endpoint-groups.js';
 export {
   type EndpointListings,
   EndpointSet,
@@ -37,6 +38,12 @@ export {
 export { type Client, CLIENTS } from './definitions/client-rules.js';
 export { type ClientFinding, lintForClients } from './definitions/lint-for-clients.js';
 export { LINT_SEVERITIES, type LintFinding, type LintSeverity, lintEndpoints } from './definitions/lint-endpoints.js';
+export {
+  assertGroups,
+  findGroupProblems,
+  findMembers,
+  isMember,
+} from './definitions/group-members.js';
 export { loadEndpoints } from './definitions/load-endpoints.js';
 export { explainMissing, selectEndpoint } from './definitions/select-endpoint.js';
 export { UriTemplate } from './definitions/uri-template.js';

@@ -60,6 +60,10 @@ export const ERROR_CODES = {
     kind: 'user',
     doc: 'The file with which `mxcp contract --check` compares the project does not exist, cannot be read, or is not a contract.',
   },
+  group_not_found: {
+    kind: 'not_found',
+    doc: 'The configuration has no group of this name; a reload may have removed it.',
+  },
   endpoint_not_found: { kind: 'not_found', doc: 'No endpoint of that kind and name is served.' },
   policy_denied: {
     kind: 'forbidden',

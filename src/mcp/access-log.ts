@@ -10,6 +10,8 @@ export interface AccessRecord {
   endpoint?: string | undefined;
   /** `success`, an error code, or what the transport knows of the outcome. */
   outcome?: string | undefined;
+  /** Of the path. */
+  group?: string | undefined;
   client?: string | undefined;
   /** The stable name of the caller, if callers are authenticated. */
   user?: string | undefined;

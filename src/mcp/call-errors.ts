@@ -78,7 +78,7 @@ export function toProtocolError(
 }
 
 /** What a client hears as an error of the protocol, also of a tool: its model can do nothing about it. */
-const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(['endpoint_not_found', 'insufficient_scope']);
+const PROTOCOL_ERRORS: ReadonlySet<string> = new Set(['group_not_found', 'endpoint_not_found', 'insufficient_scope']);
 
 /** What is wrong with a `requestState`, or what the client cannot do: a model knows nothing about that. */
 const STATE_ERRORS: ReadonlySet<string> = new Set([

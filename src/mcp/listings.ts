@@ -20,6 +20,8 @@ export interface ListSource {
   readonly cacheOf: (context: RequestContext) => CacheRule;
 }
 
+export const NO_CACHE: CacheRule = { ttlMs: 0, scope: 'private' };
+
 /** The handlers of the lists, which all connections share. */
 export function createListHandlers({ listingsOf, cacheOf }: ListSource) {
   const listOf = <R>(pick: (listings: EndpointListings) => R) =>
@@ -94,6 +96,13 @@ export interface ListChanges {
   readonly tools?: boolean;
   readonly resources?: boolean;
   readonly prompts?: boolean;
+  /** The same of each group; one that a reload has removed has changed as a whole. */
+  readonly groups?: ReadonlyMap<string, Omit<ListChanges, 'groups'>> | undefined;
+}
+
+/** Those of one group, or of all endpoints. */
+export function changesOf(group: string | undefined, changes: ListChanges): ListChanges {
+  return group === undefined ? changes : (changes.groups?.get(group) ?? {});
 }
 
 /** Notifies a client of a 2025 protocol, which stays connected. */

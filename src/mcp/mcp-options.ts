@@ -25,6 +25,8 @@ export interface ClientTransport {
 /** What both transports need. */
 export interface McpOptions {
   readonly calls: EndpointCalls;
+  /** Which endpoints clients get; undefined for all of them. */
+  readonly group?: string | undefined;
   /** What clients show of the server. */
   readonly info: {
     readonly name: string;

@@ -32,10 +32,11 @@ import {
 } from './call-errors.js';
 import { CallNotifications } from './call-notifications.js';
 import { answerQuestions, askingOf, replyOf } from './client-questions.js';
-import { cacheHint, createListHandlers, type ListHandlers, toIcons } from './listings.js';
+import { cacheHint, createListHandlers, type ListHandlers, NO_CACHE, toIcons } from './listings.js';
 import { LARGE_TEXT, refuseOversized, toParamsError } from './refused-parameters.js';
 import { type Receiver, toContentBlocks, toLinks, toMcpMessages } from './content.js';
 import { toRefusedRequest } from './refused-requests.js';
+import { callsOfGroup, type Presented, presentedIn } from './group-options.js';
 import type { McpOptions, MessageScope } from './mcp-options.js';
 import { toResourceResult, toToolResult } from './results.js';
 import type { SubscribableServer } from './resource-updates.js';
@@ -61,33 +62,40 @@ const CAPABILITIES: ServerCapabilities = {
 
 /** Makes the SDK's server objects: one per request, session or connection. They hold only the log level that their client chose. */
 export function createMcpServerFactory(options: McpServerFactoryOptions): () => SubscribableServer {
-  const { calls, info, instructions, listCache, logger, scopeOf, refusals, observers } = options;
-  const { ttlMs = 0, scope = 'private' } = listCache ?? {};
+  const { group, logger, scopeOf, refusals, observers } = options;
+  const calls = group === undefined ? options.calls : callsOfGroup(options.calls, group);
+  const presented = (): Presented => (group === undefined ? options : presentedIn(group, options));
   const lists = createListHandlers({
     listingsOf: (context) => calls.endpoints.listingsFor(callerOf(scopeOf(context))),
-    cacheOf: () => ({ ttlMs, scope: calls.endpoints.variesByCaller ? 'private' : scope }),
+    cacheOf: () => ({
+      ...(presented().listCache ?? NO_CACHE),
+      ...(calls.endpoints.variesByCaller && { scope: 'private' }),
+    }),
   });
-  const { icons, ...names } = info;
-  const implementation = { ...names, ...toIcons(icons) };
   return () => {
-    const server = new CheckedServer(implementation, {
-      capabilities: CAPABILITIES,
-      cacheHints: { 'server/discover': { ttlMs, cacheScope: scope } },
-      ...(instructions !== undefined && { instructions }),
-    });
+    const { info, instructions, listCache: cache = NO_CACHE } = presented();
+    const { icons, ...names } = info;
+    const server = new CheckedServer(
+      { ...names, ...toIcons(icons) },
+      {
+        capabilities: CAPABILITIES,
+        cacheHints: { 'server/discover': { ttlMs: cache.ttlMs, cacheScope: cache.scope } },
+        ...(instructions !== undefined && { instructions }),
+      },
+    );
     server.accessOf = (context) => scopeOf(context).access;
     server.onRefused = (request, { message }, context) => {
       const { method } = request;
       refusals.write('info', `refused requests of ${method}`, () => [{ method }, `refused: ${message}`]);
       const { caller, client, requestHeaders } = scopeOf(context);
       const surface = requestHeaders === undefined ? 'stdio' : 'http';
-      const from = { surface, caller, client, sessionId: requestHeaders?.['mcp-session-id'] } as const;
+      const from = { surface, caller, client, group, sessionId: requestHeaders?.['mcp-session-id'] } as const;
       observers?.requestRefused(toRefusedRequest(request, { code: 'params_invalid', reason: message }, from));
     };
     server.onerror = (error) => logger.debug({ detail: error.message }, 'message could not be handled');
     serveLists(server, lists);
     const serve = createCallFrame(server, options);
-    serveCalls(server, options, serve);
+    serveCalls(server, { ...options, calls }, serve);
     serveCompletions(server, calls, serve);
     return server;
   };
@@ -216,7 +224,7 @@ function asking<R>(server: Server, context: RequestContext, run: Run<R>): Run<R 
 type CallFrame = ReturnType<typeof createCallFrame>;
 
 /** The protocol frame of every call: gives it its context, ends its notifications before its answer is sent, reports its error. */
-function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers }: McpServerFactoryOptions) {
+function createCallFrame(server: Server, { group, scopeOf, logger, scrubber, observers }: McpServerFactoryOptions) {
   let level: LoggingLevel | undefined;
   // Replaces the SDK's own handler, which does not make the level available.
   server.setRequestHandler('logging/setLevel', ({ params }) => {
@@ -227,7 +235,7 @@ function createCallFrame(server: Server, { scopeOf, logger, scrubber, observers 
     const scope = scopeOf(context);
     const { notify, requestHeaders } = scope;
     const parent = sentTrace(context, requestHeaders);
-    const start = callStart(context, scope);
+    const start = callStart(context, scope, group);
     const timing = isTimed === false ? undefined : observers?.timeCall(() => ({ ...target, ...start, parent }));
     let notifications: CallNotifications | undefined;
     let hasEnded = false;
@@ -272,10 +280,11 @@ function sentTrace(
   return undefined;
 }
 
-function callStart({ mcpReq: { id: requestId } }: RequestContext, { client, requestHeaders }: MessageScope) {
+function callStart({ mcpReq }: RequestContext, { client, requestHeaders }: MessageScope, group?: string) {
   const protocolVersion = requestHeaders?.['mcp-protocol-version'];
+  const sessionId = requestHeaders?.['mcp-session-id'];
   const transport = requestHeaders === undefined ? ('stdio' as const) : ('http' as const);
-  return { transport, requestId, client, sessionId: requestHeaders?.['mcp-session-id'], protocolVersion };
+  return { transport, requestId: mcpReq.id, client, group, sessionId, protocolVersion };
 }
 
 /** A cancelled request is never answered. */

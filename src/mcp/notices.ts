@@ -61,6 +61,12 @@ export class ListNotices extends SpacedNotices<ListChanges> {
 
 function union(one: ListChanges | undefined, other: ListChanges): ListChanges {
   if (one === undefined) return other;
-  const either = (list: keyof ListChanges): boolean => one[list] === true || other[list] === true;
+  const groups = new Map(one.groups);
+  for (const [group, changes] of other.groups ?? []) groups.set(group, unionOfLists(groups.get(group) ?? {}, changes));
+  return { ...unionOfLists(one, other), ...(groups.size > 0 && { groups }) };
+}
+
+function unionOfLists(one: ListChanges, other: ListChanges): Omit<ListChanges, 'groups'> {
+  const either = (list: 'tools' | 'resources' | 'prompts'): boolean => one[list] === true || other[list] === true;
   return { tools: either('tools'), resources: either('resources'), prompts: either('prompts') };
 }

@@ -12,7 +12,7 @@ const CALLS = {
 export function toRefusedRequest(
   message: unknown,
   why: { readonly code: ErrorCode; readonly reason: string },
-  from: Pick<RefusedRequest, 'surface' | 'caller' | 'client' | 'sessionId'>,
+  from: Pick<RefusedRequest, 'surface' | 'caller' | 'client' | 'group' | 'sessionId'>,
 ): RefusedRequest {
   const [first]: readonly unknown[] = Array.isArray(message) ? message : [message];
   const { method, params, id }: Readonly<Record<string, unknown>> = Object(first);

@@ -16,7 +16,8 @@ import { within } from '../lifecycle/index.js';
 import { LimitedLog } from '../logging/index.js';
 import { AccessLog, type AccessRecord } from './access-log.js';
 import { isCall, OUT_OF_ROTATION } from './draining.js';
-import { sendListChanges } from './listings.js';
+import { callsOfGroup } from './group-options.js';
+import { changesOf, sendListChanges } from './listings.js';
 import type { ClientTransport, McpOptions, MessageScope } from './mcp-options.js';
 import { callerOf, createMcpServerFactory } from './mcp-server.js';
 import { toRefusedRequest } from './refused-requests.js';
@@ -48,7 +49,8 @@ interface StdioOptions extends McpOptions {
  * Serves all versions of the protocol on two streams; the first message decides which one the client speaks. Nothing else may
  * write to the output.
  */
-export function startStdio(options: StdioOptions): ClientTransport {
+export function startStdio({ group, calls: all, ...others }: StdioOptions): ClientTransport {
+  const options = { ...others, calls: group === undefined ? all : callsOfGroup(all, group) };
   const logger = options.logger.child({ component: 'mcp' });
   const problems = new LimitedLog(logger, () => options.observers?.lineLeftOut());
   const splices = new ResultSplices();
@@ -60,7 +62,7 @@ export function startStdio(options: StdioOptions): ClientTransport {
     access: transport.accessOf(mcpReq.id),
     whenAnswered: (listener) => transport.whenAnswered(mcpReq.id, listener),
   });
-  const createServer = createMcpServerFactory({ ...options, logger, scopeOf, refusals: problems });
+  const createServer = createMcpServerFactory({ ...options, calls: all, group, logger, scopeOf, refusals: problems });
   // Usually one; a client that first tries the newer protocol and falls back has two for a moment.
   const servers = new Set<SubscribableServer>();
   const handle = serveStdio(() => remember(createServer(), { servers, mayRead: transport.mayRead }), {
@@ -68,14 +70,15 @@ export function startStdio(options: StdioOptions): ClientTransport {
     onerror: ({ message: detail }) =>
       problems.write('warn', 'messages that could not be handled', () => [{ detail }, 'message could not be handled']),
   });
-  const updates = new ResourceUpdates(options.calls, logger, async (isUpdated) => {
-    await Promise.all([...servers].map((server) => sendUpdates(server, isUpdated, transport.listenedUris)));
+  const updates = new ResourceUpdates(all, logger, async (isUpdated) => {
+    const isNews = (uri: string): boolean => isUpdated(uri) && (group === undefined || transport.mayRead(uri));
+    await Promise.all([...servers].map((server) => sendUpdates(server, isNews, transport.listenedUris)));
   });
   return {
     url: undefined,
     clientGone: transport.ended,
     notifyListChanged: async (changes) => {
-      await Promise.all([...servers].map((server) => sendListChanges(server, changes)));
+      await Promise.all([...servers].map((server) => sendListChanges(server, changesOf(group, changes))));
     },
     notifyResourcesUpdated: (updated) => updates.announce(updated),
     close: async ({ deadlineMs }) => {

@@ -89,7 +89,7 @@ function toFailure({ code, message }: CallFailure, isKnown: boolean, { scrub }: 
 }
 
 function requestAttributes({ start, ended }: CallTiming): Attributes {
-  const { kind, requestId, sessionId, protocolVersion, client, transport } = start;
+  const { kind, requestId, sessionId, protocolVersion, client, group, transport } = start;
   const endpoint = ended?.endpoint;
   const userId = ended?.caller.userId ?? null;
   return {
@@ -101,6 +101,7 @@ function requestAttributes({ start, ended }: CallTiming): Attributes {
     ...(requestId !== undefined && { 'jsonrpc.request.id': String(requestId).slice(0, MAX_TEXT_LENGTH) }),
     ...(sessionId !== undefined && { 'mcp.session.id': sessionId.slice(0, MAX_TEXT_LENGTH) }),
     ...(protocolVersion !== undefined && { 'mcp.protocol.version': protocolVersion.slice(0, MAX_TEXT_LENGTH) }),
+    ...(group !== undefined && { 'mxcp.group': group }),
     ...(client !== undefined && { 'client.address': client }),
     ...(userId !== null && { 'user.id': userId.slice(0, MAX_TEXT_LENGTH) }),
     'network.transport': TRANSPORTS[transport],

@@ -7,13 +7,14 @@ import {
   checkEndpoints,
   type EndpointCatalog,
   EndpointSet,
+  findGroupProblems,
   findLargeAnswers,
   findPythonTargets,
   findResourcePatterns,
   loadEndpoints,
   withFailures,
 } from '../endpoints/index.js';
-import { MxcpError, type Problem, suggestion } from '../errors/index.js';
+import { invalidConfig, MxcpError, type Problem, suggestion } from '../errors/index.js';
 import type { Logger } from '../logging/index.js';
 import type { SecretStores } from '../secrets/index.js';
 import type { ServerSettings } from '../settings/index.js';
@@ -58,21 +59,25 @@ export async function checkProject(
     return { catalog: found, configError, ...unchecked, warnings };
   }
   warnings.push(...unknownEndpoints(config, found));
+  const checked = await checkLoaded(found, config, { logger, server, warnings });
+  // The groups are in a configuration file, and what they name may have errors too.
+  const groups = findGroupProblems(config, checked.catalog, settings);
+  return { ...checked, configError: groups.length === 0 ? undefined : invalidConfig(groups), warnings };
+}
+
+/** Everything but the configuration, which is known to be valid. */
+async function checkLoaded(
+  found: EndpointCatalog,
+  config: ResolvedConfig,
+  { logger, server, warnings }: Pick<CheckProjectOptions, 'logger' | 'server'> & { readonly warnings: Problem[] },
+): Promise<Omit<ProjectCheck, 'catalog' | 'configError' | 'warnings'> & { readonly catalog: EndpointCatalog }> {
   const databasePath = config.duckdb.path;
   const onWarning = (text: string): void => void warnings.push(toWarning(text, config.paths.python));
   const onLarge = (problems: readonly Problem[]): void => void warnings.push(...problems);
   const check = (checked: ResolvedConfig) => checkOnDatabase(found, checked, { logger, onWarning, onLarge, server });
   const catalog = await orError(withoutCreating(config, check));
-  if (!(catalog instanceof MxcpError))
-    return { catalog, configError, databaseError: undefined, isSqlChecked: true, databasePath, warnings };
-  const unchecked = {
-    catalog: found,
-    configError,
-    databaseError: catalog,
-    isSqlChecked: false,
-    databasePath,
-    warnings,
-  };
+  if (!(catalog instanceof MxcpError)) return { catalog, databaseError: undefined, isSqlChecked: true, databasePath };
+  const unchecked = { catalog: found, databaseError: catalog, isSqlChecked: false, databasePath };
   if (catalog.code !== 'extension_failed') return unchecked;
   const rest = await orError(withoutCreating(withoutExtensions(config, catalog), check));
   return rest instanceof MxcpError ? unchecked : { ...unchecked, catalog: rest, isSqlChecked: true };

@@ -8,7 +8,7 @@ import {
   GenerationDatabase,
   type InspectedDatabase,
 } from '../duckdb/index.js';
-import { endpointLabel, type EndpointSet } from '../endpoints/index.js';
+import { EndpointGroups, endpointLabel, type EndpointSet } from '../endpoints/index.js';
 import { messageOf, MxcpError, type Problem, problemsError, toMxcpError } from '../errors/index.js';
 import { DiskReader } from '../files/index.js';
 import { Disposer, Generation, raceSignal } from '../lifecycle/index.js';
@@ -28,6 +28,8 @@ export interface GenerationContents {
   readonly config: ResolvedConfig;
   /** A reload without definitions passes these on unchanged. */
   readonly endpoints: EndpointSet;
+  /** Of the configuration, so that also a reload without definitions changes them. Undefined in a project without any. */
+  readonly groups: EndpointGroups | undefined;
   readonly database: GenerationDatabase;
   /** Undefined when the project has no Python code. */
   readonly python: PythonWorkers | undefined;
@@ -143,7 +145,8 @@ export class GenerationBuilder {
       if (python !== undefined) disposer.own(python);
       onActivity?.('checking endpoints');
       const endpoints = await endpointsOn({ database: preflight ?? database, python });
-      return new Generation(number, { config, endpoints, database, python }, dispose);
+      const groups = config.groups.size === 0 ? undefined : new EndpointGroups(endpoints, config);
+      return new Generation(number, { config, endpoints, groups, database, python }, dispose);
     } catch (error) {
       // Before the disposal forgets the values.
       const scrubbed = scrubError(error, scrubber);

@@ -154,6 +154,16 @@ function toEndpointNames({ endpoints }: GenerationContents): ConfigRecord['endpo
   };
 }
 
+function toGroups({ groups }: GenerationContents): ConfigRecord['groups'] {
+  return (groups?.names ?? []).flatMap((name) => {
+    const listings = groups?.find(name)?.listings;
+    if (listings === undefined) return [];
+    const { tools, prompts, resources } = listings;
+    const namesOf = (listed: readonly { readonly name: string }[]) => listed.map((each) => each.name);
+    return { name, tools: namesOf(tools), prompts: namesOf(prompts), resources: resources.map(({ uri }) => uri) };
+  });
+}
+
 function toConfig(
   generation: Generation<GenerationContents>,
   reload: ReloadStatus,
@@ -176,6 +186,7 @@ function toConfig(
     extensions: config.extensions.map(({ name }) => name),
     attached: config.attachments,
     endpoints: toEndpointNames(generation.contents),
+    groups: toGroups(generation.contents),
     auth: toAuth(config.auth),
     features: { sqlTools: config.sqlTools.enabled, ...config.features },
     generation: generation.number,

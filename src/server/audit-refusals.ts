@@ -50,6 +50,7 @@ export class AuditRefusals implements ServerObserver {
     client,
     requestId,
     sessionId,
+    group,
   }: RefusedRequest): void {
     const isAdmin = surface === 'admin';
     // The page of a request is looked at before its credentials.
@@ -62,6 +63,7 @@ export class AuditRefusals implements ServerObserver {
       callerType: surface,
       error: clip(reason, MAX_REASON_LENGTH),
       errorCode: code,
+      group: group ?? null,
       requestId: requestId === undefined ? null : clip(String(requestId), MAX_NAME_LENGTH),
       sessionId: sessionId === undefined ? null : clip(sessionId, MAX_NAME_LENGTH),
     });

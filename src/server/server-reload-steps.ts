@@ -13,6 +13,7 @@ import {
 } from '../config/index.js';
 import { type PreflightDatabase, preflightOnCurrent, PreflightOnNewFile } from '../duckdb/index.js';
 import {
+  assertGroups,
   checkEndpoints,
   type EndpointCatalog,
   type EndpointListings,
@@ -147,7 +148,7 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
     lowerThreads(this.#context.keptThreads);
     triggers.update(next);
     void authentication?.recheck();
-    const changes = findListChanges(previous.endpoints.listings, next.endpoints.listings);
+    const changes = findChanges(previous, next);
     if (changes !== undefined) this.#notices.announce(changes);
     const updated = findUpdatedResources(previous, next);
     if (updated === 'all' || updated.size > 0) transport.notifyResourcesUpdated(updated);
@@ -185,11 +186,15 @@ export class ServerReloadSteps implements ReloadSteps<Loaded, Resolved, Generati
 
   /** With `--ignore-errors`, endpoints that fail on the database are left out, as at start; otherwise the check stage refuses them. */
   async #chooseEndpoints({ config, catalog }: Resolved, contents: CheckableContents): Promise<EndpointSet> {
-    if (catalog === undefined) return this.#current.endpoints;
-    const served = this.#context.settings.ignoreErrors
-      ? withFailures(catalog, await checkEndpoints(catalog, contents))
-      : catalog;
-    return new EndpointSet(served, config.sqlTools);
+    const { settings } = this.#context;
+    const { endpoints: current } = this.#current;
+    const served =
+      catalog !== undefined && settings.ignoreErrors
+        ? withFailures(catalog, await checkEndpoints(catalog, contents))
+        : catalog;
+    const warn = (text: string): void => this.#logger.warn(text);
+    if (config.groups.size > 0) assertGroups(config, served ?? current.catalog, { ...settings, warn });
+    return served === undefined ? current : new EndpointSet(served, config.sqlTools);
   }
 }
 
@@ -206,7 +211,22 @@ function findUpdatedResources(previous: GenerationContents, next: GenerationCont
 }
 
 /** Which MCP lists changed, or undefined if none did, so that no spurious notification is sent. */
-function findListChanges(previous: EndpointListings, next: EndpointListings): ListChanges | undefined {
+function findChanges(previous: GenerationContents, next: GenerationContents): ListChanges | undefined {
+  const lists = findListChanges(previous.endpoints.listings, next.endpoints.listings);
+  const groups = new Map(
+    (previous.groups?.names ?? []).flatMap((name) => {
+      const [before, after] = [previous.groups?.find(name)?.listings, next.groups?.find(name)?.listings];
+      const changes = findListChanges(before ?? NO_LISTINGS, after ?? NO_LISTINGS);
+      // Also a group without members was removed.
+      return changes === undefined && after !== undefined ? [] : [[name, changes ?? {}] as const];
+    }),
+  );
+  return groups.size === 0 ? lists : { ...lists, groups };
+}
+
+const NO_LISTINGS: EndpointListings = { tools: [], resources: [], prompts: [] };
+
+function findListChanges(previous: EndpointListings, next: EndpointListings) {
   if (previous === next) return undefined;
   const changes = {
     tools: !isDeepStrictEqual(previous.tools, next.tools),

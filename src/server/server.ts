@@ -241,7 +241,8 @@ export class Server {
     disposer.own(new DescriptorWatch(this.logger.child({ component: 'system' })));
     this.#running.triggers.update(this.#running.active.current.contents);
     warnOfOpenPort(config, this.url, this.logger);
-    this.logger.info({ url: this.url, project: config.project, profile: config.profile }, 'ready');
+    const groups = config.groups.size === 0 ? {} : { groups: [...config.groups.keys()].join(', ') };
+    this.logger.info({ url: this.url, project: config.project, profile: config.profile, ...groups }, 'ready');
   }
 
   /** Other commands of this user find the server, because they cannot open its database. */

@@ -25,7 +25,11 @@ export async function startAuthentication(
       name: presentation.title ?? project,
       project: { name: project, profile, root: projectRoot, home: env['HOME'] },
       hasPort: transport.provider !== 'stdio',
-      endpointScopes: () => active.current.contents.endpoints.scopes,
+      endpointScopes: (group) => {
+        const { endpoints, groups } = active.current.contents;
+        return (group === undefined ? undefined : groups?.find(group)?.scopes) ?? endpoints.scopes;
+      },
+      groups: () => active.current.contents.groups?.names ?? [],
       logger,
       scrubber,
       observers,
@@ -40,7 +44,7 @@ export async function startAuthentication(
  */
 export async function callerOfStdio(
   authentication: Authentication | undefined,
-  { scrubber, settings: { authToken: token } }: ServerContext,
+  { scrubber, settings: { authToken: token, group } }: ServerContext,
 ): Promise<Caller | undefined> {
   if (authentication === undefined) return undefined;
   if (token === undefined)
@@ -51,7 +55,7 @@ export async function callerOfStdio(
   // For as long as the process lives.
   scrubber.register([token]);
   const valuesOf = (header: string) => (header === 'authorization' ? [`Bearer ${token}`] : []);
-  const verdict = await authentication.authenticate({ valuesOf, client: undefined, peer: undefined });
+  const verdict = await authentication.authenticate({ valuesOf, client: undefined, peer: undefined, group });
   if ('caller' in verdict) {
     authentication.hide(verdict.caller);
     return verdict.caller;

@@ -3,6 +3,7 @@ import { isReady } from '../admin/index.js';
 import type { Authentication } from '../auth/index.js';
 import type { ResolvedConfig } from '../config/index.js';
 import {
+  assertGroups,
   CallLog,
   CallRates,
   checkEndpoints,
@@ -10,6 +11,7 @@ import {
   EndpointSet,
   findPythonTargets,
   findResourcePatterns,
+  groupNotFound,
   KeptResults,
   LiveEndpointCalls,
   loadEndpoints,
@@ -133,6 +135,15 @@ export async function startServing(context: ServerContext, config: ResolvedConfi
   return { active, calls, gate, callLog, audit, authentication, coordinator, transport, renderers, triggers };
 }
 
+/** Throws `usage`. */
+function assertGroup({ group, namedBy }: ServerContext['settings'], { groups, transport }: ResolvedConfig): void {
+  if (group === undefined) return;
+  const given = `\`${namedBy.group ?? '--group'}\``;
+  if (transport.provider !== 'stdio')
+    throw new MxcpError('usage', `${given} is for \`--transport stdio\`; over HTTP, clients connect to /mcp/${group}`);
+  if (!groups.has(group)) throw new MxcpError('usage', `${given}: ${groupNotFound(group, [...groups.keys()]).message}`);
+}
+
 /** Throws `confirmation_store_failed`. */
 async function openQuestions({ settings, logger }: ServerContext, config: ResolvedConfig): Promise<QuestionStates> {
   const folder = config.confirmations?.reveal().folder;
@@ -178,6 +189,7 @@ async function buildFirstGeneration(
   config: ResolvedConfig,
   builder: GenerationBuilder,
 ): Promise<Generation<GenerationContents>> {
+  assertGroup(settings, config);
   phase.startActivity('reading endpoint definitions');
   const onDisk = await raceSignal(loadEndpoints(config), stopped);
   for (const warning of onDisk.warnings) logger.warn(formatProblem(warning));
@@ -189,6 +201,7 @@ async function buildFirstGeneration(
       if (!settings.ignoreErrors) throw report;
       logger.warn(`${report.message}\nServing without them (--ignore-errors)`);
     }
+    if (config.groups.size > 0) assertGroups(config, checked, { ...settings, warn: (text) => logger.warn(text) });
     return new EndpointSet(checked, config.sqlTools);
   };
   const onActivity = (activity: string): void => phase.startActivity(activity);
@@ -218,7 +231,7 @@ async function openTransport(
   const options = { calls, logger, scrubber, observers, accessLog, ...toShown(config), rotation: phase.rotation };
   if (transport.provider === 'stdio') {
     const caller = await callerOfStdio(authentication, context);
-    return startStdio({ ...options, ...openStreams(), caller });
+    return startStdio({ ...options, ...openStreams(), caller, group: settings.group });
   }
   const health =
     healthPath === undefined ? undefined : { path: healthPath, isReady: async () => isReady(await readiness.ready()) };

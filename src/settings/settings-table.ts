@@ -133,6 +133,12 @@ export const SETTINGS = {
     variable: 'MXCP_AUTH_TOKEN',
     doc: 'The access token of the client over standard input and output, where the profile asks for authentication.',
   },
+  group: {
+    kind: text,
+    flag: '--group <name>',
+    variable: 'MXCP_GROUP',
+    doc: 'The group of `mxcp-site.yml` whose endpoints the client over standard input and output gets; default: all endpoints.',
+  },
   healthPath: {
     kind: urlPath,
     flag: '--health-path <path>',

@@ -56,6 +56,8 @@ export interface CallStart {
   readonly transport: 'http' | 'stdio' | 'admin';
   readonly requestId?: string | number | undefined;
   readonly client?: string | undefined;
+  /** Undefined for all endpoints. */
+  readonly group?: string | undefined;
   readonly sessionId?: string | undefined;
   readonly protocolVersion?: string | undefined;
   /** The span that the client has open, if it sent one. */

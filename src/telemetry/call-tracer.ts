@@ -54,6 +54,7 @@ function toCallTrace(timing: CallTiming): CallTraceRecord {
     transport: start.transport,
     request: requestId,
     client: start.client ?? null,
+    group: start.group ?? null,
     user: ended?.caller.userId?.slice(0, MAX_TEXT_LENGTH) ?? null,
     traceId: (timing.trace ?? start.parent)?.traceId ?? null,
   };

@@ -86,6 +86,8 @@ export interface RefusedRequest {
   readonly caller?: Caller | undefined;
   /** The address that the request came from. */
   readonly client?: string | undefined;
+  /** Of the path, which may name one that does not exist. */
+  readonly group?: string | undefined;
   readonly requestId?: string | number | undefined;
   readonly sessionId?: string | undefined;
 }

@@ -7,6 +7,8 @@ export interface AuthRequest {
   valuesOf(header: string): readonly string[];
   /** The address of the connection. */
   readonly peer: string | undefined;
+  /** The group that the request is for, which may not exist; undefined for all endpoints. */
+  readonly group?: string | undefined;
   /** For the log: a trusted proxy may say that the request came from elsewhere. */
   readonly client: string | undefined;
 }

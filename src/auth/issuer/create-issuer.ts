@@ -19,7 +19,11 @@ export interface IssuerSpec {
   /** The same with the secrets of the current generation. */
   readonly current: () => AuthSettings;
   /** This server as its clients name it. */
-  readonly resource: { readonly urlFor: (host: string) => string; readonly names: () => readonly string[] };
+  readonly resource: {
+    readonly urlFor: (host: string) => string;
+    readonly names: (group: string | undefined) => readonly string[];
+    readonly allNames: () => readonly string[];
+  };
   readonly publicUrl: string | undefined;
   readonly endpointScopes: () => readonly string[];
   readonly project: IssuerProject;
@@ -53,6 +57,7 @@ export async function createIssuer(spec: IssuerSpec): Promise<Issuer> {
       return { issuer: issuerOf(url), resource: url };
     },
     resources: resource.names,
+    allResources: resource.allNames,
     requiredScopes: settings.requiredScopes,
     supportedScopes: endpointScopes,
     basePath: publicUrl === undefined ? '' : new URL(issuerOf(publicUrl)).pathname.replace(/\/$/, ''),

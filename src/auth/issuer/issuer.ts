@@ -3,7 +3,7 @@ import type { WebRoute } from '../../http/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import type { Logger } from '../../logging/index.js';
 import type { OAuthAnswer, PersonSignIn } from '../../telemetry/index.js';
-import { type Admission, EndedToken, type FailedAttempts } from '../credentials/index.js';
+import { type Admission, type AuthRequest, EndedToken, type FailedAttempts } from '../credentials/index.js';
 import type { IssuerPlace } from './authorization-request.js';
 import { BrowserSession } from './browser-session.js';
 import { ClientDocuments } from './client-documents.js';
@@ -39,8 +39,10 @@ export interface IssuerOptions {
   readonly allowsDocuments: boolean;
   /** This server as a request with this `Host` names it. */
   readonly placeFor: (host: string) => IssuerPlace;
-  /** Every name of this server as a resource. */
-  readonly resources: () => readonly string[];
+  /** Every name of this server as a resource, and of a group of it. */
+  readonly resources: (group: string | undefined) => readonly string[];
+  /** Every name for which a client may ask for tokens. */
+  readonly allResources: () => readonly string[];
   readonly requiredScopes: readonly string[];
   readonly supportedScopes: () => readonly string[];
   /** The path of the public URL, without a slash at its end. */
@@ -93,7 +95,7 @@ export class Issuer implements Disposable {
   }
 
   private constructor(options: IssuerOptions, browserKey: SealingKey) {
-    const { now = Date.now, logger, secrets, provider: name, resources, sessionsFile: path } = options;
+    const { now = Date.now, logger, secrets, provider: name, allResources: resources, sessionsFile: path } = options;
     const { requiredScopes, supportedScopes, allowsRegistration, isSecure } = options;
     this.#options = options;
     this.#now = now;
@@ -118,7 +120,7 @@ export class Issuer implements Disposable {
   }
 
   /** Whose an access token is. Throws `unauthenticated`. */
-  verify(token: string): Admission {
+  verify(token: string, { group }: Pick<AuthRequest, 'group'> = {}): Admission {
     void this.#useCurrentKey();
     const read = readToken(token);
     const grant = read?.kind === 'access' ? this.#store.grant(read.grantId) : undefined;
@@ -126,7 +128,7 @@ export class Issuer implements Disposable {
     if (read !== undefined && this.#store.hadGrant(read.grantId)) throw new EndedToken('the access token was revoked');
     if (grant === undefined) throw new MxcpError('unauthenticated', 'the access token is unknown or was revoked');
     if (access === undefined || access.expiresAt <= this.#now()) throw new EndedToken('the access token has expired');
-    if (!this.#options.resources().includes(grant.resource))
+    if (!this.#options.resources(group).includes(grant.resource))
       throw new MxcpError('unauthenticated', 'the access token is for another server');
     if (!this.#clients.isKnown(grant.clientId))
       throw new MxcpError('unauthenticated', 'the client of the access token is no longer known');
@@ -275,7 +277,7 @@ export class Issuer implements Disposable {
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: true,
       client_id_metadata_document_supported: this.#clients.allowsDocuments,
-      protected_resources: [resource],
+      protected_resources: this.#options.allResources().filter((name) => isWithin(resource, name)),
     };
   }
 }
@@ -295,4 +297,9 @@ async function readForm(http: Request, from: string | undefined): Promise<TokenF
   if (!/^application\/x-www-form-urlencoded\b/i.test(http.headers.get('content-type') ?? ''))
     throw new OAuthRefusal('invalid_request', 'the body must be `application/x-www-form-urlencoded`');
   return { form: new URLSearchParams(await http.text()), authorization: http.headers.get('authorization'), from };
+}
+
+/** Whether this is the resource, or a group of it, under the same name of this machine. */
+function isWithin(resource: string, name: string): boolean {
+  return name === resource || name.startsWith(`${resource}/`);
 }

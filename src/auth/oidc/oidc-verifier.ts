@@ -4,7 +4,7 @@ import type { AuthSettings } from '../../config/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { claimValues, type Claims, userOfClaims } from '../claims/index.js';
 import { type Admission, type AuthRequest, EndedToken, type FailedAttempts } from '../credentials/index.js';
-import { type CheckedToken, CheckedTokens } from './checked-tokens.js';
+import { type CheckedToken, CheckedTokens, type TokenForNames } from './checked-tokens.js';
 import { type TokenProvider, unavailable } from './token-provider.js';
 
 type OidcSection = NonNullable<ReturnType<AuthSettings['section']['reveal']>['oidc']>;
@@ -13,8 +13,8 @@ export interface OidcVerifierOptions {
   readonly provider: TokenProvider;
   /** With the secret of the current generation. */
   readonly section: () => OidcSection;
-  /** The names of this server. A token must be for one of them. */
-  readonly names: () => readonly string[];
+  /** The names of this server, or of a group of it. A token must be for one of them. */
+  readonly names: (group: string | undefined) => readonly string[];
   /** A network with too many of them causes no questions to the provider. */
   readonly failures: Pick<FailedAttempts, 'assertFew'>;
   readonly now?: () => number;
@@ -54,15 +54,18 @@ export class OidcVerifier {
 
   constructor(options: OidcVerifierOptions) {
     this.#options = options;
-    this.#opaque = new CheckedTokens((token) => this.#askProvider(token), options.now);
+    this.#opaque = new CheckedTokens((token, names) => this.#askProvider(token, names), options.now);
   }
 
   /** As a `TokenVerifier` of the folder above. */
-  async verify(token: string, { client }: Pick<AuthRequest, 'client'>): Promise<Admission> {
+  async verify(token: string, { client, group }: Pick<AuthRequest, 'client' | 'group'>): Promise<Admission> {
+    const names = this.#options.names(group);
     const metadata = await this.#options.provider.metadata();
     const isSigned = metadata.jwks_uri !== undefined && isJwt(token);
-    if (!isSigned) return this.#opaque.admit(token, () => this.#options.failures.assertFew(client));
-    return this.#admit(await this.#verifySigned(token, metadata.issuer), token);
+    if (!isSigned) return this.#opaque.admit({ token, names }, () => this.#options.failures.assertFew(client));
+    const claims = await this.#verifySigned(token, metadata.issuer);
+    this.#assertForUs(claims, names);
+    return this.#admit(claims, token);
   }
 
   async #verifySigned(token: string, issuer: string): Promise<Claims> {
@@ -93,12 +96,11 @@ export class OidcVerifier {
     });
     const type = String(protectedHeader.typ ?? '').toLowerCase();
     if (!TYPES.has(type.replace(/^application\//, ''))) throw refusal('it is not an access token');
-    this.#assertForUs(payload);
     return payload;
   }
 
   /** Throws `unauthenticated`. */
-  #assertForUs(claims: Claims): void {
+  #assertForUs(claims: Claims, ours: readonly string[]): void {
     const { audience, allow_unverified_audience: allowsNone } = this.#options.section();
     // The signature of an identity token is as good, and its audience may be the client that got both.
     const isOther =
@@ -107,7 +109,7 @@ export class OidcVerifier {
     if ('cnf' in claims) throw refusal('it is bound to a key of the client, which a bearer token does not show');
     const { aud } = claims;
     if (aud === undefined && allowsNone) return;
-    const names = [...this.#options.names(), ...(audience === undefined ? [] : [audience])].map(normalized);
+    const names = [...ours, ...(audience === undefined ? [] : [audience])].map(normalized);
     const audiences = (Array.isArray(aud) ? aud : [aud]).filter((each) => typeof each === 'string');
     if (!audiences.some((each) => names.includes(normalized(each))))
       throw refusal(audiences.length === 0 ? 'it does not say for which server it is' : 'it is for another server');
@@ -126,9 +128,9 @@ export class OidcVerifier {
     return { ...user, userId: userId ?? username, username, provider, scopes, externalToken, profile: claims };
   }
 
-  async #askProvider(token: string): Promise<CheckedToken> {
+  async #askProvider(token: string, names: readonly string[]): Promise<CheckedToken> {
     try {
-      const { claims, lastsMs } = await this.#askForClaims(token);
+      const { claims, lastsMs } = await this.#askForClaims(token, names);
       return { answer: this.#admit(claims, token), lastsMs };
     } catch (error) {
       if (!(error instanceof MxcpError) || error.code !== 'unauthenticated') throw error;
@@ -136,19 +138,22 @@ export class OidcVerifier {
     }
   }
 
-  async #askForClaims(token: string): Promise<{ readonly claims: Claims; readonly lastsMs: number }> {
+  async #askForClaims(
+    token: string,
+    names: readonly string[],
+  ): Promise<{ readonly claims: Claims; readonly lastsMs: number }> {
     const { client_id: id, client_secret: secret, allow_unverified_audience: allowsNone } = this.#options.section();
     const metadata = await this.#options.provider.metadata();
     const { introspection_endpoint: introspection, userinfo_endpoint: userinfo } = metadata;
     if (introspection !== undefined && id !== undefined && secret !== undefined)
-      return this.#introspect(token, { url: introspection, id, secret, issuer: metadata.issuer });
+      return this.#introspect({ token, names }, { url: introspection, id, secret, issuer: metadata.issuer });
     if (userinfo !== undefined && allowsNone) return this.#askForUser(token, userinfo);
     throw refusal('it is not signed, and this server has no way to ask about it');
   }
 
   /** RFC 7662 */
   async #introspect(
-    token: string,
+    { token, names }: TokenForNames,
     { url, id, secret, issuer }: Readonly<Record<'url' | 'id' | 'secret' | 'issuer', string>>,
   ): Promise<{ readonly claims: Claims; readonly lastsMs: number }> {
     const credentials = Buffer.from(`${encodeForm(id)}:${encodeForm(secret)}`).toString('base64');
@@ -166,7 +171,7 @@ export class OidcVerifier {
     if (typeof nbf === 'number' && nbf > now + CLOCK_SKEW_SECONDS) throw refusal('it is not valid yet');
     const leftMs = typeof exp === 'number' ? (exp - now) * 1000 : ACCEPTED_MS;
     if (leftMs <= 0) throw refusal('it has expired');
-    this.#assertForUs(claims);
+    this.#assertForUs(claims, names);
     return { claims, lastsMs: Math.min(ACCEPTED_MS, leftMs) };
   }
 

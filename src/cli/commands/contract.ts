@@ -8,10 +8,20 @@ import {
   formatContract,
   parseContract,
   toContract,
+  toGroupContracts,
 } from '../../compatibility/index.js';
-import { loadEndpointFolders, loadPresentation } from '../../config/index.js';
-import { EndpointSet, loadEndpoints } from '../../endpoints/index.js';
-import { errorCodeOf, fileReasonOf, isMissing, MxcpError, plural, visible, visibleLines } from '../../errors/index.js';
+import { loadEndpointFolders, loadGroupRules, loadPresentation } from '../../config/index.js';
+import { EndpointSet, findGroupProblems, loadEndpoints } from '../../endpoints/index.js';
+import {
+  errorCodeOf,
+  fileReasonOf,
+  invalidConfig,
+  isMissing,
+  MxcpError,
+  plural,
+  visible,
+  visibleLines,
+} from '../../errors/index.js';
 import { endpointReport } from '../../project/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
@@ -28,7 +38,12 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   const catalog = await loadEndpoints(folders);
   // A file with errors would look like an endpoint that was removed.
   if (catalog.failures.length > 0) throw endpointReport(catalog.failures);
-  const contract = toContract(new EndpointSet(catalog, folders.sqlTools), await loadPresentation(settings));
+  const rules = await loadGroupRules(settings);
+  const problems = findGroupProblems({ groups: rules, sqlTools: folders.sqlTools }, catalog, settings);
+  if (problems.length > 0) throw invalidConfig(problems);
+  const groups = toGroupContracts(rules, catalog.endpoints, folders.sqlTools.enabled);
+  const endpoints = new EndpointSet(catalog, folders.sqlTools);
+  const contract = toContract(endpoints, await loadPresentation(settings), groups);
   const given = options['output'];
   const place = given === undefined ? join(settings.projectRoot, DEFAULT_FILE) : toPlace(String(given), context);
   return isCheck ? check(contract, place, { options, context }) : write(contract, place, { options, context });

@@ -1,8 +1,16 @@
 import { resolve } from 'node:path';
-import { loadEndpointFolders, loadProfileNames } from '../../config/index.js';
+import { loadEndpointFolders, loadGroupRules, loadProfileNames } from '../../config/index.js';
 import { countListTokens } from '../../compatibility/index.js';
-import { type EndpointCatalog, EndpointSet, loadEndpoints } from '../../endpoints/index.js';
+import {
+  type EndpointCatalog,
+  type EndpointDefinition,
+  EndpointSet,
+  findMembers,
+  isMember,
+  loadEndpoints,
+} from '../../endpoints/index.js';
 import { formatProblem, plural, visible, visibleLines } from '../../errors/index.js';
+import type { ServerSettings } from '../../settings/index.js';
 import type { CommandModule, Options } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
 import type { Output } from '../terminal/output.js';
@@ -26,15 +34,16 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
     printTokens(countListTokens(listings), catalog.failures.length, { options, output: context.output });
     return 0;
   }
-  printEndpoints(catalog, settings.projectRoot, { options, output: context.output });
+  await printEndpoints(catalog, settings, { options, output: context.output });
   return 0;
 };
 
-function printEndpoints(
+async function printEndpoints(
   { endpoints, failures, disabled }: EndpointCatalog,
-  projectRoot: string,
+  settings: ServerSettings,
   { options, output }: Printing,
-): void {
+): Promise<void> {
+  const groupsOf = await findGroups(settings, endpoints);
   const listed = [
     ...endpoints.map((each) => ({
       path: each.path,
@@ -42,14 +51,15 @@ function printEndpoints(
       name: each.name,
       uri: each.kind === 'resource' ? each.uri : null,
       tags: each.tags ?? [],
+      groups: groupsOf(each),
       error: null,
     })),
     ...failures.map(({ path, kind, name, problems }) => {
-      return { path, kind, name, uri: null, tags: [], error: problems.map(formatProblem).join('; ') };
+      return { path, kind, name, ...NOTHING_SHOWN, error: problems.map(formatProblem).join('; ') };
     }),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
   if (options['jsonOutput'] === true) {
-    const absolute = (path: string): string => resolve(projectRoot, path);
+    const absolute = (path: string): string => resolve(settings.projectRoot, path);
     const result = {
       status: 'ok',
       endpoints: listed.map((each) => ({ ...each, path: absolute(each.path) })),
@@ -57,10 +67,7 @@ function printEndpoints(
     };
     return output.json({ status: 'ok', result });
   }
-  const all = [...listed, ...disabled.map((each) => ({ ...each, uri: null, tags: [], error: DISABLED }))];
-  const rows = all.map(({ kind, name, path, error, uri, tags }) => {
-    return [kind, name, path, error ?? '', uri ?? '', tags.join(', ')];
-  });
+  const rows = [...listed, ...disabled.map((each) => ({ ...each, ...NOTHING_SHOWN, error: DISABLED }))].map(toRow);
   const problems = failures.flatMap((each) => each.problems.map(formatProblem));
   printRows(output, rows, problems);
 }
@@ -89,13 +96,39 @@ function printTokens(
   output.print(`about ${tokens} tokens for ${plural(entries.length, 'endpoint')}${left}`);
 }
 
-const COLUMNS = ['KIND', 'NAME', 'PATH', 'ERROR', 'URI', 'TAGS'];
+const NOTHING_SHOWN = { uri: null, tags: [], groups: [] };
+
+/** The names of the groups that an endpoint is in. */
+async function findGroups(
+  settings: ServerSettings,
+  endpoints: EndpointCatalog['endpoints'],
+): Promise<(endpoint: EndpointDefinition) => readonly string[]> {
+  const rules = [...(await loadGroupRules(settings)).values()];
+  const groups = rules.map((rule) => ({ name: rule.name, members: findMembers(rule, endpoints, false) }));
+  return (endpoint) => groups.filter(({ members }) => isMember(members, endpoint)).map(({ name }) => name);
+}
+
+const COLUMNS = ['KIND', 'NAME', 'PATH', 'ERROR', 'URI', 'TAGS', 'GROUPS'];
 const ERROR = COLUMNS.indexOf('ERROR');
 
 type Row = readonly (string | null)[];
 
+interface Listed {
+  readonly kind: string | null;
+  readonly name: string | null;
+  readonly path: string;
+  readonly error: string | null;
+  readonly uri: string | null;
+  readonly tags: readonly string[];
+  readonly groups: readonly string[];
+}
+
+function toRow({ kind, name, path, error, uri, tags, groups }: Listed): Row {
+  return [kind, name, path, error ?? '', uri ?? '', tags.join(', '), groups.join(', ')];
+}
+
 /**
- * Columns that no endpoint fills are left out; in a pipe only the last two, because scripts may take the others by number. On a
+ * Columns that no endpoint fills are left out; in a pipe only the last three, because scripts may take the others by number. On a
  * terminal, the errors follow the table, where they do not make its columns narrow.
  */
 function printRows(output: Output, rows: readonly Row[], problems: readonly string[]): void {

@@ -77,7 +77,7 @@ export class CallAudit {
 
   #factsOf(call: AuditedCall, declared: Declared): AuditFacts {
     const { kind, name, durationMs, error, decision, generation, isLogged, operation = kind, questionId } = call;
-    const { caller, origin = {} } = call.context;
+    const { caller, group = null, origin = {} } = call.context;
     const isQuery = isLogged === false;
     return {
       schemaName: isQuery ? 'mxcp.admin' : 'mxcp.endpoints',
@@ -93,6 +93,7 @@ export class CallAudit {
       traceId: origin.trace?.traceId ?? null,
       requestId: origin.requestId === undefined ? null : clip(String(origin.requestId), MAX_NAME_LENGTH),
       client: origin.client ?? null,
+      group,
       error: error === undefined ? null : clip(this.#errorText(error, declared), MAX_ERROR_LENGTH),
       errorCode: error?.code ?? null,
       policiesEvaluated: decision === undefined || decision.policies.length === 0 ? null : decision.policies,

@@ -15,6 +15,8 @@ export interface CallContext {
   readonly asking?: (() => Asking) | undefined;
   /** How the client answers the questions of an earlier attempt at this call. */
   readonly reply?: Reply | undefined;
+  /** The group whose endpoints it may call; undefined for all endpoints. */
+  readonly group?: string | undefined;
   /** For the log. */
   readonly origin?: CallOrigin | undefined;
   /** Records where the time goes. Its transport ends it. */

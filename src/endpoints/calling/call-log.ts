@@ -13,7 +13,7 @@ import { type LimitedLevel, LimitedLog, type Logger } from '../../logging/index.
 import type { AnswerFacts, CallFailure, CallTiming, ServerObserver, TraceContext } from '../../telemetry/index.js';
 import { countParts, type ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
-import type { EndpointSet } from './endpoint-set.js';
+import type { CallableEndpoints } from './endpoint-set.js';
 import type { PromptMessage } from './render-prompt.js';
 import type { ResourceText } from './resource-text.js';
 
@@ -52,10 +52,11 @@ export interface EndedCall {
   /** Of a tool or prompt; the values of a resource are in its URI. */
   readonly sent: Readonly<Record<string, unknown>>;
   /** Of the generation that answered, or that should have. */
-  readonly endpoints: EndpointSet;
+  readonly endpoints: CallableEndpoints;
   readonly context: {
     readonly caller: Caller;
     readonly signal: AbortSignal;
+    readonly group?: string | undefined;
     readonly origin?: CallOrigin | undefined;
     readonly timing?: CallTiming | undefined;
   };
@@ -139,6 +140,7 @@ export class CallLog implements Disposable {
       decision: id,
       ...(onlyLogged && { only_logged: onlyLogged }),
       ...(failed && { failed_policies: Object.fromEntries(reasons) }),
+      ...(context.group !== undefined && { group: context.group }),
       ...originFields(context.origin),
     };
     const message =
@@ -175,7 +177,7 @@ function lackingFields({ parts, bytes, shortened }: AnswerFacts) {
 }
 
 /** The name, URI or template that the project declares for what a client called; undefined when there is none. */
-export function declaredName(endpoints: EndpointSet, kind: EndpointKind, called: string): string | undefined {
+export function declaredName(endpoints: CallableEndpoints, kind: EndpointKind, called: string): string | undefined {
   if (kind === 'resource') return endpoints.resources.find(called)?.resource.uri;
   return (kind === 'tool' ? endpoints.tools : endpoints.prompts).has(called) ? called : undefined;
 }
@@ -195,7 +197,7 @@ function hasOwnSql({ declared, endpoints }: FailedCall): boolean {
   return declared === 'execute_sql_query' && definitionOf('tool', declared, endpoints) === undefined;
 }
 
-function definitionOf(kind: EndpointKind, declared: string | undefined, { catalog }: EndpointSet) {
+function definitionOf(kind: EndpointKind, declared: string | undefined, { catalog }: CallableEndpoints) {
   return catalog.endpoints.find(
     (each) => each.kind === kind && (each.kind === 'resource' ? each.uri : each.name) === declared,
   );

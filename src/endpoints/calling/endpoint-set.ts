@@ -96,6 +96,22 @@ export interface CallablePrompt
   readonly policies: EndpointPolicies | undefined;
 }
 
+/** What calls find, of all endpoints or of those of a group. */
+export type CallableEndpoints = Pick<
+  EndpointSet,
+  | 'catalog'
+  | 'listings'
+  | 'tools'
+  | 'prompts'
+  | 'hasLimits'
+  | 'scopes'
+  | 'variesByCaller'
+  | 'limitOf'
+  | 'declaredUri'
+  | 'canonicalUri'
+  | 'listingsFor'
+> & { readonly resources: Pick<EndpointSet['resources'], 'find'> };
+
 /** What lists show of the endpoints. */
 export type ListedEndpoints = Pick<
   EndpointSet,

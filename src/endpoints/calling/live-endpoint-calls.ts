@@ -18,6 +18,7 @@ import {
 import { endpointLabel } from '../definitions/endpoint-definition.js';
 import { assertFits, withoutPaging } from './answer-limits.js';
 import { enforceInput, recordDenied, toDenial } from './enforce-policies.js';
+import { type EndpointGroups, groupOf } from './endpoint-groups.js';
 import type { Callable, ListedEndpoints } from './endpoint-set.js';
 import type { AuditedCall, CallAudit } from './call-audit.js';
 import { askFirst, isContinued, openSentReply } from './ask-first.js';
@@ -43,7 +44,8 @@ import { type ResourceText, toCacheHint, toResourceText } from './resource-text.
 export type EndpointCalls = Pick<
   LiveEndpointCalls,
   'endpoints' | 'callTool' | 'readResource' | 'getPrompt' | 'completeArgument'
->;
+> &
+  Partial<Pick<LiveEndpointCalls, 'groups'>>;
 
 export interface LiveEndpointCallsOptions {
   readonly gate: CallGate;
@@ -67,7 +69,7 @@ export interface LiveEndpointCallsOptions {
 
 /**
  * Calls endpoints of the generation that is current when a call arrives, and leases it until the call has ended. Calls throw
- * `rate_limited`, `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `policy_denied`, `server_busy`, `call_timeout`, `query_failed`,
+ * `group_not_found`, `rate_limited`, `endpoint_not_found`, `insufficient_scope`, `params_invalid`, `policy_denied`, `server_busy`, `call_timeout`, `query_failed`,
  * `query_interrupted`, `result_too_large`, `output_invalid`, `prompt_failed`, the codes that begin with `confirmation_`, and `QuestionsAsked`.
  */
 export class LiveEndpointCalls {
@@ -93,6 +95,11 @@ export class LiveEndpointCalls {
   /** What a call that arrives now would find. */
   get endpoints(): ListedEndpoints {
     return this.#generations.current.contents.endpoints;
+  }
+
+  /** The same of the groups; undefined in a project without any. */
+  get groups(): EndpointGroups | undefined {
+    return this.#generations.current.contents.groups;
   }
 
   callTool(name: string, sent: SentArguments, context: CallContext): Promise<ShapedResult> {
@@ -121,7 +128,8 @@ export class LiveEndpointCalls {
   }
 
   async #read(uri: string, call: RunningCall) {
-    const { resources, listings } = call.generation.endpoints;
+    // What an author puts into a prompt need not be in the group of the prompt.
+    const { resources, listings } = call.isEmbedding === true ? call.everything : call.generation.endpoints;
     const match = resources.find(uri);
     if (match === undefined) {
       const known = listings.resources.map((listing) => listing.uri);
@@ -134,7 +142,8 @@ export class LiveEndpointCalls {
 
   /** For a prompt: with the rate limits of the resource, in the same generation, and without a record of its own. */
   async #embed(uri: string, call: RunningCall): Promise<ReadResource> {
-    this.#assertRate({ kind: 'resource', name: uri }, call.context, (decision) => (call.decision = decision));
+    const context = { ...call.context, group: undefined };
+    this.#assertRate({ kind: 'resource', name: uri }, context, (decision) => (call.decision = decision));
     const { resource, result } = await this.#read(uri, call);
     return { resource: toResourceText(uri, resource.mimeType, result), isSensitive: hasSensitive(resource.returns) };
   }
@@ -167,13 +176,7 @@ export class LiveEndpointCalls {
   /** Runs SQL as `mxcp query` does, within the limits of a call. Its failures are reported only to the caller. */
   runQuery(query: OwnQuery, context: CallContext): Promise<OwnAnswer> {
     const called = { kind: 'tool', name: 'mxcp query', sent: toSent(query), isLogged: false } as const;
-    return this.#perform(called, context, async (call) => {
-      const { database } = call.generation;
-      const limits = { ...this.#options, caller: context.caller, signal: call.deadline.signal };
-      const answer = await runOwnQuery(query, database, limits);
-      call.outcome = { result: answer.result };
-      return answer;
-    });
+    return this.#perform(called, context, (call) => runOwnQuery(query, call, this.#options));
   }
 
   /**
@@ -214,12 +217,14 @@ export class LiveEndpointCalls {
       const count = (): void => this.#assertRate(called, context, (decision) => (frame.refusal = decision));
       const isFirst = context.reply?.state === undefined;
       if (isFirst) count();
-      const { contents } = this.#generations.current;
+      const contents = asSeen(this.#generations.current.contents, context);
       const opened = isFirst ? undefined : openSentReply(frame, contents, { ...this.#options, count });
       const hold = context.timing?.begin('hold');
       frame.lease = await this.#generations.acquire(holder, deadline.signal);
       hold?.end();
-      frame.call = { called, generation: frame.lease.contents, context, deadline, opened };
+      const generation = asSeen(frame.lease.contents, context);
+      const everything = frame.lease.contents.endpoints;
+      frame.call = { called, generation, everything, context, deadline, opened };
       return await run(frame.call);
     } finally {
       this.#active.delete(called);
@@ -270,7 +275,7 @@ export class LiveEndpointCalls {
     context: CallContext,
     onRefused: (decision: Decision) => void,
   ): void {
-    const { contents } = this.#generations.current;
+    const contents = asSeen(this.#generations.current.contents, context);
     const isLimited = contents.endpoints.hasLimits || contents.config?.rateLimit !== undefined;
     if (!isLimited && called.operation === undefined) return;
     if (context.isOwner !== true) this.#options.rates?.count({ ...called, context }, contents, onRefused);
@@ -294,6 +299,11 @@ export class LiveEndpointCalls {
       release();
     }
   }
+}
+
+/** Only calls through a group pay for groups. */
+function asSeen(contents: CallableGeneration, { group }: CallContext): CallableGeneration {
+  return group === undefined ? contents : { ...contents, endpoints: groupOf(contents.groups, group) };
 }
 
 /** How messages name the holder of a lease, and how a forced reload ends it. */

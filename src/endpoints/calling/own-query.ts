@@ -1,8 +1,8 @@
-import type { Caller } from '../../caller/index.js';
-import type { QueryableDatabase, SqlParameters } from '../../duckdb/index.js';
+import type { SqlParameters } from '../../duckdb/index.js';
 import type { CallGate } from '../../lifecycle/index.js';
 import { RowCollector, type ShapedResult } from '../../values/index.js';
 import type { SentArguments } from './call-context.js';
+import type { RunningCall } from './running-call.js';
 
 /** SQL that no endpoint has, from the owner of the project. */
 export interface OwnQuery {
@@ -19,8 +19,6 @@ export interface OwnAnswer {
 }
 
 interface OwnQueryLimits {
-  readonly caller: Caller;
-  readonly signal: AbortSignal;
   readonly gate: CallGate;
   readonly maxResultBytes: number;
 }
@@ -33,17 +31,22 @@ export function toSent({ sql, parameters, limit }: OwnQuery): SentArguments {
 /** Waits for its turn and runs the SQL. The owner of the project sees all rows. */
 export async function runOwnQuery(
   { sql, parameters, limit: maxRows }: OwnQuery,
-  database: QueryableDatabase,
-  { caller, signal, gate, maxResultBytes }: OwnQueryLimits,
+  call: RunningCall,
+  { gate, maxResultBytes }: OwnQueryLimits,
 ): Promise<OwnAnswer> {
+  const { generation, context, deadline } = call;
+  const { signal } = deadline;
   const options = { endpoint: 'the query', returns: undefined, checks: undefined, allowsNull: false, maxResultBytes };
   const collector = new RowCollector(options);
   const { onRow } = collector;
   const reading = { onRow, maxRows, maxRowBytes: maxResultBytes, refusesExcess: true };
   const release = await gate.acquire('mxcp query', signal);
   try {
-    const { hasMore } = await database.query(sql, parameters, { caller, signal, seesAllRows: true, ...reading });
-    return { result: collector.finish(), hasMore };
+    const access = { caller: context.caller, signal, seesAllRows: true };
+    const { hasMore } = await generation.database.query(sql, parameters, { ...access, ...reading });
+    const result = collector.finish();
+    call.outcome = { result };
+    return { result, hasMore };
   } finally {
     release();
   }

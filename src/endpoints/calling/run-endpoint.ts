@@ -5,7 +5,7 @@ import { Renderers } from '../../prompts/index.js';
 import { describeBlock, type ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
-import type { EndpointSet } from './endpoint-set.js';
+import type { CallableEndpoints } from './endpoint-set.js';
 import { notFound } from './call-failures.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import { LiveEndpointCalls, type LiveEndpointCallsOptions } from './live-endpoint-calls.js';
@@ -44,7 +44,7 @@ export async function runEndpoint(
 /** Calls an endpoint by its name, a resource also by its URI or template. Resolves with its result as JSON. */
 export async function callByName(
   calls: LiveEndpointCalls,
-  endpoints: EndpointSet,
+  endpoints: CallableEndpoints,
   { kind, name, parameters, context, withData = false }: EndpointRun,
 ): Promise<unknown> {
   switch (kind) {
@@ -67,7 +67,7 @@ export async function callByName(
 
 /** The definition that a call by this name reaches; undefined for an SQL tool and where nothing has the name. */
 export function findCalled(
-  { catalog, resources }: EndpointSet,
+  { catalog, resources }: CallableEndpoints,
   { kind, name }: Pick<EndpointRun, 'kind' | 'name'>,
 ): EndpointDefinition | undefined {
   const uri = kind === 'resource' ? (resources.find(name)?.resource.uri ?? new UriTemplate(name).text) : undefined;
@@ -94,7 +94,7 @@ function parseText(text: string, mimeType: string): unknown {
 }
 
 /** The URI of a resource that was given by its URI, name or template; a template needs all of its parameters. */
-function toUri({ listings, resources }: EndpointSet, name: string, parameters: SentArguments): string {
+function toUri({ listings, resources }: CallableEndpoints, name: string, parameters: SentArguments): string {
   const { text: uri } = new UriTemplate(name);
   const listing = listings.resources.find((resource) => resource.uri === uri || resource.name === name);
   if (listing === undefined) {

@@ -8,12 +8,15 @@ import type { AuditedCall } from './call-audit.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import type { CallOutcome } from './call-log.js';
 import type { CalledEndpoint } from './call-failures.js';
-import type { EndpointSet } from './endpoint-set.js';
+import type { EndpointGroups } from './endpoint-groups.js';
+import type { CallableEndpoints } from './endpoint-set.js';
 import type { SharedConfig } from './resource-text.js';
 
 /** What a generation must hold for its endpoints to be called. */
 export interface CallableGeneration {
-  readonly endpoints: EndpointSet;
+  readonly endpoints: CallableEndpoints;
+  /** Undefined in a project without groups. */
+  readonly groups?: EndpointGroups | undefined;
   readonly database: QueryableDatabase;
   /** Undefined when the project has no Python; then no endpoint may need it. */
   readonly python: Pick<PythonWorkers, 'call'> | undefined;
@@ -23,7 +26,10 @@ export interface CallableGeneration {
 /** A call that holds its generation. */
 export interface RunningCall {
   readonly called: PerformedCall;
+  /** As the group sees it that the call came through. */
   readonly generation: CallableGeneration;
+  /** All endpoints, whatever the group. */
+  readonly everything: CallableEndpoints;
   readonly context: CallContext;
   readonly deadline: CallDeadline;
   /** What the client has sent back with its answers; undefined for the first attempt at a call. */

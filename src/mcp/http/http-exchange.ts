@@ -40,6 +40,8 @@ export class HttpExchange {
   #stream: EventStream | undefined;
   /** By the clock of the process; undefined while no answer is awaited. */
   #silentSince: number | undefined;
+  /** Of the path, which may name one that does not exist; undefined for all endpoints. */
+  group: string | undefined;
   /** Who sends the request; undefined while everybody may. */
   caller: Caller | undefined;
   /** When the credentials of the request end, in milliseconds since 1970. */

@@ -8,7 +8,6 @@ import {
   hostOf,
   isLoopbackHost,
   portOf,
-  type Reply,
   RequestGuard,
   type WebRoute,
   writeReply,
@@ -17,6 +16,7 @@ import type { ErrorCode } from '../../errors/index.js';
 import { within } from '../../lifecycle/index.js';
 import { LimitedLog, type Logger } from '../../logging/index.js';
 import { AccessLog } from '../access-log.js';
+import { callsOfGroup } from '../group-options.js';
 import type { ListChanges } from '../listings.js';
 import type { ClientTransport, McpOptions, MessageScope } from '../mcp-options.js';
 import { callerOf, createMcpServerFactory } from '../mcp-server.js';
@@ -27,7 +27,6 @@ import { ResultSplices } from '../results.js';
 import {
   ExchangeRequest,
   HttpExchange,
-  MCP_HEADERS,
   hasMethod,
   methodOf,
   readMessageBody,
@@ -37,6 +36,9 @@ import {
   withRequestId,
 } from './http-exchange.js';
 import { isOfCall, type KeptStreamLimits } from './kept-streams.js';
+import { allowOrigin, answerPreflight, answerProbe, NOT_FOUND } from './beside-mcp.js';
+import { GroupRouters } from './group-routers.js';
+import { LegacySessions } from './legacy-sessions.js';
 import { MessageRouter } from './message-router.js';
 import { CLOSING, DRAINING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, type Refusal, REFUSED } from './refusals.js';
 
@@ -63,12 +65,8 @@ export interface HttpListenerOptions extends McpOptions {
   readonly health?: { readonly path: string; readonly isReady: () => Promise<boolean> } | undefined;
 }
 
-const MCP_PATH = /^\/mcp\/?(\?|$)/;
-const NOT_FOUND: Reply = {
-  status: 404,
-  headers: { 'content-type': 'application/json' },
-  body: '{"error":"not found"}',
-};
+/** All endpoints, or those of one group. */
+const MCP_PATH = /^\/mcp(?:\/([a-z0-9][a-z0-9_-]{0,62}))?\/?(?:\?|$)/;
 const METHODS = new Set(['GET', 'POST', 'DELETE']);
 const MAX_CONNECTIONS = 1024;
 const MAX_SESSIONS = 1000;
@@ -93,7 +91,10 @@ export class HttpListener implements ClientTransport {
   readonly #accessLog: AccessLog | undefined;
   #guard: RequestGuard;
   #host: string;
+  readonly #sessions: LegacySessions;
   readonly #router: MessageRouter;
+  /** Made when a client first asks for a group. */
+  #groups: GroupRouters | undefined;
   readonly #updates: ResourceUpdates;
   readonly #logger: Logger;
   /** What is being answered, until it is. */
@@ -110,23 +111,33 @@ export class HttpListener implements ClientTransport {
     this.#accessLog = options.accessLog === true ? new AccessLog(options.logger) : undefined;
     this.#host = options.host;
     this.#guard = new RequestGuard(options);
-    this.#router = new MessageRouter({
+    const { maxSessions = MAX_SESSIONS, sessionIdleMs = SESSION_IDLE_MS } = options;
+    const { keptStreams } = options;
+    this.#sessions = new LegacySessions({ maxSessions, sessionIdleMs, keptStreams, logger: this.#logger });
+    this.#router = this.#createRouter(undefined);
+    this.#updates = new ResourceUpdates(options.calls, this.#logger, async (isUpdated) => {
+      await Promise.all([
+        this.#router.notifyResourcesUpdated(isUpdated),
+        this.#groups?.notifyResourcesUpdated(isUpdated),
+      ]);
+    });
+  }
+
+  #createRouter(group: string | undefined): MessageRouter {
+    const options = { ...this.#options, group, logger: this.#logger };
+    const calls = group === undefined ? options.calls : callsOfGroup(options.calls, group);
+    return new MessageRouter({
+      group,
       createServer: createMcpServerFactory({
         ...options,
-        logger: this.#logger,
         refusals: this.#refusals,
         scopeOf: ({ http }) => scopeOf(http?.req),
       }),
       stateless: options.stateless,
-      maxSessions: options.maxSessions ?? MAX_SESSIONS,
-      sessionIdleMs: options.sessionIdleMs ?? SESSION_IDLE_MS,
-      keptStreams: options.keptStreams,
+      sessions: this.#sessions,
       logger: this.#logger,
-      mayRead: (exchange, uri) => options.calls.endpoints.declaredUri(uri, callerOf(exchange)) !== undefined,
+      mayRead: (exchange, uri) => calls.endpoints.declaredUri(uri, callerOf(exchange)) !== undefined,
     });
-    this.#updates = new ResourceUpdates(options.calls, this.#logger, (isUpdated) =>
-      this.#router.notifyResourcesUpdated(isUpdated),
-    );
   }
 
   get port(): number {
@@ -160,7 +171,7 @@ export class HttpListener implements ClientTransport {
   }
 
   async notifyListChanged(changes: ListChanges): Promise<void> {
-    await this.#router.notifyListChanged(changes);
+    await Promise.all([this.#router.notifyListChanged(changes), this.#groups?.notifyListChanged(changes)]);
   }
 
   notifyResourcesUpdated(updated: UpdatedResources): void {
@@ -178,11 +189,11 @@ export class HttpListener implements ClientTransport {
    */
   async #close(deadlineMs: number): Promise<void> {
     this.#updates.dispose();
-    await this.#router.closeStreams();
+    await Promise.all([this.#router.closeStreams(), this.#groups?.closeStreams()]);
     await this.#settled(deadlineMs);
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
     for (const exchange of this.#running.keys()) exchange.abort();
-    await this.#router.close();
+    await Promise.all([this.#router.close(), this.#groups?.close(), this.#sessions.close()]);
     await this.#settled(CANCELLED_GRACE_MS);
     clearInterval(this.#keepAlive);
     for (const server of this.#servers) server.closeAllConnections();
@@ -214,10 +225,13 @@ export class HttpListener implements ClientTransport {
   async #serve(incoming: IncomingMessage, exchange: HttpExchange): Promise<void> {
     const { response } = exchange;
     const { authentication } = this.#options;
-    if (!MCP_PATH.test(incoming.url ?? '')) {
-      const route = authentication?.routes.get(incoming.url?.split('?', 1)[0] ?? '');
+    const [path, group] = MCP_PATH.exec(incoming.url ?? '') ?? [];
+    if (path === undefined || (group !== undefined && !this.#hasGroups)) {
+      const route = authentication?.routeAt(incoming.url?.split('?', 1)[0] ?? '');
       return route === undefined ? writeReply(response, NOT_FOUND) : this.#answerBeside(route, incoming, exchange);
     }
+    exchange.group = group;
+    if (group !== undefined) Object.assign(exchange.access ?? {}, { group });
     const { origin } = incoming.headers;
     const refused = this.#guard.refusalOf(incoming.headers);
     if (refused !== undefined) {
@@ -258,14 +272,30 @@ export class HttpListener implements ClientTransport {
       this.#report(exchange, { code: 'server_closing', reason: refusal.message }, body.parsed);
       return refuse(exchange, { ...refusal, id });
     }
+    const router = exchange.group === undefined ? this.#router : this.#groupRouters.find(exchange.group);
+    if (!(router instanceof MessageRouter)) {
+      this.#report(exchange, { code: 'group_not_found', reason: router.message }, body.parsed);
+      return refuse(exchange, { ...router, id });
+    }
     if (exchange.caller !== undefined && isStream(exchange, body.parsed)) this.#endWithAccess(exchange);
     exchange.awaitAnswer();
-    const answer = this.#router.route(exchange.toWebRequest(), body.parsed);
+    const answer = router.route(exchange.toWebRequest(), body.parsed);
     const response = await within(answer, exchange.signal);
     if (response !== undefined && response.status !== 499)
       return sendResponse(this.#withStepUp(await withRequestId(response, id), exchange), exchange);
     // Nothing was answered: the client is gone, or the deadline of a shutdown has passed.
     await refuse(exchange, { ...CLOSING, id });
+  }
+
+  /** Before a client has asked for one, a path of a group is as any other while there are none. */
+  get #hasGroups(): boolean {
+    return this.#groups !== undefined || this.#options.calls.groups !== undefined;
+  }
+
+  get #groupRouters(): GroupRouters {
+    const { calls } = this.#options;
+    this.#groups ??= new GroupRouters({ calls, createRouter: (group) => this.#createRouter(group) });
+    return this.#groups;
   }
 
   /** A stream of notifications stays open for as long as its client likes, but no longer than the credentials that opened it. */
@@ -285,8 +315,8 @@ export class HttpListener implements ClientTransport {
   }
 
   #report(exchange: HttpExchange, why: { readonly code: ErrorCode; readonly reason: string }, parsed?: unknown): void {
-    const { caller, client } = exchange;
-    const from = { surface: 'http', caller, client, sessionId: exchange.header('mcp-session-id') } as const;
+    const { caller, client, group } = exchange;
+    const from = { surface: 'http', caller, client, group, sessionId: exchange.header('mcp-session-id') } as const;
     this.#options.observers?.requestRefused(toRefusedRequest(parsed, why, from));
   }
 
@@ -311,31 +341,6 @@ export class HttpListener implements ClientTransport {
     }
     refuse(exchange, INTERNAL_ERROR).catch(() => response.destroy());
   }
-}
-
-const PROBE_METHODS = new Set(['GET', 'HEAD']);
-const PROBE_HEADERS = {
-  'content-type': 'text/plain',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-};
-
-/**
- * Says only whether calls would be served, so it asks neither for a `Host` nor for an `Origin`: load balancers probe addresses.
- * Probes are neither logged nor counted as requests of clients.
- */
-async function answerProbe(
-  { method = '' }: IncomingMessage,
-  response: ServerResponse,
-  isReady: () => Promise<boolean>,
-): Promise<void> {
-  const reply = (status: number, body: string, headers = {}): void =>
-    writeReply(response, { status, body, headers: { ...PROBE_HEADERS, ...headers } });
-  if (!PROBE_METHODS.has(method)) return reply(405, 'method not allowed\n', { allow: 'GET, HEAD' });
-  // Readiness that cannot be found out is not readiness.
-  const ready = await isReady().catch(() => false);
-  if (ready) reply(200, 'ready\n');
-  else reply(503, 'not ready\n', { 'retry-after': '1' });
 }
 
 /** A stream of notifications, which a GET opens in the 2025 protocols. */
@@ -370,22 +375,4 @@ async function isLetIn(exchange: HttpExchange, authentication: Authentication): 
 function scopeOf(request: Request | undefined): MessageScope {
   if (request instanceof ExchangeRequest) return request.exchange;
   return { splices: new ResultSplices(), whenAnswered: (listener) => listener() };
-}
-
-/** Lets the page behind an `Origin` that has passed the guard read the response. */
-function allowOrigin(response: ServerResponse, origin: string): void {
-  response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('access-control-expose-headers', 'mcp-session-id, mcp-protocol-version, www-authenticate');
-  response.setHeader('vary', 'origin');
-}
-
-/** Answers the request that a browser sends before the request itself. */
-function answerPreflight({ headers }: IncomingMessage, response: ServerResponse): void {
-  // A client of 2026-07-28 repeats arguments in headers, whose names are those of the project.
-  const asked = String(headers['access-control-request-headers'] ?? '').toLowerCase();
-  const ofArguments = asked.match(/\bmcp-param-[\w.-]+/g) ?? [];
-  response.setHeader('access-control-allow-methods', 'GET, POST, DELETE');
-  response.setHeader('access-control-allow-headers', ['authorization', ...MCP_HEADERS, ...ofArguments].join(', '));
-  response.setHeader('access-control-max-age', '600');
-  response.writeHead(204).end();
 }

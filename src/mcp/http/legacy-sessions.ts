@@ -8,10 +8,15 @@ import { cancelledIdsOf, type ExchangeRequest, type HttpExchange, requestIdsOf }
 import { KeptStreams, type KeptStreamLimits, SessionStreams } from './kept-streams.js';
 import { type MessageId, type Refusal, REFUSED, toResponse } from './refusals.js';
 
-export interface SessionOptions {
+/** What a session is for: all endpoints, or those of one group. It can be used nowhere else. */
+export interface SessionPlace {
+  readonly group: string | undefined;
   readonly createServer: () => SubscribableServer;
   /** Whether there is such a resource for the sender of a request. */
   readonly mayRead: (sender: { readonly caller: Caller | undefined }, uri: string) => boolean;
+}
+
+export interface SessionOptions {
   readonly maxSessions: number;
   /** A session without requests and streams for this long has ended; its client gets 404 and initializes again. */
   readonly sessionIdleMs: number;
@@ -36,40 +41,49 @@ export class LegacySessions {
     this.#expiry = setInterval(() => this.#expire(), Math.max(10, options.sessionIdleMs / 10)).unref();
   }
 
-  /** The session of this user. Another user does not learn that there is one. */
-  find(id: string, caller: Caller | undefined): LegacySession | undefined {
+  /** The session of this user in this place. Another user, or another place, does not learn that there is one. */
+  find(id: string, caller: Caller | undefined, { group }: Pick<SessionPlace, 'group'>): LegacySession | undefined {
     const session = this.#sessions.get(id);
-    return session !== undefined && isSameUser(session.caller, caller) ? session : undefined;
+    return session !== undefined && session.group === group && isSameUser(session.caller, caller) ? session : undefined;
   }
 
   /** A session for an `initialize`. It counts once the SDK has accepted that. `undefined` when there is no room. */
-  async open(caller: Caller | undefined): Promise<LegacySession | undefined> {
+  async open(
+    caller: Caller | undefined,
+    { group, createServer, mayRead }: SessionPlace,
+  ): Promise<LegacySession | undefined> {
     if (!this.#makeRoom()) return undefined;
-    const { createServer, mayRead } = this.#options;
     const server = createServer();
     serveSubscriptions(server, (uri) => mayRead({ caller }, uri));
     const onInitialized = (): void => void this.#sessions.set(session.id, session);
-    const session = new LegacySession(server, { caller, kept: this.#kept, onInitialized });
+    const session = new LegacySession(server, { caller, group, kept: this.#kept, onInitialized });
     server.onclose = () => this.#sessions.delete(session.id);
     await session.connect();
     return session;
   }
 
-  async notify(notify: (server: SubscribableServer) => Promise<void>): Promise<void> {
-    await Promise.all([...this.#sessions.values()].map(({ server }) => notify(server)));
+  /** Only those of this group, or those of none. */
+  async notify(group: string | undefined, notify: (server: SubscribableServer) => Promise<void>): Promise<void> {
+    await Promise.all(this.#of(group).map(({ server }) => notify(server)));
   }
 
-  /** Since a session has subscribed, a reload may have taken a resource from its user. */
-  async notifyResourcesUpdated(isUpdated: (uri: string) => boolean): Promise<void> {
-    const { mayRead } = this.#options;
-    const notifying = [...this.#sessions.values()].map((session) =>
+  /** Since a session has subscribed, a reload may have taken a resource from its user, or from its group. */
+  async notifyResourcesUpdated(
+    { group, mayRead }: Pick<SessionPlace, 'group' | 'mayRead'>,
+    isUpdated: (uri: string) => boolean,
+  ): Promise<void> {
+    const notifying = this.#of(group).map((session) =>
       sendUpdates(session.server, (uri) => isUpdated(uri) && mayRead(session, uri)),
     );
     await Promise.all(notifying);
   }
 
-  closeStreams(): void {
-    for (const session of this.#sessions.values()) session.closeStream();
+  closeStreams(group: string | undefined): void {
+    for (const session of this.#of(group)) session.closeStream();
+  }
+
+  #of(group: string | undefined): readonly LegacySession[] {
+    return [...this.#sessions.values()].filter((session) => session.group === group);
   }
 
   async close(): Promise<void> {
@@ -109,6 +123,7 @@ function isSameUser(one: Caller | undefined, other: Caller | undefined): boolean
 
 interface LegacySessionOptions {
   readonly caller: Caller | undefined;
+  readonly group: string | undefined;
   readonly kept: KeptStreams;
   /** Runs before the answer to a valid `initialize`. */
   readonly onInitialized: () => void;
@@ -145,6 +160,7 @@ export class LegacySession {
   readonly id = randomUUID();
   /** Who opened it; only the same user may continue it. */
   readonly caller: Caller | undefined;
+  readonly group: string | undefined;
   readonly server: SubscribableServer;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
   /** What is being answered, by the id of the request. */
@@ -158,9 +174,10 @@ export class LegacySession {
   /** On the clock of `performance.now()`. */
   lastUsed = performance.now();
 
-  constructor(server: SubscribableServer, { caller, kept, onInitialized }: LegacySessionOptions) {
+  constructor(server: SubscribableServer, { caller, group, kept, onInitialized }: LegacySessionOptions) {
     this.server = server;
     this.caller = caller;
+    this.group = group;
     this.#kept = kept;
     this.#transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => this.id,

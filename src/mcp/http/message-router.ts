@@ -8,15 +8,21 @@ import {
   specTypeSchemas,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
+import type { Logger } from '../../logging/index.js';
 import { type ListChanges, sendListChanges } from '../listings.js';
 import { MODERN_VERSION } from '../mcp-server.js';
 import { toIssueTexts } from '../refused-parameters.js';
 import { withAllowedUris } from '../resource-updates.js';
 import { type ExchangeRequest, hasMethod, type HttpExchange, requestIdsOf } from './http-exchange.js';
-import { LegacySessions, type SessionOptions } from './legacy-sessions.js';
+import type { LegacySessions, SessionPlace } from './legacy-sessions.js';
 import { REFUSED, toResponse } from './refusals.js';
 
-type MessageRouterOptions = SessionOptions & { readonly stateless: boolean };
+interface MessageRouterOptions extends SessionPlace {
+  readonly stateless: boolean;
+  /** Of the whole server, which closes them. */
+  readonly sessions: LegacySessions;
+  readonly logger: Logger;
+}
 
 /**
  * Sends each request to the handler of its protocol: 2026-07-28 needs no state; the 2025 protocols have sessions, unless
@@ -27,7 +33,8 @@ export class MessageRouter {
   readonly #options: MessageRouterOptions;
   readonly #modern: McpHttpHandler;
   /** Streams of notifications; separate from the calls, because they end first on shutdown. */
-  readonly #subscriptions: McpHttpHandler;
+  #subscriptions: McpHttpHandler;
+  readonly #createHandler: () => McpHttpHandler;
   readonly #sessions: LegacySessions;
   /** The resources that open streams are for. */
   readonly #listened = new Map<HttpExchange, readonly string[]>();
@@ -36,11 +43,11 @@ export class MessageRouter {
     const { createServer, logger } = options;
     const onerror = (error: Error) => logger.debug({ detail: error.message }, 'request refused');
     const bus = new InMemoryServerEventBus(onerror);
-    const createHandler = () => createMcpHandler(createServer, { legacy: 'reject', bus, onerror });
+    this.#createHandler = () => createMcpHandler(createServer, { legacy: 'reject', bus, onerror });
     this.#options = options;
-    this.#modern = createHandler();
-    this.#subscriptions = createHandler();
-    this.#sessions = new LegacySessions(options);
+    this.#modern = this.#createHandler();
+    this.#subscriptions = this.#createHandler();
+    this.#sessions = options.sessions;
   }
 
   /** `parsedBody` is `undefined` for requests that have none (GET, DELETE). */
@@ -75,7 +82,7 @@ export class MessageRouter {
     if (changes.tools === true) notify.toolsChanged();
     if (changes.resources === true) notify.resourcesChanged();
     if (changes.prompts === true) notify.promptsChanged();
-    await this.#sessions.notify((server) => sendListChanges(server, changes));
+    await this.#sessions.notify(this.#options.group, (server) => sendListChanges(server, changes));
   }
 
   async notifyResourcesUpdated(isUpdated: (uri: string) => boolean): Promise<void> {
@@ -85,18 +92,20 @@ export class MessageRouter {
       [...this.#listened].flatMap(([exchange, uris]) => uris.filter((uri) => isUpdated(uri) && mayRead(exchange, uri))),
     );
     for (const uri of listened) notify.resourceUpdated(uri);
-    await this.#sessions.notifyResourcesUpdated(isUpdated);
+    await this.#sessions.notifyResourcesUpdated(this.#options, isUpdated);
   }
 
-  /** Ends the streams, which would never end by themselves. Calls continue. */
+  /** Ends the streams, which would never end by themselves. Calls continue, and new streams may be opened. */
   async closeStreams(): Promise<void> {
-    this.#sessions.closeStreams();
-    await this.#subscriptions.close();
+    this.#sessions.closeStreams(this.#options.group);
+    const closed = this.#subscriptions;
+    this.#subscriptions = this.#createHandler();
+    await closed.close();
   }
 
-  /** Ends everything and cancels running calls. */
+  /** Ends everything but the sessions, and cancels running calls. */
   async close(): Promise<void> {
-    await Promise.all([this.#subscriptions.close(), this.#modern.close(), this.#sessions.close()]);
+    await Promise.all([this.#subscriptions.close(), this.#modern.close()]);
   }
 
   /**
@@ -107,7 +116,7 @@ export class MessageRouter {
     const { exchange } = request;
     if (exchange.header('mcp-protocol-version') === MODERN_VERSION) return false;
     const id = exchange.header('mcp-session-id');
-    const isInSession = id !== undefined && this.#sessions.find(id, exchange.caller) !== undefined;
+    const isInSession = id !== undefined && this.#sessions.find(id, exchange.caller, this.#options) !== undefined;
     return isInSession || isLegacyRequest(request, parsedBody);
   }
 
@@ -134,7 +143,7 @@ export class MessageRouter {
   }
 
   async #inSession(id: string, request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
-    const session = this.#sessions.find(id, request.exchange.caller);
+    const session = this.#sessions.find(id, request.exchange.caller, this.#options);
     if (session !== undefined) return session.handle(request, parsedBody);
     const message = 'Session not found: it has ended; initialize again';
     return toResponse({ status: 404, code: -32_001, message });
@@ -149,13 +158,13 @@ export class MessageRouter {
     const problems = problemsOfInitialize(parsedBody);
     if (problems !== undefined)
       return toResponse({ status: 400, code: ProtocolErrorCode.InvalidParams, message: `Invalid params: ${problems}` });
-    const session = await this.#sessions.open(request.exchange.caller);
+    const session = await this.#sessions.open(request.exchange.caller, this.#options);
     if (session === undefined) {
       const headers = { 'retry-after': '5' };
       return toResponse({ status: 503, code: REFUSED, message: 'All sessions are in use', headers });
     }
     const response = await session.handle(request, parsedBody);
-    if (this.#sessions.find(session.id, session.caller) === undefined) await session.close();
+    if (this.#sessions.find(session.id, session.caller, session) === undefined) await session.close();
     return response;
   }
 

@@ -141,6 +141,7 @@ export function createPorts(overrides: Partial<AdminPorts> = {}): AdminPorts {
       extensions: ['httpfs', 'parquet'],
       attached: [],
       endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
+      groups: [],
       auth: null,
       features: { sqlTools: false, auditLogging: false, telemetry: false },
       generation: 2,

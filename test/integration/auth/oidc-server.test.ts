@@ -127,6 +127,71 @@ describe('a server that verifies tokens', () => {
     expect(headers['www-authenticate']).toContain(`"http://${host}/.well-known/oauth-protected-resource/mcp"`);
   });
 
+  describe('with groups', () => {
+    const SITE = [
+      'mxcp: 1',
+      'project: shop',
+      'profile: dev',
+      'groups: { who: { tools: [whoami] }, locked: { tools: [secrets] } }',
+    ];
+    const startWithGroups = (more: object = {}) => {
+      const auth = authOf(more);
+      const http = { base_url: PUBLIC, allowed_hosts: ['tools.example.com'] };
+      const project = protectedProject(auth, {
+        'config.yml': configWith(auth, { transport: { http } }),
+        'mxcp-site.yml': SITE,
+      });
+      return InProcessServer.start(project, { env: { SECRET: identityProvider.clientSecret } });
+    };
+    const statusAt = async (url: string, token: string) =>
+      (await postMessage(url, callOf('whoami'), bearer(token))).status;
+
+    it('names each group as a resource of its own', async () => {
+      await using server = await startWithGroups();
+      const { status, headers } = await send(`${server.url}/who`);
+      const metadata = '/.well-known/oauth-protected-resource/mcp/who';
+      expect(status).toBe(401);
+      expect(headers['www-authenticate']).toContain(`resource_metadata="${PUBLIC}${metadata}"`);
+      const answer = JSON.parse((await send(new URL(metadata, server.url).href)).text);
+      expect(answer).toMatchObject({
+        resource: `${PUBLIC}/mcp/who`,
+        authorization_servers: [identityProvider.address],
+      });
+      expect(answer).not.toHaveProperty('scopes_supported');
+      const locked = await send(new URL('/.well-known/oauth-protected-resource/mcp/locked', server.url).href);
+      expect(JSON.parse(locked.text)).toMatchObject({ scopes_supported: ['vault:list', 'vault:read'] });
+    });
+
+    it('names its groups only to callers', async () => {
+      await using server = await startWithGroups();
+      expect((await send(`${server.url}/none`)).status).toBe(401);
+      const answer = await postMessage(`${server.url}/none`, callOf('whoami'), bearer(await tokenFor(`${PUBLIC}/mcp`)));
+      expect(answer.status).toBe(404);
+      expect(JSON.parse(answer.text).error.message).toBe('Not found: there is no group "none"; known: who, locked');
+    });
+
+    it.each(['signed', 'opaque'])(
+      'takes a %s token for the server everywhere, and one for a group only there',
+      async (form) => {
+        await using server = await startWithGroups();
+        const tokenOf = async (audience: string): Promise<string> => {
+          if (form === 'signed') return tokenFor(audience);
+          const token = `opaque-${audience.length}-0123456789abcdef`;
+          identityProvider.opaque.set(token, { sub: 'u-1', username: 'ada', aud: audience });
+          return token;
+        };
+        const [ofAll, ofWho] = [await tokenOf(`${PUBLIC}/mcp`), await tokenOf(`${PUBLIC}/mcp/who`)];
+        for (const url of [server.url, `${server.url}/who`, `${server.url}/locked`])
+          expect(await statusAt(url, ofAll)).toBe(200);
+        // The answer for one path is not taken for that of another one.
+        for (const _ of [1, 2]) {
+          expect(await statusAt(`${server.url}/who`, ofWho)).toBe(200);
+          for (const path of ['', '/locked', '/none']) expect(await statusAt(`${server.url}${path}`, ofWho)).toBe(401);
+        }
+      },
+    );
+  });
+
   it('keeps the path of its public URL', async () => {
     await using server = await start(authOf(), { base_url: `${PUBLIC}/shop/` });
     const token = await tokenFor(`${PUBLIC}/shop/mcp`);

@@ -37,6 +37,7 @@ export class IssuerHarness {
       allowsDocuments: true,
       placeFor: () => ({ issuer: ORIGIN, resource: RESOURCE }),
       resources: () => [RESOURCE],
+      allResources: () => [RESOURCE],
       requiredScopes: [],
       supportedScopes: () => [],
       basePath: '',

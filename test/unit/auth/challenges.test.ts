@@ -28,9 +28,10 @@ it('a challenge keeps its fields apart, whatever their texts are', () => {
   );
 });
 
-function resourceOf(publicUrl: string | undefined, port = 8000): ProtectedResource {
+function resourceOf(publicUrl: string | undefined, ...groups: readonly string[]): ProtectedResource {
   const authorizationServers = () => ['https://id.example.com'];
-  return new ProtectedResource({ publicUrl, port: () => port, name: 'shop', authorizationServers, scopes: () => [] });
+  const rest = { authorizationServers, scopes: () => [], groups: () => groups };
+  return new ProtectedResource({ publicUrl, port: () => 8000, name: 'shop', ...rest });
 }
 
 describe('the names of a server', () => {
@@ -43,7 +44,7 @@ describe('the names of a server', () => {
   ])('behind %s are %s, whatever the Host is', (publicUrl, name) => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.domain()), (host) => {
-        expect(resourceOf(publicUrl).names).toEqual([name]);
+        expect(resourceOf(publicUrl).names()).toEqual([name]);
         expect(resourceOf(publicUrl).urlFor(host)).toBe(name);
       }),
     );
@@ -53,7 +54,7 @@ describe('the names of a server', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.domain(), fc.webAuthority()), (host) => {
         const resource = resourceOf(undefined);
-        expect(resource.names).toContain(resource.urlFor(host));
+        expect(resource.names()).toContain(resource.urlFor(host));
       }),
     );
     expect(resourceOf(undefined).urlFor('127.0.0.1:8000')).toBe('http://127.0.0.1:8000/mcp');
