@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { protectedProject } from '../../kit/projects/protected-project.js';
-import { startPython } from '../../kit/projects/python-server.js';
-import { callOf, postMessage } from '../../kit/raw-http.js';
+import { protectedProject } from '../kit/projects/protected-project.js';
+import { startPython } from '../kit/projects/python-server.js';
+import { callOf, postMessage } from '../kit/raw-http.js';
 
 const CALLERS = Array.from({ length: 64 }, (_, number) => ({
   token: `caller-token-${String(number).padStart(16, '0')}`,
