@@ -103,6 +103,9 @@ export class RowCollector {
     return type === 'array' || type === 'object' ? 'json' : undefined;
   };
 
+  /** How many of the rows that a list leaves out may be counted. */
+  readonly countsRest = (): number => this.#parts.countable;
+
   /** False once a list has as much as it may. */
   readonly takesMore = (): boolean => !this.#isList || this.#parts.takesMore;
 
@@ -147,6 +150,10 @@ export function toText(value: JsonValue): string {
 /** Items of a list are kept as values up to here; of a longer list only the texts are kept. */
 const KEPT_ITEMS = 16;
 
+/** Of the rows that an answer leaves out. DuckDB's memory of what was counted is free only after a collection of garbage (DuckDB 1.5.6). */
+const MAX_COUNTED_ROWS = 100_000;
+const MAX_COUNTED_BYTES = 16 * 1024 * 1024;
+
 /** Checks the parts of one result as they arrive, and keeps their texts within the size limit. */
 export class ResultParts {
   readonly #options: ResultOptions;
@@ -169,6 +176,11 @@ export class ResultParts {
   /** Whether another row is of use. */
   get takesMore(): boolean {
     return this.#takesMore || this.#options.keeper?.takesMore() === true;
+  }
+
+  get countable(): number {
+    const bytesPerRow = this.#texts.bytes / Math.max(1, this.#count);
+    return Math.min(MAX_COUNTED_ROWS, Math.floor(MAX_COUNTED_BYTES / Math.max(1, bytesPerRow)));
   }
 
   get #takesMore(): boolean {

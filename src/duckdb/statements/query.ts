@@ -31,8 +31,8 @@ export interface Query {
   readonly maxRows?: number | undefined;
   /** Asked before each row; when it is false, the query ends without an error. */
   readonly takesMore?: (() => boolean) | undefined;
-  /** Whether the rows that are not read are counted, as far as that takes little. */
-  readonly countsRest?: boolean | undefined;
+  /** Called when no more rows are wanted of a SELECT: how many of the others may be counted. Without it, they are not. */
+  readonly countsRest?: (() => number) | undefined;
   /** A row with a larger value ends the query before that value is made. */
   readonly maxRowBytes?: number | undefined;
   /** Whether a parameter that no statement uses is an error. */
@@ -133,7 +133,8 @@ async function streamRows(
     ({ hasMore, fetched } = await readRows(result, query));
     // Anything but a SELECT does all of its work.
     if (hasMore && statement.statementType === StatementType.SELECT) {
-      const rest = query.countsRest === true ? await countRest(result, connection) : undefined;
+      const countable = query.countsRest?.() ?? 0;
+      const rest = countable > 0 ? await countRest(result, connection, countable) : undefined;
       if (rest === undefined) {
         connection.interrupt();
         await drain(result);
@@ -220,12 +221,15 @@ async function throwStreamError(statement: DuckDBPreparedStatement, signal: Abor
   throw new MxcpError('query_failed', `${PREFIX}the query failed after its first rows; try again`);
 }
 
-/** Unread rows are counted up to here, and for so long. Reading a chunk without its values takes microseconds. */
-const COUNTED_ROWS = 100_000;
+/** Unread rows are counted for so long. Reading a chunk without its values takes microseconds. */
 const COUNTING_MS = 50;
 
-/** How many rows are left; undefined when they are too many or come too slowly. Then the stream is not at its end, or was interrupted. */
-async function countRest(result: DuckDBResult, connection: DuckDBConnection): Promise<number | undefined> {
+/** How many rows are left; undefined when they are more than `most` or come too slowly. Then the stream is not at its end, or was interrupted. */
+async function countRest(
+  result: DuckDBResult,
+  connection: DuckDBConnection,
+  most: number,
+): Promise<number | undefined> {
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -233,7 +237,7 @@ async function countRest(result: DuckDBResult, connection: DuckDBConnection): Pr
   }, COUNTING_MS);
   let count = 0;
   try {
-    while (count < COUNTED_ROWS) {
+    while (count < most) {
       const chunk = await result.fetchChunk();
       // A stream that failed or was interrupted looks complete.
       if (chunk === null || chunk.rowCount === 0)

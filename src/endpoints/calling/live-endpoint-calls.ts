@@ -345,10 +345,10 @@ async function runStatement(
   { generation, context: { caller, timing }, deadline: { signal }, options }: WorkingCall,
 ): Promise<ShapedResult> {
   const collector = new RowCollector(options);
-  const { onRow, readingOf, takesMore } = collector;
+  const { onRow, readingOf, takesMore, countsRest } = collector;
   const { endpoint, maxResultBytes: maxRowBytes, limits } = options;
   const seesAllRows = 'readsCatalog' in source && source.readsCatalog;
-  const part = limits && { skippedRows: limits.offset, takesMore, countsRest: true };
+  const part = limits && { skippedRows: limits.offset, takesMore, countsRest };
   const execution = { caller, signal, maxRowBytes, onRow, readingOf, endpoint, seesAllRows, ...part };
   const { database } = generation;
   const isOwn = source.sql === undefined;

@@ -29,6 +29,14 @@ test('everything else has a connection of its own', async () => {
   expect(await valueOf(database, probe)).toBeNull();
 });
 
+test('no connection reads far ahead of the rows that are wanted', async () => {
+  const database = await openDatabase();
+  const sql = "SELECT current_setting('streaming_buffer_size') AS v";
+  expect(await valueOf(database, sql)).toBe('64.0 KiB');
+  await database.inspect(sql);
+  for (const text of [sql, sql, `SET VARIABLE a = 1; ${sql}`]) expect(await valueOf(database, text)).toBe('64.0 KiB');
+});
+
 test('each caller on a connection that is used again is himself', async () => {
   const database = await openDatabase();
   const sql = "SELECT get_username() AS name, get_request_header('x-n') AS n FROM range($x)";
