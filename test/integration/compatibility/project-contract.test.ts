@@ -185,6 +185,9 @@ describe('the contract of a project', () => {
     expect(await changesTo({ 'tools/t.yml': tool('max_rows: 10') })).toEqual([]);
     expect(await changesTo({ 'tools/t.yml': tool('max_rows: 10', 'keep_result: true') })).toEqual([]);
     expect(await changesTo({ 'tools/t.yml': tool('paging: true') })).not.toContain(true);
+    expect(await changesTo({ 'tools/t.yml': tool('paging: offset') })).toEqual([]);
+    // Clients send `offset`, which is gone.
+    expect(await changesTo({ 'tools/t.yml': tool('paging: cursor') })).toContain(true);
     expect(await changesTo({ 'tools/t.yml': tool() })).toContain(true);
     expect(await changesTo({ 'resources/r.yml': resource('cache: { ttl: 1h }') })).toEqual([]);
     expect(await changesTo({ 'resources/r.yml': resource() })).toEqual([]);
