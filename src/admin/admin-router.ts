@@ -4,9 +4,11 @@ import type { z } from 'zod';
 import { type BodyOf, type RouteContract, type RouteName, ROUTES, toWire } from '../contract/index.js';
 import { isExecutionFailure, MxcpError, nearestName, toMxcpError } from '../errors/index.js';
 import {
-  assertLocalCaller,
   type Connection,
   headerValues,
+  hostnameOf,
+  isLoopbackHost,
+  parseRequestTarget,
   readBody,
   type Reply,
   UNFRAMED_HEADERS,
@@ -100,7 +102,9 @@ export class AdminRouter {
   #admit(request: IncomingMessage): RouteMatch & { readonly search: string } {
     const { access, ownerToken, onRefused } = this.#options;
     try {
-      const { path, search, authority } = parseRequestTarget(request.url ?? '');
+      const target = parseRequestTarget(request.url ?? '');
+      if (target === undefined) throw new MxcpError('bad_request', NO_TARGET);
+      const { path, search, authority } = target;
       assertLocalCaller({
         httpVersion: request.httpVersion,
         host: headerValues(request, 'host'),
@@ -180,29 +184,59 @@ function tooManyRequests(): MxcpError {
   });
 }
 
-export interface RequestTarget {
-  /** As it was sent: nothing is decoded or normalised, so `/../health` and `/%68ealth` are simply unknown. */
-  readonly path: string;
-  /** Without the question mark. */
-  readonly search: string;
-  /** Of the absolute form (`GET http://localhost/health`), which proxies send. */
+const NO_TARGET = 'the request target must be a path such as /status, or an http:// URL with one';
+
+/** The headers by which a browser shows which page is behind a request. */
+export interface CallerHeaders {
+  readonly httpVersion: string;
+  /** Every value that was sent, in order. */
+  readonly host: readonly string[];
+  readonly origin: readonly string[];
+  readonly referer: readonly string[];
+  /** What browsers say of the page, also of one that hides its address. */
+  readonly fetchSite: readonly string[];
+  /** The host of a request target in absolute form. */
   readonly authority: string | undefined;
 }
 
-/** Throws `bad_request` for a target that is neither a path nor an `http://` URL. */
-export function parseRequestTarget(url: string): RequestTarget {
-  const absolute = url.startsWith('/') ? null : /^http:\/\/([^/?#]*)(.*)$/is.exec(url);
-  const rest = absolute === null ? url : absolute[2] || '/';
-  if (!rest.startsWith('/') && !(absolute !== null && rest.startsWith('?'))) {
-    throw new MxcpError('bad_request', 'the request target must be a path such as /status, or an http:// URL with one');
+/**
+ * Refuses what the page of another site may have made a browser send to a local server. A host must be a loopback address or a
+ * name without a dot: no public name is one, so no such page can have it. Throws `bad_request` and `forbidden_origin`.
+ */
+export function assertLocalCaller(caller: CallerHeaders): void {
+  const { httpVersion, host, origin, referer, fetchSite, authority } = caller;
+  if (host.length > 1) throw new MxcpError('bad_request', 'the request has more than one Host header');
+  if (host.length === 0 && httpVersion === '1.1') {
+    throw new MxcpError('bad_request', 'the request has no Host header, which HTTP/1.1 requires');
   }
-  const question = rest.indexOf('?');
-  const path = question === -1 ? rest : rest.slice(0, question);
-  return {
-    path: path === '' ? '/' : path,
-    search: question === -1 ? '' : rest.slice(question + 1),
-    authority: absolute?.[1],
-  };
+  for (const name of authority === undefined ? host : [...host, authority]) {
+    if (!isLocalHost(name)) throw foreign('Host', name);
+  }
+  for (const page of origin) if (!isOwnPage(page, host[0])) throw foreign('Origin', page);
+  for (const page of referer) if (!isOwnPage(page, host[0])) throw foreign('Referer', page);
+  const otherSite = fetchSite.find((site) => !['same-origin', 'none'].includes(site.trim()));
+  if (otherSite !== undefined) throw foreign('Sec-Fetch-Site', otherSite);
+}
+
+function isLocalHost(host: string): boolean {
+  const name = hostnameOf(host.trim());
+  return name !== undefined && (/^[\w-]*$/.test(name) || isLoopbackHost(name));
+}
+
+function isOwnPage(page: string, host = ''): boolean {
+  const own = host === '' ? undefined : originOf(`http://${host}`);
+  return own !== undefined && originOf(page) === own;
+}
+
+function originOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined;
+}
+
+function foreign(header: string, value: string): MxcpError {
+  return new MxcpError(
+    'forbidden_origin',
+    `${header} ${JSON.stringify(value.slice(0, 100))} may not use the admin API; use http://localhost and no page of another site`,
+  );
 }
 
 interface RouteMatch {

@@ -10,7 +10,6 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { MxcpError } from '../errors/index.js';
 
 /** What one client may take. */
 export interface HttpLimits {
@@ -250,57 +249,27 @@ export function headerValues({ rawHeaders }: IncomingMessage, name: string): rea
   return values;
 }
 
-/** The headers by which a browser shows which page is behind a request. */
-export interface CallerHeaders {
-  readonly httpVersion: string;
-  /** Every value that was sent, in order. */
-  readonly host: readonly string[];
-  readonly origin: readonly string[];
-  readonly referer: readonly string[];
-  /** What browsers say of the page, also of one that hides its address. */
-  readonly fetchSite: readonly string[];
-  /** The host of a request target in absolute form. */
+export interface RequestTarget {
+  /** As it was sent: nothing is decoded or normalised, so `/../health` and `/%68ealth` are simply unknown. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly search: string;
+  /** Of the absolute form (`GET http://localhost/health`), which proxies send. */
   readonly authority: string | undefined;
 }
 
-/**
- * Refuses what the page of another site may have made a browser send to a local server. A host must be a loopback address or a
- * name without a dot: no public name is one, so no such page can have it. Throws `bad_request` and `forbidden_origin`.
- */
-export function assertLocalCaller(caller: CallerHeaders): void {
-  const { httpVersion, host, origin, referer, fetchSite, authority } = caller;
-  if (host.length > 1) throw new MxcpError('bad_request', 'the request has more than one Host header');
-  if (host.length === 0 && httpVersion === '1.1') {
-    throw new MxcpError('bad_request', 'the request has no Host header, which HTTP/1.1 requires');
-  }
-  for (const name of authority === undefined ? host : [...host, authority]) {
-    if (!isLocalHost(name)) throw foreign('Host', name);
-  }
-  for (const page of origin) if (!isOwnPage(page, host[0])) throw foreign('Origin', page);
-  for (const page of referer) if (!isOwnPage(page, host[0])) throw foreign('Referer', page);
-  const otherSite = fetchSite.find((site) => !['same-origin', 'none'].includes(site.trim()));
-  if (otherSite !== undefined) throw foreign('Sec-Fetch-Site', otherSite);
-}
-
-function isLocalHost(host: string): boolean {
-  const name = hostnameOf(host.trim());
-  return name !== undefined && (/^[\w-]*$/.test(name) || isLoopbackHost(name));
-}
-
-function isOwnPage(page: string, host = ''): boolean {
-  const own = host === '' ? undefined : originOf(`http://${host}`);
-  return own !== undefined && originOf(page) === own;
-}
-
-function originOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).origin : undefined;
-}
-
-function foreign(header: string, value: string): MxcpError {
-  return new MxcpError(
-    'forbidden_origin',
-    `${header} ${JSON.stringify(value.slice(0, 100))} may not use the admin API; use http://localhost and no page of another site`,
-  );
+/** Undefined for a target that is neither a path nor an `http://` URL. */
+export function parseRequestTarget(url: string): RequestTarget | undefined {
+  const absolute = url.startsWith('/') ? null : /^http:\/\/([^/?#]*)(.*)$/is.exec(url);
+  const rest = absolute === null ? url : absolute[2] || '/';
+  if (!rest.startsWith('/') && !(absolute !== null && rest.startsWith('?'))) return undefined;
+  const question = rest.indexOf('?');
+  const path = question === -1 ? rest : rest.slice(0, question);
+  return {
+    path: path === '' ? '/' : path,
+    search: question === -1 ? '' : rest.slice(question + 1),
+    authority: absolute?.[1],
+  };
 }
 
 export interface GuardOptions {
@@ -353,7 +322,7 @@ function normalizedOrigin(origin: string): string {
 }
 
 /** The name in a Host header, lower-case and without the port; undefined when it is not one. */
-function hostnameOf(host: string | undefined): string | undefined {
+export function hostnameOf(host: string | undefined): string | undefined {
   return /^(\[[\da-f:.]*\]|[\w.-]*)(?::\d{0,5})?$/i.exec(host ?? '')?.[1]?.toLowerCase();
 }
 

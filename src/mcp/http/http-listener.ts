@@ -5,8 +5,10 @@ import {
   bindHttpServers,
   clientBehindProxy,
   ClientGone,
+  headerValues,
   hostOf,
   isLoopbackHost,
+  parseRequestTarget,
   portOf,
   RequestGuard,
   type WebRoute,
@@ -40,7 +42,7 @@ import { allowOrigin, answerPreflight, answerProbe, NOT_FOUND } from './beside-m
 import { GroupRouters } from './group-routers.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { MessageRouter } from './message-router.js';
-import { CLOSING, DRAINING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, type Refusal, REFUSED } from './refusals.js';
+import { CLOSING, DRAINING, INTERNAL_ERROR, METHOD_NOT_ALLOWED, type Refusal, REFUSED, TWO_HOSTS } from './refusals.js';
 
 export interface HttpListenerOptions extends McpOptions {
   readonly host: string;
@@ -208,6 +210,7 @@ export class HttpListener implements ClientTransport {
 
   readonly #onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {
     const { health, trustsProxy } = this.#options;
+    takeAuthority(incoming);
     if (health !== undefined && incoming.url?.split('?', 1)[0] === health.path) {
       void answerProbe(incoming, response, health.isReady);
       return;
@@ -232,6 +235,7 @@ export class HttpListener implements ClientTransport {
     }
     exchange.group = group;
     if (group !== undefined) Object.assign(exchange.access ?? {}, { group });
+    if (headerValues(incoming, 'host').length > 1) return refuse(exchange, TWO_HOSTS);
     const { origin } = incoming.headers;
     const refused = this.#guard.refusalOf(incoming.headers);
     if (refused !== undefined) {
@@ -341,6 +345,14 @@ export class HttpListener implements ClientTransport {
     }
     refuse(exchange, INTERNAL_ERROR).catch(() => response.destroy());
   }
+}
+
+/** A target such as `http://host/mcp` wins over the header `Host` (RFC 9112, 3.2.2). Proxies send it. */
+function takeAuthority(incoming: IncomingMessage): void {
+  const { path, search, authority } = parseRequestTarget(incoming.url ?? '') ?? {};
+  if (authority === undefined) return;
+  incoming.headers.host = authority;
+  incoming.url = search === '' ? path : `${path}?${search}`;
 }
 
 /** A stream of notifications, which a GET opens in the 2025 protocols. */

@@ -22,6 +22,9 @@ export const METHOD_NOT_ALLOWED: Refusal = {
   headers: { allow: 'GET, POST, DELETE' },
 };
 
+/** A proxy on the way may have checked another one than this server would. */
+export const TWO_HOSTS: Refusal = { status: 400, code: REFUSED, message: 'The request has more than one Host header' };
+
 export const CLOSING: Refusal = {
   status: 503,
   code: REFUSED,

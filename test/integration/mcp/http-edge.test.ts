@@ -41,6 +41,20 @@ describe('paths, methods and headers', () => {
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST, DELETE']);
   });
 
+  it('takes the target of a proxy, whose host wins over the header', async () => {
+    const { listener } = await startListener();
+    const body = JSON.stringify(callOf('count'));
+    const send = (target: string, hosts: readonly string[]): Promise<string> => {
+      const head = ['content-type: application/json', `content-length: ${body.length}`, 'connection: close'];
+      const lines = [`POST ${target} HTTP/1.1`, ...hosts.map((host) => `host: ${host}`), ...head];
+      return raw(listener.port, `${lines.join('\r\n')}\r\n\r\n${body}`);
+    };
+    expect(await send('http://localhost/mcp?x=1', ['evil.example'])).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await send('http://evil.example/mcp', ['localhost'])).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await send('http://localhost/other', ['localhost'])).toMatch(/^HTTP\/1\.1 404 /);
+    expect(await send('/mcp', ['localhost', 'localhost'])).toMatch(/^HTTP\/1\.1 400 .*more than one Host header/s);
+  });
+
   it('refuses a foreign Host and a foreign Origin', async () => {
     const { url } = await startListener();
     expect((await withHeaders(url, { host: 'evil.example' })).status).toBe(403);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assertLocalCaller } from '../../../src/http/index.js';
-import type { CallerHeaders } from '../../../src/http/http-server.js';
+import { assertLocalCaller, type CallerHeaders } from '../../../src/admin/admin-router.js';
 
 function caller(headers: Partial<CallerHeaders>): CallerHeaders {
   const none = { origin: [], referer: [], fetchSite: [], authority: undefined };
