@@ -58,5 +58,6 @@ function createKeeper(
   const { context, generation } = call;
   const isLinked = rules.keeps ?? (rules.hasDefaults && generation.config?.answers?.keeps === true);
   const continues = rules.argument === 'cursor' ? () => toContinued(callable, callArguments, call) : undefined;
-  return kept.keeperFor({ endpoint, caller: context.caller, scopes, isLinked, continues });
+  const { caller, group } = context;
+  return kept.keeperFor({ endpoint, caller, group, scopes, isLinked, continues });
 }

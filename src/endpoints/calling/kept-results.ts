@@ -20,7 +20,7 @@ const PAGE_BYTES = 100 * 1024;
 const URI = /^mxcp:\/\/results\/([0-9a-f-]{36})(?:\.(csv|parquet)|\?offset=(\d{1,15}))?$/;
 const MIME_TYPES = { csv: 'text/csv', parquet: 'application/vnd.apache.parquet' } as const;
 
-interface KeptResult extends Pick<KeptCall, 'endpoint' | 'scopes' | 'isLinked'> {
+interface KeptResult extends Pick<KeptCall, 'endpoint' | 'group' | 'scopes' | 'isLinked'> {
   readonly file: RowFile;
   readonly owner: string;
   /** Undefined if no cursor leads to it. */
@@ -39,6 +39,8 @@ export interface KeptCall {
   /** Names the endpoint in errors. */
   readonly endpoint: string;
   readonly caller: Caller;
+  /** The group through which the call came: the links in its answer work only there and where all endpoints are. */
+  readonly group?: string | undefined;
   /** What the token of a caller must have. */
   readonly scopes: readonly string[];
   /** Whether the answer links to resources with all rows. */
@@ -101,12 +103,12 @@ export class KeptResults implements Disposable {
 
   async #keep(file: RowFile, call: KeptCall, leftOut: LeftOut): Promise<LeftOut> {
     const { lifetimeMs = LIFETIME_MS } = this.#options;
-    const { endpoint, caller, scopes } = call;
+    const { endpoint, caller, group, scopes } = call;
     const id = randomUUID();
     const timer = setTimeout(() => void this.#remove(id), lifetimeMs).unref();
     const isLinked = call.isLinked && file.isWhole;
     const continues = call.continues?.();
-    this.#results.set(id, { file, owner: ownerOf(caller), endpoint, scopes, isLinked, continues, timer });
+    this.#results.set(id, { file, owner: ownerOf(caller), group, endpoint, scopes, isLinked, continues, timer });
     this.#bytes += file.bytes;
     await this.#makeRoom();
     const { rows, isWhole } = file;
@@ -130,11 +132,13 @@ export class KeptResults implements Disposable {
   }
 
   /** Undefined for a URI of another kind. Throws `endpoint_not_found` for what is unknown, has expired or is another caller's, and `result_too_large`. */
-  async read(uri: string, caller: Caller): Promise<ResourceText | undefined> {
+  async read(uri: string, caller: Caller, group?: string): Promise<ResourceText | undefined> {
     const [, id, format, offset = '0'] = URI.exec(uri) ?? [];
     if (id === undefined) return undefined;
     const result = this.#results.get(id);
-    if (result === undefined || !mayRead(result, caller)) throw notFound({ kind: 'resource', name: uri }, []);
+    const isHere = group === undefined || result?.group === group;
+    if (result === undefined || !isHere || !mayRead(result, caller))
+      throw notFound({ kind: 'resource', name: uri }, []);
     if (format === 'csv' || format === 'parquet') return this.#convert(uri, result, format);
     return readPage(uri, result, Number(offset));
   }

@@ -140,6 +140,7 @@ describe('answers of the routes', () => {
       extensions: ['httpfs', 'parquet'],
       attached: [],
       endpoints: { tools: ['get_user', 'search_users'], resources: ['user://'], prompts: ['analyze'] },
+      groups: [],
       auth: null,
       features: { sql_tools: false, audit_logging: false, telemetry: false },
       generation: 2,

@@ -26,6 +26,8 @@ const FROM_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'src/admin/admin-server.ts': ['can be replaced by others'],
   'src/admin/socket/admin-socket.ts': ['cannot reach the admin socket, because it may not pass'],
   'src/duckdb/handover/database-handover.ts': ['could not be removed:', 'attach_failed'],
+  // As those of a start that fails, with `--ignore-errors`.
+  'src/endpoints/definitions/group-members.ts': ['config_invalid'],
   'src/opentelemetry/opentelemetry.ts': ['; its default applies'],
   'src/project/generation-builder.ts': ['cannot replace a Python worker that ended:'],
   'src/python/python-workers.ts': ['python_failed'],

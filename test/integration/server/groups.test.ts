@@ -121,6 +121,22 @@ it('a call of a tool outside the group takes nothing from the rate limit of the 
   expect((await call(server.url)).body.result.isError).toBe(true);
 });
 
+it('what was kept of an answer can be read in the group that got it, and where everything is', async () => {
+  const project = createShop();
+  const many = sqlTool('stock', 'SELECT range AS n FROM range(50)', ['max_rows: 2', 'keep_result: true']);
+  project.write('tools/stock.yml', many);
+  await using server = await start(project);
+  const client = await connectTo(groupUrl(server, 'sales'));
+  const { content } = await client.callTool({ name: 'stock', arguments: {} });
+  const uris = content.flatMap((part) => (part.type === 'resource_link' ? [part.uri] : []));
+  const [uri = ''] = uris.filter((each) => !/\.(csv|parquet)$/.test(each));
+  expect((await client.readResource({ uri })).contents).toHaveLength(1);
+  const [all, other] = [await connectTo(server.url), await connectTo(groupUrl(server, 'support'))];
+  expect((await all.readResource({ uri })).contents).toHaveLength(1);
+  await expect(other.readResource({ uri })).rejects.toThrow('Resource not found');
+  await Promise.all([client, all, other].map((each) => each.close()));
+});
+
 it('the SQL tools are in the group that asks for them, and in no other', async () => {
   await using server = await start(createShop());
   const toolsOf = async (url: string) => {

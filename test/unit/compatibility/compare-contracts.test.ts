@@ -232,3 +232,34 @@ describe('content', () => {
     ]);
   });
 });
+
+describe('a group', () => {
+  const tool = (name: string) => ({ ...sales, name });
+  const group = { name: 'sales', tools: ['revenue', 'stock'], resources: ['shop://all'], prompts: [] };
+  const served = { tools: [tool('revenue'), tool('stock')] };
+
+  it('that is removed, or that loses what the project still has, breaks its clients', () => {
+    expect(compare({ ...served, groups: [group] }, served)).toEqual([
+      '! group sales: removed: was removed; clients that connect to it fail',
+    ]);
+    expect(compare({ ...served, groups: [group] }, { ...served, groups: [{ ...group, tools: ['stock'] }] })).toEqual([
+      '! group sales: member_removed: no longer has tool "revenue"; clients of the group that use it fail',
+    ]);
+  });
+
+  it('that is new, gains members or has other texts breaks nobody', () => {
+    expect(compare(served, { ...served, groups: [group] })).toEqual(['group sales: added: is new']);
+    const more = { ...group, prompts: ['greet'], instructions: 'Be kind.' };
+    expect(compare({ ...served, groups: [group] }, { ...served, groups: [more] })).toEqual([
+      'group sales: member_added: has prompt "greet" now',
+      'group sales: instructions: has other instructions',
+    ]);
+  });
+
+  it('says nothing of an endpoint that is gone altogether, which has a change of its own', () => {
+    const stockOnly = { tools: [tool('stock')], groups: [{ ...group, tools: ['stock'] }] };
+    const changes = compare({ ...served, groups: [group] }, stockOnly);
+    expect(changes).toHaveLength(1);
+    expect(changes[0]).toContain('tool revenue');
+  });
+});

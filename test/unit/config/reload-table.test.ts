@@ -41,12 +41,13 @@ describe.each([
   });
 });
 
-it('lets a reload apply the limits of answers, rate limits, rules for rows, secrets, also those of authentication, their stores, plugin configuration, headers of telemetry and how often it happens by itself, and nothing else', () => {
+it('lets a reload apply the limits of answers, groups, rate limits, rules for rows, secrets, also those of authentication, their stores, plugin configuration, headers of telemetry and how often it happens by itself, and nothing else', () => {
   const applied = reloadTable()
     .filter((row) => row.reload === 'live')
     .map((row) => row.path.join('.'));
   expect(applied).toEqual([
     'answers',
+    'groups',
     'profiles.*.rate_limit',
     'profiles.*.protect',
     'projects.*.profiles.*.secrets',
