@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { invalidConfig, keySuggestion, MxcpError, nearestName, type Problem } from '../errors/index.js';
 import { DiskReader, FileLedger, FileReadError, type ReadFile, resolvePath } from '../files/index.js';
+import { parseDuration } from '../lifecycle/index.js';
 import { findReferences, type ReferenceUse, refuseReferences, type SuspectText } from '../secrets/index.js';
 import { type ServerSettings, type Setting, SETTINGS } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath, loadYamlMapping, toDotted, type YamlSource } from '../yaml/index.js';
 import { type GroupRules, toGroupRules } from './groups.js';
-import { type Icon, readIcons } from './presentation.js';
+import { type cacheSchema, type DeclaredCache, type Icon, readIcons } from './presentation.js';
 import { keyAt, type SiteConfig, siteSchema, userSchema } from './schema.js';
 
 /** Both files, read and checked, with their references not resolved, and with the positions of all values. */
@@ -95,6 +96,10 @@ export async function loadPresentation({ siteFile, projectRoot }: ServerSettings
   return toPresentation({ site: check.value, icons: images.icons });
 }
 
+export function toCacheRule({ ttl, scope }: z.output<typeof cacheSchema>): DeclaredCache {
+  return { ttlMs: Math.round(parseDuration(String(ttl)) ?? 0), scope };
+}
+
 const groupsSection = z.object(siteSchema.pick({ groups: true }).shape);
 
 /** Reads only the groups of `mxcp-site.yml`. Throws `config_not_found` and `config_invalid`. */
@@ -104,7 +109,7 @@ export async function loadGroupRules({ siteFile }: Pick<ServerSettings, 'siteFil
   if (source === undefined) throw invalidConfig(problems);
   const check = checkSchema({ schema: groupsSection, source, value: source.value });
   if (!check.ok) throw invalidConfig(check.problems);
-  return toGroupRules(check.value.groups, source);
+  return toGroupRules(check.value.groups, source, toCacheRule);
 }
 
 async function loadIcons({ icons: written }: Pick<SiteConfig, 'icons'>, source: YamlSource, projectRoot: string) {

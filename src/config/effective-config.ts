@@ -7,7 +7,13 @@ import { type Concealed, type ResolvedReference, Secret } from '../secrets/index
 import type { Environment, ServerSettings } from '../settings/index.js';
 import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
 import { toAuthSettings } from './auth-schema.js';
-import { type ActiveTemplate, chooseProfile, loadConfigTemplate, toPresentation } from './config-template.js';
+import {
+  type ActiveTemplate,
+  chooseProfile,
+  loadConfigTemplate,
+  toCacheRule,
+  toPresentation,
+} from './config-template.js';
 import { toRateRule } from './rate-limit.js';
 import { type Protection, toProtection, UNPROTECTED } from './protection.js';
 import {
@@ -24,8 +30,7 @@ import {
   userSchema,
 } from './schema.js';
 import { toAnswerLimits } from './answer-limits.js';
-import { toGroupRules } from './groups.js';
-import { toCacheRule } from './presentation.js';
+import { type GroupRules, toGroupRules } from './groups.js';
 import {
   compileSqlToolPolicies,
   SQL_TOOL_ARGUMENTS,
@@ -166,6 +171,8 @@ function findProtection(
   return isEmpty ? UNPROTECTED : toProtection(protect, siteSource, profile);
 }
 
+const NO_GROUPS: GroupRules = new Map();
+
 /** Converts what the server itself uses from the keys of the files. Paths are absolute. */
 export function toServerParts(active: ActiveTemplate, { site, siteProfile, user, userProfile }: EffectiveConfig) {
   const { settings } = active;
@@ -187,7 +194,8 @@ export function toServerParts(active: ActiveTemplate, { site, siteProfile, user,
     /** How much of a list an answer has, where the endpoint does not say it. */
     answers: site.answers && toAnswerLimits(site.answers),
     /** What clients get at paths of their own. */
-    groups: toGroupRules(site.groups, active.siteSource),
+    groups:
+      Object.keys(site.groups).length === 0 ? NO_GROUPS : toGroupRules(site.groups, active.siteSource, toCacheRule),
     /** Over all endpoints. */
     rateLimit: siteProfile.rate_limit && toRateRule(siteProfile.rate_limit),
     /** The interpreter is absolute or a name to find in `PATH`; undefined if the project decides. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Problem } from '../errors/index.js';
 import { text } from '../secrets/index.js';
 import { hints, type KeyPath, toDotted, type YamlSource } from '../yaml/index.js';
-import { cacheSchema, type DeclaredCache, toCacheRule } from './presentation.js';
+import { cacheSchema, type DeclaredCache } from './presentation.js';
 
 /** Part of a path, so that no name needs to be encoded, or can be taken for another one. */
 const GROUP_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -66,15 +66,20 @@ export type GroupRules = ReadonlyMap<string, GroupRule>;
 export function toGroupRules(
   written: z.output<typeof groupsSchema>,
   source: Pick<YamlSource, 'positionOf' | 'positionOfKey'>,
+  toCacheRule: (cache: z.output<typeof cacheSchema>) => DeclaredCache,
 ): GroupRules {
-  return new Map(Object.entries(written).map(([name, each]) => [name, toGroupRule(name, each, source)]));
+  const toRule = ([name, each]: readonly [string, z.output<typeof group>]) => {
+    const cache = each.cache && toCacheRule(each.cache);
+    return [name, { ...toMembership(name, each, source), cache }] as const;
+  };
+  return new Map(Object.entries(written).map(toRule));
 }
 
-function toGroupRule(
+function toMembership(
   name: string,
   written: z.output<typeof group>,
   source: Pick<YamlSource, 'positionOf' | 'positionOfKey'>,
-): GroupRule {
+): Omit<GroupRule, 'cache'> {
   const path: KeyPath = ['groups', name];
   const listed = (key: 'tags' | 'tools' | 'resources' | 'prompts'): readonly ListedMember[] =>
     written[key].map((value, index) => {
@@ -90,7 +95,6 @@ function toGroupRule(
     resources: listed('resources'),
     prompts: listed('prompts'),
     sqlTools: written.sql_tools,
-    cache: written.cache && toCacheRule(written.cache),
     place: () => ({ ...source.positionOfKey(path), path: toDotted(path) }),
   };
 }

@@ -7,6 +7,7 @@ export {
   loadGroupRules,
   loadPresentation,
   loadProfileNames,
+  toCacheRule,
 } from './config-template.js';
 export {
   type AttachmentDefinition,
@@ -30,7 +31,6 @@ export {
   iconFilesOf,
   iconsSchema,
   readIcons,
-  toCacheRule,
 } from './presentation.js';
 export { type RateRule, rateLimitSchema, toRateRule } from './rate-limit.js';
 export type { ColumnMask, Protection, TableRule } from './protection.js';

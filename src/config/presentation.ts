@@ -155,7 +155,3 @@ export interface CacheRule {
 
 /** As it was written: without a scope, the server decides. */
 export type DeclaredCache = Pick<CacheRule, 'ttlMs'> & { readonly scope: CacheRule['scope'] | undefined };
-
-export function toCacheRule({ ttl, scope }: z.output<typeof cacheSchema>): DeclaredCache {
-  return { ttlMs: Math.round(parseDuration(String(ttl)) ?? 0), scope };
-}

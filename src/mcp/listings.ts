@@ -75,8 +75,16 @@ export function toPrompt({ tags, icons, arguments: declared, ...listing }: Promp
   return { ...listing, arguments: [...declared], ...toIcons(icons), ...toMeta(tags) };
 }
 
+/** The server, as its clients show it. */
+export function toImplementation<T extends { readonly icons?: ToolListing['icons'] | undefined }>({
+  icons,
+  ...names
+}: T) {
+  return { ...names, ...toIcons(icons) };
+}
+
 /** With `sizes` that the SDK may write to. */
-export function toIcons(icons: ToolListing['icons']): Pick<Tool, 'icons'> {
+function toIcons(icons: ToolListing['icons']): Pick<Tool, 'icons'> {
   if (icons === undefined || icons.length === 0) return {};
   return { icons: icons.map(({ sizes, ...icon }) => ({ ...icon, ...(sizes !== undefined && { sizes: [...sizes] }) })) };
 }

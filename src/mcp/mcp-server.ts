@@ -32,7 +32,7 @@ import {
 } from './call-errors.js';
 import { CallNotifications } from './call-notifications.js';
 import { answerQuestions, askingOf, replyOf } from './client-questions.js';
-import { cacheHint, createListHandlers, type ListHandlers, NO_CACHE, toIcons } from './listings.js';
+import { cacheHint, createListHandlers, type ListHandlers, NO_CACHE, toImplementation } from './listings.js';
 import { LARGE_TEXT, refuseOversized, toParamsError } from './refused-parameters.js';
 import { type Receiver, toContentBlocks, toLinks, toMcpMessages } from './content.js';
 import { toRefusedRequest } from './refused-requests.js';
@@ -72,17 +72,15 @@ export function createMcpServerFactory(options: McpServerFactoryOptions): () => 
       ...(calls.endpoints.variesByCaller && { scope: 'private' }),
     }),
   });
+  const ofAll = toImplementation(options.info);
   return () => {
     const { info, instructions, listCache: cache = NO_CACHE } = presented();
-    const { icons, ...names } = info;
-    const server = new CheckedServer(
-      { ...names, ...toIcons(icons) },
-      {
-        capabilities: CAPABILITIES,
-        cacheHints: { 'server/discover': { ttlMs: cache.ttlMs, cacheScope: cache.scope } },
-        ...(instructions !== undefined && { instructions }),
-      },
-    );
+    const implementation = info === options.info ? ofAll : toImplementation(info);
+    const server = new CheckedServer(implementation, {
+      capabilities: CAPABILITIES,
+      cacheHints: { 'server/discover': { ttlMs: cache.ttlMs, cacheScope: cache.scope } },
+      ...(instructions !== undefined && { instructions }),
+    });
     server.accessOf = (context) => scopeOf(context).access;
     server.onRefused = (request, { message }, context) => {
       const { method } = request;

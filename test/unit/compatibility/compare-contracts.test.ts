@@ -247,7 +247,7 @@ describe('a group', () => {
     ]);
   });
 
-  it('that is new, gains members or has other texts breaks nobody', () => {
+  it('that is new, gains members or has other texts breaks no client', () => {
     expect(compare(served, { ...served, groups: [group] })).toEqual(['group sales: added: is new']);
     const more = { ...group, prompts: ['greet'], instructions: 'Be kind.' };
     expect(compare({ ...served, groups: [group] }, { ...served, groups: [more] })).toEqual([
