@@ -54,9 +54,11 @@ export function noteBlocks(result: ShapedResult): { readonly type: 'text'; reado
 function noteOf({ texts, bytes }: ShapedResult, leftOut: LeftOut): string {
   const { offset, nextOffset, total } = leftOut;
   const count = texts.length || nextOffset - offset;
-  const which = offset === 0 ? `the first ${count} rows` : `rows ${offset + 1} to ${nextOffset}`;
+  const one = offset === 0 ? 'This is the first row' : `This is row ${nextOffset}`;
+  const several = offset === 0 ? `the first ${count} rows` : `rows ${offset + 1} to ${nextOffset}`;
+  const which = count === 1 ? one : `These are ${several}`;
   const all = total === undefined ? '; there are more' : ` of ${total}`;
-  return `These are ${which}${all} (about ${toTokens(bytes)} tokens). ${adviceOf(leftOut)}${leftOut.kept === undefined ? '' : adviceOfKept(leftOut.kept)}`;
+  return `${which}${all} (about ${toTokens(bytes)} tokens). ${adviceOf(leftOut)}${leftOut.kept === undefined ? '' : adviceOfKept(leftOut.kept)}`;
 }
 
 function adviceOf({ argument, because, nextOffset, cursor }: LeftOut): string {

@@ -251,8 +251,8 @@ export class LiveEndpointCalls {
     const { fits = false } = call.context;
     const { argument } = rules;
     const limits = limitsOf(rules, { values, fits, server: call.generation.config?.answers, maxResultBytes });
-    // The call that a cursor continues has run already, so no person is asked again.
-    if (argument === 'cursor' && values['cursor'] !== null)
+    // The call that a cursor continues has run already, so no person is asked again. Models send an empty text for none.
+    if (argument === 'cursor' && values['cursor'] !== null && values['cursor'] !== '')
       return readCursorPage(callable, callArguments, call, { kept, limits, maxResultBytes });
     if (asks || call.opened !== undefined) await askFirst(callable, callArguments, call, this.#options);
     if (callable.updates.length > 0) noteUpdates(callable.updates, values, call);
