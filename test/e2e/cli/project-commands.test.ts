@@ -126,6 +126,7 @@ describe('mxcp list', () => {
       name: 'ask',
       uri: null,
       tags: [],
+      groups: [],
       error: null,
     });
     expect(answer.result.endpoints).toHaveLength(6);
