@@ -11,10 +11,10 @@ import {
 } from '../../questions/index.js';
 import type { MxcpError } from '../../errors/index.js';
 import type { CallArguments } from '../../values/index.js';
-import type { CallContext, SentArguments } from './call-context.js';
-import type { CalledEndpoint } from './call-failures.js';
-import type { ConfirmedCall, ConfirmationServices } from './confirmation.js';
-import type { Callable } from './endpoint-set.js';
+import type { CallContext, SentArguments } from '../running/call-context.js';
+import type { CalledEndpoint } from '../running/call-failures.js';
+import type { ConfirmedCall, ConfirmationServices } from '../callable/confirmation.js';
+import type { Callable } from '../callable/endpoint-set.js';
 import type { ResolvedConfig } from '../../config/index.js';
 
 type AskedCall = ConfirmedCall &

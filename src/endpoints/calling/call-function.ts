@@ -3,9 +3,9 @@ import type { PythonTarget } from '../../python/index.js';
 import { QuestionsAsked } from '../../questions/index.js';
 import type { OpenPhase } from '../../telemetry/index.js';
 import { type CallArguments, type ResultOptions, ValueCollector } from '../../values/index.js';
-import { originFields } from './call-log.js';
+import { originFields } from '../running/call-log.js';
 import { noteUpdated } from './declared-updates.js';
-import type { RunningCall } from './running-call.js';
+import type { RunningCall } from '../running/running-call.js';
 
 /** What a function has returned, not yet checked as a whole. */
 interface ReturnedValue {

@@ -4,10 +4,10 @@ import type { CallGate } from '../../lifecycle/index.js';
 import type { CallArguments } from '../../values/index.js';
 import { askFirst } from './ask-first.js';
 import { embedResources, type ReadResource } from './embed-resource.js';
-import type { CallablePrompt } from './endpoint-set.js';
-import { enforceInput, enforceMessages } from './enforce-policies.js';
-import type { PromptMessage } from './render-prompt.js';
-import type { RunningCall } from './running-call.js';
+import type { CallablePrompt } from '../callable/endpoint-set.js';
+import { enforceInput, enforceMessages } from '../policies/enforce-policies.js';
+import type { PromptMessage } from '../callable/render-prompt.js';
+import type { RunningCall } from '../running/running-call.js';
 
 interface PromptServices {
   readonly gate: CallGate;

@@ -6,9 +6,9 @@ import { coerce, createBinder, type ParameterDefinition } from '../../values/ind
 import { COMPLETED_TEXT } from '../definitions/definition-rules.js';
 import { type EndpointDefinition, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
-import { type CalledEndpoint, notFound } from './call-failures.js';
-import { enforceInput } from './enforce-policies.js';
-import type { RunningCall } from './running-call.js';
+import { type CalledEndpoint, notFound } from '../running/call-failures.js';
+import { enforceInput } from '../policies/enforce-policies.js';
+import type { RunningCall } from '../running/running-call.js';
 
 /** What a person has typed of an argument, and the other arguments so far. */
 export interface CompletionRequest {

@@ -1,6 +1,6 @@
 import { UriTemplate } from '../definitions/uri-template.js';
 import { exampleOf } from '../definitions/update-rules.js';
-import type { RunningCall } from './running-call.js';
+import type { RunningCall } from '../running/running-call.js';
 
 /** Notes what `updates` of a tool says that a call with these arguments has changed. */
 export function noteUpdates(updates: readonly string[], values: Readonly<Record<string, unknown>>, call: RunningCall) {

@@ -1,7 +1,7 @@
 import { MxcpError } from '../../errors/index.js';
 import { type BlockAnnotations, type ContentBlock, sizeOf, tooLarge } from '../../values/index.js';
-import type { EmbeddingMessage, PromptMessage } from './render-prompt.js';
-import type { ResourceText } from './resource-text.js';
+import type { EmbeddingMessage, PromptMessage } from '../callable/render-prompt.js';
+import type { ResourceText } from '../callable/resource-text.js';
 
 /** What a resource of this server answered, and whether its result is `sensitive`. */
 export interface ReadResource {

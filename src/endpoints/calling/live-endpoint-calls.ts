@@ -16,29 +16,29 @@ import {
   toContent,
 } from '../../values/index.js';
 import { endpointLabel } from '../definitions/endpoint-definition.js';
-import { assertFits, withoutPaging } from './answer-limits.js';
-import { enforceInput, recordDenied, toDenial } from './enforce-policies.js';
-import { type EndpointGroups, groupOf } from './endpoint-groups.js';
-import type { Callable, ListedEndpoints } from './endpoint-set.js';
-import type { AuditedCall, CallAudit } from './call-audit.js';
+import { assertFits, withoutPaging } from '../callable/answer-limits.js';
+import { enforceInput, recordDenied, toDenial } from '../policies/enforce-policies.js';
+import { type EndpointGroups, groupOf } from '../callable/endpoint-groups.js';
+import type { Callable, ListedEndpoints } from '../callable/endpoint-set.js';
+import type { AuditedCall, CallAudit } from '../running/call-audit.js';
 import { askFirst, isContinued, openSentReply } from './ask-first.js';
-import { type CalledEndpoint, notFound, toFailure } from './call-failures.js';
-import type { CallContext, SentArguments } from './call-context.js';
+import { type CalledEndpoint, notFound, toFailure } from '../running/call-failures.js';
+import type { CallContext, SentArguments } from '../running/call-context.js';
 import { completeArgument, type Completion, type CompletionRequest } from './complete-argument.js';
-import type { CallLog } from './call-log.js';
+import type { CallLog } from '../running/call-log.js';
 import { callFunction } from './call-function.js';
 import { callPrompt, withoutEmpty } from './call-prompt.js';
-import { answerChanged } from './changed-answers.js';
-import { readCursorPage } from './cursor-pages.js';
+import { answerChanged } from '../answers/changed-answers.js';
+import { readCursorPage } from '../answers/cursor-pages.js';
 import { noteUpdates } from './declared-updates.js';
 import { type OwnAnswer, type OwnQuery, runOwnQuery, toSent } from './own-query.js';
 import type { ReadResource } from './embed-resource.js';
-import type { KeptResults } from './kept-results.js';
-import type { PromptMessage } from './render-prompt.js';
-import type { CallableGeneration, CallFrame, PerformedCall, RunningCall } from './running-call.js';
-import type { CallRates } from './rate-limits.js';
-import { throwWithoutStatement } from './sql-tools.js';
-import { type ResourceText, toCacheHint, toResourceText } from './resource-text.js';
+import type { KeptResults } from '../answers/kept-results.js';
+import type { PromptMessage } from '../callable/render-prompt.js';
+import type { CallableGeneration, CallFrame, PerformedCall, RunningCall } from '../running/running-call.js';
+import type { CallRates } from '../callable/rate-limits.js';
+import { throwWithoutStatement } from '../callable/sql-tools.js';
+import { type ResourceText, toCacheHint, toResourceText } from '../callable/resource-text.js';
 
 /** Everything that can be called on this server. */
 export type EndpointCalls = Pick<

@@ -1,8 +1,8 @@
 import type { SqlParameters } from '../../duckdb/index.js';
 import type { CallGate } from '../../lifecycle/index.js';
 import { RowCollector, type ShapedResult } from '../../values/index.js';
-import type { SentArguments } from './call-context.js';
-import type { RunningCall } from './running-call.js';
+import type { SentArguments } from '../running/call-context.js';
+import type { RunningCall } from '../running/running-call.js';
 
 /** SQL that no endpoint has, from the owner of the project. */
 export interface OwnQuery {

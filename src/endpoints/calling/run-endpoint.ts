@@ -5,11 +5,11 @@ import { Renderers } from '../../prompts/index.js';
 import { describeBlock, type ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
 import { UriTemplate } from '../definitions/uri-template.js';
-import type { CallableEndpoints } from './endpoint-set.js';
-import { notFound } from './call-failures.js';
-import type { CallContext, SentArguments } from './call-context.js';
+import type { CallableEndpoints } from '../callable/endpoint-set.js';
+import { notFound } from '../running/call-failures.js';
+import type { CallContext, SentArguments } from '../running/call-context.js';
 import { LiveEndpointCalls, type LiveEndpointCallsOptions } from './live-endpoint-calls.js';
-import type { CallableGeneration } from './running-call.js';
+import type { CallableGeneration } from '../running/running-call.js';
 
 export interface EndpointRun {
   readonly kind: EndpointKind;

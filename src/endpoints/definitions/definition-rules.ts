@@ -2,7 +2,6 @@ import { clip, suggestion } from '../../errors/index.js';
 import { checkTemplate } from '../../prompts/index.js';
 import { findContent, type TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
-import { PORTABLE_NAME } from './client-rules.js';
 import { checkContentTypes } from './content-rules.js';
 import type { ConfirmFields, EndpointParts } from './definition-schema.js';
 import type { ConfirmRule } from './endpoint-definition.js';
@@ -10,6 +9,9 @@ import { checkMessage } from './message-rules.js';
 import { checkType, type DefaultCheck, warnOfMembers, warnOfType } from './type-rules.js';
 import { checkUpdates, warnOfReadOnly } from './update-rules.js';
 import { UriTemplate } from './uri-template.js';
+
+/** The names that no client refuses or changes, of tools and of prompts. */
+const PORTABLE_NAME = /^[A-Za-z_][\w-]{0,63}$/;
 
 /** Checks what the schema cannot: how the parts of an endpoint fit each other, its types and its templates. */
 export function checkRules(parts: EndpointParts, defaults: DefaultCheck) {

@@ -4,7 +4,7 @@ import { components } from '../../../src/contract/components.js';
 import type { RouteContract } from '../../../src/contract/index.js';
 import { COMMANDS } from '../../../src/cli/command-table.js';
 import { EXIT_CODES } from '../../../src/cli/command/command.js';
-import { CLIENT_RULES, TOOL_COUNT_RULES } from '../../../src/endpoints/definitions/client-rules.js';
+import { CLIENT_RULES, TOOL_COUNT_RULES } from '../../../src/endpoints/linting/client-rules.js';
 import { reloadTable } from '../../../src/config/reload-effects.js';
 import { SETTINGS, type Setting } from '../../../src/settings/index.js';
 import { KNOWN_NAMES } from '../../../src/prompts/template-names.js';

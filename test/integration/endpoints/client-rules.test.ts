@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Client, CLIENT_RULES, TOOL_COUNT_RULES } from '../../../src/endpoints/definitions/client-rules.js';
+import { type Client, CLIENT_RULES, TOOL_COUNT_RULES } from '../../../src/endpoints/linting/client-rules.js';
 import { CLIENTS, lintForClients, loadEndpoints } from '../../../src/endpoints/index.js';
 import { formatProblem } from '../../../src/errors/index.js';
 import { foldersOf } from '../../kit/projects/endpoint-project.js';

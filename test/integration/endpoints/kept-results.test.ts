@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ANONYMOUS, type Caller } from '../../../src/caller/index.js';
-import { rowsFrom } from '../../../src/endpoints/calling/kept-rows.js';
+import { rowsFrom } from '../../../src/endpoints/answers/kept-rows.js';
 import { KeptResults } from '../../../src/endpoints/index.js';
 
 const ada: Caller = { ...ANONYMOUS, provider: 'oidc', userId: 'ada', role: 'user' };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CallLog, EndpointSet } from '../../../src/endpoints/index.js';
-import { type EndedCall, withoutValues } from '../../../src/endpoints/calling/call-log.js';
+import { type EndedCall, withoutValues } from '../../../src/endpoints/running/call-log.js';
 import { type ErrorCode, MxcpError } from '../../../src/errors/index.js';
 import { createLogger, createSilentLogger, Scrubber } from '../../../src/logging/index.js';
 import type { ObservedCall } from '../../../src/telemetry/index.js';

@@ -17,7 +17,7 @@ import {
   type TypeDefinition,
 } from '../../values/index.js';
 import { type CallOutcome, declaredName, type EndedCall, factsOf, withoutValues } from './call-log.js';
-import type { PromptMessage } from './render-prompt.js';
+import type { PromptMessage } from '../callable/render-prompt.js';
 
 export interface AuditedCall extends EndedCall {
   /** False for SQL of the owner, which is no call of an endpoint. */

@@ -1,6 +1,6 @@
 import { clip } from '../../errors/index.js';
 import { isMapping, type KeyPath } from '../../yaml/index.js';
-import type { ToolDefinition } from './endpoint-definition.js';
+import type { ToolDefinition } from '../definitions/endpoint-definition.js';
 
 export const CLIENTS = ['claude', 'openai', 'gemini', 'vscode', 'cursor'] as const;
 export type Client = (typeof CLIENTS)[number];
@@ -22,9 +22,6 @@ export const CLIENT_LIMITS = {
   /** What is left of `cursorName` beside the name of a server. */
   nameBesideServer: 45,
 } as const;
-
-/** The names that no client refuses or changes, of tools and of prompts. */
-export const PORTABLE_NAME = /^[A-Za-z_][\w-]{0,63}$/;
 
 /** What a rule found at a key of a definition. */
 export interface ClientNote {

@@ -5,7 +5,7 @@ import { MxcpError, type Problem } from '../../errors/index.js';
 import { limitsOf } from '../../values/index.js';
 import { isMapping } from '../../yaml/index.js';
 import type { ToolDefinition } from '../definitions/endpoint-definition.js';
-import type { EndpointSet } from './endpoint-set.js';
+import type { EndpointSet } from '../callable/endpoint-set.js';
 
 /**
  * Warns of tools whose answers will be shortened, as far as DuckDB knows without running them: what callers narrow by arguments is not

@@ -11,7 +11,7 @@ import {
   type TypeDefinition,
 } from '../../values/index.js';
 import { toPartChange, UnfitAnswerError } from './answer-changes.js';
-import type { PromptMessage } from './render-prompt.js';
+import type { PromptMessage } from '../callable/render-prompt.js';
 
 /** A call that policies guard. They record on it what they decided. */
 interface GuardedCall {

@@ -3,8 +3,8 @@ import { SITE_FILE_NAME } from '../../settings/index.js';
 import { type ParameterDefinition, toInputSchema, toOutputSchema, type TypeDefinition } from '../../values/index.js';
 import { type KeyPath, toDotted } from '../../yaml/index.js';
 import { CLIENT_LIMITS } from './client-rules.js';
-import type { EndpointCatalog, EndpointDefinition, ToolDefinition } from './endpoint-definition.js';
-import { typesIn } from './type-rules.js';
+import type { EndpointCatalog, EndpointDefinition, ToolDefinition } from '../definitions/endpoint-definition.js';
+import { typesIn } from '../definitions/type-rules.js';
 
 /** `error`: the endpoint is not served. `warning`: models or clients fail with it. `info`: models use it better otherwise. */
 export const LINT_SEVERITIES = ['error', 'warning', 'info'] as const;

@@ -13,9 +13,9 @@ import { type LimitedLevel, LimitedLog, type Logger } from '../../logging/index.
 import type { AnswerFacts, CallFailure, CallTiming, ServerObserver, TraceContext } from '../../telemetry/index.js';
 import { countParts, type ShapedResult } from '../../values/index.js';
 import { type EndpointDefinition, type EndpointKind, endpointLabel } from '../definitions/endpoint-definition.js';
-import type { CallableEndpoints } from './endpoint-set.js';
-import type { PromptMessage } from './render-prompt.js';
-import type { ResourceText } from './resource-text.js';
+import type { CallableEndpoints } from '../callable/endpoint-set.js';
+import type { PromptMessage } from '../callable/render-prompt.js';
+import type { ResourceText } from '../callable/resource-text.js';
 
 /** Which request of which client a call is. */
 export interface CallOrigin {

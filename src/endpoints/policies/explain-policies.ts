@@ -2,7 +2,7 @@ import type { Caller } from '../../caller/index.js';
 import { formatPlace, MxcpError, type SourcePosition } from '../../errors/index.js';
 import type { EndpointPolicies, PolicyOutcome } from '../../policies/index.js';
 import type { EndpointDefinition } from '../definitions/endpoint-definition.js';
-import type { EndpointSet } from './endpoint-set.js';
+import type { EndpointSet } from '../callable/endpoint-set.js';
 
 /** An endpoint or an SQL tool. */
 export type ExplainedEndpoint = Pick<

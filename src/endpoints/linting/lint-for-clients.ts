@@ -3,7 +3,7 @@ import { SITE_FILE_NAME } from '../../settings/index.js';
 import { toInputSchema } from '../../values/index.js';
 import { isMapping, type KeyPath, toDotted } from '../../yaml/index.js';
 import { type Client, CLIENT_LABELS, CLIENT_RULES, type SchemaPlace, TOOL_COUNT_RULES } from './client-rules.js';
-import type { EndpointCatalog, ToolDefinition } from './endpoint-definition.js';
+import type { EndpointCatalog, ToolDefinition } from '../definitions/endpoint-definition.js';
 
 /** What one client would refuse or change. */
 export interface ClientFinding extends SourcePosition {

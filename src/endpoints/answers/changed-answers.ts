@@ -1,9 +1,9 @@
 import { type CallArguments, type ListLimits, type RowKeeper, type ShapedResult, shorten } from '../../values/index.js';
 import { toContinued } from './cursor-pages.js';
-import type { Callable } from './endpoint-set.js';
-import { enforceOutput } from './enforce-policies.js';
+import type { Callable } from '../callable/endpoint-set.js';
+import { enforceOutput } from '../policies/enforce-policies.js';
 import { type KeptResults, withLink } from './kept-results.js';
-import type { RunningCall } from './running-call.js';
+import type { RunningCall } from '../running/running-call.js';
 
 interface WantedAnswer {
   readonly limits: ListLimits | undefined;

@@ -8,9 +8,9 @@ import type { AuditedCall } from './call-audit.js';
 import type { CallContext, SentArguments } from './call-context.js';
 import type { CallOutcome } from './call-log.js';
 import type { CalledEndpoint } from './call-failures.js';
-import type { EndpointGroups } from './endpoint-groups.js';
-import type { CallableEndpoints } from './endpoint-set.js';
-import type { SharedConfig } from './resource-text.js';
+import type { EndpointGroups } from '../callable/endpoint-groups.js';
+import type { CallableEndpoints } from '../callable/endpoint-set.js';
+import type { SharedConfig } from '../callable/resource-text.js';
 
 /** What a generation must hold for its endpoints to be called. */
 export interface CallableGeneration {

@@ -2,9 +2,9 @@ import { parseOrdered } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { digestOf } from '../../questions/index.js';
 import { type CallArguments, type ListLimits, type ShapedResult, ValueCollector } from '../../values/index.js';
-import type { Callable } from './endpoint-set.js';
+import type { Callable } from '../callable/endpoint-set.js';
 import type { ContinuedCall, CursorPlace, KeptResults } from './kept-results.js';
-import type { RunningCall } from './running-call.js';
+import type { RunningCall } from '../running/running-call.js';
 import { rowsFrom } from './kept-rows.js';
 
 interface CursorServices {

@@ -7,9 +7,9 @@ import { quote, ScratchDatabase } from '../../duckdb/index.js';
 import { MxcpError } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import { jsonListPieces, type LeftOut, type RowKeeper, type ShapedResult, tooLarge } from '../../values/index.js';
-import { notFound } from './call-failures.js';
+import { notFound } from '../running/call-failures.js';
 import { openUnnamed, type RowFile, rowsFrom, RowWriter } from './kept-rows.js';
-import type { ResourceText } from './resource-text.js';
+import type { ResourceText } from '../callable/resource-text.js';
 
 const LIFETIME_MS = 15 * 60_000;
 const MAX_RESULTS = 100;
