@@ -3,7 +3,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AdminClient, AdminApiError } from '../../../src/admin/client/index.js';
-import { replaceDatabase } from '../../integration/server/reload-database-faults.js';
+import { replaceDatabase } from '../../integration/reloads/reload-database-faults.js';
 import { createShopProject } from '../../kit/projects/shop.js';
 import { ChildServer, childEnvironment } from '../../kit/child-server.js';
 import { callText, connectOver, connectTo, ERAS } from '../../kit/mcp-client.js';

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { failedReload } from '../../integration/server/failed-reload.js';
-import { RELOAD_FAULTS } from '../../integration/server/reload-faults.js';
+import { failedReload } from '../../integration/reloads/failed-reload.js';
+import { RELOAD_FAULTS } from '../../integration/reloads/reload-faults.js';
 import { createShopProject } from '../../kit/projects/shop.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { resourcesOf } from '../../kit/process-resources.js';

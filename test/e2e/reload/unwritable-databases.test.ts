@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { failedReload } from '../../integration/server/failed-reload.js';
+import { failedReload } from '../../integration/reloads/failed-reload.js';
 import { createShop } from '../../kit/projects/shop.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { blocksOf } from '../../contract/docs/doc-blocks.js';
 import { runMxcp } from '../../e2e/cli/mxcp-process.js';
-import { failedReload } from '../../integration/server/failed-reload.js';
+import { failedReload } from '../../integration/reloads/failed-reload.js';
 import { ChildServer } from '../../kit/child-server.js';
 import { callText, connectTo } from '../../kit/mcp-client.js';
 import { createProject, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';

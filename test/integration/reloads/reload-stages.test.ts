@@ -10,7 +10,7 @@ import { callText, connectTo } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
 import { TemporaryProject, userConfig } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { observeAnswers } from './observed-answers.js';
+import { observeAnswers } from '../observing/observed-answers.js';
 import { startShop } from '../../kit/projects/shop.js';
 
 /** Runs until it is interrupted. */

@@ -5,7 +5,7 @@ import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { countOpen } from '../../kit/process-resources.js';
 import { httpSecret, sqlTool, userConfig } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { observeAnswers } from './observed-answers.js';
+import { observeAnswers } from '../observing/observed-answers.js';
 import { replaceDatabase } from './reload-database-faults.js';
 import { createShopProject, PROXIES, startShop } from '../../kit/projects/shop.js';
 import { InProcessServer } from '../../kit/in-process-server.js';

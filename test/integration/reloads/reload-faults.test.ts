@@ -3,7 +3,7 @@ import type { ReloadRecord } from '../../../src/admin/client/index.js';
 import { countOpen } from '../../kit/process-resources.js';
 import type { TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { failedReload } from './failed-reload.js';
-import { observeAnswers } from './observed-answers.js';
+import { observeAnswers } from '../observing/observed-answers.js';
 import { RELOAD_FAULTS } from './reload-faults.js';
 import { startShop } from '../../kit/projects/shop.js';
 
