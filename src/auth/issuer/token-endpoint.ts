@@ -60,6 +60,12 @@ const MAX_RETIRED_TOKENS = 8;
 const WRONG_SECRETS = { calls: 10, perMs: 5 * MINUTE_MS };
 const VERIFIER = /^[\w.~-]{43,128}$/;
 
+/** What a client wants of its grant. */
+interface AskedAccess {
+  readonly resource: string | undefined;
+  readonly scopes: readonly string[];
+}
+
 /** `/token` and `/revoke`. */
 export class TokenEndpoint {
   readonly #options: TokenEndpointOptions;
@@ -80,8 +86,10 @@ export class TokenEndpoint {
       throw new OAuthRefusal('unsupported_grant_type', '`grant_type` must be `authorization_code` or `refresh_token`');
     if (!client.grantTypes.includes(grantType))
       throw new OAuthRefusal('unauthorized_client', `the client may not use \`${grantType}\``);
-    readResource(form.getAll('resource'), this.#options.resources());
-    return grantType === 'authorization_code' ? this.#redeem(form, client) : this.#refresh(form, client);
+    const resource = readResource(form.getAll('resource'), this.#options.resources());
+    return grantType === 'authorization_code'
+      ? this.#redeem(form, client, resource)
+      : this.#refresh(form, client, resource);
   }
 
   /** Ends the grant of the token. An unknown token is as good as revoked (RFC 7009). Throws `OAuthRefusal`. */
@@ -121,7 +129,7 @@ export class TokenEndpoint {
     throw new OAuthRefusal('invalid_client', 'the secret of the client is wrong or missing');
   }
 
-  async #redeem(form: URLSearchParams, client: OAuthClient): Promise<TokenAnswer> {
+  async #redeem(form: URLSearchParams, client: OAuthClient, asked: string | undefined): Promise<TokenAnswer> {
     const { store, now } = this.#options;
     const hash = hashOf(one(form, 'code') ?? '');
     const code = store.code(hash);
@@ -134,6 +142,7 @@ export class TokenEndpoint {
     }
     if (code.expiresAt <= now()) throw invalidGrant('the code is too old');
     assertProof(form, code);
+    assertGranted(asked, code.resource);
     const grantId = randomId();
     const used = store.saveCode(hash, { ...code, grantId });
     const tokens = firstTokens(grantId);
@@ -156,13 +165,15 @@ export class TokenEndpoint {
     return this.#answer(tokens, client, scopes, expiresAt);
   }
 
-  async #refresh(form: URLSearchParams, client: OAuthClient): Promise<TokenAnswer> {
+  async #refresh(form: URLSearchParams, client: OAuthClient, resource: string | undefined): Promise<TokenAnswer> {
     const token = one(form, 'refresh_token') ?? '';
     const read = readToken(token);
     if (read?.kind !== 'refresh') throw invalidGrant('the refresh token is not valid');
     const { grantId } = read;
     const earlier = this.#refreshing.get(grantId) ?? Promise.resolve();
-    const own = earlier.then(() => this.#rotate(token, grantId, client, splitScopes(one(form, 'scope'))));
+    const own = earlier.then(() =>
+      this.#rotate(token, grantId, client, { resource, scopes: splitScopes(one(form, 'scope')) }),
+    );
     const settled = own.catch(() => {
       // Its request gets the error.
     });
@@ -174,11 +185,12 @@ export class TokenEndpoint {
     }
   }
 
-  async #rotate(token: string, grantId: string, client: OAuthClient, asked: readonly string[]): Promise<TokenAnswer> {
+  async #rotate(token: string, grantId: string, client: OAuthClient, asked: AskedAccess): Promise<TokenAnswer> {
     const { store, now, logger } = this.#options;
     const grant = store.grant(grantId);
     if (grant === undefined || grant.clientId !== client.id)
       throw invalidGrant('the refresh token is unknown, has ended, or was given to another client');
+    assertGranted(asked.resource, grant.resource);
     const retired = grant.retired.find(({ hash, at }) => hasHash(token, hash) && now() - at < GRACE_MS);
     if (retired !== undefined) return this.#repeat(token, grant, client, retired);
     if (!hasHash(token, grant.refreshHash)) {
@@ -189,7 +201,7 @@ export class TokenEndpoint {
       );
       throw invalidGrant('the refresh token was used already, so its tokens are revoked');
     }
-    const scopes = asked.length === 0 ? grant.scopes : [...new Set(asked)];
+    const scopes = asked.scopes.length === 0 ? grant.scopes : [...new Set(asked.scopes)];
     if (!scopes.every((scope) => grant.scopes.includes(scope)))
       throw new OAuthRefusal('invalid_scope', 'a refresh cannot add scopes; ask the person again');
     const confirmed = await this.#confirm(grant);
@@ -268,6 +280,12 @@ export class TokenEndpoint {
       scope: scopes.join(' '),
     };
   }
+}
+
+/** A token stays for what the person allowed, everything or one group; only the name of this machine may be another one. */
+function assertGranted(asked: string | undefined, granted: string): void {
+  if (asked === undefined || new URL(asked).pathname === new URL(granted).pathname) return;
+  throw new OAuthRefusal('invalid_target', `the person allowed the use of ${granted} only`);
 }
 
 function assertProof(form: URLSearchParams, code: AuthorizationCode): void {

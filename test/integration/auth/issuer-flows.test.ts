@@ -6,6 +6,7 @@ import {
   ORIGIN,
   REDIRECT,
   RESOURCE,
+  type Tokens,
 } from '../../kit/identity/issuer-harness.js';
 import { ProviderServer } from '../../kit/identity/provider-server.js';
 import { createProject } from '../../kit/projects/temporary-project.js';
@@ -216,6 +217,43 @@ describe('a refresh token', () => {
     expect((await harness.refresh(clientId, token)).status).toBeGreaterThanOrEqual(400);
   });
 });
+
+describe('tokens for a group', () => {
+  const GROUP = `${RESOURCE}/sales`;
+  const withGroup = {
+    resources: (group: string | undefined) => (group === 'sales' ? [RESOURCE, GROUP] : [RESOURCE]),
+    allResources: () => [RESOURCE, GROUP],
+  };
+
+  test('are good there only, also after a refresh', async () => {
+    const { harness, clientId } = await openWithClient(withGroup);
+    const { code, verifier } = await harness.authorize(clientId, { parameters: { resource: GROUP } });
+    const first = await readTokens(await harness.redeem(clientId, code, verifier, { resource: GROUP }));
+    const next = await readTokens(await harness.refresh(clientId, first.refresh_token, { resource: GROUP }));
+    for (const { access_token: token } of [first, next]) {
+      expect(harness.issuer.verify(token, { group: 'sales' }).caller.username).toBe('anna');
+      for (const group of [undefined, 'support'])
+        expect(() => harness.issuer.verify(token, { group })).toThrow('for another server');
+    }
+    const more = await harness.refresh(clientId, next.refresh_token, { resource: RESOURCE });
+    expect([more.status, await more.json()]).toEqual([400, expect.objectContaining({ error: 'invalid_target' })]);
+  });
+
+  test('are no tokens for everything, and those are good for each group', async () => {
+    const { harness, clientId } = await openWithClient(withGroup);
+    const { code, verifier } = await harness.authorize(clientId, { parameters: { resource: GROUP } });
+    const refused = await harness.redeem(clientId, code, verifier, { resource: RESOURCE });
+    expect(await refused.json()).toMatchObject({ error: 'invalid_target' });
+    const { access_token: token } = await harness.signIn(clientId);
+    for (const group of [undefined, 'sales'])
+      expect(harness.issuer.verify(token, { group }).caller.username).toBe('anna');
+  });
+});
+
+async function readTokens(response: Response): Promise<Tokens> {
+  expect(response.status).toBe(200);
+  return (await response.json()) as Tokens;
+}
 
 describe('scopes', () => {
   const scopes = { requiredScopes: ['base'], supportedScopes: () => ['reports:read', 'reports:write'] };

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { readAuditLines } from '../../kit/audit-lines.js';
 import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { createProject, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
@@ -158,6 +159,29 @@ it('a group has its own description, instructions and time to keep lists', async
   const { result } = (await postModern(groupUrl(server, 'support'), request('tools/list'))).body;
   expect(result).toMatchObject({ ttlMs: 5000, cacheScope: 'public' });
   await client.close();
+});
+
+describe('the audit log', () => {
+  it('names the group of each call, also of one that the group does not have', async () => {
+    const project = createShop();
+    project.write('mxcp-site.yml', [...siteWith(SALES), 'profiles: { dev: { audit: { enabled: true } } }']);
+    await using server = await start(project);
+    for (const era of ERAS) {
+      const client = await connectTo(groupUrl(server, 'sales'), { era });
+      await callText(client, 'revenue');
+      await expect(callText(client, 'wipe')).rejects.toThrow();
+      await client.close();
+    }
+    await callText(await connectTo(server.url), 'revenue');
+    const lines = await readAuditLines(project.path('audit/logs-dev.jsonl'));
+    const calls = lines.filter((line) => line['operation_type'] === 'tool');
+    const inGroup = ['revenue sales', 'wipe sales'];
+    expect(calls.map((call) => `${call['operation_name']} ${call['group']}`)).toEqual([
+      ...inGroup,
+      ...inGroup,
+      'revenue null',
+    ]);
+  });
 });
 
 describe('a path', () => {
