@@ -3,7 +3,7 @@ import { readAuditLines } from '../../kit/audit-lines.js';
 import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
 import { createProject, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
-import { openSession, post, postModern, request } from '../mcp/http-fixture.js';
+import { openSession, post, postModern, request, toModern } from '../mcp/http-fixture.js';
 
 const siteWith = (...groups: readonly string[]): readonly string[] => [
   'mxcp: 1',
@@ -221,6 +221,15 @@ describe('a path', () => {
   });
 });
 
+/** The stream of notifications of a session, or of a client of 2026-07-28, once its first event has come. */
+async function openStream(url: string, session?: Record<string, string>): Promise<Response> {
+  const accept = 'text/event-stream';
+  if (session !== undefined) return fetch(url, { headers: { accept, ...session } });
+  const listen = toModern(request('subscriptions/listen', { notifications: { toolsListChanged: true } }));
+  const headers = { ...listen.headers, accept: `application/json, ${accept}`, 'content-type': 'application/json' };
+  return fetch(url, { method: 'POST', headers, body: JSON.stringify(listen.message) });
+}
+
 describe('a reload', () => {
   it('changes which tools a group has, and notifies only its clients', async () => {
     const project = createShop();
@@ -248,8 +257,10 @@ describe('a reload', () => {
     const url = groupUrl(server, 'sales');
     const headers = await openSession(url);
     const client = await connectTo(url);
+    const streams = [await openStream(url, headers), await openStream(url)];
     project.write('mxcp-site.yml', siteWith(...OTHERS));
     await reload(server);
+    for (const stream of streams) await stream.text();
     const gone = await post(url, request('tools/list'), { headers });
     expect(gone.status).toBe(404);
     expect(gone.body.error.message).toBe('Not found: there is no group "sales"; known: support, sql');

@@ -100,19 +100,22 @@ export async function openSession(url: string): Promise<Record<string, string>> 
 }
 
 /** A message of protocol 2026-07-28, with the headers it needs. */
-export async function postModern(url: string, message: ReturnType<typeof request>, options: RpcOptions = {}) {
+export function toModern(message: ReturnType<typeof request>, capabilities: object = {}) {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': options.capabilities ?? {},
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
   };
   const name = new Map(Object.entries(message.params)).get(message.method === 'resources/read' ? 'uri' : 'name');
-  const headers = {
+  const headers: Record<string, string> = {
     'mcp-protocol-version': '2026-07-28',
     'mcp-method': message.method,
     ...(name !== undefined && { 'mcp-name': String(name) }),
-    ...options.headers,
   };
-  const stamped = { ...message, params: { ...message.params, _meta: meta } };
-  return post(url, stamped, { ...options, headers });
+  return { message: { ...message, params: { ...message.params, _meta: meta } }, headers };
+}
+
+export async function postModern(url: string, sent: ReturnType<typeof request>, options: RpcOptions = {}) {
+  const { message, headers } = toModern(sent, options.capabilities);
+  return post(url, message, { ...options, headers: { ...headers, ...options.headers } });
 }
