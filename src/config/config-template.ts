@@ -1,11 +1,10 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { invalidConfig, keySuggestion, MxcpError, nearestName, type Problem } from '../errors/index.js';
 import { DiskReader, FileLedger, FileReadError, type ReadFile, resolvePath } from '../files/index.js';
 import { parseDuration } from '../lifecycle/index.js';
 import { findReferences, type ReferenceUse, refuseReferences, type SuspectText } from '../secrets/index.js';
 import { type ServerSettings, type Setting, SETTINGS } from '../settings/index.js';
 import { checkSchema, isMapping, type KeyPath, loadYamlMapping, toDotted, type YamlSource } from '../yaml/index.js';
-import { type GroupRules, toGroupRules } from './groups.js';
 import { type cacheSchema, type DeclaredCache, type Icon, readIcons } from './presentation.js';
 import { keyAt, type SiteConfig, siteSchema, userSchema } from './schema.js';
 
@@ -71,48 +70,25 @@ async function loadSiteFile(settings: ServerSettings, ledger: FileLedger) {
   return { site: check.value, siteSource: source, icons, siteProblems: [...texts, ...folders, ...images] };
 }
 
-const shownKeys = { title: true, description: true, instructions: true, website_url: true, icons: true } as const;
-const presentationSchema = z.object(siteSchema.pick(shownKeys).shape);
-
 /** What clients show of a server, and tell their models about it. */
 export function toPresentation({
   site: { title, description, instructions, website_url: websiteUrl },
   icons,
-}: Pick<ConfigTemplate, 'icons'> & { readonly site: Omit<z.output<typeof presentationSchema>, 'icons'> }) {
+}: Pick<ConfigTemplate, 'icons'> & {
+  readonly site: Pick<SiteConfig, 'title' | 'description' | 'instructions' | 'website_url'>;
+}) {
   return { title, description, instructions, websiteUrl, icons };
-}
-
-/** Reads only that of `mxcp-site.yml`. Throws `config_not_found` and `config_invalid`. */
-export async function loadPresentation({ siteFile, projectRoot }: ServerSettings) {
-  const { source, problems } = await loadYamlMapping(siteFile, {
-    whenMissing: 'put it back',
-    ledger: new FileLedger(),
-  });
-  if (source === undefined) throw invalidConfig(problems);
-  const check = checkSchema({ schema: presentationSchema, source, value: source.value });
-  if (!check.ok) throw invalidConfig(check.problems);
-  const images = await loadIcons(check.value, source, projectRoot);
-  if (images.problems.length > 0) throw invalidConfig(images.problems);
-  return toPresentation({ site: check.value, icons: images.icons });
 }
 
 export function toCacheRule({ ttl, scope }: z.output<typeof cacheSchema>): DeclaredCache {
   return { ttlMs: Math.round(parseDuration(String(ttl)) ?? 0), scope };
 }
 
-const groupsSection = z.object(siteSchema.pick({ groups: true }).shape);
-
-/** Reads only the groups of `mxcp-site.yml`. Throws `config_not_found` and `config_invalid`. */
-export async function loadGroupRules({ siteFile }: Pick<ServerSettings, 'siteFile'>): Promise<GroupRules> {
-  const ledger = new FileLedger();
-  const { source, problems } = await loadYamlMapping(siteFile, { whenMissing: 'put it back', ledger });
-  if (source === undefined) throw invalidConfig(problems);
-  const check = checkSchema({ schema: groupsSection, source, value: source.value });
-  if (!check.ok) throw invalidConfig(check.problems);
-  return toGroupRules(check.value.groups, source, toCacheRule);
-}
-
-async function loadIcons({ icons: written }: Pick<SiteConfig, 'icons'>, source: YamlSource, projectRoot: string) {
+export async function loadIcons(
+  { icons: written }: Pick<SiteConfig, 'icons'>,
+  source: YamlSource,
+  projectRoot: string,
+) {
   if (written.length === 0) return { icons: [], problems: [] };
   const disk = new DiskReader();
   const read = (path: string, maxBytes: number) => disk.readFile(path, maxBytes);
@@ -259,7 +235,7 @@ function assertKnown(active: ActiveTemplate): ActiveTemplate {
   );
 }
 
-function profileNames(template: ConfigTemplate, project: string): readonly string[] {
+export function profileNames(template: ConfigTemplate, project: string): readonly string[] {
   const { profiles, profile } = template.site;
   return [...new Set([...Object.keys(profiles), ...userProfiles(template, project), profile])].sort();
 }
@@ -278,16 +254,6 @@ export function likelyProfile(template: ConfigTemplate): string | undefined {
   const { profile, project, profiles } = template.site;
   const names = [...Object.keys(profiles), ...userProfiles(template, project)];
   return names.includes(profile) ? undefined : nearestName(profile, names.sort());
-}
-
-/**
- * The profiles of both files, for commands that resolve no configuration. Throws `profile_unknown` if one is named that is in
- * neither, and what reading the files throws.
- */
-export async function loadProfileNames(settings: ServerSettings): Promise<readonly string[]> {
-  const template = await loadConfigTemplate(settings);
-  if (settings.profile !== undefined) chooseProfile(template, undefined);
-  return profileNames(template, template.site.project);
 }
 
 /** What applies to the active profile: everything outside of `projects`, and what that profile has. */

@@ -1,19 +1,13 @@
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
-import { invalidConfig, type Problem, type SourcePosition } from '../errors/index.js';
-import { FileLedger, type ReadFile, resolveDatabasePath, resolvePath } from '../files/index.js';
+import type { z } from 'zod';
+import type { Problem, SourcePosition } from '../errors/index.js';
+import { type ReadFile, resolveDatabasePath, resolvePath } from '../files/index.js';
 import { parseDuration } from '../lifecycle/index.js';
 import { type Concealed, type ResolvedReference, Secret } from '../secrets/index.js';
-import type { Environment, ServerSettings } from '../settings/index.js';
-import { checkSchema, conform, isMapping, jsonSchemaOf, loadYamlMapping } from '../yaml/index.js';
+import type { Environment } from '../settings/index.js';
+import { conform, isMapping, jsonSchemaOf } from '../yaml/index.js';
 import { toAuthSettings } from './auth-schema.js';
-import {
-  type ActiveTemplate,
-  chooseProfile,
-  loadConfigTemplate,
-  toCacheRule,
-  toPresentation,
-} from './config-template.js';
+import { type ActiveTemplate, toCacheRule, toPresentation } from './config-template.js';
 import { toRateRule } from './rate-limit.js';
 import { type Protection, toProtection, UNPROTECTED } from './protection.js';
 import {
@@ -31,15 +25,7 @@ import {
 } from './schema.js';
 import { toAnswerLimits } from './answer-limits.js';
 import { type GroupRules, toGroupRules } from './groups.js';
-import {
-  compileSqlToolPolicies,
-  SQL_TOOL_ARGUMENTS,
-  toAudit,
-  toConfirmations,
-  toLogging,
-  toSqlTools,
-  toTelemetry,
-} from './server-parts.js';
+import { toAudit, toConfirmations, toLogging, toSqlTools, toTelemetry } from './server-parts.js';
 
 /**
  * Both files as they apply to the active profile: with defaults, overridden by options and variables, with absolute paths.
@@ -77,7 +63,7 @@ export function applyOverrides(active: ActiveTemplate, userFile: UserConfig): Ef
 }
 
 /** The active profile of the site file with absolute paths. */
-function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveConfig['siteProfile'] {
+export function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveConfig['siteProfile'] {
   const root = settings.projectRoot;
   const { duckdb, drift, audit, ...rest } = own(site.profiles, profile) ?? siteProfileSchema.parse({});
   const { data, drift: driftFolder, audit: auditFolder } = site.paths;
@@ -90,27 +76,6 @@ function toSiteProfile({ site, settings, profile }: ActiveTemplate): EffectiveCo
     drift: { path: resolvePath(root, driftPath) },
     audit: { ...audit, path: resolvePath(root, auditPath) },
   };
-}
-
-/**
- * The database of the project, without resolving anything: a running server is found by it. Throws what reading the files
- * throws, and `profile_unknown`.
- */
-export async function loadDatabasePath(settings: ServerSettings): Promise<string> {
-  const active = chooseProfile(await loadConfigTemplate(settings), undefined);
-  return settings.duckdbPath ?? toSiteProfile(active).duckdb.path;
-}
-
-/** Which rows callers see, without resolving anything. Throws as `loadDatabasePath`. */
-export async function loadProtection(settings: ServerSettings): Promise<Protection> {
-  const active = chooseProfile(await loadConfigTemplate(settings), undefined);
-  return findProtection(active, toSiteProfile(active));
-}
-
-/** The audit log of the active profile, without resolving anything. Throws as `loadDatabasePath`. */
-export async function loadAuditConfig(settings: ServerSettings) {
-  const { audit } = toSiteProfile(chooseProfile(await loadConfigTemplate(settings), undefined));
-  return toAudit({ ...audit, enabled: settings.auditEnabled ?? audit.enabled });
 }
 
 /** Names come from users: one may be that of a property that every object has. */
@@ -163,7 +128,7 @@ export interface UnavailableSetting {
   readonly problem: Problem;
 }
 
-function findProtection(
+export function findProtection(
   { siteSource, profile }: ActiveTemplate,
   { protect }: EffectiveConfig['siteProfile'],
 ): Protection {
@@ -274,7 +239,7 @@ function toAttachments({ site, siteSource }: ActiveTemplate): readonly Attachmen
   }));
 }
 
-function toPaths(paths: SiteConfig['paths'], projectRoot: string) {
+export function toPaths(paths: SiteConfig['paths'], projectRoot: string) {
   return {
     tools: resolvePath(projectRoot, paths.tools),
     resources: resolvePath(projectRoot, paths.resources),
@@ -366,35 +331,4 @@ function childOf(parent: ConfigObject, key: string): ConfigObject {
 function asObject(value: unknown): ConfigObject {
   // The value was made by JSON.parse; infinities, which only YAML has, are null there.
   return isMapping(value) ? (value as ConfigObject) : {};
-}
-
-/** The rules of the SQL tools, with their places, without resolving anything. Throws as `loadDatabasePath`, and for a rule with a mistake. */
-export async function loadSqlToolPolicies(settings: ServerSettings) {
-  const { site, siteSource } = await loadConfigTemplate(settings);
-  const written = site.sql_tools.policies;
-  const compiled = written && (await compileSqlToolPolicies(written, { siteSource }));
-  const placeOf = (direction: 'input' | 'output', index: number) =>
-    siteSource.positionOf(['sql_tools', 'policies', direction, index, 'condition']);
-  return { policies: compiled?.policies, parameters: SQL_TOOL_ARGUMENTS, placeOf };
-}
-
-const { paths, sql_tools } = siteSchema.shape;
-const foldersSchema = z.object({ paths });
-const sqlToolsSchema = z.object({ sql_tools });
-
-/**
- * Reads only where the endpoints are and which names they must leave free, and ignores other errors in `mxcp-site.yml`. Throws
- * `config_not_found`, and `config_invalid` if the folders cannot be determined.
- */
-export async function loadEndpointFolders(settings: ServerSettings) {
-  const { siteFile, projectRoot } = settings;
-  const parsed = await loadYamlMapping(siteFile, { whenMissing: 'put it back', ledger: new FileLedger() });
-  const { source, problems } = parsed;
-  if (source === undefined) throw invalidConfig(problems);
-  const folders = checkSchema({ schema: foldersSchema, source, value: source.value });
-  if (!folders.ok) throw invalidConfig(folders.problems);
-  const tools = checkSchema({ schema: sqlToolsSchema, source, value: source.value });
-  const sqlTools = toSqlTools((tools.ok ? tools.value : sqlToolsSchema.parse({})).sql_tools, projectRoot);
-  const enabled = settings.sqlTools ?? sqlTools.enabled;
-  return { projectRoot, paths: toPaths(folders.value.paths, projectRoot), sqlTools: { ...sqlTools, enabled } };
 }

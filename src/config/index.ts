@@ -4,9 +4,6 @@ export { assertProtections, DUCKDB_TYPES } from './check-config.js';
 export {
   type ConfigTemplate,
   loadConfigTemplate,
-  loadGroupRules,
-  loadPresentation,
-  loadProfileNames,
   toCacheRule,
 } from './config-template.js';
 export {
@@ -16,11 +13,6 @@ export {
   type ResolvedConfig,
   type SecretDefinition,
   type SecretParameter,
-  loadAuditConfig,
-  loadDatabasePath,
-  loadEndpointFolders,
-  loadProtection,
-  loadSqlToolPolicies,
 } from './effective-config.js';
 export type { GroupRule, GroupRules, ListedMember } from './groups.js';
 export {
@@ -41,3 +33,13 @@ export {
   withReloadable,
 } from './reload-effects.js';
 export { resolveConfig } from './resolve-config.js';
+export {
+  loadAuditConfig,
+  loadDatabasePath,
+  loadEndpointFolders,
+  loadGroupRules,
+  loadPresentation,
+  loadProfileNames,
+  loadProtection,
+  loadSqlToolPolicies,
+} from './unresolved-parts.js';
