@@ -90,35 +90,3 @@ function unreadable(parsed: unknown, reason: string): UnreadableMessage {
     isAnswer: !('method' in fields) && ('result' in fields || 'error' in fields),
   };
 }
-
-/**
- * The answers to a list of messages, which 2025-03-26 wants as a list too. It is complete, and written, when each request of the
- * list is answered or has been cancelled.
- */
-export class AnswerList {
-  readonly #answers: JSONRPCMessage[] = [];
-  readonly #onComplete: (answers: readonly JSONRPCMessage[]) => Promise<void>;
-  #waiting: number;
-  #written: (written: Promise<void>) => void = () => undefined;
-  /** Settles when the list is written. */
-  readonly written = new Promise<void>((resolve) => {
-    this.#written = resolve;
-  });
-
-  /** `expected` requests must be answered. The last `add` or `leaveOut` passes the answers on, if there are any. */
-  constructor(expected: number, onComplete: (answers: readonly JSONRPCMessage[]) => Promise<void>) {
-    this.#waiting = expected;
-    this.#onComplete = onComplete;
-  }
-
-  add(answer: JSONRPCMessage): void {
-    this.#answers.push(answer);
-    this.leaveOut();
-  }
-
-  leaveOut(): void {
-    this.#waiting -= 1;
-    if (this.#waiting > 0) return;
-    this.#written(this.#answers.length === 0 ? Promise.resolve() : this.#onComplete(this.#answers));
-  }
-}

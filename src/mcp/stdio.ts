@@ -5,7 +5,6 @@ import {
   isJSONRPCResultResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
-  ProtocolErrorCode,
   type RequestId,
   type ServerContext,
   type Transport,
@@ -29,14 +28,8 @@ import {
   withAllowedUris,
 } from './resource-updates.js';
 import { ResultSplices, writeMessage } from './results.js';
-import {
-  AnswerList,
-  LineReader,
-  MAX_MESSAGE_BYTES,
-  type ReadMessage,
-  readLine,
-  type UnreadableMessage,
-} from './stdio-lines.js';
+import { LineReader, MAX_MESSAGE_BYTES, type ReadMessage, readLine, type UnreadableMessage } from './stdio-lines.js';
+import { AnswerList, isList, sortList, VERSION_WITH_LISTS } from './stdio-lists.js';
 
 interface StdioOptions extends McpOptions {
   readonly input: Readable;
@@ -349,35 +342,6 @@ class StdioTransport implements Transport {
     const parts = this.#splices.partsOf(`${JSON.stringify(message)}\n`);
     return writeMessage(parts, this.#output);
   }
-}
-
-/** The only revision whose messages may come as a list. `initialize` must not be in one. */
-const VERSION_WITH_LISTS = '2025-03-26';
-
-function isList(read: ReadMessage | readonly ReadMessage[]): read is readonly ReadMessage[] {
-  return Array.isArray(read);
-}
-
-/** The answer to a request whose identifier is in use could be taken for the answer to the other one. */
-function sortList(list: readonly ReadMessage[], isInUse: (id: RequestId) => boolean) {
-  const accepted: JSONRPCMessage[] = [];
-  const refused: UnreadableMessage[] = [];
-  const ids = new Set<RequestId>();
-  for (const read of list) {
-    const message = 'message' in read ? read.message : undefined;
-    const request = message !== undefined && isJSONRPCRequest(message) ? message : undefined;
-    const isTwice = request !== undefined && (ids.has(request.id) || isInUse(request.id));
-    if (request !== undefined) ids.add(request.id);
-    if (isTwice) refused.push(notInList(request, 'the id of a request in a list is in use'));
-    else if (request?.method === 'initialize') refused.push(notInList(request, '`initialize` must not be in a list'));
-    else if (message !== undefined) accepted.push(message);
-    else if (!('message' in read) && !read.isAnswer) refused.push(read);
-  }
-  return { accepted, refused };
-}
-
-function notInList({ id }: JSONRPCRequest, why: string): UnreadableMessage {
-  return { code: ProtocolErrorCode.InvalidRequest, reason: `Invalid request: ${why}`, id, isAnswer: false };
 }
 
 function toRefusal({ code, reason, id }: UnreadableMessage): JSONRPCMessage {
