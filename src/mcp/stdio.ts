@@ -64,7 +64,7 @@ export function startStdio({ group, calls: all, ...others }: StdioOptions): Clie
       problems.write('warn', 'messages that could not be handled', () => [{ detail }, 'message could not be handled']),
   });
   const updates = new ResourceUpdates(all, logger, async (isUpdated) => {
-    const isNews = (uri: string): boolean => isUpdated(uri) && (group === undefined || transport.mayRead(uri));
+    const isNews = (uri: string): boolean => isUpdated(uri) && transport.mayRead(uri);
     await Promise.all([...servers].map((server) => sendUpdates(server, isNews, transport.listenedUris)));
   });
   return {

@@ -186,6 +186,12 @@ describe.each([
         .map((line) => JSON.parse(line))
         .flatMap(({ method, params }) => (method === 'notifications/resources/updated' ? [params.uri] : []));
     await vi.waitFor(() => expect(uris().toSorted()).toEqual(WANTED.toSorted()));
+    text = '';
+    project.write('resources/all.yml', resource('stock://all', 'SELECT * FROM stock', 'scopes: [secret]'));
+    await replaceDatabase(project);
+    await admin.reload({ definitions: true, waitMs: 20_000 });
+    // Updates are sent together, so what the client may no longer read would be there too.
+    await vi.waitFor(() => expect(uris()).toEqual(['stock://one/tea']));
     await server.close();
   });
 });
