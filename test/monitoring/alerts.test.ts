@@ -194,7 +194,8 @@ describe('calls', () => {
   });
 
   it('calls of a caller who asks too often', async () => {
-    const limited = sqlTool('limited', 'SELECT 1 AS one', ['rate_limit: { calls: 1, per: 1h }']);
+    // Its one answer is shortened, which a panel of the dashboard shows.
+    const limited = sqlTool('limited', 'FROM range(9)', ['max_rows: 5', 'rate_limit: { calls: 1, per: 1h }']);
     const project = await createScrapedShop({ 'tools/limited.yml': limited });
     const { server, url } = await startScraped(project, withEnv(project));
     const client = await connectTo(server.url);
