@@ -24,15 +24,19 @@ export function sortList(list: readonly ReadMessage[], isInUse: (id: RequestId) 
     const request = message !== undefined && isJSONRPCRequest(message) ? message : undefined;
     const isTwice = request !== undefined && (ids.has(request.id) || isInUse(request.id));
     if (request !== undefined) ids.add(request.id);
-    if (isTwice) refused.push(notInList(request, 'the id of a request in a list is in use'));
-    else if (request?.method === 'initialize') refused.push(notInList(request, '`initialize` must not be in a list'));
+    if (isTwice) refused.push(idInUse(request, 'a request in a list'));
+    else if (request?.method === 'initialize') refused.push(invalid(request, '`initialize` must not be in a list'));
     else if (message !== undefined) accepted.push(message);
     else if (!('message' in read) && !read.isAnswer) refused.push(read);
   }
   return { accepted, refused };
 }
 
-function notInList({ id }: JSONRPCRequest, why: string): UnreadableMessage {
+export function idInUse(request: JSONRPCRequest, which: string): UnreadableMessage {
+  return invalid(request, `the id of ${which} is in use`);
+}
+
+function invalid({ id }: JSONRPCRequest, why: string): UnreadableMessage {
   return { code: ProtocolErrorCode.InvalidRequest, reason: `Invalid request: ${why}`, id, isAnswer: false };
 }
 

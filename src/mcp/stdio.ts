@@ -29,7 +29,7 @@ import {
 } from './resource-updates.js';
 import { ResultSplices, writeMessage } from './results.js';
 import { LineReader, MAX_MESSAGE_BYTES, type ReadMessage, readLine, type UnreadableMessage } from './stdio-lines.js';
-import { AnswerList, isList, sortList, VERSION_WITH_LISTS } from './stdio-lists.js';
+import { AnswerList, idInUse, isList, sortList, VERSION_WITH_LISTS } from './stdio-lists.js';
 
 interface StdioOptions extends McpOptions {
   readonly input: Readable;
@@ -259,7 +259,8 @@ class StdioTransport implements Transport {
   /** A line that is no message is answered, because its client may wait for ever otherwise; an answer of the client is not. */
   #refuse(unreadable: UnreadableMessage): void {
     this.onerror?.(new Error(unreadable.reason));
-    if (!unreadable.isAnswer) void this.send(toRefusal(unreadable));
+    // Not as the answer to an open request with the same id.
+    if (!unreadable.isAnswer) void this.#enqueue(toRefusal(unreadable));
   }
 
   /** Requests are counted before the first one is delivered, because it may be answered at once. */
@@ -276,7 +277,10 @@ class StdioTransport implements Transport {
   }
 
   #receive(message: JSONRPCMessage): void {
-    if (isJSONRPCRequest(message)) this.#begin(message);
+    if (isJSONRPCRequest(message)) {
+      if (this.#unanswered.has(message.id)) return this.#refuse(idInUse(message, 'a request'));
+      this.#begin(message);
+    }
     this.#deliver(message);
   }
 
@@ -285,8 +289,8 @@ class StdioTransport implements Transport {
     if (method === 'initialize') this.#takesLists = params?.['protocolVersion'] === VERSION_WITH_LISTS;
     const access: AccessRecord = { method, request: id };
     const end = this.#accessLog?.begin(access, 'stdio');
-    // A subscription is answered when the connection ends, so the end must not wait for it.
-    if (method !== 'subscriptions/listen') this.#unanswered.set(id, { access, end, list });
+    // A subscription is answered when the connection ends, so the end must not wait for it. In a list it is refused at once.
+    if (method !== 'subscriptions/listen' || list !== undefined) this.#unanswered.set(id, { access, end, list });
   }
 
   /** Notes the resources that a stream of notifications is for, of those that its reader may read. */

@@ -113,6 +113,17 @@ describe.each(ERAS)('over stdio, protocol $era', ({ open, stamp }) => {
     await vi.waitFor(() => expect(client.calls.cancelled).toBe(1));
   });
 
+  it('refuses a request whose id is in use, but not once the first one is cancelled', async () => {
+    const client = connect();
+    client.send(...open, stamp(callOf('wait', {}, 7)), stamp(callOf('echo', {}, 7)));
+    const message = 'Invalid request: the id of a request is in use';
+    expect((await client.answer(7)).error).toEqual({ code: -32_600, message });
+    client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } });
+    client.send(stamp(callOf('echo', { a: 1 }, 7)));
+    const result = expect.objectContaining({ structuredContent: { given: '{"a":1}' } });
+    await vi.waitFor(() => expect(client.lines).toContainEqual({ jsonrpc: '2.0', id: 7, result }));
+  });
+
   it('answers what was asked before the input ended, then ends', async () => {
     const client = connect();
     client.send(...open, stamp(callOf('wait', {}, 7)));
@@ -272,6 +283,19 @@ describe('over stdio', () => {
         refusal('b', 'Invalid request: the id of a request in a list is in use'),
         pong('b'),
       ]);
+    });
+
+    it('answers a list in which a subscription is refused, and keeps a list open whose id comes again', async () => {
+      const client = await connectWithLists();
+      client.send([request('ping', {}, 'a'), request('subscriptions/listen', { notifications: {} }, 'b')]);
+      const refused = expect.objectContaining({ id: 'b', error: expect.objectContaining({ code: -32_601 }) });
+      expect(await firstLine(client)).toEqual(expect.arrayContaining([pong('a'), refused]));
+      client.send([callOf('wait', {}, 'c')], request('ping', {}, 'c'));
+      await vi.waitFor(() => expect(client.calls.running).toBe(1));
+      client.calls.release();
+      await vi.waitFor(() => expect(client.lines).toHaveLength(3));
+      expect(client.lines[1]).toEqual(refusal('c', 'Invalid request: the id of a request is in use'));
+      expect(client.lines[2]).toMatchObject([{ id: 'c', result: { structuredContent: { result: 'released' } } }]);
     });
 
     it('writes what is complete before it ends', async () => {
