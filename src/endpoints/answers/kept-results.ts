@@ -26,6 +26,8 @@ interface KeptResult extends Pick<KeptCall, 'endpoint' | 'group' | 'scopes' | 'i
   /** Undefined if no cursor leads to it. */
   readonly continues: ContinuedCall | undefined;
   readonly timer: NodeJS.Timeout;
+  /** Ends with the last conversion that has begun or waits. They name the file by its descriptor, whose number is reused once it is closed. */
+  conversions: Promise<unknown>;
 }
 
 /** Which call a cursor continues, as hashes: the arguments of its caller, and everything else that decides what it shows. */
@@ -78,6 +80,8 @@ export class KeptResults implements Disposable {
   #bytes = 0;
   /** Conversions run one after the other, so their memory is that of one. */
   #converting: Promise<unknown> = Promise.resolve();
+  /** Files of removed results. */
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(options: KeptResultsOptions) {
     this.#options = options;
@@ -105,12 +109,13 @@ export class KeptResults implements Disposable {
     const { lifetimeMs = LIFETIME_MS } = this.#options;
     const { endpoint, caller, group, scopes } = call;
     const id = randomUUID();
-    const timer = setTimeout(() => void this.#remove(id), lifetimeMs).unref();
+    const timer = setTimeout(() => this.#remove(id), lifetimeMs).unref();
     const isLinked = call.isLinked && file.isWhole;
     const continues = call.continues?.();
-    this.#results.set(id, { file, owner: ownerOf(caller), group, endpoint, scopes, isLinked, continues, timer });
+    const rights = { owner: ownerOf(caller), group, endpoint, scopes };
+    this.#results.set(id, { ...rights, file, isLinked, continues, timer, conversions: Promise.resolve() });
     this.#bytes += file.bytes;
-    await this.#makeRoom();
+    this.#makeRoom();
     const { rows, isWhole } = file;
     const until = new Date(Date.now() + lifetimeMs);
     return {
@@ -144,34 +149,38 @@ export class KeptResults implements Disposable {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all([...this.#results.keys()].map((id) => this.#remove(id)));
+    for (const id of this.#results.keys()) this.#remove(id);
+    await Promise.all(this.#closing);
     await this.#converting.catch(() => undefined);
   }
 
-  async #makeRoom(): Promise<void> {
+  #makeRoom(): void {
     for (const id of this.#results.keys()) {
       if (this.#results.size <= MAX_RESULTS && this.#bytes <= MAX_BYTES) return;
-      await this.#remove(id);
+      this.#remove(id);
     }
   }
 
-  async #remove(id: string): Promise<void> {
+  #remove(id: string): void {
     const result = this.#results.get(id);
     if (result === undefined) return;
     clearTimeout(result.timer);
     this.#results.delete(id);
     this.#bytes -= result.file.bytes;
-    // A read that runs has the file open under a descriptor of its own, or fails.
-    await result.file.file.close();
+    // A page that is being read fails then.
+    const closing = result.conversions
+      .catch(() => undefined)
+      .then(() => result.file.file.close())
+      .catch(this.#options.onFailure)
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
-  async #convert(
-    uri: string,
-    { file: { file }, endpoint }: KeptResult,
-    format: keyof typeof MIME_TYPES,
-  ): Promise<ResourceText> {
-    const converted = this.#converting.catch(() => undefined).then(() => convert(file, format));
+  async #convert(uri: string, result: KeptResult, format: keyof typeof MIME_TYPES): Promise<ResourceText> {
+    const { file, endpoint } = result;
+    const converted = this.#converting.catch(() => undefined).then(() => convert(file.file, format));
     this.#converting = converted;
+    result.conversions = converted;
     const bytes = await converted;
     const { maxResultBytes } = this.#options;
     const what = `the result of ${endpoint} as ${format.toUpperCase()}`;

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ANONYMOUS, type Caller } from '../../../src/caller/index.js';
@@ -161,4 +162,18 @@ test('URIs of other kinds are not its own', async () => {
   const { kept } = await create();
   for (const uri of ['mxcp://results/', 'mxcp://results/x', 'notes://all', 'mxcp://results/../x'])
     expect(await kept.read(uri, ada)).toBeUndefined();
+});
+
+test('a conversion never shows the rows of another caller, though its result goes meanwhile', async () => {
+  const { kept } = await create();
+  for (let wait = 0; wait < 10; wait += 1) {
+    const uri = await keep(kept, ['{"a":"mine"}', '{"a":"mine too"}']);
+    for (let each = 0; each < 99; each += 1) await keep(kept, [`{"a":${each}}`]);
+    const reading = textOf(kept, `${uri}.csv`);
+    await sleep(wait);
+    for (let each = 0; each < 3; each += 1)
+      await keep(kept, ['{"a":"of bob"}', '{"a":"of bob"}'], { ...CALL, caller: bob });
+    expect(await reading).toBe('a\nmine\nmine too\n');
+    await expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  }
 });
