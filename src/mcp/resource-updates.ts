@@ -14,11 +14,14 @@ export type SubscribableServer = Server & { readonly subscriptions: Set<string> 
 
 /** Of one session, and of one stream of revision 2026-07-28. */
 const MAX_SUBSCRIPTIONS = 100;
+/** Each URI is kept, and compared with what has changed at every notice. */
+const MAX_URI_LENGTH = 4096;
 
 /** The subscriptions of the 2025 revisions, which belong to a session. Its server object holds them. */
 export function serveSubscriptions(server: SubscribableServer, mayRead: (uri: string) => boolean): void {
   server.setRequestHandler('resources/subscribe', ({ params: { uri } }) => {
-    if (!mayRead(uri)) throw refusal(`Resource not found: ${clip(uri, 200)}`, new MissingLegacyResource(uri));
+    if (uri.length > MAX_URI_LENGTH || !mayRead(uri))
+      throw refusal(`Resource not found: ${clip(uri, 200)}`, new MissingLegacyResource(uri));
     if (server.subscriptions.size >= MAX_SUBSCRIPTIONS && !server.subscriptions.has(uri))
       throw refusal(`A session may subscribe to at most ${MAX_SUBSCRIPTIONS} resources`);
     server.subscriptions.add(uri);
@@ -43,7 +46,9 @@ export function withAllowedUris<T>(
   const listed: unknown = fieldOf(asked, 'resourceSubscriptions');
   // The SDK refuses what is no list of texts.
   if (!Array.isArray(listed) || !listed.every((uri) => typeof uri === 'string')) return { message, uris: [] };
-  const uris = [...new Set<string>(listed)].slice(0, MAX_SUBSCRIPTIONS).filter(isAllowed);
+  const uris = [...new Set<string>(listed)]
+    .slice(0, MAX_SUBSCRIPTIONS)
+    .filter((uri) => uri.length <= MAX_URI_LENGTH && isAllowed(uri));
   const notifications = { ...Object(asked), resourceSubscriptions: uris };
   return { message: { ...message, params: { ...Object(fieldOf(message, 'params')), notifications } }, uris };
 }

@@ -129,10 +129,10 @@ export class LiveEndpointCalls {
 
   async #read(uri: string, call: RunningCall) {
     // What an author puts into a prompt need not be in the group of the prompt.
-    const { resources, listings } = call.isEmbedding === true ? call.everything : call.generation.endpoints;
+    const { resources } = call.isEmbedding === true ? call.everything : call.generation.endpoints;
     const match = resources.find(uri);
     if (match === undefined) {
-      const known = listings.resources.map((listing) => listing.uri);
+      const known = call.generation.endpoints.listings.resources.map((listing) => listing.uri);
       throw notFound({ kind: 'resource', name: uri }, known);
     }
     const { resource, values } = match;

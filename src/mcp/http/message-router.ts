@@ -85,12 +85,17 @@ export class MessageRouter {
     await this.#sessions.notify(this.#options.group, (server) => sendListChanges(server, changes));
   }
 
+  /**
+   * A notice goes to every stream that names its resource. So one whose reader may no longer read the resource ends before, while others still may; a new
+   * stream of that client has the rest.
+   */
   async notifyResourcesUpdated(isUpdated: (uri: string) => boolean): Promise<void> {
     const { notify } = this.#modern;
     const { mayRead } = this.#options;
-    const listened = new Set(
-      [...this.#listened].flatMap(([exchange, uris]) => uris.filter((uri) => isUpdated(uri) && mayRead(exchange, uri))),
-    );
+    const streams = [...this.#listened].map(([exchange, uris]) => ({ exchange, uris: uris.filter(isUpdated) }));
+    const listened = new Set(streams.flatMap(({ exchange, uris }) => uris.filter((uri) => mayRead(exchange, uri))));
+    for (const { exchange, uris } of streams)
+      if (uris.some((uri) => listened.has(uri) && !mayRead(exchange, uri))) exchange.abort();
     for (const uri of listened) notify.resourceUpdated(uri);
     await this.#sessions.notifyResourcesUpdated(this.#options, isUpdated);
   }

@@ -27,15 +27,15 @@ const META = {
   'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
   'io.modelcontextprotocol/clientCapabilities': {},
 };
-const LISTEN = {
+const listenFor = (notifications: object) => ({
   jsonrpc: '2.0',
   id: 1,
   method: 'subscriptions/listen',
-  params: { notifications: { toolsListChanged: true }, _meta: META },
-};
+  params: { notifications, _meta: META },
+});
 
 /** A stream of notifications, as the protocol of `era` opens it. */
-async function openStream(url: string, token: string, era: Era) {
+async function openStream(url: string, token: string, era: Era, notifications: object = { toolsListChanged: true }) {
   const headers: Record<string, string> = {
     authorization: `Bearer ${token}`,
     accept: 'application/json, text/event-stream',
@@ -51,7 +51,7 @@ async function openStream(url: string, token: string, era: Era) {
   }
   const sent = request(url, { method: era === 'session' ? 'GET' : 'POST', headers });
   const stream = { status: 0, isOpen: true, endedWhole: false, openedAt: performance.now(), endedAt: 0 };
-  sent.end(era === 'session' ? undefined : JSON.stringify(LISTEN));
+  sent.end(era === 'session' ? undefined : JSON.stringify(listenFor(notifications)));
   onTestFinished(() => void sent.destroy());
   await new Promise<void>((resolve, reject) => {
     sent.on('error', reject);
@@ -83,6 +83,27 @@ it.each(ERAS)('a stream ends when a reload removes its token, and those of other
   await server.admin.reload({ waitMs: 10_000 });
   await expect.poll(() => ada, SOON).toMatchObject({ isOpen: false, endedWhole: true });
   expect(bob.isOpen).toBe(true);
+});
+
+it('a stream ends when a reload takes a resource from its reader that others still have, and changes', async () => {
+  const tokens = [
+    { token: ADA, username: 'ada', scopes: ['vault'] },
+    { token: BOB, username: 'bob' },
+  ];
+  const prices = (scopes: string) =>
+    `mxcp: 1\nresource: { uri: "shop://prices", scopes: ${scopes}, source: { code: SELECT 1 AS price } }\n`;
+  const project = protectedProject(
+    { provider: 'static', static: { tokens } },
+    { 'resources/prices.yml': prices('[]') },
+  );
+  await using server = await InProcessServer.start(project);
+  const listened = { resourceSubscriptions: ['shop://prices'] };
+  const ada = await openStream(server.url, ADA, 'today', listened);
+  const bob = await openStream(server.url, BOB, 'today', listened);
+  project.write('resources/prices.yml', prices('[vault]'));
+  await server.admin.reload({ definitions: true, waitMs: 10_000 });
+  await expect.poll(() => bob.isOpen, SOON).toBe(false);
+  expect(ada.isOpen).toBe(true);
 });
 
 it('a stream ends when a reload gives its token to another user', async () => {

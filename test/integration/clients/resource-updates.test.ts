@@ -104,6 +104,8 @@ describe('a client of a 2025 revision', () => {
     const { body } = await post(server.url, request('resources/subscribe', unknown), session);
     expect(body.error).toMatchObject({ code: -32_002, data: unknown });
     await expect(client.subscribeResource({ uri: 'stock://secret' })).rejects.toThrow('Resource not found');
+    const long = `stock://one/${'x'.repeat(4096)}`;
+    await expect(client.subscribeResource({ uri: long })).rejects.toThrow('Resource not found');
     for (let count = 0; count < 100; count += 1) await client.subscribeResource({ uri: `stock://one/${count}` });
     await client.subscribeResource({ uri: 'stock://one/0' });
     await expect(client.subscribeResource({ uri: 'stock://all' })).rejects.toThrow('at most 100 resources');
@@ -125,7 +127,8 @@ describe('a client of revision 2026-07-28', () => {
     await using server = await InProcessServer.start(project);
     const client = await connectTo(server.url);
     const uris = updatesOf(client);
-    const wanted = ['stock://all', 'stock://secret', 'stock://none', 'stock://one/tea'];
+    const long = `stock://one/${'x'.repeat(4096)}`;
+    const wanted = ['stock://all', 'stock://secret', 'stock://none', 'stock://one/tea', long];
     const stream = await client.listen({ resourceSubscriptions: wanted });
     expect(stream.honoredFilter).toEqual({ resourceSubscriptions: ['stock://all', 'stock://one/tea'] });
     await replaceDatabase(project);
