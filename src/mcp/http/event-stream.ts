@@ -300,10 +300,11 @@ interface EventTarget {
   readonly signal: AbortSignal;
 }
 
-/** Writes a stream of events that the SDK has made, until the signal aborts. */
+/** Writes a stream of events that the SDK has made, until the signal aborts. The SDK holds what is not written yet, so a client must read. */
 export async function sendEventsOf(
   body: ReadableStream<Uint8Array>,
   { response, splices, signal }: EventTarget,
+  stalledMs = STALLED_MS,
 ): Promise<void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -313,6 +314,10 @@ export async function sendEventsOf(
     });
   };
   signal.addEventListener('abort', cancel);
+  // A stream that has nothing to write stays open.
+  response.setTimeout(stalledMs, () => {
+    if (response.writableLength > 0) response.destroy();
+  });
   response.flushHeaders();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     const parts = splices.partsOf(decoder.decode(next.value));

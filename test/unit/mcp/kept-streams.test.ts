@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { type EventConnection, EventStream } from '../../../src/mcp/http/event-stream.js';
+import { type EventConnection, EventStream, sendEventsOf } from '../../../src/mcp/http/event-stream.js';
 import { KEPT_STREAM_LIMITS, KeptStreams, SessionStreams } from '../../../src/mcp/http/kept-streams.js';
+import { ResultSplices } from '../../../src/mcp/results.js';
 import { seededRandom } from '../../kit/random.js';
 
 /** On a machine with much to do, too. */
@@ -162,6 +165,44 @@ describe('a stream of events', () => {
     const [first, last] = [connection.events[1]?.id ?? '', connection.lastId ?? ''];
     expect(session.find(first)).toBeUndefined();
     expect(session.find(last)).toMatchObject({ after: 1000 });
+  });
+});
+
+describe('a stream of events that the SDK makes', () => {
+  test('is cut when its client reads nothing for long, and stays open while there is nothing to read', async () => {
+    const closed: string[] = [];
+    const say = new Map<string, () => void>();
+    const server = createServer((request, response) => {
+      const leave = new AbortController();
+      response.on('close', () => {
+        closed.push(request.url ?? '');
+        leave.abort();
+      });
+      const event = new TextEncoder().encode(`data: ${'x'.repeat(4_000_000)}\n\n`);
+      const body = new ReadableStream<Uint8Array>({
+        start: (events) => void say.set(request.url ?? '', () => events.enqueue(event)),
+      });
+      sendEventsOf(body, { response, splices: new ResultSplices(), signal: leave.signal }, 300).catch(() => {});
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const clients = ['/reads', '/stalls'].map((path) => {
+      const client = connect(port, '127.0.0.1').on('error', () => {});
+      client.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+      return client;
+    });
+    let received = 0;
+    clients[0]?.on('data', ({ length }) => (received += length));
+    await waitFor(() => expect(say.size).toBe(2));
+    for (let each = 0; each < 4; each += 1) for (const next of say.values()) next();
+    await waitFor(() => expect(closed).toEqual(['/stalls']));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const before = received;
+    say.get('/reads')?.();
+    await waitFor(() => expect(received - before).toBeGreaterThan(3_000_000));
+    expect(closed).toEqual(['/stalls']);
+    for (const client of clients) client.destroy();
+    server.close();
   });
 });
 
