@@ -118,6 +118,11 @@ export class QuestionStates {
     if (this.#used.isUsed(state)) throw alreadyUsed();
   }
 
+  /** Whether the state comes with an answer for the first time; it then no longer does. */
+  isFirstTry(state: StateIdentity): boolean {
+    return this.#used.isFirstTry(state);
+  }
+
   expired(): MxcpError {
     const seconds = this.answerTimeoutMs / 1000;
     return new MxcpError(

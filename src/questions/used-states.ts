@@ -23,6 +23,8 @@ export interface StateIdentity {
  */
 export class UsedStates {
   readonly #used = new Map<string, number>();
+  /** Those that came with an answer, also where the call failed before it used them up. */
+  readonly #tried = new Map<string, number>();
   readonly #onWarning: (message: string) => void;
   readonly #maxRemembered: number;
   #sweptAt = 0;
@@ -36,12 +38,20 @@ export class UsedStates {
     return this.#used.has(nonce);
   }
 
+  /** Whether the state comes with an answer for the first time here, as far as that can be remembered. */
+  isFirstTry({ nonce, expiresAt }: StateIdentity): boolean {
+    forgetExpired(this.#tried);
+    if (this.#tried.has(nonce) || this.#tried.size >= this.#maxRemembered) return false;
+    this.#tried.set(nonce, expiresAt);
+    return true;
+  }
+
   /**
    * Throws `confirmation_used` unless this is the first use, `server_busy` when no further use can be remembered, and
    * `confirmation_store_failed` when the folder cannot be written: a state that may be used twice is not accepted.
    */
   async claim(state: StateIdentity, folder: string | undefined): Promise<void> {
-    this.#forgetExpired();
+    forgetExpired(this.#used);
     if (this.#used.has(state.nonce)) throw alreadyUsed();
     if (this.#used.size >= this.#maxRemembered)
       throw new MxcpError('server_busy', 'too many questions were answered in the last minutes; try again later', {
@@ -54,15 +64,6 @@ export class UsedStates {
     if (Date.now() - this.#sweptAt > SWEEP_INTERVAL_MS) await this.#sweep(folder);
   }
 
-  /** All states have the same lifetime, so the oldest ones come first. */
-  #forgetExpired(): void {
-    const now = Date.now();
-    for (const [nonce, expiresAt] of this.#used) {
-      if (expiresAt >= now) return;
-      this.#used.delete(nonce);
-    }
-  }
-
   async #sweep(folder: string): Promise<void> {
     this.#sweptAt = Date.now();
     try {
@@ -71,6 +72,15 @@ export class UsedStates {
     } catch (error) {
       this.#onWarning(`the files of expired confirmations cannot be removed: ${messageOf(error)}`);
     }
+  }
+}
+
+/** All states have the same lifetime, so the oldest ones come first. */
+function forgetExpired(states: Map<string, number>): void {
+  const now = Date.now();
+  for (const [nonce, expiresAt] of states) {
+    if (expiresAt >= now) return;
+    states.delete(nonce);
   }
 }
 

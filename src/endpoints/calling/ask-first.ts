@@ -37,7 +37,8 @@ type Configured = { readonly config?: Pick<ResolvedConfig, 'confirmations'> | un
 
 /**
  * Opens the reply to an earlier attempt, before the call leases anything. The earlier attempt was counted, so this one is only if the reply is not
- * valid or answers nothing: such replies have no end, and each makes its question anew. Throws what `openReply` and `count` throw.
+ * valid, answers nothing or has come before: such replies have no end, because a call may fail before it uses its answer up. Throws what
+ * `openReply` and `count` throw.
  */
 export function openSentReply(
   call: Called & { questionId?: string },
@@ -47,7 +48,8 @@ export function openSentReply(
   let isCounted = true;
   try {
     const opened = openReply(toAttempt(call, configured, questions), ({ id }) => (call.questionId = id));
-    isCounted = opened === undefined || !answersAny(opened, call.context.reply);
+    const answers = opened !== undefined && answersAny(opened, call.context.reply);
+    isCounted = !answers || questions?.isFirstTry(opened) !== true;
     return opened;
   } finally {
     if (isCounted) count();

@@ -189,6 +189,21 @@ it('a rate limit counts every reply without an answer, which makes the question 
   expect((await callRaw(url, { ...call, reply: answerTo(question) })).error).toBeUndefined();
 });
 
+it('a rate limit counts every further attempt with an answer that was not used up', async () => {
+  const policies = [ID, 'confirm: "Sure?"', 'rate_limit: { calls: 2, per: 1h }'];
+  const { url, project, running } = await start({ 'tools/remove.yml': sqlTool('remove', 'SELECT $id', policies) });
+  const call = { tool: 'remove', parameters: { id: 3 } };
+  const outdated = { ...call, reply: answerTo(await askedBy(url, call)) };
+  project.write('tools/remove.yml', sqlTool('remove', 'SELECT $id + 1', policies));
+  await running.admin.reload({ waitMs: 20_000, definitions: true });
+  const answers = [await callRaw(url, outdated), await callRaw(url, outdated), await callRaw(url, outdated)];
+  expect(answers.map((answer) => /confirmation_outdated|too many calls/.exec(JSON.stringify(answer))?.[0])).toEqual([
+    'confirmation_outdated',
+    'confirmation_outdated',
+    'too many calls',
+  ]);
+});
+
 it('a value cannot hide what the question says', async () => {
   const { url } = await start({
     'tools/pay.yml': sqlTool('pay', 'SELECT $to', [
