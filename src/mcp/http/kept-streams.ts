@@ -33,6 +33,8 @@ interface KeptStream {
   /** As counted in the sums. */
   bytes: number;
   isAway: boolean;
+  /** On the clock of `performance.now()`; of the last time that it went away. */
+  awaySince: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -68,7 +70,7 @@ export class SessionStreams {
     if (this.#isClosed) return new EventStream();
     const id = `${kind}-${randomBytes(16).toString('base64url')}`;
     const stream = new EventStream({ id, primes, changed: () => this.#changed(kept) });
-    const kept: KeptStream = { id, kind, stream, onLost, bytes: 0, isAway: false, timer: undefined };
+    const kept: KeptStream = { id, kind, stream, onLost, bytes: 0, isAway: false, awaySince: 0, timer: undefined };
     this.#streams.set(id, kept);
     return stream;
   }
@@ -109,9 +111,10 @@ export class SessionStreams {
   }
 
   /** Gives up the call that has been without a connection for longest. */
-  loseOldestAway(): void {
-    const oldest = [...this.#streams.values()].find(({ isAway }) => isAway);
-    if (oldest !== undefined) this.#lose(oldest);
+  loseLongestAway(): void {
+    const away = [...this.#streams.values()].filter(({ isAway }) => isAway);
+    const [longest] = away.toSorted((a, b) => a.awaySince - b.awaySince);
+    if (longest !== undefined) this.#lose(longest);
   }
 
   #changed(kept: KeptStream): void {
@@ -135,6 +138,7 @@ export class SessionStreams {
 
   #sum(kept: KeptStream, bytes: number, isAway: boolean): void {
     const more = { bytes: bytes - kept.bytes, away: Number(isAway) - Number(kept.isAway) };
+    if (isAway && !kept.isAway) kept.awaySince = performance.now();
     Object.assign(kept, { bytes, isAway });
     this.bytes += more.bytes;
     this.away += more.away;
@@ -178,13 +182,18 @@ export class KeptStreams {
   /** Keeps to the limits after a change of this session. */
   limit(session: SessionStreams): void {
     const { sessionBytes, totalBytes, sessionAway, totalAway } = this.limits;
-    while (session.away > sessionAway) session.loseOldestAway();
+    while (session.away > sessionAway) session.loseLongestAway();
     while (session.bytes > sessionBytes && session.makeRoom());
-    while (this.away > totalAway) this.#most(({ away }) => away).loseOldestAway();
-    while (this.bytes > totalBytes && this.#most(({ bytes }) => bytes).makeRoom());
+    while (this.away > totalAway) this.#mostAway().loseLongestAway();
+    while (this.bytes > totalBytes && this.#makeRoom());
   }
 
-  #most(amountOf: (session: SessionStreams) => number): SessionStreams {
-    return [...this.#sessions].reduce((most, each) => (amountOf(each) > amountOf(most) ? each : most));
+  /** The largest session may have nothing to give up: clients that are connected and have not read yet. */
+  #makeRoom(): boolean {
+    return [...this.#sessions].toSorted((a, b) => b.bytes - a.bytes).some((session) => session.makeRoom());
+  }
+
+  #mostAway(): SessionStreams {
+    return [...this.#sessions].reduce((most, each) => (each.away > most.away ? each : most));
   }
 }

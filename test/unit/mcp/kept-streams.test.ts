@@ -273,6 +273,22 @@ describe('the streams of a session', () => {
     expect(ids.map((id) => session.find(id) !== undefined)).toEqual([false, true, true]);
   });
 
+  test('may be so many without a client: the one that has been away for longest gives way, not the first', async () => {
+    const { session } = createSession({ sessionAway: 2 });
+    const lost: string[] = [];
+    const connections = ['first', 'second', 'third'].map((name) => {
+      const connection = new Connection();
+      void openCall(session, () => lost.push(name)).connect(connection);
+      return connection;
+    });
+    const [first, second, third] = connections;
+    for (const connection of [second, third, first]) {
+      connection?.destroy();
+      await settled();
+    }
+    expect(lost).toEqual(['second']);
+  });
+
   test('may be so many on a server: the session with most gives way', async () => {
     const { session: many, shared } = createSession({ totalAway: 3 });
     const few = new SessionStreams(shared);
@@ -295,6 +311,24 @@ describe('the streams of a session', () => {
     expect([running, kept, ended].map(({ stream }) => stream.canResume)).toEqual([true, false, true]);
     expect(shared.bytes).toBe(small.bytes + large.bytes);
     expect(shared.bytes).toBeLessThan(100_000);
+  });
+
+  test('may keep so much, also when the session with most has nothing to give up', async () => {
+    const { session: large, shared } = createSession({ totalBytes: 200_000 });
+    // Reads nothing, so all of it is still to be written.
+    class Stalled extends Connection {
+      override _write(): void {}
+    }
+    const unread = openCall(large);
+    void unread.connect(new Stalled(Infinity, true));
+    for (let n = 1; n <= 100; n += 1) unread.send({ n, text: 'x'.repeat(1000) });
+    await settled();
+    for (let call = 0; call < 10; call += 1) {
+      const { stream } = await openAway(new SessionStreams(shared));
+      await stream.end([() => [`{"n":2,"text":"${'x'.repeat(30_000)}"}`]]);
+    }
+    expect(large.bytes).toBeGreaterThan(100_000);
+    expect(shared.bytes).toBeLessThanOrEqual(200_000);
   });
 
   test('count even when they are short, so a client cannot leave any number of them behind', async () => {
