@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DuckDBConnection, type DuckDBPreparedStatement, ResultReturnType, StatementType } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  type DuckDBMaterializedResult,
+  type DuckDBPreparedStatement,
+  ResultReturnType,
+  StatementType,
+} from '@duckdb/node-api';
 import type { Caller } from '../../caller/index.js';
 import { MxcpError } from '../../errors/index.js';
 import { Backoff } from '../../lifecycle/index.js';
@@ -32,8 +38,8 @@ const countings = new WeakMap<ConnectionPool, Countings>();
 type CountedText = Pick<Query, 'sql' | 'parameters'>;
 
 /**
- * Runs all statements of a text in a transaction of a connection of its own, and rolls it back. Returns how many rows they have changed;
- * undefined while another transaction changes the same ones. Throws `query_failed`, also for a statement that would leave something behind,
+ * Runs all statements of a text but its queries in a transaction of a connection of its own, and rolls it back. Returns how many rows they have
+ * changed; undefined while another transaction changes the same ones. Throws `query_failed`, also for a statement that would leave something behind,
  * `query_interrupted`, and what the guard throws.
  */
 export async function countChanges(
@@ -133,13 +139,16 @@ async function changeRows(
     const statement = await statements.prepare(index);
     refuseOthers(statement);
     bindParameters(statement, parameters);
-    const result = await statement.run();
-    if (result.returnType === ResultReturnType.CHANGED_ROWS) count += result.rowsChanged;
-    // `RETURNING` gives the changed rows themselves.
-    else if (statement.statementType !== StatementType.SELECT) count += result.rowCount;
+    // A query changes no rows, so it need not run.
+    if (statement.statementType !== StatementType.SELECT) count += rowsOf(await statement.run());
     statement.destroySync();
   }
   return count;
+}
+
+/** `RETURNING` gives the changed rows themselves. */
+function rowsOf({ returnType, rowsChanged, rowCount }: DuckDBMaterializedResult): number {
+  return returnType === ResultReturnType.CHANGED_ROWS ? rowsChanged : rowCount;
 }
 
 function refuseOthers({ statementType }: DuckDBPreparedStatement): void {

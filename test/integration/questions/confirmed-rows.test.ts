@@ -52,6 +52,21 @@ it('what the rules refuse is no endpoint, so it asks nothing', async () => {
   );
 });
 
+it('counting runs no query of the text', async () => {
+  const files = {
+    'tools/remove.yml': sqlTool('remove', "SELECT nextval('numbers'); DELETE FROM orders WHERE id > 5", [
+      'confirm: "Delete {{ rows }} orders?"',
+    ]),
+    'tools/next.yml': sqlTool('next', "SELECT nextval('numbers') AS n", ['return: { type: integer }']),
+  };
+  const { running } = await startServer(files, {}, ['CREATE SEQUENCE numbers']);
+  const { inputRequests } = await askedBy(running.url, { tool: 'remove' });
+  expect(inputRequests[CONFIRM]?.params.message).toBe('Delete 4 orders?');
+  const client = await connectTo(running.url);
+  expect(await callText(client, 'next')).toBe('1');
+  await client.close();
+});
+
 const BUSY = {
   'tools/raise_all.yml': sqlTool('raise_all', 'UPDATE orders SET price = price + 1', [
     'confirm: "Raise {{ rows }} prices?"',
