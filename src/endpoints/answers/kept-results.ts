@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Caller } from '../../caller/index.js';
-import { quote, ScratchDatabase } from '../../duckdb/index.js';
-import { MxcpError } from '../../errors/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
-import { jsonListPieces, type LeftOut, type RowKeeper, type ShapedResult, tooLarge } from '../../values/index.js';
+import { jsonListPieces, type LeftOut, type RowKeeper, type ShapedResult } from '../../values/index.js';
 import { notFound } from '../running/call-failures.js';
+import { Conversions, type FileFormat } from './conversions.js';
 import { openUnnamed, type RowFile, rowsFrom, RowWriter } from './kept-rows.js';
 import type { ResourceText } from '../callable/resource-text.js';
 
@@ -60,6 +57,14 @@ export interface CursorPlace {
   readonly cursorTo: (offset: number) => string;
 }
 
+/** A call that reads what was kept. */
+export interface Reader {
+  readonly caller: Caller;
+  readonly group?: string | undefined;
+  /** Ends the reading. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface KeptResultsOptions {
   /** The path of the database, beside which the files are. */
   readonly databasePath: () => string;
@@ -78,8 +83,7 @@ export class KeptResults implements Disposable {
   /** By id, the oldest first. */
   readonly #results = new Map<string, KeptResult>();
   #bytes = 0;
-  /** Conversions run one after the other, so their memory is that of one. */
-  #converting: Promise<unknown> = Promise.resolve();
+  readonly #conversions = new Conversions();
   /** Files of removed results. */
   readonly #closing = new Set<Promise<void>>();
 
@@ -136,22 +140,25 @@ export class KeptResults implements Disposable {
     return { continues, offset, file, cursorTo: (next) => toCursor(id, next) };
   }
 
-  /** Undefined for a URI of another kind. Throws `endpoint_not_found` for what is unknown, has expired or is another caller's, and `result_too_large`. */
-  async read(uri: string, caller: Caller, group?: string): Promise<ResourceText | undefined> {
+  /**
+   * Undefined for a URI of another kind. Throws `endpoint_not_found` for what is unknown, has expired or is another caller's, and what
+   * `Conversions` throws.
+   */
+  async read(uri: string, { caller, group, signal }: Reader): Promise<ResourceText | undefined> {
     const [, id, format, offset = '0'] = URI.exec(uri) ?? [];
     if (id === undefined) return undefined;
     const result = this.#results.get(id);
     const isHere = group === undefined || result?.group === group;
     if (result === undefined || !isHere || !mayRead(result, caller))
       throw notFound({ kind: 'resource', name: uri }, []);
-    if (format === 'csv' || format === 'parquet') return this.#convert(uri, result, format);
+    if (format === 'csv' || format === 'parquet') return this.#convert(uri, result, { format, signal });
     return readPage(uri, result, Number(offset));
   }
 
   async dispose(): Promise<void> {
     for (const id of this.#results.keys()) this.#remove(id);
     await Promise.all(this.#closing);
-    await this.#converting.catch(() => undefined);
+    await this.#conversions.dispose();
   }
 
   #makeRoom(): void {
@@ -169,22 +176,23 @@ export class KeptResults implements Disposable {
     this.#bytes -= result.file.bytes;
     // A page that is being read fails then.
     const closing = result.conversions
-      .catch(() => undefined)
       .then(() => result.file.file.close())
       .catch(this.#options.onFailure)
       .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 
-  async #convert(uri: string, result: KeptResult, format: keyof typeof MIME_TYPES): Promise<ResourceText> {
+  async #convert(
+    uri: string,
+    result: KeptResult,
+    wanted: Pick<Reader, 'signal'> & { readonly format: FileFormat },
+  ): Promise<ResourceText> {
     const { file, endpoint } = result;
-    const converted = this.#converting.catch(() => undefined).then(() => convert(file.file, format));
-    this.#converting = converted;
-    result.conversions = converted;
+    const { maxResultBytes: maxBytes } = this.#options;
+    const converted = this.#conversions.run({ ...wanted, file: file.file, endpoint, maxBytes });
+    result.conversions = Promise.allSettled([result.conversions, converted]);
     const bytes = await converted;
-    const { maxResultBytes } = this.#options;
-    const what = `the result of ${endpoint} as ${format.toUpperCase()}`;
-    if (bytes.length > maxResultBytes) throw tooLarge(what, maxResultBytes, `${bytes.length} bytes`);
+    const { format } = wanted;
     const isBinary = format === 'parquet';
     const text = bytes.toString(isBinary ? 'base64' : 'utf8');
     return { uri, mimeType: MIME_TYPES[format], texts: [text], bytes: Buffer.byteLength(text), isBinary };
@@ -237,26 +245,4 @@ async function readPage(uri: string, kept: KeptResult, offset: number): Promise<
   if (nextOffset >= rows) return page;
   const leftOut = { because: 'rows', offset, nextOffset, total: rows, argument: 'offset' } as const;
   return { ...page, shortened: { returned: texts.length, leftOut } };
-}
-
-/** By a database of its own, which can reach nothing but the rows and the file that it writes. */
-async function convert(file: FileHandle, format: keyof typeof MIME_TYPES): Promise<Buffer> {
-  const rows = `/dev/fd/${file.fd}`;
-  const folder = await mkdtemp(join(tmpdir(), 'mxcp-result-'));
-  try {
-    const path = join(folder, `rows.${format}`);
-    const scratch = await ScratchDatabase.open({ folders: [folder], files: [rows], threads: 1, memoryMb: 256 });
-    try {
-      const list = `read_json(${quote(rows)}, format = 'newline_delimited', records = 'auto', sample_size = -1)`;
-      await scratch.query(`COPY (FROM ${list}) TO ${quote(path)} (FORMAT ${format})`);
-    } finally {
-      await scratch.dispose();
-    }
-    return await readFile(path);
-  } catch (error) {
-    const message = `the kept result cannot be written as ${format.toUpperCase()}; read its pages instead`;
-    throw new MxcpError('query_failed', message, { cause: error });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

@@ -117,7 +117,7 @@ export class LiveEndpointCalls {
   readResource(uri: string, context: CallContext): Promise<ResourceText> {
     const called: CalledEndpoint = { kind: 'resource', name: uri };
     return this.#perform({ ...called, sent: {} }, context, async (call) => {
-      const page = await this.#options.kept?.read(uri, context.caller, context.group);
+      const page = await this.#options.kept?.read(uri, { ...context, signal: call.deadline.signal });
       call.outcome = { page };
       if (page !== undefined) return page;
       const { resource, result } = await this.#read(uri, call);

@@ -43,7 +43,7 @@ async function keep(kept: KeptResults, texts: readonly string[], call = CALL): P
 }
 
 const textOf = async (kept: KeptResults, uri: string, caller = ada) => {
-  const resource = await kept.read(uri, caller);
+  const resource = await kept.read(uri, { caller });
   return [...(resource?.texts ?? [])].join('');
 };
 
@@ -66,7 +66,7 @@ test('every page of any rows is the same as the rows themselves', async () => {
       const found: string[] = [];
       let offset: number | undefined = 0;
       while (offset !== undefined) {
-        const page = await kept.read(`${uri}?offset=${offset}`, ada);
+        const page = await kept.read(`${uri}?offset=${offset}`, { caller: ada });
         const items: { value: string }[] = JSON.parse([...(page?.texts ?? [])].join(''));
         expect(items.length).toBeGreaterThan(0);
         found.push(...items.map(({ value }) => value));
@@ -87,15 +87,18 @@ test('another caller finds what a stranger finds, and so does everyone after its
   expect(await textOf(kept, uri)).toBe('[{"a":1}]');
   for (const caller of [bob, ANONYMOUS, { ...ada, provider: 'other' }])
     for (const each of [uri, `${uri}.csv`, `${uri}.parquet`])
-      await expect(kept.read(each, caller)).rejects.toMatchObject({ code: 'endpoint_not_found' });
-  await expect(kept.read(unknown, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
-  await vi.waitFor(() => expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' }), 5000);
+      await expect(kept.read(each, { caller })).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  await expect(kept.read(unknown, { caller: ada })).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  await vi.waitFor(
+    () => expect(kept.read(uri, { caller: ada })).rejects.toMatchObject({ code: 'endpoint_not_found' }),
+    5000,
+  );
 });
 
 test('a token without the scopes of the endpoint finds nothing', async () => {
   const { kept } = await create();
   const uri = await keep(kept, ['1'], { ...CALL, scopes: ['sales'] });
-  await expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  await expect(kept.read(uri, { caller: ada })).rejects.toMatchObject({ code: 'endpoint_not_found' });
   expect(await textOf(kept, uri, { ...ada, scopes: ['other', 'sales'] })).toBe('[1]');
 });
 
@@ -126,7 +129,7 @@ test('a cursor leads its caller to any row, and no other caller', async () => {
   // The caller can compute the id, but has not been given a resource.
   const id = Buffer.from(cursor.slice(0, 22), 'base64url').toString('hex');
   const uri = `mxcp://results/${id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}`;
-  await expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+  await expect(kept.read(uri, { caller: ada })).rejects.toMatchObject({ code: 'endpoint_not_found' });
   await vi.waitFor(() => expect(kept.find(cursor, CALL)).toBeUndefined(), 5000);
 });
 
@@ -134,7 +137,8 @@ test('the oldest of more than 100 go', async () => {
   const { kept } = await create();
   const uris: string[] = [];
   for (let each = 0; each < 102; each += 1) uris.push(await keep(kept, [`{"a":${each}}`]));
-  for (const uri of uris.slice(0, 2)) await expect(kept.read(uri, ada)).rejects.toThrow('there is no resource');
+  for (const uri of uris.slice(0, 2))
+    await expect(kept.read(uri, { caller: ada })).rejects.toThrow('there is no resource');
   expect(await textOf(kept, uris[2] ?? '')).toBe('[{"a":2}]');
   expect(await textOf(kept, uris[101] ?? '')).toBe('[{"a":101}]');
 });
@@ -151,7 +155,7 @@ test('a file that is too large for an answer is refused, its pages are not', asy
     kept,
     Array.from({ length: 5000 }, (_, i) => JSON.stringify({ i, text: 'x'.repeat(300) })),
   );
-  await expect(kept.read(`${uri}.csv`, ada)).rejects.toMatchObject({
+  await expect(kept.read(`${uri}.csv`, { caller: ada })).rejects.toMatchObject({
     code: 'result_too_large',
     message: expect.stringContaining('the result of tool "t" as CSV is larger than 1000000 bytes'),
   });
@@ -161,7 +165,7 @@ test('a file that is too large for an answer is refused, its pages are not', asy
 test('URIs of other kinds are not its own', async () => {
   const { kept } = await create();
   for (const uri of ['mxcp://results/', 'mxcp://results/x', 'notes://all', 'mxcp://results/../x'])
-    expect(await kept.read(uri, ada)).toBeUndefined();
+    expect(await kept.read(uri, { caller: ada })).toBeUndefined();
 });
 
 test('a conversion never shows the rows of another caller, though its result goes meanwhile', async () => {
@@ -174,6 +178,33 @@ test('a conversion never shows the rows of another caller, though its result goe
     for (let each = 0; each < 3; each += 1)
       await keep(kept, ['{"a":"of bob"}', '{"a":"of bob"}'], { ...CALL, caller: bob });
     expect(await reading).toBe('a\nmine\nmine too\n');
-    await expect(kept.read(uri, ada)).rejects.toMatchObject({ code: 'endpoint_not_found' });
+    await expect(kept.read(uri, { caller: ada })).rejects.toMatchObject({ code: 'endpoint_not_found' });
   }
+});
+
+test('conversions that wait are few, and end with their calls', async () => {
+  const { kept } = await create();
+  const uri = await keep(kept, ['{"a":1}']);
+  const ending = new AbortController();
+  const read = (signal?: AbortSignal) => kept.read(`${uri}.csv`, { caller: ada, signal });
+  const first = read();
+  const others = Promise.allSettled(Array.from({ length: 8 }, () => read(ending.signal)));
+  await expect(read()).rejects.toMatchObject({ code: 'server_busy' });
+  const reason = new Error('cancelled');
+  ending.abort(reason);
+  expect((await first)?.texts).toEqual(['a\n1\n']);
+  for (const each of await others) expect(each).toEqual({ status: 'rejected', reason });
+  expect((await read())?.texts).toEqual(['a\n1\n']);
+});
+
+test('a conversion that runs ends with its call', async () => {
+  const { kept } = await create();
+  const rows = Array.from({ length: 400_000 }, (_, i) => JSON.stringify({ i, text: `${i}`.repeat(10) }));
+  const uri = await keep(kept, rows);
+  const ending = new AbortController();
+  const reading = kept.read(`${uri}.csv`, { caller: ada, signal: ending.signal });
+  const reason = new Error('cancelled');
+  setTimeout(() => ending.abort(reason), 100);
+  // To its end, it takes longer, and is too large.
+  await expect(reading).rejects.toBe(reason);
 });
