@@ -54,7 +54,7 @@ export class LegacySessions {
   ): Promise<LegacySession | undefined> {
     if (!this.#makeRoom()) return undefined;
     const server = createServer();
-    serveSubscriptions(server, (uri) => mayRead({ caller }, uri));
+    serveSubscriptions(server, (uri) => mayRead(session, uri));
     const onInitialized = (): void => void this.#sessions.set(session.id, session);
     const session = new LegacySession(server, { caller, group, kept: this.#kept, onInitialized });
     server.onclose = () => this.#sessions.delete(session.id);
@@ -158,8 +158,8 @@ const ID_IN_USE: Refusal = {
  */
 export class LegacySession {
   readonly id = randomUUID();
-  /** Who opened it; only the same user may continue it. */
-  readonly caller: Caller | undefined;
+  /** Of the latest request. All are of the same user, but a later token may have other scopes. */
+  caller: Caller | undefined;
   readonly group: string | undefined;
   readonly server: SubscribableServer;
   readonly #transport: WebStandardStreamableHTTPServerTransport;
@@ -213,6 +213,7 @@ export class LegacySession {
   async handle(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const { exchange } = request;
     const ids = requestIdsOf(parsedBody);
+    this.caller = exchange.caller;
     this.running += 1;
     exchange.whenAnswered(() => {
       this.running -= 1;

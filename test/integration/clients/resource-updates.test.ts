@@ -6,7 +6,8 @@ import { Server } from '../../../src/server/index.js';
 import { loadSettings } from '../../../src/settings/index.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { connectTo } from '../../kit/mcp-client.js';
-import { createProject, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { configWith } from '../../kit/projects/protected-project.js';
+import { createProject, type ProjectFiles, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { INITIALIZE, openSession, post, request } from '../mcp/http-fixture.js';
 
 const resource = (uri: string, sql: string, ...fields: readonly string[]): readonly string[] => [
@@ -17,8 +18,9 @@ const resource = (uri: string, sql: string, ...fields: readonly string[]): reado
   `  source: { code: ${sql} }`,
 ];
 
-async function createStock(): Promise<TemporaryProject> {
+async function createStock(files: ProjectFiles = {}): Promise<TemporaryProject> {
   const project = createProject({
+    ...files,
     'mxcp-site.yml': [
       'mxcp: 1',
       'project: shop',
@@ -93,6 +95,36 @@ describe('a client of a 2025 revision', () => {
     await reload(server, true);
     await vi.waitFor(() => expect(uris).toEqual(['stock://one/tea']));
     await client.close();
+  });
+
+  it('subscribes to, and learns of, what its latest token may read', async () => {
+    const [plain, stepped] = ['plain-token-0123456789abcdef', 'stepped-token-0123456789abcdef'];
+    const tokens = [
+      { token: plain, username: 'ada' },
+      { token: stepped, username: 'ada', scopes: ['secret'] },
+    ];
+    const project = await createStock({ 'config.yml': configWith({ provider: 'static', static: { tokens } }) });
+    await using server = await InProcessServer.start(project);
+    const opened = await post(server.url, INITIALIZE, { headers: { authorization: `Bearer ${plain}` } });
+    const session = opened.headers.get('mcp-session-id') ?? '';
+    const as = (token: string) => ({ 'mcp-session-id': session, authorization: `Bearer ${token}` });
+    const subscribe = async (token: string, uri: string) =>
+      (await post(server.url, request('resources/subscribe', { uri }), { headers: as(token) })).body;
+    expect((await subscribe(plain, 'stock://secret')).error.message).toContain('Resource not found');
+    expect((await subscribe(stepped, 'stock://secret')).result).toEqual({});
+    const stream = await fetch(server.url, { headers: { ...as(stepped), accept: 'text/event-stream' } });
+    let text = '';
+    // Ends with the server.
+    void stream.body?.pipeTo(new WritableStream({ write: (part) => void (text += Buffer.from(part).toString()) }));
+    await replaceDatabase(project);
+    await reload(server);
+    await vi.waitFor(() => expect(text).toContain('stock://secret'));
+    text = '';
+    expect((await subscribe(plain, 'stock://all')).result).toEqual({});
+    await replaceDatabase(project);
+    await reload(server);
+    await vi.waitFor(() => expect(text).toContain('stock://all'), { timeout: 5000 });
+    expect(text).not.toContain('stock://secret');
   });
 
   it('cannot subscribe to what it may not read, to too much, or without a session', async () => {
