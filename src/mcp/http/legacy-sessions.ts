@@ -3,7 +3,7 @@ import { ProtocolErrorCode, WebStandardStreamableHTTPServerTransport } from '@mo
 import type { Caller } from '../../caller/index.js';
 import type { Logger } from '../../logging/index.js';
 import { sendUpdates, serveSubscriptions, type SubscribableServer } from '../resource-updates.js';
-import { type EventStream, StreamResponse } from './event-stream.js';
+import { EventStream, StreamResponse } from './event-stream.js';
 import { cancelledIdsOf, type ExchangeRequest, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import { KeptStreams, type KeptStreamLimits, SessionStreams } from './kept-streams.js';
 import { type MessageId, type Refusal, REFUSED, toResponse } from './refusals.js';
@@ -145,6 +145,9 @@ const ONE_STREAM: Refusal = {
   message: 'Conflict: Only one SSE stream is allowed per session',
 };
 
+/** As for a session that is not known: its client initializes again. */
+const ENDED: Refusal = { status: 404, code: -32_001, message: 'Session not found: it has ended; initialize again' };
+
 const ID_IN_USE: Refusal = {
   status: 400,
   code: ProtocolErrorCode.InvalidRequest,
@@ -169,6 +172,8 @@ export class LegacySession {
   #streams: SessionStreams | undefined;
   /** The stream that a GET opens: for what belongs to no call. */
   #notices: EventStream | undefined;
+  /** A request that came before may still be on its way. */
+  #hasEnded = false;
   /** Requests and open streams, and calls that continue although their connection has ended. */
   running = 0;
   /** On the clock of `performance.now()`. */
@@ -240,6 +245,8 @@ export class LegacySession {
     const checked = await this.#transport.handleRequest(request);
     if (checked.status !== 200) return checked;
     await checked.body?.cancel();
+    // Nothing would end the stream.
+    if (this.#hasEnded) return toResponse(ENDED);
     const lastId = exchange.header('last-event-id');
     if (lastId !== undefined && lastId !== '') {
       const found = this.#streams?.find(lastId);
@@ -252,6 +259,7 @@ export class LegacySession {
   }
 
   #keepStream(kind: 'call' | 'notices', onLost: () => void): EventStream {
+    if (this.#hasEnded) return new EventStream();
     this.#streams ??= new SessionStreams(this.#kept);
     return this.#streams.open({
       kind,
@@ -273,6 +281,7 @@ export class LegacySession {
   }
 
   #end(): void {
+    this.#hasEnded = true;
     this.closeStream();
     this.#settleAll();
     this.#streams?.close();

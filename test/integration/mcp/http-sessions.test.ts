@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { callOf, INITIALIZE, openSession, post, postModern, request, startListener } from './http-fixture.js';
 
@@ -32,6 +33,25 @@ describe('sessions of the 2025 protocols', () => {
     const headers = await openSession(url);
     expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(200);
     expect((await post(url, callOf('count'), { headers })).status).toBe(404);
+  });
+
+  it.each([
+    ['GET', 'DELETE'],
+    ['DELETE', 'GET'],
+  ])('leaves no stream open when %s and %s come at once', async (...methods) => {
+    const { url, listener } = await startListener();
+    const { 'mcp-session-id': session } = await openSession(url);
+    const { port, hostname, host } = new URL(url);
+    const client = connect(Number(port), hostname);
+    let text = '';
+    client.on('data', (part) => (text += part.toString()));
+    const lines = `HTTP/1.1\r\nhost: ${host}\r\naccept: text/event-stream\r\nmcp-session-id: ${session}\r\n\r\n`;
+    client.write(methods.map((method) => `${method} /mcp ${lines}`).join(''));
+    await vi.waitFor(() => expect(text.match(/HTTP\/1.1 \d+/g)).toHaveLength(2));
+    const started = performance.now();
+    await listener.close({ deadlineMs: 3000 });
+    expect(performance.now() - started).toBeLessThan(2000);
+    client.destroy();
   });
 
   it('answers a running call at once when its session ends', async () => {
