@@ -3,6 +3,7 @@ import { MxcpError } from '../../errors/index.js';
 import { digestOf } from '../../questions/index.js';
 import { type CallArguments, type ListLimits, type ShapedResult, ValueCollector } from '../../values/index.js';
 import type { Callable } from '../callable/endpoint-set.js';
+import { requestPartsOf, rightsOf } from './caller-rights.js';
 import type { ContinuedCall, CursorPlace, KeptResults } from './kept-results.js';
 import type { RunningCall } from '../running/running-call.js';
 import { rowsFrom } from './kept-rows.js';
@@ -19,7 +20,7 @@ interface CursorServices {
  * page never shows what the same call would not show now.
  */
 export function toContinued(
-  { digest, policies }: Callable,
+  { digest, policies, source }: Callable,
   { values }: CallArguments,
   { context: { caller }, generation }: Pick<RunningCall, 'context' | 'generation'>,
 ): ContinuedCall {
@@ -28,9 +29,10 @@ export function toContinued(
   const rules = policies?.rules.map(({ name, condition, action, fields, isEnforced }) => {
     return [name, condition.text, action, fields, isEnforced];
   });
-  const { role, permissions, capabilities, scopes } = caller;
-  const rights = [permissions, capabilities, scopes].map((each) => each.toSorted());
-  return { arguments: digestOf(others), rules: digestOf([digest(), rules, tables, unfiltered, role, rights]) };
+  const sql = source.language === 'sql' ? source.sql?.text : undefined;
+  const texts = [sql, ...(tables ?? []).flatMap(({ rows, masks }) => [rows, ...masks.map((mask) => mask.expression)])];
+  const seen = [rightsOf(caller), caller.scopes.toSorted(), requestPartsOf(texts.join('\n'), caller)];
+  return { arguments: digestOf(others), rules: digestOf([digest(), rules, tables, unfiltered, seen]) };
 }
 
 /** Answers with the rows that were kept behind a cursor; nothing runs. Throws `params_invalid`, `output_invalid`, `result_too_large`. */

@@ -4,6 +4,7 @@ import type { Caller } from '../../caller/index.js';
 import type { Disposable } from '../../lifecycle/index.js';
 import { jsonListPieces, type LeftOut, type RowKeeper, type ShapedResult } from '../../values/index.js';
 import { notFound } from '../running/call-failures.js';
+import { rightsOf } from './caller-rights.js';
 import { Conversions, type FileFormat } from './conversions.js';
 import { openUnnamed, type RowFile, rowsFrom, RowWriter } from './kept-rows.js';
 import type { ResourceText } from '../callable/resource-text.js';
@@ -20,6 +21,8 @@ const MIME_TYPES = { csv: 'text/csv', parquet: 'application/vnd.apache.parquet' 
 interface KeptResult extends Pick<KeptCall, 'endpoint' | 'group' | 'scopes' | 'isLinked'> {
   readonly file: RowFile;
   readonly owner: string;
+  /** Of the caller, for whom the rows were read. */
+  readonly rights: string;
   /** Undefined if no cursor leads to it. */
   readonly continues: ContinuedCall | undefined;
   readonly timer: NodeJS.Timeout;
@@ -116,8 +119,9 @@ export class KeptResults implements Disposable {
     const timer = setTimeout(() => this.#remove(id), lifetimeMs).unref();
     const isLinked = call.isLinked && file.isWhole;
     const continues = call.continues?.();
-    const rights = { owner: ownerOf(caller), group, endpoint, scopes };
-    this.#results.set(id, { ...rights, file, isLinked, continues, timer, conversions: Promise.resolve() });
+    const place = { endpoint, group, scopes: [...scopes, ...caller.scopes] };
+    const of = { owner: ownerOf(caller), rights: rightsOf(caller) };
+    this.#results.set(id, { ...place, ...of, file, isLinked, continues, timer, conversions: Promise.resolve() });
     this.#bytes += file.bytes;
     this.#makeRoom();
     const { rows, isWhole } = file;
@@ -207,9 +211,10 @@ export async function withLink(result: ShapedResult, keeper: RowKeeper): Promise
   return result;
 }
 
-/** A token of the same user may have fewer scopes than the one that the rows were read with. */
-function mayRead({ isLinked, owner, scopes }: KeptResult, caller: Caller): boolean {
-  return isLinked && owner === ownerOf(caller) && scopes.every((scope) => caller.scopes.includes(scope));
+/** The same user may have other rights than those that the rows were read with, and a token with fewer scopes. */
+function mayRead({ isLinked, owner, rights, scopes }: KeptResult, caller: Caller): boolean {
+  if (!isLinked || owner !== ownerOf(caller) || rights !== rightsOf(caller)) return false;
+  return scopes.every((scope) => caller.scopes.includes(scope));
 }
 
 /** Short, because a model reads and repeats it. */

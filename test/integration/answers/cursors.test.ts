@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectOver } from '../../kit/mcp-client.js';
 import { sqlTool } from '../../kit/projects/temporary-project.js';
 import { call, COUNT, HOW_MANY, LIST, PYTHON, pythonTool, serve, SITE } from './list-project.js';
 
@@ -100,5 +102,22 @@ describe('a cursor', () => {
     expect(tool?.inputSchema).toMatchObject({ required: ['n'] });
     expect(tool?.outputSchema?.['properties']).toHaveProperty('next_cursor');
     expect(tool?.outputSchema?.['properties']).not.toHaveProperty('next_offset');
+  });
+
+  test('is refused with another header that a rule for rows reads', async () => {
+    const site = [...SITE, 'profiles:', '  dev:', '    protect:', '      tables:'];
+    const rule = ['        - table: numbers', `          rows: "tenant = get_request_header('X-Tenant')"`];
+    const table = "CREATE TABLE numbers AS SELECT i, 't' || (i % 2) AS tenant FROM range(1000) t(i)";
+    const files = { 'tools/pages.yml': sqlTool('pages', 'SELECT i FROM numbers ORDER BY i', [LIST, ...PAGED]) };
+    const { server } = await serve({ 'mxcp-site.yml': [...site, ...rule], ...files }, table);
+    const as = async (tenant: string, cursor?: string) => {
+      const requestInit = { headers: { 'X-Tenant': tenant } };
+      const client = await connectOver(new StreamableHTTPClientTransport(new URL(server.url), { requestInit }));
+      onTestFinished(() => client.close());
+      return (await call(client, 'pages', { cursor })).list;
+    };
+    const { next_cursor: cursor = '' } = await as('t1');
+    expect((await as('t1', cursor)).result[0]).toEqual({ i: 75 });
+    await expect(as('t0', cursor)).rejects.toThrow('"cursor" is from before the tool or the rights of its caller');
   });
 });

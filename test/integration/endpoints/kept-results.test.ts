@@ -208,3 +208,16 @@ test('a conversion that runs ends with its call', async () => {
   // To its end, it takes longer, and is too large.
   await expect(reading).rejects.toBe(reason);
 });
+
+test('the same user with other rights finds nothing', async () => {
+  const { kept } = await create();
+  const eve: Caller = { ...ada, permissions: ['a', 'b'], capabilities: ['c'], scopes: ['s'], email: 'e@x.org' };
+  const uri = await keep(kept, ['1'], { ...CALL, caller: eve });
+  expect(await textOf(kept, uri, { ...eve, permissions: ['b', 'a'], scopes: ['t', 's'] })).toBe('[1]');
+  const changes = [{ role: 'guest' }, { permissions: ['a'] }, { capabilities: [] }, { scopes: [] }];
+  for (const change of [...changes, { email: null }, { name: 'Eve' }])
+    for (const each of [uri, `${uri}.csv`])
+      await expect(kept.read(each, { caller: { ...eve, ...change } })).rejects.toMatchObject({
+        code: 'endpoint_not_found',
+      });
+});
