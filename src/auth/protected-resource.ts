@@ -1,3 +1,4 @@
+import { GROUP_NAME } from '../config/index.js';
 import { isLoopbackHost, type WebRoute } from '../http/index.js';
 
 export interface ProtectedResourceOptions {
@@ -16,6 +17,7 @@ export interface ProtectedResourceOptions {
 }
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
+const LAST_STEP = new RegExp(`^(.*)/(${GROUP_NAME})$`);
 
 /**
  * This server as clients and authorization servers name it, and its metadata (RFC 9728). Names never come from a request: otherwise a token
@@ -78,7 +80,7 @@ export class ProtectedResource {
    */
   groupRoute(path: string): WebRoute | undefined {
     if (this.#options.groups().length === 0) return undefined;
-    const [, of, group] = /^(.*)\/([a-z0-9][a-z0-9_-]{0,62})$/.exec(path) ?? [];
+    const [, of, group] = LAST_STEP.exec(path) ?? [];
     const isOfGroup = of === `${WELL_KNOWN}${this.#path}` || of === `${WELL_KNOWN}/mcp`;
     return isOfGroup ? this.#toRoute(path, group) : undefined;
   }

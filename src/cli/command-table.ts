@@ -1,6 +1,7 @@
 import { type SettingName, SETTINGS } from '../settings/index.js';
 import { ADMIN_COMMANDS } from './admin-command-table.js';
 import type { CommandEntry, OptionSpec } from './command/command.js';
+import { LOG_CHOICES } from './command/log-choices.js';
 import { toOptions, WHERE_THE_PROJECT_IS } from './setting-options.js';
 
 // Object.keys loses the type of the keys.
@@ -219,19 +220,19 @@ export const COMMANDS: readonly CommandEntry[] = [
       {
         flags: '--type <type>',
         doc: 'Only records of this type: `tool`, `resource`, `prompt`, `completion`, `request`, `admin`, `reload`, `auth` or `audit`.',
-        completes: ['tool', 'resource', 'prompt', 'completion', 'request', 'admin', 'reload', 'auth', 'audit'],
+        completes: LOG_CHOICES.type,
       },
       { flags: '--user <id>', doc: 'Only calls of the user with this id.' },
       { flags: '--trace <id>', doc: 'Only calls of this trace.' },
       {
         flags: '--policy <decision>',
         doc: 'Only calls for which the policies decided `allow`, `deny` or `warn`.',
-        completes: ['allow', 'deny', 'warn'],
+        completes: LOG_CHOICES.policy,
       },
       {
         flags: '--status <status>',
         doc: 'Only calls that ended with `success` or `error`.',
-        completes: ['success', 'error'],
+        completes: LOG_CHOICES.status,
       },
       { flags: '--since <time>', doc: 'Only the last `10s`, `5m`, `2h` or `1d`.' },
       { flags: '--limit <number>', doc: 'At most this many records, the newest; default: 100; exports have all.' },

@@ -4,8 +4,9 @@ import { text } from '../secrets/index.js';
 import { hints, type KeyPath, toDotted, type YamlSource } from '../yaml/index.js';
 import { cacheSchema, type DeclaredCache } from './presentation.js';
 
-/** Part of a path, so that no name needs to be encoded, or can be taken for another one. */
-const GROUP_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** A pattern. The name is part of a path, so that no name needs to be encoded, or can be taken for another one. */
+export const GROUP_NAME = '[a-z0-9][a-z0-9_-]{0,62}';
+const WHOLE_NAME = new RegExp(`^${GROUP_NAME}$`);
 
 const names = z.array(text).default([]);
 
@@ -33,7 +34,7 @@ export const groupsSchema = z.record(z.string(), group).superRefine((groups, con
   const message =
     'must have a name of at most 63 of a-z, 0-9, "_" and "-" that begins with a letter or digit: it is part of a path';
   for (const name of Object.keys(groups))
-    if (!GROUP_NAME.test(name)) context.addIssue({ code: 'custom', path: [name], message });
+    if (!WHOLE_NAME.test(name)) context.addIssue({ code: 'custom', path: [name], message });
 });
 
 /** An entry of a list, and where it is written. */

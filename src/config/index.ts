@@ -14,7 +14,7 @@ export {
   type SecretDefinition,
   type SecretParameter,
 } from './effective-config.js';
-export type { GroupRule, GroupRules, ListedMember } from './groups.js';
+export { GROUP_NAME, type GroupRule, type GroupRules, type ListedMember } from './groups.js';
 export {
   type CacheRule,
   type DeclaredCache,

@@ -37,6 +37,7 @@ export type {
   KeptLink,
   LeftOut,
   ListLimits,
+  Paging,
   RowKeeper,
   ShapedResult,
 } from './shaped-result.js';

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../duckdb/index.js';
 import { messageOf } from '../errors/index.js';
 import { coerce, isNumeric } from './arguments.js';
+import type { Paging } from './shaped-result.js';
 import { type ParameterDefinition, SHARED_KEYS, type TypeDefinition, type ValueFormat } from './type-definition.js';
 
 /**
@@ -37,10 +38,7 @@ export function toInputSchema(parameters: readonly ParameterDefinition[], isChec
  */
 export function toOutputSchema(
   returns: TypeDefinition,
-  {
-    saysLeftOut = false,
-    paging,
-  }: { readonly saysLeftOut?: boolean; readonly paging?: 'offset' | 'cursor' | undefined } = {},
+  { saysLeftOut = false, paging }: { readonly saysLeftOut?: boolean; readonly paging?: Paging | undefined } = {},
 ): ObjectSchema {
   if (returns.type === 'object') return { ...toClientType(returns, 'output'), ...toNotes(returns), type: 'object' };
   const isShortened = saysLeftOut && returns.type === 'array';
@@ -49,7 +47,7 @@ export function toOutputSchema(
 }
 
 /** What is beside `result` of a list that is not whole. */
-function toLeftOut(paging: 'offset' | 'cursor' | undefined): JsonObject {
+function toLeftOut(paging: Paging | undefined): JsonObject {
   const next =
     paging === 'cursor'
       ? { next_cursor: { type: 'string', description: 'The `cursor` of the next rows.' } }

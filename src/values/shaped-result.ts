@@ -30,6 +30,9 @@ export interface ResultText {
   readonly bytes: number;
 }
 
+/** By which argument callers ask for the rows that an answer leaves out. */
+export type Paging = 'offset' | 'cursor';
+
 /** What a list lacks at its end, so that the answer fits. */
 export interface LeftOut {
   readonly because: 'rows' | 'bytes';
@@ -39,7 +42,7 @@ export interface LeftOut {
   /** The number of items of the whole list, where it was cheap to know. */
   readonly total: number | undefined;
   /** The argument by which a caller gets others. */
-  readonly argument: 'limit' | 'offset' | 'cursor' | undefined;
+  readonly argument: 'limit' | Paging | undefined;
   /** The value of `cursor` that gives the first item left out. Absent if it cannot be read this way. */
   readonly cursor?: string | undefined;
   /** Where the whole list is, if it was kept. */

@@ -7,6 +7,7 @@ import { MxcpError, plural, visible } from '../../errors/index.js';
 import { parseDuration } from '../../lifecycle/index.js';
 import type { CommandContext, CommandModule, Options } from '../command/command.js';
 import { loadProjectSettings } from '../command/project-loading.js';
+import { LOG_CHOICES } from '../command/log-choices.js';
 import type { Output } from '../terminal/output.js';
 import { printTable } from '../terminal/tables.js';
 
@@ -42,21 +43,19 @@ export const run: CommandModule['run'] = async (_args, options, context) => {
   }
 };
 
-const RECORD_TYPES = ['tool', 'resource', 'prompt', 'completion', 'request', 'admin', 'reload', 'auth', 'audit'];
-
 /** Throws `usage`. */
 function readFilter(options: Options): AuditSelection {
   const named = (['tool', 'resource', 'prompt'] as const).filter((kind) => options[kind] !== undefined);
   const [kind, second] = named;
   if (second !== undefined) throw new MxcpError('usage', `give either --${kind} or --${second}`);
-  const type = readChoice(options, 'type', RECORD_TYPES);
+  const type = readChoice(options, 'type');
   if (kind !== undefined && type !== undefined && type !== kind)
     throw new MxcpError('usage', `--${kind} and --type ${type} cannot be combined: no record is both`);
   return {
     operationType: kind ?? type,
     operationName: kind === undefined ? undefined : text(options[kind]),
-    operationStatus: readChoice(options, 'status', ['success', 'error']),
-    policyDecision: readChoice(options, 'policy', ['allow', 'deny', 'warn']),
+    operationStatus: readChoice(options, 'status'),
+    policyDecision: readChoice(options, 'policy'),
     userId: text(options['user']),
     traceId: text(options['trace']),
     from: readSince(text(options['since'])),
@@ -64,7 +63,8 @@ function readFilter(options: Options): AuditSelection {
 }
 
 /** Throws `usage` for a value that no record has: an empty answer would look like a quiet server. */
-function readChoice(options: Options, name: string, known: readonly string[]): string | undefined {
+function readChoice(options: Options, name: keyof typeof LOG_CHOICES): string | undefined {
+  const known: readonly string[] = LOG_CHOICES[name];
   const value = text(options[name]);
   if (value === undefined || known.includes(value)) return value;
   throw new MxcpError('usage', `--${name} must be one of ${known.join(', ')}, not "${value}"`);

@@ -12,7 +12,7 @@ import { Backoff } from '../../lifecycle/index.js';
 import { bindParameters } from '../values/parameters.js';
 import type { ConnectionPool, ConnectionWork, RunOptions, StatementGuard } from './connections.js';
 import { extractStatements, interruptibly, type Query, reasonOf, throwIfInterrupted } from './query.js';
-import { refuseSeveralStatements } from './sql-text.js';
+import { hasSeveralStatements } from './sql-text.js';
 
 /** What leaves nothing behind when its transaction is rolled back. */
 const COUNTED: ReadonlySet<StatementType> = new Set([
@@ -91,16 +91,6 @@ export async function useNewAgain<T>(
 
 function isConflict(error: unknown): boolean {
   return CONFLICT.test(reasonOf(error));
-}
-
-function hasSeveralStatements(sql: string): boolean {
-  try {
-    refuseSeveralStatements(sql);
-    return false;
-  } catch {
-    // It refuses nothing else.
-    return true;
-  }
 }
 
 function countOnce(

@@ -97,14 +97,18 @@ export function refuseOpenTransaction(sql: string): void {
 
 /** Throws `query_failed` for a text with more than one statement. DuckDB itself makes two of some, such as a `PIVOT`. */
 export function refuseSeveralStatements(sql: string): void {
+  if (!hasSeveralStatements(sql)) return;
+  const remedy = 'send one at a time, or set `sql_tools.several_statements: true` in mxcp-site.yml';
+  throw new MxcpError('query_failed', `the SQL has several statements; ${remedy}`);
+}
+
+export function hasSeveralStatements(sql: string): boolean {
   let hasEnded = false;
   for (const { kind, text } of tokensOf(sql)) {
-    if (hasEnded && kind !== 'comment' && text !== ';' && text.trim() !== '') {
-      const remedy = 'send one at a time, or set `sql_tools.several_statements: true` in mxcp-site.yml';
-      throw new MxcpError('query_failed', `the SQL has several statements; ${remedy}`);
-    }
+    if (hasEnded && kind !== 'comment' && text !== ';' && text.trim() !== '') return true;
     if (text === ';') hasEnded = true;
   }
+  return false;
 }
 
 /** Lists in which DuckDB accepts the cast of a parameter but no parameter (`ORDER BY $a`). */

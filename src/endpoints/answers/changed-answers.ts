@@ -15,6 +15,8 @@ interface ChangedCall {
   readonly limits: ListLimits | undefined;
   /** Where more is kept than the answer has; undefined if nothing is. */
   readonly kept: KeptResults | undefined;
+  /** Whether the caller gets a link to what is kept. */
+  readonly isLinked: boolean;
   /** Runs the endpoint. */
   readonly answer: (wanted: WantedAnswer) => Promise<ShapedResult>;
 }
@@ -23,10 +25,10 @@ interface ChangedCall {
 export async function answerChanged(
   callable: Callable,
   call: RunningCall,
-  { callArguments, limits, kept, answer }: ChangedCall,
+  { callArguments, limits, kept, isLinked, answer }: ChangedCall,
 ): Promise<ShapedResult> {
   const { policies, returns, rules } = callable;
-  const keeper = kept && createKeeper(callable, call, { callArguments, kept });
+  const keeper = kept && createKeeper(callable, call, { callArguments, kept, isLinked });
   const changes = policies?.hasOutputRules === true;
   // Policies that read the result need the whole one. The rows that an SQL tool leaves out were never asked for.
   const needsWhole = policies?.readsResponse === true && rules.argument !== 'limit';
@@ -52,12 +54,10 @@ export async function answerChanged(
 function createKeeper(
   callable: Callable,
   call: RunningCall,
-  { callArguments, kept }: { readonly callArguments: CallArguments; readonly kept: KeptResults },
+  { callArguments, kept, isLinked }: Pick<ChangedCall, 'callArguments' | 'isLinked'> & { readonly kept: KeptResults },
 ): RowKeeper | undefined {
   const { rules, endpoint, scopes } = callable;
-  const { context, generation } = call;
-  const isLinked = rules.keeps ?? (rules.hasDefaults && generation.config?.answers?.keeps === true);
   const continues = rules.argument === 'cursor' ? () => toContinued(callable, callArguments, call) : undefined;
-  const { caller, group } = context;
+  const { caller, group } = call.context;
   return kept.keeperFor({ endpoint, caller, group, scopes, isLinked, continues });
 }

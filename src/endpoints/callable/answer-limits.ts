@@ -1,8 +1,5 @@
 import { MxcpError } from '../../errors/index.js';
-import type { CallArguments, ParameterDefinition, ShapedResult } from '../../values/index.js';
-
-/** How callers get the rows that an answer leaves out. */
-export type Paging = 'offset' | 'cursor';
+import type { CallArguments, Paging, ParameterDefinition, ShapedResult } from '../../values/index.js';
 
 const LIMIT: ParameterDefinition = {
   name: 'limit',

@@ -260,10 +260,17 @@ export class LiveEndpointCalls {
       argument === 'offset' || argument === 'cursor' ? withoutPaging(callArguments, argument) : callArguments;
     const answer = (wanted: Omit<LimitedCall, 'call'>): Promise<ShapedResult> =>
       this.#answer(callable, passed, { call, ...wanted });
-    const isKept = content === undefined && fits && limits?.offset === 0 && keepsRows(rules, call);
+    const isLinked = linksRows(rules, call);
+    const isKept = content === undefined && fits && limits?.offset === 0 && (isLinked || argument === 'cursor');
     const result =
       isKept || policies?.hasOutputRules === true
-        ? await answerChanged(callable, call, { callArguments, limits, kept: isKept ? kept : undefined, answer })
+        ? await answerChanged(callable, call, {
+            callArguments,
+            limits,
+            kept: isKept ? kept : undefined,
+            isLinked,
+            answer,
+          })
         : await answer({ limits, keeper: undefined });
     if (fits && rules.maxBytes !== undefined) assertFits(endpoint, rules.maxBytes, result);
     return content === undefined ? result : toContent(result, content, { endpoint, maxResultBytes });
@@ -316,9 +323,9 @@ function toHolder({ kind, name }: CalledEndpoint, deadline: CallDeadline) {
   };
 }
 
-/** Whether more rows are kept than an answer has. */
-function keepsRows({ argument, keeps, hasDefaults }: AnswerRules, { generation }: RunningCall): boolean {
-  return argument === 'cursor' || (keeps ?? (hasDefaults && generation.config?.answers?.keeps === true));
+/** Whether a shortened answer has a link to all rows. */
+function linksRows({ keeps, hasDefaults }: AnswerRules, { generation }: RunningCall): boolean {
+  return keeps ?? (hasDefaults && generation.config?.answers?.keeps === true);
 }
 
 /** Throws `insufficient_scope`, `params_invalid`. */

@@ -1,6 +1,6 @@
 import { clip, suggestion } from '../../errors/index.js';
 import { checkTemplate } from '../../prompts/index.js';
-import { findContent, type TypeDefinition } from '../../values/index.js';
+import { findContent, type Paging, type TypeDefinition } from '../../values/index.js';
 import type { Finding, KeyPath } from '../../yaml/index.js';
 import { checkContentTypes } from './content-rules.js';
 import type { ConfirmFields, EndpointParts } from './definition-schema.js';
@@ -71,7 +71,7 @@ function checkPaging({ kind, paging, returns, declared }: EndpointParts): Findin
   return reason === undefined ? mistakes : [...mistakes, { at: [kind, 'paging'], message: reason }];
 }
 
-function explainNoPages(paging: 'offset' | 'cursor', returns: TypeDefinition | undefined): string | undefined {
+function explainNoPages(paging: Paging, returns: TypeDefinition | undefined): string | undefined {
   if (returns !== undefined && returns.type !== 'array')
     return `\`paging\` is for lists, but \`return\` declares the type ${returns.type}`;
   if (paging === 'offset' || findContent(returns, '') === undefined) return undefined;

@@ -7,6 +7,7 @@ import {
   flag,
   maybe,
   mimeType,
+  type Paging,
   parameterSchema,
   parametersSchema,
   text,
@@ -155,7 +156,7 @@ const pagingSchema = z.union([z.boolean(), z.enum(['offset', 'cursor'])], {
 });
 
 /** By which argument callers ask for more; undefined without paging. */
-export function toPaging(paging: z.infer<typeof pagingSchema> | undefined): 'offset' | 'cursor' | undefined {
+export function toPaging(paging: z.infer<typeof pagingSchema> | undefined): Paging | undefined {
   return paging === true ? 'offset' : paging || undefined;
 }
 

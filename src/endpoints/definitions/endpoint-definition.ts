@@ -1,7 +1,7 @@
 import type { AnswerLimits, DeclaredCache, Icon, RateRule } from '../../config/index.js';
 import type { Problem, SourcePosition } from '../../errors/index.js';
 import type { EndpointPolicies } from '../../policies/index.js';
-import type { BlockAnnotations, ParameterDefinition, TypeDefinition } from '../../values/index.js';
+import type { BlockAnnotations, Paging, ParameterDefinition, TypeDefinition } from '../../values/index.js';
 import type { KeyPath } from '../../yaml/index.js';
 import type { EndpointTest, MessageFields, ResourceFields, ToolFields } from './definition-schema.js';
 
@@ -78,7 +78,7 @@ export interface ToolDefinition extends DefinitionBase, Readonly<Pick<ToolFields
   readonly source: EndpointSource;
   readonly limits: AnswerLimits;
   /** By which argument callers ask for the rows that an answer leaves out. */
-  readonly paging: 'offset' | 'cursor' | undefined;
+  readonly paging: Paging | undefined;
   /** URIs and templates over the arguments, normalized: the resources that a call changes. */
   readonly updates: readonly string[];
 }

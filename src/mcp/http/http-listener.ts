@@ -14,6 +14,7 @@ import {
   type WebRoute,
   writeReply,
 } from '../../http/index.js';
+import { GROUP_NAME } from '../../config/index.js';
 import type { ErrorCode } from '../../errors/index.js';
 import { within } from '../../lifecycle/index.js';
 import { LimitedLog, type Logger } from '../../logging/index.js';
@@ -68,7 +69,7 @@ export interface HttpListenerOptions extends McpOptions {
 }
 
 /** All endpoints, or those of one group. */
-const MCP_PATH = /^\/mcp(?:\/([a-z0-9][a-z0-9_-]{0,62}))?\/?(?:\?|$)/;
+const MCP_PATH = new RegExp(`^/mcp(?:/(${GROUP_NAME}))?/?(?:\\?|$)`);
 const METHODS = new Set(['GET', 'POST', 'DELETE']);
 const MAX_CONNECTIONS = 1024;
 const MAX_SESSIONS = 1000;

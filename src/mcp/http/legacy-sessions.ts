@@ -6,7 +6,7 @@ import { sendUpdates, serveSubscriptions, type SubscribableServer } from '../res
 import { EventStream, StreamResponse } from './event-stream.js';
 import { cancelledIdsOf, type ExchangeRequest, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import { KeptStreams, type KeptStreamLimits, SessionStreams } from './kept-streams.js';
-import { type MessageId, type Refusal, REFUSED, toResponse } from './refusals.js';
+import { type MessageId, type Refusal, REFUSED, SESSION_ENDED, toResponse } from './refusals.js';
 
 /** What a session is for: all endpoints, or those of one group. It can be used nowhere else. */
 export interface SessionPlace {
@@ -145,9 +145,6 @@ const ONE_STREAM: Refusal = {
   message: 'Conflict: Only one SSE stream is allowed per session',
 };
 
-/** As for a session that is not known: its client initializes again. */
-const ENDED: Refusal = { status: 404, code: -32_001, message: 'Session not found: it has ended; initialize again' };
-
 const ID_IN_USE: Refusal = {
   status: 400,
   code: ProtocolErrorCode.InvalidRequest,
@@ -246,7 +243,7 @@ export class LegacySession {
     if (checked.status !== 200) return checked;
     await checked.body?.cancel();
     // Nothing would end the stream.
-    if (this.#hasEnded) return toResponse(ENDED);
+    if (this.#hasEnded) return toResponse(SESSION_ENDED);
     const lastId = exchange.header('last-event-id');
     if (lastId !== undefined && lastId !== '') {
       const found = this.#streams?.find(lastId);

@@ -15,7 +15,7 @@ import { toIssueTexts } from '../refused-parameters.js';
 import { withAllowedUris } from '../resource-updates.js';
 import { type ExchangeRequest, hasMethod, type HttpExchange, requestIdsOf } from './http-exchange.js';
 import type { LegacySessions, SessionPlace } from './legacy-sessions.js';
-import { REFUSED, toResponse } from './refusals.js';
+import { REFUSED, SESSION_ENDED, toResponse } from './refusals.js';
 
 interface MessageRouterOptions extends SessionPlace {
   readonly stateless: boolean;
@@ -149,9 +149,7 @@ export class MessageRouter {
 
   async #inSession(id: string, request: ExchangeRequest, parsedBody: unknown): Promise<Response> {
     const session = this.#sessions.find(id, request.exchange.caller, this.#options);
-    if (session !== undefined) return session.handle(request, parsedBody);
-    const message = 'Session not found: it has ended; initialize again';
-    return toResponse({ status: 404, code: -32_001, message });
+    return session === undefined ? toResponse(SESSION_ENDED) : session.handle(request, parsedBody);
   }
 
   async #openSession(request: ExchangeRequest, parsedBody: unknown): Promise<Response> {

@@ -25,6 +25,13 @@ export const METHOD_NOT_ALLOWED: Refusal = {
 /** A proxy on the way may have checked another one than this server would. */
 export const TWO_HOSTS: Refusal = { status: 400, code: REFUSED, message: 'The request has more than one Host header' };
 
+/** A client of 2025 takes the status for the end of its session, and initializes again. */
+export const SESSION_ENDED: Refusal = {
+  status: 404,
+  code: -32_001,
+  message: 'Session not found: it has ended; initialize again',
+};
+
 export const CLOSING: Refusal = {
   status: 503,
   code: REFUSED,

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { readAuditLines } from '../../kit/audit-lines.js';
 import { InProcessServer, type StartOptions } from '../../kit/in-process-server.js';
 import { callText, connectTo, ERAS } from '../../kit/mcp-client.js';
-import { createProject, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import { createProject, sqlResource, sqlTool, type TemporaryProject } from '../../kit/projects/temporary-project.js';
 import { openSession, post, postModern, request, toModern } from '../mcp/http-fixture.js';
 
 const siteWith = (...groups: readonly string[]): readonly string[] => [
@@ -20,13 +20,6 @@ const OTHERS = [
   'sql: { sql_tools: true }',
 ];
 
-const resource = (uri: string, sql: string, ...fields: readonly string[]): readonly string[] => [
-  'mxcp: 1',
-  'resource:',
-  `  uri: ${uri}`,
-  ...fields.map((field) => `  ${field}`),
-  `  source: { code: ${sql} }`,
-];
 const prompt = (name: string): readonly string[] => [
   'mxcp: 1',
   `prompt: { name: ${name}, parameters: [{ name: tone, type: string, enum: [warm, short] }], messages: [{ prompt: "{{ tone }}" }] }`,
@@ -38,13 +31,13 @@ function createShop(...groups: readonly string[]): TemporaryProject {
     'tools/revenue.yml': sqlTool('revenue', 'SELECT 7 AS euros', ['tags: [money]']),
     'tools/stock.yml': sqlTool('stock', "SELECT 'tea' AS name", ['rate_limit: { calls: 100, per: 1m }']),
     'tools/wipe.yml': sqlTool('wipe', 'SELECT 0 AS gone', ['rate_limit: { calls: 1, per: 1h }']),
-    'resources/one.yml': resource(
+    'resources/one.yml': sqlResource(
       'shop://one/{name}',
       'SELECT $name AS name',
       'parameters: [{ name: name, type: string, enum: [tea, salt] }]',
     ),
-    'resources/all.yml': resource('shop://all', 'SELECT 1 AS a'),
-    'resources/prices.yml': resource('shop://one/prices', 'SELECT 2 AS price'),
+    'resources/all.yml': sqlResource('shop://all', 'SELECT 1 AS a'),
+    'resources/prices.yml': sqlResource('shop://one/prices', 'SELECT 2 AS price'),
     'prompts/greet.yml': prompt('greet'),
     'prompts/scold.yml': prompt('scold'),
   });
@@ -309,7 +302,7 @@ it('subscriptions reach only resources of the group, and end with their membersh
       updates.push(`${name} ${uri}`);
     });
   const enumeration = 'parameters: [{ name: name, type: string, enum: [tea] }]';
-  project.write('resources/one.yml', resource('shop://one/{name}', 'SELECT $name AS other', enumeration));
+  project.write('resources/one.yml', sqlResource('shop://one/{name}', 'SELECT $name AS other', enumeration));
   await reload(server, true);
   await vi.waitFor(() => expect(updates.toSorted()).toEqual(['session shop://one/tea', 'today shop://one/tea']));
   await stream.close();

@@ -7,16 +7,13 @@ import { loadSettings } from '../../../src/settings/index.js';
 import { InProcessServer } from '../../kit/in-process-server.js';
 import { connectTo } from '../../kit/mcp-client.js';
 import { configWith } from '../../kit/projects/protected-project.js';
-import { createProject, type ProjectFiles, type TemporaryProject } from '../../kit/projects/temporary-project.js';
+import {
+  createProject,
+  sqlResource,
+  type ProjectFiles,
+  type TemporaryProject,
+} from '../../kit/projects/temporary-project.js';
 import { INITIALIZE, openSession, post, request } from '../mcp/http-fixture.js';
-
-const resource = (uri: string, sql: string, ...fields: readonly string[]): readonly string[] => [
-  'mxcp: 1',
-  'resource:',
-  `  uri: ${uri}`,
-  ...fields.map((field) => `  ${field}`),
-  `  source: { code: ${sql} }`,
-];
 
 async function createStock(files: ProjectFiles = {}): Promise<TemporaryProject> {
   const project = createProject({
@@ -27,13 +24,13 @@ async function createStock(files: ProjectFiles = {}): Promise<TemporaryProject> 
       'profile: dev',
       'profiles: { dev: { duckdb: { path: shop.duckdb, readonly: true } } }',
     ],
-    'resources/all.yml': resource('stock://all', 'SELECT * FROM stock'),
-    'resources/one.yml': resource(
+    'resources/all.yml': sqlResource('stock://all', 'SELECT * FROM stock'),
+    'resources/one.yml': sqlResource(
       'stock://one/{name}',
       'SELECT * FROM stock WHERE name = $name',
       'parameters: [{ name: name, type: string }]',
     ),
-    'resources/secret.yml': resource('stock://secret', 'SELECT 1 AS a', 'scopes: [secret]'),
+    'resources/secret.yml': sqlResource('stock://secret', 'SELECT 1 AS a', 'scopes: [secret]'),
   });
   await createDatabaseFile(project.path('shop.duckdb'), "CREATE TABLE stock AS SELECT 'tea' AS name");
   return project;
@@ -77,7 +74,7 @@ describe('a client of a 2025 revision', () => {
     await client.subscribeResource({ uri: 'stock://all' });
     await client.subscribeResource({ uri: 'stock://one/tea' });
     const parameters = 'parameters: [{ name: name, type: string }]';
-    project.write('resources/one.yml', resource('stock://one/{name}', 'SELECT $name AS name', parameters));
+    project.write('resources/one.yml', sqlResource('stock://one/{name}', 'SELECT $name AS name', parameters));
     await reload(server, true);
     await vi.waitFor(() => expect(uris).toEqual(['stock://one/tea']));
     await client.close();
@@ -89,9 +86,9 @@ describe('a client of a 2025 revision', () => {
     const client = await connectTo(server.url, { era: 'session' });
     const uris = updatesOf(client);
     for (const uri of ['stock://all', 'stock://one/tea']) await client.subscribeResource({ uri });
-    project.write('resources/all.yml', resource('stock://all', 'SELECT * FROM stock', 'scopes: [secret]'));
+    project.write('resources/all.yml', sqlResource('stock://all', 'SELECT * FROM stock', 'scopes: [secret]'));
     const parameters = 'parameters: [{ name: name, type: string }]';
-    project.write('resources/one.yml', resource('stock://one/{name}', 'SELECT $name AS name', parameters));
+    project.write('resources/one.yml', sqlResource('stock://one/{name}', 'SELECT $name AS name', parameters));
     await reload(server, true);
     await vi.waitFor(() => expect(uris).toEqual(['stock://one/tea']));
     await client.close();
@@ -222,7 +219,7 @@ describe.each([
         .flatMap(({ method, params }) => (method === 'notifications/resources/updated' ? [params.uri] : []));
     await vi.waitFor(() => expect(uris().toSorted()).toEqual(WANTED.toSorted()));
     text = '';
-    project.write('resources/all.yml', resource('stock://all', 'SELECT * FROM stock', 'scopes: [secret]'));
+    project.write('resources/all.yml', sqlResource('stock://all', 'SELECT * FROM stock', 'scopes: [secret]'));
     await replaceDatabase(project);
     await admin.reload({ definitions: true, waitMs: 20_000 });
     // Updates are sent together, so what the client may no longer read would be there too.

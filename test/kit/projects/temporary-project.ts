@@ -74,6 +74,17 @@ export function sqlTool(name: string, sql: string, fields: readonly string[] = [
   ];
 }
 
+/** A resource of SQL on one line, with further fields. */
+export function sqlResource(uri: string, sql: string, ...fields: readonly string[]): readonly string[] {
+  return [
+    'mxcp: 1',
+    'resource:',
+    `  uri: ${uri}`,
+    ...fields.map((field) => `  ${field}`),
+    `  source: { code: ${sql} }`,
+  ];
+}
+
 /** A user configuration whose active profile has these secrets, each a list of lines. */
 export function userConfig(...secrets: readonly (readonly string[])[]): readonly string[] {
   return [
